@@ -1,0 +1,239 @@
+//! The request head: what `send` is asked to do.
+
+use serde::Deserialize;
+
+use crate::error::{Code, Error};
+
+/// A request head, as it was handed in (contract section 4.2). Unknown keys are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Version of the document, 1.
+    pub version: u32,
+    /// Name of the service, for the audit record.
+    pub service_id: String,
+    /// The caller's id for this call.
+    #[serde(default)]
+    pub correlation_id: Option<String>,
+    /// Upper-case method token.
+    pub method: String,
+    /// Absolute URL that `path` is appended to.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Path below the base URL.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Query as name and value, not yet encoded.
+    #[serde(default)]
+    pub query: Option<Vec<(String, String)>>,
+    /// Absolute URL, instead of `path` and `query`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Header fields in order.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Deadline of the whole call.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Value of the idempotency header.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// Credentials, in the order of the envelopes.
+    #[serde(default)]
+    pub credentials: Vec<CredentialSpec>,
+    /// What the request may do. Absent is `policy.missing`.
+    #[serde(default)]
+    pub policy: Option<PolicySpec>,
+}
+
+/// A credential beside the request; its envelope travels apart.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialSpec {
+    /// The identifier that the envelope is sealed to, as it is.
+    pub identifier: String,
+    /// Which payload the envelope holds.
+    #[serde(rename = "type")]
+    pub kind: CredentialKind,
+    /// Where a plain secret goes; only and always for `secret`.
+    #[serde(default)]
+    pub placement: Option<Placement>,
+}
+
+/// The credential types of contract section 4.3.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// RFC 6750 bearer token.
+    Bearer,
+    /// A key in a header.
+    ApiKey,
+    /// RFC 7617 user and password.
+    Basic,
+    /// RFC 6749 section 4.4.
+    Oauth2ClientCredentials,
+    /// The bytes themselves.
+    Secret,
+}
+
+impl CredentialKind {
+    /// The name in documents and in a payload's `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CredentialKind::Bearer => "bearer",
+            CredentialKind::ApiKey => "api_key",
+            CredentialKind::Basic => "basic",
+            CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
+            CredentialKind::Secret => "secret",
+        }
+    }
+}
+
+/// Where a plain secret goes: `"bearer"`, or `{"type": "header", "name": "X-Key", "prefix": "Key "}`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "PlacementForm")]
+pub enum Placement {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// A header of this name, the prefix in front as it is written.
+    Header {
+        /// Header name.
+        name: String,
+        /// Written in front of the secret.
+        prefix: String,
+    },
+    /// `X-API-Key`.
+    ApiKey,
+    /// `Authorization: Basic …` of a secret that is `user:password`.
+    Basic,
+    /// The user half of `Authorization: Basic …`.
+    BasicUsername,
+    /// The password half of `Authorization: Basic …`.
+    BasicPassword,
+    /// A query parameter of this name.
+    Query {
+        /// Parameter name.
+        name: String,
+    },
+    /// A field of a JSON or form body.
+    BodyField {
+        /// Field name.
+        name: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PlacementForm {
+    Word(String),
+    Object(PlacementObject),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlacementObject {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    prefix: Option<String>,
+}
+
+impl TryFrom<PlacementForm> for Placement {
+    type Error = &'static str;
+
+    fn try_from(form: PlacementForm) -> Result<Self, &'static str> {
+        let (kind, name, prefix) = match form {
+            PlacementForm::Word(kind) => (kind, None, None),
+            PlacementForm::Object(object) => (object.kind, object.name, object.prefix),
+        };
+        match (kind.as_str(), name, prefix) {
+            ("bearer", None, None) => Ok(Placement::Bearer),
+            ("header", Some(name), prefix) => Ok(Placement::Header { name, prefix: prefix.unwrap_or_default() }),
+            ("api_key", None, None) => Ok(Placement::ApiKey),
+            ("basic", None, None) => Ok(Placement::Basic),
+            ("basic_username", None, None) => Ok(Placement::BasicUsername),
+            ("basic_password", None, None) => Ok(Placement::BasicPassword),
+            ("query", Some(name), None) => Ok(Placement::Query { name }),
+            ("body_field", Some(name), None) => Ok(Placement::BodyField { name }),
+            _ => Err("placement is unknown, or its name or prefix is missing or does not belong there"),
+        }
+    }
+}
+
+/// What a request may do (contract section 4.2). Unknown keys are refused.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySpec {
+    /// `host` or `host:port` entries; absent is the base URL's own.
+    #[serde(default)]
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Method tokens; required and not empty.
+    #[serde(default)]
+    pub allowed_methods: Option<Vec<String>>,
+    /// Path patterns; absent is everything below the base path.
+    #[serde(default)]
+    pub allowed_paths: Option<Vec<String>>,
+    /// Whether `http://` may go to an internal host.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// Whether `%2f` may stand in a segment.
+    #[serde(default)]
+    pub allow_encoded_slash: bool,
+    /// How many redirects are followed.
+    #[serde(default)]
+    pub max_redirects: u32,
+    /// How many attempts are made.
+    #[serde(default = "one")]
+    pub max_attempts: u32,
+    /// Ceiling of the deadline.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Ceiling of the request's body.
+    #[serde(default)]
+    pub request_bytes: Option<u64>,
+    /// Ceiling of the answer's body, after decoding.
+    #[serde(default)]
+    pub response_bytes: Option<u64>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Request {
+    /// Reads a request head. The text of a failure names what is wrong and repeats no value.
+    pub fn parse(document: &[u8]) -> Result<Self, Error> {
+        let request: Self = super::parse(document, Code::Malformed)?;
+        request.check()?;
+        Ok(request)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |message: &'static str| Err(Error::new(Code::Malformed, message));
+        if self.version != 1 {
+            return refuse("the request's version must be 1");
+        }
+        if !is_name(&self.service_id) || !self.correlation_id.as_deref().is_none_or(is_name) {
+            return refuse("service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -");
+        }
+        if let Some(key) = &self.idempotency_key
+            && !(1..=255).contains(&key.len()) | !key.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+        {
+            return refuse("idempotency_key is 1 to 255 printable ASCII characters");
+        }
+        if self.timeout_ms == Some(0) {
+            return refuse("timeout_ms is at least 1");
+        }
+        match (&self.url, &self.base_url) {
+            (Some(_), _) if self.path.is_some() || self.query.is_some() => refuse("url replaces path and query"),
+            (None, None) => refuse("base_url or url is required"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}
