@@ -1,0 +1,13 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Exception;
+
+/**
+ * No usable credential: classes credential, oauth.
+ */
+final class CredentialUnavailable extends OutboundException
+{
+    protected const NUMBER = 1795305602;
+}

@@ -1,0 +1,120 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Exception;
+
+/**
+ * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a closed list that only
+ * grows. Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
+ *
+ * getCode() is a fixed number for each of the four.
+ */
+abstract class OutboundException extends \RuntimeException
+{
+    /** The number that getCode() answers; each final has its own. */
+    protected const NUMBER = 0;
+
+    /**
+     * @param array<string, mixed>|null $auditRecord
+     */
+    final protected function __construct(
+        private readonly string $errorCode,
+        string $message,
+        private readonly bool $retryable,
+        private readonly string $sent,
+        private readonly ?int $httpStatus,
+        private readonly ?array $auditRecord,
+    ) {
+        parent::__construct($message . ' [' . $errorCode . ']', static::NUMBER);
+    }
+
+    /**
+     * The one place that maps an error class to an exception.
+     *
+     * @param string $code class and reason, such as "policy.host_not_allowed"
+     * @param string $message a fixed text, never one that was built from a request
+     * @param string $sent "no", "maybe" or "yes"
+     * @param array<string, mixed>|null $auditRecord
+     */
+    final public static function create(
+        string $code,
+        string $message,
+        bool $retryable = false,
+        string $sent = 'no',
+        ?int $httpStatus = null,
+        ?array $auditRecord = null,
+    ): self {
+        $final = match (strstr($code . '.', '.', true)) {
+            'invalid_request', 'policy', 'configuration' => RequestRefused::class,
+            'credential', 'oauth' => CredentialUnavailable::class,
+            'response' => ResponseRejected::class,
+            // dns, connect, tls, timeout, protocol, cancelled, internal, and what a later library adds
+            default => TransferFailed::class,
+        };
+        return new $final($code, $message, $retryable, $sent, $httpStatus, $auditRecord);
+    }
+
+    /**
+     * From the head of a wire answer. A head without a readable error becomes internal.panic that may have been sent.
+     *
+     * @param array<mixed>|null $head
+     */
+    final public static function fromWire(?array $head): self
+    {
+        $error = $head['error'] ?? null;
+        $audit = $head['audit'] ?? null;
+        if (!is_array($error) || !is_string($error['code'] ?? null) || !is_string($error['message'] ?? null)) {
+            return self::create('internal.panic', 'The answer of the transport could not be read.', sent: 'maybe');
+        }
+        return self::create(
+            $error['code'],
+            $error['message'],
+            ($error['retryable'] ?? null) === true,
+            in_array($error['sent'] ?? null, ['no', 'yes'], true) ? $error['sent'] : 'maybe',
+            is_int($error['http_status'] ?? null) ? $error['http_status'] : null,
+            is_array($audit) ? $audit : null,
+        );
+    }
+
+    /** The part of errorCode() before the dot, such as "policy". */
+    final public function errorClass(): string
+    {
+        return (string) strstr($this->errorCode . '.', '.', true);
+    }
+
+    final public function errorCode(): string
+    {
+        return $this->errorCode;
+    }
+
+    /** Whether the same request may succeed later. Look at sent() before repeating one that is not idempotent. */
+    final public function isRetryable(): bool
+    {
+        return $this->retryable;
+    }
+
+    /**
+     * "no": the request was certainly not processed; "yes": an answer's status line was seen; "maybe": anything else.
+     */
+    final public function sent(): string
+    {
+        return $this->sent;
+    }
+
+    /** Of an answer that was seen before the failure, else null. */
+    final public function httpStatus(): ?int
+    {
+        return $this->httpStatus;
+    }
+
+    /**
+     * The library's record of the call, metadata only; null where it was refused before the library was asked.
+     *
+     * @return array<string, mixed>|null
+     */
+    final public function auditRecord(): ?array
+    {
+        return $this->auditRecord;
+    }
+}

@@ -1,0 +1,13 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Exception;
+
+/**
+ * The request was refused before anything left: classes invalid_request, policy, configuration.
+ */
+final class RequestRefused extends OutboundException
+{
+    protected const NUMBER = 1795305601;
+}

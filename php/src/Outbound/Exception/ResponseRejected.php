@@ -1,0 +1,13 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Exception;
+
+/**
+ * A response arrived and may not be handed on: class response. httpStatus() says which.
+ */
+final class ResponseRejected extends OutboundException
+{
+    protected const NUMBER = 1795305604;
+}

@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * What a service's requests may do. The form is checked here; the library decides.
+ *
+ * Times are milliseconds, sizes are bytes of a body. A null time or size leaves the configuration's default.
+ */
+final readonly class Policy
+{
+    /**
+     * @param list<string> $allowedMethods upper-case tokens; an empty list allows nothing
+     * @param list<string>|null $allowedHosts "host" or "host:port"; null: the base URL's own; an empty list: nothing
+     * @param list<string>|null $allowedPaths patterns for the whole path; null: all below the base path; an empty list: nothing
+     * @param int $maxRedirects 0 hands a 3xx response to the caller
+     * @param int $maxAttempts at least 1
+     * @throws OutboundException invalid_request.malformed
+     */
+    public function __construct(
+        public array $allowedMethods,
+        public ?array $allowedHosts = null,
+        public ?array $allowedPaths = null,
+        public bool $allowHttp = false,
+        public bool $allowEncodedSlash = false,
+        public int $maxRedirects = 0,
+        public int $maxAttempts = 1,
+        public ?int $timeoutMs = null,
+        public ?int $requestBytes = null,
+        public ?int $responseBytes = null,
+    ) {
+        foreach ([$allowedMethods, $allowedHosts ?? [], $allowedPaths ?? []] as $list) {
+            if (!array_is_list($list) || array_filter($list, is_string(...)) !== $list) {
+                throw Wire::malformed('A list of the policy is not a list of strings.');
+            }
+        }
+        if ($maxRedirects < 0 || $maxAttempts < 1 || ($timeoutMs ?? 1) < 1) {
+            throw Wire::malformed('A number of the policy is too small.');
+        }
+        if (($requestBytes ?? 0) < 0 || ($responseBytes ?? 0) < 0) {
+            throw Wire::malformed('A size of the policy is negative.');
+        }
+    }
+
+    /**
+     * The object under "policy" in the request head; what is null is left out.
+     *
+     * @return array<string, mixed>
+     */
+    public function toWire(): array
+    {
+        return array_filter([
+            'allowed_hosts' => $this->allowedHosts,
+            'allowed_methods' => $this->allowedMethods,
+            'allowed_paths' => $this->allowedPaths,
+            'allow_http' => $this->allowHttp,
+            'allow_encoded_slash' => $this->allowEncodedSlash,
+            'max_redirects' => $this->maxRedirects,
+            'max_attempts' => $this->maxAttempts,
+            'timeout_ms' => $this->timeoutMs,
+            'request_bytes' => $this->requestBytes,
+            'response_bytes' => $this->responseBytes,
+        ], static fn (mixed $value): bool => $value !== null);
+    }
+
+    /**
+     * The reverse of toWire(). A key that is not one of its keys is refused: a misspelt policy must not pass.
+     *
+     * @param array<mixed> $wire
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function fromWire(array $wire): self
+    {
+        $keys = [
+            'allowed_hosts' => 'allowedHosts',
+            'allowed_methods' => 'allowedMethods',
+            'allowed_paths' => 'allowedPaths',
+            'allow_http' => 'allowHttp',
+            'allow_encoded_slash' => 'allowEncodedSlash',
+            'max_redirects' => 'maxRedirects',
+            'max_attempts' => 'maxAttempts',
+            'timeout_ms' => 'timeoutMs',
+            'request_bytes' => 'requestBytes',
+            'response_bytes' => 'responseBytes',
+        ];
+        if (array_diff_key($wire, $keys) !== []) {
+            throw Wire::malformed('The policy has an unknown key.');
+        }
+        $arguments = ['allowedMethods' => []];
+        foreach ($wire as $key => $value) {
+            $arguments[$keys[$key]] = $value;
+        }
+        try {
+            return new self(...$arguments);
+        } catch (\TypeError) {
+            throw Wire::malformed('A value of the policy has the wrong type.');
+        }
+    }
+}

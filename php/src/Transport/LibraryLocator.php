@@ -1,0 +1,32 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+/**
+ * Finds the library's file where PHP opens it itself (CLI, thread-safe builds): an explicit path, then the environment
+ * variable SECURE_OUTBOUND_LIBRARY, then the loader's own path.
+ *
+ * Under ffi.enable=preload none of this counts: there FFI_LIB of the preloaded header names the file.
+ */
+final class LibraryLocator
+{
+    public const ENVIRONMENT = 'SECURE_OUTBOUND_LIBRARY';
+    public const FILE = 'libsecure_outbound.so';
+
+    /**
+     * @param string|null $explicit path from the host's configuration; null and '' mean none
+     * @return string what dlopen() takes; whether it exists shows when it is opened
+     */
+    public static function locate(?string $explicit = null): string
+    {
+        // Of the process only: getenv() without the flag asks the web server's parameters of the request first.
+        foreach ([$explicit, getenv(self::ENVIRONMENT, true)] as $path) {
+            if (is_string($path) && $path !== '') {
+                return $path;
+            }
+        }
+        return self::FILE;
+    }
+}

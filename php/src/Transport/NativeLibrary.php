@@ -1,0 +1,234 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+/**
+ * The one class that touches \FFI: libsecure_outbound, ABI version 1, as four static calls on plain strings and integers.
+ *
+ * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy silently
+ * beats the one in vendor/; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked one
+ * stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments.
+ *
+ * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library.
+ *
+ * @internal used by RustFfiTransport only
+ */
+final class NativeLibrary
+{
+    /** Of this class's own methods. It changes with them, not with the library. */
+    public const API = 1;
+
+    /** Of the C functions, as secure_outbound_abi_version() answers it. */
+    public const ABI = 1;
+
+    /** What the native functions return, as in include/secure_outbound.h. */
+    public const OK = 0;
+    public const FAILED = 1;
+    public const NULL_POINTER = -1;
+    public const LENGTH_TOO_LARGE = -2;
+    public const UNKNOWN_ENGINE = -3;
+
+    /** Codes of the \RuntimeException that the methods throw. */
+    public const NOT_BOUND = 1;
+    public const WRONG_VERSION = 2;
+    public const CALL_FAILED = 3;
+
+    private const SCOPE = 'SECURE_OUTBOUND';
+
+    /** The declarations of include/secure_outbound.h that are used here; a test compares the two. */
+    private const DECLARATIONS = <<<'C'
+        typedef struct secure_outbound_result {
+          uint64_t id;
+          const char *head;
+          size_t head_len;
+          const char *body;
+          size_t body_len;
+        } secure_outbound_result;
+        uint32_t secure_outbound_abi_version(void);
+        const char *secure_outbound_version(void);
+        int32_t secure_outbound_open(const char *config, size_t config_len, uint64_t *engine,
+                                     secure_outbound_result *out);
+        int32_t secure_outbound_send(uint64_t engine, const char *request, size_t request_len,
+                                     const char *body, size_t body_len,
+                                     const char *sealed, size_t sealed_len,
+                                     secure_outbound_result *out);
+        int32_t secure_outbound_close(uint64_t engine);
+        void secure_outbound_result_free(secure_outbound_result *result);
+        C;
+
+    private static ?\FFI $ffi = null;
+
+    /** The file that a binding by cdef came from; null for one by scope. */
+    private static ?string $file = null;
+
+    private function __construct()
+    {
+    }
+
+    /**
+     * Binds the library for this PHP request; a second call is free.
+     *
+     * In a web server's PHP the library is the one that ffi.preload (or FFI::load while preloading) has loaded, and
+     * $file is not used. The CLI and thread-safe builds, which cannot use scopes, open $file.
+     *
+     * @param string $file path or soname, as dlopen() takes it
+     * @throws \RuntimeException NOT_BOUND with what is missing, WRONG_VERSION
+     */
+    public static function bind(string $file): void
+    {
+        if (self::$ffi !== null) {
+            if (self::$file !== null && self::$file !== $file) {
+                throw new \RuntimeException('Another library file is bound in this process already.', self::NOT_BOUND);
+            }
+            return;
+        }
+        if (!\extension_loaded('ffi')) {
+            throw new \RuntimeException('PHP has no FFI: install and load its ffi extension.', self::NOT_BOUND);
+        }
+        $direct = \PHP_SAPI === 'cli' || \PHP_ZTS;
+        try {
+            $ffi = $direct ? \FFI::cdef(self::DECLARATIONS, $file) : \FFI::scope(self::SCOPE);
+            $abi = $ffi->secure_outbound_abi_version();
+        } catch (\FFI\Exception $failure) {
+            throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
+        }
+        if ($abi !== self::ABI) {
+            $message = \sprintf('The library speaks ABI version %d, this package %d: install matching versions.', $abi, self::ABI);
+            throw new \RuntimeException($message, self::WRONG_VERSION);
+        }
+        self::$ffi = $ffi;
+        self::$file = $direct ? $file : null;
+    }
+
+    /**
+     * The library's own version, such as "1.0.0".
+     *
+     * @throws \RuntimeException NOT_BOUND, CALL_FAILED
+     */
+    public static function version(): string
+    {
+        $ffi = self::bound();
+        try {
+            return (string) $ffi->secure_outbound_version();
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
+    /**
+     * @param string $config configuration document, JSON
+     * @return array{status: int, engine: int, head: string} engine is 0 where there is none
+     * @throws \RuntimeException NOT_BOUND, CALL_FAILED
+     */
+    public static function open(#[\SensitiveParameter] string $config): array
+    {
+        $ffi = self::bound();
+        try {
+            $out = $ffi->new('secure_outbound_result');
+            $engine = $ffi->new('uint64_t');
+            try {
+                $status = $ffi->secure_outbound_open($config, \strlen($config), \FFI::addr($engine), \FFI::addr($out));
+                return ['status' => $status, 'engine' => $engine->cdata, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
+    /**
+     * @param int $engine handle from open()
+     * @param string $request request head, JSON
+     * @param string $body raw bytes
+     * @param string $sealed '' for no credential, the envelope for one, a JSON array of envelopes for several
+     * @return array{status: int, head: string, body: string}
+     * @throws \RuntimeException NOT_BOUND, CALL_FAILED
+     */
+    public static function send(
+        int $engine,
+        #[\SensitiveParameter] string $request,
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+    ): array {
+        $ffi = self::bound();
+        try {
+            $out = $ffi->new('secure_outbound_result');
+            try {
+                $status = $ffi->secure_outbound_send(
+                    $engine,
+                    $request,
+                    \strlen($request),
+                    $body,
+                    \strlen($body),
+                    $sealed,
+                    \strlen($sealed),
+                    \FFI::addr($out),
+                );
+                return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
+    /**
+     * @return int OK or UNKNOWN_ENGINE
+     * @throws \RuntimeException NOT_BOUND, CALL_FAILED
+     */
+    public static function close(int $engine): int
+    {
+        $ffi = self::bound();
+        try {
+            return $ffi->secure_outbound_close($engine);
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
+    private static function bound(): \FFI
+    {
+        return self::$ffi ?? throw new \RuntimeException('The library is not bound: call bind() first.', self::NOT_BOUND);
+    }
+
+    /*
+     * Both pass the field itself to FFI::string(), whose parameter is a reference: so it sees the pointer. Read into a
+     * variable first, PHP would turn the field into a string that ends at the first NUL byte, or beyond the buffer.
+     */
+
+    private static function head(\FFI\CData $out): string
+    {
+        return $out->head_len === 0 ? '' : \FFI::string($out->head, $out->head_len);
+    }
+
+    private static function body(\FFI\CData $out): string
+    {
+        return $out->body_len === 0 ? '' : \FFI::string($out->body, $out->body_len);
+    }
+
+    /** Which setting is missing; $failure is FFI's message, which names files and symbols but never an argument. */
+    private static function remedy(bool $direct, string $failure): string
+    {
+        if ((string) \ini_get('ffi.enable') === '' || \ini_get('ffi.enable') === '0') {
+            return 'ffi.enable is off: set ffi.enable=preload.';
+        }
+        $restricted = \str_contains($failure, 'restricted');
+        if ($direct && !$restricted) {
+            return 'The library could not be opened: install it or set SECURE_OUTBOUND_LIBRARY to its path. ' . $failure;
+        }
+        if ((string) \ini_get('opcache.preload') === '') {
+            return 'opcache.preload is empty: set it to the preload.php of this package.';
+        }
+        if ($restricted) {
+            return 'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this package.';
+        }
+        if ((string) \ini_get('ffi.preload') === '') {
+            return 'ffi.preload is empty: set it to the installed secure_outbound.h.';
+        }
+        return 'ffi.preload does not load the installed secure_outbound.h.';
+    }
+}

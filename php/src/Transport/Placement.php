@@ -1,0 +1,111 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Where a plain secret goes in the request. The other credential types know their place themselves.
+ */
+final readonly class Placement
+{
+    /**
+     * Use the named constructors.
+     *
+     * @param string|null $name of the header, query parameter or body field; null for the other types
+     */
+    private function __construct(public string $type, public ?string $name = null, public string $prefix = '')
+    {
+        $named = match ($type) {
+            'header', 'query', 'body_field' => true,
+            'bearer', 'api_key', 'basic', 'basic_username', 'basic_password' => false,
+            default => throw Wire::malformed('The placement of a credential is unknown.'),
+        };
+        if ($named !== ($name !== null && $name !== '') || ($prefix !== '' && $type !== 'header')) {
+            throw Wire::malformed('The placement of a credential has a name or prefix too many, or no name.');
+        }
+    }
+
+    /** Authorization: Bearer … */
+    public static function bearer(): self
+    {
+        return new self('bearer');
+    }
+
+    /** A header; the prefix stands before the secret as it is written, its space included. */
+    public static function header(string $name, string $prefix = ''): self
+    {
+        return new self('header', $name, $prefix);
+    }
+
+    /** The header X-API-Key. */
+    public static function apiKey(): self
+    {
+        return new self('api_key');
+    }
+
+    /** Authorization: Basic … of a secret that is "user:password". */
+    public static function basic(): self
+    {
+        return new self('basic');
+    }
+
+    /** The user half of Authorization: Basic …; goes with basicPassword() on another credential. */
+    public static function basicUsername(): self
+    {
+        return new self('basic_username');
+    }
+
+    /** The password half of Authorization: Basic … */
+    public static function basicPassword(): self
+    {
+        return new self('basic_password');
+    }
+
+    /** A parameter of the query. */
+    public static function query(string $name): self
+    {
+        return new self('query', $name);
+    }
+
+    /** A field of a JSON or form body. */
+    public static function bodyField(string $name): self
+    {
+        return new self('body_field', $name);
+    }
+
+    /**
+     * @return array{type: string, name?: string, prefix?: string}
+     */
+    public function toWire(): array
+    {
+        $wire = ['type' => $this->type];
+        if ($this->name !== null) {
+            $wire['name'] = $this->name;
+        }
+        if ($this->prefix !== '') {
+            $wire['prefix'] = $this->prefix;
+        }
+        return $wire;
+    }
+
+    /**
+     * The reverse of toWire(); a bare word is taken for its type.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function fromWire(mixed $wire): self
+    {
+        $wire = is_string($wire) ? ['type' => $wire] : $wire;
+        if (!is_array($wire) || array_diff_key($wire, ['type' => 0, 'name' => 0, 'prefix' => 0]) !== []) {
+            throw Wire::malformed('The placement of a credential is unreadable.');
+        }
+        try {
+            return new self($wire['type'] ?? '', $wire['name'] ?? null, $wire['prefix'] ?? '');
+        } catch (\TypeError) {
+            throw Wire::malformed('The placement of a credential is unreadable.');
+        }
+    }
+}

@@ -1,0 +1,165 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+
+/**
+ * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.
+ */
+final readonly class RequestSpec
+{
+    /**
+     * @param string $serviceId 1 to 128 of A-Z a-z 0-9 . _ : -
+     * @param string $method upper-case token
+     * @param Policy|null $policy null is refused by the transport: policy.missing
+     * @param string|null $baseUrl absolute, without userinfo, query or fragment
+     * @param string $path appended to the base URL's; '' is the base path itself
+     * @param list<array{string, string}> $query names and values, not yet encoded
+     * @param string|null $url absolute; in place of path and query, and of baseUrl where there is none
+     * @param list<array{string, string}> $headers names and values in order; a value is bytes
+     * @param string $body raw bytes
+     * @param int|null $timeoutMs deadline of the whole call in milliseconds, at least 1
+     * @param string|null $correlationId like serviceId
+     * @param string|null $idempotencyKey printable ASCII, up to 255
+     * @param list<SealedCredential> $credentials
+     * @throws OutboundException invalid_request.malformed
+     */
+    public function __construct(
+        public string $serviceId,
+        public string $method,
+        public ?Policy $policy,
+        public ?string $baseUrl = null,
+        public string $path = '',
+        public array $query = [],
+        #[\SensitiveParameter] public ?string $url = null,
+        #[\SensitiveParameter] public array $headers = [],
+        #[\SensitiveParameter] public string $body = '',
+        public ?int $timeoutMs = null,
+        public ?string $correlationId = null,
+        public ?string $idempotencyKey = null,
+        public array $credentials = [],
+    ) {
+        if ($baseUrl === null && $url === null) {
+            throw Wire::malformed('The request has neither a base URL nor a URL.');
+        }
+        if ($url !== null && ($path !== '' || $query !== [])) {
+            throw Wire::malformed('The request has a URL and a path or query beside it.');
+        }
+        if (!Wire::isPairs($query) || !Wire::isPairs($headers)) {
+            throw Wire::malformed('The query or the headers are not a list of pairs of strings.');
+        }
+        if (($timeoutMs ?? 1) < 1) {
+            throw Wire::malformed('The timeout is below one millisecond.');
+        }
+        foreach ($credentials as $credential) {
+            if (!$credential instanceof SealedCredential) {
+                throw Wire::malformed('A credential is not a SealedCredential.');
+            }
+        }
+        if (!array_is_list($credentials)) {
+            throw Wire::malformed('The credentials are not a list.');
+        }
+    }
+
+    /**
+     * What crosses to the library or a daemon.
+     *
+     * @return array{head: string, body: string, sealed: string} head is JSON; sealed is '' for no credential, the
+     *         envelope for one, a JSON array of the envelopes for several
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public function toWire(): array
+    {
+        $head = [
+            'version' => Wire::VERSION,
+            'service_id' => $this->serviceId,
+            'correlation_id' => $this->correlationId,
+            'method' => $this->method,
+            'base_url' => $this->baseUrl,
+            'url' => $this->url,
+            'headers' => array_map(
+                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
+                $this->headers,
+            ),
+            'timeout_ms' => $this->timeoutMs,
+            'idempotency_key' => $this->idempotencyKey,
+            'policy' => $this->policy?->toWire(),
+        ];
+        if ($this->url === null) {
+            $head += ['path' => $this->path, 'query' => $this->query];
+        }
+        if ($this->credentials !== []) {
+            $head['credentials'] = array_map(
+                static fn (SealedCredential $credential): array => $credential->toWire(),
+                $this->credentials,
+            );
+        }
+        $sealed = array_map(static fn (SealedCredential $credential): string => $credential->sealed, $this->credentials);
+        return [
+            'head' => Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null)),
+            'body' => $this->body,
+            'sealed' => count($sealed) > 1 ? Wire::encode($sealed) : ($sealed[0] ?? ''),
+        ];
+    }
+
+    /**
+     * The reverse of toWire(). A key that is not one of its keys is refused.
+     *
+     * @throws OutboundException invalid_request.malformed, credential.malformed
+     */
+    public static function fromWire(
+        #[\SensitiveParameter] string $head,
+        #[\SensitiveParameter] string $body = '',
+        #[\SensitiveParameter] string $sealed = '',
+    ): self {
+        $wire = Wire::decode($head);
+        if ($wire === null || ($wire['version'] ?? null) !== Wire::VERSION) {
+            throw Wire::malformed('The request head is not a document of version 1.');
+        }
+        $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
+            'timeout_ms', 'idempotency_key', 'credentials', 'policy'];
+        if (array_diff_key($wire, array_flip($keys)) !== []) {
+            throw Wire::malformed('The request head has an unknown key.');
+        }
+        try {
+            return new self(
+                $wire['service_id'] ?? '',
+                $wire['method'] ?? '',
+                isset($wire['policy']) ? Policy::fromWire($wire['policy']) : null,
+                $wire['base_url'] ?? null,
+                $wire['path'] ?? '',
+                $wire['query'] ?? [],
+                $wire['url'] ?? null,
+                Wire::headersFromWire($wire['headers'] ?? []) ?? throw Wire::malformed('The headers are unreadable.'),
+                $body,
+                $wire['timeout_ms'] ?? null,
+                $wire['correlation_id'] ?? null,
+                $wire['idempotency_key'] ?? null,
+                self::credentialsFromWire($wire['credentials'] ?? [], $sealed),
+            );
+        } catch (\TypeError) {
+            throw Wire::malformed('A value of the request head has the wrong type.');
+        }
+    }
+
+    /**
+     * @param array<mixed> $entries
+     * @return list<SealedCredential>
+     */
+    private static function credentialsFromWire(array $entries, #[\SensitiveParameter] string $sealed): array
+    {
+        $envelopes = match (count($entries)) {
+            0 => [],
+            1 => [$sealed],
+            default => Wire::decode($sealed),
+        };
+        if (!is_array($envelopes) || count($envelopes) !== count($entries) || !array_is_list($envelopes)) {
+            throw Wire::malformed('The number of envelopes is not that of the credentials.');
+        }
+        return array_map(SealedCredential::fromWire(...), array_values($entries), $envelopes);
+    }
+}

@@ -1,0 +1,71 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The response to one request, whatever its status.
+ */
+final readonly class ResponseSpec
+{
+    /**
+     * @param int $status 100 to 599
+     * @param string $httpVersion "1.1" or "2"
+     * @param list<array{string, string}> $headers lower-case names and values in order; a value is bytes
+     * @param string $body raw bytes, decoded
+     * @param array<string, mixed> $audit the record of the call, metadata only; all keys, unknown ones null
+     */
+    public function __construct(
+        public int $status,
+        public string $httpVersion,
+        public array $headers,
+        public string $body,
+        public array $audit,
+    ) {
+        if ($status < 100 || $status > 599 || !Wire::isPairs($headers)) {
+            throw new \InvalidArgumentException('The status or the headers of the response are impossible.', 1795305605);
+        }
+    }
+
+    /**
+     * @return array{head: string, body: string} head is JSON
+     */
+    public function toWire(): array
+    {
+        $head = [
+            'version' => Wire::VERSION,
+            'status' => $this->status,
+            'http_version' => $this->httpVersion,
+            'headers' => array_map(
+                static fn (array $header): array => [$header[0], Wire::bytesToText($header[1])],
+                $this->headers,
+            ),
+            'error' => null,
+            'audit' => $this->audit,
+        ];
+        return ['head' => Wire::encode($head), 'body' => $this->body];
+    }
+
+    /**
+     * The reverse of toWire(). A head that tells of a failure is thrown as its exception; so is one that cannot be read,
+     * as internal.panic that may have been sent.
+     *
+     * @throws OutboundException
+     */
+    public static function fromWire(string $head, string $body): self
+    {
+        $wire = Wire::decode($head);
+        $headers = is_array($wire['headers'] ?? null) ? Wire::headersFromWire($wire['headers']) : null;
+        if (($wire['error'] ?? null) !== null || $headers === null || ($wire['version'] ?? null) !== Wire::VERSION) {
+            throw OutboundException::fromWire($wire);
+        }
+        try {
+            return new self($wire['status'] ?? 0, $wire['http_version'] ?? '', $headers, $body, $wire['audit'] ?? []);
+        } catch (\TypeError | \InvalidArgumentException) {
+            throw OutboundException::fromWire(null);
+        }
+    }
+}

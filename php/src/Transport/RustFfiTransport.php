@@ -1,0 +1,204 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Sends through libsecure_outbound in this process. The library opens the envelope, applies the policy and injects the
+ * credential; PHP holds ciphertext only. It keeps its engine, its keys and its connections from one PHP request to the
+ * next, so an object of this class is cheap and need not be kept.
+ *
+ * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys cross only where this
+ * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive or should not be
+ * in memory for every request gives it as a closure, which is called only then:
+ *
+ *     'master_keys' => [
+ *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],
+ *     ]
+ *
+ * The closure returns the rest of the entry, as it would stand beside `id`.
+ */
+final class RustFfiTransport implements TransportInterface
+{
+    /** The NativeLibrary that this class is written for. */
+    private const NATIVE_API = 1;
+
+    /** Wrapped, so that neither a dump nor a trace shows key material. */
+    private readonly \SensitiveParameterValue $config;
+
+    private readonly string $library;
+
+    private ?int $engine = null;
+
+    /** @var list<array{code: string, message: string}> */
+    private array $warnings = [];
+
+    /**
+     * Does nothing yet: library and engine are opened by the first use.
+     *
+     * @param array<string, mixed> $config configuration document; `version` may be left out
+     * @param string|null $library path of the library where PHP opens it itself; else LibraryLocator looks for it
+     */
+    public function __construct(#[\SensitiveParameter] array $config, ?string $library = null)
+    {
+        $this->config = new \SensitiveParameterValue($config);
+        $this->library = LibraryLocator::locate($library);
+    }
+
+    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    {
+        $wire = $request->toWire();
+        $this->open();
+        $result = $this->transfer($wire);
+        if ($result['status'] === NativeLibrary::UNKNOWN_ENGINE) {
+            // Displaced by other engines or closed elsewhere. Nothing was sent.
+            $this->engine = null;
+            $this->open();
+            $result = $this->transfer($wire);
+        }
+        return match ($result['status']) {
+            NativeLibrary::OK => ResponseSpec::fromWire($result['head'], $result['body']),
+            NativeLibrary::FAILED => throw OutboundException::fromWire(Wire::decode($result['head'])),
+            default => throw self::misused($result['status']),
+        };
+    }
+
+    /**
+     * Opens library and engine now, as the first send() would.
+     *
+     * @return list<array{code: string, message: string}> what the library warns of, such as a key file others can read
+     * @throws OutboundException configuration.transport_unavailable, configuration.invalid, credential.key_unavailable
+     */
+    public function open(): array
+    {
+        if ($this->engine !== null) {
+            return $this->warnings;
+        }
+        $this->bind();
+        $config = $this->config->getValue() + ['version' => Wire::VERSION];
+        $withoutMaterial = self::withoutMaterial($config);
+        $result = self::openEngine($withoutMaterial ?? self::withMaterial($config));
+        $head = Wire::decode($result['head']);
+        if ($withoutMaterial !== null && ($head['error']['code'] ?? null) === 'credential.key_unavailable') {
+            $result = self::openEngine(self::withMaterial($config));
+            $head = Wire::decode($result['head']);
+        }
+        if ($result['status'] === NativeLibrary::FAILED) {
+            throw OutboundException::fromWire($head);
+        }
+        if ($result['status'] !== NativeLibrary::OK) {
+            throw self::misused($result['status']);
+        }
+        $this->engine = $result['engine'];
+        $this->warnings = is_array($head['warnings'] ?? null) ? $head['warnings'] : [];
+        return $this->warnings;
+    }
+
+    private function bind(): void
+    {
+        if (NativeLibrary::API !== self::NATIVE_API) {
+            throw self::unavailable(
+                'The preloaded NativeLibrary is of another version of this package: reload PHP after an update.',
+            );
+        }
+        try {
+            NativeLibrary::bind($this->library);
+        } catch (\RuntimeException $failure) {
+            throw self::unavailable($failure->getMessage());
+        }
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array{status: int, engine: int, head: string}
+     */
+    private static function openEngine(#[\SensitiveParameter] array $config): array
+    {
+        try {
+            $json = Wire::encode($config);
+        } catch (OutboundException) {
+            throw OutboundException::create('configuration.invalid', 'The configuration holds text that is not UTF-8.');
+        }
+        try {
+            return NativeLibrary::open($json);
+        } catch (\RuntimeException $failure) {
+            throw self::unavailable($failure->getMessage());
+        }
+    }
+
+    /**
+     * @param array{head: string, body: string, sealed: string} $wire
+     * @return array{status: int, head: string, body: string}
+     */
+    private function transfer(#[\SensitiveParameter] array $wire): array
+    {
+        try {
+            return NativeLibrary::send((int) $this->engine, $wire['head'], $wire['body'], $wire['sealed']);
+        } catch (\RuntimeException $failure) {
+            throw self::unavailable($failure->getMessage());
+        }
+    }
+
+    /**
+     * The configuration with each key that has an id reduced to it; null where no key has one.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>|null
+     */
+    private static function withoutMaterial(#[\SensitiveParameter] array $config): ?array
+    {
+        $found = false;
+        foreach (self::keys($config) as $index => $entry) {
+            if (is_array($entry) && isset($entry['id'])) {
+                $config['master_keys'][$index] = ['id' => $entry['id']];
+                $found = true;
+            }
+        }
+        return $found ? $config : null;
+    }
+
+    /**
+     * The configuration with each closure replaced by what it returns.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>
+     */
+    private static function withMaterial(#[\SensitiveParameter] array $config): array
+    {
+        foreach (self::keys($config) as $index => $entry) {
+            $material = is_array($entry) ? ($entry['material'] ?? null) : null;
+            if ($material instanceof \Closure) {
+                unset($entry['material']);
+                $rest = $material();
+                if (!is_array($rest)) {
+                    throw OutboundException::create('configuration.invalid', 'The closure of a key returned no array.');
+                }
+                $config['master_keys'][$index] = $entry + $rest;
+            }
+        }
+        return $config;
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array<mixed>
+     */
+    private static function keys(#[\SensitiveParameter] array $config): array
+    {
+        $keys = $config['master_keys'] ?? [];
+        return is_array($keys) ? $keys : [];
+    }
+
+    private static function unavailable(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.transport_unavailable', $message);
+    }
+
+    private static function misused(int $status): OutboundException
+    {
+        return Wire::malformed('The library refused the form of the call, status ' . $status . '.');
+    }
+}

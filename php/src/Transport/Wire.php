@@ -1,0 +1,115 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The JSON of the wire documents, and the bytes of header values in it.
+ *
+ * A header value is a string of bytes. On the wire each byte is the code point of the same number, U+0000 to U+00FF, so
+ * that any value passes through JSON unchanged, in both directions.
+ *
+ * @internal
+ */
+final class Wire
+{
+    public const VERSION = 1;
+
+    private const FLAGS = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
+
+    /**
+     * @param array<mixed> $document
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public static function encode(#[\SensitiveParameter] array $document): string
+    {
+        try {
+            return json_encode($document, self::FLAGS);
+        } catch (\JsonException) {
+            throw self::malformed('The request holds text that is not UTF-8.');
+        }
+    }
+
+    /**
+     * @return array<mixed>|null null for what is not a JSON object or array
+     */
+    public static function decode(#[\SensitiveParameter] string $json): ?array
+    {
+        $document = json_decode($json, true);
+        return is_array($document) ? $document : null;
+    }
+
+    /** Bytes to code points up to U+00FF, as UTF-8. */
+    public static function bytesToText(#[\SensitiveParameter] string $bytes): string
+    {
+        return (string) preg_replace_callback(
+            '/[\x80-\xFF]/',
+            static fn (array $m): string => chr(0xC0 | ord($m[0]) >> 6) . chr(0x80 | ord($m[0]) & 0x3F),
+            $bytes,
+        );
+    }
+
+    /**
+     * The reverse of bytesToText().
+     *
+     * @return string|null null where a code point lies above U+00FF
+     */
+    public static function textToBytes(string $text): ?string
+    {
+        if (preg_match('/[^\x00-\x7F\xC2\xC3\x80-\xBF]/', $text) !== 0) {
+            return null;
+        }
+        return preg_replace_callback(
+            '/([\xC2\xC3])([\x80-\xBF])/',
+            static fn (array $m): string => chr((ord($m[1]) & 0x03) << 6 | ord($m[2]) & 0x3F),
+            $text,
+        );
+    }
+
+    /**
+     * Checks a list of pairs of strings, the form of headers and query parameters.
+     *
+     * @param array<mixed> $pairs
+     */
+    public static function isPairs(#[\SensitiveParameter] array $pairs): bool
+    {
+        foreach ($pairs as $pair) {
+            $fits = is_array($pair) && array_is_list($pair) && count($pair) === 2 && is_string($pair[0]) && is_string($pair[1]);
+            if (!$fits) {
+                return false;
+            }
+        }
+        return array_is_list($pairs);
+    }
+
+    /**
+     * Headers of a wire document, their values as bytes.
+     *
+     * @param array<mixed> $pairs
+     * @return list<array{string, string}>|null null where they are not pairs of strings of code points up to U+00FF
+     */
+    public static function headersFromWire(array $pairs): ?array
+    {
+        if (!self::isPairs($pairs)) {
+            return null;
+        }
+        $headers = [];
+        foreach ($pairs as [$name, $text]) {
+            $value = self::textToBytes($text);
+            if ($value === null) {
+                return null;
+            }
+            $headers[] = [$name, $value];
+        }
+        return $headers;
+    }
+
+    /** The refusal of a document whose form is wrong; $message is a fixed text. */
+    public static function malformed(string $message): OutboundException
+    {
+        return OutboundException::create('invalid_request.malformed', $message);
+    }
+}

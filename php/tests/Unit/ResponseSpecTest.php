@@ -1,0 +1,59 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\RequestRefused;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use PHPUnit\Framework\TestCase;
+
+final class ResponseSpecTest extends TestCase
+{
+    public function testAResponseSurvivesTheWire(): void
+    {
+        $headers = [['set-cookie', 'a=1'], ['set-cookie', 'b=2'], ['x-name', "caf\xE9"]];
+        $response = new ResponseSpec(404, '2', $headers, "raw\0\xFF", ['service_id' => 'a', 'status' => 404]);
+        $wire = $response->toWire();
+
+        self::assertStringContainsString('"café"', $wire['head']);
+        self::assertEquals($response, ResponseSpec::fromWire(...$wire));
+    }
+
+    public function testAFailureIsThrown(): void
+    {
+        $error = ['class' => 'policy', 'code' => 'policy.missing', 'message' => 'text', 'retryable' => false, 'sent' => 'no'];
+
+        $this->expectException(RequestRefused::class);
+        ResponseSpec::fromWire((string) json_encode(['version' => 1, 'headers' => [], 'error' => $error]), '');
+    }
+
+    /**
+     * @dataProvider unreadable
+     */
+    public function testAnUnreadableHeadMayHaveBeenSent(string $head): void
+    {
+        try {
+            ResponseSpec::fromWire($head, '');
+        } catch (OutboundException $failure) {
+            self::assertSame(['internal.panic', 'maybe'], [$failure->errorCode(), $failure->sent()]);
+            return;
+        }
+        self::fail('The head was taken.');
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function unreadable(): iterable
+    {
+        yield 'nothing' => [''];
+        yield 'a text' => ['"200"'];
+        yield 'another version' => ['{"version":2,"status":200,"http_version":"2","headers":[],"error":null,"audit":{}}'];
+        yield 'no status' => ['{"version":1,"http_version":"2","headers":[],"error":null,"audit":{}}'];
+        yield 'a text for a status' => ['{"version":1,"status":"200","http_version":"2","headers":[],"audit":{}}'];
+        yield 'no headers' => ['{"version":1,"status":200,"http_version":"2","error":null,"audit":{}}'];
+        yield 'a code point above U+00FF' => ['{"version":1,"status":200,"http_version":"2","headers":[["a","€"]]}'];
+    }
+}
