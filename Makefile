@@ -1,0 +1,91 @@
+# make demo      the main job, shown on the terminal in under a minute once built
+# make test      all tests, Rust and PHP
+# make build     the release library
+# make bench     criterion
+# make check     format, lints, header drift, docs, supply chain
+# make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
+# make header    regenerates include/secure_outbound.h
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= cargo
+PHP     ?= php
+PHPUNIT ?= phpunit
+
+LIBRARY := target/release/libsecure_outbound.so
+# Nothing in the repository needs to be larger; what is belongs elsewhere, or is a mistake.
+MAX_FILE_KIB := 1024
+
+DENY_VERSION := 0.20.2
+DENY_ROOT    := target/tools/cargo-deny-$(DENY_VERSION)
+DENY         := $(DENY_ROOT)/bin/cargo-deny
+
+.DEFAULT_GOAL := build
+.PHONY: demo test build bench check install uninstall header packages advisories \
+        check-format check-clippy check-header check-docs check-supply check-php check-size
+
+packages:
+	@.ci/packages
+
+build:
+	$(CARGO) build --locked --release
+
+demo: packages
+	@$(MAKE) --no-print-directory build
+	@tests/demo/run
+
+# The cargo tests run with the hook that makes the library panic on purpose; the release library is built without it.
+test: packages
+	$(CARGO) test --locked --features test-hooks
+	@$(MAKE) --no-print-directory build
+	SECURE_OUTBOUND_LIBRARY="$(CURDIR)/$(LIBRARY)" $(PHPUNIT) -c php/phpunit.xml.dist
+
+bench: packages
+	$(CARGO) bench --locked
+
+header:
+	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header
+
+check: packages check-format check-clippy check-header check-docs check-supply check-php check-size
+
+check-format:
+	$(CARGO) fmt --check
+
+check-clippy:
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+
+check-header:
+	$(CARGO) test --locked --features test-hooks --test header
+
+check-docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+check-supply: $(DENY)
+	$(DENY) --locked --all-features check licenses bans sources
+
+check-php:
+	@find php tests -name '*.php' -type f -print0 | xargs -0 -r -n 1 -P 2 sh -c '$(PHP) -l "$$0" >/dev/null || exit 255'
+	@echo "php -l: no syntax errors"
+
+check-size:
+	@large=$$(find . -path ./target -prune -o -path ./.git -prune -o -type f -size +$(MAX_FILE_KIB)k -print); \
+	if [ -n "$$large" ]; then echo "larger than $(MAX_FILE_KIB) KiB:" $$large >&2; exit 1; fi
+
+# Needs the network: the advisory database is fetched.
+advisories: $(DENY)
+	$(DENY) --locked --all-features check advisories
+
+# An unoptimised build: a third of the time to make, and the check itself takes a second.
+$(DENY):
+	$(CARGO) install cargo-deny --version =$(DENY_VERSION) --locked --debug --no-track --config profile.dev.debug=false \
+	    --root $(DENY_ROOT) --target-dir $(DENY_ROOT)/build
+	rm -rf $(DENY_ROOT)/build
+
+# Without cargo (root's PATH often has none), the library that is already built is installed.
+install:
+	@if command -v $(CARGO) >/dev/null; then $(MAKE) --no-print-directory build; \
+	 else echo "$(CARGO) is not in PATH: installing $(LIBRARY) as it is"; fi
+	@.ci/install install "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	@.ci/install uninstall "$(PREFIX)" "$(DESTDIR)"
