@@ -1,0 +1,235 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Preload;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\Worker;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Real php-fpm with ffi.enable=preload, in each binding that is documented.
+ */
+final class FpmTest extends TestCase
+{
+    private static Upstream $upstream;
+
+    private ?Worker $worker = null;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$upstream->stop();
+    }
+
+    protected function tearDown(): void
+    {
+        $this->worker?->stop();
+        $this->worker = null;
+    }
+
+    /**
+     * @return array<string, array{bool, bool}>
+     */
+    public static function bindings(): array
+    {
+        return Worker::BINDINGS;
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testAWorkerSendsWithTheCredential(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load);
+        $answer = $this->worker->send();
+
+        self::assertSame('fpm-fcgi', $answer['sapi']);
+        self::assertSame($unprivileged ? 33 : 0, $this->owner($this->worker->fpm->master->pid), 'owner of the master');
+        self::assertSame(33, $this->owner($answer['pid']), 'owner of the worker');
+        self::assertSame(200, $answer['results'][0]['status'] ?? $answer['results'][0]);
+        self::assertSame('Bearer tok-7f3a', $answer['results'][0]['seen']['headers']['authorization']);
+        self::assertSame(base64_encode('{"a":1}'), $answer['results'][0]['seen']['body']);
+        self::assertSame('rust-ffi', $answer['results'][0]['audit']['transport']);
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testAConnectionLivesOnInTheNextRequestOfTheWorker(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load);
+        $first = $this->worker->send();
+        $second = $this->worker->send();
+
+        self::assertSame($first['pid'], $second['pid']);
+        self::assertFalse($first['results'][0]['audit']['connection_reused']);
+        self::assertTrue($second['results'][0]['audit']['connection_reused']);
+        self::assertSame($first['results'][0]['seen']['port'], $second['results'][0]['seen']['port']);
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testAFileThatIsNotPreloadedReachesNothing(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load);
+        $report = $this->worker->fpm->request($this->worker->app . '/attack.php')->json();
+
+        self::assertSame(
+            [
+                'FFI::cdef' => 'FFI\Exception',
+                'FFI::load' => 'FFI\Exception',
+                'FFI::scope' => 'FFI\Exception',
+                'FFI::new' => 'FFI\Exception',
+                'FFI::type' => 'FFI\Exception',
+                'NativeLibrary::$ffi' => 'Error',
+                'NativeLibrary::bound()' => 'Error',
+                'NativeLibrary::DECLARATIONS' => 'Error',
+                'new NativeLibrary' => 'Error',
+                'serialize' => 'Exception',
+            ],
+            $report['outcomes'],
+        );
+        self::assertSame([], $report['native'], 'no FFI or CData object comes out');
+        self::assertStringNotContainsString('FFI', str_replace('RustFfiTransport', '', $report['dump']));
+        self::assertTrue($report['final']);
+        self::assertSame([], $report['traits']);
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testAKilledWorkerIsReplacedByOneThatWorks(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load);
+        $first = $this->worker->send();
+        posix_kill($first['pid'], SIGKILL);
+        $second = $this->worker->send();
+
+        self::assertNotSame($first['pid'], $second['pid']);
+        self::assertSame(200, $second['results'][0]['status'] ?? $second['results'][0]);
+        self::assertFalse($second['results'][0]['audit']['connection_reused']);
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testTwoWorkersShareNothing(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load, workers: 2);
+        mkdir($this->worker->directory->path . '/hold');
+        chmod($this->worker->directory->path . '/hold', 0777);
+        $hold = $this->worker->directory->path . '/hold/go';
+        $script = $this->worker->app . '/send.php';
+        $requests = [
+            $this->worker->fpm->request($script, $this->worker->input(2, $hold)),
+            $this->worker->fpm->request($script, $this->worker->input(2, $hold)),
+        ];
+        // Both have sent and wait: so they are in two workers.
+        Poll::until(static fn (): bool => count(glob($hold . '.[0-9]*') ?: []) === 2, 'two workers that hold');
+        touch($hold);
+        $answers = array_map(static fn ($request): array => $request->json(), $requests);
+
+        self::assertNotSame($answers[0]['pid'], $answers[1]['pid']);
+        $ports = [];
+        foreach ($answers as $answer) {
+            self::assertSame([false, true], array_map(
+                static fn (array $result): bool => $result['audit']['connection_reused'],
+                $answer['results'],
+            ));
+            self::assertSame($answer['results'][0]['seen']['port'], $answer['results'][1]['seen']['port']);
+            $ports[] = $answer['results'][0]['seen']['port'];
+        }
+        self::assertNotSame($ports[0], $ports[1], 'each worker has its own connection');
+    }
+
+    /**
+     * @dataProvider bindings
+     */
+    public function testAReloadServesTheLibraryThatWasPutThereByRename(bool $unprivileged, bool $load): void
+    {
+        $this->worker = new Worker(self::$upstream, $unprivileged, $load);
+        $before = $this->worker->send();
+        $old = (int) fileinode($this->worker->installation->library);
+        self::assertSame($old, Worker::mappedLibrary($before['pid']));
+
+        $new = $this->worker->installation->replaceLibrary();
+        self::assertNotSame($old, $new);
+        $untouched = $this->worker->send();
+        self::assertSame($before['pid'], $untouched['pid']);
+        self::assertSame($old, Worker::mappedLibrary($untouched['pid']), 'before the reload the old file serves');
+
+        $master = $this->worker->fpm->master->pid;
+        posix_kill($master, SIGUSR2);
+        $after = Poll::until(function () use ($before): ?array {
+            $answer = $this->worker?->send();
+            return $answer !== null && $answer['pid'] !== $before['pid'] ? $answer : null;
+        }, 'a worker of the reloaded master');
+
+        self::assertTrue($this->worker->fpm->master->isRunning());
+        self::assertSame($new, Worker::mappedLibrary($master));
+        self::assertSame($new, Worker::mappedLibrary($after['pid']));
+        self::assertSame(200, $after['results'][0]['status'] ?? $after['results'][0]);
+    }
+
+    public function testARefusalShowsNoSecretAndNoArguments(): void
+    {
+        $this->worker = new Worker(self::$upstream);
+        $answer = $this->worker->send(path: '/elsewhere');
+        $result = $answer['results'][0];
+
+        self::assertSame('policy.path_not_allowed', $result['code']);
+        self::assertSame('policy.path_not_allowed', $result['audit']['error_code']);
+        foreach (['tok-7f3a', 'nrv1:', 'vault.key'] as $canary) {
+            self::assertStringNotContainsString($canary, $result['dump']);
+        }
+    }
+
+    /**
+     * @dataProvider faults
+     * @param array<string, string|null> $ini
+     */
+    public function testWhatIsMissingIsNamed(array $ini, string $message): void
+    {
+        $this->worker = new Worker(self::$upstream, ini: $ini);
+        $report = $this->worker->fpm->request($this->worker->app . '/report.php')->json();
+
+        self::assertSame('configuration.transport_unavailable', $report['code']);
+        self::assertSame($message . ' [configuration.transport_unavailable]', $report['message']);
+    }
+
+    /**
+     * @return iterable<string, array{array<string, string|null>, string}>
+     */
+    public static function faults(): iterable
+    {
+        yield 'ffi.enable is off' => [
+            ['ffi.enable' => '0', 'ffi.preload' => null],
+            'ffi.enable is off: set ffi.enable=preload.',
+        ];
+        yield 'no opcache.preload' => [
+            ['opcache.preload' => null],
+            'opcache.preload is empty: set it to the preload.php of this package.',
+        ];
+        yield 'opcache is off' => [
+            ['opcache.enable' => '0'],
+            'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this package.',
+        ];
+        yield 'no ffi.preload' => [
+            ['ffi.preload' => null],
+            'ffi.preload is empty: set it to the installed secure_outbound.h.',
+        ];
+    }
+
+    private function owner(int $pid): int
+    {
+        return (int) fileowner('/proc/' . $pid);
+    }
+}

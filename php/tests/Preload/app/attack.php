@@ -1,0 +1,74 @@
+<?php
+
+/**
+ * A script that is not preloaded tries, by ordinary means, to bind the library or to get at the FFI object. It tells what
+ * each try came to: the class of what was thrown, or "got: …".
+ */
+
+declare(strict_types=1);
+
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+
+require __DIR__ . '/../php/autoload.php';
+
+NativeLibrary::bind('unused');
+$transport = new RustFfiTransport(['version' => 1]);
+$transport->open();
+$header = __DIR__ . '/../include/secure_outbound.h';
+
+$tries = [
+    'FFI::cdef' => static fn () => \FFI::cdef('int getpid(void);'),
+    'FFI::load' => static fn () => \FFI::load($header),
+    'FFI::scope' => static fn () => \FFI::scope('SECURE_OUTBOUND'),
+    'FFI::new' => static fn () => \FFI::new('char[8]'),
+    'FFI::type' => static fn () => \FFI::type('char'),
+    'NativeLibrary::$ffi' => static fn () => NativeLibrary::$ffi,
+    'NativeLibrary::bound()' => static fn () => NativeLibrary::bound(),
+    'NativeLibrary::DECLARATIONS' => static fn () => NativeLibrary::DECLARATIONS,
+    'new NativeLibrary' => static fn () => new NativeLibrary(),
+    'serialize' => static fn () => serialize($transport),
+];
+$outcomes = [];
+foreach ($tries as $name => $try) {
+    try {
+        $outcomes[$name] = 'got: ' . get_debug_type($try());
+    } catch (\Throwable $thrown) {
+        $outcomes[$name] = $thrown::class;
+    }
+}
+
+/** Names every FFI or CData object that can be reached in a value. */
+$native = static function (mixed $value) use (&$native): array {
+    if ($value instanceof \FFI || $value instanceof \FFI\CData || $value instanceof \FFI\CType) {
+        return [$value::class];
+    }
+    if ($value instanceof \Closure || (!is_array($value) && !is_object($value))) {
+        return [];
+    }
+    return array_merge([], ...array_map($native, array_values((array) $value)));
+};
+ob_start();
+var_dump($transport);
+print_r($transport);
+var_export(NativeLibrary::version());
+$dump = (string) ob_get_clean();
+
+echo json_encode([
+    'outcomes' => $outcomes,
+    'native' => $native([
+        'api' => [
+            NativeLibrary::version(),
+            NativeLibrary::open('{"version":1}'),
+            NativeLibrary::send(0, '', '', ''),
+            NativeLibrary::close(0),
+        ],
+        'statics' => get_class_vars(NativeLibrary::class),
+        'object' => get_object_vars($transport),
+        'cast' => (array) $transport,
+        'globals' => array_diff_key($GLOBALS, ['GLOBALS' => 0]),
+    ]),
+    'dump' => $dump,
+    'final' => (new \ReflectionClass(NativeLibrary::class))->isFinal(),
+    'traits' => class_uses(NativeLibrary::class),
+]);

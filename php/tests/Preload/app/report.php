@@ -1,0 +1,17 @@
+<?php
+
+/** What a host sees of an unbound or misconfigured library. */
+
+declare(strict_types=1);
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+
+require __DIR__ . '/../php/autoload.php';
+
+try {
+    (new RustFfiTransport(['version' => 1]))->open();
+    echo json_encode(['code' => null, 'message' => '']);
+} catch (OutboundException $exception) {
+    echo json_encode(['code' => $exception->errorCode(), 'message' => $exception->getMessage()]);
+}

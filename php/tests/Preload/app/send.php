@@ -1,0 +1,47 @@
+<?php
+
+/**
+ * A host's script, not preloaded: sends what it is given through RustFfiTransport and tells what came of it.
+ *
+ * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the results go to
+ * "<hold>.<pid>" first, and the script then waits until the file "<hold>" exists.
+ */
+
+declare(strict_types=1);
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+
+require __DIR__ . '/../php/autoload.php';
+
+$input = json_decode((string) file_get_contents('php://input'), true);
+$results = [];
+foreach ($input['requests'] as $wire) {
+    try {
+        $response = (new RustFfiTransport($input['config']))->send(RequestSpec::fromWire(...$wire));
+        $results[] = [
+            'status' => $response->status,
+            'seen' => json_decode($response->body, true),
+            'audit' => $response->audit,
+        ];
+    } catch (OutboundException $exception) {
+        $results[] = [
+            'code' => $exception->errorCode(),
+            'message' => $exception->getMessage(),
+            'audit' => $exception->auditRecord(),
+            'dump' => print_r($exception, true) . $exception->getTraceAsString(),
+        ];
+    }
+}
+$answer = (string) json_encode(['pid' => getmypid(), 'sapi' => PHP_SAPI, 'results' => $results], JSON_INVALID_UTF8_SUBSTITUTE);
+if ($input['hold'] !== null) {
+    file_put_contents($input['hold'] . '.part' . getmypid(), $answer);
+    rename($input['hold'] . '.part' . getmypid(), $input['hold'] . '.' . getmypid());
+    $end = time() + 60;
+    while (!file_exists($input['hold']) && time() < $end) {
+        usleep(5_000);
+        clearstatcache();
+    }
+}
+echo $answer;

@@ -1,0 +1,87 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support;
+
+/**
+ * A real php-fpm 8.2 with a pool on a Unix socket, without Debian's own configuration.
+ */
+final class Fpm
+{
+    public const USER = 'www-data';
+
+    private const CONFIGURATION = <<<'CONF'
+        [global]
+        daemonize = no
+        error_log = %1$s/fpm.log
+        process_control_timeout = 10s
+        [www]
+        user = %2$s
+        listen = %1$s/fpm.sock
+        listen.mode = 0666
+        pm = static
+        pm.max_children = %3$d
+        catch_workers_output = yes
+
+        CONF;
+
+    public readonly Process $master;
+    public readonly string $socket;
+    private readonly TempDir $directory;
+
+    /**
+     * @param array<string, string> $ini settings on top of ffi.enable=preload
+     * @param bool $unprivileged the master runs as www-data instead of root
+     * @param array<string, string> $environment of the master
+     */
+    public function __construct(array $ini, bool $unprivileged = false, int $workers = 1, array $environment = [])
+    {
+        $this->directory = new TempDir('fpm');
+        $path = $this->directory->path;
+        if (posix_geteuid() !== 0) {
+            throw new \RuntimeException('These tests start masters as root and as www-data: run them as root.');
+        }
+        if ($unprivileged) {
+            chown($path, self::USER);
+        }
+        $this->socket = $path . '/fpm.sock';
+        $lines = '';
+        foreach ($ini + ['ffi.enable' => 'preload'] as $name => $value) {
+            $lines .= $name . ' = "' . $value . "\"\n";
+        }
+        $iniFile = $this->directory->write('php.ini', self::extensions() . $lines);
+        $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
+        $command = [Process::find('php-fpm8.2'), '-F', '-c', $iniFile, '-y', $poolFile];
+        if ($unprivileged) {
+            $identity = ['--reuid=' . self::USER, '--regid=' . self::USER, '--clear-groups'];
+            $command = ['setpriv', ...$identity, ...$command];
+        }
+        $this->master = new Process($command, $path . '/fpm.out', $environment + ['PHP_INI_SCAN_DIR' => '']);
+        $this->master->waitUntil(fn (): bool => is_file($path . '/fpm.log') && file_exists($this->socket)
+            && str_contains($this->log(), 'ready to handle connections'), 'php-fpm');
+    }
+
+    /** The lines of a php.ini that load what the tests need; the same for every SAPI. */
+    public static function extensions(): string
+    {
+        return "zend_extension=opcache.so\nextension=ffi.so\nopcache.enable=1\nzend.exception_ignore_args=0\n";
+    }
+
+    /** Runs a script in a worker. */
+    public function request(string $script, #[\SensitiveParameter] string $body = ''): FastCgiRequest
+    {
+        return new FastCgiRequest($this->socket, $script, $body);
+    }
+
+    public function log(): string
+    {
+        return (string) @file_get_contents($this->directory->path . '/fpm.log') . $this->master->log();
+    }
+
+    public function stop(): void
+    {
+        $this->master->stop();
+        $this->directory->remove();
+    }
+}

@@ -1,0 +1,44 @@
+<?php
+
+/**
+ * The API behind nginx, for PHP's built-in server: it answers with what it saw, or as the end of the path says.
+ */
+
+declare(strict_types=1);
+
+$seen = ['method' => $_SERVER['REQUEST_METHOD'], 'uri' => $_SERVER['REQUEST_URI'], 'headers' => []];
+foreach (getallheaders() as $name => $value) {
+    $name = strtolower($name);
+    if (str_starts_with($name, 'x-seen-')) {
+        $seen[substr($name, 7)] = $value;
+    } else {
+        $seen['headers'][$name] = mb_convert_encoding($value, 'UTF-8', 'ISO-8859-1');
+    }
+}
+$seen['body'] = base64_encode((string) file_get_contents('php://input'));
+$answer = (string) json_encode($seen, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+
+$path = (string) strtok($_SERVER['REQUEST_URI'], '?');
+header('Content-Type: application/json');
+header_remove('X-Powered-By');
+if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
+    http_response_code((int) $match[1]);
+} elseif (preg_match('~/bytes/(\d+)$~', $path, $match) === 1) {
+    header('Content-Type: application/octet-stream');
+    http_response_code(201);
+    $answer = str_pad('', (int) $match[1], "\x00\xFFraw");
+} elseif (str_ends_with($path, '/gzip')) {
+    header('Content-Encoding: gzip');
+    $answer = (string) gzencode($answer);
+} elseif (str_ends_with($path, '/headers')) {
+    header("X-Name: caf\xE9");
+    header('Set-Cookie: a=1');
+    header('Set-Cookie: b=2', false);
+} elseif (str_ends_with($path, '/reflect')) {
+    header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
+    header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
+    http_response_code(302);
+} elseif (str_ends_with($path, '/short')) {
+    header('Content-Length: ' . (strlen($answer) + 1000));
+}
+echo $answer;
