@@ -32,7 +32,7 @@ build:
 
 demo: packages
 	@$(MAKE) --no-print-directory build
-	@tests/demo/run
+	@$(PHP) tests/demo/demo.php
 
 # The cargo tests run with the hook that makes the library panic on purpose; the release library is built without it.
 test: packages
