@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
+use Netresearch\NrVault\Outbound\Tests\Support\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\Worker;
@@ -80,27 +81,9 @@ final class FpmTest extends TestCase
     public function testAFileThatIsNotPreloadedReachesNothing(bool $unprivileged, bool $load): void
     {
         $this->worker = new Worker(self::$upstream, $unprivileged, $load);
-        $report = $this->worker->fpm->request($this->worker->app . '/attack.php')->json();
+        $report = $this->worker->run('attack.php')->json();
 
-        self::assertSame(
-            [
-                'FFI::cdef' => 'FFI\Exception',
-                'FFI::load' => 'FFI\Exception',
-                'FFI::scope' => 'FFI\Exception',
-                'FFI::new' => 'FFI\Exception',
-                'FFI::type' => 'FFI\Exception',
-                'NativeLibrary::$ffi' => 'Error',
-                'NativeLibrary::bound()' => 'Error',
-                'NativeLibrary::DECLARATIONS' => 'Error',
-                'new NativeLibrary' => 'Error',
-                'serialize' => 'Exception',
-            ],
-            $report['outcomes'],
-        );
-        self::assertSame([], $report['native'], 'no FFI or CData object comes out');
-        self::assertStringNotContainsString('FFI', str_replace('RustFfiTransport', '', $report['dump']));
-        self::assertTrue($report['final']);
-        self::assertSame([], $report['traits']);
+        AttackReport::assertNothingReached($report);
     }
 
     /**
@@ -124,14 +107,10 @@ final class FpmTest extends TestCase
     public function testTwoWorkersShareNothing(bool $unprivileged, bool $load): void
     {
         $this->worker = new Worker(self::$upstream, $unprivileged, $load, workers: 2);
-        mkdir($this->worker->directory->path . '/hold');
-        chmod($this->worker->directory->path . '/hold', 0777);
-        $hold = $this->worker->directory->path . '/hold/go';
-        $script = $this->worker->app . '/send.php';
-        $requests = [
-            $this->worker->fpm->request($script, $this->worker->input(2, $hold)),
-            $this->worker->fpm->request($script, $this->worker->input(2, $hold)),
-        ];
+        $directory = $this->worker->host->directory->path . '/hold';
+        mkdir($directory) && chmod($directory, 0777);
+        $hold = $directory . '/go';
+        $requests = [$this->worker->start(2, hold: $hold), $this->worker->start(2, hold: $hold)];
         // Both have sent and wait: so they are in two workers.
         Poll::until(static fn (): bool => count(glob($hold . '.[0-9]*') ?: []) === 2, 'two workers that hold');
         touch($hold);
@@ -157,14 +136,14 @@ final class FpmTest extends TestCase
     {
         $this->worker = new Worker(self::$upstream, $unprivileged, $load);
         $before = $this->worker->send();
-        $old = (int) fileinode($this->worker->installation->library);
-        self::assertSame($old, Worker::mappedLibrary($before['pid']));
+        $old = (int) fileinode($this->worker->host->installation->library);
+        self::assertSame($old, Host::mappedLibrary($before['pid']));
 
-        $new = $this->worker->installation->replaceLibrary();
+        $new = $this->worker->host->installation->replaceLibrary();
         self::assertNotSame($old, $new);
         $untouched = $this->worker->send();
         self::assertSame($before['pid'], $untouched['pid']);
-        self::assertSame($old, Worker::mappedLibrary($untouched['pid']), 'before the reload the old file serves');
+        self::assertSame($old, Host::mappedLibrary($untouched['pid']), 'before the reload the old file serves');
 
         $master = $this->worker->fpm->master->pid;
         posix_kill($master, SIGUSR2);
@@ -174,8 +153,8 @@ final class FpmTest extends TestCase
         }, 'a worker of the reloaded master');
 
         self::assertTrue($this->worker->fpm->master->isRunning());
-        self::assertSame($new, Worker::mappedLibrary($master));
-        self::assertSame($new, Worker::mappedLibrary($after['pid']));
+        self::assertSame($new, Host::mappedLibrary($master));
+        self::assertSame($new, Host::mappedLibrary($after['pid']));
         self::assertSame(200, $after['results'][0]['status'] ?? $after['results'][0]);
     }
 
@@ -199,7 +178,7 @@ final class FpmTest extends TestCase
     public function testWhatIsMissingIsNamed(array $ini, string $message): void
     {
         $this->worker = new Worker(self::$upstream, ini: $ini);
-        $report = $this->worker->fpm->request($this->worker->app . '/report.php')->json();
+        $report = $this->worker->run('report.php')->json();
 
         self::assertSame('configuration.transport_unavailable', $report['code']);
         self::assertSame($message . ' [configuration.transport_unavailable]', $report['message']);

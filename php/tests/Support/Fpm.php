@@ -31,7 +31,7 @@ final class Fpm
     private readonly TempDir $directory;
 
     /**
-     * @param array<string, string> $ini settings on top of ffi.enable=preload
+     * @param array<string, string|null> $ini the settings of php.ini; null removes one
      * @param bool $unprivileged the master runs as www-data instead of root
      * @param array<string, string> $environment of the master
      */
@@ -46,26 +46,16 @@ final class Fpm
             chown($path, self::USER);
         }
         $this->socket = $path . '/fpm.sock';
-        $lines = '';
-        foreach ($ini + ['ffi.enable' => 'preload'] as $name => $value) {
-            $lines .= $name . ' = "' . $value . "\"\n";
-        }
-        $iniFile = $this->directory->write('php.ini', self::extensions() . $lines);
+        $iniFile = Host::iniFile($this->directory, $ini);
         $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
         $command = [Process::find('php-fpm8.2'), '-F', '-c', $iniFile, '-y', $poolFile];
         if ($unprivileged) {
             $identity = ['--reuid=' . self::USER, '--regid=' . self::USER, '--clear-groups'];
             $command = ['setpriv', ...$identity, ...$command];
         }
-        $this->master = new Process($command, $path . '/fpm.out', $environment + ['PHP_INI_SCAN_DIR' => '']);
+        $this->master = new Process($command, $path . '/fpm.out', $environment + Host::ONLY_THIS_INI);
         $this->master->waitUntil(fn (): bool => is_file($path . '/fpm.log') && file_exists($this->socket)
             && str_contains($this->log(), 'ready to handle connections'), 'php-fpm');
-    }
-
-    /** The lines of a php.ini that load what the tests need; the same for every SAPI. */
-    public static function extensions(): string
-    {
-        return "zend_extension=opcache.so\nextension=ffi.so\nopcache.enable=1\nzend.exception_ignore_args=0\n";
     }
 
     /** Runs a script in a worker. */

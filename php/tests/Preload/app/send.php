@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\RustFfiTransport;
 
 require __DIR__ . '/../php/autoload.php';
 
-$input = json_decode((string) file_get_contents('php://input'), true);
+$input = json_decode((string) file_get_contents(PHP_SAPI === 'cli' ? 'php://stdin' : 'php://input'), true);
 $results = [];
 foreach ($input['requests'] as $wire) {
     try {

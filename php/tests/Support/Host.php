@@ -1,0 +1,125 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support;
+
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * A host without its PHP processes: an installation, a master key in a file, and scripts that are not preloaded.
+ */
+final class Host
+{
+    /** Environment for a PHP that reads no other settings than iniFile(). */
+    public const ONLY_THIS_INI = ['PHP_INI_SCAN_DIR' => '/nonexistent'];
+
+    public readonly TempDir $directory;
+    public readonly Installation $installation;
+    public readonly string $keyFile;
+
+    /** The directory of the scripts. */
+    public readonly string $app;
+
+    private readonly \SensitiveParameterValue $masterKey;
+
+    public function __construct()
+    {
+        $this->directory = new TempDir('host');
+        $this->installation = new Installation($this->directory);
+        $this->app = $this->installation->copyTree(dirname(__DIR__) . '/Preload/app', 'app');
+        $this->masterKey = new \SensitiveParameterValue(random_bytes(32));
+        $this->keyFile = $this->directory->write('vault.key', base64_encode($this->masterKey->getValue()), 0400);
+        chown($this->keyFile, Fpm::USER);
+    }
+
+    /**
+     * The settings that bind the library.
+     *
+     * @param bool $load by FFI::load in the preload script, which environment() tells of the header
+     * @return array<string, string>
+     */
+    public function ini(bool $load = false): array
+    {
+        return ($load ? [] : ['ffi.preload' => $this->installation->header]) + [
+            'ffi.enable' => 'preload',
+            'opcache.preload' => $this->installation->php . '/preload.php',
+            'opcache.preload_user' => Fpm::USER,
+        ];
+    }
+
+    /**
+     * @return array<string, string>
+     */
+    public function environment(bool $load = false): array
+    {
+        return $load ? ['SECURE_OUTBOUND_HEADER' => $this->installation->header] : [];
+    }
+
+    /**
+     * Writes a php.ini that stands alone.
+     *
+     * @param array<string, string|null> $settings null removes one
+     */
+    public static function iniFile(TempDir $directory, array $settings): string
+    {
+        $lines = "zend_extension=opcache.so\nextension=ffi.so\n";
+        $settings += ['opcache.enable' => '1', 'zend.exception_ignore_args' => '0'];
+        foreach ($settings as $name => $value) {
+            $lines .= $value === null ? '' : $name . ' = "' . $value . "\"\n";
+        }
+        return $directory->write('php.ini', $lines);
+    }
+
+    /**
+     * Input for app/send.php: so many POST requests with a sealed bearer token.
+     *
+     * @param string|null $hold see app/send.php
+     */
+    public function input(
+        Upstream $upstream,
+        int $count = 1,
+        string $path = '/echo',
+        ?string $hold = null,
+        #[\SensitiveParameter] string $token = 'tok-7f3a',
+    ): string {
+        $identifier = 'my_api_key';
+        $payload = (string) json_encode(['type' => 'bearer', 'token' => $token]);
+        $request = new RequestSpec(
+            'demo',
+            'POST',
+            new Policy(['POST'], allowedPaths: ['/v1/echo']),
+            $upstream->url(),
+            $path,
+            body: '{"a":1}',
+            credentials: [new SealedCredential(
+                $identifier,
+                SealedCredential::BEARER,
+                (new Sealer($this->masterKey->getValue()))->seal($identifier, $payload),
+            )],
+        );
+        $keys = [['id' => 'vault', 'provider' => 'file', 'path' => $this->keyFile]];
+        return (string) json_encode([
+            'config' => $upstream->config(['master_keys' => $keys]),
+            'requests' => array_fill(0, $count, $request->toWire()),
+            'hold' => $hold,
+        ]);
+    }
+
+    /** The inode of the library that a process has mapped. */
+    public static function mappedLibrary(int $pid): int
+    {
+        $maps = (string) file_get_contents('/proc/' . $pid . '/maps');
+        if (preg_match('/ (\d+) +\S*libsecure_outbound\.so/', $maps, $match) !== 1) {
+            throw new \RuntimeException('The process maps no library.');
+        }
+        return (int) $match[1];
+    }
+
+    public function remove(): void
+    {
+        $this->directory->remove();
+    }
+}

@@ -1,0 +1,33 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support;
+
+/**
+ * A library with the right functions and another ABI version, made by the C compiler.
+ */
+final class OtherLibrary
+{
+    private const SOURCE = <<<'C'
+        unsigned int secure_outbound_abi_version(void) { return 2; }
+        const char *secure_outbound_version(void) { return "other"; }
+        int secure_outbound_open(void) { __builtin_trap(); }
+        int secure_outbound_send(void) { __builtin_trap(); }
+        int secure_outbound_close(void) { __builtin_trap(); }
+        void secure_outbound_result_free(void) { __builtin_trap(); }
+
+        C;
+
+    /** Returns the path of the library. */
+    public static function build(TempDir $directory): string
+    {
+        $source = $directory->write('other.c', self::SOURCE);
+        $library = $directory->path . '/other.so';
+        $result = Process::run(['cc', '-shared', '-fPIC', '-o', $library, $source]);
+        if ($result['code'] !== 0) {
+            throw new \RuntimeException('cc: ' . $result['output']);
+        }
+        return $library;
+    }
+}
