@@ -1,0 +1,68 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Transport\NativeLibrary;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The declarations in NativeLibrary are those of include/secure_outbound.h.
+ */
+final class HeaderTest extends TestCase
+{
+    public function testTheDeclarationsAreThoseOfTheHeader(): void
+    {
+        $declarations = (new \ReflectionClass(NativeLibrary::class))->getConstant('DECLARATIONS');
+        $header = array_filter(
+            self::statements((string) file_get_contents(Build::header())),
+            static fn (string $statement): bool => preg_match('/^(typedef )?enum /', $statement) !== 1,
+        );
+
+        self::assertEqualsCanonicalizing(array_values($header), self::statements($declarations));
+    }
+
+    public function testTheConstantsAreThoseOfTheHeader(): void
+    {
+        $constants = (new \ReflectionClass(NativeLibrary::class))->getConstants();
+        preg_match_all('/\bSECURE_OUTBOUND_([A-Z_]+) = (-?\d+)/', (string) file_get_contents(Build::header()), $matches);
+
+        $expected = array_map(intval(...), array_combine($matches[1], $matches[2]));
+        self::assertSame(['OK', 'FAILED', 'NULL_POINTER', 'LENGTH_TOO_LARGE', 'UNKNOWN_ENGINE'], array_keys($expected));
+        self::assertSame($expected, array_intersect_key($constants, $expected));
+    }
+
+    public function testTheWholeHeaderLoadsAsItIs(): void
+    {
+        $ffi = \FFI::cdef((string) file_get_contents(Build::header()), Build::library());
+
+        self::assertSame(NativeLibrary::ABI, $ffi->secure_outbound_abi_version());
+    }
+
+    /**
+     * The statements of C text, comments and directives left out, with one space between tokens.
+     *
+     * @return list<string>
+     */
+    private static function statements(string $text): array
+    {
+        $text = (string) preg_replace(['~/\*.*?\*/~s', '~//.*~', '/^#.*$/m'], '', $text);
+        preg_match_all('/\w+|[^\w\s]/', $text, $tokens);
+        $statements = [];
+        $statement = [];
+        $depth = 0;
+        foreach ($tokens[0] as $token) {
+            $depth += ['{' => 1, '}' => -1][$token] ?? 0;
+            if ($token === ';' && $depth === 0) {
+                $statements[] = implode(' ', $statement);
+                $statement = [];
+            } else {
+                $statement[] = $token;
+            }
+        }
+        self::assertSame([], $statement, 'text after the last statement');
+        return $statements;
+    }
+}

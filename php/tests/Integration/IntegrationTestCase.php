@@ -1,0 +1,127 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\SealedCredential;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The built library in this process, against nginx on loopback.
+ */
+abstract class IntegrationTestCase extends TestCase
+{
+    /** In every secret that the tests seal, so that a leak of any of them is found. */
+    protected const CANARY = 'c4n4ry-9b1f';
+
+    protected static Upstream $upstream;
+    private static \SensitiveParameterValue $masterKey;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+        self::$masterKey = new \SensitiveParameterValue(random_bytes(32));
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$upstream->stop();
+    }
+
+    protected static function masterKey(): string
+    {
+        return base64_encode(self::$masterKey->getValue());
+    }
+
+    /**
+     * A transport that trusts the upstream and has the master key.
+     *
+     * @param array<string, mixed> $more
+     */
+    protected static function transport(array $more = []): RustFfiTransport
+    {
+        $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
+        return new RustFfiTransport(self::$upstream->config($more + $keys), Build::library());
+    }
+
+    /**
+     * A credential of the type, sealed under the master key.
+     *
+     * @param string|array<string, mixed> $payload
+     */
+    protected static function seal(
+        string $type,
+        #[\SensitiveParameter] string|array $payload,
+        ?Placement $placement = null,
+        string $identifier = 'my_api_key',
+        string $algorithm = Sealer::XCHACHA20,
+    ): SealedCredential {
+        $text = is_string($payload) ? $payload : (string) json_encode($payload, JSON_UNESCAPED_SLASHES);
+        $sealed = (new Sealer(self::$masterKey->getValue(), $algorithm))->seal($identifier, $text);
+        return new SealedCredential($identifier, $type, $sealed, $placement);
+    }
+
+    /**
+     * A request to the upstream; $more replaces arguments of RequestSpec by name.
+     */
+    protected static function request(string $path = '/echo', mixed ...$more): RequestSpec
+    {
+        return new RequestSpec(...$more + [
+            'serviceId' => 'test',
+            'method' => 'POST',
+            'policy' => new Policy(['GET', 'POST']),
+            'baseUrl' => self::$upstream->url(),
+            'path' => $path,
+        ]);
+    }
+
+    /**
+     * What the upstream saw.
+     *
+     * @return array<string, mixed>
+     */
+    protected static function seen(ResponseSpec $response): array
+    {
+        return json_decode($response->body, true);
+    }
+
+    /**
+     * The exception that the request ends in, with the code and without any secret.
+     */
+    protected static function failure(string $code, RequestSpec $request, ?RustFfiTransport $transport = null): OutboundException
+    {
+        try {
+            $response = ($transport ?? self::transport())->send($request);
+        } catch (OutboundException $exception) {
+            self::assertSame($code, $exception->errorCode(), $exception->getMessage());
+            self::assertShowsNoSecret($exception);
+            return $exception;
+        }
+        self::fail('The request was answered with ' . $response->status . ' instead of ' . $code);
+    }
+
+    /** Neither a dump of the value nor the trace of an exception shows a secret, a key or an envelope. */
+    protected static function assertShowsNoSecret(mixed $value): void
+    {
+        ob_start();
+        var_dump($value);
+        $dump = ob_get_clean() . print_r($value, true);
+        if ($value instanceof \Throwable) {
+            $dump .= $value . print_r($value->getTrace(), true);
+            self::assertNull($value->getPrevious());
+        }
+        foreach ([self::CANARY, base64_encode(self::CANARY), self::masterKey(), self::$masterKey->getValue(), 'nrv1:'] as $secret) {
+            self::assertStringNotContainsString($secret, $dump);
+        }
+    }
+}
