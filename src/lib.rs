@@ -3,7 +3,26 @@
 //! Data flows one way: document ([`spec`]) → [`policy`] → [`credential`] → wire ([`net`]) → document. [`engine`] is that
 //! flow; [`ffi`] hands it to C.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod audit;
+pub mod credential;
+pub mod engine;
+pub mod envelope;
 pub mod error;
+pub mod ffi;
+pub mod keys;
+pub mod net;
 pub mod policy;
 pub mod secret;
 pub mod spec;

@@ -1,20 +1,31 @@
 //! The documents of the contract and nothing else: no input, no output, no decision.
 
+mod configuration;
 mod request;
+mod response;
 
+pub use configuration::{
+    Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
+};
 pub use request::{CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
+pub use response::{AuditRecord, ErrorDocument, OpenHead, ResponseHead};
 
 use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Error};
 
-/// Reads a JSON document. serde's own text can quote a value of the document, so only its place is kept.
+/// Reads a JSON document. serde's own text can quote a value of the document, so only the name of a key and its place
+/// are kept of it.
 pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
     serde_json::from_slice(document).map_err(|error| {
+        let text = error.to_string();
+        let about_a_key = ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
         let what = match error.classify() {
-            serde_json::error::Category::Data => "has a missing, unknown or wrongly typed key",
-            _ => "is not well-formed JSON",
+            serde_json::error::Category::Data if about_a_key => text.split(',').next().unwrap_or_default(),
+            serde_json::error::Category::Data => "a value of a wrong type or form",
+            _ => "not well-formed JSON",
         };
-        Error::new(code, format!("the document {what} at line {}, column {}", error.line(), error.column()))
+        let what = what.split(" at line").next().unwrap_or_default();
+        Error::new(code, format!("the document has {what} (line {}, column {})", error.line(), error.column()))
     })
 }

@@ -1,0 +1,85 @@
+//! The metadata of one call, gathered while it goes on.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::net::Exchange;
+use crate::policy::Target;
+use crate::spec::{AuditRecord, Request};
+
+/// Gathers an [`AuditRecord`].
+pub struct Recorder {
+    begun: Instant,
+    record: AuditRecord,
+}
+
+impl Recorder {
+    /// Begins with the call.
+    pub fn begin(transport: &'static str) -> Self {
+        let record = AuditRecord {
+            timestamp: format!("{:.3}", Timestamp::now()),
+            transport,
+            library_version: env!("CARGO_PKG_VERSION"),
+            ..AuditRecord::default()
+        };
+        Self { begun: Instant::now(), record }
+    }
+
+    /// When the call came in; its deadline counts from here.
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Notes what the request says of itself.
+    pub fn request(&mut self, request: &Request) {
+        self.record.service_id = Some(request.service_id.clone());
+        self.record.correlation_id = request.correlation_id.clone();
+        self.record.method = Some(request.method.clone());
+        self.record.credentials = request.credentials.iter().map(|credential| credential.identifier.clone()).collect();
+    }
+
+    /// Notes where the request may go.
+    pub fn admitted(&mut self, target: &Target, path_template: Option<String>) {
+        self.record.host = Some(target.origin().host.to_string());
+        self.record.port = Some(target.origin().port);
+        self.record.path_template = path_template;
+    }
+
+    /// Notes who resolves the target's name, where a proxy serves it.
+    pub fn proxied(&mut self, resolve: Option<&'static str>) {
+        self.record.proxy_resolve = resolve;
+    }
+
+    /// Counts an attempt.
+    pub fn attempt(&mut self) {
+        self.record.attempts += 1;
+    }
+
+    /// Notes what an exchange used.
+    pub fn exchange(&mut self, exchange: &Exchange) {
+        self.record.bytes_out += exchange.bytes_out;
+        if let Some(connection) = &exchange.connection {
+            self.record.remote_address = connection.remote.map(|address| address.ip().to_string());
+            self.record.tls_version = connection.tls_version;
+            self.record.http_version = Some(if connection.http2 { "2" } else { "1.1" });
+            self.record.connection_reused = Some(exchange.reused);
+        }
+    }
+
+    /// Notes an answer's status.
+    pub fn status(&mut self, status: u16) {
+        self.record.status = Some(status);
+    }
+
+    /// Counts body bytes in.
+    pub fn received(&mut self, bytes: u64) {
+        self.record.bytes_in += bytes;
+    }
+
+    /// Ends with the call.
+    pub fn end(mut self) -> AuditRecord {
+        self.record.duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.record
+    }
+}

@@ -1,0 +1,136 @@
+//! The flow of a call: document → policy → credential → wire → document.
+//!
+//! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
+
+mod call;
+mod reply;
+mod registry;
+mod transfer;
+
+pub use registry::Engines;
+pub use reply::{Reply, document, panic_reply};
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::error::{Code, Error};
+use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
+use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
+use crate::policy::InternalHosts;
+use crate::spec::{Configuration, Defaults, HttpVersion, Limits};
+
+/// What this engine is called in audit records.
+const TRANSPORT: &str = "rust-ffi";
+
+/// One call, as it comes in.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The request head, JSON.
+    pub request: &'a [u8],
+    /// The request's body.
+    pub body: &'a [u8],
+    /// The envelope of one credential, or a JSON array of those of several.
+    pub sealed: &'a [u8],
+}
+
+/// An open configuration: its settings, its keys, its connections.
+pub struct Engine {
+    settings: Arc<Settings>,
+    keyring: Mutex<Keyring>,
+    network: OnceLock<Network>,
+}
+
+struct Settings {
+    internal_hosts: Arc<InternalHosts>,
+    defaults: Defaults,
+    limits: Limits,
+    user_agent: HeaderValue,
+    network: NetworkOptions,
+    warnings: Vec<Warning>,
+}
+
+impl Engine {
+    /// An engine for a configuration. `known` finds the source of a key that is named by its id alone.
+    pub fn new(
+        configuration: Configuration,
+        known: impl Fn(&str) -> Option<Arc<KeySource>>,
+    ) -> Result<Self, Error> {
+        let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
+        let internal_hosts = Arc::new(InternalHosts::from_specs(&configuration.internal_hosts)?);
+        let roots = Roots::load(&configuration.tls)?;
+        let mut warnings = Vec::new();
+        if roots.is_empty() {
+            let message = "no trust anchor was found, so no https server will be trusted; install ca-certificates or set tls.ca_file";
+            warnings.push(Warning { code: "tls.no_roots", message: message.to_owned() });
+        }
+        let network = NetworkOptions {
+            guard: Guard::new(Arc::clone(&internal_hosts)),
+            roots,
+            proxy: configuration.proxy.as_ref().map(Proxy::from_spec).transpose()?.map(Arc::new),
+            connect_timeout: Duration::from_millis(configuration.defaults.connect_timeout_ms),
+            http1: configuration.http_versions.contains(&HttpVersion::Http11),
+            http2: configuration.http_versions.contains(&HttpVersion::Http2),
+            header_bytes: configuration.limits.header_bytes,
+        };
+        let settings = Settings {
+            internal_hosts,
+            defaults: configuration.defaults,
+            limits: configuration.limits,
+            user_agent: HeaderValue::from_str(&configuration.user_agent)
+                .map_err(|_| invalid("user_agent cannot stand in a header"))?,
+            network,
+            warnings,
+        };
+        let keyring = Keyring::open(configuration.master_keys, known)?;
+        Ok(Self { settings: Arc::new(settings), keyring: Mutex::new(keyring), network: OnceLock::new() })
+    }
+
+    /// An engine with the same settings and keys and no connection, for a forked child.
+    fn heir(&self) -> Self {
+        let keyring = Mutex::new(self.keyring().clone());
+        Self { settings: Arc::clone(&self.settings), keyring, network: OnceLock::new() }
+    }
+
+    /// What works and should not stay so.
+    fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.settings.warnings.clone();
+        warnings.extend(self.keyring().warnings());
+        warnings
+    }
+
+    /// Takes over key material that came with a later `open` of the same configuration.
+    fn replace_keys(&self, entries: Vec<KeyEntry>) -> Result<bool, Error> {
+        let mut keyring = self.keyring();
+        let mut changed = false;
+        for entry in entries {
+            if let KeyEntry { id: Some(id), source: Some(source) } = entry {
+                changed |= keyring.replace(&id, source)?;
+            }
+        }
+        Ok(changed)
+    }
+
+    fn key_source(&self, id: &str) -> Option<Arc<KeySource>> {
+        self.keyring().source(id)
+    }
+
+    fn keyring(&self) -> MutexGuard<'_, Keyring> {
+        self.keyring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn network(&self) -> Result<&Network, Error> {
+        if let Some(network) = self.network.get() {
+            return Ok(network);
+        }
+        // Of two threads that come here together one loses, and its network goes unused.
+        let network = Network::new(self.settings.network.clone())?;
+        Ok(self.network.get_or_init(|| network))
+    }
+
+    /// Makes one call and answers with documents, whatever happens. `runtime` is asked for only where something is sent.
+    pub fn send<'r>(&self, call: Call<'_>, runtime: impl FnOnce() -> Result<&'r Runtime, Error>) -> Reply {
+        call::perform(self, call, runtime)
+    }
+}

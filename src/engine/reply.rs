@@ -1,0 +1,48 @@
+//! The documents that go back.
+
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+
+use crate::audit::Recorder;
+use crate::credential::Redactor;
+use crate::error::{Code, Error, Sent};
+use crate::spec::ResponseHead;
+
+/// What a call gives back.
+pub struct Reply {
+    /// Whether an HTTP response arrived, or an engine is open.
+    pub ok: bool,
+    /// UTF-8 JSON.
+    pub head: Vec<u8>,
+    /// The response's body.
+    pub body: Vec<u8>,
+}
+
+/// A reply of one document.
+pub fn document(ok: bool, head: &impl Serialize) -> Reply {
+    // These types have string keys and finite numbers only, so serde_json has nothing to refuse.
+    Reply { ok, head: serde_json::to_vec(head).unwrap_or_default(), body: Vec::new() }
+}
+
+/// The reply after a panic. Nothing is known of what had been sent.
+pub fn panic_reply() -> Reply {
+    let error = Error::new(Code::Panic, "the library has a bug; please report what was called, without its data");
+    let audit = Recorder::begin(super::TRANSPORT).end();
+    document(false, &ResponseHead::failure(&error.sent(Sent::Maybe), false, audit))
+}
+
+/// An answer's header fields as documents have them. A value that holds an injected secret is not shown: `Location` echoes
+/// query parameters.
+pub fn header_fields(headers: &HeaderMap, decoded: bool, redactor: &Redactor) -> Vec<(String, String)> {
+    let stays = |name: &str| !(decoded && (name == "content-encoding" || name == "content-length"));
+    let field = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let bytes = value.as_bytes();
+        let text = if redactor.finds(bytes) {
+            "[redacted]".to_owned()
+        } else {
+            bytes.iter().map(|byte| char::from(*byte)).collect()
+        };
+        (name.as_str().to_owned(), text)
+    };
+    headers.iter().filter(|(name, _)| stays(name.as_str())).map(field).collect()
+}

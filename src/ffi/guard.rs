@@ -1,0 +1,100 @@
+//! What every entry goes through: pointers are checked, panics end here.
+
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::process::Process;
+use super::result::ResultFrame;
+use super::status::Status;
+use crate::engine::{self, Reply};
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("the C ABI catches panics, which needs panic = \"unwind\"");
+
+/// How the ABI was misused.
+#[derive(Clone, Copy, Debug)]
+pub enum Misuse {
+    /// A pointer that must point somewhere is NULL.
+    NullPointer,
+    /// A length is above `isize::MAX`.
+    LengthTooLarge,
+    /// No open engine has this handle.
+    UnknownEngine,
+}
+
+impl From<Misuse> for Status {
+    fn from(misuse: Misuse) -> Self {
+        match misuse {
+            Misuse::NullPointer => Status::NullPointer,
+            Misuse::LengthTooLarge => Status::LengthTooLarge,
+            Misuse::UnknownEngine => Status::UnknownEngine,
+        }
+    }
+}
+
+/// Runs an entry that gives a result: `out` is emptied first, and a panic becomes `internal.panic`.
+///
+/// # Safety
+///
+/// `out` is NULL or points to a writable value.
+pub unsafe fn enter(out: *mut ResultFrame, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
+    silence_panics();
+    if out.is_null() {
+        return Status::NullPointer as i32;
+    }
+    // SAFETY: not null, and the caller's promise.
+    unsafe { out.write(ResultFrame::EMPTY) };
+    let reply = match catch_unwind(AssertUnwindSafe(entry)) {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(misuse)) => return Status::from(misuse) as i32,
+        Err(panic) => {
+            // The payload can hold anything, and its destructor can panic again.
+            std::mem::forget(panic);
+            engine::panic_reply()
+        }
+    };
+    let frame = Process::current().results.keep(reply.head, reply.body);
+    // SAFETY: as above.
+    unsafe { out.write(frame) };
+    if reply.ok { Status::Ok as i32 } else { Status::Failed as i32 }
+}
+
+/// Runs an entry that gives only a status.
+pub fn without_result(entry: impl FnOnce() -> Result<(), Misuse>) -> i32 {
+    silence_panics();
+    match catch_unwind(AssertUnwindSafe(entry)) {
+        Ok(Ok(())) => Status::Ok as i32,
+        Ok(Err(misuse)) => Status::from(misuse) as i32,
+        Err(panic) => {
+            std::mem::forget(panic);
+            Status::Failed as i32
+        }
+    }
+}
+
+/// The bytes of an input. NULL with length 0 is an empty one.
+///
+/// # Safety
+///
+/// `data` is NULL or points to `len` readable bytes that nobody writes to during the call.
+pub unsafe fn input<'a>(data: *const c_char, len: usize) -> Result<&'a [u8], Misuse> {
+    if len > isize::MAX as usize {
+        return Err(Misuse::LengthTooLarge);
+    }
+    match (data.is_null(), len) {
+        (true, 0) => Ok(&[]),
+        (true, _) => Err(Misuse::NullPointer),
+        // SAFETY: not null, the length fits, and the caller's promise.
+        (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
+    }
+}
+
+/// A panic's text can hold what was being worked on, so the hook of this library's own runtime prints nothing. Not a
+/// `Once`: a fork in its middle would leave the child waiting for ever.
+fn silence_panics() {
+    static SILENCED: AtomicBool = AtomicBool::new(false);
+    if !SILENCED.swap(true, Ordering::AcqRel) {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+}

@@ -1,0 +1,138 @@
+//! The C ABI, version 1. All the crate's `unsafe` is here, and none of it hands out a pointer to a Rust object.
+//!
+//! `include/secure_outbound.h` is made of this module; `docs/abi.md` explains it to C and PHP.
+
+#![allow(unsafe_code)]
+
+mod alloc;
+mod guard;
+mod process;
+mod result;
+mod signals;
+mod status;
+
+use std::ffi::c_char;
+
+pub use result::ResultFrame;
+pub use status::Status;
+
+use guard::{Misuse, enter, input};
+use process::Process;
+
+use crate::engine::{self, Call};
+use crate::spec::OpenHead;
+
+/// The version of this ABI. It changes when a declared function changes, which is never meant to be.
+pub const ABI_VERSION: u32 = 1;
+
+/// The version of the ABI, 1. A caller checks it before it calls anything else.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_abi_version() -> u32 {
+    ABI_VERSION
+}
+
+/// The version of the library, as a NUL-terminated text that is never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Opens an engine for a configuration (`config`, JSON), or finds the one that the same configuration has in this process.
+/// Starts no thread and opens no socket. `*engine` is its handle, from 1 to 2^53, and 0 where there is none.
+///
+/// Returns `SECURE_OUTBOUND_OK` or `SECURE_OUTBOUND_FAILED`, each with a head in `*out`, or a negative status.
+///
+/// # Safety
+///
+/// `config` points to `config_len` readable bytes; `engine` and `out` point to writable values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_open(
+    config: *const c_char,
+    config_len: usize,
+    engine: *mut u64,
+    out: *mut ResultFrame,
+) -> i32 {
+    // SAFETY: the caller's promise about `out`.
+    unsafe {
+        enter(out, || {
+            if engine.is_null() {
+                return Err(Misuse::NullPointer);
+            }
+            // SAFETY: not null, and the caller's promise about `engine` and `config`.
+            engine.write(0);
+            let config = input(config, config_len)?;
+            match Process::current().change(|engines| engines.open(config)) {
+                Ok((handle, warnings)) => {
+                    engine.write(handle);
+                    Ok(engine::document(true, &OpenHead::opened(warnings)))
+                }
+                Err(error) => Ok(engine::document(false, &OpenHead::refused(&error))),
+            }
+        })
+    }
+}
+
+/// Sends one request through an engine and waits for the whole answer. `request` is a request head (JSON), `body` its body,
+/// `sealed` the envelope of its credential, or a JSON array of the envelopes of several.
+///
+/// Returns `SECURE_OUTBOUND_OK` where an HTTP response arrived, whatever its status, `SECURE_OUTBOUND_FAILED` where none did
+/// or may be shown, each with a head in `*out`, or a negative status. Any thread may call it at any time.
+///
+/// # Safety
+///
+/// `request`, `body` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_send(
+    engine: u64,
+    request: *const c_char,
+    request_len: usize,
+    body: *const c_char,
+    body_len: usize,
+    sealed: *const c_char,
+    sealed_len: usize,
+    out: *mut ResultFrame,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter(out, || {
+            let call = Call {
+                request: input(request, request_len)?,
+                body: input(body, body_len)?,
+                sealed: input(sealed, sealed_len)?,
+            };
+            let process = Process::current();
+            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let _quiet = signals::SigpipeBlocked::new();
+            Ok(engine.send(call, || process.runtime()))
+        })
+    }
+}
+
+/// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+/// negative status.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
+    guard::without_result(|| {
+        let closed = Process::current().change(|engines| engines.close(engine));
+        if closed { Ok(()) } else { Err(Misuse::UnknownEngine) }
+    })
+}
+
+/// Frees a result by its id and empties the struct. NULL, a struct that was freed and a copy of one do nothing.
+///
+/// # Safety
+///
+/// `result` is NULL or points to a result that the library wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultFrame) {
+    guard::without_result(|| {
+        // SAFETY: the caller's promise, and NULL is no reference.
+        if let Some(result) = unsafe { result.as_mut() } {
+            let id = std::mem::replace(result, ResultFrame::EMPTY).id;
+            if id != 0 {
+                Process::current().results.free(id);
+            }
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,86 @@
+//! What the library keeps in a process, and how a forked child gets its own.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::result::Results;
+use crate::engine::Engines;
+use crate::error::Error;
+use crate::net::Runtime;
+
+/// The library's state in one process.
+pub struct Process {
+    pid: u32,
+    /// Live results.
+    pub results: Results,
+    engines: Mutex<Engines>,
+    runtime: OnceLock<Runtime>,
+    /// What a child finds: the engines as of the last change, readable without the lock that another thread of the
+    /// parent may hold for ever in the child's copy of memory.
+    heritage: AtomicPtr<Engines>,
+}
+
+static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
+
+impl Process {
+    /// The state of this process. The first call after a fork makes the child's; the parent's copy is left as it is, for
+    /// dropping it would hang up the parent's connections.
+    pub fn current() -> &'static Self {
+        let pid = std::process::id();
+        let mut seen = CURRENT.load(Ordering::Acquire);
+        loop {
+            // SAFETY: the pointer is null or came from `Box::into_raw` below and is never freed.
+            let inherited = unsafe { seen.as_ref() };
+            if let Some(process) = inherited
+                && process.pid == pid
+            {
+                return process;
+            }
+            let fresh = Box::into_raw(Box::new(Self::new(pid, inherited)));
+            match CURRENT.compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Acquire) {
+                // SAFETY: `fresh` came from `Box::into_raw` and is never freed from now on.
+                Ok(_) => return unsafe { &*fresh },
+                Err(newer) => {
+                    // SAFETY: nobody else has seen `fresh`.
+                    drop(unsafe { Box::from_raw(fresh) });
+                    seen = newer;
+                }
+            }
+        }
+    }
+
+    fn new(pid: u32, parent: Option<&Self>) -> Self {
+        let heritage = parent.map_or(ptr::null_mut(), |parent| parent.heritage.load(Ordering::Acquire));
+        // SAFETY: a parent's heritage is null or came from `Box::into_raw` in `change`, and in this process nobody frees it:
+        // only the parent's own threads would, and they are not here.
+        let engines = unsafe { heritage.as_ref() }.map(Engines::heirs).unwrap_or_default();
+        let heritage = AtomicPtr::new(Box::into_raw(Box::new(engines.heirs())));
+        Self { pid, results: Results::default(), engines: Mutex::new(engines), runtime: OnceLock::new(), heritage }
+    }
+
+    /// The engines, to look one up.
+    pub fn engines(&self) -> MutexGuard<'_, Engines> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the engines, and with them what a child will find.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Engines) -> T) -> T {
+        let mut engines = self.engines();
+        let changed = change(&mut engines);
+        let before = self.heritage.swap(Box::into_raw(Box::new(engines.heirs())), Ordering::AcqRel);
+        // SAFETY: it came from `Box::into_raw`; this process reads it nowhere else, and a child has its own copy.
+        drop(unsafe { Box::from_raw(before) });
+        changed
+    }
+
+    /// The runtime, made at the first send.
+    pub fn runtime(&self) -> Result<&Runtime, Error> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        // Of two threads that come here together one loses, and its runtime goes unused.
+        let runtime = Runtime::new()?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+}

@@ -1,0 +1,78 @@
+//! Turns what the HTTP stack reports into codes, by the type of the error and never by a peer's text.
+
+use std::error::Error as StdError;
+use std::io;
+
+use crate::error::{Code, Error};
+
+/// The first error of type `T` in the chain that starts at `error`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Why a TCP connection was not made.
+pub fn connect_error(error: &(dyn StdError + 'static)) -> Error {
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Error::new(Code::ConnectRefused, "nobody listens at the host's port"),
+        _ => Error::new(Code::ConnectFailed, "the host cannot be reached"),
+    }
+}
+
+/// Why the proxy made no tunnel. hyper-util does not export the type, so its own fixed words tell.
+pub fn tunnel_error(error: &(dyn StdError + 'static)) -> Error {
+    match error.to_string().strip_prefix("tunnel error: ") {
+        Some("proxy authorization required") => {
+            Error::new(Code::ProxyRefused, "the proxy wants other credentials; look at proxy.url")
+        }
+        Some("unsuccessful") => Error::new(Code::ProxyRefused, "the proxy refused to open a tunnel to the host"),
+        _ => match find::<io::Error>(error).map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => Error::new(Code::ConnectRefused, "nobody listens at the proxy's port"),
+            _ => Error::new(Code::ConnectFailed, "the proxy cannot be reached or broke the tunnel"),
+        },
+    }
+}
+
+/// What a failed exchange means.
+pub struct Verdict {
+    /// The error, as of nothing sent.
+    pub error: Error,
+    /// The other side says that it has not processed the request: REFUSED_STREAM, or GOAWAY below the stream (RFC 9113).
+    pub unprocessed: bool,
+}
+
+/// Why no answer came.
+pub fn exchange_error(error: &(dyn StdError + 'static)) -> Verdict {
+    if let Some(own) = find::<Error>(error) {
+        return Verdict { error: own.clone(), unprocessed: false };
+    }
+    let unprocessed = find::<h2::Error>(error).is_some_and(|error| {
+        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    });
+    Verdict { error: transfer_error(error), unprocessed }
+}
+
+/// Why an exchange on an open connection broke: the peer's HTTP is wrong, or the connection ended.
+pub fn transfer_error(error: &(dyn StdError + 'static)) -> Error {
+    let invalid = Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP");
+    let closed = Error::new(Code::ClosedEarly, "the connection ended before the answer did");
+    if let Some(error) = find::<h2::Error>(error) {
+        return if error.is_library() { invalid } else { closed };
+    }
+    if let Some(error) = find::<io::Error>(error) {
+        return match error.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => invalid,
+            _ => closed,
+        };
+    }
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse() || error.is_user() => invalid,
+        _ => closed,
+    }
+}

@@ -1,0 +1,136 @@
+//! The pooled client and its age, and one dial at a time for an origin.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
+
+use super::body::WitnessBody;
+use super::connector::Connector;
+use super::guard::Guard;
+use super::proxy::Proxy;
+use super::tls::{self, Roots};
+use crate::error::Error;
+use crate::policy::{Scheme, Target};
+use crate::spec::Resolution;
+
+/// Servers close idle connections after 60 s and more; going first avoids the race.
+const IDLE: Duration = Duration::from_secs(55);
+/// The guard judges at connect only, so no connection outlives this.
+const AGE: Duration = Duration::from_secs(300);
+const IDLE_PER_ORIGIN: usize = 8;
+/// Gates of origins that nobody waits at are swept above this number.
+const GATES: usize = 64;
+
+/// How an engine's connections are made.
+#[derive(Clone)]
+pub struct NetworkOptions {
+    /// Resolves and judges.
+    pub guard: Guard,
+    /// Trust anchors.
+    pub roots: Roots,
+    /// The proxy, if any.
+    pub proxy: Option<Arc<Proxy>>,
+    /// Limit of resolving, TCP, CONNECT and TLS together.
+    pub connect_timeout: Duration,
+    /// HTTP/1.1 may be agreed.
+    pub http1: bool,
+    /// HTTP/2 may be agreed.
+    pub http2: bool,
+    /// Cap of an answer's head.
+    pub header_bytes: u32,
+}
+
+impl NetworkOptions {
+    /// Who resolves a target's name, where the proxy serves it.
+    pub fn proxy_resolution(&self, target: &Target) -> Option<&'static str> {
+        let origin = target.origin();
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(origin.scheme == Scheme::Https, &origin.host))?;
+        Some(match proxy.resolution {
+            Resolution::Local => "local",
+            Resolution::Proxy => "proxy",
+        })
+    }
+}
+
+/// The client type that the pool works with.
+pub type HttpClient = Client<Connector, WitnessBody>;
+
+/// The connections of one engine in one process.
+pub struct Network {
+    connector: Connector,
+    options: NetworkOptions,
+    client: Mutex<Option<(Instant, HttpClient)>>,
+    gates: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Network {
+    /// Prepares connections. Nothing is opened yet.
+    pub fn new(options: NetworkOptions) -> Result<Self, Error> {
+        let mut alpn = Vec::new();
+        if options.http2 {
+            alpn.push(b"h2".to_vec());
+        }
+        if options.http1 {
+            alpn.push(b"http/1.1".to_vec());
+        }
+        let tls = tls::client_config(&options.roots, alpn)?;
+        let connector = Connector::new(options.guard.clone(), options.proxy.clone(), tls, options.connect_timeout);
+        Ok(Self { connector, options, client: Mutex::new(None), gates: Mutex::default() })
+    }
+
+    /// Cap of an answer's head in bytes.
+    pub fn header_bytes(&self) -> usize {
+        self.options.header_bytes as usize
+    }
+
+    /// The client of the moment. One that is too old finishes what it has and goes.
+    pub(super) fn client(&self) -> HttpClient {
+        let mut slot = lock(&self.client);
+        match &*slot {
+            Some((born, client)) if born.elapsed() < AGE => client.clone(),
+            _ => {
+                let client = self.build();
+                *slot = Some((Instant::now(), client.clone()));
+                client
+            }
+        }
+    }
+
+    fn build(&self) -> HttpClient {
+        let head = self.options.header_bytes.max(8192);
+        Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_PER_ORIGIN)
+            .http2_only(!self.options.http1)
+            .http1_max_buf_size(head as usize)
+            .http2_max_header_list_size(head)
+            .build(self.connector.clone())
+    }
+
+    /// The gate that lets one dial at a time through to an origin: without it, calls that start together each make a
+    /// connection before the first of them learns that it could have been shared.
+    pub(super) fn gate(&self, target: &Uri) -> Arc<Semaphore> {
+        let origin = format!(
+            "{}://{}",
+            target.scheme_str().unwrap_or_default(),
+            target.authority().map(|authority| authority.as_str()).unwrap_or_default()
+        );
+        let mut gates = lock(&self.gates);
+        if gates.len() > GATES {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        Arc::clone(gates.entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+}
+
+/// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

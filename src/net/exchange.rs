@@ -1,0 +1,213 @@
+//! One request and the head of its answer.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::body::{Witness, WitnessBody};
+use super::classify;
+use super::client::Network;
+use super::connection::Facts;
+use crate::error::{Code, Error, Sent};
+
+const INTERIM_ANSWERS: u32 = 100;
+const HEADER_FIELDS: usize = 100;
+
+/// An answer whose head has come; its body is still on the wire.
+pub struct Answer {
+    /// The head, and the body to come.
+    pub response: Response<Incoming>,
+    /// What the exchange used.
+    pub exchange: Exchange,
+}
+
+/// An exchange without an acceptable answer.
+pub struct Failure {
+    /// What went wrong, with `sent` as it was on the wire.
+    pub error: Error,
+    /// The other side says that it has not processed the request.
+    pub unprocessed: bool,
+    /// An HTTP/1.1 connection ended before the first byte of an answer.
+    pub unanswered: bool,
+    /// What the exchange used.
+    pub exchange: Exchange,
+}
+
+/// What one exchange used, for the audit record.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    /// The connection, once there was one.
+    pub connection: Option<Arc<Facts>>,
+    /// Whether no connect was needed.
+    pub reused: bool,
+    /// Body bytes that the connection took.
+    pub bytes_out: u64,
+}
+
+impl Network {
+    /// Sends a request and waits for the head of its answer, inside the deadline.
+    pub async fn exchange(&self, request: Request<Bytes>, deadline: Instant) -> Result<Answer, Box<Failure>> {
+        let (parts, body) = request.into_parts();
+        let (body, witness) = WitnessBody::new(body);
+        let mut request = Request::from_parts(parts, body);
+        let interim = InterimLimit::watch(&mut request);
+        let watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false, seen: 0 };
+        self.run(request, watch, interim, deadline).await
+    }
+
+    async fn run(
+        &self,
+        request: Request<WitnessBody>,
+        mut watch: Watch,
+        interim: Arc<InterimLimit>,
+        deadline: Instant,
+    ) -> Result<Answer, Box<Failure>> {
+        let gate = self.gate(request.uri());
+        let client = self.client();
+        let finished = timeout_at(deadline, async {
+            // A closed semaphore cannot be: nothing closes it.
+            let mut dial = gate.acquire().await.ok();
+            let mut answer = pin!(client.request(request));
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut answer => break answer.map_err(|error| classify::exchange_error(&error)),
+                    () = interim.exceeded.notified() => break Err(classify::Verdict {
+                        error: Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers"),
+                        unprocessed: false,
+                    }),
+                    _ = watch.connection.wait_for_connection_metadata(), if dial.is_some() => {
+                        dial = None;
+                        watch.connected();
+                    }
+                }
+            }
+        })
+        .await;
+        watch.connected();
+        match finished {
+            Ok(Ok(response)) => {
+                let exchange = watch.exchange();
+                match check_head(&response, self.header_bytes()) {
+                    Ok(()) => Ok(Answer { response, exchange }),
+                    Err(error) => Err(Box::new(Failure {
+                        error: error.with_status(response.status().as_u16()),
+                        unprocessed: false,
+                        unanswered: false,
+                        exchange,
+                    })),
+                }
+            }
+            Ok(Err(verdict)) => {
+                let sent = if verdict.unprocessed { Sent::No } else { watch.sent() };
+                let unanswered = watch.on_http1() && verdict.error.code == Code::ClosedEarly && watch.nothing_received();
+                Err(Box::new(Failure {
+                    error: verdict.error.sent(sent),
+                    unprocessed: verdict.unprocessed,
+                    unanswered,
+                    exchange: watch.exchange(),
+                }))
+            }
+            Err(_) => Err(Box::new(Failure {
+                error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
+                unprocessed: false,
+                unanswered: false,
+                exchange: watch.exchange(),
+            })),
+        }
+    }
+}
+
+/// Follows one request to its connection.
+struct Watch {
+    connection: CaptureConnection,
+    witness: Arc<Witness>,
+    facts: Option<Arc<Facts>>,
+    reused: bool,
+    seen: u64,
+}
+
+impl Watch {
+    /// Notes the connection, as soon as there is one.
+    fn connected(&mut self) {
+        if self.facts.is_some() {
+            return;
+        }
+        let mut extensions = http::Extensions::new();
+        if let Some(connected) = &*self.connection.connection_metadata() {
+            connected.get_extras(&mut extensions);
+        }
+        if let Some(facts) = extensions.remove::<Arc<Facts>>() {
+            self.reused = facts.use_once();
+            self.seen = facts.received();
+            self.facts = Some(facts);
+        }
+    }
+
+    fn sent(&self) -> Sent {
+        if self.witness.taken() { Sent::Maybe } else { Sent::No }
+    }
+
+    fn on_http1(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.http2)
+    }
+
+    fn nothing_received(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.received() == self.seen)
+    }
+
+    fn exchange(self) -> Exchange {
+        Exchange { connection: self.facts, reused: self.reused, bytes_out: self.witness.bytes() }
+    }
+}
+
+/// Counts interim answers. HTTP/1.1 only: on HTTP/2 the stack below does not report them, and the deadline ends them.
+#[derive(Default)]
+struct InterimLimit {
+    count: AtomicU32,
+    exceeded: Notify,
+}
+
+impl InterimLimit {
+    fn watch(request: &mut Request<WitnessBody>) -> Arc<Self> {
+        let limit = Arc::new(Self::default());
+        let counter = Arc::clone(&limit);
+        hyper::ext::on_informational(request, move |_| {
+            if counter.count.fetch_add(1, Ordering::AcqRel) >= INTERIM_ANSWERS {
+                counter.exceeded.notify_one();
+            }
+        });
+        limit
+    }
+}
+
+fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
+    let invalid = |message| Err(Error::new(Code::ProtocolInvalid, message));
+    let headers = response.headers();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return invalid("the server switched protocols, which nobody asked for");
+    }
+    if response.status().as_u16() > 599 {
+        return invalid("the server's status is outside 100 to 599");
+    }
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return invalid("the server sent transfer-encoding together with content-length");
+    }
+    if headers.len() > HEADER_FIELDS || head_bytes(headers) > cap {
+        return invalid("the head of the server's answer is too large");
+    }
+    Ok(())
+}
+
+/// The size of a head as RFC 9113 section 6.5.2 counts it, less the 32 bytes a field.
+fn head_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}

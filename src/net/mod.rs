@@ -1,0 +1,22 @@
+//! The wire: resolving, guarding, dialling, pooling and reading. No other room knows the HTTP stack.
+
+mod body;
+mod classify;
+mod client;
+mod connection;
+mod connector;
+mod decode;
+mod exchange;
+mod guard;
+mod proxy;
+mod resolve;
+mod runtime;
+mod tls;
+
+pub use client::{Network, NetworkOptions};
+pub use exchange::{Answer, Exchange, Failure};
+pub use decode::read_body;
+pub use guard::Guard;
+pub use proxy::Proxy;
+pub use runtime::Runtime;
+pub use tls::Roots;

@@ -1,0 +1,197 @@
+//! The configuration: what `open` is asked to do.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::keys::KeyEntry;
+use crate::error::{Code, Error};
+
+/// A configuration, as it was handed in (contract section 4.1). Unknown keys are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Version of the document, 1.
+    pub version: u32,
+    /// Master keys, tried in order.
+    #[serde(default)]
+    pub master_keys: Vec<KeyEntry>,
+    /// The only hosts with addresses that are not public.
+    #[serde(default)]
+    pub internal_hosts: Vec<InternalHostSpec>,
+    /// Trust anchors.
+    #[serde(default)]
+    pub tls: TlsSpec,
+    /// The proxy.
+    #[serde(default)]
+    pub proxy: Option<ProxySpec>,
+    /// What holds where neither request nor policy says.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// Ceilings that nothing exceeds.
+    #[serde(default)]
+    pub limits: Limits,
+    /// HTTP versions that may be agreed.
+    #[serde(default = "both_versions")]
+    pub http_versions: Vec<HttpVersion>,
+    /// Value of `user-agent` where the caller sets none.
+    #[serde(default = "user_agent")]
+    pub user_agent: String,
+}
+
+/// An entry of `internal_hosts`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternalHostSpec {
+    /// An exact name or literal address.
+    pub host: String,
+    /// The networks, in CIDR notation, that every address of the host lies in.
+    pub networks: Vec<String>,
+    /// The ports that may be used.
+    pub ports: Vec<u16>,
+}
+
+/// Trust anchors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSpec {
+    /// Which trust anchors count.
+    #[serde(default)]
+    pub roots: RootSource,
+    /// PEM file of trust anchors; required for `file` and `system+file`.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Which trust anchors count.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub enum RootSource {
+    /// The system's.
+    #[default]
+    #[serde(rename = "system")]
+    System,
+    /// Those of `ca_file` alone.
+    #[serde(rename = "file")]
+    File,
+    /// Both.
+    #[serde(rename = "system+file")]
+    SystemAndFile,
+}
+
+/// The proxy. Its URL can hold a password, so it has no `Debug` that shows it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxySpec {
+    /// `http://[user:password@]host[:port]`.
+    pub url: String,
+    /// Hosts that are reached directly, on whatever port.
+    #[serde(default)]
+    pub no_proxy: Vec<String>,
+    /// Who resolves the target's name.
+    #[serde(default)]
+    pub resolve: Resolution,
+}
+
+impl std::fmt::Debug for ProxySpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxySpec").field("resolve", &self.resolve).finish_non_exhaustive()
+    }
+}
+
+/// Who resolves the target's name.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The library judges the addresses; the proxy resolves once more.
+    #[default]
+    Local,
+    /// The proxy alone. Only literals and the host policy are judged.
+    Proxy,
+}
+
+/// What holds where neither request nor policy says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Deadline of a call.
+    pub timeout_ms: u64,
+    /// Limit of resolving, TCP, CONNECT and TLS of one attempt.
+    pub connect_timeout_ms: u64,
+    /// Cap of an answer's body after decoding.
+    pub response_bytes: u64,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { timeout_ms: 30_000, connect_timeout_ms: 10_000, response_bytes: 8 << 20 }
+    }
+}
+
+/// Ceilings that nothing exceeds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Of a call's deadline.
+    pub timeout_ms: u64,
+    /// Of a request's body.
+    pub request_bytes: u64,
+    /// Of an answer's body after decoding.
+    pub response_bytes: u64,
+    /// Of an answer's head.
+    pub header_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout_ms: 600_000, request_bytes: 32 << 20, response_bytes: 256 << 20, header_bytes: 64 << 10 }
+    }
+}
+
+/// An HTTP version that may be agreed by ALPN.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/2.
+    #[serde(rename = "2")]
+    Http2,
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    Http11,
+}
+
+fn both_versions() -> Vec<HttpVersion> {
+    vec![HttpVersion::Http2, HttpVersion::Http11]
+}
+
+fn user_agent() -> String {
+    concat!("secure-outbound/", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+impl Configuration {
+    /// Reads a configuration.
+    pub fn parse(document: &[u8]) -> Result<Self, Error> {
+        let configuration: Self = super::parse(document, Code::ConfigurationInvalid)?;
+        configuration.check()?;
+        Ok(configuration)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |message: &'static str| Err(Error::new(Code::ConfigurationInvalid, message));
+        let Defaults { timeout_ms, connect_timeout_ms, .. } = self.defaults;
+        if self.version != 1 {
+            return refuse("the configuration's version must be 1");
+        }
+        if [timeout_ms, connect_timeout_ms, self.limits.timeout_ms].contains(&0) {
+            return refuse("times are at least 1 millisecond");
+        }
+        if !(1024..=16 << 20).contains(&self.limits.header_bytes) {
+            return refuse("limits.header_bytes is from 1024 to 16777216");
+        }
+        if self.http_versions.is_empty() {
+            return refuse("http_versions may not be empty");
+        }
+        if http::HeaderValue::from_str(&self.user_agent).is_err() {
+            return refuse("user_agent cannot stand in a header");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! What goes back: response heads, the audit record in them, and the head of `open`.
+
+use serde::Serialize;
+
+use crate::error::{Error, Sent};
+use crate::keys::Warning;
+
+/// A response head (contract section 4.4).
+#[derive(Debug, Serialize)]
+pub struct ResponseHead {
+    version: u32,
+    status: Option<u16>,
+    http_version: Option<&'static str>,
+    headers: Vec<(String, String)>,
+    error: Option<ErrorDocument>,
+    audit: AuditRecord,
+}
+
+/// An error in a document.
+#[derive(Debug, Serialize)]
+pub struct ErrorDocument {
+    class: &'static str,
+    code: &'static str,
+    message: String,
+    retryable: bool,
+    sent: &'static str,
+    http_status: Option<u16>,
+}
+
+/// The metadata of one call. It never holds a path, a query, a header value, a body or a secret.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AuditRecord {
+    /// The service's name.
+    pub service_id: Option<String>,
+    /// The caller's id for the call.
+    pub correlation_id: Option<String>,
+    /// When the call came in: RFC 3339, UTC, milliseconds.
+    pub timestamp: String,
+    /// The request's method.
+    pub method: Option<String>,
+    /// The host that the request was for.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The path pattern that matched.
+    pub path_template: Option<String>,
+    /// The answer's status, also where its reading failed.
+    pub status: Option<u16>,
+    /// From the call's beginning to its end.
+    pub duration_us: u64,
+    /// Body bytes out, after injection, over all attempts.
+    pub bytes_out: u64,
+    /// Body bytes in, before decoding, over all attempts.
+    pub bytes_in: u64,
+    /// How often the request was attempted.
+    pub attempts: u32,
+    /// The address that the socket was connected to.
+    pub remote_address: Option<String>,
+    /// `1.2` or `1.3`.
+    pub tls_version: Option<&'static str>,
+    /// `1.1` or `2`.
+    pub http_version: Option<&'static str>,
+    /// Whether no connect was needed.
+    pub connection_reused: Option<bool>,
+    /// Identifiers of the credentials.
+    pub credentials: Vec<String>,
+    /// `error.class`.
+    pub error_class: Option<&'static str>,
+    /// `error.code`.
+    pub error_code: Option<&'static str>,
+    /// Which engine made the call.
+    pub transport: &'static str,
+    /// Which version of it.
+    pub library_version: &'static str,
+    /// Who resolved the target's name, where a proxy was configured for it.
+    pub proxy_resolve: Option<&'static str>,
+}
+
+impl ResponseHead {
+    /// The head of an answer.
+    pub fn answer(status: u16, http_version: &'static str, headers: Vec<(String, String)>, audit: AuditRecord) -> Self {
+        Self { version: 1, status: Some(status), http_version: Some(http_version), headers, error: None, audit }
+    }
+
+    /// The head of a refusal or failure. `repeatable` says whether the request does no harm when it is done twice.
+    pub fn failure(error: &Error, repeatable: bool, mut audit: AuditRecord) -> Self {
+        audit.error_class = Some(error.code.class());
+        audit.error_code = Some(error.code.as_str());
+        audit.status = error.http_status;
+        let error = Some(ErrorDocument::new(error, repeatable));
+        Self { version: 1, status: None, http_version: None, headers: Vec::new(), error, audit }
+    }
+}
+
+impl ErrorDocument {
+    fn new(error: &Error, repeatable: bool) -> Self {
+        Self {
+            class: error.code.class(),
+            code: error.code.as_str(),
+            message: error.message.to_string(),
+            retryable: error.code.is_transient() && (error.sent == Sent::No || repeatable),
+            sent: error.sent.as_str(),
+            http_status: error.http_status,
+        }
+    }
+}
+
+/// The head of `open` (contract section 3).
+#[derive(Debug, Serialize)]
+pub struct OpenHead {
+    version: u32,
+    warnings: Vec<Warning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorDocument>,
+}
+
+impl OpenHead {
+    /// The head of an engine that is open.
+    pub fn opened(warnings: Vec<Warning>) -> Self {
+        Self { version: 1, warnings, error: None }
+    }
+
+    /// The head of a refused configuration.
+    pub fn refused(error: &Error) -> Self {
+        Self { version: 1, warnings: Vec::new(), error: Some(ErrorDocument::new(error, true)) }
+    }
+}
