@@ -7,16 +7,20 @@ use super::malformed;
 use super::url::Origin;
 use crate::error::Error;
 
-/// Reads a host. IPv4 in any spelling that a URL parser reads as one becomes an address, names are lower-case, after IDNA
-/// and without a trailing dot.
+/// Reads a host. Names are lower-case, after IDNA and without a trailing dot; an IPv6 address has brackets.
 ///
-/// Percent escapes are refused: WHATWG decodes them, RFC 3986 resolvers do not, so they mean two hosts. Zone ids start with one.
+/// Refused is what two readers take for two hosts: percent escapes, which WHATWG decodes and a resolver does not (a zone id
+/// starts with one), and every spelling of an IPv4 address but the usual one. `010.010.010.010` is 8.8.8.8 for some and
+/// 10.10.10.10 for others.
 pub fn parse_host(text: &str) -> Result<Host, Error> {
     if text.contains('%') {
         return Err(malformed("a host may not hold a percent sign"));
     }
     match Host::parse(text) {
         Ok(Host::Domain(name)) => canonical_name(&name).map(Host::Domain),
+        Ok(Host::Ipv4(address)) if text.strip_suffix('.').unwrap_or(text) != address.to_string() => {
+            Err(malformed("an IPv4 address is four decimal numbers without leading zeros"))
+        }
         Ok(literal) => Ok(literal),
         Err(_) => Err(malformed("a host is neither a name nor an address")),
     }
@@ -142,7 +146,6 @@ mod tests {
             ("bücher.example", "xn--bcher-kva.example"),
             ("example。com", "example.com"),
             ("example.com。", "example.com"),
-            ("0x7f.1", "127.0.0.1"),
             ("127.0.0.1.", "127.0.0.1"),
             ("[0:0:0:0:0:0:0:1]", "[::1]"),
             ("under_score.example", "under_score.example"),
@@ -176,6 +179,10 @@ mod tests {
             "[::1%25eth0]",
             "[fe80::1%eth0]",
             "256.1.1.1",
+            "010.010.010.010",
+            "0x7f.1",
+            "134744072",
+            "８.8.8.8",
             "1.2.3.4.5",
             "xn--a",
             &long_label,
