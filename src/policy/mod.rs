@@ -7,6 +7,7 @@
 
 mod address;
 mod canonical;
+mod destination;
 mod headers;
 mod host;
 mod internal;
@@ -27,6 +28,7 @@ pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
 
 pub use ::url::Host;
 
+use destination::{Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::error::{Code, Error};
@@ -70,7 +72,7 @@ pub struct Admitted {
 pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Result<Decision, Error> {
     let path = request.path.as_deref().unwrap_or_default();
     let query = request.query.as_deref().unwrap_or_default();
-    let wanted = url::Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
+    let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
     let method = parse_method(&request.method)?;
     let headers = parse_headers(&request.headers)?;
     let Some(spec) = &request.policy else {
@@ -88,7 +90,7 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     policy.check_host(destination.origin(), context.internal_hosts)?;
     policy.check_method(&method)?;
     let (target, base_path) = destination.canonical(policy.allow_encoded_slash)?;
-    url::check_below(&target, base_path.as_deref())?;
+    check_below(&target, base_path.as_deref())?;
     policy.base_path = base_path;
     let admitted = policy.admit(target)?;
 
@@ -161,7 +163,7 @@ impl Policy {
     fn admit(&self, target: Target) -> Result<Admitted, Error> {
         let template = self.rules.allows_path(target.path())?.map(|pattern| pattern.as_str().to_owned());
         if self.rules.paths.is_none() {
-            url::check_below(&target, self.base_path.as_deref())?;
+            check_below(&target, self.base_path.as_deref())?;
         }
         Ok(Admitted { target, path_template: template })
     }

@@ -2,8 +2,9 @@
 
 use http::Method;
 
+use super::destination::{Absolute, Parts, split_scheme};
 use super::internal::InternalHosts;
-use super::url::{Absolute, Parts, Scheme, Target, split_scheme};
+use super::url::{Scheme, Target};
 use super::{Admitted, Policy, refuse};
 use crate::error::{Code, Error};
 
@@ -56,9 +57,7 @@ impl Target {
             None if location.starts_with("//") => format!("{}:{location}", self.origin().scheme.as_str()),
             None => self.follow(location),
         };
-        let Absolute::Web(parts) = Absolute::parse(&text)? else {
-            return refuse(Code::SchemeNotAllowed, "its scheme is neither https nor http");
-        };
+        let parts = Absolute::parse(&text)?.web()?;
         let path = remove_dot_segments(parts.path);
         Parts { path: &path, ..parts }.target(allow_encoded_slash)
     }
