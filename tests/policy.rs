@@ -417,6 +417,9 @@ fn no_text_repeats_what_the_caller_wrote() {
         let error = judge(changes.clone()).expect_err("refused");
         assert!(!error.to_string().contains(canary), "{changes}: {error}");
     }
+    let decision = judge(json!({"path": "canary", "query": [["canary", "canary"]], "headers": [["x-a", "canary"]]}))
+        .expect("allowed");
+    assert!(!format!("{decision:?}").contains(canary), "{decision:?}");
     let host = Host::Domain("canary.localhost".to_owned());
     let error = InternalHosts::default().judge_host(&host).expect_err("refused");
     assert_eq!(error.to_string(), "policy.address_not_allowed: an address of the host is not allowed: loopback");

@@ -8,7 +8,6 @@ use super::{canonical, malformed, refuse};
 use crate::error::{Code, Error};
 
 /// An absolute URL in its parts, nothing of the path judged yet.
-#[derive(Clone, Debug)]
 pub(super) struct Parts<'a> {
     pub(super) origin: Origin,
     /// As it was written; may be empty.
@@ -18,7 +17,6 @@ pub(super) struct Parts<'a> {
 }
 
 /// An absolute URL that has the right form. A foreign scheme is an error only once the document as a whole was read.
-#[derive(Clone, Debug)]
 pub(super) enum Absolute<'a> {
     Web(Parts<'a>),
     Foreign,
@@ -77,7 +75,6 @@ pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
 }
 
 /// What a request says about its URL, well-formed.
-#[derive(Clone, Debug)]
 pub(super) struct Wanted<'a> {
     base: Option<Absolute<'a>>,
     url: Option<Absolute<'a>>,
@@ -117,7 +114,6 @@ impl<'a> Wanted<'a> {
 }
 
 /// Where a request wants to go; its origin is known, its path not judged yet.
-#[derive(Clone, Debug)]
 pub(super) enum Destination<'a> {
     /// Path and query below a base URL.
     Below { base: Parts<'a>, path: &'a str, query: &'a [(String, String)] },

@@ -28,6 +28,8 @@ pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
 
 pub use ::url::Host;
 
+use std::fmt;
+
 use destination::{Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
@@ -46,7 +48,7 @@ pub struct Context<'a> {
 }
 
 /// A request that may be sent, once its addresses are judged too.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Decision {
     /// What every redirect has to pass.
     pub policy: Policy,
@@ -56,6 +58,15 @@ pub struct Decision {
     pub admitted: Admitted,
     /// The caller's headers.
     pub headers: HeaderMap,
+}
+
+/// Without the headers: their values are nobody's business but the receiver's.
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { policy, method, admitted, headers: _ } = self;
+        let mut debug = f.debug_struct("Decision");
+        debug.field("policy", policy).field("method", method).field("admitted", admitted).finish_non_exhaustive()
+    }
 }
 
 /// A target that the policy allows.
@@ -115,7 +126,9 @@ pub struct Policy {
 
 impl Policy {
     /// Reads a policy. Without a method it would allow nothing, so that counts as none.
-    pub fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
+    ///
+    /// It is not complete before [`decide`] has filled in what the base URL says, so nobody else may have it.
+    fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
         let rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
             spec.allowed_methods.as_deref(),

@@ -9,7 +9,7 @@ use super::{Admitted, Policy, refuse};
 use crate::error::{Code, Error};
 
 /// A redirect that an answer asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Redirect<'a> {
     /// Where the answer came from.
     pub from: &'a Target,

@@ -57,10 +57,17 @@ impl fmt::Display for Origin {
 }
 
 /// A URL in canonical form. There is no other way to make one than through the rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     origin: Origin,
     url: Url,
+}
+
+/// Without path and query, which may hold what no log should.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl Target {
