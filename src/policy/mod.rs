@@ -1,1 +1,191 @@
 //! Decides whether a request may go where it wants to go. Pure: no input, no output.
+//!
+//! [`decide`] judges a request before any credential is opened, [`Policy::redirect`] judges each hop after it. Both leave the
+//! addresses to [`InternalHosts`], which is asked for the host first and again for everything it resolves to.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod address;
+mod canonical;
+mod destination;
+mod headers;
+mod host;
+mod internal;
+mod path;
+mod redirect;
+mod rules;
+mod url;
+
+pub use address::{AddressReason, classify};
+pub use canonical::encode_component;
+pub use headers::{IDEMPOTENCY_KEY, check_headers, parse_headers, parse_method};
+pub use host::{HostRule, parse_host, special_name};
+pub use internal::{InternalHost, InternalHostSpec, InternalHosts};
+pub use path::PathPattern;
+pub use redirect::Redirect;
+pub use rules::Rules;
+pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
+
+pub use ::url::Host;
+
+use std::fmt;
+
+use destination::{Wanted, check_below};
+use http::{HeaderMap, HeaderName, Method};
+
+use crate::error::{Code, Error};
+use crate::spec::{PolicySpec, Request};
+
+/// What a decision rests on beside the request itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The configured hosts that are not public.
+    pub internal_hosts: &'a InternalHosts,
+    /// The configured ceiling of a request's body.
+    pub request_bytes: u64,
+    /// The headers that credentials will fill.
+    pub filled_headers: &'a [HeaderName],
+}
+
+/// A request that may be sent, once its addresses are judged too.
+#[derive(Clone)]
+pub struct Decision {
+    /// What every redirect has to pass.
+    pub policy: Policy,
+    /// The method.
+    pub method: Method,
+    /// Where it goes, and by which pattern.
+    pub admitted: Admitted,
+    /// The caller's headers.
+    pub headers: HeaderMap,
+}
+
+/// Without the headers: their values are nobody's business but the receiver's.
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { policy, method, admitted, headers: _ } = self;
+        let mut debug = f.debug_struct("Decision");
+        debug.field("policy", policy).field("method", method).field("admitted", admitted).finish_non_exhaustive()
+    }
+}
+
+/// A target that the policy allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The target.
+    pub target: Target,
+    /// The pattern of `allowed_paths` that matched, where the policy has any.
+    pub path_template: Option<String>,
+}
+
+/// Decides about a request, in the order in which the contract wants its errors (section 4.5): malformed, policy missing,
+/// scheme, host, port, method, path not canonical, path, header, request size.
+pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Result<Decision, Error> {
+    let path = request.path.as_deref().unwrap_or_default();
+    let query = request.query.as_deref().unwrap_or_default();
+    let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
+    let method = parse_method(&request.method)?;
+    let headers = parse_headers(&request.headers)?;
+    let Some(spec) = &request.policy else {
+        return refuse(Code::PolicyMissing, "the request has no policy");
+    };
+    let mut policy = Policy::from_spec(spec)?;
+
+    let destination = wanted.destination()?;
+    policy
+        .rules
+        .hosts
+        .get_or_insert_with(|| destination.base().map(|base| HostRule::of(&base.origin)).into_iter().collect());
+    policy.check_scheme(destination.origin(), context.internal_hosts)?;
+    destination.check_origin()?;
+    policy.check_host(destination.origin(), context.internal_hosts)?;
+    policy.check_method(&method)?;
+    let (target, base_path) = destination.canonical(policy.allow_encoded_slash)?;
+    check_below(&target, base_path.as_deref())?;
+    policy.base_path = base_path;
+    let admitted = policy.admit(target)?;
+
+    let mut taken = context.filled_headers.to_vec();
+    taken.extend(request.idempotency_key.is_some().then_some(IDEMPOTENCY_KEY));
+    check_headers(&headers, &taken)?;
+    if body_bytes > spec.request_bytes.unwrap_or(u64::MAX).min(context.request_bytes) {
+        return refuse(Code::RequestTooLarge, "the body is larger than request_bytes allows");
+    }
+    Ok(Decision { policy, method, admitted, headers })
+}
+
+/// A request's policy, read and complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    rules: Rules,
+    /// What `allowed_paths` falls back to; without a base URL, to everything.
+    base_path: Option<String>,
+    allow_http: bool,
+    allow_encoded_slash: bool,
+}
+
+impl Policy {
+    /// Reads a policy. Without a method it would allow nothing, so that counts as none.
+    ///
+    /// It is not complete before [`decide`] has filled in what the base URL says, so nobody else may have it.
+    fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
+        let rules = Rules::parse(
+            spec.allowed_hosts.as_deref(),
+            spec.allowed_methods.as_deref(),
+            spec.allowed_paths.as_deref(),
+        )?;
+        if spec.timeout_ms == Some(0) || spec.max_attempts == 0 {
+            return Err(malformed("the policy's timeout_ms and max_attempts are at least 1"));
+        }
+        if rules.methods.as_ref().is_none_or(Vec::is_empty) {
+            return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
+        }
+        Ok(Self { rules, base_path: None, allow_http: spec.allow_http, allow_encoded_slash: spec.allow_encoded_slash })
+    }
+
+    fn check_scheme(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        let may_be_plain = self.allow_http && internal_hosts.find(&origin.host, origin.port).is_some();
+        match origin.scheme {
+            Scheme::Http if !may_be_plain => refuse(
+                Code::SchemeNotAllowed,
+                "http is for internal hosts, and there only where the policy has allow_http",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_host(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        if self.rules.hosts.as_ref().is_some_and(Vec::is_empty) {
+            return refuse(Code::HostNotAllowed, "no host is allowed: give allowed_hosts or base_url");
+        }
+        self.rules.allows_origin(origin)?;
+        // The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
+        match internal_hosts.entry(&origin.host) {
+            Some(entry) if !entry.has_port(origin.port) => {
+                refuse(Code::PortNotAllowed, "the internal host has another port")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_method(&self, method: &Method) -> Result<(), Error> {
+        headers::check_method(method)?;
+        self.rules.allows_method(method)
+    }
+
+    fn admit(&self, target: Target) -> Result<Admitted, Error> {
+        let template = self.rules.allows_path(target.path())?.map(|pattern| pattern.as_str().to_owned());
+        if self.rules.paths.is_none() {
+            check_below(&target, self.base_path.as_deref())?;
+        }
+        Ok(Admitted { target, path_template: template })
+    }
+}
+
+fn malformed(message: &'static str) -> Error {
+    Error::new(Code::Malformed, message)
+}
+
+fn refuse<T>(code: Code, message: &'static str) -> Result<T, Error> {
+    Err(Error::new(code, message))
+}

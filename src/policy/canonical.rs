@@ -1,0 +1,226 @@
+//! The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::malformed;
+use crate::error::{Code, Error};
+
+/// Encodes a name or a value of a query by RFC 3986: everything but unreserved characters.
+pub fn encode_component(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, NOT_UNRESERVED)
+}
+
+/// The query of names and values, or `None` where there are none.
+pub(super) fn query_of_pairs(pairs: &[(String, String)]) -> Option<String> {
+    let fields = pairs.iter().map(|(name, value)| format!("{}={}", encode_component(name), encode_component(value)));
+    (!pairs.is_empty()).then(|| fields.collect::<Vec<_>>().join("&"))
+}
+
+/// A query that came in a URL. It stays byte for byte, but for `'`, which every WHATWG serialiser writes as `%27`.
+///
+/// Accepted is what such a serialiser leaves alone, so that what was checked is what is sent; broken escapes are the server's.
+pub(super) fn query(raw: &str) -> Result<Cow<'_, str>, Error> {
+    let kept = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte);
+    match raw.bytes().all(kept) {
+        true if raw.contains('\'') => Ok(Cow::Owned(raw.replace('\'', "%27"))),
+        true => Ok(Cow::Borrowed(raw)),
+        false => Err(malformed("a query holds a character that must be percent-encoded")),
+    }
+}
+
+/// The canonical spelling of a whole path: what RFC 3986 does not allow in a segment is percent-encoded, escapes stay as they
+/// are.
+pub(super) fn path(raw: &str, allow_encoded_slash: bool) -> Result<String, Error> {
+    check_bytes(raw, allow_encoded_slash)?;
+    let segments = raw.strip_prefix('/').ok_or_else(|| refused("it does not start with a slash"))?;
+    // Only the last segment may be empty: that is a trailing slash.
+    if segments.contains("//") || segments.starts_with('/') {
+        return Err(refused("it holds an empty segment"));
+    }
+    if segments.split('/').any(is_dot_segment) {
+        return Err(refused("it holds a dot segment"));
+    }
+    Ok(utf8_percent_encode(raw, NOT_PATH).to_string())
+}
+
+/// A path below a base path. The slash between them is the same one, whoever wrote it.
+pub(super) fn join(base: &str, path: &str) -> String {
+    match path {
+        "" if base.is_empty() => "/".to_owned(),
+        "" => base.to_owned(),
+        _ => format!("{}/{}", base.strip_suffix('/').unwrap_or(base), path.strip_prefix('/').unwrap_or(path)),
+    }
+}
+
+/// Whether a path is the base path or below it, by whole segments.
+pub(super) fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || base.ends_with('/') || rest.starts_with('/'))
+}
+
+fn check_bytes(raw: &str, allow_encoded_slash: bool) -> Result<(), Error> {
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        let escaped = byte == b'%';
+        let value = if escaped { unescape(bytes.next(), bytes.next())? } else { byte };
+        match value {
+            0..=0x1f | 0x7f => return Err(refused("it holds a control character")),
+            b'\\' => return Err(refused("it holds a backslash")),
+            b'?' | b'#' if !escaped => return Err(refused("it holds a question mark or a number sign")),
+            b'/' if escaped && !allow_encoded_slash => return Err(refused("it holds an encoded slash")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn unescape(high: Option<u8>, low: Option<u8>) -> Result<u8, Error> {
+    let digit = |byte: Option<u8>| {
+        byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok())
+    };
+    match (digit(high), digit(low)) {
+        (Some(high), Some(low)) => Ok(high << 4 | low),
+        _ => Err(refused("it holds a broken escape")),
+    }
+}
+
+/// A server may decode escapes, an encoded slash too, or cut off a `;` parameter before it looks for dots.
+fn is_dot_segment(segment: &str) -> bool {
+    let decoded: Vec<u8> = percent_decode_str(segment).collect();
+    decoded.split(|byte| *byte == b'/').any(|part| {
+        let name = part.split(|byte| *byte == b';').next();
+        name == Some(b".") || name == Some(b"..")
+    })
+}
+
+fn refused(why: &'static str) -> Error {
+    Error::new(Code::PathNotCanonical, format!("the path is not canonical: {why}"))
+}
+
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Everything but RFC 3986's pchar, the slash between segments, and the percent sign of an escape that was checked.
+const NOT_PATH: &AsciiSet = &NOT_UNRESERVED
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/')
+    .remove(b'%');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_encoded_and_escapes_stay() {
+        for (raw, expected) in [
+            ("/", "/"),
+            ("/a b", "/a%20b"),
+            ("/ü", "/%C3%BC"),
+            ("/a%c3%bc%2E", "/a%c3%bc%2E"),
+            ("/%3f%23%25", "/%3f%23%25"),
+            ("/a\"<>[]^`{|}", "/a%22%3C%3E%5B%5D%5E%60%7B%7C%7D"),
+            ("/-._~!$&'()*+,;=:@", "/-._~!$&'()*+,;=:@"),
+            ("/...", "/..."),
+            ("/.a/..b/a..", "/.a/..b/a.."),
+            ("/a/", "/a/"),
+        ] {
+            assert_eq!(path(raw, false).as_deref(), Ok(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn paths_that_read_in_two_ways_are_refused() {
+        for raw in [
+            "",
+            "a",
+            "//",
+            "/a//b",
+            "//a",
+            "/a//",
+            "/.",
+            "/..",
+            "/./",
+            "/a/../b",
+            "/%2e",
+            "/%2E%2e/a",
+            "/.%2e",
+            "/..;x=1",
+            "/.;",
+            "/%2e;a/b",
+            "/..%3bx",
+            "/a\\b",
+            "/a%5cb",
+            "/a%5Cb",
+            "/a\nb",
+            "/a\u{7f}",
+            "/a%00",
+            "/a%1f",
+            "/a%7F",
+            "/a%0d%0a",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%+1",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a?b",
+            "/a#b",
+        ] {
+            assert_eq!(path(raw, false).map_err(|error| error.code), Err(Code::PathNotCanonical), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_encoded_slash_hides_no_dots() {
+        assert_eq!(path("/projects/group%2Fname", true).as_deref(), Ok("/projects/group%2Fname"));
+        for raw in ["/a%2f..", "/..%2fa", "/a%2f..%2fb", "/a%2f%2e%2e;x%2fb"] {
+            assert!(path(raw, true).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn queries_stay_as_they_are() {
+        for same in ["", "a=b&c", "a[]=%zz&b=%", "a=`{|}^\\[]", "??/:@!$&()*+,;="] {
+            assert_eq!(query(same).as_deref(), Ok(same));
+        }
+        assert_eq!(query("a='b'").as_deref(), Ok("a=%27b%27"));
+        for bad in ["a b", "a\tb", "a\"b", "a<b", "a>b", "a#b", "ü", "a\u{7f}"] {
+            assert!(query(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_encoded_by_rfc_3986() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(query_of_pairs(&[]), None);
+        let pairs = [pair("expand[]", "a b+c"), pair("", "ü'~"), pair("n", "")];
+        assert_eq!(query_of_pairs(&pairs).as_deref(), Some("expand%5B%5D=a%20b%2Bc&=%C3%BC%27~&n="));
+    }
+
+    #[test]
+    fn the_base_ends_at_a_segment() {
+        for (path, base, below) in [
+            ("/v1", "/v1", true),
+            ("/v1/a", "/v1", true),
+            ("/v1/", "/v1/", true),
+            ("/v10", "/v1", false),
+            ("/v1", "/v1/", false),
+            ("/a", "/", true),
+            ("/V1/a", "/v1", false),
+        ] {
+            assert_eq!(is_below(path, base), below, "{path} below {base}");
+        }
+    }
+}

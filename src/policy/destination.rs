@@ -1,0 +1,179 @@
+//! Where a request says it goes, in steps: read, then with known schemes, then canonical.
+//!
+//! The contract's order of errors puts other checks between them, so each step finds its own kind of error only.
+
+use super::host::parse_host_and_port;
+use super::url::{Origin, Scheme, Target};
+use super::{canonical, malformed, refuse};
+use crate::error::{Code, Error};
+
+/// An absolute URL in its parts, nothing of the path judged yet.
+pub(super) struct Parts<'a> {
+    pub(super) origin: Origin,
+    /// As it was written; may be empty.
+    pub(super) path: &'a str,
+    /// As it was written.
+    pub(super) query: Option<&'a str>,
+}
+
+/// An absolute URL that has the right form. A foreign scheme is an error only once the document as a whole was read.
+pub(super) enum Absolute<'a> {
+    Web(Parts<'a>),
+    Foreign,
+}
+
+impl<'a> Absolute<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Error> {
+        let (scheme, rest) = split_scheme(text).ok_or_else(|| malformed("a URL is not absolute"))?;
+        let scheme = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
+            _ if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
+            _ => return Ok(Self::Foreign),
+        };
+        let rest = rest.strip_prefix("//").ok_or_else(|| malformed("a URL is not absolute"))?;
+        if rest.contains('#') {
+            return Err(malformed("a URL holds a fragment"));
+        }
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+        if authority.contains('@') {
+            return Err(malformed("a URL holds a user name or a password"));
+        }
+        let (host, port) = parse_host_and_port(authority)?;
+        let origin = Origin { scheme, host, port: port.unwrap_or(scheme.default_port()) };
+        Ok(Self::Web(Parts { origin, path, query }))
+    }
+
+    pub(super) fn web(self) -> Result<Parts<'a>, Error> {
+        match self {
+            Self::Web(parts) => Ok(parts),
+            Self::Foreign => refuse(Code::SchemeNotAllowed, "the URL's scheme is neither https nor http"),
+        }
+    }
+}
+
+impl Parts<'_> {
+    fn canonical_path(&self, allow_encoded_slash: bool) -> Result<String, Error> {
+        canonical::path(if self.path.is_empty() { "/" } else { self.path }, allow_encoded_slash)
+    }
+
+    pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
+        let query = self.query.map(canonical::query).transpose()?;
+        Target::new(self.origin.clone(), &self.canonical_path(allow_encoded_slash)?, query.as_deref())
+    }
+}
+
+/// The scheme and what follows its colon (RFC 3986 section 3.1).
+pub(super) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let sound = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    sound.then_some((scheme, rest))
+}
+
+/// What a request says about its URL, well-formed.
+pub(super) struct Wanted<'a> {
+    base: Option<Absolute<'a>>,
+    url: Option<Absolute<'a>>,
+    path: &'a str,
+    query: &'a [(String, String)],
+}
+
+impl<'a> Wanted<'a> {
+    /// Finds everything that is malformed, and nothing else.
+    pub(super) fn parse(
+        base: Option<&'a str>,
+        url: Option<&'a str>,
+        path: &'a str,
+        query: &'a [(String, String)],
+    ) -> Result<Self, Error> {
+        let base = base.map(Absolute::parse).transpose()?;
+        if let Some(Absolute::Web(Parts { query: Some(_), .. })) = base {
+            return Err(malformed("base_url holds a query"));
+        }
+        let url = url.map(Absolute::parse).transpose()?;
+        if let Some(Absolute::Web(Parts { query: Some(query), .. })) = url {
+            canonical::query(query)?;
+        }
+        Ok(Self { base, url, path, query })
+    }
+
+    /// Finds foreign schemes.
+    pub(super) fn destination(self) -> Result<Destination<'a>, Error> {
+        let base = self.base.map(Absolute::web).transpose()?;
+        let url = self.url.map(Absolute::web).transpose()?;
+        match (url, base) {
+            (Some(url), base) => Ok(Destination::Whole { url, base }),
+            (None, Some(base)) => Ok(Destination::Below { base, path: self.path, query: self.query }),
+            (None, None) => Err(malformed("base_url or url is required")),
+        }
+    }
+}
+
+/// Where a request wants to go; its origin is known, its path not judged yet.
+pub(super) enum Destination<'a> {
+    /// Path and query below a base URL.
+    Below { base: Parts<'a>, path: &'a str, query: &'a [(String, String)] },
+    /// A whole URL.
+    Whole { url: Parts<'a>, base: Option<Parts<'a>> },
+}
+
+impl<'a> Destination<'a> {
+    pub(super) fn origin(&self) -> &Origin {
+        match self {
+            Self::Below { base, .. } => &base.origin,
+            Self::Whole { url, .. } => &url.origin,
+        }
+    }
+
+    pub(super) fn base(&self) -> Option<&Parts<'a>> {
+        match self {
+            Self::Below { base, .. } => Some(base),
+            Self::Whole { base, .. } => base.as_ref(),
+        }
+    }
+
+    /// A whole URL must have the origin of the base URL beside it.
+    pub(super) fn check_origin(&self) -> Result<(), Error> {
+        match self.base() {
+            Some(base) if base.origin != *self.origin() => {
+                refuse(Code::HostNotAllowed, "the URL has another origin than base_url")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The target in canonical form, and the base path that it has to lie below.
+    pub(super) fn canonical(&self, allow_encoded_slash: bool) -> Result<(Target, Option<String>), Error> {
+        let base_path = self.base().map(|base| base.canonical_path(allow_encoded_slash)).transpose()?;
+        let target = match self {
+            Self::Whole { url, .. } => url.target(allow_encoded_slash)?,
+            Self::Below { base, path, query } => {
+                let path = canonical::path(&canonical::join(base.path, path), allow_encoded_slash)?;
+                Target::new(base.origin.clone(), &path, canonical::query_of_pairs(query).as_deref())?
+            }
+        };
+        Ok((target, base_path))
+    }
+
+    /// All of the above at once.
+    pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
+        self.check_origin()?;
+        let (target, base_path) = self.canonical(allow_encoded_slash)?;
+        check_below(&target, base_path.as_deref())?;
+        Ok(target)
+    }
+}
+
+/// Whether a target lies below the base path, where there is one.
+pub(super) fn check_below(target: &Target, base_path: Option<&str>) -> Result<(), Error> {
+    match base_path {
+        Some(base) if !canonical::is_below(target.path(), base) => {
+            refuse(Code::PathNotAllowed, "the path lies outside the base path")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Methods and header fields: their form, and which of them are the caller's to set.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::{malformed, refuse};
+use crate::error::{Code, Error};
+
+/// The header that carries a request's `idempotency_key`.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Reads a method: a token (RFC 9110 section 5.6.2) without lower-case letters.
+pub fn parse_method(text: &str) -> Result<Method, Error> {
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => Ok(method),
+        _ => Err(malformed("a method is not an upper-case token")),
+    }
+}
+
+/// Reads header fields. Fields of one name keep their order.
+pub fn parse_headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed("a header name is not a token"))?;
+        headers.try_append(name, parse_value(value)?).map_err(|_| malformed("there are too many headers"))?;
+    }
+    Ok(headers)
+}
+
+/// Reads a value as ISO-8859-1. The white space around it is not part of it (RFC 9110 section 5.5).
+fn parse_value(text: &str) -> Result<HeaderValue, Error> {
+    let bytes = text.trim_matches([' ', '\t']).chars().map(u8::try_from).collect::<Result<Vec<_>, _>>();
+    bytes
+        .ok()
+        .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
+        .ok_or_else(|| malformed("a header value holds a control character or one above U+00FF"))
+}
+
+/// Refuses the methods that ask for a tunnel or for an echo of the request, credential included.
+pub(super) fn check_method(method: &Method) -> Result<(), Error> {
+    match *method {
+        Method::CONNECT | Method::TRACE => refuse(Code::MethodNotAllowed, "CONNECT and TRACE are not allowed"),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses headers that belong to the connection, or that the library itself sets for this request.
+pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Error> {
+    let is_connections = |name: &HeaderName| CONNECTION.contains(&name.as_str()) || name.as_str().starts_with("proxy-");
+    if headers.keys().any(is_connections) {
+        refuse(Code::HeaderNotAllowed, "a header is not the caller's to set")
+    } else if headers.keys().any(|name| taken.contains(name)) {
+        refuse(Code::HeaderNotAllowed, "a credential or the idempotency key fills a header that the request sets")
+    } else {
+        Ok(())
+    }
+}
+
+const CONNECTION: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "accept-encoding",
+    "http2-settings",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str, value: &str) -> Result<HeaderMap, Error> {
+        parse_headers(&[(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn values_are_one_byte_for_each_character() {
+        for (text, bytes) in
+            [("a\tb", &b"a\tb"[..]), ("ü\u{80}\u{ff}", b"\xfc\x80\xff"), (" \ta b ", b"a b"), ("", b"")]
+        {
+            let headers = parse("X-A", text).expect("sound");
+            assert_eq!(headers.get("x-a").map(HeaderValue::as_bytes), Some(bytes), "{text:?}");
+        }
+        for text in ["a\rb", "a\nb", "a\r\n", "a\0", "a\u{1f}", "a\u{7f}", "€", "\u{100}"] {
+            assert!(parse("x-a", text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_tokens() {
+        for name in ["", " ", "a b", "a:", ":authority", "a\n", "ü", "a\0", "\"a\"", "a(b)"] {
+            assert!(parse(name, "x").is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn duplicates_keep_their_order() {
+        let field = |value: &str| ("Accept".to_owned(), value.to_owned());
+        let headers = parse_headers(&[field("a"), field("b"), field("a")]).expect("sound");
+        assert!(headers.get_all("accept").iter().eq(["a", "b", "a"]));
+    }
+
+    #[test]
+    fn more_fields_than_a_map_holds_are_an_error() {
+        let fields: Vec<_> = (0..40_000).map(|number| (format!("x-{number}"), String::new())).collect();
+        assert!(parse_headers(&fields).is_err());
+    }
+
+    #[test]
+    fn methods_are_upper_case_tokens() {
+        for text in ["GET", "PATCH", "M-SEARCH", "X_1", "CONNECT"] {
+            assert!(parse_method(text).is_ok(), "{text}");
+        }
+        for text in ["", "get", "Get", "GE T", "GET\n", "GÉT", "G/T"] {
+            assert!(parse_method(text).is_err(), "{text:?}");
+        }
+    }
+}

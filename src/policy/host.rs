@@ -1,0 +1,212 @@
+//! Hosts in one canonical form, the rules that name them, and the names nobody needs to resolve to refuse.
+
+use url::Host;
+
+use super::address::AddressReason;
+use super::malformed;
+use super::url::Origin;
+use crate::error::Error;
+
+/// Reads a host. Names are lower-case, after IDNA and without a trailing dot; an IPv6 address has brackets.
+///
+/// Refused is what two readers take for two hosts: percent escapes, which WHATWG decodes and a resolver does not (a zone id
+/// starts with one), and every spelling of an IPv4 address but the usual one. `010.010.010.010` is 8.8.8.8 for some and
+/// 10.10.10.10 for others.
+pub fn parse_host(text: &str) -> Result<Host, Error> {
+    if text.contains('%') {
+        return Err(malformed("a host may not hold a percent sign"));
+    }
+    match Host::parse(text) {
+        Ok(Host::Domain(name)) => canonical_name(&name).map(Host::Domain),
+        Ok(Host::Ipv4(address)) if text.strip_suffix('.').unwrap_or(text) != address.to_string() => {
+            Err(malformed("an IPv4 address is four decimal numbers without leading zeros"))
+        }
+        Ok(literal) => Ok(literal),
+        Err(_) => Err(malformed("a host is neither a name nor an address")),
+    }
+}
+
+/// Reads `host` or `host:port`, the form of a URL's authority and of a rule.
+pub(super) fn parse_host_and_port(text: &str) -> Result<(Host, Option<u16>), Error> {
+    match text.rsplit_once(':') {
+        // The colons of a bracketed address are its own.
+        Some((host, port)) if !port.contains(']') => Ok((parse_host(host)?, Some(parse_port(port)?))),
+        _ => Ok((parse_host(text)?, None)),
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, Error> {
+    let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    match text.parse() {
+        Ok(port) if canonical => Ok(port),
+        _ => Err(malformed("a port is a number from 1 to 65535 without leading zeros")),
+    }
+}
+
+fn canonical_name(name: &str) -> Result<String, Error> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let sound = name.len() <= 253
+        && name.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+        });
+    if sound {
+        Ok(name.to_owned())
+    } else {
+        Err(malformed("a host name has a label that is empty, too long or not of letters, digits, - and _"))
+    }
+}
+
+/// Names that stand for the machine itself or for a cloud's metadata service, whatever a resolver makes of them.
+pub fn special_name(host: &Host) -> Option<AddressReason> {
+    let Host::Domain(name) = host else { return None };
+    let last_label = name.rsplit('.').next();
+    if last_label == Some("localhost") || LOOPBACK_NAMES.contains(&name.as_str()) {
+        Some(AddressReason::Loopback)
+    } else if METADATA_NAMES.contains(&name.as_str()) {
+        Some(AddressReason::Metadata)
+    } else {
+        None
+    }
+}
+
+// Beside `localhost` and everything below it (RFC 6761): what distributions write into their hosts files.
+const LOOPBACK_NAMES: &[&str] = &["localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"];
+
+const METADATA_NAMES: &[&str] = &[
+    "metadata",
+    "metadata.goog",
+    "metadata.google.internal",
+    "metadata.azure.internal",
+    "metadata.oraclecloud.com",
+    "metadata.tencentyun.com",
+    "instance-data",
+    "instance-data.ec2.internal",
+];
+
+/// An entry of `allowed_hosts`: a host or everything below a name, on one port or on the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRule {
+    hosts: Hosts,
+    port: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hosts {
+    Exactly(Host),
+    /// Holds the name with its leading dot.
+    Below(String),
+}
+
+impl HostRule {
+    /// Reads `host`, `host:port`, `*.example.com` or `[address]`; a port may follow each.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix("*.") {
+            None => parse_host_and_port(text).map(|(host, port)| Self { hosts: Hosts::Exactly(host), port }),
+            Some(rest) => match parse_host_and_port(rest)? {
+                (Host::Domain(name), port) => Ok(Self { hosts: Hosts::Below(format!(".{name}")), port }),
+                _ => Err(malformed("a host rule has a wildcard in front of an address")),
+            },
+        }
+    }
+
+    /// The rule that this origin's host and port fulfil and nothing else.
+    pub fn of(origin: &Origin) -> Self {
+        Self { hosts: Hosts::Exactly(origin.host.clone()), port: Some(origin.port) }
+    }
+
+    /// Whether the rule names this host, on whatever port. A wildcard spans labels and leaves out the apex.
+    pub fn names(&self, host: &Host) -> bool {
+        match (&self.hosts, host) {
+            (Hosts::Exactly(named), host) => named == host,
+            (Hosts::Below(suffix), Host::Domain(name)) => name.ends_with(suffix.as_str()),
+            (Hosts::Below(_), _) => false,
+        }
+    }
+
+    /// Whether the rule allows this origin: its host, and its port.
+    pub fn allows(&self, origin: &Origin) -> bool {
+        self.names(&origin.host) && origin.port == self.port.unwrap_or(origin.scheme.default_port())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(text: &str) -> Option<String> {
+        parse_host(text).ok().map(|host| host.to_string())
+    }
+
+    #[test]
+    fn hosts_have_one_form() {
+        for (text, expected) in [
+            ("API.Example.COM", "api.example.com"),
+            ("example.com.", "example.com"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("example。com", "example.com"),
+            ("example.com。", "example.com"),
+            ("127.0.0.1.", "127.0.0.1"),
+            ("[0:0:0:0:0:0:0:1]", "[::1]"),
+            ("under_score.example", "under_score.example"),
+        ] {
+            assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        let long_label = "a".repeat(64);
+        for text in [
+            "",
+            ".",
+            "..",
+            "a..b",
+            "example.com..",
+            ".example.com",
+            "a b",
+            "a\tb",
+            "a@b",
+            "a/b",
+            "a\\b",
+            "a%62",
+            "*.example.com",
+            "a,b",
+            "::1",
+            "[::1",
+            "::1]",
+            "[]",
+            "[::1%25eth0]",
+            "[fe80::1%eth0]",
+            "256.1.1.1",
+            "010.010.010.010",
+            "0x7f.1",
+            "134744072",
+            "８.8.8.8",
+            "1.2.3.4.5",
+            "xn--a",
+            &long_label,
+        ] {
+            assert_eq!(canonical(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ports_have_one_form() {
+        assert_eq!(parse_host_and_port("a:1").map(|(_, port)| port), Ok(Some(1)));
+        assert_eq!(parse_host_and_port("[::1]:65535").map(|(_, port)| port), Ok(Some(65535)));
+        for text in ["a:", "a:0", "a:080", "a:+80", "a:65536", "a:1:2", "a::1", "[::1]80", "[::1]:", "a:8 0", "a:٣"] {
+            assert!(parse_host_and_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn special_names_are_known_without_resolving() {
+        let special = |text| special_name(&parse_host(text).expect("a host")).map(AddressReason::as_str);
+        assert_eq!(special("localhost."), Some("loopback"));
+        assert_eq!(special("a.b.LOCALHOST"), Some("loopback"));
+        assert_eq!(special("Metadata.Google.Internal"), Some("metadata"));
+        assert_eq!(special("localhost.example.com"), None);
+        assert_eq!(special("notlocalhost"), None);
+    }
+}

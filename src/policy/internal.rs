@@ -1,0 +1,221 @@
+//! The address guard: public addresses for everybody, others only for hosts that the configuration names.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use url::Host;
+
+use super::address::{AddressReason, classify};
+use super::host::{parse_host, special_name};
+use crate::error::{Code, Error};
+
+/// An entry of the configuration's `internal_hosts`, as it was written. Unknown keys are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternalHostSpec {
+    /// An exact name or literal address.
+    pub host: String,
+    /// The networks, in CIDR notation, that every address of the host lies in.
+    pub networks: Vec<String>,
+    /// The ports that may be used.
+    pub ports: Vec<u16>,
+}
+
+/// A host that may have addresses which are not public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InternalHost {
+    host: Host,
+    networks: Vec<IpNet>,
+    ports: Vec<u16>,
+}
+
+impl InternalHost {
+    /// Reads an entry. Failures are the administrator's, so they are `configuration.invalid`.
+    pub fn from_spec(spec: &InternalHostSpec) -> Result<Self, Error> {
+        // Beside a port an IPv6 address needs brackets; here nothing else can stand.
+        let host = match spec.host.parse() {
+            Ok(address) => Host::Ipv6(address),
+            Err(_) => parse_host(&spec.host).map_err(|_| invalid("internal_hosts: host is no name and no address"))?,
+        };
+        let networks = spec
+            .networks
+            .iter()
+            .map(|network| network.parse().map_err(|_| invalid("internal_hosts: a network is not in CIDR notation")))
+            .collect::<Result<Vec<IpNet>, Error>>()?;
+        if networks.is_empty() || spec.ports.is_empty() || spec.ports.contains(&0) {
+            return Err(invalid("internal_hosts: networks and ports may not be empty, and no port is 0"));
+        }
+        let entry = Self { host, networks, ports: spec.ports.clone() };
+        match literal(&entry.host) {
+            Some(address) if !entry.holds(address) => {
+                Err(invalid("internal_hosts: an address lies outside its networks"))
+            }
+            _ => Ok(entry),
+        }
+    }
+
+    /// Whether this port of the host may be used.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.ports.contains(&port)
+    }
+
+    fn holds(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The internal hosts of a configuration, and with them the judgement of every address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InternalHosts(Vec<InternalHost>);
+
+impl InternalHosts {
+    /// Reads the entries. A host may stand there once: a resolver that knows only the name could not choose between two.
+    pub fn from_specs(specs: &[InternalHostSpec]) -> Result<Self, Error> {
+        let mut hosts = Self::default();
+        for spec in specs {
+            let entry = InternalHost::from_spec(spec)?;
+            if hosts.entry(&entry.host).is_some() {
+                return Err(invalid("internal_hosts: a host stands there twice"));
+            }
+            hosts.0.push(entry);
+        }
+        Ok(hosts)
+    }
+
+    /// The entry of this host, whatever the port.
+    pub fn entry(&self, host: &Host) -> Option<&InternalHost> {
+        self.0.iter().find(|entry| entry.host == *host)
+    }
+
+    /// The entry of this host, where it has this port.
+    pub fn find(&self, host: &Host, port: u16) -> Option<&InternalHost> {
+        self.entry(host).filter(|entry| entry.has_port(port))
+    }
+
+    /// Judges what can be judged before a host is resolved: literal addresses, and names that stand for one.
+    pub fn judge_host(&self, host: &Host) -> Result<(), Error> {
+        match (literal(host), special_name(host)) {
+            (Some(address), _) => self.judge(host, &[address]),
+            (None, Some(reason)) if self.entry(host).is_none() => Err(refused(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges everything that a host resolved to. One bad address among several refuses the host, and so does having none.
+    ///
+    /// The port has no say: the policy has refused the other ports of an internal host already.
+    pub fn judge(&self, host: &Host, addresses: &[IpAddr]) -> Result<(), Error> {
+        if addresses.is_empty() {
+            return Err(Error::new(Code::AddressNotAllowed, "the host has no address"));
+        }
+        let reason = match self.entry(host) {
+            // A public address is refused as well: it is not where the administrator said the host is.
+            Some(entry) => {
+                addresses.iter().any(|address| !entry.holds(*address)).then_some(AddressReason::OutsideNetworks)
+            }
+            None => addresses.iter().find_map(|address| classify(*address)),
+        };
+        reason.map_or(Ok(()), |reason| Err(refused(reason)))
+    }
+}
+
+fn literal(host: &Host) -> Option<IpAddr> {
+    match host {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(*address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(*address)),
+    }
+}
+
+fn refused(reason: AddressReason) -> Error {
+    Error::new(Code::AddressNotAllowed, format!("an address of the host is not allowed: {}", reason.as_str()))
+}
+
+fn invalid(message: &'static str) -> Error {
+    Error::new(Code::ConfigurationInvalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(host: &str, networks: &[&str], ports: &[u16]) -> InternalHostSpec {
+        let networks = networks.iter().map(|network| (*network).to_owned()).collect();
+        InternalHostSpec { host: host.to_owned(), networks, ports: ports.to_vec() }
+    }
+
+    fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn an_internal_host_stays_in_its_networks() {
+        let hosts = InternalHosts::from_specs(&[spec("Ollama.internal.", &["172.18.0.0/16", "fd12::/16"], &[11434])])
+            .expect("valid");
+        let host = parse_host("ollama.internal").expect("a host");
+        for good in [&["172.18.0.5"][..], &["172.18.0.5", "fd12::1"]] {
+            assert_eq!(hosts.judge(&host, &addresses(good)), Ok(()), "{good:?}");
+        }
+        for bad in [
+            &["172.19.0.1"][..],
+            &["172.18.0.5", "10.0.0.1"],
+            &["8.8.8.8"],
+            &["127.0.0.1"],
+            &["::ffff:172.18.0.5"],
+            &[],
+        ] {
+            assert_eq!(
+                hosts.judge(&host, &addresses(bad)).map_err(|error| error.code),
+                Err(Code::AddressNotAllowed),
+                "{bad:?}"
+            );
+        }
+        assert!(hosts.find(&host, 11434).is_some() && hosts.find(&host, 443).is_none());
+    }
+
+    #[test]
+    fn another_host_needs_public_addresses_only() {
+        let hosts = InternalHosts::default();
+        let host = parse_host("example.com").expect("a host");
+        assert_eq!(hosts.judge(&host, &addresses(&["93.184.216.34", "2606:4700::1"])), Ok(()));
+        let refusal = hosts.judge(&host, &addresses(&["93.184.216.34", "10.1.2.3"])).expect_err("a private address");
+        assert_eq!(refusal.message, "an address of the host is not allowed: private");
+        assert!(hosts.judge(&host, &[]).is_err());
+    }
+
+    #[test]
+    fn a_special_name_is_judged_by_its_entry_where_it_has_one() {
+        let localhost = parse_host("localhost").expect("a host");
+        assert!(InternalHosts::default().judge_host(&localhost).is_err());
+        let hosts = InternalHosts::from_specs(&[spec("localhost", &["127.0.0.0/8"], &[8080])]).expect("valid");
+        assert_eq!(hosts.judge_host(&localhost), Ok(()));
+        assert!(hosts.judge_host(&parse_host("a.localhost").expect("a host")).is_err());
+    }
+
+    #[test]
+    fn entries_that_cannot_be_meant_are_refused() {
+        for bad in [
+            spec("", &["10.0.0.0/8"], &[80]),
+            spec("*.internal", &["10.0.0.0/8"], &[80]),
+            spec("a.internal:80", &["10.0.0.0/8"], &[80]),
+            spec("a.internal", &[], &[80]),
+            spec("a.internal", &["10.0.0.0/33"], &[80]),
+            spec("a.internal", &["10.0.0.1"], &[80]),
+            spec("a.internal", &["10.0.0.0/8"], &[]),
+            spec("a.internal", &["10.0.0.0/8"], &[0]),
+            spec("127.0.0.1", &["10.0.0.0/8"], &[80]),
+        ] {
+            assert_eq!(
+                InternalHost::from_spec(&bad).map_err(|error| error.code),
+                Err(Code::ConfigurationInvalid),
+                "{bad:?}"
+            );
+        }
+        for literal in ["::1", "[::1]"] {
+            assert!(InternalHost::from_spec(&spec(literal, &["::1/128"], &[80])).is_ok(), "{literal}");
+        }
+        let twice = [spec("a.internal", &["10.0.0.0/8"], &[80]), spec("A.internal", &["10.0.0.0/8"], &[81])];
+        assert!(InternalHosts::from_specs(&twice).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! Path patterns: literal segments, `{name}` for one segment and `**` for the rest.
+//!
+//! A router crate does not fit: it wants at least one character for the rest, allows a placeholder inside a segment and picks
+//! one of several patterns by its own priorities. Here the first pattern of the list that matches is the answer.
+
+use super::{canonical, malformed};
+use crate::error::Error;
+
+/// An entry of `allowed_paths`, compared with a whole canonical path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    text: String,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    /// These bytes.
+    Literal(String),
+    /// One segment that is not empty.
+    Any,
+    /// Everything after the slash, nothing included. Stands last.
+    Rest,
+}
+
+impl PathPattern {
+    /// Reads a pattern. Its literals are brought into the form that paths have, so `/Bücher/{id}` may be written as it is.
+    ///
+    /// A `*` is refused in any other place than a final `**`: it would be a literal where a wildcard was meant.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let Some(relative) = text.strip_prefix('/') else {
+            return Err(malformed("a path pattern does not start with a slash"));
+        };
+        let mut segments = relative.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
+        let last = segments.pop();
+        if segments.contains(&Segment::Rest) || segments.contains(&Segment::Literal(String::new())) {
+            return Err(malformed("a path pattern has an empty segment, or ** before its end"));
+        }
+        segments.extend(last);
+        Ok(Self { text: text.to_owned(), segments })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this canonical path fulfils the pattern.
+    pub fn matches(&self, path: &str) -> bool {
+        let Some(relative) = path.strip_prefix('/') else { return false };
+        let mut found = relative.split('/');
+        for wanted in &self.segments {
+            match (wanted, found.next()) {
+                (Segment::Literal(literal), Some(segment)) if literal == segment => {}
+                (Segment::Any, Some(segment)) if !segment.is_empty() => {}
+                (Segment::Rest, Some(_)) => return true,
+                _ => return false,
+            }
+        }
+        found.next().is_none()
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, Error> {
+        if text == "**" {
+            return Ok(Self::Rest);
+        }
+        if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            let sound =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            return if sound {
+                Ok(Self::Any)
+            } else {
+                Err(malformed("a path pattern has a placeholder that is not {name}"))
+            };
+        }
+        if text.contains(['{', '}', '*']) {
+            return Err(malformed("a path pattern has a placeholder or wildcard that is no whole segment"));
+        }
+        // Whether an encoded slash is allowed is the path's affair: a pattern that holds one just never matches.
+        let path =
+            canonical::path(&format!("/{text}"), true).map_err(|_| malformed("a path pattern is not canonical"))?;
+        Ok(Self::Literal(path.strip_prefix('/').unwrap_or_default().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_paths() {
+        for (pattern, path, expected) in [
+            ("/", "/", true),
+            ("/", "/a", false),
+            ("/a", "/a", true),
+            ("/a", "/a/", false),
+            ("/a", "/A", false),
+            ("/a/", "/a/", true),
+            ("/a/", "/a", false),
+            ("/a/{id}", "/a/1", true),
+            ("/a/{id}", "/a/", false),
+            ("/a/{id}", "/a/1/", false),
+            ("/a/{id}", "/a/1/b", false),
+            ("/a/{id}", "/a/x%2Fy", true),
+            ("/a/{id}/b/{id}", "/a/1/b/2", true),
+            ("/{a}/{b}/", "/1/2/", true),
+            ("/a/**", "/a/", true),
+            ("/a/**", "/a/b/c/", true),
+            ("/a/**", "/a", false),
+            ("/a/**", "/ab", false),
+            ("/a/{id}/**", "/a//", false),
+            ("/**", "/", true),
+            ("/**", "/a", true),
+            ("/a b/ü", "/a%20b/%C3%BC", true),
+            ("/a%2fb", "/a%2fb", true),
+            ("/a%2fb", "/a%2Fb", false),
+            ("/v1:call", "/v1:call", true),
+        ] {
+            assert_eq!(
+                PathPattern::parse(pattern).map(|pattern| pattern.matches(path)),
+                Ok(expected),
+                "{pattern} on {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_malformed() {
+        for pattern in [
+            "", "a", "**", "//", "/a//b", "/a//", "/**/a", "/**/", "/**/**", "/*", "/a*", "/a/***", "/{}", "/{a",
+            "/a}", "/{a}b", "/x{a}", "/{{a}}", "/{a/b}", "/{*rest}", "/{ü}", "/..", "/a/%2e", "/a?b", "/a#", "/a\\b",
+            "/a%5cb", "/%zz", "/a\n",
+        ] {
+            assert!(PathPattern::parse(pattern).is_err(), "{pattern:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Redirects: where a `Location` leads, and whether the policy goes along.
+
+use http::Method;
+
+use super::destination::{Absolute, Parts, split_scheme};
+use super::internal::InternalHosts;
+use super::url::{Scheme, Target};
+use super::{Admitted, Policy, refuse};
+use crate::error::{Code, Error};
+
+/// A redirect that an answer asks for.
+#[derive(Clone, Copy)]
+pub struct Redirect<'a> {
+    /// Where the answer came from.
+    pub from: &'a Target,
+    /// The answer's `Location`.
+    pub location: &'a str,
+    /// The method of the next request.
+    pub method: &'a Method,
+    /// Whether the request carries a credential. Such a request stays on its origin.
+    pub has_credential: bool,
+}
+
+impl Policy {
+    /// Judges a hop as if it were a request of its own. Every refusal is `policy.redirect_not_allowed`.
+    pub fn redirect(&self, hop: &Redirect<'_>, internal_hosts: &InternalHosts) -> Result<Admitted, Error> {
+        self.judge_hop(hop, internal_hosts).map_err(|error| {
+            Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {}", error.message))
+        })
+    }
+
+    fn judge_hop(&self, hop: &Redirect<'_>, internal_hosts: &InternalHosts) -> Result<Admitted, Error> {
+        let target = hop.from.redirect(hop.location, self.allow_encoded_slash)?;
+        let (old, new) = (hop.from.origin(), target.origin());
+        if old.scheme == Scheme::Https && new.scheme == Scheme::Http {
+            return refuse(Code::SchemeNotAllowed, "it leads from https to http");
+        }
+        if hop.has_credential && old != new {
+            return refuse(Code::HostNotAllowed, "a request with a credential may not go to another origin");
+        }
+        self.check_scheme(new, internal_hosts)?;
+        self.check_host(new, internal_hosts)?;
+        self.check_method(hop.method)?;
+        self.admit(target)
+    }
+}
+
+impl Target {
+    /// The target that a `Location` names as seen from this one (RFC 3986 section 5.2), under the rules for every URL.
+    ///
+    /// Plain dot segments are how relative references are written, so they are resolved here; hidden ones are refused. The
+    /// fragment is the browser's and is dropped.
+    pub fn redirect(&self, location: &str, allow_encoded_slash: bool) -> Result<Self, Error> {
+        let location = location.split_once('#').map_or(location, |(url, _fragment)| url);
+        let text = match split_scheme(location) {
+            Some(_) => location.to_owned(),
+            None if location.starts_with("//") => format!("{}:{location}", self.origin().scheme.as_str()),
+            None => self.follow(location),
+        };
+        let parts = Absolute::parse(&text)?.web()?;
+        let path = remove_dot_segments(parts.path);
+        Parts { path: &path, ..parts }.target(allow_encoded_slash)
+    }
+
+    /// A reference without scheme and authority, made absolute.
+    fn follow(&self, location: &str) -> String {
+        let origin = self.origin();
+        let (path, query) = match location.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (location, None),
+        };
+        let query = if location.is_empty() { self.query() } else { query };
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        match path {
+            "" => format!("{origin}{}{query}", self.path()),
+            _ if path.starts_with('/') => format!("{origin}{path}{query}"),
+            _ => {
+                let directory = self.path().rsplit_once('/').map_or("", |(directory, _)| directory);
+                format!("{origin}{directory}/{path}{query}")
+            }
+        }
+    }
+}
+
+/// RFC 3986 section 5.2.4.
+fn remove_dot_segments(path: &str) -> String {
+    let mut kept = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                // What ends in a dot segment is a directory.
+                if segments.peek().is_none() {
+                    kept.push("");
+                }
+            }
+            _ => kept.push(segment),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_resolve_as_in_rfc_3986_section_5_4() {
+        let base = Target::from_url("https://a/b/c/d;p?q", None, false).expect("canonical");
+        for (location, expected) in [
+            ("g", "https://a/b/c/g"),
+            ("./g", "https://a/b/c/g"),
+            ("g/", "https://a/b/c/g/"),
+            ("/g", "https://a/g"),
+            ("//g", "https://g/"),
+            ("?y", "https://a/b/c/d;p?y"),
+            ("g?y", "https://a/b/c/g?y"),
+            ("#s", "https://a/b/c/d;p?q"),
+            ("g#s", "https://a/b/c/g"),
+            ("g?y#s", "https://a/b/c/g?y"),
+            (";x", "https://a/b/c/;x"),
+            ("", "https://a/b/c/d;p?q"),
+            (".", "https://a/b/c/"),
+            ("./", "https://a/b/c/"),
+            ("..", "https://a/b/"),
+            ("../g", "https://a/b/g"),
+            ("../..", "https://a/"),
+            ("../../g", "https://a/g"),
+            ("../../../g", "https://a/g"),
+            ("/./g", "https://a/g"),
+            ("/../g", "https://a/g"),
+            ("g.", "https://a/b/c/g."),
+            ("..g", "https://a/b/c/..g"),
+            ("./g/.", "https://a/b/c/g/"),
+            ("g/../h", "https://a/b/c/h"),
+            ("https://b", "https://b/"),
+            ("HTTPS://B.:443/x y", "https://b/x%20y"),
+        ] {
+            let target = base.redirect(location, false);
+            assert_eq!(target.as_ref().map(|target| target.as_url().as_str()), Ok(expected), "{location}");
+        }
+    }
+
+    #[test]
+    fn locations_that_read_in_two_ways_are_refused() {
+        let base = Target::from_url("https://a/b/c", None, false).expect("canonical");
+        for location in [
+            "g:h",
+            "https:g",
+            "mailto:a@b",
+            "file:///etc/passwd",
+            "//",
+            "///g",
+            "//u@b/",
+            "https://u:p@b/",
+            "/\\b",
+            "\\\\b",
+            "%2e%2e/g",
+            "/a//b",
+            "/a%5cb",
+            "/a\nb",
+            "\thttps://b/",
+            "/a?b c",
+            "https://b:0/",
+            "https://[::1/",
+            "/..;/g",
+            "/a%2fb",
+        ] {
+            assert!(base.redirect(location, false).is_err(), "{location:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Hosts, methods and path patterns: the form that a policy and a credential's binding have in common.
+
+use http::Method;
+
+use super::headers::parse_method;
+use super::host::HostRule;
+use super::path::PathPattern;
+use super::refuse;
+use super::url::{Origin, Target};
+use crate::error::{Code, Error};
+
+/// What is allowed. A list that is absent restricts nothing, an empty one allows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The hosts, with their ports.
+    pub hosts: Option<Vec<HostRule>>,
+    /// The methods.
+    pub methods: Option<Vec<Method>>,
+    /// The path patterns; the first that matches counts.
+    pub paths: Option<Vec<PathPattern>>,
+}
+
+impl Rules {
+    /// Reads the lists of a document. An entry that cannot be read is `invalid_request.malformed`.
+    pub fn parse(
+        hosts: Option<&[String]>,
+        methods: Option<&[String]>,
+        paths: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            hosts: parse_list(hosts, HostRule::parse)?,
+            methods: parse_list(methods, parse_method)?,
+            paths: parse_list(paths, PathPattern::parse)?,
+        })
+    }
+
+    /// Whether this request is allowed, in the contract's order: host, port, method, path. The pattern that matched is returned.
+    pub fn allows(&self, target: &Target, method: &Method) -> Result<Option<&PathPattern>, Error> {
+        self.allows_origin(target.origin())?;
+        self.allows_method(method)?;
+        self.allows_path(target.path())
+    }
+
+    pub(super) fn allows_origin(&self, origin: &Origin) -> Result<(), Error> {
+        let Some(rules) = &self.hosts else { return Ok(()) };
+        if rules.iter().any(|rule| rule.allows(origin)) {
+            Ok(())
+        } else if rules.iter().any(|rule| rule.names(&origin.host)) {
+            refuse(Code::PortNotAllowed, "the host is allowed, but not on this port")
+        } else {
+            refuse(Code::HostNotAllowed, "the host is not among the allowed hosts")
+        }
+    }
+
+    pub(super) fn allows_method(&self, method: &Method) -> Result<(), Error> {
+        match &self.methods {
+            Some(methods) if !methods.contains(method) => {
+                refuse(Code::MethodNotAllowed, "the method is not among the allowed methods")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn allows_path(&self, path: &str) -> Result<Option<&PathPattern>, Error> {
+        let Some(patterns) = &self.paths else { return Ok(None) };
+        match patterns.iter().find(|pattern| pattern.matches(path)) {
+            None => refuse(Code::PathNotAllowed, "the path matches no allowed pattern"),
+            found => Ok(found),
+        }
+    }
+}
+
+fn parse_list<T>(list: Option<&[String]>, parse: impl Fn(&str) -> Result<T, Error>) -> Result<Option<Vec<T>>, Error> {
+    list.map(|entries| entries.iter().map(|entry| parse(entry)).collect()).transpose()
+}

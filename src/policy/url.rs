@@ -1,0 +1,123 @@
+//! Where a request goes: a URL in the one form that is matched, sent and logged.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use super::destination::Wanted;
+use super::refuse;
+use crate::error::{Code, Error};
+
+/// The longest URL, canonical and whole.
+pub const MAX_URL_BYTES: usize = 8192;
+
+/// The schemes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// HTTP over TLS.
+    Https,
+    /// Plain HTTP, for internal hosts where the policy allows it.
+    Http,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Https => "https",
+            Scheme::Http => "http",
+        }
+    }
+
+    /// The port of a URL that names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Https => 443,
+            Scheme::Http => 80,
+        }
+    }
+}
+
+/// Scheme, host and port. Two URLs have the same origin where these are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The host in canonical form.
+    pub host: Host,
+    /// The port, the scheme's own where the URL names none.
+    pub port: u16,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
+        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+/// A URL in canonical form. There is no other way to make one than through the rules.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    origin: Origin,
+    url: Url,
+}
+
+/// Without path and query, which may hold what no log should.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// A path and a query below a base URL.
+    pub fn from_base(
+        base: &str,
+        path: &str,
+        query: &[(String, String)],
+        allow_encoded_slash: bool,
+    ) -> Result<Self, Error> {
+        Wanted::parse(Some(base), None, path, query)?.destination()?.target(allow_encoded_slash)
+    }
+
+    /// An absolute URL, which lies below the base URL where there is one.
+    pub fn from_url(url: &str, base: Option<&str>, allow_encoded_slash: bool) -> Result<Self, Error> {
+        Wanted::parse(base, Some(url), "", &[])?.destination()?.target(allow_encoded_slash)
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The path, percent-encoded.
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// The query, percent-encoded and without its question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.url.query()
+    }
+
+    /// The whole, as it is sent.
+    pub fn as_url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) fn new(origin: Origin, path: &str, query: Option<&str>) -> Result<Self, Error> {
+        let text = match query {
+            Some(query) => format!("{origin}{path}?{query}"),
+            None => format!("{origin}{path}"),
+        };
+        if text.len() > MAX_URL_BYTES {
+            return refuse(Code::PathNotCanonical, "the URL is longer than 8192 bytes");
+        }
+        // The HTTP client takes this type. Were its spelling another than ours, it would send what nobody checked.
+        match Url::parse(&text) {
+            Ok(url) if url.as_str() == text => Ok(Self { origin, url }),
+            _ => refuse(Code::PathNotCanonical, "the URL has more than one spelling"),
+        }
+    }
+}
