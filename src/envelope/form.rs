@@ -30,21 +30,14 @@ impl Form {
         let body = base64::decode(body).ok_or_else(|| malformed("the envelope is not base64"))?;
         let fields = Fields::parse(&body)?;
 
-        let blob = |field: &Field<'_>| match field {
-            Field::Text(text) => Ok(text.clone().into_owned()),
-            _ => Err(malformed("a field of the envelope is missing or is not a string")),
-        };
-        let [sealed_value, sealed_key, key_nonce, value_nonce] = [
-            blob(&fields.encrypted_value)?,
-            blob(&fields.encrypted_dek)?,
-            blob(&fields.dek_nonce)?,
-            blob(&fields.value_nonce)?,
-        ];
+        // Types first, as nr-vault's codec does, before a value is looked at.
+        let sealed_value = fields.encrypted_value.text()?;
+        let sealed_key = fields.encrypted_dek.text()?;
+        let key_nonce = fields.dek_nonce.text()?;
+        let value_nonce = fields.value_nonce.text()?;
+        let name = fields.encryption_algorithm.text()?;
         let Field::Integer(version) = fields.encryption_version else {
             return Err(malformed("the envelope's version is missing or is not an integer"));
-        };
-        let Field::Text(name) = &fields.encryption_algorithm else {
-            return Err(malformed("the envelope's algorithm is missing or is not a string"));
         };
         if !matches!(fields.value_checksum, Field::Absent | Field::Null | Field::Text(_)) {
             return Err(malformed("the envelope's checksum is not a string"));
@@ -57,7 +50,7 @@ impl Form {
         };
 
         let [sealed_value, sealed_key, key_nonce, value_nonce] =
-            [decode(&sealed_value)?, decode(&sealed_key)?, decode(&key_nonce)?, decode(&value_nonce)?];
+            [decode(sealed_value)?, decode(sealed_key)?, decode(key_nonce)?, decode(value_nonce)?];
         let algorithm = named
             .or_else(|| Algorithm::from_nonce_len(key_nonce.len()))
             .filter(|algorithm| [&key_nonce, &value_nonce].iter().all(|nonce| nonce.len() == algorithm.nonce_len()))
@@ -92,6 +85,15 @@ enum Field<'a> {
     Text(Cow<'a, str>),
     Integer(i64),
     Other,
+}
+
+impl Field<'_> {
+    fn text(&self) -> Result<&str, Error> {
+        match self {
+            Field::Text(text) => Ok(text),
+            _ => Err(malformed("a field of the envelope is missing or is not a string")),
+        }
+    }
 }
 
 /// The object's values. Of a key that stands twice the last one counts, and unknown keys do not, as in PHP.
