@@ -3,6 +3,7 @@
 //! Data flows one way: document ([`spec`]) → [`policy`] → [`credential`] → wire ([`net`]) → document. [`engine`] is that
 //! flow; [`ffi`] hands it to C.
 
+pub mod credential;
 pub mod envelope;
 pub mod error;
 pub mod keys;
