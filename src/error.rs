@@ -132,17 +132,17 @@ impl Code {
 
     /// Whether the same call may succeed later without anybody mending anything.
     pub fn is_transient(self) -> bool {
-        match self {
+        matches!(
+            self,
             Code::DnsFailed
-            | Code::ConnectRefused
-            | Code::ConnectFailed
-            | Code::HandshakeFailed
-            | Code::ConnectTimeout
-            | Code::TotalTimeout
-            | Code::ClosedEarly
-            | Code::TokenEndpointUnreachable => true,
-            _ => false,
-        }
+                | Code::ConnectRefused
+                | Code::ConnectFailed
+                | Code::HandshakeFailed
+                | Code::ConnectTimeout
+                | Code::TotalTimeout
+                | Code::ClosedEarly
+                | Code::TokenEndpointUnreachable
+        )
     }
 }
 

@@ -74,8 +74,7 @@ fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Re
         request_bytes: settings.limits.request_bytes,
         filled_headers: &placement::filled_headers(specs),
     };
-    let Decision { policy, method, admitted, mut headers } =
-        policy::decide(request, call.body.len() as u64, &context)?;
+    let Decision { policy, method, admitted, mut headers } = policy::decide(request, call.body.len() as u64, &context)?;
     let target = admitted.target;
     recorder.admitted(&target, admitted.path_template);
     recorder.proxied(engine.settings.network.proxy_resolution(&target));
@@ -87,7 +86,9 @@ fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Re
         if let Some(binding) = credential.binding() {
             binding.check_expiry(Timestamp::now())?;
             let rules = Rules::parse(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
-                .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read"))?;
+                .map_err(|_| {
+                    Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read")
+                })?;
             rules.allows(&target, &method).map_err(|error| {
                 Error::new(Code::BindingViolated, format!("the credential is bound elsewhere: {}", error.message))
             })?;
@@ -150,7 +151,9 @@ fn open(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Res
     if specs.is_empty() {
         return Ok(Vec::new());
     }
-    let missing = || Error::new(Code::KeyUnavailable, "no master key could be read; look at master_keys and the warnings of open");
+    let missing = || {
+        Error::new(Code::KeyUnavailable, "no master key could be read; look at master_keys and the warnings of open")
+    };
     let mut keys = engine.keyring().keys();
     if keys.is_empty() {
         engine.keyring().reread();
@@ -202,7 +205,12 @@ impl Answered {
 
 /// Drives a call on the runtime, with a turn for what has arrived meanwhile before it, and one for what is to leave after
 /// a bad end.
-async fn run(network: &Network, engine: &Engine, prepared: Prepared, recorder: &mut Recorder) -> Result<Answered, Error> {
+async fn run(
+    network: &Network,
+    engine: &Engine,
+    prepared: Prepared,
+    recorder: &mut Recorder,
+) -> Result<Answered, Error> {
     tokio::task::yield_now().await;
     let answered = exchange(network, engine, prepared, recorder).await;
     if answered.is_err() {
@@ -223,18 +231,25 @@ async fn exchange(
     loop {
         let sent = transfer::send(network, &prepared.outgoing, prepared.deadline, recorder, &mut worst).await;
         let answer = sent.map_err(|error| match error.code {
-            Code::AddressNotAllowed if hops > 0 => {
-                Error { code: Code::RedirectNotAllowed, message: format!("the redirect is refused: {}", error.message).into(), ..error }
-            }
+            Code::AddressNotAllowed if hops > 0 => Error {
+                code: Code::RedirectNotAllowed,
+                message: format!("the redirect is refused: {}", error.message).into(),
+                ..error
+            },
             _ => error,
         })?;
         worst = Sent::Yes;
         let status = answer.response.status();
-        let location = if prepared.max_redirects == 0 { None } else { transfer::location(&answer).map_err(|error| error.with_status(status.as_u16()))? };
+        let location = if prepared.max_redirects == 0 {
+            None
+        } else {
+            transfer::location(&answer).map_err(|error| error.with_status(status.as_u16()))?
+        };
         match location {
             None => return read(&prepared, answer, recorder).await,
             Some(_) if hops == prepared.max_redirects => {
-                let error = Error::new(Code::RedirectNotAllowed, "the answer redirects more often than max_redirects allows");
+                let error =
+                    Error::new(Code::RedirectNotAllowed, "the answer redirects more often than max_redirects allows");
                 return Err(error.with_status(status.as_u16()));
             }
             Some(location) => {

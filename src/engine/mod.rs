@@ -3,8 +3,8 @@
 //! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
 
 mod call;
-mod reply;
 mod registry;
+mod reply;
 mod transfer;
 
 pub use registry::Engines;
@@ -53,10 +53,7 @@ struct Settings {
 
 impl Engine {
     /// An engine for a configuration. `known` finds the source of a key that is named by its id alone.
-    pub fn new(
-        configuration: Configuration,
-        known: impl Fn(&str) -> Option<Arc<KeySource>>,
-    ) -> Result<Self, Error> {
+    pub fn new(configuration: Configuration, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
         let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
         let internal_hosts = Arc::new(InternalHosts::from_specs(&configuration.internal_hosts)?);
         let roots = Roots::load(&configuration.tls)?;

@@ -32,7 +32,8 @@ impl Engines {
         let configuration = Configuration::parse(document)?;
         let fingerprint = fingerprint(document)?;
         if let Some(at) = self.0.iter().position(|entry| entry.fingerprint == fingerprint) {
-            let entry = self.touch(at).ok_or_else(|| Error::new(Code::Panic, "an engine is gone while it is looked at"))?;
+            let entry =
+                self.touch(at).ok_or_else(|| Error::new(Code::Panic, "an engine is gone while it is looked at"))?;
             entry.engine.replace_keys(configuration.master_keys)?;
             return Ok((entry.handle, entry.engine.warnings()));
         }

@@ -26,9 +26,9 @@ pub enum Misuse {
 impl From<Misuse> for Status {
     fn from(misuse: Misuse) -> Self {
         match misuse {
-            Misuse::NullPointer => Status::NullPointer,
-            Misuse::LengthTooLarge => Status::LengthTooLarge,
-            Misuse::UnknownEngine => Status::UnknownEngine,
+            Misuse::NullPointer => Status::SecureOutboundNullPointer,
+            Misuse::LengthTooLarge => Status::SecureOutboundLengthTooLarge,
+            Misuse::UnknownEngine => Status::SecureOutboundUnknownEngine,
         }
     }
 }
@@ -41,7 +41,7 @@ impl From<Misuse> for Status {
 pub unsafe fn enter(out: *mut ResultFrame, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
     silence_panics();
     if out.is_null() {
-        return Status::NullPointer as i32;
+        return Status::SecureOutboundNullPointer as i32;
     }
     // SAFETY: not null, and the caller's promise.
     unsafe { out.write(ResultFrame::EMPTY) };
@@ -57,18 +57,18 @@ pub unsafe fn enter(out: *mut ResultFrame, entry: impl FnOnce() -> Result<Reply,
     let frame = Process::current().results.keep(reply.head, reply.body);
     // SAFETY: as above.
     unsafe { out.write(frame) };
-    if reply.ok { Status::Ok as i32 } else { Status::Failed as i32 }
+    if reply.ok { Status::SecureOutboundOk as i32 } else { Status::SecureOutboundFailed as i32 }
 }
 
 /// Runs an entry that gives only a status.
 pub fn without_result(entry: impl FnOnce() -> Result<(), Misuse>) -> i32 {
     silence_panics();
     match catch_unwind(AssertUnwindSafe(entry)) {
-        Ok(Ok(())) => Status::Ok as i32,
+        Ok(Ok(())) => Status::SecureOutboundOk as i32,
         Ok(Err(misuse)) => Status::from(misuse) as i32,
         Err(panic) => {
             std::mem::forget(panic);
-            Status::Failed as i32
+            Status::SecureOutboundFailed as i32
         }
     }
 }

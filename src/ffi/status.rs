@@ -1,17 +1,19 @@
 //! The numbers that a call returns.
 
 /// What a call returns. Negative values mean that the ABI was misused; `out` then holds nothing.
+/// C has one namespace for the constants of all libraries, hence the long names.
+#[allow(clippy::enum_variant_names)]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// An HTTP response arrived, whatever its status, or the engine is open.
-    Ok = 0,
+    SecureOutboundOk = 0,
     /// Refused or failed; `head` says why.
-    Failed = 1,
+    SecureOutboundFailed = 1,
     /// A pointer that must point somewhere is NULL.
-    NullPointer = -1,
+    SecureOutboundNullPointer = -1,
     /// A length is above the largest size of an object.
-    LengthTooLarge = -2,
+    SecureOutboundLengthTooLarge = -2,
     /// No open engine has this handle.
-    UnknownEngine = -3,
+    SecureOutboundUnknownEngine = -3,
 }

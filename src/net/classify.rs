@@ -33,7 +33,9 @@ pub fn tunnel_error(error: &(dyn StdError + 'static)) -> Error {
         }
         Some("unsuccessful") => Error::new(Code::ProxyRefused, "the proxy refused to open a tunnel to the host"),
         _ => match find::<io::Error>(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => Error::new(Code::ConnectRefused, "nobody listens at the proxy's port"),
+            Some(io::ErrorKind::ConnectionRefused) => {
+                Error::new(Code::ConnectRefused, "nobody listens at the proxy's port")
+            }
             _ => Error::new(Code::ConnectFailed, "the proxy cannot be reached or broke the tunnel"),
         },
     }

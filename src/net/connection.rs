@@ -81,8 +81,8 @@ fn facts(remote: Option<SocketAddr>, tls_version: Option<&'static str>, http2: b
     Arc::new(Facts { remote, tls_version, http2, used: AtomicBool::new(false), received: AtomicU64::new(0) })
 }
 
-trait Duplex: AsyncRead + AsyncWrite {}
-impl<T: AsyncRead + AsyncWrite> Duplex for T {}
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {

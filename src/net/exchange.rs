@@ -59,7 +59,8 @@ impl Network {
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false, seen: 0 };
+        let watch =
+            Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false, seen: 0 };
         self.run(request, watch, interim, deadline).await
     }
 
@@ -84,7 +85,7 @@ impl Network {
                         error: Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers"),
                         unprocessed: false,
                     }),
-                    _ = watch.connection.wait_for_connection_metadata(), if dial.is_some() => {
+                    () = connected(&mut watch.connection), if dial.is_some() => {
                         dial = None;
                         watch.connected();
                     }
@@ -108,7 +109,8 @@ impl Network {
             }
             Ok(Err(verdict)) => {
                 let sent = if verdict.unprocessed { Sent::No } else { watch.sent() };
-                let unanswered = watch.on_http1() && verdict.error.code == Code::ClosedEarly && watch.nothing_received();
+                let unanswered =
+                    watch.on_http1() && verdict.error.code == Code::ClosedEarly && watch.nothing_received();
                 Err(Box::new(Failure {
                     error: verdict.error.sent(sent),
                     unprocessed: verdict.unprocessed,
@@ -124,6 +126,10 @@ impl Network {
             })),
         }
     }
+}
+
+async fn connected(connection: &mut CaptureConnection) {
+    connection.wait_for_connection_metadata().await;
 }
 
 /// Follows one request to its connection.

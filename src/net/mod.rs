@@ -14,8 +14,8 @@ mod runtime;
 mod tls;
 
 pub use client::{Network, NetworkOptions};
-pub use exchange::{Answer, Exchange, Failure};
 pub use decode::read_body;
+pub use exchange::{Answer, Exchange, Failure};
 pub use guard::Guard;
 pub use proxy::Proxy;
 pub use runtime::Runtime;

@@ -37,7 +37,9 @@ impl Roots {
             store.add_parsable_certificates(certificates);
         }
         match (&spec.ca_file, spec.roots) {
-            (Some(_), RootSource::System) => return Err(invalid("tls.ca_file counts only with roots file or system+file")),
+            (Some(_), RootSource::System) => {
+                return Err(invalid("tls.ca_file counts only with roots file or system+file"));
+            }
             (None, RootSource::File | RootSource::SystemAndFile) => {
                 return Err(invalid("tls.roots file and system+file need tls.ca_file"));
             }
@@ -47,7 +49,9 @@ impl Roots {
                     CertificateDer::pem_file_iter(path).map_err(|_| invalid("tls.ca_file cannot be read"))?
                 {
                     let certificate = certificate.map_err(|_| invalid("tls.ca_file is not PEM"))?;
-                    store.add(certificate).map_err(|_| invalid("tls.ca_file holds a certificate that cannot be used"))?;
+                    store
+                        .add(certificate)
+                        .map_err(|_| invalid("tls.ca_file holds a certificate that cannot be used"))?;
                 }
                 if store.len() == before {
                     return Err(invalid("tls.ca_file holds no certificate"));

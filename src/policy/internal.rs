@@ -3,24 +3,12 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 use url::Host;
 
 use super::address::{AddressReason, classify};
 use super::host::{parse_host, special_name};
 use crate::error::{Code, Error};
-
-/// An entry of the configuration's `internal_hosts`, as it was written. Unknown keys are refused.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InternalHostSpec {
-    /// An exact name or literal address.
-    pub host: String,
-    /// The networks, in CIDR notation, that every address of the host lies in.
-    pub networks: Vec<String>,
-    /// The ports that may be used.
-    pub ports: Vec<u16>,
-}
+use crate::spec::InternalHostSpec;
 
 /// A host that may have addresses which are not public.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub use address::{AddressReason, classify};
 pub use canonical::encode_component;
 pub use headers::{IDEMPOTENCY_KEY, check_headers, parse_headers, parse_method};
 pub use host::{HostRule, parse_host, special_name};
-pub use internal::{InternalHost, InternalHostSpec, InternalHosts};
+pub use internal::{InternalHost, InternalHosts};
 pub use path::PathPattern;
 pub use redirect::Redirect;
 pub use rules::Rules;

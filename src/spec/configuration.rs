@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::keys::KeyEntry;
 use crate::error::{Code, Error};
+use crate::keys::KeyEntry;
 
 /// A configuration, as it was handed in (contract section 4.1). Unknown keys are refused.
 #[derive(Debug, Deserialize)]

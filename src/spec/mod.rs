@@ -19,7 +19,8 @@ use crate::error::{Code, Error};
 pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
     serde_json::from_slice(document).map_err(|error| {
         let text = error.to_string();
-        let about_a_key = ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
+        let about_a_key =
+            ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
         let what = match error.classify() {
             serde_json::error::Category::Data if about_a_key => text.split(',').next().unwrap_or_default(),
             serde_json::error::Category::Data => "a value of a wrong type or form",

@@ -1,0 +1,140 @@
+//! What was sealed with a credential to say where it may go.
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::json::{Invalid, members};
+use crate::error::{Code, Error};
+
+/// The binding of a credential, as it was sealed. What is absent does not bind; an empty list allows nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Hosts, in the form of `allowed_hosts`.
+    pub hosts: Option<Vec<String>>,
+    /// Methods, in the form of `allowed_methods`.
+    pub methods: Option<Vec<String>>,
+    /// Path patterns, in the form of `allowed_paths`.
+    pub paths: Option<Vec<String>>,
+    /// The moment from which the credential must not be used.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Binding {
+    pub(super) fn parse(value: &RawValue) -> Result<Self, Invalid> {
+        let [hosts, methods, paths, expires_at] = members(value.get(), ["hosts", "methods", "paths", "expires_at"])?;
+        Ok(Self {
+            hosts: hosts.map(list).transpose()?,
+            methods: methods.map(list).transpose()?,
+            paths: paths.map(list).transpose()?,
+            expires_at: expires_at.map(moment).transpose()?,
+        })
+    }
+
+    /// Refuses a credential whose time is over.
+    pub fn check_expiry(&self, now: Timestamp) -> Result<(), Error> {
+        match self.expires_at {
+            Some(end) if now >= end => Err(Error::new(Code::CredentialExpired, "the credential has expired")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
+    serde_json::from_str(value.get()).map_err(|_| Invalid)
+}
+
+/// RFC 3339 text, or whole seconds since 1970.
+fn moment(value: &RawValue) -> Result<Timestamp, Invalid> {
+    if let Ok(seconds) = serde_json::from_str(value.get()) {
+        return Timestamp::from_second(seconds).map_err(|_| Invalid);
+    }
+    let text: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
+    if !is_rfc3339(&text) {
+        return Err(Invalid);
+    }
+    text.parse().map_err(|_| Invalid)
+}
+
+/// The parser takes more than RFC 3339; other readers of the same payload do not.
+fn is_rfc3339(text: &str) -> bool {
+    let fits = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == form,
+            })
+    };
+    let is_digit = |character: char| character.is_ascii_digit();
+    let Some((moment, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else {
+        return false;
+    };
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) if fraction.starts_with(is_digit) => fraction.trim_start_matches(is_digit),
+        Some(_) => return false,
+        None => rest,
+    };
+    fits(moment, "0000-00-00T00:00:00") && (zone == "Z" || fits(zone, "+00:00") || fits(zone, "-00:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(document: &str) -> Result<Binding, Invalid> {
+        Binding::parse(serde_json::from_str(document).expect("JSON"))
+    }
+
+    #[test]
+    fn moments() {
+        let end = Timestamp::from_second(1_795_300_000).expect("a moment");
+        for text in [
+            "1795300000",
+            r#""2026-11-21T22:26:40Z""#,
+            r#""2026-11-21T23:26:40+01:00""#,
+            r#""2026-11-21T22:26:40.000Z""#,
+        ] {
+            let binding = parse(&format!(r#"{{"expires_at": {text}}}"#)).expect(text);
+            assert_eq!(binding.expires_at, Some(end), "{text}");
+            assert!(binding.check_expiry(end - jiff::Span::new().nanoseconds(1)).is_ok());
+            assert_eq!(binding.check_expiry(end).expect_err("over").code, Code::CredentialExpired);
+        }
+        for text in [
+            r#""2026-11-21""#,
+            r#""2026-11-21T22:26:40""#,
+            r#""2026-11-21 22:26:40Z""#,
+            r#""2026-11-21T22:26:40.Z""#,
+            r#""2026-11-21T22:26:40+01""#,
+            r#""2026-11-21T23:26:40+01:00[Europe/Berlin]""#,
+            r#""2026-02-30T00:00:00Z""#,
+            r#""1795300000""#,
+            "1795300000.5",
+            "99999999999999",
+            "null",
+            "[]",
+        ] {
+            assert!(parse(&format!(r#"{{"expires_at": {text}}}"#)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn absent_is_not_empty() {
+        let binding = parse(r#"{"hosts": ["a.example"], "methods": []}"#).expect("a binding");
+        assert_eq!(binding.hosts.as_deref(), Some(&["a.example".to_owned()][..]));
+        assert_eq!((binding.methods, binding.paths), (Some(vec![]), None));
+    }
+
+    #[test]
+    fn misspelt_is_refused() {
+        for document in [
+            r#"{"host": ["a.example"]}"#,
+            r#"{"hosts": "a.example"}"#,
+            r#"{"hosts": [1]}"#,
+            r#"{"hosts": null}"#,
+            r#"{"paths": [], "paths": []}"#,
+            "[]",
+            "null",
+        ] {
+            assert!(parse(document).is_err(), "{document}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Puts credentials where they belong in a request: what can be said before an envelope is opened, and the act itself.
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use zeroize::Zeroizing;
+
+use super::body::Kind;
+use super::redact::Redactor;
+use super::{Credential, Value, form, header};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+use crate::spec::{CredentialKind, CredentialSpec, Placement};
+
+/// Below this, what stands behind the colon is a filler and the secret stands in front of it.
+const SHORTEST_PASSWORD: usize = 4;
+
+/// A request in the making, without any credential.
+#[derive(Clone, Copy)]
+pub struct Draft<'a> {
+    /// The caller's header fields.
+    pub headers: &'a HeaderMap,
+    /// The query as it will be sent, without its question mark.
+    pub query: Option<&'a str>,
+    /// The caller's body.
+    pub body: &'a [u8],
+}
+
+/// What credentials change in a request. All memory in it is wiped when it goes.
+pub struct Placed {
+    /// Header fields to add, marked as sensitive. None of them is in the draft.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The query to send instead of the draft's.
+    pub query: Option<Zeroizing<String>>,
+    /// The body to send instead of the draft's.
+    pub body: Option<Bytes>,
+    /// Finds again in an answer what was put into the request.
+    pub redactor: Redactor,
+}
+
+/// Refuses declarations that make no sense, whatever the envelopes hold.
+pub fn check(specs: &[CredentialSpec]) -> Result<(), Error> {
+    let malformed = |message: &'static str| Err(Error::new(Code::Malformed, message));
+    for spec in specs {
+        if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
+            return Err(misplaced());
+        }
+        match &spec.placement {
+            Some(Placement::Header { name, prefix }) => {
+                if header::settable(name.as_bytes()).is_none() {
+                    return Err(not_settable());
+                }
+                if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
+                    return malformed("a placement's prefix is printable ASCII");
+                }
+            }
+            Some(Placement::Query { name } | Placement::BodyField { name }) if name.is_empty() => {
+                return malformed("a placement's name is empty");
+            }
+            _ => {}
+        }
+    }
+    let has = |wanted: Placement| specs.iter().any(|spec| spec.placement.as_ref() == Some(&wanted));
+    if has(Placement::BasicUsername) != has(Placement::BasicPassword) {
+        return malformed("basic_username and basic_password need each other");
+    }
+    Ok(())
+}
+
+/// Refuses a body that the declared fields cannot be put into.
+pub fn check_body(specs: &[CredentialSpec], headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+    if !specs.iter().any(|spec| matches!(spec.placement, Some(Placement::BodyField { .. }))) {
+        return Ok(());
+    }
+    let kind = Kind::of(headers).ok_or_else(no_body_kind)?;
+    if kind.accepts(body) { Ok(()) } else { Err(Error::new(Code::Malformed, "the body is not a JSON object")) }
+}
+
+/// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` names
+/// its own under the seal, and [`place`] refuses the caller's field of that name.
+pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
+    let name = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
+        (CredentialKind::Bearer | CredentialKind::Basic | CredentialKind::Oauth2ClientCredentials, _) => {
+            Some(AUTHORIZATION)
+        }
+        (CredentialKind::ApiKey, _) => None,
+        (CredentialKind::Secret, placement) => match placement? {
+            Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {
+                Some(AUTHORIZATION)
+            }
+            Placement::ApiKey => Some(header::X_API_KEY),
+            Placement::Header { name, .. } => header::settable(name.as_bytes()),
+            Placement::Query { .. } | Placement::BodyField { .. } => None,
+        },
+    };
+    specs.iter().filter_map(name).collect()
+}
+
+/// Puts the credentials into the request.
+pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, Error> {
+    let mut placing = Placing::new(draft);
+    for credential in credentials {
+        match credential.value {
+            Value::Bearer { token } => placing.header(AUTHORIZATION, b"Bearer ", token)?,
+            Value::ApiKey { key, header, prefix } => {
+                placing.header(header, prefix.as_ref().map_or(&[], Secret::expose), key)?;
+            }
+            Value::Basic { username, password } => placing.basic(username, password)?,
+            Value::Plain { secret, placement } => placing.plain(secret, placement)?,
+        }
+    }
+    placing.finish()
+}
+
+/// A placement is there for a plain secret, and for nothing else.
+pub(super) fn misplaced() -> Error {
+    Error::new(Code::Malformed, "a secret needs a placement, and nothing else has one")
+}
+
+fn not_settable() -> Error {
+    Error::new(Code::Malformed, "a placement's header is no header name, or is not a credential's to fill")
+}
+
+fn no_body_kind() -> Error {
+    Error::new(Code::Malformed, "a body field needs one content-type, of JSON or of a URL-encoded form, and no coding")
+}
+
+fn conflict(message: &'static str) -> Error {
+    Error::new(Code::PlacementConflict, message)
+}
+
+struct Placing<'a> {
+    draft: Draft<'a>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    parameters: Vec<(String, Secret)>,
+    fields: Vec<(String, Secret)>,
+    username: Option<Secret>,
+    password: Option<Secret>,
+    redactor: Redactor,
+}
+
+impl<'a> Placing<'a> {
+    fn new(draft: Draft<'a>) -> Self {
+        Self {
+            draft,
+            headers: Vec::new(),
+            parameters: Vec::new(),
+            fields: Vec::new(),
+            username: None,
+            password: None,
+            redactor: Redactor::default(),
+        }
+    }
+
+    fn plain(&mut self, secret: Secret, placement: Placement) -> Result<(), Error> {
+        let is_taken = |names: &[(String, Secret)], name: &str| names.iter().any(|(taken, _)| taken == name);
+        match placement {
+            Placement::Bearer => self.header(AUTHORIZATION, b"Bearer ", secret),
+            Placement::ApiKey => self.header(header::X_API_KEY, b"", secret),
+            Placement::Header { name, prefix } => {
+                let name = header::settable(name.as_bytes()).ok_or_else(not_settable)?;
+                self.header(name, prefix.as_bytes(), secret)
+            }
+            Placement::Basic => {
+                let (username, password) = split_pair(&secret)?;
+                self.basic(username, password)
+            }
+            Placement::BasicUsername => fill(&mut self.username, secret),
+            Placement::BasicPassword => fill(&mut self.password, secret),
+            Placement::Query { name } => {
+                let query = self.draft.query.unwrap_or_default();
+                if is_taken(&self.parameters, &name) || form::has_name(query.as_bytes(), &name) {
+                    return Err(conflict("the query has a parameter of this name already"));
+                }
+                self.parameters.push((name, not_empty(secret)?));
+                Ok(())
+            }
+            Placement::BodyField { name } => {
+                let kind = Kind::of(self.draft.headers).ok_or_else(no_body_kind)?;
+                if is_taken(&self.fields, &name) || kind.has_field(self.draft.body, &name) {
+                    return Err(conflict("the body has a field of this name already"));
+                }
+                self.fields.push((name, not_empty(secret)?));
+                Ok(())
+            }
+        }
+    }
+
+    fn header(&mut self, name: HeaderName, prefix: &[u8], secret: Secret) -> Result<(), Error> {
+        self.claim(&name)?;
+        let value = header::value(prefix, secret.expose())?;
+        self.headers.push((name, value));
+        self.redactor.add(secret);
+        Ok(())
+    }
+
+    fn basic(&mut self, username: Secret, password: Secret) -> Result<(), Error> {
+        self.claim(&AUTHORIZATION)?;
+        self.headers.push((AUTHORIZATION, header::basic(username.expose(), password.expose())?));
+        self.redactor.add(Secret::from(header::pair(username.expose(), password.expose())));
+        // One half can be a word that answers are full of, `api:<key>` or `<key>:x`; that one is found in the pair only.
+        self.redactor.add(if password.expose().len() < SHORTEST_PASSWORD { username } else { password });
+        Ok(())
+    }
+
+    /// Takes a header for a credential, once.
+    fn claim(&self, name: &HeaderName) -> Result<(), Error> {
+        if self.draft.headers.contains_key(name) {
+            return Err(Error::new(Code::HeaderNotAllowed, "the caller set a header that a credential fills"));
+        }
+        if self.headers.iter().any(|(taken, _)| taken == name) {
+            return Err(conflict("two credentials fill the same header"));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Placed, Error> {
+        match (self.username.take(), self.password.take()) {
+            (Some(username), Some(password)) => self.basic(username, password)?,
+            (None, None) => {}
+            _ => return Err(Error::new(Code::Malformed, "basic_username and basic_password need each other")),
+        }
+        let query = if self.parameters.is_empty() {
+            None
+        } else {
+            let query = form::append(self.draft.query.unwrap_or_default().as_bytes(), &self.parameters);
+            Some(into_text(query)?)
+        };
+        let body = if self.fields.is_empty() {
+            None
+        } else {
+            let kind = Kind::of(self.draft.headers).ok_or_else(no_body_kind)?;
+            Some(kind.with_fields(self.draft.body, &self.fields)?)
+        };
+        let Self { headers, parameters, fields, mut redactor, .. } = self;
+        parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
+        Ok(Placed { headers, query, body, redactor })
+    }
+}
+
+fn fill(place: &mut Option<Secret>, secret: Secret) -> Result<(), Error> {
+    match place.replace(secret) {
+        None => Ok(()),
+        Some(_) => Err(conflict("two credentials are the same half of one")),
+    }
+}
+
+/// An empty value would send the request as if it had no credential.
+fn not_empty(secret: Secret) -> Result<Secret, Error> {
+    if secret.expose().is_empty() {
+        return Err(Error::new(Code::CredentialUnusable, "the credential is empty"));
+    }
+    Ok(secret)
+}
+
+fn split_pair(secret: &Secret) -> Result<(Secret, Secret), Error> {
+    let bytes = secret.expose();
+    let colon = bytes.iter().position(|byte| *byte == b':');
+    let halves = colon.and_then(|colon| Some((bytes.get(..colon)?, bytes.get(colon + 1..)?)));
+    let (username, password) = halves.ok_or_else(|| {
+        Error::new(Code::CredentialUnusable, "a secret placed as basic is a user name, a colon and a password")
+    })?;
+    Ok((Secret::new(username.to_vec()), Secret::new(password.to_vec())))
+}
+
+/// The caller's query is text and what was appended is ASCII, so this is text.
+fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Error> {
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        Error::new(Code::Malformed, "the query is not text")
+    })
+}

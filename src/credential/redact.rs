@@ -1,0 +1,162 @@
+//! Finds injected secrets in the header fields of an answer.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::{HeaderMap, HeaderValue};
+use percent_encoding::percent_decode;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// What a value that holds a secret is replaced with.
+pub const REDACTED: HeaderValue = HeaderValue::from_static("[redacted]");
+
+/// A location may carry a location that carries a query.
+const DECODINGS: usize = 3;
+
+/// What was put into a request. Wipes itself.
+#[derive(Default)]
+pub struct Redactor {
+    secrets: Vec<Secret>,
+    /// What every base64 of a text that holds the secret has in common, for each place the secret can have in it.
+    encoded: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Redactor {
+    /// Adds a secret to look for. An empty one is in every value, so it is left out.
+    pub fn add(&mut self, secret: Secret) {
+        if !secret.expose().is_empty() {
+            self.encoded.extend((0..3).filter_map(|offset| base64_core(secret.expose(), offset)));
+            self.secrets.push(secret);
+        }
+    }
+
+    /// Whether a value holds a secret: as it is, percent-encoded in whole or in part, or in base64 of either alphabet.
+    pub fn finds(&self, value: &[u8]) -> bool {
+        if self.secrets.is_empty() {
+            return false;
+        }
+        // Decoding a value finds every way of encoding it. A `+` may be one, or a space.
+        let spaced =
+            Zeroizing::new(value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect::<Vec<_>>());
+        self.finds_decoded(value) || spaced.as_slice() != value && self.finds_decoded(&spaced)
+    }
+
+    /// Replaces every value that holds a secret.
+    pub fn redact(&self, headers: &mut HeaderMap) {
+        for value in headers.values_mut().filter(|value| self.finds(value.as_bytes())) {
+            *value = REDACTED;
+        }
+    }
+
+    fn finds_decoded(&self, value: &[u8]) -> bool {
+        let mut current = Zeroizing::new(value.to_vec());
+        for _ in 0..DECODINGS {
+            if self.finds_plain(&current) {
+                return true;
+            }
+            let mut decoded = Zeroizing::new(Vec::with_capacity(current.len()));
+            decoded.extend(percent_decode(&current));
+            if decoded == current {
+                return false;
+            }
+            current = decoded;
+        }
+        self.finds_plain(&current)
+    }
+
+    fn finds_plain(&self, value: &[u8]) -> bool {
+        let standard = Zeroizing::new(value.iter().map(to_standard_alphabet).collect::<Vec<_>>());
+        self.secrets.iter().any(|secret| contains(value, secret.expose()))
+            || self.encoded.iter().any(|core| contains(&standard, core))
+    }
+}
+
+/// The base64 characters that depend on the secret alone where so many bytes, modulo three, come before it.
+fn base64_core(secret: &[u8], offset: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(offset + secret.len()));
+    text.resize(offset, 0);
+    text.extend_from_slice(secret);
+    let mut encoded = Zeroizing::new(vec![0; base64::encoded_len(text.len(), false)?]);
+    STANDARD_NO_PAD.encode_slice(&*text, &mut encoded).ok()?;
+    // Characters of six bits: the first whole one behind the offset, and the last whole one.
+    let core = encoded.get((offset * 8).div_ceil(6)..text.len() * 8 / 6)?;
+    (!core.is_empty()).then(|| Zeroizing::new(core.to_vec()))
+}
+
+fn to_standard_alphabet(byte: &u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+    use super::*;
+
+    const SECRET: &[u8] = b"s3 cr/t+\xfb\xff?";
+
+    fn redactor(secret: &[u8]) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.add(Secret::new(secret.to_vec()));
+        redactor
+    }
+
+    #[test]
+    fn finds_it_raw_and_percent_encoded() {
+        let redactor = redactor(SECRET);
+        let encoded = percent_encode(SECRET, NON_ALPHANUMERIC).to_string();
+        let lower = encoded.replace("%2F", "%2f").replace("%FB", "%fB");
+        let doubled = encoded.replace('%', "%25");
+        for text in
+            [encoded.clone(), lower, doubled, encoded.replace("%20", "+"), format!("https://a/?k={encoded}&l=%zz")]
+        {
+            assert!(redactor.finds(text.as_bytes()), "{text}");
+        }
+        assert!(redactor.finds(&[b"before ", SECRET, b" after"].concat()));
+        assert!(!redactor.finds(b"nothing of the kind"));
+    }
+
+    #[test]
+    fn finds_it_in_base64_wherever_it_starts_and_ends() {
+        let redactor = redactor(SECRET);
+        for before in 0..4 {
+            for after in 0..4 {
+                let text = [&b"\xa5\x5a\xff\x00"[..before], SECRET, &b"\xff\x00\xa5\x5a"[..after]].concat();
+                for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
+                    let encoded = engine.encode(&text);
+                    assert!(redactor.finds(format!("Basic {encoded}").as_bytes()), "{encoded}");
+                    let query = format!("?k={}", percent_encode(encoded.as_bytes(), NON_ALPHANUMERIC));
+                    assert!(redactor.finds(query.as_bytes()), "{query}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn short_and_empty_secrets() {
+        assert!(!redactor(b"").finds(b"anything") && !redactor(b"").finds(b""));
+        assert!(redactor(b"q").finds(b"a q b"));
+        assert!(!redactor(b"abcd").finds(b"abc"));
+    }
+
+    #[test]
+    fn replaces_whole_values() {
+        let mut headers = HeaderMap::new();
+        headers.append("location", HeaderValue::from_static("/?key=t0ken"));
+        headers.append("x-a", HeaderValue::from_static("fine"));
+        headers.append("x-a", HeaderValue::from_static("t0ken"));
+        redactor(b"t0ken").redact(&mut headers);
+        let values: Vec<_> = headers.values().collect();
+        assert_eq!(values, ["[redacted]", "fine", "[redacted]"]);
+    }
+}

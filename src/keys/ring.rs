@@ -1,0 +1,155 @@
+//! The keys of one configuration, kept fresh.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::{fs, mem};
+
+use serde::Serialize;
+
+use super::source::{KeySource, Stamp};
+use super::{KeyEntry, MasterKey};
+use crate::error::{Code, Error};
+
+/// Something an administrator should look at, though the configuration works as far as it can.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Stable name.
+    pub code: &'static str,
+    /// What is wrong, and with which key by its place in the configuration.
+    pub message: String,
+}
+
+/// Sources and what was read from them. It reads when it is asked to and at no other time; a read is a few system calls.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    slots: Vec<Slot>,
+}
+
+impl Keyring {
+    /// Reads every source. One that gives no key now may do so later and is only a warning, unless its material stands in
+    /// the configuration itself. `known` finds the source of an id that comes without one.
+    pub fn open(entries: Vec<KeyEntry>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
+        let mut slots: Vec<Slot> = Vec::with_capacity(entries.len());
+        for KeyEntry { id, source } in entries {
+            if id.is_some() && slots.iter().any(|slot| slot.id == id) {
+                return Err(Error::new(Code::ConfigurationInvalid, "two master keys have the same id"));
+            }
+            let source = source.map(Arc::new).or_else(|| id.as_deref().and_then(&known)).ok_or_else(|| {
+                Error::new(
+                    Code::KeyUnavailable,
+                    "a master key's id is not known to this process and comes without material",
+                )
+            })?;
+            slots.push(Slot::load(id, source)?);
+        }
+        Ok(Self { slots })
+    }
+
+    /// The source behind an id, for another ring that is to share it.
+    pub fn source(&self, id: &str) -> Option<Arc<KeySource>> {
+        self.slot(id).map(|slot| Arc::clone(&slot.source))
+    }
+
+    /// Gives the key of this id another source. False if there is no such id. A failure leaves the old key in place.
+    pub fn replace(&mut self, id: &str, source: KeySource) -> Result<bool, Error> {
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.id.as_deref() == Some(id)) else {
+            return Ok(false);
+        };
+        if slot.source.is_same_place(&source) {
+            slot.refresh();
+        } else {
+            *slot = Slot::load(slot.id.clone(), Arc::new(source))?;
+        }
+        Ok(true)
+    }
+
+    /// The keys in the order of the configuration. Files that changed are read again, and sources that gave nothing before.
+    pub fn keys(&mut self) -> Vec<Arc<MasterKey>> {
+        self.slots.iter_mut().for_each(Slot::refresh);
+        self.slots.iter().filter_map(|slot| slot.key.clone()).collect()
+    }
+
+    /// Reads every file and variable once more. False if there is none, and another attempt would not differ.
+    pub fn reread(&mut self) -> bool {
+        let mut external = self.slots.iter_mut().filter(|slot| slot.source.is_external()).peekable();
+        let any = external.peek().is_some();
+        external.for_each(Slot::reread);
+        any
+    }
+
+    /// What an administrator should know of the sources, as they are now.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let warnings = self.slots.iter().enumerate().flat_map(|(index, slot)| {
+            let found = slot.warnings().into_iter();
+            found.map(move |(code, text)| Warning { code, message: format!("master_keys[{index}]: {text}") })
+        });
+        warnings.collect()
+    }
+
+    fn slot(&self, id: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.id.as_deref() == Some(id))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    id: Option<String>,
+    source: Arc<KeySource>,
+    key: Option<Arc<MasterKey>>,
+    stamp: Option<Stamp>,
+}
+
+impl Slot {
+    /// Material in the configuration cannot get better by waiting, so a fault in it is an error at once.
+    fn load(id: Option<String>, source: Arc<KeySource>) -> Result<Self, Error> {
+        let mut slot = Self { id, source, key: None, stamp: None };
+        if slot.source.is_external() {
+            slot.reread();
+            return Ok(slot);
+        }
+        let loaded = slot.source.load().map_err(|problem| Error::new(Code::ConfigurationInvalid, problem.message()))?;
+        slot.key = Some(Arc::new(loaded.key));
+        Ok(slot)
+    }
+
+    /// A key whose source is gone or broken is gone as well: taking a key away must work without a restart.
+    fn reread(&mut self) {
+        (self.key, self.stamp) = match self.source.load() {
+            Ok(loaded) => (Some(Arc::new(loaded.key)), loaded.stamp),
+            Err(_) => (None, None),
+        };
+    }
+
+    fn refresh(&mut self) {
+        let is_fresh = match &*self.source {
+            KeySource::File { path } => self.stamp.is_some() && Stamp::of(path).ok() == self.stamp,
+            _ => true,
+        };
+        if self.key.is_none() || !is_fresh {
+            self.reread();
+        }
+    }
+
+    fn warnings(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = match &*self.source {
+            KeySource::File { path } => file_warnings(path),
+            _ => Vec::new(),
+        };
+        if let Err(problem) = self.source.load().map(mem::drop) {
+            found.push((problem.code(), problem.message()));
+        }
+        found
+    }
+}
+
+fn file_warnings(path: &Path) -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        found.push(("key_file.symlink", "the key file is a symbolic link: who may change the link chooses the key"));
+    }
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o066 != 0) {
+        found.push(("key_file.permissions", "the key file can be read or changed by others than its owner"));
+    }
+    found
+}
