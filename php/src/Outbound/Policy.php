@@ -17,7 +17,8 @@ final readonly class Policy
     /**
      * @param list<string> $allowedMethods upper-case tokens; an empty list allows nothing
      * @param list<string>|null $allowedHosts "host" or "host:port"; null: the base URL's own; an empty list: nothing
-     * @param list<string>|null $allowedPaths patterns for the whole path; null: all below the base path; an empty list: nothing
+     * @param list<string>|null $allowedPaths patterns for the whole path; null: all below the base path; an empty
+     *        list: nothing
      * @param int $maxRedirects 0 hands a 3xx response to the caller
      * @param int $maxAttempts at least 1
      * @throws OutboundException invalid_request.malformed

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 /**
- * The one class that touches \FFI: libsecure_outbound, ABI version 1, as four static calls on plain strings and integers.
+ * The one class that touches \FFI: libsecure_outbound, ABI version 1, as static calls on plain strings and integers.
  *
- * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy silently
- * beats the one in vendor/; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked one
- * stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments.
+ * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy beats
+ * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
+ * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments.
  *
  * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library.
  *
@@ -95,8 +95,8 @@ final class NativeLibrary
             throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
         }
         if ($abi !== self::ABI) {
-            $message = \sprintf('The library speaks ABI version %d, this package %d: install matching versions.', $abi, self::ABI);
-            throw new \RuntimeException($message, self::WRONG_VERSION);
+            $message = 'The library speaks ABI version %d, this package %d: install matching versions.';
+            throw new \RuntimeException(\sprintf($message, $abi, self::ABI), self::WRONG_VERSION);
         }
         self::$ffi = $ffi;
         self::$file = $direct ? $file : null;
@@ -192,7 +192,7 @@ final class NativeLibrary
 
     private static function bound(): \FFI
     {
-        return self::$ffi ?? throw new \RuntimeException('The library is not bound: call bind() first.', self::NOT_BOUND);
+        return self::$ffi ?? throw new \RuntimeException('The library is not bound.', self::NOT_BOUND);
     }
 
     /*
@@ -218,13 +218,15 @@ final class NativeLibrary
         }
         $restricted = \str_contains($failure, 'restricted');
         if ($direct && !$restricted) {
-            return 'The library could not be opened: install it or set SECURE_OUTBOUND_LIBRARY to its path. ' . $failure;
+            return 'The library could not be opened: install it or set SECURE_OUTBOUND_LIBRARY to its path. '
+                . $failure;
         }
         if ((string) \ini_get('opcache.preload') === '') {
             return 'opcache.preload is empty: set it to the preload.php of this package.';
         }
         if ($restricted) {
-            return 'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this package.';
+            return 'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
+                . 'package.';
         }
         if ((string) \ini_get('ffi.preload') === '') {
             return 'ffi.preload is empty: set it to the installed secure_outbound.h.';

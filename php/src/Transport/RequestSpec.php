@@ -98,7 +98,7 @@ final readonly class RequestSpec
                 $this->credentials,
             );
         }
-        $sealed = array_map(static fn (SealedCredential $credential): string => $credential->sealed, $this->credentials);
+        $sealed = array_column($this->credentials, 'sealed');
         return [
             'head' => Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null)),
             'body' => $this->body,

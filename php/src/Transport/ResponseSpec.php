@@ -26,7 +26,7 @@ final readonly class ResponseSpec
         public array $audit,
     ) {
         if ($status < 100 || $status > 599 || !Wire::isPairs($headers)) {
-            throw new \InvalidArgumentException('The status or the headers of the response are impossible.', 1795305605);
+            throw new \InvalidArgumentException('The status or the headers of a response are impossible.');
         }
     }
 
@@ -50,8 +50,8 @@ final readonly class ResponseSpec
     }
 
     /**
-     * The reverse of toWire(). A head that tells of a failure is thrown as its exception; so is one that cannot be read,
-     * as internal.panic that may have been sent.
+     * The reverse of toWire(). A head that tells of a failure is thrown as its exception; one that cannot be read, as
+     * internal.panic that may have been sent.
      *
      * @throws OutboundException
      */

@@ -12,8 +12,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  * next, so an object of this class is cheap and need not be kept.
  *
  * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys cross only where this
- * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive or should not be
- * in memory for every request gives it as a closure, which is called only then:
+ * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive, or should not
+ * be in memory for every request, gives it as a closure, which is called only then:
  *
  *     'master_keys' => [
  *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],

@@ -77,8 +77,10 @@ final class Wire
     public static function isPairs(#[\SensitiveParameter] array $pairs): bool
     {
         foreach ($pairs as $pair) {
-            $fits = is_array($pair) && array_is_list($pair) && count($pair) === 2 && is_string($pair[0]) && is_string($pair[1]);
-            if (!$fits) {
+            if (!is_array($pair) || !array_is_list($pair) || count($pair) !== 2) {
+                return false;
+            }
+            if (!is_string($pair[0]) || !is_string($pair[1])) {
                 return false;
             }
         }

@@ -55,10 +55,22 @@ final class CredentialTest extends IntegrationTestCase
             'DeepL-Auth-Key ' . self::SECRET,
         ];
         yield 'basic' => ['basic', ['username' => 'user', 'password' => self::SECRET], null, 'authorization', $basic];
-        yield 'secret as bearer' => ['secret', self::SECRET, Placement::bearer(), 'authorization', 'Bearer ' . self::SECRET];
+        yield 'secret as bearer' => [
+            'secret',
+            self::SECRET,
+            Placement::bearer(),
+            'authorization',
+            'Bearer ' . self::SECRET,
+        ];
         yield 'secret as api_key' => ['secret', self::SECRET, Placement::apiKey(), 'x-api-key', self::SECRET];
         yield 'secret as basic' => ['secret', $pair, Placement::basic(), 'authorization', $basic];
-        yield 'secret in a header' => ['secret', self::SECRET, Placement::header('X-Goog-Api-Key'), 'x-goog-api-key', self::SECRET];
+        yield 'secret in a header' => [
+            'secret',
+            self::SECRET,
+            Placement::header('X-Goog-Api-Key'),
+            'x-goog-api-key',
+            self::SECRET,
+        ];
         yield 'secret in a header with a prefix' => [
             'secret',
             self::SECRET,

@@ -27,7 +27,8 @@ final class HeaderTest extends TestCase
     public function testTheConstantsAreThoseOfTheHeader(): void
     {
         $constants = (new \ReflectionClass(NativeLibrary::class))->getConstants();
-        preg_match_all('/\bSECURE_OUTBOUND_([A-Z_]+) = (-?\d+)/', (string) file_get_contents(Build::header()), $matches);
+        $header = (string) file_get_contents(Build::header());
+        preg_match_all('/\bSECURE_OUTBOUND_([A-Z_]+) = (-?\d+)/', $header, $matches);
 
         $expected = array_map(intval(...), array_combine($matches[1], $matches[2]));
         self::assertSame(['OK', 'FAILED', 'NULL_POINTER', 'LENGTH_TOO_LARGE', 'UNKNOWN_ENGINE'], array_keys($expected));

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use Netresearch\NrVault\Transport\Placement;
@@ -98,8 +99,11 @@ abstract class IntegrationTestCase extends TestCase
     /**
      * The exception that the request ends in, with the code and without any secret.
      */
-    protected static function failure(string $code, RequestSpec $request, ?RustFfiTransport $transport = null): OutboundException
-    {
+    protected static function failure(
+        string $code,
+        RequestSpec $request,
+        ?RustFfiTransport $transport = null,
+    ): OutboundException {
         try {
             $response = ($transport ?? self::transport())->send($request);
         } catch (OutboundException $exception) {
@@ -110,18 +114,19 @@ abstract class IntegrationTestCase extends TestCase
         self::fail('The request was answered with ' . $response->status . ' instead of ' . $code);
     }
 
-    /** Neither a dump of the value nor the trace of an exception shows a secret, a key or an envelope. */
+    /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */
     protected static function assertShowsNoSecret(mixed $value): void
     {
-        ob_start();
-        var_dump($value);
-        $dump = ob_get_clean() . print_r($value, true);
         if ($value instanceof \Throwable) {
-            $dump .= $value . print_r($value->getTrace(), true);
             self::assertNull($value->getPrevious());
+            $texts = [(string) $value, ...Reachable::strings(Reachable::frames($value, __NAMESPACE__))];
+        } else {
+            $texts = [print_r($value, true), ...Reachable::strings($value)];
         }
-        foreach ([self::CANARY, base64_encode(self::CANARY), self::masterKey(), self::$masterKey->getValue(), 'nrv1:'] as $secret) {
-            self::assertStringNotContainsString($secret, $dump);
+        $text = implode("\n", $texts);
+        $key = self::$masterKey->getValue();
+        foreach ([self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:'] as $secret) {
+            self::assertStringNotContainsString($secret, $text);
         }
     }
 }

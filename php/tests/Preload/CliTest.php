@@ -87,7 +87,8 @@ final class CliTest extends TestCase
     public function testANativeLibraryOfAnotherPackageVersionIsNoticed(): void
     {
         $file = $this->host->installation->php . '/src/Transport/NativeLibrary.php';
-        $source = str_replace('public const API = 1;', 'public const API = 99;', (string) file_get_contents($file), $count);
+        $source = (string) file_get_contents($file);
+        $source = str_replace('public const API = 1;', 'public const API = 99;', $source, $count);
         self::assertSame(1, $count);
         $this->host->directory->write('php/src/Transport/NativeLibrary.php', $source);
         $answer = $this->script('report.php', $this->host->installation->library);
@@ -100,7 +101,7 @@ final class CliTest extends TestCase
      * @param array<string, string> $ini
      * @return array<string, mixed>
      */
-    private function script(string $script, string $library, #[\SensitiveParameter] string $input = '', array $ini = []): array
+    private function script(string $script, string $library, string $input = '', array $ini = []): array
     {
         $iniFile = Host::iniFile($this->host->directory, $ini);
         $result = Process::run(

@@ -199,12 +199,23 @@ final class FpmTest extends TestCase
         ];
         yield 'opcache is off' => [
             ['opcache.enable' => '0'],
-            'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this package.',
+            'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
+                . 'package.',
         ];
         yield 'no ffi.preload' => [
             ['ffi.preload' => null],
             'ffi.preload is empty: set it to the installed secure_outbound.h.',
         ];
+    }
+
+    public function testFfiLoadUnderARootMasterIsReportedAndStopsNothing(): void
+    {
+        $this->worker = new Worker(self::$upstream, load: true);
+        $report = $this->worker->run('report.php')->json();
+
+        self::assertSame('configuration.transport_unavailable', $report['code']);
+        self::assertStringContainsString('ffi.preload is empty', $report['message']);
+        self::assertStringContainsString('FFI::load failed for SECURE_OUTBOUND_HEADER', $this->worker->fpm->log());
     }
 
     private function owner(int $pid): int

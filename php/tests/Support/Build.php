@@ -14,7 +14,7 @@ final class Build
     public static function library(): string
     {
         $file = getenv(LibraryLocator::ENVIRONMENT) ?: self::root() . '/target/release/libsecure_outbound.so';
-        return realpath($file) ?: throw new \RuntimeException('No library at ' . $file . ': build it first (make build).');
+        return realpath($file) ?: throw new \RuntimeException('No library at ' . $file . ': make build');
     }
 
     public static function header(): string

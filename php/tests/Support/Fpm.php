@@ -48,12 +48,12 @@ final class Fpm
         $this->socket = $path . '/fpm.sock';
         $iniFile = Host::iniFile($this->directory, $ini);
         $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
-        $command = [Process::find('php-fpm8.2'), '-F', '-c', $iniFile, '-y', $poolFile];
-        if ($unprivileged) {
-            $identity = ['--reuid=' . self::USER, '--regid=' . self::USER, '--clear-groups'];
-            $command = ['setpriv', ...$identity, ...$command];
-        }
-        $this->master = new Process($command, $path . '/fpm.out', $environment + Host::ONLY_THIS_INI);
+        $this->master = new Process(
+            ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $poolFile],
+            $path . '/fpm.out',
+            $environment + Host::ONLY_THIS_INI,
+            $unprivileged ? self::USER : null,
+        );
         $this->master->waitUntil(fn (): bool => is_file($path . '/fpm.log') && file_exists($this->socket)
             && str_contains($this->log(), 'ready to handle connections'), 'php-fpm');
     }

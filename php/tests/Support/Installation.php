@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * Library, header and php/ as a host has them, in a directory that a web server's user may read. The header's FFI_LIB is
- * absolute.
+ * Library, header and php/ as a host has them, in a directory that a web server's user may read. FFI_LIB of the header
+ * is absolute.
  */
 final class Installation
 {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * A program that runs beside the tests. It is ended by its own pid, at the latest when this process ends.
+ * A program that runs beside the tests. It is ended by its own pid, at the latest when this one ends, however.
  */
 final class Process
 {
@@ -18,20 +18,26 @@ final class Process
      * @param non-empty-list<string> $command found by PATH, no shell
      * @param array<string, string> $environment on top of PATH; nothing else is inherited
      * @param string $log file for both outputs
+     * @param string|null $user whose the process is; null: the one of this process
      */
-    public function __construct(array $command, private readonly string $log, array $environment = [], ?string $directory = null)
-    {
-        $command[0] = self::find($command[0]);
+    public function __construct(
+        array $command,
+        private readonly string $log,
+        array $environment = [],
+        ?string $user = null,
+    ) {
+        $identity = $user === null ? [] : ['--reuid', $user, '--regid', $user, '--clear-groups'];
+        $program = self::find(array_shift($command));
         $out = ['file', $log, 'a'];
         $handle = proc_open(
-            $command,
+            [self::find('setpriv'), '--pdeathsig', 'TERM', ...$identity, $program, ...$command],
             [['file', '/dev/null', 'r'], $out, $out],
             $pipes,
-            $directory,
+            null,
             $environment + ['PATH' => self::path()],
         );
         if ($handle === false) {
-            throw new \RuntimeException('Cannot start ' . $command[0]);
+            throw new \RuntimeException('Cannot start ' . $program);
         }
         $this->handle = $handle;
         $this->pid = proc_get_status($handle)['pid'];
@@ -66,14 +72,13 @@ final class Process
         array $command,
         array $environment = [],
         #[\SensitiveParameter] string $input = '',
-        ?string $directory = null,
     ): array {
         $command[0] = self::find($command[0]);
         $in = tmpfile();
         fwrite($in, $input);
         rewind($in);
         $environment += ['PATH' => self::path()];
-        $handle = proc_open($command, [$in, ['pipe', 'w'], ['redirect', 1]], $pipes, $directory, $environment);
+        $handle = proc_open($command, [$in, ['pipe', 'w'], ['redirect', 1]], $pipes, null, $environment);
         $output = (string) stream_get_contents($pipes[1]);
         return ['code' => proc_close($handle), 'output' => $output];
     }

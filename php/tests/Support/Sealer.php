@@ -57,7 +57,9 @@ final class Sealer
         $checksumKey = hash_hkdf('sha256', $dataKey, 32, 'nr-vault-checksum');
         return [
             'encrypted_value' => base64_encode($value),
-            'encrypted_dek' => base64_encode($this->encrypt($dataKey, $identifier, $keyNonce, $this->masterKey->getValue())),
+            'encrypted_dek' => base64_encode(
+                $this->encrypt($dataKey, $identifier, $keyNonce, $this->masterKey->getValue()),
+            ),
             'dek_nonce' => base64_encode($keyNonce),
             'value_nonce' => base64_encode($valueNonce),
             'value_checksum' => hash_hmac('sha256', $value, $checksumKey),

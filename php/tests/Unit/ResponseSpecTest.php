@@ -23,7 +23,7 @@ final class ResponseSpecTest extends TestCase
 
     public function testAFailureIsThrown(): void
     {
-        $error = ['class' => 'policy', 'code' => 'policy.missing', 'message' => 'text', 'retryable' => false, 'sent' => 'no'];
+        $error = ['class' => 'policy', 'code' => 'policy.missing', 'message' => 'text', 'sent' => 'no'];
 
         $this->expectException(RequestRefused::class);
         ResponseSpec::fromWire((string) json_encode(['version' => 1, 'headers' => [], 'error' => $error]), '');
@@ -50,7 +50,7 @@ final class ResponseSpecTest extends TestCase
     {
         yield 'nothing' => [''];
         yield 'a text' => ['"200"'];
-        yield 'another version' => ['{"version":2,"status":200,"http_version":"2","headers":[],"error":null,"audit":{}}'];
+        yield 'another version' => ['{"version":2,"status":200,"http_version":"2","headers":[],"audit":{}}'];
         yield 'no status' => ['{"version":1,"http_version":"2","headers":[],"error":null,"audit":{}}'];
         yield 'a text for a status' => ['{"version":1,"status":"200","http_version":"2","headers":[],"audit":{}}'];
         yield 'no headers' => ['{"version":1,"status":200,"http_version":"2","error":null,"audit":{}}'];

@@ -15,8 +15,13 @@ final class SealerTest extends TestCase
     /**
      * @dataProvider vectors
      */
-    public function testTheFieldsAreNrVaults(string $algorithm, int $length, string $dek, string $value, string $sum): void
-    {
+    public function testTheFieldsAreNrVaults(
+        string $algorithm,
+        int $length,
+        string $dek,
+        string $value,
+        string $sum,
+    ): void {
         $fields = (new Sealer(str_repeat("\x01", 32), $algorithm))->fields(
             'my_api_key',
             's3cr3t',

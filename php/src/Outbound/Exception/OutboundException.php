@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a closed list that only
- * grows. Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
+ * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a list that grows.
+ * Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
  *
  * getCode() is a fixed number for each of the four.
  */

@@ -1,8 +1,8 @@
 <?php
 
 /**
- * A script that is not preloaded tries, by ordinary means, to bind the library or to get at the FFI object. It tells what
- * each try came to: the class of what was thrown, or "got: …".
+ * A script that is not preloaded tries, by ordinary means, to bind the library or to get at the FFI object. It tells
+ * what each try came to: the class of what was thrown, or "got: …".
  */
 
 declare(strict_types=1);

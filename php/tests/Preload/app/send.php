@@ -34,7 +34,8 @@ foreach ($input['requests'] as $wire) {
         ];
     }
 }
-$answer = (string) json_encode(['pid' => getmypid(), 'sapi' => PHP_SAPI, 'results' => $results], JSON_INVALID_UTF8_SUBSTITUTE);
+$answer = ['pid' => getmypid(), 'sapi' => PHP_SAPI, 'results' => $results];
+$answer = (string) json_encode($answer, JSON_INVALID_UTF8_SUBSTITUTE);
 if ($input['hold'] !== null) {
     file_put_contents($input['hold'] . '.part' . getmypid(), $answer);
     rename($input['hold'] . '.part' . getmypid(), $input['hold'] . '.' . getmypid());

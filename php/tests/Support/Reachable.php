@@ -1,0 +1,54 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support;
+
+/**
+ * What can be reached from a value, private properties included: more than a dump or a log would show.
+ */
+final class Reachable
+{
+    /**
+     * Every string in a value.
+     *
+     * @return list<string>
+     */
+    public static function strings(mixed $value): array
+    {
+        $strings = [];
+        $seen = [];
+        $walk = static function (mixed $value) use (&$walk, &$strings, &$seen): void {
+            if (is_string($value)) {
+                $strings[] = $value;
+            } elseif (is_array($value)) {
+                array_walk($value, $walk);
+            } elseif (is_object($value) && !isset($seen[spl_object_id($value)])) {
+                $seen[spl_object_id($value)] = $value;
+                $properties = $value instanceof \Closure
+                    ? (new \ReflectionFunction($value))->getStaticVariables()
+                    : (array) $value;
+                array_walk($properties, $walk);
+            }
+        };
+        $walk($value);
+        return $strings;
+    }
+
+    /**
+     * An exception's own values and the arguments of its frames, down to the first frame of the namespace.
+     *
+     * @return array<mixed>
+     */
+    public static function frames(\Throwable $exception, string $namespace): array
+    {
+        $values = array_diff_key((array) $exception, ["\0Exception\0trace" => 0, "\0*\0trace" => 0]);
+        foreach ($exception->getTrace() as $frame) {
+            if (str_starts_with($frame['class'] ?? '', $namespace)) {
+                break;
+            }
+            $values[] = $frame['args'] ?? throw new \LogicException('zend.exception_ignore_args must be 0 here.');
+        }
+        return $values;
+    }
+}

@@ -1,0 +1,97 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Rules of the package as a whole.
+ */
+final class PackageTest extends TestCase
+{
+    private const ROOT = __DIR__ . '/../..';
+
+    public function testOneClassTouchesFfi(): void
+    {
+        $files = array_filter(
+            self::sources(),
+            static fn (string $file): bool => preg_match('/\bFFI\b/', self::code($file)) === 1,
+        );
+
+        self::assertSame(['NativeLibrary.php'], array_values(array_map(basename(...), $files)));
+    }
+
+    public function testThatClassNeedsNoOtherOfThisPackage(): void
+    {
+        $code = self::code(self::ROOT . '/src/Transport/NativeLibrary.php');
+
+        self::assertDoesNotMatchRegularExpression('/^use |\bextends\b|\bimplements\b/m', $code);
+        preg_match_all('/(?<![\\\\\w])([A-Z]\w*)::|new ([A-Z]\w*)/', $code, $classes);
+        self::assertSame([], array_values(array_filter($classes[0])), 'every class is a global one or self');
+    }
+
+    public function testPreloadLoadsThatClassAlone(): void
+    {
+        preg_match_all('/require_once __DIR__ \. (\S+);/', self::code(self::ROOT . '/preload.php'), $files);
+
+        self::assertSame(["'/src/Transport/NativeLibrary.php'"], $files[1]);
+    }
+
+    public function testEveryFileIsStrict(): void
+    {
+        foreach ([...self::sources(), self::ROOT . '/preload.php', self::ROOT . '/autoload.php'] as $file) {
+            self::assertStringContainsString("\ndeclare(strict_types=1);\n", (string) file_get_contents($file), $file);
+        }
+    }
+
+    public function testEveryClassIsFinalOrAnInterfaceOrAbstract(): void
+    {
+        foreach (self::sources() as $file) {
+            self::assertMatchesRegularExpression(
+                '/^(final (readonly )?class|abstract class|interface) ' . basename($file, '.php') . '\b/m',
+                (string) file_get_contents($file),
+                $file,
+            );
+        }
+    }
+
+    public function testTheAutoloaderKnowsThePrefixesOfComposer(): void
+    {
+        $composer = json_decode((string) file_get_contents(self::ROOT . '/composer.json'), true);
+        preg_match_all(
+            "~'([^']+)' => __DIR__ \. '/([^']+)'~",
+            (string) file_get_contents(self::ROOT . '/autoload.php'),
+            $matches,
+        );
+        $prefixes = array_map(stripslashes(...), $matches[1]);
+
+        self::assertSame($composer['autoload']['psr-4'], array_combine($prefixes, $matches[2]));
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function sources(): array
+    {
+        $files = [];
+        $directory = new \RecursiveDirectoryIterator(self::ROOT . '/src', \FilesystemIterator::SKIP_DOTS);
+        foreach (new \RecursiveIteratorIterator($directory) as $file) {
+            $files[] = $file->getPathname();
+        }
+        self::assertNotSame([], $files);
+        return $files;
+    }
+
+    /** A file without comments and strings. */
+    private static function code(string $file): string
+    {
+        $code = '';
+        foreach (\PhpToken::tokenize((string) file_get_contents($file)) as $token) {
+            $text = $token->is([T_COMMENT, T_DOC_COMMENT, T_ENCAPSED_AND_WHITESPACE]) ? '' : $token->text;
+            $code .= $token->is(T_CONSTANT_ENCAPSED_STRING) && !str_ends_with($file, 'preload.php') ? "''" : $text;
+        }
+        return $code;
+    }
+}
