@@ -4,99 +4,63 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- The version of this ABI. It changes when a declared function changes, which is never meant to be.
- */
-#define ABI_VERSION 1
-
-/*
- What a call returns. Negative values mean that the ABI was misused; `out` then holds nothing.
- */
+// What a call returns. Negative values mean that the ABI was misused; `out` then holds nothing.
+// C has one namespace for the constants of all libraries, hence the long names.
 typedef enum secure_outbound_status {
-  /*
-   An HTTP response arrived, whatever its status, or the engine is open.
-   */
-  OK = 0,
-  /*
-   Refused or failed; `head` says why.
-   */
-  FAILED = 1,
-  /*
-   A pointer that must point somewhere is NULL.
-   */
-  NULL_POINTER = -1,
-  /*
-   A length is above the largest size of an object.
-   */
-  LENGTH_TOO_LARGE = -2,
-  /*
-   No open engine has this handle.
-   */
-  UNKNOWN_ENGINE = -3,
+  // An HTTP response arrived, whatever its status, or the engine is open.
+  SECURE_OUTBOUND_OK = 0,
+  // Refused or failed; `head` says why.
+  SECURE_OUTBOUND_FAILED = 1,
+  // A pointer that must point somewhere is NULL.
+  SECURE_OUTBOUND_NULL_POINTER = -1,
+  // A length is above the largest size of an object.
+  SECURE_OUTBOUND_LENGTH_TOO_LARGE = -2,
+  // No open engine has this handle.
+  SECURE_OUTBOUND_UNKNOWN_ENGINE = -3,
 } secure_outbound_status;
 
-/*
- A result. The library owns what it points to until `secure_outbound_result_free`.
- */
+// A result. The library owns what it points to until `secure_outbound_result_free`.
 typedef struct secure_outbound_result {
-  /*
-   Id of the live result; 0 where there is none.
-   */
+  // Id of the live result; 0 where there is none.
   uint64_t id;
-  /*
-   UTF-8 JSON; NULL where there is none.
-   */
+  // UTF-8 JSON; NULL where there is none.
   const char *head;
-  /*
-   Bytes at `head`.
-   */
+  // Bytes at `head`.
   size_t head_len;
-  /*
-   The raw bytes of the response body; NULL where there is none.
-   */
+  // The raw bytes of the response body; NULL where there is none.
   const char *body;
-  /*
-   Bytes at `body`.
-   */
+  // Bytes at `body`.
   size_t body_len;
 } secure_outbound_result;
 
-/*
- The version of the ABI, 1. A caller checks it before it calls anything else.
- */
+// The version of the ABI, 1. A caller checks it before it calls anything else.
 uint32_t secure_outbound_abi_version(void);
 
-/*
- The version of the library, as a NUL-terminated text that is never freed.
- */
+// The version of the library, as a NUL-terminated text that is never freed.
 const char *secure_outbound_version(void);
 
-/*
- Opens an engine for a configuration (`config`, JSON), or finds the one that the same configuration has in this process.
- Starts no thread and opens no socket. `*engine` is its handle, from 1 to 2^53, and 0 where there is none.
-
- Returns `SECURE_OUTBOUND_OK` or `SECURE_OUTBOUND_FAILED`, each with a head in `*out`, or a negative status.
-
- # Safety
-
- `config` points to `config_len` readable bytes; `engine` and `out` point to writable values.
- */
+// Opens an engine for a configuration (`config`, JSON), or finds the one that the same configuration has in this process.
+// Starts no thread and opens no socket. `*engine` is its handle, from 1 to 2^53, and 0 where there is none.
+//
+// Returns `SECURE_OUTBOUND_OK` or `SECURE_OUTBOUND_FAILED`, each with a head in `*out`, or a negative status.
+//
+// # Safety
+//
+// `config` points to `config_len` readable bytes; `engine` and `out` point to writable values.
 int32_t secure_outbound_open(const char *config,
                              size_t config_len,
                              uint64_t *engine,
                              struct secure_outbound_result *out);
 
-/*
- Sends one request through an engine and waits for the whole answer. `request` is a request head (JSON), `body` its body,
- `sealed` the envelope of its credential, or a JSON array of the envelopes of several.
-
- Returns `SECURE_OUTBOUND_OK` where an HTTP response arrived, whatever its status, `SECURE_OUTBOUND_FAILED` where none did
- or may be shown, each with a head in `*out`, or a negative status. Any thread may call it at any time.
-
- # Safety
-
- `request`, `body` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
- */
+// Sends one request through an engine and waits for the whole answer. `request` is a request head (JSON), `body` its body,
+// `sealed` the envelope of its credential, or a JSON array of the envelopes of several.
+//
+// Returns `SECURE_OUTBOUND_OK` where an HTTP response arrived, whatever its status, `SECURE_OUTBOUND_FAILED` where none did
+// or may be shown, each with a head in `*out`, or a negative status. Any thread may call it at any time.
+//
+// # Safety
+//
+// `request`, `body` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
 int32_t secure_outbound_send(uint64_t engine,
                              const char *request,
                              size_t request_len,
@@ -106,17 +70,13 @@ int32_t secure_outbound_send(uint64_t engine,
                              size_t sealed_len,
                              struct secure_outbound_result *out);
 
-/*
- Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
- negative status.
- */
+// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+// negative status.
 int32_t secure_outbound_close(uint64_t engine);
 
-/*
- Frees a result by its id and empties the struct. NULL, a struct that was freed and a copy of one do nothing.
-
- # Safety
-
- `result` is NULL or points to a result that the library wrote.
- */
+// Frees a result by its id and empties the struct. NULL, a struct that was freed and a copy of one do nothing.
+//
+// # Safety
+//
+// `result` is NULL or points to a result that the library wrote.
 void secure_outbound_result_free(struct secure_outbound_result *result);

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod library;
+pub mod server;
+
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
 use base64::Engine;
@@ -46,4 +49,9 @@ fn seal_layer(plaintext: &[u8], identifier: &str, key: &[u8; 32], nonce: &[u8], 
         Algorithm::XChaCha20Poly1305 => encrypt::<XChaCha20Poly1305>(key, nonce, payload),
         Algorithm::Aes256Gcm => encrypt::<Aes256Gcm>(key, nonce, payload),
     }
+}
+
+/// These bytes in base64.
+pub fn encode(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }

@@ -1,0 +1,147 @@
+//! The shared library as a host sees it: loaded from its file, called through the C ABI.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// A result struct as the header declares it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Frame {
+    pub id: u64,
+    pub head: *const c_char,
+    pub head_len: usize,
+    pub body: *const c_char,
+    pub body_len: usize,
+}
+
+impl Frame {
+    /// A struct full of rubbish, as a caller may have on its stack.
+    pub fn rubbish() -> Self {
+        let pointer = std::ptr::without_provenance(0x5a5a);
+        Self { id: u64::MAX, head: pointer, head_len: 0x5a5a, body: pointer, body_len: 0x5a5a }
+    }
+
+    /// The head and the body, copied.
+    pub fn read(&self) -> (Value, Vec<u8>) {
+        let bytes = |data: *const c_char, len: usize| match data.is_null() {
+            true => Vec::new(),
+            // SAFETY: the library says so until the frame is freed.
+            false => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec(),
+        };
+        let head = bytes(self.head, self.head_len);
+        let head = if head.is_empty() { Value::Null } else { serde_json::from_slice(&head).expect("a JSON head") };
+        (head, bytes(self.body, self.body_len))
+    }
+}
+
+type Open = unsafe extern "C" fn(*const c_char, usize, *mut u64, *mut Frame) -> i32;
+type Send =
+    unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
+type Close = unsafe extern "C" fn(u64) -> i32;
+type Free = unsafe extern "C" fn(*mut Frame);
+
+/// The declared functions, as they are.
+pub struct Library {
+    pub abi_version: unsafe extern "C" fn() -> u32,
+    pub version: unsafe extern "C" fn() -> *const c_char,
+    pub open: Open,
+    pub send: Send,
+    pub close: Close,
+    pub free: Free,
+}
+
+/// Where the library is that was built with this test, or the one that `SECURE_OUTBOUND_LIBRARY` names.
+pub fn path() -> PathBuf {
+    if let Some(path) = std::env::var_os("SECURE_OUTBOUND_LIBRARY") {
+        return path.into();
+    }
+    let mut path = std::env::current_exe().expect("a path");
+    path.pop();
+    path.push("libsecure_outbound.so");
+    path
+}
+
+/// The library, loaded once.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        // SAFETY: the library has no constructor, and the types are the header's.
+        unsafe {
+            let file = Box::leak(Box::new(libloading::Library::new(path()).expect("the shared library")));
+            let symbol = |name: &str| format!("secure_outbound_{name}");
+            Library {
+                abi_version: *file.get(symbol("abi_version").as_bytes()).expect("abi_version"),
+                version: *file.get(symbol("version").as_bytes()).expect("version"),
+                open: *file.get(symbol("open").as_bytes()).expect("open"),
+                send: *file.get(symbol("send").as_bytes()).expect("send"),
+                close: *file.get(symbol("close").as_bytes()).expect("close"),
+                free: *file.get(symbol("result_free").as_bytes()).expect("result_free"),
+            }
+        }
+    })
+}
+
+/// What came back from `send`.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: i32,
+    pub head: Value,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The HTTP status, if an answer came.
+    pub fn http_status(&self) -> Option<u64> {
+        self.head["status"].as_u64()
+    }
+
+    /// The error's code, or nothing.
+    pub fn code(&self) -> &str {
+        self.head["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// The error's `sent`.
+    pub fn sent(&self) -> &str {
+        self.head["error"]["sent"].as_str().unwrap_or_default()
+    }
+}
+
+/// Opens an engine and gives its handle and head.
+pub fn open(configuration: &Value) -> (i32, u64, Value) {
+    let text = configuration.to_string();
+    let (mut handle, mut frame) = (0, Frame::rubbish());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe { (library().open)(text.as_ptr().cast(), text.len(), &mut handle, &mut frame) };
+    let (head, _) = frame.read();
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    (status, handle, head)
+}
+
+/// Sends a request.
+pub fn send(engine: u64, request: &Value, body: &[u8], sealed: &str) -> Reply {
+    let text = request.to_string();
+    let mut frame = Frame::rubbish();
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe {
+        (library().send)(
+            engine,
+            text.as_ptr().cast(),
+            text.len(),
+            body.as_ptr().cast(),
+            body.len(),
+            sealed.as_ptr().cast(),
+            sealed.len(),
+            &mut frame,
+        )
+    };
+    let (head, body) = frame.read();
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    Reply { status, head, body }
+}

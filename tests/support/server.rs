@@ -1,0 +1,274 @@
+//! Servers that do exactly what a test tells them, and count.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use serde_json::{Value, json};
+
+/// A certificate authority of the test's own, in a directory of its own.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    directory: PathBuf,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let unique = format!("outbound-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(unique);
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        std::fs::write(directory.join("ca.pem"), certificate.pem()).expect("a file");
+        Self { issuer: Issuer::new(params, key), directory }
+    }
+
+    /// Where the authority's certificate is.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
+    /// The directory that goes with the authority.
+    pub fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// A certificate for these names, as the authority signs it after `change`.
+    pub fn server(
+        &self,
+        names: &[&str],
+        alpn: &[&[u8]],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Arc<ServerConfig> {
+        self.server_with(names, alpn, rustls::DEFAULT_VERSIONS, change)
+    }
+
+    /// The same with certain TLS versions.
+    pub fn server_with(
+        &self,
+        names: &[&str],
+        alpn: &[&[u8]],
+        versions: &[&'static SupportedProtocolVersion],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Arc<ServerConfig> {
+        let (chain, key) = self.issue(names, change);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .expect("a certificate");
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// Certificate and key as PEM files, for servers that are programs of their own.
+    pub fn files(&self, names: &[&str]) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters(names).signed_by(&key, &self.issuer).expect("a certificate");
+        let (chain_file, key_file) = (self.directory.join("server.pem"), self.directory.join("server.key"));
+        std::fs::write(&chain_file, certificate.pem()).expect("a file");
+        std::fs::write(&key_file, key.serialize_pem()).expect("a file");
+        (chain_file, key_file)
+    }
+
+    fn issue(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (rustls::pki_types::CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = parameters(names);
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        // The directory is this test's own; leaving it behind would harm nobody either.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn parameters(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).expect("parameters")
+}
+
+/// A connection as a handler has it.
+pub trait Duplex: Read + Write + std::marker::Send {}
+impl<T: Read + Write + std::marker::Send> Duplex for T {}
+
+/// A request as a server read it.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Received {
+    /// The value of a header field, or nothing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let field = |line: &'_ str| line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name));
+        self.head.lines().find(|line| field(line)).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
+    }
+
+    /// The request line.
+    pub fn line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+}
+
+/// What servers count, and what they received.
+#[derive(Default)]
+pub struct Counts {
+    pub connections: AtomicUsize,
+    pub requests: AtomicUsize,
+    pub received: Mutex<Vec<Received>>,
+}
+
+impl Counts {
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    /// The last request that came in.
+    pub fn last(&self) -> Received {
+        self.received.lock().expect("no poison").last().cloned().unwrap_or_default()
+    }
+}
+
+/// A connection of an HTTP/1.1 server, and its place in the order of connections.
+pub struct Peer<'a> {
+    io: &'a mut dyn Duplex,
+    counts: &'a Counts,
+    /// 0 for the server's first connection.
+    pub connection: usize,
+}
+
+impl Peer<'_> {
+    /// The next request, whole; nothing where the connection ended.
+    pub fn read(&mut self) -> Option<Received> {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            match self.io.read(&mut byte) {
+                Ok(1) => head.push(byte[0]),
+                _ => return None,
+            }
+        }
+        let mut received = Received { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
+        let length = received.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        received.body = vec![0; length];
+        self.io.read_exact(&mut received.body).ok()?;
+        self.counts.received.lock().expect("no poison").push(received.clone());
+        self.counts.requests.fetch_add(1, Ordering::SeqCst);
+        Some(received)
+    }
+
+    /// Writes bytes as they are. False where the other side is gone.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.io.write_all(bytes.as_ref()).is_ok() && self.io.flush().is_ok()
+    }
+
+    /// Answers 200 with this body.
+    pub fn answer(&mut self, body: &str) -> bool {
+        self.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    }
+}
+
+/// A server on loopback.
+pub struct Server {
+    pub address: SocketAddr,
+    pub counts: Arc<Counts>,
+}
+
+impl Server {
+    /// Serves HTTP/1.1 as `handler` does, over TLS where there is a configuration. A connection ends with its handler: with
+    /// close_notify over TLS if it returns true, abruptly if not.
+    pub fn start(
+        tls: Option<Arc<ServerConfig>>,
+        handler: impl Fn(&mut Peer<'_>) -> bool + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(TcpListener::bind("127.0.0.1:0").expect("a port"), tls, handler)
+    }
+
+    /// The same on a listener of the caller's.
+    pub fn listen(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        handler: impl Fn(&mut Peer<'_>) -> bool + std::marker::Send + Sync + 'static,
+    ) -> Self {
+        let address = listener.local_addr().expect("an address");
+        let counts = Arc::new(Counts::default());
+        let (counting, handler) = (Arc::clone(&counts), Arc::new(handler));
+        thread::spawn(move || {
+            for tcp in listener.incoming().flatten() {
+                let connection = counting.connections.fetch_add(1, Ordering::SeqCst);
+                let (counts, handler, tls) = (Arc::clone(&counting), Arc::clone(&handler), tls.clone());
+                thread::spawn(move || serve(tcp, tls, &counts, connection, &*handler));
+            }
+        });
+        Self { address, counts }
+    }
+
+    /// The base URL with this host.
+    pub fn url(&self, scheme: &str, host: &str) -> String {
+        format!("{scheme}://{host}:{}", self.address.port())
+    }
+}
+
+fn serve(
+    mut tcp: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    counts: &Counts,
+    connection: usize,
+    handler: &dyn Fn(&mut Peer<'_>) -> bool,
+) {
+    match tls {
+        None => {
+            handler(&mut Peer { io: &mut tcp, counts, connection });
+        }
+        Some(config) => {
+            let Ok(session) = ServerConnection::new(config) else { return };
+            let mut stream = StreamOwned::new(session, tcp);
+            if handler(&mut Peer { io: &mut stream, counts, connection }) {
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    }
+}
+
+/// A configuration in which `hosts` may be reached on loopback at `ports`, trusting the authority.
+pub fn configuration(authority: &Authority, hosts: &[&str], ports: &[u16]) -> Value {
+    let internal = |host: &&str| json!({"host": host, "networks": ["127.0.0.0/8", "::1/128"], "ports": ports});
+    json!({
+        "version": 1,
+        "internal_hosts": hosts.iter().map(internal).collect::<Vec<_>>(),
+        "tls": {"roots": "file", "ca_file": authority.file()},
+    })
+}
+
+/// A request with a policy that allows it.
+pub fn request(method: &str, base_url: &str, path: &str) -> Value {
+    json!({
+        "version": 1, "service_id": "test", "method": method, "base_url": base_url, "path": path,
+        "policy": {"allowed_methods": [method]},
+    })
+}
