@@ -39,6 +39,20 @@ pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
     output
 }
 
+/// Waits for what must come. False where it did not, though that cannot be for want of time.
+pub fn until(mut came: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    loop {
+        if came() {
+            return true;
+        }
+        if begun.elapsed() > HANGS {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Runs `work` in a forked child and says whether it ended well. One that hangs is killed, by its id.
 pub fn in_child(work: impl FnOnce()) -> bool {
     // SAFETY: the C library makes its allocator usable in the child; the child leaves by _exit.
@@ -49,19 +63,14 @@ pub fn in_child(work: impl FnOnce()) -> bool {
         // SAFETY: ends this process, without the parent's exit handlers.
         unsafe { libc::_exit(i32::from(ended.is_err())) };
     }
-    let (begun, mut status) = (Instant::now(), 0);
-    loop {
-        // SAFETY: `child` is a child of this process that nobody else waits for.
-        match unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } {
-            0 if begun.elapsed() < HANGS => std::thread::sleep(Duration::from_millis(1)),
-            0 => {
-                // SAFETY: it has not been waited for, so its id is still its own.
-                unsafe { libc::kill(child, libc::SIGKILL) };
-                // SAFETY: as above.
-                unsafe { libc::waitpid(child, &mut status, 0) };
-                return false;
-            }
-            ended => return ended == child && status == 0,
+    let mut status = 0;
+    // SAFETY: `child` is a child of this process that nobody else waits for.
+    if !until(|| unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == child) {
+        // SAFETY: it has not been waited for, so its id is still its own.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, &mut status, 0);
         }
     }
+    status == 0
 }
