@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod dns;
 pub mod library;
+pub mod namespace;
 pub mod server;
 
 use aes_gcm::Aes256Gcm;
