@@ -6,6 +6,7 @@ pub mod dns;
 pub mod library;
 pub mod namespace;
 pub mod server;
+pub mod tinyproxy;
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
