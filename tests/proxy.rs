@@ -2,9 +2,8 @@
 
 mod support;
 
-use std::process::Command;
-
 use serde_json::{Value, json};
+use support::alone;
 use support::dns::{Dns, addresses};
 use support::library::{Reply, open, send};
 use support::namespace::{add_address, in_own_network, resolve_here};
@@ -172,8 +171,7 @@ fn plain_http_to_an_internal_host_goes_there_directly() {
 
 #[test]
 fn proxies_of_the_environment_have_no_say() {
-    const INSIDE: &str = "OUTBOUND_TEST_ENVIRONMENT";
-    if std::env::var_os(INSIDE).is_some() {
+    if alone::task().is_some() {
         let (_authority, server, configuration) = local(Value::Null);
         let reply = call(&configuration, &server.url("https", "localhost"));
         assert_eq!((reply.http_status(), server.counts.connections()), (Some(200), 1), "{reply:?}");
@@ -181,14 +179,10 @@ fn proxies_of_the_environment_have_no_say() {
     }
     let authority = Authority::new();
     let proxy = Tinyproxy::start(&authority, "", None);
-    let mut child = Command::new(std::env::current_exe().expect("a path"));
-    child.args(["--exact", "proxies_of_the_environment_have_no_say"]).env(INSIDE, "1").env_remove("NO_PROXY");
-    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        child.env(name, proxy.url(""));
-    }
-    let output = child.output().expect("this binary");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let settings = names.map(|name| format!("{name}={}", proxy.url("")));
+    let wrapper: Vec<&str> = ["env", "-u", "NO_PROXY"].into_iter().chain(settings.iter().map(String::as_str)).collect();
+    alone::run_under(&wrapper, "proxies_of_the_environment_have_no_say", &json!({}));
     assert_eq!(proxy.connections(), 0);
 }
 

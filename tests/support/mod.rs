@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod alone;
 pub mod dns;
 pub mod library;
 pub mod namespace;

@@ -1,42 +1,21 @@
-//! Tests that need a process, or a whole network, of their own.
+//! Tests that need a whole network of their own, and a resolver with it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set in the process that a test has for itself.
-const INSIDE: &str = "OUTBOUND_TEST_INSIDE";
+use serde_json::json;
 
-/// Runs the body of the test `name` in a process of its own: this binary once more, with this one test.
-pub fn in_own_process(name: &str, body: impl FnOnce()) {
-    let program = std::env::current_exe().expect("a path");
-    run(name, Command::new(program), body);
-}
+use super::alone;
 
-/// The same in a network that has nothing but loopback, with its own view of the file system. It needs root, `unshare` and
-/// `ip`; where they are missing the test fails.
+/// Runs the body of the test `name` in a process of its own, in a network that has nothing but loopback and with its own
+/// view of the file system. It needs root, `unshare` and `ip`; where they are missing the test fails.
 pub fn in_own_network(name: &str, body: impl FnOnce()) {
-    let mut command = Command::new("unshare");
-    command.args(["--net", "--mount", "--"]).arg(std::env::current_exe().expect("a path"));
-    run(name, command, || {
+    if alone::task().is_none() {
+        alone::run_under(&["unshare", "--net", "--mount", "--"], name, &json!({}));
+    } else {
         ip(&["link", "set", "lo", "up"]);
         body();
-    });
-}
-
-fn run(name: &str, mut command: Command, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
     }
-    let output = command
-        .args(["--exact", name, "--nocapture", "--test-threads", "1"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("unshare, of util-linux");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    // A name that is no test's would run nothing and succeed.
-    assert!(output.status.success() && out.contains("1 passed"), "{name} failed in its own process:\n{out}\n{err}");
-    print!("{out}");
 }
 
 /// Gives this network an address, which the test can then listen at.
