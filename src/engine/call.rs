@@ -222,15 +222,15 @@ async fn exchange(
 ) -> Result<Answered, Error> {
     let mut worst = Sent::No;
     let mut hops = 0;
+    let mut redirected = None;
     recorder.attempt();
     loop {
         let sent = transfer::send(network, &prepared.outgoing, prepared.deadline, recorder, &mut worst).await;
-        let answer = sent.map_err(|error| match error.code {
-            Code::AddressNotAllowed if hops > 0 => Error {
-                code: Code::RedirectNotAllowed,
-                message: format!("the redirect is refused: {}", error.message).into(),
-                ..error
-            },
+        let answer = sent.map_err(|error| match (error.code, redirected) {
+            (Code::AddressNotAllowed, Some(status)) => {
+                Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {}", error.message))
+                    .with_status(status)
+            }
             _ => error,
         })?;
         worst = Sent::Yes;
@@ -249,6 +249,7 @@ async fn exchange(
             }
             Some(location) => {
                 hops += 1;
+                redirected = Some(status.as_u16());
                 follow(&mut prepared, engine, &location, status).map_err(|error| error.with_status(status.as_u16()))?;
             }
         }

@@ -3,8 +3,11 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod alone;
+pub mod dns;
 pub mod library;
+pub mod namespace;
 pub mod server;
+pub mod tinyproxy;
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
