@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod client;
+pub mod h2;
 pub mod library;
 pub mod server;
 
