@@ -178,12 +178,7 @@ fn open(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Res
 }
 
 fn uri(target: &Target, query: Option<&str>) -> Result<Uri, Error> {
-    let base = format!("{}{}", target.origin(), target.path());
-    let text = match query {
-        Some(query) => format!("{base}?{query}"),
-        None => base,
-    };
-    Uri::try_from(text).map_err(|_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is"))
+    Uri::try_from(target.text(query)).map_err(|_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is"))
 }
 
 /// What came back.

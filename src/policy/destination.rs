@@ -62,7 +62,7 @@ impl Parts<'_> {
 
     pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
         let query = self.query.map(canonical::query).transpose()?;
-        Target::new(self.origin.clone(), &self.canonical_path(allow_encoded_slash)?, query.as_deref())
+        Target::new(self.origin.clone(), self.canonical_path(allow_encoded_slash)?, query.map(str::to_owned))
     }
 }
 
@@ -153,7 +153,7 @@ impl<'a> Destination<'a> {
             Self::Whole { url, .. } => url.target(allow_encoded_slash)?,
             Self::Below { base, path, query } => {
                 let path = canonical::path(&canonical::join(base.path, path), allow_encoded_slash)?;
-                Target::new(base.origin.clone(), &path, canonical::query_of_pairs(query).as_deref())?
+                Target::new(base.origin.clone(), path, canonical::query_of_pairs(query))?
             }
         };
         Ok((target, base_path))

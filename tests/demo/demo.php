@@ -25,7 +25,14 @@ require __DIR__ . '/Search.php';
 set_error_handler(static function (int $level, string $message): bool {
     return (error_reporting() & $level) !== 0 ? throw new ErrorException($message) : false;
 });
-// Ctrl-C ends it like any other way: programs stopped, directory removed.
+// However it ends, the programs are stopped first, so that nothing writes into the directories while they go.
+$programs = [];
+register_shutdown_function(static function () use (&$programs): void {
+    restore_error_handler();
+    foreach ($programs as $program) {
+        $program->stop();
+    }
+});
 pcntl_async_signals(true);
 foreach ([SIGINT, SIGTERM, SIGHUP] as $signal) {
     pcntl_signal($signal, static fn () => exit(130));
@@ -95,7 +102,7 @@ $sealed = (new Sealer($masterKey))->seal($identifier, (string) json_encode(['tok
 
 $tls = new Certificates($directory);
 $port = Port::free();
-$nginx = upstream($directory, $tls, $port, $token);
+$programs[] = upstream($directory, $tls, $port, $token);
 
 foreach (['worker.php', 'Inventory.php', 'canaries.php'] as $file) {
     $directory->write('app/' . $file, (string) file_get_contents(__DIR__ . '/' . $file));
@@ -116,7 +123,7 @@ $directory->write('app/demo.json', (string) json_encode([
         'tls' => ['roots' => 'file', 'ca_file' => $tls->authority],
     ],
 ]));
-$fpm = new Fpm([
+$programs[] = $fpm = new Fpm([
     'ffi.preload' => $prefix . '/include/secure_outbound.h',
     'opcache.preload' => $prefix . '/share/secure-outbound/php/preload.php',
     'opcache.preload_user' => Fpm::USER,
@@ -187,8 +194,5 @@ foreach ($checks as $what => $holds) {
     echo $holds ? 'ok    ' : 'FAILED', '  ', $what, "\n";
 }
 $failed = count(array_filter($checks, static fn (bool $holds): bool => !$holds));
-$fpm->stop();
-$nginx->stop();
-$directory->remove();
 printf("\n%d passed, %d failed\n", count($checks) - $failed, $failed);
 exit($failed === 0 ? 0 : 1);

@@ -49,13 +49,13 @@ final class NativeLibrary
         uint32_t secure_outbound_abi_version(void);
         const char *secure_outbound_version(void);
         int32_t secure_outbound_open(const char *config, size_t config_len, uint64_t *engine,
-                                     secure_outbound_result *out);
+                                     struct secure_outbound_result *out);
         int32_t secure_outbound_send(uint64_t engine, const char *request, size_t request_len,
                                      const char *body, size_t body_len,
                                      const char *sealed, size_t sealed_len,
-                                     secure_outbound_result *out);
+                                     struct secure_outbound_result *out);
         int32_t secure_outbound_close(uint64_t engine);
-        void secure_outbound_result_free(secure_outbound_result *result);
+        void secure_outbound_result_free(struct secure_outbound_result *result);
         C;
 
     private static ?\FFI $ffi = null;

@@ -19,7 +19,7 @@ final readonly class RequestSpec
      * @param string|null $baseUrl absolute, without userinfo, query or fragment
      * @param string $path appended to the base URL's; '' is the base path itself
      * @param list<array{string, string}> $query names and values, not yet encoded
-     * @param string|null $url absolute; in place of path and query, and of baseUrl where there is none
+     * @param string|null $url absolute, in place of path and query; without baseUrl the policy must name the hosts
      * @param list<array{string, string}> $headers names and values in order; a value is bytes
      * @param string $body raw bytes
      * @param int|null $timeoutMs deadline of the whole call in milliseconds, at least 1

@@ -45,6 +45,9 @@ final class Wire
     /** Bytes to code points up to U+00FF, as UTF-8. */
     public static function bytesToText(#[\SensitiveParameter] string $bytes): string
     {
+        if (preg_match('/[\x80-\xFF]/', $bytes) === 0) {
+            return $bytes;
+        }
         return (string) preg_replace_callback(
             '/[\x80-\xFF]/',
             static fn (array $m): string => chr(0xC0 | ord($m[0]) >> 6) . chr(0x80 | ord($m[0]) & 0x3F),
@@ -59,7 +62,10 @@ final class Wire
      */
     public static function textToBytes(string $text): ?string
     {
-        if (preg_match('/[^\x00-\x7F\xC2\xC3\x80-\xBF]/', $text) !== 0) {
+        if (preg_match('/[\x80-\xFF]/', $text) === 0) {
+            return $text;
+        }
+        if (preg_match('/[\xC0\xC1\xC4-\xFF]/', $text) !== 0) {
             return null;
         }
         return preg_replace_callback(

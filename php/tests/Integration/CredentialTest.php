@@ -217,11 +217,14 @@ final class CredentialTest extends IntegrationTestCase
         ])];
         yield 'a bound payload as a plain secret' => [
             'credential.payload_invalid',
-            static fn () => self::request(credentials: [self::seal(
-                'secret',
-                ['token' => self::SECRET, 'binding' => ['hosts' => ['api.example']]],
-                Placement::bodyField('key'),
-            )]),
+            static fn () => self::request(
+                headers: [['content-type', 'application/json']],
+                credentials: [self::seal(
+                    'secret',
+                    ['token' => self::SECRET, 'binding' => ['hosts' => ['api.example']]],
+                    Placement::bodyField('key'),
+                )],
+            ),
         ];
         yield 'a line break in a header' => ['credential.unusable', static fn () => self::request(credentials: [
             self::seal('secret', self::SECRET . "\r\nx-injected: 1", Placement::bearer()),

@@ -125,7 +125,7 @@ abstract class IntegrationTestCase extends TestCase
         }
         $text = implode("\n", $texts);
         $key = self::$masterKey->getValue();
-        foreach ([self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:'] as $secret) {
+        foreach ([self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'] as $secret) {
             self::assertStringNotContainsString($secret, $text);
         }
     }

@@ -23,7 +23,7 @@ final class ResponseTest extends IntegrationTestCase
     private const AUDIT_KEYS = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status', 'duration_us',
         'bytes_out', 'bytes_in', 'attempts', 'remote_address', 'tls_version', 'http_version', 'connection_reused',
-        'credentials', 'error_class', 'error_code', 'transport', 'library_version',
+        'credentials', 'error_class', 'error_code', 'transport', 'library_version', 'proxy_resolve',
     ];
 
     /**
@@ -105,9 +105,21 @@ final class ResponseTest extends IntegrationTestCase
     public function testAWholeUrlKeepsItsQueryByteForByte(): void
     {
         $url = self::$upstream->url() . '/echo?b=%2f+x&a&a=1';
-        $request = new RequestSpec('test', 'GET', new Policy(['GET']), url: $url);
+        $host = 'localhost:' . self::$upstream->nginx->port();
+        $requests = [
+            new RequestSpec('test', 'GET', new Policy(['GET']), self::$upstream->url(), url: $url),
+            new RequestSpec('test', 'GET', new Policy(['GET'], allowedHosts: [$host]), url: $url),
+        ];
+        foreach ($requests as $request) {
+            self::assertSame('/v1/echo?b=%2f+x&a&a=1', self::seen(self::transport()->send($request))['uri']);
+        }
+    }
 
-        self::assertSame('/v1/echo?b=%2f+x&a&a=1', self::seen(self::transport()->send($request))['uri']);
+    public function testAWholeUrlAloneAllowsNoHost(): void
+    {
+        $request = new RequestSpec('test', 'GET', new Policy(['GET']), url: self::$upstream->url() . '/echo');
+
+        self::failure('policy.host_not_allowed', $request);
     }
 
     public function testTheAuditRecordTellsOfTheCall(): void

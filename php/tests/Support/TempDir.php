@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * A directory of its own that others may enter, removed by remove() or at the end of the process that made it.
+ * A directory of its own that others may enter, removed by remove() or at the end of the process that made it, also when
+ * a signal asks for that end.
  */
 final class TempDir
 {
@@ -15,12 +16,24 @@ final class TempDir
     {
         $this->path = sys_get_temp_dir() . '/secure-outbound-' . $name . '-' . bin2hex(random_bytes(6));
         mkdir($this->path) && chmod($this->path, 0755) || throw new \RuntimeException('No directory ' . $this->path);
+        self::endBySignal();
         $maker = getmypid();
         register_shutdown_function(function () use ($maker): void {
             if (getmypid() === $maker) {
                 $this->remove();
             }
         });
+    }
+
+    /** PHP itself runs no shutdown functions when a signal ends it. */
+    private static function endBySignal(): void
+    {
+        pcntl_async_signals(true);
+        foreach ([SIGHUP, SIGINT, SIGTERM] as $signal) {
+            if (pcntl_signal_get_handler($signal) === SIG_DFL) {
+                pcntl_signal($signal, static fn (): never => exit(128 + $signal));
+            }
+        }
     }
 
     /** Writes a file below the directory and returns its path. */
