@@ -24,6 +24,10 @@ pub struct Facts {
     pub http2: bool,
     used: AtomicBool,
     received: AtomicU64,
+    /// What had been received when the writing of the request of the moment began.
+    before: AtomicU64,
+    /// Whether the last that moved was something received.
+    reading: AtomicBool,
 }
 
 impl Facts {
@@ -32,9 +36,23 @@ impl Facts {
         self.used.swap(true, Ordering::AcqRel)
     }
 
-    /// Bytes received so far, after TLS.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Acquire)
+    /// Whether nothing came after the request of the moment, on HTTP/1.1. Told by the connection itself: whoever waits for
+    /// the answer may learn of the connection only when another thread has already read from it.
+    pub fn unanswered(&self) -> bool {
+        self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
+    }
+
+    fn read(&self, bytes: usize) {
+        if bytes > 0 {
+            self.received.fetch_add(bytes as u64, Ordering::AcqRel);
+            self.reading.store(true, Ordering::Release);
+        }
+    }
+
+    fn written(&self) {
+        if self.reading.swap(false, Ordering::AcqRel) {
+            self.before.store(self.received.load(Ordering::Acquire), Ordering::Release);
+        }
     }
 }
 
@@ -78,7 +96,15 @@ impl Stream {
 }
 
 fn facts(remote: Option<SocketAddr>, tls_version: Option<&'static str>, http2: bool) -> Arc<Facts> {
-    Arc::new(Facts { remote, tls_version, http2, used: AtomicBool::new(false), received: AtomicU64::new(0) })
+    Arc::new(Facts {
+        remote,
+        tls_version,
+        http2,
+        used: AtomicBool::new(false),
+        received: AtomicU64::new(0),
+        before: AtomicU64::new(0),
+        reading: AtomicBool::new(false),
+    })
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
@@ -95,14 +121,14 @@ impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = self.io().poll_read(cx, buf);
-        let read = buf.filled().len().saturating_sub(before);
-        self.facts.received.fetch_add(read as u64, Ordering::AcqRel);
+        self.facts.read(buf.filled().len().saturating_sub(before));
         polled
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.facts.written();
         self.io().poll_write(cx, buf)
     }
 
@@ -126,6 +152,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.facts.written();
         self.io().poll_write_vectored(cx, bufs)
     }
 }

@@ -33,7 +33,7 @@ pub struct Answer {
 pub struct Failure {
     /// What went wrong, with `sent` as it was on the wire.
     pub error: Error,
-    /// The other side says that it has not processed the request.
+    /// The other side says that it has not processed the request, or cannot have seen any of it.
     pub unprocessed: bool,
     /// An HTTP/1.1 connection ended before the first byte of an answer.
     pub unanswered: bool,
@@ -59,8 +59,7 @@ impl Network {
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let watch =
-            Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false, seen: 0 };
+        let watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false };
         self.run(request, watch, interim, deadline).await
     }
 
@@ -108,13 +107,14 @@ impl Network {
                 }
             }
             Ok(Err(verdict)) => {
-                let sent = if verdict.unprocessed { Sent::No } else { watch.sent() };
-                let unanswered =
-                    watch.on_http1() && verdict.error.code == Code::ClosedEarly && watch.nothing_received();
+                let closed = verdict.error.code == Code::ClosedEarly;
+                // A connection that ends as soon as it is there hands the request back before any of it was written.
+                let unprocessed = verdict.unprocessed || closed && watch.facts.is_some() && !watch.witness.taken();
+                let sent = if unprocessed { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: verdict.error.sent(sent),
-                    unprocessed: verdict.unprocessed,
-                    unanswered,
+                    unprocessed,
+                    unanswered: closed && watch.unanswered(),
                     exchange: watch.exchange(),
                 }))
             }
@@ -138,22 +138,20 @@ struct Watch {
     witness: Arc<Witness>,
     facts: Option<Arc<Facts>>,
     reused: bool,
-    seen: u64,
 }
 
 impl Watch {
-    /// Notes the connection, as soon as there is one.
+    /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
+    /// made.
     fn connected(&mut self) {
-        if self.facts.is_some() {
-            return;
-        }
         let mut extensions = http::Extensions::new();
         if let Some(connected) = &*self.connection.connection_metadata() {
             connected.get_extras(&mut extensions);
         }
-        if let Some(facts) = extensions.remove::<Arc<Facts>>() {
+        if let Some(facts) = extensions.remove::<Arc<Facts>>()
+            && !self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known, &facts))
+        {
             self.reused = facts.use_once();
-            self.seen = facts.received();
             self.facts = Some(facts);
         }
     }
@@ -162,12 +160,9 @@ impl Watch {
         if self.witness.taken() { Sent::Maybe } else { Sent::No }
     }
 
-    fn on_http1(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| !facts.http2)
-    }
-
-    fn nothing_received(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.received() == self.seen)
+    /// Whether an HTTP/1.1 connection ended before the first byte of an answer.
+    fn unanswered(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.unanswered())
     }
 
     fn exchange(self) -> Exchange {

@@ -56,7 +56,8 @@ impl Connection<'_, '_> {
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
             let frame = Frame { kind: head[3], flags: head[4], stream, payload: self.peer.take(length)? };
             match (frame.kind, frame.flags & ACK) {
-                (SETTINGS | PING, 0) => drop(self.frame(frame.kind, ACK, 0, &frame.payload)),
+                (SETTINGS, 0) => drop(self.frame(SETTINGS, ACK, 0, b"")),
+                (PING, 0) => drop(self.frame(PING, ACK, 0, &frame.payload)),
                 (SETTINGS | PING, _) => {}
                 _ => return Some(frame),
             }

@@ -136,6 +136,8 @@ impl Received {
 pub struct Counts {
     pub connections: AtomicUsize,
     pub requests: AtomicUsize,
+    /// Connections that the server has ended from its side.
+    pub ended: AtomicUsize,
     /// Connections that the client has closed.
     pub closed: AtomicUsize,
     pub received: Mutex<Vec<Received>>,
@@ -152,17 +154,26 @@ impl Counts {
 
     /// Waits until the client has closed so many connections. False where it does not.
     pub fn wait_closed(&self, connections: usize) -> bool {
-        let begun = Instant::now();
-        while self.closed.load(Ordering::SeqCst) < connections && begun.elapsed() < Duration::from_secs(5) {
-            thread::sleep(Duration::from_millis(1));
-        }
-        self.closed.load(Ordering::SeqCst) == connections
+        wait(&self.closed, connections)
+    }
+
+    /// Waits until the server has ended so many connections; on loopback, the client's kernel knows at once.
+    pub fn wait_ended(&self, connections: usize) -> bool {
+        wait(&self.ended, connections)
     }
 
     /// The last request that came in.
     pub fn last(&self) -> Received {
         self.received.lock().expect("no poison").last().cloned().unwrap_or_default()
     }
+}
+
+fn wait(count: &AtomicUsize, for_at_least: usize) -> bool {
+    let begun = Instant::now();
+    while count.load(Ordering::SeqCst) < for_at_least && begun.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    count.load(Ordering::SeqCst) >= for_at_least
 }
 
 /// A connection of an HTTP/1.1 server, and its place in the order of connections.
@@ -296,6 +307,7 @@ fn serve(
     };
     if !reset {
         let _ = socket.shutdown(Shutdown::Write);
+        counts.ended.fetch_add(1, Ordering::SeqCst);
         let _ = std::io::copy(&mut socket, &mut std::io::sink());
     }
     drop(held);
