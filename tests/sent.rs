@@ -3,7 +3,6 @@
 mod support;
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,6 +10,8 @@ use support::client::{Client, Over};
 use support::h2::{self, Connection};
 use support::library::Reply;
 use support::server::Peer;
+
+type Handler = fn(&mut Peer<'_>) -> bool;
 
 /// Code, `sent`, `retryable` and `http_status` of a failure.
 fn failure(reply: &Reply) -> (&str, &str, bool, Option<u64>) {
@@ -57,7 +58,7 @@ fn a_closed_port() {
 
 #[test]
 fn a_connection_that_ends_before_or_in_the_handshake() {
-    let cases: [fn(&mut Peer<'_>) -> bool; 4] = [
+    let cases: [Handler; 4] = [
         |_| false,
         |peer| {
             peer.take(1);
@@ -124,13 +125,13 @@ fn a_deadline_while_nobody_accepts() {
 }
 
 /// An HTTP/1.1 server that reads a request and does this.
-fn http1(after: fn(&mut Peer<'_>) -> bool) -> Client {
+fn http1(after: Handler) -> Client {
     Client::http1(move |peer| peer.read().is_some() && after(peer))
 }
 
 #[test]
 fn a_connection_that_ends_without_an_answer() {
-    let cases: [(&str, fn(&mut Peer<'_>) -> bool); 2] = [("close_notify", |_| true), ("no close_notify", |_| false)];
+    let cases: [(&str, Handler); 2] = [("close_notify", |_| true), ("no close_notify", |_| false)];
     for (name, after) in cases {
         let client = http1(after);
         assert_eq!(failure(&client.post(b"x")), ("protocol.closed_early", "maybe", false, None), "{name}");
@@ -201,7 +202,7 @@ fn part_of_a_head_on_the_connection_after_an_idle_one() {
 
 #[test]
 fn idle_connections_that_the_server_closes_cost_a_connection_and_no_error() {
-    let once: fn(&mut Peer<'_>) -> bool = |peer| peer.read().is_some() && peer.answer("once");
+    let once: Handler = |peer| peer.read().is_some() && peer.answer("once");
     let clients = [
         Client::with(Over::Plain, |_| {}, once),
         Client::with(Over::Http1, |_| {}, once),
@@ -238,7 +239,7 @@ fn a_deadline_after_the_request() {
 
 #[test]
 fn a_deadline_in_the_body() {
-    let http1: fn(&mut Peer<'_>) -> bool = |peer| {
+    let http1: Handler = |peer| {
         peer.read().is_some() && peer.write("HTTP/1.1 201 Created\r\ncontent-length: 9\r\n\r\npart") && silence(peer)
     };
     let http2 = |connection: &mut Connection<'_, '_>| {
@@ -261,48 +262,4 @@ fn a_slow_head_and_a_slow_body_inside_the_deadline() {
         bytes.iter().all(|byte| peer.write([*byte]))
     });
     assert_eq!(client.get().body, b"slow");
-}
-
-#[test]
-fn an_answer_before_the_request_was_read() {
-    // As large as no socket buffer: the answer comes while the request is still being written.
-    let body = vec![b'x'; 16 << 20];
-    let client = Client::http1(|peer| {
-        peer.take(100);
-        peer.write("HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig")
-    });
-    let reply = client.post(&body);
-    assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(413), &b"big"[..]), "{:?}", reply.head);
-
-    let client = Client::http2(|connection| {
-        let Some(frame) = connection.next() else { return false };
-        let stream = if frame.stream == 0 { 1 } else { frame.stream };
-        connection.head(stream, &[(":status", b"413")], false);
-        connection.data(stream, b"big", true) && connection.rst(stream, h2::NO_ERROR) && until_closed(connection)
-    });
-    let reply = client.post(&body);
-    assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(413), &b"big"[..]), "{:?}", reply.head);
-}
-
-#[test]
-fn a_request_larger_than_the_peer_reads() {
-    let body = vec![b'x'; 16 << 20];
-    let client = Client::http1(|peer| {
-        peer.take(100);
-        peer.reset()
-    });
-    assert_eq!(failure(&client.post(&body)), ("protocol.closed_early", "maybe", false, None));
-    let client = Client::http1(|peer| {
-        peer.take(100);
-        silence_without_reading()
-    });
-    assert_eq!(failure(&client.call("POST", &body, timeout(100))), ("timeout.total", "maybe", false, None));
-}
-
-fn silence_without_reading() -> bool {
-    static OVER: AtomicBool = AtomicBool::new(false);
-    while !OVER.load(Ordering::Relaxed) {
-        std::thread::park_timeout(Duration::from_secs(1));
-    }
-    false
 }

@@ -16,9 +16,9 @@ use super::body::{Witness, WitnessBody};
 use super::classify;
 use super::client::Network;
 use super::connection::Facts;
+use super::frames::INTERIM_ANSWERS;
 use crate::error::{Code, Error, Sent};
 
-const INTERIM_ANSWERS: u32 = 100;
 const HEADER_FIELDS: usize = 100;
 
 /// An answer whose head has come; its body is still on the wire.
@@ -80,10 +80,9 @@ impl Network {
                 tokio::select! {
                     biased;
                     answer = &mut answer => break answer.map_err(|error| classify::exchange_error(&error)),
-                    () = interim.exceeded.notified() => break Err(classify::Verdict {
-                        error: Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers"),
-                        unprocessed: false,
-                    }),
+                    () = interim.exceeded.notified() => {
+                        break Err(classify::Verdict { error: InterimLimit::error(), unprocessed: false });
+                    }
                     () = connected(&mut watch.connection), if dial.is_some() => {
                         dial = None;
                         watch.connected();
@@ -96,7 +95,9 @@ impl Network {
         match finished {
             Ok(Ok(response)) => {
                 let exchange = watch.exchange();
-                match check_head(&response, self.header_bytes()) {
+                // All of them may have come in one piece with the answer.
+                let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
+                match interim.and_then(|()| check_head(&response, self.header_bytes())) {
                     Ok(()) => Ok(Answer { response, exchange }),
                     Err(error) => Err(Box::new(Failure {
                         error: error.with_status(response.status().as_u16()),
@@ -170,7 +171,7 @@ impl Watch {
     }
 }
 
-/// Counts interim answers. HTTP/1.1 only: on HTTP/2 the stack below does not report them, and the deadline ends them.
+/// Counts interim answers of HTTP/1.1. On HTTP/2 the stack does not report them, and the connection counts them itself.
 #[derive(Default)]
 struct InterimLimit {
     count: AtomicU32,
@@ -188,6 +189,14 @@ impl InterimLimit {
         });
         limit
     }
+
+    fn is_exceeded(&self) -> bool {
+        self.count.load(Ordering::Acquire) > INTERIM_ANSWERS
+    }
+
+    fn error() -> Error {
+        Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers")
+    }
 }
 
 fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
@@ -201,6 +210,12 @@ fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
     }
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return invalid("the server sent transfer-encoding together with content-length");
+    }
+    // The stack below undoes chunked and hands anything else to the caller as if it were the body.
+    if headers.get_all(TRANSFER_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || headers.get_all(TRANSFER_ENCODING).iter().count() > 1
+    {
+        return invalid("the server sent a transfer-encoding other than chunked");
     }
     if headers.len() > HEADER_FIELDS || head_bytes(headers) > cap {
         return invalid("the head of the server's answer is too large");

@@ -91,3 +91,31 @@ impl Client {
         &self.server.counts
     }
 }
+
+/// An HTTP/1.1 server that answers every request with these bytes and ends the connection.
+pub fn raw(answer: impl Into<Vec<u8>>) -> Client {
+    let answer = answer.into();
+    Client::http1(move |peer| peer.read().is_some() && peer.write(&answer))
+}
+
+/// An HTTP/2 server that answers every request with this head and nothing more.
+pub fn head(fields: Vec<(String, Vec<u8>)>) -> Client {
+    Client::http2(move |connection| {
+        while let Some(stream) = connection.request() {
+            let status = [(":status", &b"200"[..])];
+            let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+            connection.head(stream, &status.into_iter().chain(fields).collect::<Vec<_>>(), true);
+        }
+        true
+    })
+}
+
+/// A head of 200 with these fields.
+pub fn http1_head(fields: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"HTTP/1.1 200 OK\r\n".to_vec();
+    for (name, value) in fields {
+        bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    bytes.extend(b"\r\n");
+    bytes
+}
