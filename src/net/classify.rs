@@ -62,19 +62,33 @@ pub fn exchange_error(error: &(dyn StdError + 'static)) -> Verdict {
 
 /// Why an exchange on an open connection broke: the peer's HTTP is wrong, or the connection ended.
 pub fn transfer_error(error: &(dyn StdError + 'static)) -> Error {
-    let invalid = Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP");
-    let closed = Error::new(Code::ClosedEarly, "the connection ended before the answer did");
     if let Some(error) = find::<h2::Error>(error) {
-        return if error.is_library() { invalid } else { closed };
-    }
-    if let Some(error) = find::<io::Error>(error) {
-        return match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => invalid,
-            _ => closed,
+        return match error.get_io() {
+            Some(error) => io_error(error),
+            None if error.is_library() => invalid(),
+            None => closed(),
         };
     }
-    match find::<hyper::Error>(error) {
-        Some(error) if error.is_parse() || error.is_user() => invalid,
-        _ => closed,
+    if let Some(error) = find::<io::Error>(error) {
+        return io_error(error);
     }
+    match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse() || error.is_user() => invalid(),
+        _ => closed(),
+    }
+}
+
+fn io_error(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => invalid(),
+        _ => closed(),
+    }
+}
+
+fn invalid() -> Error {
+    Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP")
+}
+
+fn closed() -> Error {
+    Error::new(Code::ClosedEarly, "the connection ended before the answer did")
 }

@@ -79,7 +79,7 @@ impl Network {
             alpn.push(b"http/1.1".to_vec());
         }
         let tls = tls::client_config(&options.roots, alpn)?;
-        let connector = Connector::new(options.guard.clone(), options.proxy.clone(), tls, options.connect_timeout);
+        let connector = Connector::new(&options, tls);
         Ok(Self { connector, options, client: Mutex::new(None), gates: Mutex::default() })
     }
 
@@ -102,7 +102,8 @@ impl Network {
     }
 
     fn build(&self) -> HttpClient {
-        let head = self.options.header_bytes.max(8192);
+        // The stack below counts a status line and what HTTP/2 adds to every field. It bounds memory; `check_head` is exact.
+        let head = self.options.header_bytes.max(8192) + 8192;
         Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

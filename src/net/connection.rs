@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::frames::Frames;
+
 /// What is known of a connection for as long as it lives.
 #[derive(Debug)]
 pub struct Facts {
@@ -20,10 +22,14 @@ pub struct Facts {
     pub remote: Option<SocketAddr>,
     /// `1.2` or `1.3`; none for plain HTTP.
     pub tls_version: Option<&'static str>,
-    /// Whether HTTP/2 was agreed by ALPN.
+    /// Whether HTTP/2 is spoken.
     pub http2: bool,
     used: AtomicBool,
     received: AtomicU64,
+    /// What had been received when the writing of the request of the moment began.
+    before: AtomicU64,
+    /// Whether the last that moved was something received.
+    reading: AtomicBool,
 }
 
 impl Facts {
@@ -32,9 +38,23 @@ impl Facts {
         self.used.swap(true, Ordering::AcqRel)
     }
 
-    /// Bytes received so far, after TLS.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Acquire)
+    /// Whether nothing came after the request of the moment, on HTTP/1.1. Told by the connection itself: whoever waits for
+    /// the answer may learn of the connection only when another thread has already read from it.
+    pub fn unanswered(&self) -> bool {
+        self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
+    }
+
+    fn read(&self, bytes: usize) {
+        if bytes > 0 {
+            self.received.fetch_add(bytes as u64, Ordering::AcqRel);
+            self.reading.store(true, Ordering::Release);
+        }
+    }
+
+    fn written(&self) {
+        if self.reading.swap(false, Ordering::AcqRel) {
+            self.before.store(self.received.load(Ordering::Acquire), Ordering::Release);
+        }
     }
 }
 
@@ -42,6 +62,8 @@ impl Facts {
 pub struct Stream {
     io: Io,
     facts: Arc<Facts>,
+    /// On HTTP/2.
+    frames: Option<Frames>,
 }
 
 enum Io {
@@ -50,10 +72,10 @@ enum Io {
 }
 
 impl Stream {
-    /// A plain connection.
-    pub fn plain(tcp: TcpStream) -> Self {
+    /// A plain connection. Nothing agrees on HTTP/2 there, so it is spoken only where nothing else may be.
+    pub fn plain(tcp: TcpStream, http2: bool) -> Self {
         let remote = tcp.peer_addr().ok();
-        Self { io: Io::Plain(tcp), facts: facts(remote, None, false) }
+        Self::new(Io::Plain(tcp), remote, None, http2)
     }
 
     /// A TLS connection whose handshake is complete and verified.
@@ -65,8 +87,26 @@ impl Stream {
             _ => None,
         };
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let facts = facts(tcp.peer_addr().ok(), version, http2);
-        Self { io: Io::Tls(Box::new(stream)), facts }
+        let remote = tcp.peer_addr().ok();
+        Self::new(Io::Tls(Box::new(stream)), remote, version, http2)
+    }
+
+    fn new(io: Io, remote: Option<SocketAddr>, tls_version: Option<&'static str>, http2: bool) -> Self {
+        let facts = Facts {
+            remote,
+            tls_version,
+            http2,
+            used: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            before: AtomicU64::new(0),
+            reading: AtomicBool::new(false),
+        };
+        Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default) }
+    }
+
+    /// Whether HTTP/2 is spoken.
+    pub fn http2(&self) -> bool {
+        self.facts.http2
     }
 
     fn io(&mut self) -> Pin<&mut dyn Duplex> {
@@ -75,10 +115,6 @@ impl Stream {
             Io::Tls(tls) => Pin::new(tls.as_mut()),
         }
     }
-}
-
-fn facts(remote: Option<SocketAddr>, tls_version: Option<&'static str>, http2: bool) -> Arc<Facts> {
-    Arc::new(Facts { remote, tls_version, http2, used: AtomicBool::new(false), received: AtomicU64::new(0) })
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
@@ -95,14 +131,16 @@ impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = self.io().poll_read(cx, buf);
-        let read = buf.filled().len().saturating_sub(before);
-        self.facts.received.fetch_add(read as u64, Ordering::AcqRel);
-        polled
+        let arrived = buf.filled().get(before..).unwrap_or_default();
+        self.facts.read(arrived.len());
+        let acceptable = self.frames.as_mut().is_none_or(|frames| frames.follow(arrived));
+        if acceptable { polled } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.facts.written();
         self.io().poll_write(cx, buf)
     }
 
@@ -126,6 +164,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.facts.written();
         self.io().poll_write_vectored(cx, bufs)
     }
 }

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use url::Host;
 
+use super::client::NetworkOptions;
 use super::connection::Stream;
 use super::guard::Guard;
 use super::proxy::Proxy;
@@ -41,12 +42,19 @@ struct Inner {
     proxy: Option<Arc<Proxy>>,
     tls: Arc<ClientConfig>,
     timeout: Duration,
+    http2_only: bool,
 }
 
 impl Connector {
-    /// A connector that lets `timeout` pass for one connection.
-    pub fn new(guard: Guard, proxy: Option<Arc<Proxy>>, tls: ClientConfig, timeout: Duration) -> Self {
-        Self(Arc::new(Inner { guard, proxy, tls: Arc::new(tls), timeout }))
+    /// A connector of these settings, whose TLS offers what they allow.
+    pub fn new(options: &NetworkOptions, tls: ClientConfig) -> Self {
+        Self(Arc::new(Inner {
+            guard: options.guard.clone(),
+            proxy: options.proxy.clone(),
+            tls: Arc::new(tls),
+            timeout: options.connect_timeout,
+            http2_only: !options.http1,
+        }))
     }
 }
 
@@ -84,11 +92,18 @@ impl Inner {
             _ => connect(self.guard.addresses(&host).await?, origin).await?,
         };
         if !secure {
-            return Ok(Stream::plain(tcp));
+            return Ok(Stream::plain(tcp, self.http2_only));
         }
         let name = server_name(&host)?;
         let session = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await;
-        session.map(Stream::tls).map_err(|error| tls::handshake_error(&error))
+        let stream = session.map(Stream::tls).map_err(|error| tls::handshake_error(&error))?;
+        if self.http2_only && !stream.http2() {
+            return Err(Error::new(
+                Code::HandshakeFailed,
+                "the server does not offer HTTP/2, and nothing else may be used",
+            ));
+        }
+        Ok(stream)
     }
 }
 

@@ -16,9 +16,9 @@ use super::body::{Witness, WitnessBody};
 use super::classify;
 use super::client::Network;
 use super::connection::Facts;
+use super::frames::INTERIM_ANSWERS;
 use crate::error::{Code, Error, Sent};
 
-const INTERIM_ANSWERS: u32 = 100;
 const HEADER_FIELDS: usize = 100;
 
 /// An answer whose head has come; its body is still on the wire.
@@ -33,7 +33,7 @@ pub struct Answer {
 pub struct Failure {
     /// What went wrong, with `sent` as it was on the wire.
     pub error: Error,
-    /// The other side says that it has not processed the request.
+    /// The other side says that it has not processed the request, or cannot have seen any of it.
     pub unprocessed: bool,
     /// An HTTP/1.1 connection ended before the first byte of an answer.
     pub unanswered: bool,
@@ -59,8 +59,7 @@ impl Network {
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let watch =
-            Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false, seen: 0 };
+        let watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false };
         self.run(request, watch, interim, deadline).await
     }
 
@@ -81,10 +80,9 @@ impl Network {
                 tokio::select! {
                     biased;
                     answer = &mut answer => break answer.map_err(|error| classify::exchange_error(&error)),
-                    () = interim.exceeded.notified() => break Err(classify::Verdict {
-                        error: Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers"),
-                        unprocessed: false,
-                    }),
+                    () = interim.exceeded.notified() => {
+                        break Err(classify::Verdict { error: InterimLimit::error(), unprocessed: false });
+                    }
                     () = connected(&mut watch.connection), if dial.is_some() => {
                         dial = None;
                         watch.connected();
@@ -97,7 +95,9 @@ impl Network {
         match finished {
             Ok(Ok(response)) => {
                 let exchange = watch.exchange();
-                match check_head(&response, self.header_bytes()) {
+                // All of them may have come in one piece with the answer.
+                let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
+                match interim.and_then(|()| check_head(&response, self.header_bytes())) {
                     Ok(()) => Ok(Answer { response, exchange }),
                     Err(error) => Err(Box::new(Failure {
                         error: error.with_status(response.status().as_u16()),
@@ -108,13 +108,14 @@ impl Network {
                 }
             }
             Ok(Err(verdict)) => {
-                let sent = if verdict.unprocessed { Sent::No } else { watch.sent() };
-                let unanswered =
-                    watch.on_http1() && verdict.error.code == Code::ClosedEarly && watch.nothing_received();
+                let closed = verdict.error.code == Code::ClosedEarly;
+                // A connection that ends as soon as it is there hands the request back before any of it was written.
+                let unprocessed = verdict.unprocessed || closed && watch.facts.is_some() && !watch.witness.taken();
+                let sent = if unprocessed { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: verdict.error.sent(sent),
-                    unprocessed: verdict.unprocessed,
-                    unanswered,
+                    unprocessed,
+                    unanswered: closed && watch.unanswered(),
                     exchange: watch.exchange(),
                 }))
             }
@@ -138,22 +139,20 @@ struct Watch {
     witness: Arc<Witness>,
     facts: Option<Arc<Facts>>,
     reused: bool,
-    seen: u64,
 }
 
 impl Watch {
-    /// Notes the connection, as soon as there is one.
+    /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
+    /// made.
     fn connected(&mut self) {
-        if self.facts.is_some() {
-            return;
-        }
         let mut extensions = http::Extensions::new();
         if let Some(connected) = &*self.connection.connection_metadata() {
             connected.get_extras(&mut extensions);
         }
-        if let Some(facts) = extensions.remove::<Arc<Facts>>() {
+        if let Some(facts) = extensions.remove::<Arc<Facts>>()
+            && !self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known, &facts))
+        {
             self.reused = facts.use_once();
-            self.seen = facts.received();
             self.facts = Some(facts);
         }
     }
@@ -162,12 +161,9 @@ impl Watch {
         if self.witness.taken() { Sent::Maybe } else { Sent::No }
     }
 
-    fn on_http1(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| !facts.http2)
-    }
-
-    fn nothing_received(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.received() == self.seen)
+    /// Whether an HTTP/1.1 connection ended before the first byte of an answer.
+    fn unanswered(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.unanswered())
     }
 
     fn exchange(self) -> Exchange {
@@ -175,7 +171,7 @@ impl Watch {
     }
 }
 
-/// Counts interim answers. HTTP/1.1 only: on HTTP/2 the stack below does not report them, and the deadline ends them.
+/// Counts interim answers of HTTP/1.1. On HTTP/2 the stack does not report them, and the connection counts them itself.
 #[derive(Default)]
 struct InterimLimit {
     count: AtomicU32,
@@ -193,6 +189,14 @@ impl InterimLimit {
         });
         limit
     }
+
+    fn is_exceeded(&self) -> bool {
+        self.count.load(Ordering::Acquire) > INTERIM_ANSWERS
+    }
+
+    fn error() -> Error {
+        Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim answers")
+    }
 }
 
 fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
@@ -206,6 +210,12 @@ fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
     }
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return invalid("the server sent transfer-encoding together with content-length");
+    }
+    // The stack below undoes chunked and hands anything else to the caller as if it were the body.
+    if headers.get_all(TRANSFER_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || headers.get_all(TRANSFER_ENCODING).iter().count() > 1
+    {
+        return invalid("the server sent a transfer-encoding other than chunked");
     }
     if headers.len() > HEADER_FIELDS || head_bytes(headers) > cap {
         return invalid("the head of the server's answer is too large");

@@ -7,6 +7,7 @@ mod connection;
 mod connector;
 mod decode;
 mod exchange;
+mod frames;
 mod guard;
 mod proxy;
 mod resolve;

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod alone;
+pub mod client;
 pub mod dns;
+pub mod h2;
 pub mod library;
 pub mod namespace;
 pub mod server;

@@ -1,11 +1,12 @@
 //! Servers that do exactly what a test tells them, and count.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -135,6 +136,10 @@ impl Received {
 pub struct Counts {
     pub connections: AtomicUsize,
     pub requests: AtomicUsize,
+    /// Connections that the server has ended from its side.
+    pub ended: AtomicUsize,
+    /// Connections that the client has closed.
+    pub closed: AtomicUsize,
     pub received: Mutex<Vec<Received>>,
 }
 
@@ -147,10 +152,28 @@ impl Counts {
         self.requests.load(Ordering::SeqCst)
     }
 
+    /// Waits until the client has closed so many connections. False where it does not.
+    pub fn wait_closed(&self, connections: usize) -> bool {
+        wait(&self.closed, connections)
+    }
+
+    /// Waits until the server has ended so many connections; on loopback, the client's kernel knows at once.
+    pub fn wait_ended(&self, connections: usize) -> bool {
+        wait(&self.ended, connections)
+    }
+
     /// The last request that came in.
     pub fn last(&self) -> Received {
         self.received.lock().expect("no poison").last().cloned().unwrap_or_default()
     }
+}
+
+fn wait(count: &AtomicUsize, for_at_least: usize) -> bool {
+    let begun = Instant::now();
+    while count.load(Ordering::SeqCst) < for_at_least && begun.elapsed() < Duration::from_secs(5) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    count.load(Ordering::SeqCst) >= for_at_least
 }
 
 /// A connection of an HTTP/1.1 server, and its place in the order of connections.
@@ -159,6 +182,7 @@ pub struct Peer<'a> {
     counts: &'a Counts,
     /// 0 for the server's first connection.
     pub connection: usize,
+    reset: bool,
 }
 
 impl Peer<'_> {
@@ -176,9 +200,27 @@ impl Peer<'_> {
         let length = received.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
         received.body = vec![0; length];
         self.io.read_exact(&mut received.body).ok()?;
-        self.counts.received.lock().expect("no poison").push(received.clone());
-        self.counts.requests.fetch_add(1, Ordering::SeqCst);
+        self.count(received.clone());
         Some(received)
+    }
+
+    /// The next bytes, so many of them.
+    pub fn take(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.io.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Counts a request.
+    pub fn count(&mut self, received: Received) {
+        self.counts.received.lock().expect("no poison").push(received);
+        self.counts.requests.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Makes the connection end with a reset, provided that the client has sent something that nobody read.
+    pub fn reset(&mut self) -> bool {
+        self.reset = true;
+        false
     }
 
     /// Writes bytes as they are. False where the other side is gone.
@@ -200,7 +242,8 @@ pub struct Server {
 
 impl Server {
     /// Serves HTTP/1.1 as `handler` does, over TLS where there is a configuration. A connection ends with its handler: with
-    /// close_notify over TLS if it returns true, abruptly if not.
+    /// close_notify over TLS if it returns true, without if not. What the client still sends is read, so that no reset
+    /// overtakes the answer.
     pub fn start(
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&mut Peer<'_>) -> bool + std::marker::Send + Sync + 'static,
@@ -240,19 +283,35 @@ fn serve(
     connection: usize,
     handler: &dyn Fn(&mut Peer<'_>) -> bool,
 ) {
-    match tls {
+    let Ok(mut socket) = tcp.try_clone() else { return };
+    let mut held = None;
+    let reset = match tls {
         None => {
-            handler(&mut Peer { io: &mut tcp, counts, connection });
+            let mut peer = Peer { io: &mut tcp, counts, connection, reset: false };
+            handler(&mut peer);
+            peer.reset
         }
         Some(config) => {
             let Ok(session) = ServerConnection::new(config) else { return };
             let mut stream = StreamOwned::new(session, tcp);
-            if handler(&mut Peer { io: &mut stream, counts, connection }) {
+            let mut peer = Peer { io: &mut stream, counts, connection, reset: false };
+            let ends_well = handler(&mut peer);
+            let reset = peer.reset;
+            if ends_well {
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
+            held = Some(stream);
+            reset
         }
+    };
+    if !reset {
+        let _ = socket.shutdown(Shutdown::Write);
+        counts.ended.fetch_add(1, Ordering::SeqCst);
+        let _ = std::io::copy(&mut socket, &mut std::io::sink());
     }
+    drop(held);
+    counts.closed.fetch_add(1, Ordering::SeqCst);
 }
 
 /// A configuration in which `hosts` may be reached on loopback at `ports`, trusting the authority.

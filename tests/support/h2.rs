@@ -1,0 +1,156 @@
+//! HTTP/2 frames by hand, so that a server can do what no library would.
+
+use super::server::{Peer, Received};
+
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+const MAX_FRAME: usize = 16_384;
+
+pub const NO_ERROR: u32 = 0;
+pub const PROTOCOL_ERROR: u32 = 1;
+pub const INTERNAL_ERROR: u32 = 2;
+pub const REFUSED_STREAM: u32 = 7;
+
+/// A frame as it came in.
+#[derive(Debug)]
+pub struct Frame {
+    pub kind: u8,
+    pub flags: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
+}
+
+/// A connection whose preface and settings have been exchanged.
+pub struct Connection<'a, 'b> {
+    pub peer: &'a mut Peer<'b>,
+}
+
+/// Makes a handler of frames one of bytes.
+pub fn over(
+    handler: impl Fn(&mut Connection<'_, '_>) -> bool + Send + Sync + 'static,
+) -> impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static {
+    move |peer| {
+        if peer.take(24).is_none_or(|preface| !preface.starts_with(b"PRI * HTTP/2.0")) {
+            return false;
+        }
+        let mut connection = Connection { peer };
+        connection.frame(SETTINGS, 0, 0, b"") && handler(&mut connection)
+    }
+}
+
+impl Connection<'_, '_> {
+    /// The next frame that is for the test to answer; settings and pings are acknowledged here.
+    pub fn next(&mut self) -> Option<Frame> {
+        loop {
+            let head = self.peer.take(9)?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            let frame = Frame { kind: head[3], flags: head[4], stream, payload: self.peer.take(length)? };
+            match (frame.kind, frame.flags & ACK) {
+                (SETTINGS, 0) => drop(self.frame(SETTINGS, ACK, 0, b"")),
+                (PING, 0) => drop(self.frame(PING, ACK, 0, &frame.payload)),
+                (SETTINGS | PING, _) => {}
+                _ => return Some(frame),
+            }
+        }
+    }
+
+    /// The stream of the next request that is complete.
+    pub fn request(&mut self) -> Option<u32> {
+        let mut body = Vec::new();
+        loop {
+            let frame = self.next()?;
+            match frame.kind {
+                DATA => body.extend(frame.payload),
+                HEADERS => {}
+                _ => continue,
+            }
+            if frame.flags & END_STREAM != 0 {
+                self.peer.count(Received { head: String::new(), body });
+                return Some(frame.stream);
+            }
+        }
+    }
+
+    /// Writes a frame. False where the other side is gone.
+    pub fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+        let length = u32::try_from(payload.len()).expect("a frame's length").to_be_bytes();
+        let mut bytes = vec![length[1], length[2], length[3], kind, flags];
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend(payload);
+        self.peer.write(bytes)
+    }
+
+    /// Writes a head, in as many frames as it needs.
+    pub fn head(&mut self, stream: u32, fields: &[(&str, &[u8])], ends: bool) -> bool {
+        let block = block(fields);
+        let mut chunks = block.chunks(MAX_FRAME).peekable();
+        let (mut kind, mut flags) = (HEADERS, if ends { END_STREAM } else { 0 });
+        while let Some(chunk) = chunks.next() {
+            if chunks.peek().is_none() {
+                flags |= END_HEADERS;
+            }
+            if !self.frame(kind, flags, stream, chunk) {
+                return false;
+            }
+            (kind, flags) = (CONTINUATION, 0);
+        }
+        true
+    }
+
+    /// Writes part of a body.
+    pub fn data(&mut self, stream: u32, bytes: &[u8], ends: bool) -> bool {
+        self.frame(DATA, if ends { END_STREAM } else { 0 }, stream, bytes)
+    }
+
+    /// Answers 200 with this body.
+    pub fn answer(&mut self, stream: u32, body: &str) -> bool {
+        self.head(stream, &[(":status", b"200")], false) && self.data(stream, body.as_bytes(), true)
+    }
+
+    /// Resets a stream.
+    pub fn rst(&mut self, stream: u32, code: u32) -> bool {
+        self.frame(RST_STREAM, 0, stream, &code.to_be_bytes())
+    }
+
+    /// Says that streams above `last` were not and will not be processed.
+    pub fn go_away(&mut self, last: u32, code: u32) -> bool {
+        self.frame(GOAWAY, 0, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat())
+    }
+}
+
+/// A header block of literals that nothing is remembered of (RFC 7541 section 6.2.2).
+pub fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        string(name.as_bytes(), &mut block);
+        string(value, &mut block);
+    }
+    block
+}
+
+fn string(bytes: &[u8], block: &mut Vec<u8>) {
+    let length = bytes.len();
+    if length < 127 {
+        block.push(length as u8);
+    } else {
+        block.push(127);
+        let mut rest = length - 127;
+        while rest >= 128 {
+            block.push((rest % 128 + 128) as u8);
+            rest /= 128;
+        }
+        block.push(rest as u8);
+    }
+    block.extend(bytes);
+}
