@@ -70,7 +70,7 @@ int32_t secure_outbound_send(uint64_t engine,
                              size_t sealed_len,
                              struct secure_outbound_result *out);
 
-// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+// Ends a handle. What runs on it finishes; its idle connections hang up. Returns `SECURE_OUTBOUND_OK` or a
 // negative status.
 int32_t secure_outbound_close(uint64_t engine);
 

@@ -108,13 +108,18 @@ pub unsafe extern "C" fn secure_outbound_send(
     }
 }
 
-/// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+/// Ends a handle. What runs on it finishes; its idle connections hang up. Returns `SECURE_OUTBOUND_OK` or a
 /// negative status.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
     guard::without_result(|| {
-        let closed = Process::current().change(|engines| engines.close(engine));
-        if closed { Ok(()) } else { Err(Misuse::UnknownEngine) }
+        let process = Process::current();
+        if !process.change(|engines| engines.close(engine)) {
+            return Err(Misuse::UnknownEngine);
+        }
+        let _quiet = signals::SigpipeBlocked::new();
+        process.settle();
+        Ok(())
     })
 }
 
