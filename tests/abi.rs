@@ -39,6 +39,13 @@ fn raw_send(engine: u64, [request, body, sealed]: [Input; 3]) -> (i32, Frame) {
     (status, out)
 }
 
+fn raw_explain(engine: u64, request: Input) -> (i32, Frame) {
+    let mut out = Frame::rubbish();
+    // SAFETY: as above.
+    let status = unsafe { (library().explain)(engine, request.0, request.1, 0, &mut out) };
+    (status, out)
+}
+
 /// The head of a result, which is freed.
 fn head(mut frame: Frame) -> Value {
     let (head, _) = frame.read();
@@ -98,6 +105,9 @@ fn null_with_a_length_is_misuse_of_every_input() {
         assert_eq!(status, NULL_POINTER, "input {at} of send");
         assert_empty(&out);
     }
+    let (status, out) = raw_explain(engine, (null(), 1));
+    assert_eq!(status, NULL_POINTER);
+    assert_empty(&out);
 }
 
 #[test]
@@ -115,6 +125,8 @@ fn null_outputs_are_misuse() {
     let status =
         unsafe { (library().send)(engine(), empty.0, empty.1, empty.0, empty.1, empty.0, empty.1, null_mut()) };
     assert_eq!(status, NULL_POINTER);
+    // SAFETY: as above.
+    assert_eq!(unsafe { (library().explain)(engine(), empty.0, empty.1, 0, null_mut()) }, NULL_POINTER);
     // SAFETY: NULL is nothing to free.
     unsafe { (library().free)(null_mut()) };
 }
@@ -128,6 +140,10 @@ fn null_without_a_length_is_an_empty_input() {
 
     let (server, engine) = echo("null inputs");
     let (status, out) = raw_send(engine, [(null(), 0); 3]);
+    assert_eq!(status, FAILED);
+    assert_eq!(head(out)["error"]["code"], "invalid_request.malformed");
+
+    let (status, out) = raw_explain(engine, (null(), 0));
     assert_eq!(status, FAILED);
     assert_eq!(head(out)["error"]["code"], "invalid_request.malformed");
 
@@ -154,6 +170,9 @@ fn lengths_that_no_object_has_are_misuse() {
                 assert_eq!(status, LENGTH_TOO_LARGE, "input {at} of send");
                 assert_empty(&out);
             }
+            let (status, out) = raw_explain(engine, (pointer, length));
+            assert_eq!(status, LENGTH_TOO_LARGE);
+            assert_empty(&out);
         }
     }
 }
@@ -162,6 +181,9 @@ fn lengths_that_no_object_has_are_misuse() {
 fn an_unknown_engine_leaves_an_empty_result() {
     for handle in [0, 1 << 53, u64::MAX] {
         let (status, out) = raw_send(handle, [text("{}"); 3]);
+        assert_eq!(status, UNKNOWN_ENGINE);
+        assert_empty(&out);
+        let (status, out) = raw_explain(handle, text("{}"));
         assert_eq!(status, UNKNOWN_ENGINE);
         assert_empty(&out);
         // SAFETY: a handle is a number.
