@@ -89,6 +89,7 @@ fn invalid() -> Error {
     Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP")
 }
 
-fn closed() -> Error {
+/// The connection or the stream ended in the middle.
+pub fn closed() -> Error {
     Error::new(Code::ClosedEarly, "the connection ended before the answer did")
 }

@@ -10,12 +10,14 @@ use async_compression::zstd::DParameter;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::response::Parts;
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
+use super::connection::Facts;
 use crate::error::{Code, Error};
 
 /// RFC 8878 lets a decoder refuse windows above 8 MB.
@@ -33,18 +35,19 @@ pub struct ReadBody {
 
 /// Reads the body to its end inside the deadline. `wire` counts what arrived, on failure too.
 pub async fn read_body(
-    headers: &HeaderMap,
+    head: &Parts,
     body: Incoming,
     cap: u64,
     deadline: Instant,
     wire: &mut u64,
 ) -> Result<ReadBody, Error> {
-    let length = content_length(headers)?;
+    let length = content_length(&head.headers)?;
     if length.is_some_and(|length| length > cap) {
         return Err(too_large());
     }
-    let codings = codings(headers)?;
-    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body))), chunk: Bytes::new() };
+    let codings = codings(&head.headers)?;
+    let connection = head.extensions.get::<Arc<Facts>>().cloned();
+    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection))), chunk: Bytes::new() };
     let shared = Arc::clone(&source.shared);
     // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
     let room = if codings.is_empty() { length.unwrap_or(0).min(1 << 20) } else { 0 };
@@ -159,6 +162,7 @@ async fn drain(shared: &Mutex<Shared>) -> Result<(), Reading> {
 /// The body on the wire, shared between the decoder that reads it and the loop that sees it to its end.
 struct Shared {
     body: Incoming,
+    connection: Option<Arc<Facts>>,
     cap: u64,
     arrived: u64,
     consumed: u64,
@@ -167,13 +171,17 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(body: Incoming) -> Self {
-        Self { body, cap: 0, arrived: 0, consumed: 0, failure: None, over: false }
+    fn new(body: Incoming, connection: Option<Arc<Facts>>) -> Self {
+        Self { body, connection, cap: 0, arrived: 0, consumed: 0, failure: None, over: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None if self.is_cut() => {
+                    self.failure = Some(classify::closed());
+                    return Poll::Ready(Err(io::ErrorKind::Other.into()));
+                }
                 None => return Poll::Ready(Ok(None)),
                 Some(Ok(frame)) => {
                     // Trailers are read past: nothing of them reaches the caller.
@@ -195,13 +203,18 @@ impl Shared {
         }
     }
 
+    /// hyper takes a reset with NO_ERROR for the end. It may follow a whole answer, so the frames decide.
+    fn is_cut(&self) -> bool {
+        !self.body.is_end_stream() && self.connection.as_ref().is_some_and(|connection| connection.cut())
+    }
+
     fn explain(&mut self, reading: Reading, length: Option<u64>) -> Error {
         let garbage = || Error::new(Code::DecodingFailed, "the answer's body is not what its content coding says");
         if let Some(mut failure) = self.failure.take() {
             // h2 reports a stream that ends short of its content-length as a violation, which it is; what the caller
             // must know is that the body is not whole.
             if length.is_some_and(|length| self.arrived < length) {
-                failure = Error::new(Code::ClosedEarly, "the connection ended before the answer did");
+                failure = classify::closed();
             }
             return failure;
         }
