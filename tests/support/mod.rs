@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod client;
+pub mod coding;
 pub mod h2;
 pub mod library;
 pub mod server;
