@@ -206,10 +206,10 @@ async fn run(
     prepared: Prepared,
     recorder: &mut Recorder,
 ) -> Result<Answered, Error> {
-    tokio::task::yield_now().await;
+    net::tick().await;
     let answered = exchange(network, engine, prepared, recorder).await;
     if answered.is_err() {
-        tokio::task::yield_now().await;
+        net::tick().await;
     }
     answered
 }
