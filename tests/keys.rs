@@ -190,6 +190,7 @@ fn ids_find_and_replace_keys() {
     let source = |text: &str| KeySource::Raw { key_base64: secure_outbound::secret::Secret::new(text.into()) };
     assert!(first.replace("a", source(TWOS)).expect("replaces"));
     assert_eq!(opens(&mut first), [2]);
+    assert!(!first.replace("a", source(TWOS)).expect("the same again"));
     assert!(!first.replace("b", source(TWOS)).expect("no such id"));
     assert_eq!(first.replace("a", source("AAAA")).expect_err("no key").code, Code::ConfigurationInvalid);
     assert_eq!(opens(&mut first), [2], "the old key stays");

@@ -3,11 +3,12 @@
 //! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
 
 mod call;
+mod prepare;
 mod registry;
 mod reply;
 mod transfer;
 
-pub use registry::Engines;
+pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,8 +19,8 @@ use http::HeaderValue;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
-use crate::policy::InternalHosts;
-use crate::spec::{Configuration, Defaults, HttpVersion, Limits};
+use crate::policy::{Decision, InternalHosts};
+use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
 /// What this engine is called in audit records.
 const TRANSPORT: &str = "rust-ffi";
@@ -40,6 +41,12 @@ pub struct Engine {
     settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
     network: OnceLock<Network>,
+}
+
+/// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
+struct EngineHeritage {
+    settings: Arc<Settings>,
+    keyring: Keyring,
 }
 
 struct Settings {
@@ -84,10 +91,9 @@ impl Engine {
         Ok(Self { settings: Arc::new(settings), keyring: Mutex::new(keyring), network: OnceLock::new() })
     }
 
-    /// An engine with the same settings and keys and no connection, for a forked child.
-    fn heir(&self) -> Self {
-        let keyring = Mutex::new(self.keyring().clone());
-        Self { settings: Arc::clone(&self.settings), keyring, network: OnceLock::new() }
+    /// What a forked child may have of this engine.
+    fn heritage(&self) -> EngineHeritage {
+        EngineHeritage { settings: Arc::clone(&self.settings), keyring: self.keyring().clone() }
     }
 
     /// What works and should not stay so.
@@ -97,15 +103,18 @@ impl Engine {
         warnings
     }
 
-    /// Takes over key material that came with a later `open` of the same configuration.
+    /// Takes over key material that came with a later `open` of the same configuration: all of it, or nothing where some
+    /// cannot be used. Says whether anything is new.
     fn replace_keys(&self, entries: Vec<KeyEntry>) -> Result<bool, Error> {
         let mut keyring = self.keyring();
+        let mut next = keyring.clone();
         let mut changed = false;
         for entry in entries {
             if let KeyEntry { id: Some(id), source: Some(source) } = entry {
-                changed |= keyring.replace(&id, source)?;
+                changed |= next.replace(&id, source)?;
             }
         }
+        *keyring = next;
         Ok(changed)
     }
 
@@ -126,8 +135,27 @@ impl Engine {
         Ok(self.network.get_or_init(|| network))
     }
 
+    /// Decides about a request with a body of this size, and sends nothing.
+    pub fn explain(&self, request: &[u8], body_bytes: u64) -> Reply {
+        let decided = Request::parse(request).and_then(|request| prepare::decide(self, &request, body_bytes));
+        match decided {
+            Ok(Decision { method, admitted, .. }) => {
+                let url = admitted.target.text(admitted.target.query());
+                document(true, &DecisionHead::allowed(method.to_string(), url, admitted.path_template))
+            }
+            Err(error) => document(false, &DecisionHead::refused(&error)),
+        }
+    }
+
     /// Makes one call and answers with documents, whatever happens. `runtime` is asked for only where something is sent.
     pub fn send<'r>(&self, call: Call<'_>, runtime: impl FnOnce() -> Result<&'r Runtime, Error>) -> Reply {
         call::perform(self, call, runtime)
+    }
+}
+
+impl From<&EngineHeritage> for Engine {
+    fn from(heritage: &EngineHeritage) -> Self {
+        let EngineHeritage { settings, keyring } = heritage;
+        Self { settings: Arc::clone(settings), keyring: Mutex::new(keyring.clone()), network: OnceLock::new() }
     }
 }

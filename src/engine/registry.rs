@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::Engine;
+use super::{Engine, EngineHeritage};
 use crate::error::{Code, Error};
 use crate::keys::Warning;
 use crate::spec::Configuration;
@@ -18,7 +18,10 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Engines by handle and by configuration, the least recently used first.
 #[derive(Default)]
-pub struct Engines(Vec<Entry>);
+pub struct Engines {
+    entries: Vec<Entry>,
+    changes: u64,
+}
 
 struct Entry {
     handle: u64,
@@ -26,55 +29,78 @@ struct Entry {
     engine: Arc<Engine>,
 }
 
+/// The engines as a forked child will find them, without a lock and without a connection.
+#[derive(Default)]
+pub struct Heritage(Vec<(u64, [u8; 32], EngineHeritage)>);
+
 impl Engines {
     /// Opens an engine, or finds the one of the same configuration.
     pub fn open(&mut self, document: &[u8]) -> Result<(u64, Vec<Warning>), Error> {
         let configuration = Configuration::parse(document)?;
         let fingerprint = fingerprint(document)?;
-        if let Some(at) = self.0.iter().position(|entry| entry.fingerprint == fingerprint) {
+        if let Some(at) = self.entries.iter().position(|entry| entry.fingerprint == fingerprint) {
             let entry =
                 self.touch(at).ok_or_else(|| Error::new(Code::Panic, "an engine is gone while it is looked at"))?;
-            entry.engine.replace_keys(configuration.master_keys)?;
-            return Ok((entry.handle, entry.engine.warnings()));
+            let changed = entry.engine.replace_keys(configuration.master_keys)?;
+            let opened = (entry.handle, entry.engine.warnings());
+            self.changes += u64::from(changed);
+            return Ok(opened);
         }
-        let known = |id: &str| self.0.iter().rev().find_map(|entry| entry.engine.key_source(id));
+        let known = |id: &str| self.entries.iter().rev().find_map(|entry| entry.engine.key_source(id));
         let engine = Engine::new(configuration, known)?;
         let warnings = engine.warnings();
-        if self.0.len() >= ENGINES {
-            self.0.remove(0);
+        if self.entries.len() >= ENGINES {
+            self.entries.remove(0);
         }
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.0.push(Entry { handle, fingerprint, engine: Arc::new(engine) });
+        self.entries.push(Entry { handle, fingerprint, engine: Arc::new(engine) });
+        self.changes += 1;
         Ok((handle, warnings))
     }
 
     /// The engine of a handle, which becomes the most recently used one.
     pub fn get(&mut self, handle: u64) -> Option<Arc<Engine>> {
-        let at = self.0.iter().position(|entry| entry.handle == handle)?;
+        let at = self.entries.iter().position(|entry| entry.handle == handle)?;
         self.touch(at).map(|entry| Arc::clone(&entry.engine))
     }
 
     /// Ends a handle. Says whether there was one.
     pub fn close(&mut self, handle: u64) -> bool {
-        let before = self.0.len();
-        self.0.retain(|entry| entry.handle != handle);
-        self.0.len() < before
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.handle != handle);
+        let closed = self.entries.len() < before;
+        self.changes += u64::from(closed);
+        closed
     }
 
-    /// The same handles, with engines that share settings and keys and have no connection yet: what a forked child uses.
-    pub fn heirs(&self) -> Self {
-        let heir = |entry: &Entry| Entry {
-            handle: entry.handle,
-            fingerprint: entry.fingerprint,
-            engine: Arc::new(entry.engine.heir()),
-        };
-        Self(self.0.iter().map(heir).collect())
+    /// How often there was something new for a child: an engine that came or went, or another key. Which engine was used
+    /// last is not worth the telling.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// What a child forked from now on is to find.
+    pub fn heritage(&self) -> Heritage {
+        let heir = |entry: &Entry| (entry.handle, entry.fingerprint, entry.engine.heritage());
+        Heritage(self.entries.iter().map(heir).collect())
     }
 
     fn touch(&mut self, at: usize) -> Option<&Entry> {
-        let entry = self.0.remove(at);
-        self.0.push(entry);
-        self.0.last()
+        let entry = self.entries.remove(at);
+        self.entries.push(entry);
+        self.entries.last()
+    }
+}
+
+impl From<&Heritage> for Engines {
+    /// The same handles, with engines that share settings and keys with the parent's and have no connection yet.
+    fn from(heritage: &Heritage) -> Self {
+        let entry = |(handle, fingerprint, engine): &(u64, [u8; 32], EngineHeritage)| Entry {
+            handle: *handle,
+            fingerprint: *fingerprint,
+            engine: Arc::new(engine.into()),
+        };
+        Self { entries: heritage.0.iter().map(entry).collect(), changes: 0 }
     }
 }
 

@@ -45,31 +45,44 @@ pub unsafe fn enter(out: *mut ResultFrame, entry: impl FnOnce() -> Result<Reply,
     }
     // SAFETY: not null, and the caller's promise.
     unsafe { out.write(ResultFrame::EMPTY) };
-    let reply = match catch_unwind(AssertUnwindSafe(entry)) {
-        Ok(Ok(reply)) => reply,
-        Ok(Err(misuse)) => return Status::from(misuse) as i32,
-        Err(panic) => {
-            // The payload can hold anything, and its destructor can panic again.
-            std::mem::forget(panic);
-            engine::panic_reply()
-        }
+    let (status, frame) = match caught(|| entry().map(kept)) {
+        Some(Ok(answered)) => answered,
+        Some(Err(misuse)) => return Status::from(misuse) as i32,
+        None => caught(|| kept(engine::panic_reply())).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
     };
-    let frame = Process::current().results.keep(reply.head, reply.body);
     // SAFETY: as above.
     unsafe { out.write(frame) };
-    if reply.ok { Status::SecureOutboundOk as i32 } else { Status::SecureOutboundFailed as i32 }
+    status as i32
 }
+
+fn kept(reply: Reply) -> (Status, ResultFrame) {
+    let status = if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
+    (status, Process::current().results.keep(reply.head, reply.body))
+}
+
+/// What `work` gives, or nothing where it panics.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // The payload can hold anything, and its destructor can panic again, so it is left where it is.
+    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
+}
+
+/// The result after a panic while a panic was being answered. It has no id: there is nothing to free.
+const LAST_WORDS: ResultFrame = {
+    let head = concat!(
+        r#"{"version":1,"status":null,"http_version":null,"headers":[],"#,
+        r#""error":{"class":"internal","code":"internal.panic","message":"the library has a bug","#,
+        r#""retryable":false,"sent":"maybe","http_status":null},"audit":{}}"#
+    );
+    ResultFrame { head: head.as_ptr().cast(), head_len: head.len(), ..ResultFrame::EMPTY }
+};
 
 /// Runs an entry that gives only a status.
 pub fn without_result(entry: impl FnOnce() -> Result<(), Misuse>) -> i32 {
     silence_panics();
-    match catch_unwind(AssertUnwindSafe(entry)) {
-        Ok(Ok(())) => Status::SecureOutboundOk as i32,
-        Ok(Err(misuse)) => Status::from(misuse) as i32,
-        Err(panic) => {
-            std::mem::forget(panic);
-            Status::SecureOutboundFailed as i32
-        }
+    match caught(entry) {
+        Some(Ok(())) => Status::SecureOutboundOk as i32,
+        Some(Err(misuse)) => Status::from(misuse) as i32,
+        None => Status::SecureOutboundFailed as i32,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::result::Results;
-use crate::engine::Engines;
+use crate::engine::{Engines, Heritage};
 use crate::error::Error;
 use crate::net::Runtime;
 
@@ -18,8 +18,15 @@ pub struct Process {
     runtime: OnceLock<Runtime>,
     /// What a child finds: the engines as of the last change, readable without the lock that another thread of the
     /// parent may hold for ever in the child's copy of memory.
-    heritage: AtomicPtr<Engines>,
+    heritage: AtomicPtr<Heritage>,
 }
+
+/// `CURRENT` hands it to every thread, and a raw pointer does not ask whether that is sound.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Process>();
+    shared::<Heritage>();
+};
 
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
@@ -52,10 +59,11 @@ impl Process {
 
     fn new(pid: u32, parent: Option<&Self>) -> Self {
         let heritage = parent.map_or(ptr::null_mut(), |parent| parent.heritage.load(Ordering::Acquire));
-        // SAFETY: a parent's heritage is null or came from `Box::into_raw` in `change`, and in this process nobody frees it:
+        // SAFETY: a parent's heritage came from `Box::into_raw` below or in `change`, and in this process nobody frees it:
         // only the parent's own threads would, and they are not here.
-        let engines = unsafe { heritage.as_ref() }.map(Engines::heirs).unwrap_or_default();
-        let heritage = AtomicPtr::new(Box::into_raw(Box::new(engines.heirs())));
+        let engines = unsafe { heritage.as_ref() }.map(Engines::from).unwrap_or_default();
+        // Not the parent's own: that one may be read here by several threads, so none of them may free it.
+        let heritage = AtomicPtr::new(Box::into_raw(Box::new(engines.heritage())));
         Self { pid, results: Results::default(), engines: Mutex::new(engines), runtime: OnceLock::new(), heritage }
     }
 
@@ -67,11 +75,21 @@ impl Process {
     /// Changes the engines, and with them what a child will find.
     pub fn change<T>(&self, change: impl FnOnce(&mut Engines) -> T) -> T {
         let mut engines = self.engines();
-        let changed = change(&mut engines);
-        let before = self.heritage.swap(Box::into_raw(Box::new(engines.heirs())), Ordering::AcqRel);
-        // SAFETY: it came from `Box::into_raw`; this process reads it nowhere else, and a child has its own copy.
-        drop(unsafe { Box::from_raw(before) });
-        changed
+        let changes = engines.changes();
+        let outcome = change(&mut engines);
+        if engines.changes() != changes {
+            let before = self.heritage.swap(Box::into_raw(Box::new(engines.heritage())), Ordering::AcqRel);
+            // SAFETY: it came from `Box::into_raw`; this process reads it nowhere else, and a child has its own copy.
+            drop(unsafe { Box::from_raw(before) });
+        }
+        outcome
+    }
+
+    /// Lets connections that nobody has any more hang up. Without it they would wait for the next call.
+    pub fn settle(&self) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.turn();
+        }
     }
 
     /// The runtime, made at the first send.
@@ -82,5 +100,13 @@ impl Process {
         // Of two threads that come here together one loses, and its runtime goes unused.
         let runtime = Runtime::new()?;
         Ok(self.runtime.get_or_init(|| runtime))
+    }
+}
+
+impl Drop for Process {
+    /// Only one that lost the race in `current` is ever dropped.
+    fn drop(&mut self) {
+        // SAFETY: it came from `Box::into_raw`, and nobody else has seen it.
+        drop(unsafe { Box::from_raw(*self.heritage.get_mut()) });
     }
 }

@@ -51,16 +51,17 @@ impl Keyring {
         self.slot(id).map(|slot| Arc::clone(&slot.source))
     }
 
-    /// Gives the key of this id another source. False if there is no such id. A failure leaves the old key in place.
+    /// Gives the key of this id another source. False where that changes nothing: there is no such id, or it has this
+    /// source. A failure leaves the old key in place.
     pub fn replace(&mut self, id: &str, source: KeySource) -> Result<bool, Error> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.id.as_deref() == Some(id)) else {
             return Ok(false);
         };
-        if slot.source.is_same_place(&source) {
+        if slot.source.is_same(&source) {
             slot.refresh();
-        } else {
-            *slot = Slot::load(slot.id.clone(), Arc::new(source))?;
+            return Ok(false);
         }
+        *slot = Slot::load(slot.id.clone(), Arc::new(source))?;
         Ok(true)
     }
 

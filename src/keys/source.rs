@@ -114,11 +114,13 @@ impl KeySource {
         matches!(self, Self::File { .. } | Self::Env { .. })
     }
 
-    /// Whether both read the same file or the same variable.
-    pub fn is_same_place(&self, other: &Self) -> bool {
+    /// Whether both read the same file or the same variable, or hold the same material.
+    pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File { path: one }, Self::File { path: other }) => one == other,
             (Self::Env { name: one }, Self::Env { name: other }) => one == other,
+            (Self::Typo3 { encryption_key: one }, Self::Typo3 { encryption_key: other }) => one.equals(other),
+            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => one.equals(other),
             _ => false,
         }
     }

@@ -30,12 +30,16 @@ impl Proxy {
         let uri = format!("http://{host}:{}/", url.port().unwrap_or(80))
             .parse()
             .map_err(|_| invalid("proxy.url has a host that cannot be used"))?;
-        let direct = spec
+        let direct: Vec<HostRule> = spec
             .no_proxy
             .iter()
             .map(|entry| HostRule::parse(entry))
             .collect::<Result<_, _>>()
             .map_err(|_| invalid("proxy.no_proxy has an entry that is not a host"))?;
+        // An entry counts for every port, so one with a port would do more than it says.
+        if direct.iter().any(HostRule::has_port) {
+            return Err(invalid("proxy.no_proxy has an entry with a port"));
+        }
         Ok(Self { uri, authorization: authorization(&url)?, resolution: spec.resolve, direct })
     }
 

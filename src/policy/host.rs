@@ -115,6 +115,11 @@ impl HostRule {
         Self { hosts: Hosts::Exactly(origin.host.clone()), port: Some(origin.port) }
     }
 
+    /// Whether the rule has a port of its own.
+    pub fn has_port(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// Whether the rule names this host, on whatever port. A wildcard spans labels and leaves out the apex.
     pub fn names(&self, host: &Host) -> bool {
         match (&self.hosts, host) {

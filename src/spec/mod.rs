@@ -8,7 +8,7 @@ pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
 };
 pub use request::{CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
-pub use response::{AuditRecord, ErrorDocument, OpenHead, ResponseHead};
+pub use response::{AuditRecord, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
 
 use serde::de::DeserializeOwned;
 
@@ -22,11 +22,15 @@ pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<
         let about_a_key =
             ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
         let what = match error.classify() {
-            serde_json::error::Category::Data if about_a_key => text.split(',').next().unwrap_or_default(),
-            serde_json::error::Category::Data => "a value of a wrong type or form",
-            _ => "not well-formed JSON",
+            serde_json::error::Category::Data if about_a_key => {
+                let end = text.find([',']).or_else(|| text.find(" at line")).unwrap_or(text.len());
+                format!("has an {}", text.get(..end).unwrap_or_default())
+                    .replace("an missing", "a missing")
+                    .replace("an dup", "a dup")
+            }
+            serde_json::error::Category::Data => "has a value of a wrong type or form".to_owned(),
+            _ => "is not well-formed JSON".to_owned(),
         };
-        let what = what.split(" at line").next().unwrap_or_default();
-        Error::new(code, format!("the document has {what} (line {}, column {})", error.line(), error.column()))
+        Error::new(code, format!("the document {what} (line {}, column {})", error.line(), error.column()))
     })
 }

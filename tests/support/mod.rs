@@ -2,11 +2,15 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod alone;
 pub mod client;
 pub mod coding;
+pub mod dns;
 pub mod h2;
 pub mod library;
+pub mod namespace;
 pub mod server;
+pub mod tinyproxy;
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};

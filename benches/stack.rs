@@ -1,0 +1,91 @@
+//! The HTTP stack below the engine, on one warm TLS connection: driven by the calling thread, by a thread of its own, and
+//! reqwest on the same runtime as the peer. `docs/decisions.md` has the figures.
+
+#![allow(missing_docs, reason = "criterion makes the functions")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::Request;
+use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, read_body};
+use secure_outbound::policy::InternalHosts;
+use secure_outbound::spec::Configuration;
+use support::server::{Authority, Server, configuration};
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+
+const BODY: &[u8] = b"amount=1";
+
+async fn exchange(network: &Network, url: &str) {
+    let mut request = Request::new(Bytes::from_static(BODY));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = url.parse().expect("a URL");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    tokio::task::yield_now().await;
+    let answer = network.exchange(request, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
+    let (head, body) = answer.response.into_parts();
+    let mut wire = 0;
+    read_body(&head.headers, body, 1 << 20, deadline, &mut wire).await.expect("a body");
+}
+
+fn stack(criterion: &mut Criterion) {
+    let authority = Authority::new();
+    let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
+        while peer.read().is_some() && peer.answer("hello") {}
+        true
+    });
+    let url = format!("{}/v1/charges", server.url("https", "localhost"));
+    let document = configuration(&authority, &["localhost"], &[server.address.port()]).to_string();
+    let configuration = Configuration::parse(document.as_bytes()).expect("a configuration");
+    let internal_hosts = InternalHosts::from_specs(&configuration.internal_hosts).expect("internal hosts");
+    let options = NetworkOptions {
+        guard: Guard::new(Arc::new(internal_hosts)),
+        roots: Roots::load(&configuration.tls).expect("roots"),
+        proxy: None,
+        connect_timeout: Duration::from_secs(10),
+        http1: true,
+        http2: true,
+        header_bytes: 65_536,
+    };
+    // A connection belongs to the runtime that it was made on.
+    let network = || Arc::new(Network::new(options.clone()).expect("a network"));
+
+    let calling = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let pooled = network();
+    criterion.bench_function("stack: driven by the calling thread", |bencher| {
+        bencher.iter(|| calling.block_on(exchange(&pooled, &url)));
+    });
+
+    let own = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let pooled = network();
+    criterion.bench_function("stack: driven by a thread of its own", |bencher| {
+        bencher.iter(|| {
+            let (network, url) = (Arc::clone(&pooled), url.clone());
+            own.block_on(async { own.spawn(async move { exchange(&network, &url).await }).await.expect("no panic") });
+        });
+    });
+
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let pem = std::fs::read(authority.file()).expect("the authority");
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&pem).expect("a certificate")])
+        .no_proxy()
+        .build()
+        .expect("a client");
+    criterion.bench_function("stack: reqwest, driven by the calling thread", |bencher| {
+        bencher.iter(|| {
+            calling.block_on(async {
+                let answer = client.post(&url).body(BODY).send().await.expect("an answer");
+                answer.bytes().await.expect("a body")
+            })
+        });
+    });
+}
+
+criterion_group!(benches, stack);
+criterion_main!(benches);

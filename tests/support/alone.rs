@@ -1,0 +1,76 @@
+//! Tests that need a process of their own: the test binary runs again with only that test, and what it wrote is seen.
+
+#![allow(unsafe_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const TASK: &str = "SECURE_OUTBOUND_TEST_TASK";
+
+/// Long enough for the slowest machine. It only ends what hangs, and what hangs has failed.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// What the outer process handed over; nothing where this is the outer process.
+pub fn task() -> Option<Value> {
+    std::env::var(TASK).ok().map(|text| serde_json::from_str(&text).expect("JSON"))
+}
+
+/// Runs one test of this binary in a process of its own, where `task` gives this value.
+pub fn run(test: &str, task: &Value) -> Output {
+    run_under(&[], test, task)
+}
+
+/// The same with a program in front that runs the rest of its command line.
+pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
+    let own = std::env::current_exe().expect("a path");
+    let mut line = wrapper.iter().map(Into::into).chain([own.into_os_string()]);
+    let output = Command::new(line.next().expect("a program"))
+        .args(line)
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(TASK, task.to_string())
+        .output()
+        .expect("this binary");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("1 passed"), "no test is called {test}");
+    output
+}
+
+/// Waits for what must come. False where it did not, though that cannot be for want of time.
+pub fn until(mut came: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    loop {
+        if came() {
+            return true;
+        }
+        if begun.elapsed() > HANGS {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Runs `work` in a forked child and says whether it ended well. One that hangs is killed, by its id.
+pub fn in_child(work: impl FnOnce()) -> bool {
+    // SAFETY: the C library makes its allocator usable in the child; the child leaves by _exit.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "no fork");
+    if child == 0 {
+        let ended = catch_unwind(AssertUnwindSafe(work));
+        // SAFETY: ends this process, without the parent's exit handlers.
+        unsafe { libc::_exit(i32::from(ended.is_err())) };
+    }
+    let mut status = 0;
+    // SAFETY: `child` is a child of this process that nobody else waits for.
+    if !until(|| unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == child) {
+        // SAFETY: it has not been waited for, so its id is still its own.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, &mut status, 0);
+        }
+    }
+    status == 0
+}
