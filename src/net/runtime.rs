@@ -21,7 +21,7 @@ impl Runtime {
 
     /// Gives what is ready a turn.
     pub fn turn(&self) {
-        self.0.block_on(tokio::task::yield_now());
+        self.0.block_on(tick());
     }
 
     /// Drives the runtime until the future ends.
