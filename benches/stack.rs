@@ -30,7 +30,7 @@ async fn exchange(network: &Network, url: &str) {
     let answer = network.exchange(request, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
     let (head, body) = answer.response.into_parts();
     let mut wire = 0;
-    read_body(&head.headers, body, 1 << 20, deadline, &mut wire).await.expect("a body");
+    read_body(&head, body, 1 << 20, deadline, &mut wire).await.expect("a body");
 }
 
 fn stack(criterion: &mut Criterion) {

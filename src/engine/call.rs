@@ -64,10 +64,10 @@ async fn run(
     prepared: Prepared,
     recorder: &mut Recorder,
 ) -> Result<Answered, Error> {
-    tokio::task::yield_now().await;
+    net::tick().await;
     let answered = exchange(network, engine, prepared, recorder).await;
     if answered.is_err() {
-        tokio::task::yield_now().await;
+        net::tick().await;
     }
     answered
 }
@@ -152,7 +152,7 @@ async fn read(prepared: &Prepared, answer: net::Answer, recorder: &mut Recorder)
         (Vec::new(), false)
     } else {
         let mut wire = 0;
-        let read = net::read_body(&head.headers, body, prepared.response_bytes, prepared.deadline, &mut wire).await;
+        let read = net::read_body(&head, body, prepared.response_bytes, prepared.deadline, &mut wire).await;
         recorder.received(wire);
         let read = read.map_err(|error| error.with_status(status.as_u16()))?;
         (read.bytes, read.decoded)

@@ -79,6 +79,14 @@ pub fn transfer_error(error: &(dyn StdError + 'static)) -> Error {
 }
 
 fn io_error(error: &io::Error) -> Error {
+    // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::AlertReceived(_)) = tls {
+        return Error::new(
+            Code::HandshakeFailed,
+            "the server ended TLS with an alert; it may want a client's certificate",
+        );
+    }
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => invalid(),
         _ => closed(),
@@ -89,6 +97,7 @@ fn invalid() -> Error {
     Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP")
 }
 
-fn closed() -> Error {
+/// The connection or the stream ended in the middle.
+pub fn closed() -> Error {
     Error::new(Code::ClosedEarly, "the connection ended before the answer did")
 }

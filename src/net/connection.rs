@@ -30,6 +30,7 @@ pub struct Facts {
     before: AtomicU64,
     /// Whether the last that moved was something received.
     reading: AtomicBool,
+    cut: AtomicBool,
 }
 
 impl Facts {
@@ -42,6 +43,11 @@ impl Facts {
     /// the answer may learn of the connection only when another thread has already read from it.
     pub fn unanswered(&self) -> bool {
         self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
+    }
+
+    /// Whether an HTTP/2 stream was reset in the middle of its answer.
+    pub fn cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     fn read(&self, bytes: usize) {
@@ -100,6 +106,7 @@ impl Stream {
             received: AtomicU64::new(0),
             before: AtomicU64::new(0),
             reading: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
         };
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default) }
     }
@@ -133,8 +140,17 @@ impl AsyncRead for Stream {
         let polled = self.io().poll_read(cx, buf);
         let arrived = buf.filled().get(before..).unwrap_or_default();
         self.facts.read(arrived.len());
-        let acceptable = self.frames.as_mut().is_none_or(|frames| frames.follow(arrived));
-        if acceptable { polled } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }
+        if let Some(frames) = &mut self.frames {
+            let acceptable = frames.follow(arrived);
+            let cut = frames.cut();
+            if !acceptable {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
+            if cut {
+                self.facts.cut.store(true, Ordering::Release);
+            }
+        }
+        polled
     }
 }
 

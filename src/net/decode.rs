@@ -10,12 +10,14 @@ use async_compression::zstd::DParameter;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::response::Parts;
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
+use super::connection::Facts;
 use crate::error::{Code, Error};
 
 /// RFC 8878 lets a decoder refuse windows above 8 MB.
@@ -33,18 +35,19 @@ pub struct ReadBody {
 
 /// Reads the body to its end inside the deadline. `wire` counts what arrived, on failure too.
 pub async fn read_body(
-    headers: &HeaderMap,
+    head: &Parts,
     body: Incoming,
     cap: u64,
     deadline: Instant,
     wire: &mut u64,
 ) -> Result<ReadBody, Error> {
-    let length = content_length(headers)?;
+    let length = content_length(&head.headers)?;
     if length.is_some_and(|length| length > cap) {
         return Err(too_large());
     }
-    let codings = codings(headers)?;
-    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body))), chunk: Bytes::new() };
+    let codings = codings(&head.headers)?;
+    let connection = head.extensions.get::<Arc<Facts>>().cloned();
+    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection))), chunk: Bytes::new() };
     let shared = Arc::clone(&source.shared);
     // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
     let room = if codings.is_empty() { length.unwrap_or(0).min(1 << 20) } else { 0 };
@@ -104,7 +107,7 @@ fn undo(coding: Coding, source: Source) -> Box<dyn AsyncRead + Send + Unpin> {
             decoder.multiple_members(true);
             Box::new(decoder)
         }
-        Coding::Brotli => Box::new(BrotliDecoder::new(source)),
+        Coding::Brotli => Box::new(Whole(BrotliDecoder::new(source))),
         Coding::Zstd => {
             let mut decoder = ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
             decoder.multiple_members(true);
@@ -117,18 +120,21 @@ fn undo(coding: Coding, source: Source) -> Box<dyn AsyncRead + Send + Unpin> {
 enum Reading {
     TooLarge,
     Io(io::Error),
-    Trailing,
 }
 
 async fn read_decoded(wire: Wire, codings: &[Coding], cap: u64, room: u64) -> Result<Vec<u8>, Reading> {
-    let shared = Arc::clone(&wire.shared);
-    lock(&shared).cap = cap;
+    lock(&wire.shared).cap = cap;
     let mut source: Source = Box::new(wire);
+    // Servers label empty answers as well. No coding makes nothing of nothing, so there is nothing to undo.
+    if source.fill_buf().await.map_err(Reading::Io)?.is_empty() {
+        return Ok(Vec::new());
+    }
     for coding in codings.iter().rev() {
         let decoded = Capped { inner: undo(*coding, source), left: cap };
         source = Box::new(BufReader::with_capacity(CHUNK, decoded));
     }
-    let mut bytes = Vec::with_capacity(room as usize);
+    // One byte more, in which the end is found without growing.
+    let mut bytes = Vec::with_capacity(room as usize + 1);
     loop {
         if bytes.len() == bytes.capacity() {
             bytes.reserve(CHUNK);
@@ -140,40 +146,31 @@ async fn read_decoded(wire: Wire, codings: &[Coding], cap: u64, room: u64) -> Re
             Err(error) => return Err(Reading::Io(error)),
         }
     }
-    // A decoder stops at the end of its format. The connection must end well there too, and nothing may follow.
-    drain(&shared).await?;
     Ok(bytes)
 }
 
-async fn drain(shared: &Mutex<Shared>) -> Result<(), Reading> {
-    loop {
-        let more = std::future::poll_fn(|cx| lock(shared).poll_chunk(cx)).await.map_err(Reading::Io)?;
-        if more.is_none() {
-            break;
-        }
-    }
-    let shared = lock(shared);
-    if shared.arrived == shared.consumed { Ok(()) } else { Err(Reading::Trailing) }
-}
-
-/// The body on the wire, shared between the decoder that reads it and the loop that sees it to its end.
+/// The body on the wire, shared between the decoders that read it and the one who asks why they stopped.
 struct Shared {
     body: Incoming,
+    connection: Option<Arc<Facts>>,
     cap: u64,
     arrived: u64,
-    consumed: u64,
     failure: Option<Error>,
     over: bool,
 }
 
 impl Shared {
-    fn new(body: Incoming) -> Self {
-        Self { body, cap: 0, arrived: 0, consumed: 0, failure: None, over: false }
+    fn new(body: Incoming, connection: Option<Arc<Facts>>) -> Self {
+        Self { body, connection, cap: 0, arrived: 0, failure: None, over: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         loop {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None if self.is_cut() => {
+                    self.failure = Some(classify::closed());
+                    return Poll::Ready(Err(io::ErrorKind::Other.into()));
+                }
                 None => return Poll::Ready(Ok(None)),
                 Some(Ok(frame)) => {
                     // Trailers are read past: nothing of them reaches the caller.
@@ -195,13 +192,18 @@ impl Shared {
         }
     }
 
+    /// hyper takes a reset with NO_ERROR for the end. It may follow a whole answer, so the frames decide.
+    fn is_cut(&self) -> bool {
+        !self.body.is_end_stream() && self.connection.as_ref().is_some_and(|connection| connection.cut())
+    }
+
     fn explain(&mut self, reading: Reading, length: Option<u64>) -> Error {
         let garbage = || Error::new(Code::DecodingFailed, "the answer's body is not what its content coding says");
         if let Some(mut failure) = self.failure.take() {
             // h2 reports a stream that ends short of its content-length as a violation, which it is; what the caller
             // must know is that the body is not whole.
             if length.is_some_and(|length| self.arrived < length) {
-                failure = Error::new(Code::ClosedEarly, "the connection ended before the answer did");
+                failure = classify::closed();
             }
             return failure;
         }
@@ -209,7 +211,7 @@ impl Shared {
             _ if self.over => too_large(),
             Reading::TooLarge => too_large(),
             Reading::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => too_large(),
-            Reading::Io(_) | Reading::Trailing => garbage(),
+            Reading::Io(_) => garbage(),
         }
     }
 }
@@ -233,7 +235,6 @@ impl AsyncBufRead for Wire {
     fn consume(self: Pin<&mut Self>, amount: usize) {
         let this = self.get_mut();
         this.chunk.advance(amount);
-        lock(&this.shared).consumed += amount as u64;
     }
 }
 
@@ -243,6 +244,21 @@ impl AsyncRead for Wire {
         let amount = available.len().min(buf.remaining());
         buf.put_slice(available.get(..amount).unwrap_or_default());
         self.consume(amount);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Sees to it that nothing follows a brotli stream, and that what it came out of ends well too. The other decoders look for
+/// another member there themselves.
+struct Whole(BrotliDecoder<Source>);
+
+impl AsyncRead for Whole {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.0).poll_read(cx, buf))?;
+        if buf.filled().len() == before && !ready!(Pin::new(self.0.get_mut()).poll_fill_buf(cx))?.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         Poll::Ready(Ok(()))
     }
 }

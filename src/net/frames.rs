@@ -1,4 +1,4 @@
-//! Counts the heads of answers among the frames of an HTTP/2 connection.
+//! What the stack does not say of the frames of an HTTP/2 connection.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,15 @@ const END_STREAM: u8 = 1;
 const FRAME_HEAD: usize = 9;
 
 /// Follows the frames that arrive. The stack above passes over interim answers without a word, so a server could send
-/// them until the deadline.
+/// them until the deadline; and it takes a reset with NO_ERROR for the end of a body.
 #[derive(Default)]
 pub struct Frames {
     head: [u8; FRAME_HEAD],
     filled: usize,
     payload: usize,
+    /// Heads of the streams whose answer has begun and not ended.
     heads: HashMap<u32, u32>,
+    cut: bool,
 }
 
 impl Frames {
@@ -46,12 +48,17 @@ impl Frames {
         true
     }
 
+    /// Whether a stream was reset in the middle of its answer.
+    pub fn cut(&self) -> bool {
+        self.cut
+    }
+
     fn frame(&mut self) -> bool {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = self.head;
         self.payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
         let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
         match kind {
-            RST_STREAM => drop(self.heads.remove(&stream)),
+            RST_STREAM => self.cut |= self.heads.remove(&stream).is_some(),
             DATA | HEADERS if flags & END_STREAM != 0 => drop(self.heads.remove(&stream)),
             HEADERS => {
                 let heads = self.heads.entry(stream).or_default();
@@ -87,13 +94,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_after_the_end_cuts_nothing() {
+        let mut frames = Frames::default();
+        let answer = [frame(HEADERS, 4, 1, b""), frame(DATA, END_STREAM, 1, b"x"), frame(RST_STREAM, 0, 1, b"0000")];
+        assert!(frames.follow(&answer.concat()) && !frames.cut());
+    }
+
+    #[test]
     fn forgets_a_stream_that_ends() {
         for end in
             [frame(DATA, END_STREAM, 1, b"x"), frame(HEADERS, END_STREAM, 1, b""), frame(RST_STREAM, 0, 1, b"0000")]
         {
             let mut frames = Frames::default();
-            assert!(frames.follow(&[frame(HEADERS, 4, 1, b"").repeat(101), end].concat()));
+            assert!(frames.follow(&[frame(HEADERS, 4, 1, b"").repeat(101), end.clone()].concat()));
             assert!(frames.heads.is_empty());
+            assert_eq!(frames.cut(), end[3] == RST_STREAM);
         }
     }
 }

@@ -19,5 +19,5 @@ pub use decode::read_body;
 pub use exchange::{Answer, Exchange, Failure};
 pub use guard::Guard;
 pub use proxy::Proxy;
-pub use runtime::Runtime;
+pub use runtime::{Runtime, tick};
 pub use tls::Roots;

@@ -21,11 +21,18 @@ impl Runtime {
 
     /// Gives what is ready a turn.
     pub fn turn(&self) {
-        self.0.block_on(tokio::task::yield_now());
+        self.0.block_on(tick());
     }
 
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)
     }
+}
+
+/// Lets one turn of the runtime pass: what has arrived is seen, what is ready to leave leaves. A task of its own, because
+/// another thread may be the one that drives; yielding alone would come back before that one had looked.
+pub async fn tick() {
+    // It cannot panic, and nobody cancels it.
+    let _ = tokio::spawn(tokio::task::yield_now()).await;
 }

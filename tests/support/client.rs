@@ -23,6 +23,9 @@ pub struct Client {
     pub server: Server,
     pub engine: u64,
     base: String,
+    /// Whether the server ends every connection after one answer. The next call then waits for it: a request that meets the
+    /// end of an idle connection is another test's business.
+    once: bool,
 }
 
 impl Client {
@@ -65,7 +68,7 @@ impl Client {
         let (status, engine, head) = open(&document);
         assert_eq!(status, 0, "{head}");
         let base = server.url(scheme, "localhost");
-        Self { authority, server, engine, base }
+        Self { authority, server, engine, base, once: false }
     }
 
     /// A call with a changed request.
@@ -73,7 +76,11 @@ impl Client {
         let mut request = request(method, &self.base, "/");
         request["policy"]["allow_http"] = json!(self.base.starts_with("http:"));
         change(&mut request);
-        send(self.engine, &request, body, "")
+        let reply = send(self.engine, &request, body, "");
+        if self.once {
+            assert!(self.counts().wait_ended(self.counts().connections()));
+        }
+        reply
     }
 
     /// A GET.
@@ -95,7 +102,8 @@ impl Client {
 /// An HTTP/1.1 server that answers every request with these bytes and ends the connection.
 pub fn raw(answer: impl Into<Vec<u8>>) -> Client {
     let answer = answer.into();
-    Client::http1(move |peer| peer.read().is_some() && peer.write(&answer))
+    let client = Client::http1(move |peer| peer.read().is_some() && peer.write(&answer));
+    Client { once: true, ..client }
 }
 
 /// An HTTP/2 server that answers every request with this head and nothing more.

@@ -19,6 +19,7 @@ pub const NO_ERROR: u32 = 0;
 pub const PROTOCOL_ERROR: u32 = 1;
 pub const INTERNAL_ERROR: u32 = 2;
 pub const REFUSED_STREAM: u32 = 7;
+pub const CANCEL: u32 = 8;
 
 /// A frame as it came in.
 #[derive(Debug)]
