@@ -54,7 +54,7 @@ fn a_request_larger_than_the_peer_reads() {
         silence_without_reading()
     });
     assert_eq!(
-        failure(&client.call("POST", &body, |request| request["timeout_ms"] = json!(100))),
+        failure(&client.call("POST", &body, |request| request["timeout_ms"] = json!(2000))),
         ("timeout.total", "maybe", false, None)
     );
 }

@@ -60,6 +60,8 @@ final class NativeLibrary
         void secure_outbound_result_free(struct secure_outbound_result *result);
         C;
 
+    private const VERSION_DECLARATION = 'uint32_t secure_outbound_abi_version(void);';
+
     private static ?\FFI $ffi = null;
 
     /** The file that a binding by cdef came from; null for one by scope. */
@@ -91,8 +93,12 @@ final class NativeLibrary
         }
         $direct = \PHP_SAPI === 'cli' || \PHP_ZTS;
         try {
-            $ffi = $direct ? \FFI::cdef(self::DECLARATIONS, $file) : \FFI::scope(self::SCOPE);
+            // A library of another version may lack what else is declared here, so it is asked for its version alone.
+            $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
             $abi = $ffi->secure_outbound_abi_version();
+            if ($direct && $abi === self::ABI) {
+                $ffi = \FFI::cdef(self::DECLARATIONS, $file);
+            }
         } catch (\FFI\Exception $failure) {
             throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
         }
