@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::socket::Socket;
 
 /// What is known of a connection for as long as it lives.
 #[derive(Debug)]
@@ -45,19 +46,19 @@ pub struct Stream {
 }
 
 enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
     /// A plain connection.
-    pub fn plain(tcp: TcpStream) -> Self {
-        let remote = tcp.peer_addr().ok();
+    pub fn plain(tcp: Socket) -> Self {
+        let remote = tcp.remote();
         Self { io: Io::Plain(tcp), facts: facts(remote, None, false) }
     }
 
     /// A TLS connection whose handshake is complete and verified.
-    pub fn tls(stream: TlsStream<TcpStream>) -> Self {
+    pub fn tls(stream: TlsStream<Socket>) -> Self {
         let (tcp, session) = stream.get_ref();
         let version = match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
@@ -65,7 +66,7 @@ impl Stream {
             _ => None,
         };
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let facts = facts(tcp.peer_addr().ok(), version, http2);
+        let facts = facts(tcp.remote(), version, http2);
         Self { io: Io::Tls(Box::new(stream)), facts }
     }
 

@@ -6,6 +6,7 @@ pub mod alone;
 pub mod dns;
 pub mod library;
 pub mod namespace;
+pub mod nginx;
 pub mod server;
 pub mod tinyproxy;
 
