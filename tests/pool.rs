@@ -154,9 +154,16 @@ fn fifty_cold_calls_share_one_connection_over_http_2() {
     let nginx = Nginx::start(&authority, "60s");
     let (engine, request) = engine(&authority, nginx.tls13, &["2", "1.1"]);
     let replies = together(50, engine, &request);
-    let connections: BTreeSet<_> =
-        replies.iter().map(|reply| String::from_utf8_lossy(&reply.body).split(' ').next().map(str::to_owned)).collect();
+    let connection = |reply: &Reply| -> u64 {
+        let body = String::from_utf8_lossy(&reply.body);
+        body.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let connections: BTreeSet<u64> = replies.iter().map(connection).collect();
     assert_eq!(connections.len(), 1, "{connections:?} {replies:?}");
+    // nginx numbers what it accepts, so the next number shows that there were no others, unused.
+    thread::sleep(Duration::from_millis(100));
+    let (another, _) = self::engine(&authority, nginx.tls13, &["2"]);
+    assert_eq!(Some(&(connection(&send(another, &request, b"", "")) - 1)), connections.first());
     assert_eq!(replies.iter().filter(|reply| reply.head["audit"]["connection_reused"] == false).count(), 1);
 }
 
