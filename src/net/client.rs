@@ -88,14 +88,19 @@ impl Network {
         self.options.header_bytes as usize
     }
 
-    /// The client of the moment. One that is too old finishes what it has and goes.
-    pub(super) fn client(&self) -> HttpClient {
+    /// Limit of making one connection.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.options.connect_timeout
+    }
+
+    /// The client of this moment. One that is too old finishes what it has and goes, with its idle connections.
+    pub(super) fn client(&self, now: Instant) -> HttpClient {
         let mut slot = lock(&self.client);
         match &*slot {
-            Some((born, client)) if born.elapsed() < AGE => client.clone(),
+            Some((born, client)) if now.saturating_duration_since(*born) < AGE => client.clone(),
             _ => {
                 let client = self.build();
-                *slot = Some((Instant::now(), client.clone()));
+                *slot = Some((now, client.clone()));
                 client
             }
         }
@@ -134,4 +139,70 @@ impl Network {
 /// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use bytes::Bytes;
+    use http::Request;
+
+    use super::*;
+    use crate::net::Runtime;
+    use crate::policy::InternalHosts;
+    use crate::spec::{InternalHostSpec, TlsSpec};
+
+    /// A server that answers every request, and counts its connections.
+    fn server() -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (port, connections) = (listener.local_addr().expect("an address").port(), Arc::new(AtomicUsize::new(0)));
+        let counting = Arc::clone(&connections);
+        thread::spawn(move || {
+            for mut tcp in listener.incoming().flatten() {
+                counting.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    let mut buffer = [0; 1024];
+                    while tcp.read(&mut buffer).is_ok_and(|read| read > 0) {
+                        tcp.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
+                    }
+                });
+            }
+        });
+        (port, connections)
+    }
+
+    fn network(port: u16) -> Network {
+        let networks = vec!["127.0.0.0/8".to_owned()];
+        let internal = InternalHostSpec { host: "127.0.0.1".to_owned(), networks, ports: vec![port] };
+        Network::new(NetworkOptions {
+            guard: Guard::new(Arc::new(InternalHosts::from_specs(&[internal]).expect("valid"))),
+            roots: Roots::load(&TlsSpec::default()).expect("the system's"),
+            proxy: None,
+            connect_timeout: Duration::from_secs(5),
+            http1: true,
+            http2: true,
+            header_bytes: 65536,
+        })
+        .expect("a network")
+    }
+
+    #[test]
+    fn a_connection_is_not_used_beyond_its_age() {
+        let (port, connections) = server();
+        let (network, runtime) = (network(port), Runtime::new().expect("a runtime"));
+        let born = Instant::now();
+        for (age, expected) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3), (601, 3)] {
+            let (body, _) = WitnessBody::new(Bytes::new());
+            let request = Request::get(format!("http://127.0.0.1:{port}/")).body(body).expect("a request");
+            let client = network.client(born + Duration::from_secs(age));
+            let status = runtime.block_on(client.request(request)).expect("an answer").status();
+            assert_eq!((status.as_u16(), connections.load(Ordering::SeqCst)), (204, expected), "after {age} s");
+            // The connection goes back to the pool when its task has its turn.
+            runtime.block_on(tokio::task::yield_now());
+        }
+    }
 }

@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::frames::Frames;
+use super::socket::Socket;
 
 /// What is known of a connection for as long as it lives.
 #[derive(Debug)]
@@ -73,19 +73,19 @@ pub struct Stream {
 }
 
 enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
     /// A plain connection. Nothing agrees on HTTP/2 there, so it is spoken only where nothing else may be.
-    pub fn plain(tcp: TcpStream, http2: bool) -> Self {
-        let remote = tcp.peer_addr().ok();
+    pub fn plain(tcp: Socket, http2: bool) -> Self {
+        let remote = tcp.remote();
         Self::new(Io::Plain(tcp), remote, None, http2)
     }
 
     /// A TLS connection whose handshake is complete and verified.
-    pub fn tls(stream: TlsStream<TcpStream>) -> Self {
+    pub fn tls(stream: TlsStream<Socket>) -> Self {
         let (tcp, session) = stream.get_ref();
         let version = match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
@@ -93,7 +93,7 @@ impl Stream {
             _ => None,
         };
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let remote = tcp.peer_addr().ok();
+        let remote = tcp.remote();
         Self::new(Io::Tls(Box::new(stream)), remote, version, http2)
     }
 

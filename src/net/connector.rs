@@ -14,7 +14,6 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use url::Host;
@@ -24,6 +23,7 @@ use super::connection::Stream;
 use super::guard::Guard;
 use super::proxy::Proxy;
 use super::resolve::resolve;
+use super::socket::Socket;
 use super::{classify, tls};
 use crate::error::{Code, Error};
 use crate::spec::Resolution;
@@ -121,12 +121,12 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-async fn connect(addresses: Vec<IpAddr>, to: &Uri) -> Result<TcpStream, Error> {
+async fn connect(addresses: Vec<IpAddr>, to: &Uri) -> Result<Socket, Error> {
     let connected = dialler(addresses).call(to.clone()).await;
-    connected.map(TokioIo::into_inner).map_err(|error| classify::connect_error(&error))
+    connected.map(|tcp| Socket::new(tcp.into_inner())).map_err(|error| classify::connect_error(&error))
 }
 
-async fn tunnel(proxy: &Proxy, origin: &Uri) -> Result<TcpStream, Error> {
+async fn tunnel(proxy: &Proxy, origin: &Uri) -> Result<Socket, Error> {
     // The operator chose the proxy, so its own address is not judged: it is private nearly everywhere.
     let addresses = match host(&proxy.uri)? {
         Host::Domain(name) => resolve(name).await?,
@@ -137,7 +137,8 @@ async fn tunnel(proxy: &Proxy, origin: &Uri) -> Result<TcpStream, Error> {
     if let Some(authorization) = &proxy.authorization {
         tunnel = tunnel.with_auth(authorization.clone());
     }
-    tunnel.call(origin.clone()).await.map(TokioIo::into_inner).map_err(|error| classify::tunnel_error(&error))
+    let opened = tunnel.call(origin.clone()).await;
+    opened.map(|tcp| Socket::new(tcp.into_inner())).map_err(|error| classify::tunnel_error(&error))
 }
 
 /// Dials these addresses and no others, IPv6 and IPv4 in parallel after a short while (RFC 8305).

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::{Witness, WitnessBody};
 use super::classify;
@@ -71,10 +71,11 @@ impl Network {
         deadline: Instant,
     ) -> Result<Answer, Box<Failure>> {
         let gate = self.gate(request.uri());
-        let client = self.client();
+        let client = self.client(std::time::Instant::now());
         let finished = timeout_at(deadline, async {
-            // A closed semaphore cannot be: nothing closes it.
-            let mut dial = gate.acquire().await.ok();
+            // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
+            // not answer would wait for each other.
+            let mut dial = timeout(self.connect_timeout(), gate.acquire()).await.ok();
             let mut answer = pin!(client.request(request));
             loop {
                 tokio::select! {

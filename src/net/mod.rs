@@ -12,6 +12,7 @@ mod guard;
 mod proxy;
 mod resolve;
 mod runtime;
+mod socket;
 mod tls;
 
 pub use client::{Network, NetworkOptions};

@@ -9,6 +9,7 @@ pub mod dns;
 pub mod h2;
 pub mod library;
 pub mod namespace;
+pub mod nginx;
 pub mod server;
 pub mod tinyproxy;
 

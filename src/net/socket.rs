@@ -1,0 +1,99 @@
+//! A TCP socket that learns of its end before it is written to, and that can still be read when it cannot be written.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use nix::errno::Errno;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What lies below TLS, and below HTTP where there is none.
+pub struct Socket {
+    tcp: TcpStream,
+    /// The other side takes nothing any more.
+    deaf: bool,
+}
+
+impl Socket {
+    /// A socket of a connection that has been made.
+    pub fn new(tcp: TcpStream) -> Self {
+        Self { tcp, deaf: false }
+    }
+
+    /// The other end's address.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.tcp.peer_addr().ok()
+    }
+
+    /// The other side may have said why it takes nothing any more: a GOAWAY that makes the request one to send again, or an
+    /// early answer. The HTTP stack ends a connection at the first write that fails and would never read that, so what
+    /// cannot be written counts as written. The end comes from the reading side, right behind what is left to be read.
+    fn taken(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        match written {
+            Poll::Ready(Err(error)) if [BrokenPipe, ConnectionReset].contains(&error.kind()) => {
+                self.deaf = true;
+                Poll::Ready(Ok(length))
+            }
+            written => written,
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    /// The HTTP stack reads before it writes a request, and hands the request back where the other side has closed. The
+    /// runtime answers that from what it last heard of the socket, so where it has nothing the socket itself is asked: an end
+    /// that arrived a moment ago counts.
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        if polled.is_ready() || buf.remaining() == 0 {
+            return polled;
+        }
+        match nix::unistd::read(&self.tcp, buf.initialize_unfilled()) {
+            Ok(read) => {
+                buf.advance(read);
+                Poll::Ready(Ok(()))
+            }
+            // The runtime wakes this task when there is something.
+            Err(Errno::EAGAIN | Errno::EINTR) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.deaf {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        self.taken(written, buf.len())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if self.deaf {
+            return Poll::Ready(Ok(length));
+        }
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        self.taken(written, length)
+    }
+}

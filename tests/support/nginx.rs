@@ -1,0 +1,70 @@
+//! A real nginx of this test's own.
+
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::server::Authority;
+use super::tinyproxy::free_port;
+
+/// nginx on loopback, with TLS 1.2 at one port and 1.3 at another, HTTP/1.1 and HTTP/2 at both. It answers with the number of
+/// the connection, the number of the request on it, the HTTP version and the TLS version. It ends with its value.
+pub struct Nginx {
+    pub tls12: u16,
+    pub tls13: u16,
+    child: Child,
+}
+
+impl Nginx {
+    /// Starts it with this `keepalive_timeout`.
+    pub fn start(authority: &Authority, keepalive: &str) -> Self {
+        let (tls12, tls13) = (free_port(), free_port());
+        let (certificate, key) = authority.files(&["localhost"]);
+        let directory = authority.directory().display();
+        let server = |port: u16, versions: &str| {
+            format!(
+                "server {{ listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
+                 location / {{ return 200 \"$connection $connection_requests $server_protocol $ssl_protocol\"; }} }}"
+            )
+        };
+        // One process: nobody is left behind when it is killed.
+        let text = format!(
+            "daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log;
+             events {{ worker_connections 512; }}
+             http {{
+                 access_log off; default_type text/plain;
+                 client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+                 fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+                 ssl_certificate {}; ssl_certificate_key {};
+                 keepalive_timeout {keepalive}; keepalive_requests 100000;
+                 {} {}
+             }}\n",
+            certificate.display(),
+            key.display(),
+            server(tls12, "TLSv1.2"),
+            server(tls13, "TLSv1.3"),
+        );
+        let config = authority.directory().join("nginx.conf");
+        std::fs::write(&config, text).expect("a file");
+        let mut command = Command::new("nginx");
+        command.arg("-c").arg(&config).arg("-p").arg(authority.directory());
+        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx");
+        let nginx = Self { tls12, tls13, child };
+        for _ in 0..500 {
+            if [tls12, tls13].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()) {
+                return nginx;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let log = std::fs::read_to_string(authority.directory().join("nginx.log")).unwrap_or_default();
+        panic!("nginx does not listen: {log}");
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // It may be gone already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
