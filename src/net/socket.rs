@@ -3,11 +3,12 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use nix::errno::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 /// What lies below TLS, and below HTTP where there is none.
 pub struct Socket {
@@ -51,8 +52,11 @@ impl AsyncRead for Socket {
         if polled.is_ready() || buf.remaining() == 0 {
             return polled;
         }
+        // Reads of one's own count as the runtime's do, or a server that never stops sending would stop everything else.
+        let turn = ready!(coop::poll_proceed(cx));
         match nix::unistd::read(&self.tcp, buf.initialize_unfilled()) {
             Ok(read) => {
+                turn.made_progress();
                 buf.advance(read);
                 Poll::Ready(Ok(()))
             }
