@@ -110,8 +110,9 @@ impl Network {
             }
             Ok(Err(verdict)) => {
                 let closed = verdict.error.code == Code::ClosedEarly;
-                // A connection that ends as soon as it is there hands the request back before any of it was written.
-                let unprocessed = verdict.unprocessed || closed && watch.facts.is_some() && !watch.witness.taken();
+                // A connection that ends as soon as it is there hands the request back before any of it was written. So does the
+                // pool, where a request waited for another one's dial that failed.
+                let unprocessed = verdict.unprocessed || closed && !watch.witness.taken();
                 let sent = if unprocessed { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: verdict.error.sent(sent),
