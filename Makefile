@@ -1,7 +1,7 @@
 # make demo      the main job, shown on the terminal in under a minute once built
 # make test      all tests, Rust and PHP
 # make build     the release library
-# make bench     criterion
+# make bench     criterion, then a warm call from PHP against php-curl
 # make check     format, lints, header drift, docs, supply chain
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
@@ -39,6 +39,8 @@ test: packages
 
 bench: packages
 	$(CARGO) bench --locked
+	@$(MAKE) --no-print-directory build
+	$(PHP) benches/warm_call.php
 
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header

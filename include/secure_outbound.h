@@ -70,7 +70,22 @@ int32_t secure_outbound_send(uint64_t engine,
                              size_t sealed_len,
                              struct secure_outbound_result *out);
 
-// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+// Decides about a request head (`request`, JSON) with a body of `body_len` bytes, and sends nothing: no envelope is opened and
+// no name is resolved.
+//
+// Returns `SECURE_OUTBOUND_OK` where the policy allows it, `SECURE_OUTBOUND_FAILED` where it does not, each with a decision in
+// `*out`, or a negative status.
+//
+// # Safety
+//
+// `request` points to `request_len` readable bytes; `out` points to a writable value.
+int32_t secure_outbound_explain(uint64_t engine,
+                                const char *request,
+                                size_t request_len,
+                                size_t body_len,
+                                struct secure_outbound_result *out);
+
+// Ends a handle. What runs on it finishes; its idle connections hang up. Returns `SECURE_OUTBOUND_OK` or a
 // negative status.
 int32_t secure_outbound_close(uint64_t engine);
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::net::Exchange;
-use crate::policy::Target;
+use crate::policy::Origin;
 use crate::spec::{AuditRecord, Request};
 
 /// Gathers an [`AuditRecord`].
@@ -39,11 +39,15 @@ impl Recorder {
         self.record.credentials = request.credentials.iter().map(|credential| credential.identifier.clone()).collect();
     }
 
-    /// Notes where the request may go.
-    pub fn admitted(&mut self, target: &Target, path_template: Option<String>) {
-        self.record.host = Some(target.origin().host.to_string());
-        self.record.port = Some(target.origin().port);
-        self.record.path_template = path_template;
+    /// Notes where the request wants to go, as far as its URL can be read.
+    pub fn origin(&mut self, origin: Option<Origin>) {
+        self.record.host = origin.as_ref().map(|origin| origin.host.to_string());
+        self.record.port = origin.map(|origin| origin.port);
+    }
+
+    /// Notes the pattern that matched.
+    pub fn path_template(&mut self, template: Option<String>) {
+        self.record.path_template = template;
     }
 
     /// Notes who resolves the target's name, where a proxy serves it.

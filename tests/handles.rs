@@ -5,7 +5,8 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
@@ -115,6 +116,25 @@ fn the_least_recently_used_engine_goes() {
 
     let again = opened(&named("lru 2"));
     assert!(!handles.contains(&again), "a displaced configuration gets a new handle");
+}
+
+#[test]
+fn a_closed_engine_hangs_up() {
+    let _turn = turn();
+    let authority = Authority::new();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let ending = Arc::clone(&ended);
+    let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), move |peer| {
+        while peer.read().is_some() && peer.answer("") {}
+        ending.fetch_add(1, Ordering::SeqCst);
+        true
+    });
+    let engine = opened(&configuration(&authority, &["localhost"], &[server.address.port()]));
+    let request = request("GET", &server.url("https", "localhost"), "/");
+    assert_eq!(send(engine, &request, b"", "").http_status(), Some(200));
+    assert_eq!(ended.load(Ordering::SeqCst), 0, "the connection waits for the next call");
+    assert_eq!(close(engine), 0);
+    assert!(alone::until(|| ended.load(Ordering::SeqCst) == 1), "no other call is needed for it");
 }
 
 const OLD: [u8; 32] = [1; 32];

@@ -3,6 +3,7 @@
 //! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
 
 mod call;
+mod prepare;
 mod registry;
 mod reply;
 mod transfer;
@@ -18,8 +19,8 @@ use http::HeaderValue;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
-use crate::policy::InternalHosts;
-use crate::spec::{Configuration, Defaults, HttpVersion, Limits};
+use crate::policy::{Decision, InternalHosts};
+use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
 /// What this engine is called in audit records.
 const TRANSPORT: &str = "rust-ffi";
@@ -132,6 +133,18 @@ impl Engine {
         // Of two threads that come here together one loses, and its network goes unused.
         let network = Network::new(self.settings.network.clone())?;
         Ok(self.network.get_or_init(|| network))
+    }
+
+    /// Decides about a request with a body of this size, and sends nothing.
+    pub fn explain(&self, request: &[u8], body_bytes: u64) -> Reply {
+        let decided = Request::parse(request).and_then(|request| prepare::decide(self, &request, body_bytes));
+        match decided {
+            Ok(Decision { method, admitted, .. }) => {
+                let url = admitted.target.text(admitted.target.query());
+                document(true, &DecisionHead::allowed(method.to_string(), url, admitted.path_template))
+            }
+            Err(error) => document(false, &DecisionHead::refused(&error)),
+        }
     }
 
     /// Makes one call and answers with documents, whatever happens. `runtime` is asked for only where something is sent.

@@ -108,13 +108,45 @@ pub unsafe extern "C" fn secure_outbound_send(
     }
 }
 
-/// Ends a handle. What runs on it finishes; its connections go with the last call. Returns `SECURE_OUTBOUND_OK` or a
+/// Decides about a request head (`request`, JSON) with a body of `body_len` bytes, and sends nothing: no envelope is opened and
+/// no name is resolved.
+///
+/// Returns `SECURE_OUTBOUND_OK` where the policy allows it, `SECURE_OUTBOUND_FAILED` where it does not, each with a decision in
+/// `*out`, or a negative status.
+///
+/// # Safety
+///
+/// `request` points to `request_len` readable bytes; `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_explain(
+    engine: u64,
+    request: *const c_char,
+    request_len: usize,
+    body_len: usize,
+    out: *mut ResultFrame,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter(out, || {
+            let request = input(request, request_len)?;
+            let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            Ok(engine.explain(request, body_len as u64))
+        })
+    }
+}
+
+/// Ends a handle. What runs on it finishes; its idle connections hang up. Returns `SECURE_OUTBOUND_OK` or a
 /// negative status.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
     guard::without_result(|| {
-        let closed = Process::current().change(|engines| engines.close(engine));
-        if closed { Ok(()) } else { Err(Misuse::UnknownEngine) }
+        let process = Process::current();
+        if !process.change(|engines| engines.close(engine)) {
+            return Err(Misuse::UnknownEngine);
+        }
+        let _quiet = signals::SigpipeBlocked::new();
+        process.settle();
+        Ok(())
     })
 }
 

@@ -85,6 +85,13 @@ impl Process {
         outcome
     }
 
+    /// Lets connections that nobody has any more hang up. Without it they would wait for the next call.
+    pub fn settle(&self) {
+        if let Some(runtime) = self.runtime.get() {
+            runtime.turn();
+        }
+    }
+
     /// The runtime, made at the first send.
     pub fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.runtime.get() {

@@ -19,6 +19,11 @@ impl Runtime {
             .map_err(|_| Error::new(Code::ConnectFailed, "the process has no file descriptors left for epoll"))
     }
 
+    /// Gives what is ready a turn.
+    pub fn turn(&self) {
+        self.0.block_on(tokio::task::yield_now());
+    }
+
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)

@@ -5,8 +5,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::{malformed, refuse};
 use crate::error::{Code, Error};
 
-/// The header that carries a request's `idempotency_key`.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header that carries a request's `idempotency_key`: the service's own, or the usual one.
+pub(super) fn idempotency(name: Option<&str>) -> Result<HeaderName, Error> {
+    let Some(name) = name else { return Ok(HeaderName::from_static("idempotency-key")) };
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(name) if !is_connections(&name) => Ok(name),
+        _ => Err(malformed("idempotency_header is no header name, or belongs to the connection")),
+    }
+}
 
 /// Reads a method: a token (RFC 9110 section 5.6.2) without lower-case letters.
 pub fn parse_method(text: &str) -> Result<Method, Error> {
@@ -45,7 +51,6 @@ pub(super) fn check_method(method: &Method) -> Result<(), Error> {
 
 /// Refuses headers that belong to the connection, or that the library itself sets for this request.
 pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Error> {
-    let is_connections = |name: &HeaderName| CONNECTION.contains(&name.as_str()) || name.as_str().starts_with("proxy-");
     if headers.keys().any(is_connections) {
         refuse(Code::HeaderNotAllowed, "a header is not the caller's to set")
     } else if headers.keys().any(|name| taken.contains(name)) {
@@ -53,6 +58,10 @@ pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Er
     } else {
         Ok(())
     }
+}
+
+fn is_connections(name: &HeaderName) -> bool {
+    CONNECTION.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 
 const CONNECTION: &[&str] = &[

@@ -18,7 +18,7 @@ mod url;
 
 pub use address::{AddressReason, classify};
 pub use canonical::encode_component;
-pub use headers::{IDEMPOTENCY_KEY, check_headers, parse_headers, parse_method};
+pub use headers::{check_headers, parse_headers, parse_method};
 pub use host::{HostRule, parse_host, special_name};
 pub use internal::{InternalHost, InternalHosts};
 pub use path::PathPattern;
@@ -56,6 +56,8 @@ pub struct Decision {
     pub method: Method,
     /// Where it goes, and by which pattern.
     pub admitted: Admitted,
+    /// The header that an idempotency key goes into.
+    pub idempotency_header: HeaderName,
     /// The caller's headers.
     pub headers: HeaderMap,
 }
@@ -63,7 +65,7 @@ pub struct Decision {
 /// Without the headers: their values are nobody's business but the receiver's.
 impl fmt::Debug for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { policy, method, admitted, headers: _ } = self;
+        let Self { policy, method, admitted, idempotency_header: _, headers: _ } = self;
         let mut debug = f.debug_struct("Decision");
         debug.field("policy", policy).field("method", method).field("admitted", admitted).finish_non_exhaustive()
     }
@@ -86,6 +88,7 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
     let method = parse_method(&request.method)?;
     let headers = parse_headers(&request.headers)?;
+    let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
     let Some(spec) = &request.policy else {
         return refuse(Code::PolicyMissing, "the request has no policy");
     };
@@ -106,12 +109,18 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     let admitted = policy.admit(target)?;
 
     let mut taken = context.filled_headers.to_vec();
-    taken.extend(request.idempotency_key.is_some().then_some(IDEMPOTENCY_KEY));
+    taken.extend(request.idempotency_key.is_some().then(|| idempotency_header.clone()));
     check_headers(&headers, &taken)?;
     if body_bytes > spec.request_bytes.unwrap_or(u64::MAX).min(context.request_bytes) {
         return refuse(Code::RequestTooLarge, "the body is larger than request_bytes allows");
     }
-    Ok(Decision { policy, method, admitted, headers })
+    Ok(Decision { policy, method, admitted, idempotency_header, headers })
+}
+
+/// Where a request wants to go, whether it may or not: for the record of a refusal.
+pub fn origin(request: &Request) -> Option<Origin> {
+    let wanted = destination::Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), "", &[]).ok()?;
+    Some(wanted.destination().ok()?.origin().clone())
 }
 
 /// A request's policy, read and complete.

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use crate::error::{Code, Error};
 use crate::keys::KeyEntry;
 
+/// No call lasts longer, and no sum of times overflows.
+const DAY_MS: u64 = 86_400_000;
+
 /// A configuration, as it was handed in (contract section 4.1). Unknown keys are refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,8 +183,8 @@ impl Configuration {
         if self.version != 1 {
             return refuse("the configuration's version must be 1");
         }
-        if [timeout_ms, connect_timeout_ms, self.limits.timeout_ms].contains(&0) {
-            return refuse("times are at least 1 millisecond");
+        if ![timeout_ms, connect_timeout_ms, self.limits.timeout_ms].iter().all(|time| (1..=DAY_MS).contains(time)) {
+            return refuse("times are from 1 millisecond to a day");
         }
         if !(1024..=16 << 20).contains(&self.limits.header_bytes) {
             return refuse("limits.header_bytes is from 1024 to 16777216");

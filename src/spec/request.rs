@@ -38,6 +38,9 @@ pub struct Request {
     /// Value of the idempotency header.
     #[serde(default)]
     pub idempotency_key: Option<String>,
+    /// Name of the idempotency header, `Idempotency-Key` where absent.
+    #[serde(default)]
+    pub idempotency_header: Option<String>,
     /// Credentials, in the order of the envelopes.
     #[serde(default)]
     pub credentials: Vec<CredentialSpec>,

@@ -105,6 +105,30 @@ impl ErrorDocument {
     }
 }
 
+/// The decision about a request that is not sent.
+#[derive(Debug, Serialize)]
+pub struct DecisionHead {
+    version: u32,
+    allowed: bool,
+    method: Option<String>,
+    url: Option<String>,
+    path_template: Option<String>,
+    error: Option<ErrorDocument>,
+}
+
+impl DecisionHead {
+    /// The request may be sent, as far as that is known without resolving, opening and connecting.
+    pub fn allowed(method: String, url: String, path_template: Option<String>) -> Self {
+        Self { version: 1, allowed: true, method: Some(method), url: Some(url), path_template, error: None }
+    }
+
+    /// The request is refused.
+    pub fn refused(error: &Error) -> Self {
+        let error = Some(ErrorDocument::new(error, false));
+        Self { version: 1, allowed: false, method: None, url: None, path_template: None, error }
+    }
+}
+
 /// The head of `open` (contract section 3).
 #[derive(Debug, Serialize)]
 pub struct OpenHead {

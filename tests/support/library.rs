@@ -42,6 +42,7 @@ impl Frame {
 type Open = unsafe extern "C" fn(*const c_char, usize, *mut u64, *mut Frame) -> i32;
 type Send =
     unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
+type Explain = unsafe extern "C" fn(u64, *const c_char, usize, usize, *mut Frame) -> i32;
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
@@ -51,6 +52,7 @@ pub struct Library {
     pub version: unsafe extern "C" fn() -> *const c_char,
     pub open: Open,
     pub send: Send,
+    pub explain: Explain,
     pub close: Close,
     pub free: Free,
 }
@@ -79,6 +81,7 @@ pub fn library() -> &'static Library {
                 version: *file.get(symbol("version").as_bytes()).expect("version"),
                 open: *file.get(symbol("open").as_bytes()).expect("open"),
                 send: *file.get(symbol("send").as_bytes()).expect("send"),
+                explain: *file.get(symbol("explain").as_bytes()).expect("explain"),
                 close: *file.get(symbol("close").as_bytes()).expect("close"),
                 free: *file.get(symbol("result_free").as_bytes()).expect("result_free"),
             }

@@ -54,6 +54,8 @@ final class NativeLibrary
                                      const char *body, size_t body_len,
                                      const char *sealed, size_t sealed_len,
                                      struct secure_outbound_result *out);
+        int32_t secure_outbound_explain(uint64_t engine, const char *request, size_t request_len, size_t body_len,
+                                        struct secure_outbound_result *out);
         int32_t secure_outbound_close(uint64_t engine);
         void secure_outbound_result_free(struct secure_outbound_result *result);
         C;

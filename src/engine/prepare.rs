@@ -1,0 +1,176 @@
+//! From a request document to a request that may be sent, in the order in which the contract wants its errors.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderValue, Uri};
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::transfer::Outgoing;
+use super::{Call, Engine};
+use crate::audit::Recorder;
+use crate::credential::placement::{self, Draft};
+use crate::credential::{Credential, Redactor};
+use crate::envelope;
+use crate::error::{Code, Error};
+use crate::policy::{self, Context, Decision, Policy, Rules, Target};
+use crate::spec::{CredentialSpec, Request};
+
+/// A request that may be sent, credential included.
+pub struct Prepared {
+    /// What every redirect has to pass.
+    pub policy: Policy,
+    /// What the credentials are bound to.
+    pub bindings: Vec<Rules>,
+    /// Where the request goes.
+    pub target: Target,
+    /// The request itself.
+    pub outgoing: Outgoing,
+    /// Whether a credential stands in the query.
+    pub fills_query: bool,
+    /// Whether any credential is in it.
+    pub has_credential: bool,
+    /// Finds again what was put into it.
+    pub redactor: Redactor,
+    /// How many redirects are followed.
+    pub max_redirects: u32,
+    /// Cap of the answer's body.
+    pub response_bytes: u64,
+    /// When the call ends.
+    pub deadline: Instant,
+}
+
+/// Decides what can be decided of a request without opening, resolving and connecting.
+pub fn decide(engine: &Engine, request: &Request, body_bytes: u64) -> Result<Decision, Error> {
+    placement::check(&request.credentials)?;
+    let context = Context {
+        internal_hosts: &engine.settings.internal_hosts,
+        request_bytes: engine.settings.limits.request_bytes,
+        filled_headers: &placement::filled_headers(&request.credentials),
+    };
+    policy::decide(request, body_bytes, &context)
+}
+
+/// Decides, opens and places.
+pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Recorder) -> Result<Prepared, Error> {
+    let settings = &*engine.settings;
+    let specs = &request.credentials;
+    let envelopes = split(call.sealed, specs.len())?;
+    let decided = decide(engine, request, call.body.len() as u64);
+    // Of a refused request the record still says where it wanted to go.
+    recorder.origin(
+        decided
+            .as_ref()
+            .ok()
+            .map(|decision| decision.admitted.target.origin().clone())
+            .or_else(|| policy::origin(request)),
+    );
+    let Decision { policy, method, admitted, idempotency_header, mut headers } = decided?;
+    let target = admitted.target;
+    recorder.path_template(admitted.path_template);
+    recorder.proxied(settings.network.proxy_resolution(&target));
+    placement::check_body(specs, &headers, call.body)?;
+
+    let credentials = open(engine, specs, &envelopes)?;
+    let mut bindings = Vec::new();
+    for credential in &credentials {
+        if let Some(binding) = credential.binding() {
+            binding.check_expiry(Timestamp::now())?;
+            let rules = Rules::parse(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+                .map_err(|_| {
+                    Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read")
+                })?;
+            rules.allows(&target, &method).map_err(|error| {
+                Error::new(Code::BindingViolated, format!("the credential is bound elsewhere: {}", error.message))
+            })?;
+            bindings.push(rules);
+        }
+    }
+
+    let draft = Draft { headers: &headers, query: target.query(), body: call.body };
+    let placed = placement::place(credentials, draft)?;
+    headers.extend(placed.headers);
+    if let Some(key) = &request.idempotency_key {
+        let value = key.parse().map_err(|_| Error::new(Code::Malformed, "idempotency_key cannot stand in a header"))?;
+        headers.insert(idempotency_header, value);
+    }
+    headers.entry(USER_AGENT).or_insert_with(|| settings.user_agent.clone());
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd"));
+
+    let spec = request.policy.as_ref();
+    let asked = request.timeout_ms.into_iter().chain(spec.and_then(|policy| policy.timeout_ms)).min();
+    let timeout = asked.unwrap_or(settings.defaults.timeout_ms).min(settings.limits.timeout_ms);
+    let response_bytes = spec.and_then(|policy| policy.response_bytes).unwrap_or(settings.defaults.response_bytes);
+    Ok(Prepared {
+        policy,
+        bindings,
+        outgoing: Outgoing {
+            method,
+            uri: uri(&target, placed.query.as_ref().map(|query| query.as_str()).or(target.query()))?,
+            headers,
+            body: placed.body.unwrap_or_else(|| Bytes::copy_from_slice(call.body)),
+        },
+        fills_query: placed.query.is_some(),
+        has_credential: !specs.is_empty(),
+        redactor: placed.redactor,
+        target,
+        max_redirects: spec.map_or(0, |policy| policy.max_redirects),
+        response_bytes: response_bytes.min(settings.limits.response_bytes),
+        deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
+    })
+}
+
+/// The envelopes of this many credentials, in their order.
+fn split(sealed: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let malformed = || Error::new(Code::Malformed, "there must be as many envelopes as credentials");
+    match count {
+        0 if sealed.is_empty() => Ok(Vec::new()),
+        0 => Err(malformed()),
+        1 => Ok(vec![sealed.to_vec()]),
+        _ => {
+            let envelopes: Vec<&RawValue> = serde_json::from_slice(sealed).map_err(|_| malformed())?;
+            if envelopes.len() != count {
+                return Err(malformed());
+            }
+            let text = |envelope: &RawValue| serde_json::from_str::<String>(envelope.get()).map(String::into_bytes);
+            envelopes.into_iter().map(text).collect::<Result<_, _>>().map_err(|_| malformed())
+        }
+    }
+}
+
+fn open(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Result<Vec<Credential>, Error> {
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let missing = || {
+        Error::new(Code::KeyUnavailable, "no master key could be read; look at master_keys and the warnings of open")
+    };
+    let mut keys = engine.keyring().keys();
+    if keys.is_empty() {
+        engine.keyring().reread();
+        keys = engine.keyring().keys();
+    }
+    if keys.is_empty() {
+        return Err(missing());
+    }
+    let mut payloads = Vec::with_capacity(specs.len());
+    for (spec, sealed) in specs.iter().zip(envelopes) {
+        let payload = match envelope::open(sealed, &spec.identifier, &keys) {
+            // The key may have been rewritten since it was read.
+            Err(error) if error.code == Code::AuthenticationFailed && engine.keyring().reread() => {
+                keys = engine.keyring().keys();
+                envelope::open(sealed, &spec.identifier, &keys)?
+            }
+            opened => opened?,
+        };
+        payloads.push(payload);
+    }
+    specs.iter().zip(payloads).map(|(spec, payload)| Credential::from_payload(spec, payload)).collect()
+}
+
+pub fn uri(target: &Target, query: Option<&str>) -> Result<Uri, Error> {
+    Uri::try_from(target.text(query)).map_err(|_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is"))
+}
