@@ -14,6 +14,7 @@ final class OtherLibrary
         const char *secure_outbound_version(void) { return "other"; }
         int secure_outbound_open(void) { __builtin_trap(); }
         int secure_outbound_send(void) { __builtin_trap(); }
+        int secure_outbound_explain(void) { __builtin_trap(); }
         int secure_outbound_close(void) { __builtin_trap(); }
         void secure_outbound_result_free(void) { __builtin_trap(); }
 
