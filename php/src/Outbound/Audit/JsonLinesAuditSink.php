@@ -23,8 +23,6 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     /** The mode of a new file is 0640. */
     private const UMASK = 0137;
 
-    private const REGULAR = 0100000;
-
     /**
      * @param string $file absolute path; its directory exists, and the writers may create files in it
      * @param int $maxBytes size above which no file grows, but for one line that is longer
@@ -122,8 +120,10 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private function open(): mixed
     {
+        // Opening a pipe would block.
         clearstatcache(true, $this->file);
-        if (file_exists($this->file) && !is_file($this->file)) {
+        $named = @stat($this->file);
+        if ($named !== false && !self::isRegular($named)) {
             throw new AuditSinkException('The audit file is not a regular file.');
         }
         $mask = umask(self::UMASK);
@@ -132,10 +132,18 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         } finally {
             umask($mask);
         }
-        if ($handle === false || ((fstat($handle) ?: [])['mode'] & 0170000) !== self::REGULAR) {
+        if ($handle === false || !self::isRegular((array) fstat($handle))) {
             throw new AuditSinkException('The audit file cannot be opened' . self::reason());
         }
         return $handle;
+    }
+
+    /**
+     * @param array<mixed> $stat
+     */
+    private static function isRegular(array $stat): bool
+    {
+        return ($stat['mode'] & 0170000) === 0100000;
     }
 
     /**

@@ -58,7 +58,7 @@ final class PdoSchema
     private const TEXT_WIDTH = 16_383;
 
     /**
-     * Makes the table and its indexes where they are missing.
+     * Makes the table and its indexes where they are missing. SQLite's log is one that readers do not block.
      *
      * @return list<string>
      */
@@ -78,9 +78,10 @@ final class PdoSchema
                 $after[] = 'CREATE INDEX IF NOT EXISTS ' . $name . ' ON ' . self::TABLE . ' (' . $column . ')';
             }
         }
+        $before = $driver === 'mysql' ? [] : ['PRAGMA journal_mode = WAL'];
         $options = $driver === 'mysql' ? ' ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin' : '';
         $create = 'CREATE TABLE IF NOT EXISTS ' . self::TABLE . " (\n    ";
-        return [$create . implode(",\n    ", $lines) . "\n)" . $options, ...$after];
+        return [...$before, $create . implode(",\n    ", $lines) . "\n)" . $options, ...$after];
     }
 
     /** Stores an intent; one that is stored already stays as it is. Parameters: values(). */
