@@ -1,0 +1,80 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli;
+
+use Netresearch\NrVault\Service\SecureHttpClient;
+
+/**
+ * A first try by hand.
+ *
+ * @internal
+ */
+final class SendCommand implements Command
+{
+    public static function help(): string
+    {
+        $setup = Setup::HELP;
+        return <<<TEXT
+            send SERVICE METHOD PATH $setup
+                 [--query=NAME=VALUE]… [--header=NAME:VALUE]… [--timeout=SECONDS] [--idempotency-key=KEY]
+                 [--body | --json] [--audit]
+              Calls the service and shows status, headers and body. With --body, standard input is the body; with --json
+              it is one of JSON. --audit shows the record of the call in place of the answer.
+
+            TEXT;
+    }
+
+    public function run(array $argv, Streams $streams): int
+    {
+        $valued = [...Setup::OPTIONS, 'query', 'header', 'timeout', 'idempotency-key'];
+        $words = ['SERVICE', 'METHOD', 'PATH'];
+        $arguments = Arguments::parse($argv, ['body', 'json', 'audit'], $valued, $words);
+        $setup = new Setup($arguments);
+        $client = new SecureHttpClient($setup->registry, $setup->transports, $setup->credentials);
+        $options = self::options($arguments, $streams);
+        $response = $client->request($arguments->word(0), $arguments->word(1), $arguments->word(2), $options);
+        if ($arguments->has('audit')) {
+            $streams->json($response->audit());
+            return Application::OK;
+        }
+        $streams->write('HTTP/' . ($response->audit()['http_version'] ?? '') . ' ' . $response->statusCode() . "\n");
+        foreach ($response->headers() as $name => $values) {
+            foreach ($values as $value) {
+                $streams->write($name . ': ' . $value . "\n");
+            }
+        }
+        $streams->write("\n" . $response->body());
+        return Application::OK;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private static function options(Arguments $arguments, Streams $streams): array
+    {
+        $options = ['query' => Setup::pairs($arguments->values('query'), 'query', '=')];
+        $headers = Setup::pairs($arguments->values('header'), 'header', ':');
+        $timeout = $arguments->value('timeout');
+        if ($timeout !== null) {
+            $options['timeout'] = is_numeric($timeout)
+                ? (float) $timeout
+                : throw new UsageError('--timeout is a number of seconds.');
+        }
+        $key = $arguments->value('idempotency-key');
+        if ($key !== null) {
+            $options['idempotencyKey'] = $key;
+        }
+        if ($arguments->has('body') || $arguments->has('json')) {
+            $options['body'] = $streams->read('The body');
+        }
+        if ($arguments->has('json')) {
+            if (json_decode($options['body']) === null && trim($options['body']) !== 'null') {
+                throw new UsageError('The body is no JSON.');
+            }
+            $headers[] = ['content-type', 'application/json'];
+        }
+        return $options + ['headers' => $headers];
+    }
+}
