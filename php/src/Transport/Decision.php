@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * What a transport will do with a request that it allows.
  *
- * @api
+ * @internal
  */
 final readonly class Decision
 {

@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
  * Where a plain secret goes in the request. The other credential types know their place themselves.
+ *
+ * @api
  */
 final readonly class Placement
 {

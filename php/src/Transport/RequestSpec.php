@@ -10,6 +10,8 @@ use Netresearch\NrVault\Outbound\Policy;
 
 /**
  * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.
+ *
+ * @api
  */
 final readonly class RequestSpec
 {

@@ -20,6 +20,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *     ]
  *
  * The closure returns the rest of the entry, as it would stand beside `id`.
+ *
+ * @internal
  */
 final class RustFfiTransport implements DecidingTransport
 {

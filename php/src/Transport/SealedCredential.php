@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
  * A credential that is still closed: nr-vault's envelope and what must be known to use it. Nothing here opens it.
+ *
+ * @api
  */
 final readonly class SealedCredential
 {

@@ -23,7 +23,8 @@ final readonly class CredentialReference
     public string $identifier;
 
     /**
-     * @param string $identifier "identifier" or "vault:identifier"
+     * @param string $identifier "identifier" or "vault:identifier": 1 to 255 printable ASCII characters, as it
+     *        reaches logs
      * @param string $type one of SealedCredential's constants
      * @param Placement|null $placement for SealedCredential::SECRET, and only there
      * @throws OutboundException invalid_request.malformed
@@ -33,6 +34,9 @@ final readonly class CredentialReference
         $this->identifier = str_starts_with($identifier, self::PREFIX)
             ? substr($identifier, strlen(self::PREFIX))
             : $identifier;
+        if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $this->identifier) !== 1) {
+            throw Wire::malformed('The identifier of a credential is not 1 to 255 printable ASCII characters.');
+        }
         SealedCredential::check($this->identifier, $type, $placement);
     }
 
