@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
+use Netresearch\NrVault\Outbound\Audit\PdoConnection;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use Netresearch\NrVault\Outbound\Tests\Support\MariaDb;
 
@@ -112,6 +113,18 @@ final class MysqlTest extends PdoTestCase
         $this->sink->complete(AuditEntries::complete());
 
         $this->assertIds(['id-1' => 'complete']);
+    }
+
+    public function testEveryLimitOfTheServerIsSet(): void
+    {
+        $connection = new PdoConnection($this->dsn(), null, null, 1200);
+
+        $set = $connection->run(
+            'SELECT 1 FROM DUAL WHERE @@lock_wait_timeout = 2 AND @@innodb_lock_wait_timeout = 2'
+            . " AND @@max_statement_time = 1.2 AND @@autocommit = 1 AND @@sql_mode = 'STRICT_ALL_TABLES'",
+        );
+
+        self::assertSame(1, $set);
     }
 
     public function testTheSettingOfTheHostIsAsItWas(): void
