@@ -324,6 +324,69 @@ final class DoctorTest extends CommandTestCase
         yield 'a list' => ['[1]'];
     }
 
+    /**
+     * @dataProvider registries
+     * @param array<string, mixed> $services
+     */
+    public function testARegistryEntryThatIsWrong(array $services, string $code, string $says): void
+    {
+        $good = $this->registry()['services'];
+        $registry = ['version' => 1, 'services' => $services + $good];
+        $report = $this->doctor(['registry' => $this->json('services.json', $registry)]);
+
+        self::assertSame([$code => 'critical'], self::wrong($report));
+        self::assertSame(2, $report['exit']);
+        self::assertStringContainsString($says, self::finding($report)['message']);
+        $others = array_column($report['findings'], 'message');
+        self::assertContains('Service "crm" is in order.', $others, 'a faulty entry says nothing about another');
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string, string}>
+     */
+    public static function registries(): iterable
+    {
+        $policy = ['allowed_methods' => ['GET']];
+        $good = ['base_url' => 'https://api.example.com', 'policy' => $policy];
+        yield 'no base URL' => [['erp' => ['policy' => $policy]], 'registry.entry', '"erp" is disabled: base_url'];
+        yield 'no policy' => [['erp' => ['policy' => null] + $good], 'registry.entry', '"erp" is disabled: policy'];
+        yield 'a misspelt key' => [['erp' => $good + ['credential' => []]], 'registry.entry', 'credential'];
+        yield 'an id that is none' => [['ERP' => $good], 'registry.entry', 'Service "ERP" is disabled'];
+        yield 'http outside' => [
+            ['erp' => ['base_url' => 'http://api.example.com'] + $good],
+            'registry.unusable',
+            'policy.scheme_not_allowed',
+        ];
+        yield 'a reserved header' => [
+            ['erp' => $good + ['headers' => ['Proxy-Thing' => 'x']]],
+            'registry.unusable',
+            'policy.header_not_allowed',
+        ];
+    }
+
+    public function testARegistryFileThatCannotBeRead(): void
+    {
+        $file = $this->directory->path . '/services.json';
+
+        self::assertSame(['registry.file' => 'critical'], self::wrong($this->doctor(['registry' => $file])));
+        $this->directory->write('services.json', '{');
+        self::assertSame(['registry.file' => 'critical'], self::wrong($this->doctor(['registry' => $file])));
+    }
+
+    public function testAnEnvelopeThatIsNotThere(): void
+    {
+        $registry = $this->registry();
+        $registry['services']['crm']['credentials'] = [['identifier' => 'vault:my_key', 'type' => 'bearer']];
+        $options = [
+            'registry' => $this->json('services.json', $registry),
+            'credentials' => $this->directory->path . '/vault',
+        ];
+
+        self::assertSame(['registry.credential' => 'critical'], self::wrong($this->doctor($options)));
+        $this->directory->write('vault/my_key', 'nrv1:e30=');
+        self::assertSame([], self::wrong($this->doctor($options)));
+    }
+
     public function testWhatWasNotNamedIsSaid(): void
     {
         $report = $this->doctor(['config' => null, 'registry' => null]);

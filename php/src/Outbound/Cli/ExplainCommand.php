@@ -4,8 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Call\CallOptions;
+use Netresearch\NrVault\Outbound\Call\RequestBuilder;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Outbound\Uuid7;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
@@ -31,7 +34,11 @@ final class ExplainCommand implements Command
     {
         $valued = [...Setup::OPTIONS, 'query', 'header', 'format'];
         $arguments = Arguments::parse($argv, [], $valued, ['SERVICE', 'METHOD', 'PATH']);
-        $json = ($arguments->value('format') ?? 'text') === 'json';
+        $format = $arguments->value('format') ?? 'text';
+        if (!in_array($format, ['text', 'json'], true)) {
+            throw new UsageError('--format is text or json.');
+        }
+        $json = $format === 'json';
         $setup = new Setup($arguments);
         try {
             $service = $setup->registry->get($arguments->word(0));
@@ -58,21 +65,11 @@ final class ExplainCommand implements Command
 
     private static function request(ServiceDefinition $service, Arguments $arguments): RequestSpec
     {
-        $headers = Setup::pairs($arguments->values('header'), 'header', ':');
-        $given = array_map(strtolower(...), array_column($headers, 0));
-        foreach ($service->headers as $header) {
-            if (!in_array(strtolower($header[0]), $given, true)) {
-                $headers[] = $header;
-            }
-        }
-        return new RequestSpec(
-            $service->id,
-            $arguments->word(1),
-            $service->policy,
-            $service->baseUrl,
-            $arguments->word(2),
-            Setup::pairs($arguments->values('query'), 'query', '='),
-            headers: $headers,
-        );
+        $options = CallOptions::read([
+            'query' => Setup::pairs($arguments->values('query'), 'query', '='),
+            'headers' => Setup::pairs($arguments->values('header'), 'header', ':'),
+        ]);
+        $id = Uuid7::generate();
+        return RequestBuilder::build($service, $arguments->word(1), $arguments->word(2), null, $options, $id, null);
     }
 }

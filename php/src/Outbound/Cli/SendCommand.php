@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Service\SecureHttpClient;
 
 /**
@@ -19,27 +22,34 @@ final class SendCommand implements Command
         return <<<TEXT
             send SERVICE METHOD PATH $setup
                  [--query=NAME=VALUE]… [--header=NAME:VALUE]… [--timeout=SECONDS] [--idempotency-key=KEY]
-                 [--body | --json] [--audit]
+                 [--body | --json] [--audit-log=FILE]
               Calls the service and shows status, headers and body. With --body, standard input is the body; with --json
-              it is one of JSON. --audit shows the record of the call in place of the answer.
+              it is one of JSON. The audit record is a line of standard error, or one that is appended to the file.
 
             TEXT;
     }
 
     public function run(array $argv, Streams $streams): int
     {
-        $valued = [...Setup::OPTIONS, 'query', 'header', 'timeout', 'idempotency-key'];
+        $valued = [...Setup::OPTIONS, 'query', 'header', 'timeout', 'idempotency-key', 'audit-log'];
         $words = ['SERVICE', 'METHOD', 'PATH'];
-        $arguments = Arguments::parse($argv, ['body', 'json', 'audit'], $valued, $words);
+        $arguments = Arguments::parse($argv, ['body', 'json'], $valued, $words);
         $setup = new Setup($arguments);
-        $client = new SecureHttpClient($setup->registry, $setup->transports, $setup->credentials);
         $options = self::options($arguments, $streams);
-        $response = $client->request($arguments->word(0), $arguments->word(1), $arguments->word(2), $options);
-        if ($arguments->has('audit')) {
-            $streams->json($response->audit());
-            return Application::OK;
+        $log = $arguments->value('audit-log');
+        if ($log !== null && !str_starts_with($log, '/')) {
+            throw new UsageError('--audit-log is an absolute path.');
         }
-        $streams->write('HTTP/' . ($response->audit()['http_version'] ?? '') . ' ' . $response->statusCode() . "\n");
+        $client = new SecureHttpClient(new ServiceCalls(
+            $setup->registry,
+            $setup->credentials,
+            $setup->transports,
+            $log === null ? new StandardErrorAuditSink($streams) : new JsonLinesAuditSink($log),
+            new StaticCallContext('cli', get_current_user()),
+        ));
+        $response = $client->request($arguments->word(0), $arguments->word(1), $arguments->word(2), $options);
+        $version = (string) $response->audit()->record['http_version'];
+        $streams->write('HTTP/' . $version . ' ' . $response->statusCode() . "\n");
         foreach ($response->headers() as $name => $values) {
             foreach ($values as $value) {
                 $streams->write($name . ': ' . $value . "\n");
