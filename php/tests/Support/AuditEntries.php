@@ -45,15 +45,15 @@ final class AuditEntries
      */
     public static function complete(string $id = 'id-1', array $record = []): AuditEntry
     {
-        $outcome = AuditEntry::RESPONSE;
-        return self::entry($id, AuditEntry::COMPLETE, $outcome, $record + self::RECORD);
+        return self::entry($id, AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record + self::RECORD);
     }
 
     /** What is known before the call. */
-    public static function intent(string $id = 'id-1'): AuditEntry
+    public static function intent(string $id = 'id-1', string $time = self::RECORD['timestamp']): AuditEntry
     {
         $known = array_flip(['service_id', 'correlation_id', 'timestamp', 'method', 'host', 'path_template']);
-        return self::entry($id, AuditEntry::INTENT, null, array_intersect_key(self::RECORD, $known));
+        $record = ['timestamp' => $time] + array_intersect_key(self::RECORD, $known);
+        return self::entry($id, AuditEntry::INTENT, null, $record);
     }
 
     /** A process that writes so many entries, "WRITER-0" and on; it ends with code 0 when all are stored. */

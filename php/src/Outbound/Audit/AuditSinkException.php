@@ -22,6 +22,7 @@ final class AuditSinkException extends \RuntimeException
         $state = (string) ($exception->errorInfo[0] ?? $exception->getCode());
         $code = (int) ($exception->errorInfo[1] ?? 0);
         $reason = match ($code) {
+            1 => 'the statement does not fit it, as where the table is missing',
             5, 6 => 'it is locked',
             8, 1290 => 'it is read-only',
             13, 1021, 1114 => 'the disk or the table is full',
