@@ -21,7 +21,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *
  * The closure returns the rest of the entry, as it would stand beside `id`.
  *
- * @internal
+ * @api
  */
 final class RustFfiTransport implements DecidingTransport
 {

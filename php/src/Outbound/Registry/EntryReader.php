@@ -23,6 +23,9 @@ final class EntryReader
     /** @var list<RegistryProblem> */
     private array $problems = [];
 
+    /** Whether the entry is of a JSON file, where [] is no object. */
+    private bool $isJson = false;
+
     public function __construct(private readonly string $id)
     {
     }
@@ -35,14 +38,15 @@ final class EntryReader
         if (preg_match(ServiceDefinition::ID, $this->id) !== 1) {
             $this->problem('', 'An id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it.');
         }
-        $map = self::map($entry);
+        $this->isJson = $entry instanceof \stdClass;
+        $map = $this->map($entry);
         if ($map === null) {
             return [...$this->problems, new RegistryProblem($this->id, '', 'An entry is an object.')];
         }
         $this->unknownKeys($map, self::KEYS, '');
         $baseUrl = $this->baseUrl($map['base_url'] ?? null);
         $policy = $this->policy($map['policy'] ?? null);
-        $headers = $this->headers(array_key_exists('headers', $map) ? $map['headers'] : []);
+        $headers = array_key_exists('headers', $map) ? $this->headers($map['headers']) : [];
         $idempotencyHeader = $this->idempotencyHeader($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
@@ -74,7 +78,7 @@ final class EntryReader
     private function policy(mixed $value): Policy
     {
         $reader = new PolicyReader();
-        $policy = $reader->read(self::map($value));
+        $policy = $reader->read($this->map($value));
         foreach ($reader->problems() as $field => $message) {
             $this->problem($field === '' ? 'policy' : 'policy.' . $field, $message);
         }
@@ -86,7 +90,7 @@ final class EntryReader
      */
     private function headers(mixed $value): array
     {
-        $map = self::map($value);
+        $map = $this->map($value);
         if ($map === null) {
             $this->problem('headers', 'must be an object of names and values.');
             return [];
@@ -134,7 +138,7 @@ final class EntryReader
         }
         $references = [];
         foreach ($list as $index => $entry) {
-            $reference = self::reference(self::map($entry));
+            $reference = $this->reference($this->map($entry));
             if ($reference === null) {
                 $this->problem(
                     'credentials.' . $index,
@@ -150,11 +154,11 @@ final class EntryReader
     /**
      * @param array<mixed>|null $map
      */
-    private static function reference(?array $map): ?CredentialReference
+    private function reference(?array $map): ?CredentialReference
     {
         $placement = null;
         if (array_key_exists('placement', $map ?? [])) {
-            $placement = is_string($map['placement']) ? ['type' => $map['placement']] : self::map($map['placement']);
+            $placement = is_string($map['placement']) ? ['type' => $map['placement']] : $this->map($map['placement']);
             if (($placement['type'] ?? null) === 'header' && ($placement['prefix'] ?? null) === '') {
                 unset($placement['prefix']);
             }
@@ -204,11 +208,11 @@ final class EntryReader
      *
      * @return array<mixed>|null
      */
-    private static function map(mixed $value): ?array
+    private function map(mixed $value): ?array
     {
         if ($value instanceof \stdClass) {
             return get_object_vars($value);
         }
-        return is_array($value) && ($value === [] || !array_is_list($value)) ? $value : null;
+        return !$this->isJson && is_array($value) && ($value === [] || !array_is_list($value)) ? $value : null;
     }
 }
