@@ -66,7 +66,8 @@ final readonly class SecureHttpResponse
      */
     public function json(): array
     {
-        $value = json_decode($this->response->body, true, 512);
+        // PHP counts the scalars inside the innermost array as one level more.
+        $value = json_decode($this->response->body, true, 513);
         if (!is_array($value)) {
             throw OutboundException::create(
                 'response.decoding_failed',
