@@ -20,10 +20,15 @@ final class OtherLibrary
 
         C;
 
-    /** Returns the path of the library. */
-    public static function build(TempDir $directory): string
+    /**
+     * Returns the path of the library.
+     *
+     * @param string $without function that it lacks
+     */
+    public static function build(TempDir $directory, string $without = ''): string
     {
-        $source = $directory->write('other.c', self::SOURCE);
+        $functions = $without === '' ? self::SOURCE : str_replace($without . '(', 'other(', self::SOURCE);
+        $source = $directory->write('other.c', $functions);
         $library = $directory->path . '/other.so';
         $result = Process::run(['cc', '-shared', '-fPIC', '-o', $library, $source]);
         if ($result['code'] !== 0) {
