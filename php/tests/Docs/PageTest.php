@@ -15,7 +15,7 @@ use PHPUnit\Framework\TestCase;
  * Runs the code blocks of a page, in order and in one PHP process. Directories and the API of the page are others here;
  * nothing else is changed.
  *
- * - JSON is written to the file that the line before it names last.
+ * - JSON is written to the absolute path that the line before it names last.
  * - Shell commands have to succeed.
  * - PHP prints, of each line that has both, what its comment says: echo 1 + 1; // 2
  */
@@ -66,7 +66,10 @@ final class PageTest extends TestCase
 
         self::assertSame(0, $result['code'], $result['output']);
         self::assertStringNotContainsString('s3cr3t', $result['output']);
-        self::assertCount($examples, array_filter($steps, static fn (array $step): bool => $step['language'] === 'php'));
+        $run = count(array_filter($steps, static fn (array $step): bool => $step['language'] !== 'text'));
+        self::assertStringEndsWith($run . " examples\n", $result['output']);
+        $php = array_filter($steps, static fn (array $step): bool => $step['language'] === 'php');
+        self::assertCount($examples, $php);
     }
 
     /**
@@ -87,8 +90,8 @@ final class PageTest extends TestCase
         $steps = [];
         foreach ($blocks[1] as $index => [$language, $offset]) {
             $code = $blocks[2][$index][0];
-            $before = rtrim(substr($page, 0, $offset - 3));
-            preg_match('/`(\/[^`\s]+)`[^`\/]*$/', (string) strrchr("\n" . $before, "\n"), $file);
+            $paragraph = (string) strrchr("\n" . rtrim(substr($page, 0, $offset - 3)), "\n");
+            preg_match('/.*`(\/[^`\s]+)`/', $paragraph, $file);
             preg_match_all('~^\s*echo .*; // (.*)$~m', $code, $expected);
             $steps[] = [
                 'language' => $language,
