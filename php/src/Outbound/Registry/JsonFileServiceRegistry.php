@@ -71,6 +71,10 @@ final class JsonFileServiceRegistry implements ServiceRegistry
         if (!$document instanceof \stdClass || ($document->version ?? null) !== 1) {
             return new RegistryProblem('', 'version', 'The registry file is no object with "version": 1.');
         }
+        $duplicate = JsonKeys::duplicate($json);
+        if ($duplicate !== null) {
+            return new RegistryProblem('', $duplicate, 'The registry file has a key twice: ' . $duplicate . '.');
+        }
         $keys = ['$schema' => 0, 'version' => 0, 'services' => 0];
         if (array_diff_key(get_object_vars($document), $keys) !== []) {
             return new RegistryProblem('', '', 'The registry file has a key beside $schema, version and services.');

@@ -47,6 +47,16 @@ final class JsonFileServiceRegistryTest extends TestCase
         self::assertSame(['other'], array_column($registry->problems(), 'entry'));
     }
 
+    public function testTheSameKeyInTwoObjectsIsFine(): void
+    {
+        $entry = '{"base_url": "https://a.example", "policy": {"allowed_methods": ["GET"]}, "headers": {"a": "b\"}{:"}}';
+        $json = '{"version": 1, "services": {"ab": ' . $entry . ', "cd": ' . $entry . '}}';
+        $registry = new JsonFileServiceRegistry($this->directory->write('services.json', $json));
+
+        self::assertSame([], $registry->problems());
+        self::assertSame([['a', 'b"}{:']], $registry->get('cd')->headers);
+    }
+
     /**
      * @dataProvider broken
      */
@@ -80,6 +90,9 @@ final class JsonFileServiceRegistryTest extends TestCase
         yield 'no version' => ['{"services": {}}', '"version": 1'];
         yield 'a list' => ['[]', '"version": 1'];
         yield 'no services' => ['{"version": 1}', 'services'];
+        yield 'a service twice' => ['{"version": 1, "services": {"ab": {}, "a\u0062": {}}}', 'a key twice: services.ab.'];
+        $twice = '{"version": 1, "services": {"ab": {"credentials": [{"type": ":", "x": "\\\\"}, {"type": 1, "type": 2}]}}}';
+        yield 'a key twice' => [$twice, 'a key twice: services.ab.credentials.[].type.'];
         yield 'another key' => ['{"version": 1, "services": {}, "defaults": {}}', 'a key beside'];
     }
 }
