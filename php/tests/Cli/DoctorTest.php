@@ -4,11 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
+use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Tests\Support\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
 
 /**
  * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.
@@ -63,6 +61,13 @@ final class DoctorTest extends CommandTestCase
         self::assertSame('critical', self::wrong($report)['config.unchecked']);
         self::assertSame(2, $report['exit']);
         self::assertStringContainsString('phpenmod ffi', self::finding($report, 'php.extension.ffi')['remedy']);
+    }
+
+    public function testAnOldPhp(): void
+    {
+        self::assertSame('critical', PhpSettings::version('php', '8.1.30')->verdict);
+        self::assertSame('critical', PhpSettings::version('fpm', '7.4.33')->verdict);
+        self::assertSame('ok', PhpSettings::version('php', '8.4.0RC1')->verdict);
     }
 
     public function testFfiThatIsOff(): void

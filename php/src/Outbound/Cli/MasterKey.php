@@ -28,9 +28,14 @@ final class MasterKey
     public static function fromFile(string $path): self
     {
         $contents = self::contents($path, 'key file');
-        return self::parse(trim($contents))
+        $key = self::parse(trim($contents))
             ?? self::exact($contents)
             ?? throw new UsageError('The key file holds neither 32 bytes nor the base64 of 32 bytes.');
+        if (strlen(trim($contents)) > self::LENGTH && strlen($contents) > self::LENGTH) {
+            // Base64, so not the string that the key is.
+            sodium_memzero($contents);
+        }
+        return $key;
     }
 
     /**

@@ -40,7 +40,12 @@ final class SealCommand implements Command
         try {
             if ($arguments->has('plain')) {
                 // One line break is the editor's or echo's, never the secret's.
-                $payload = preg_replace('/\r?\n\z/', '', $payload) ?? '';
+                $secret = (string) preg_replace('/\r?\n\z/', '', $payload);
+                if ($secret !== $payload) {
+                    sodium_memzero($payload);
+                }
+                $payload = $secret;
+                unset($secret);
                 Payload::checkPlain($payload);
             } else {
                 Payload::check($payload);

@@ -73,6 +73,7 @@ final class RegistryEntries
         ?DirectoryCredentialProvider $provider,
     ): array {
         $findings = [];
+        $extent = 'is in order';
         $request = new RequestSpec(
             $service->id,
             $service->policy->allowedMethods[0] ?? 'GET',
@@ -83,6 +84,9 @@ final class RegistryEntries
         try {
             $transport->decide($request, $service->credentials);
         } catch (OutboundException $refusal) {
+            if ($refusal->errorClass() !== 'policy') {
+                $extent = 'has the form of one; without library and configuration no more can be said';
+            }
             if (!in_array($refusal->errorCode(), self::OF_THE_CALL, true)) {
                 $findings[] = self::refused('registry.unusable', $service, $refusal);
             }
@@ -95,7 +99,7 @@ final class RegistryEntries
             }
         }
         return $findings === []
-            ? [Finding::ok('registry.service', 'Service "' . $service->id . '" is in order.')]
+            ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
     }
 
