@@ -111,8 +111,12 @@ final readonly class ServiceCalls
         return new CallEnd($response, $entry);
     }
 
-    private function failed(CallRecord $record, OutboundException $failure, bool $required, bool $begun): OutboundException
-    {
+    private function failed(
+        CallRecord $record,
+        OutboundException $failure,
+        bool $required,
+        bool $begun,
+    ): OutboundException {
         $entry = $record->failure($failure);
         if ($failure->errorCode() !== 'internal.audit_failed' && !$this->auditor->end($entry, $begun) && $required) {
             $failure = OutboundException::create(

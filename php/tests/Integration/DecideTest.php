@@ -16,7 +16,8 @@ final class DecideTest extends IntegrationTestCase
 {
     public function testAnAllowedRequestHasItsUrlAndItsPattern(): void
     {
-        $request = self::request('/users/7 b', query: [['q', 'ä']], policy: new Policy(['POST'], null, ['/v1/users/{id}']));
+        $policy = new Policy(['POST'], null, ['/v1/users/{id}']);
+        $request = self::request('/users/7 b', query: [['q', 'ä']], policy: $policy);
         $decision = self::transport()->decide($request, [new CredentialReference('vault:never_sealed', 'bearer')]);
 
         self::assertSame('POST', $decision->method);
@@ -40,8 +41,12 @@ final class DecideTest extends IntegrationTestCase
      * @param array<string, mixed> $more
      * @param list<CredentialReference> $references
      */
-    public function testWhatSendWouldRefuseIsRefused(string $code, string $path, array $more, array $references = []): void
-    {
+    public function testWhatSendWouldRefuseIsRefused(
+        string $code,
+        string $path,
+        array $more,
+        array $references = [],
+    ): void {
         $request = self::request($path, ...$more);
         try {
             self::transport()->decide($request, $references);

@@ -71,8 +71,8 @@ final class PackageTest extends TestCase
         self::assertSame($composer['autoload']['psr-4'], array_diff_key($known, $classes));
         self::assertSame(['src/Service/'], $composer['autoload']['classmap']);
         foreach (glob(self::ROOT . '/src/Service/*.php') ?: [] as $file) {
-            $class = 'Netresearch\\NrVault\\Service\\' . basename($file, '.php');
-            self::assertSame('src/Service/' . basename($file), $classes[$class] ?? null);
+            $class = basename($file, '.php');
+            self::assertSame('src/Service/' . $class . '.php', $classes[$class] ?? null);
         }
         self::assertCount(3, $classes);
     }

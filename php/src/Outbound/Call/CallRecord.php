@@ -46,11 +46,11 @@ final class CallRecord
             self::clean(...),
             [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()],
         );
-        $now = \DateTimeImmutable::createFromFormat('U.u', sprintf('%.6F', microtime(true))) ?: new \DateTimeImmutable();
+        $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
         $this->record = [
             'service_id' => preg_match(ServiceDefinition::ID, $serviceId) === 1 ? $serviceId : null,
             'correlation_id' => $correlationId,
-            'timestamp' => $now->setTimezone(new \DateTimeZone('UTC'))->format('Y-m-d\TH:i:s.v\Z'),
+            'timestamp' => $now->format('Y-m-d\TH:i:s.v\Z'),
             'method' => preg_match('/\A[A-Z][A-Z0-9_-]{0,31}\z/', $method) === 1 ? $method : null,
             'credentials' => [],
         ];

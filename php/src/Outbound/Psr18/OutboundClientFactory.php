@@ -10,8 +10,8 @@ use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * Makes PSR-18 clients, so that an SDK runs through the policy, the credentials and the audit of a service. The SDK gets
- * no key; one that insists is given any text, and its header is then refused where the service's credential fills it.
+ * Makes PSR-18 clients, so that an SDK runs through the policy, the credentials and the audit of a service. The SDK
+ * is given no key: a header that the service's credential fills is refused.
  *
  * @api
  */

@@ -9,7 +9,8 @@ use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * The network failed: classes dns, connect, tls, timeout, protocol, cancelled. PSR-18's wrapper of an OutboundException.
+ * The network failed: classes dns, connect, tls, timeout, protocol, cancelled. PSR-18's wrapper of an
+ * OutboundException.
  *
  * It holds the caller's own request, which has no credential in it.
  *

@@ -1,7 +1,8 @@
 <?php
 
 /**
- * A host's script, not preloaded: sends what it is given through RustFfiTransport, asks for its decision, and tells what came.
+ * A host's script, not preloaded: sends what it is given through RustFfiTransport, asks for the decision about it, and
+ * tells what came of both.
  *
  * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the results go to
  * "<hold>.<pid>" first, and the script then waits until the file "<hold>" exists.
