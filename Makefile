@@ -2,7 +2,7 @@
 # make test      all tests, Rust and PHP
 # make build     the release library
 # make bench     criterion, then a warm call from PHP against php-curl
-# make check     format, lints, header drift, docs, supply chain
+# make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
 
@@ -11,6 +11,7 @@ DESTDIR ?=
 CARGO   ?= cargo
 PHP     ?= php
 PHPUNIT ?= phpunit
+PHPCS   ?= phpcs
 
 LIBRARY := target/release/libsecure_outbound.so
 DENY_VERSION := 0.20.2
@@ -19,7 +20,7 @@ DENY         := $(DENY_ROOT)/bin/cargo-deny
 
 .DEFAULT_GOAL := build
 .PHONY: demo test build bench check install uninstall header packages advisories \
-        check-format check-clippy check-header check-docs check-supply check-files
+        check-format check-clippy check-header check-docs check-supply check-files check-php
 
 packages:
 	@.ci/packages
@@ -45,7 +46,7 @@ bench: packages
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header
 
-check: packages check-format check-clippy check-header check-docs check-supply check-files
+check: packages check-format check-clippy check-header check-docs check-supply check-files check-php
 
 check-format:
 	$(CARGO) fmt --check
@@ -64,6 +65,11 @@ check-supply: $(DENY)
 
 check-files:
 	@.ci/check-files
+
+# Errors only: PSR-12 warns of long lines, which tables and fixed texts may have.
+check-php:
+	$(PHPCS) --standard=PSR12 -n php
+	$(PHPCS) --standard=PSR12 -n --stdin-path=secure-outbound.php - <php/bin/secure-outbound
 
 # Needs the network: the advisory database is fetched.
 advisories: $(DENY)

@@ -2,7 +2,7 @@
 
 /**
  * Loads the classes of this library in a host without Composer: require it once.
- * The prefixes are those of composer.json.
+ * The prefixes and the three classes by name are those of composer.json. The PSR interfaces are the host's.
  */
 
 declare(strict_types=1);
@@ -20,5 +20,14 @@ spl_autoload_register(static function (string $class): void {
             }
             return;
         }
+    }
+    $namespace = 'Netresearch\\NrVault\\Service\\';
+    $files = [
+        $namespace . 'SecureHttpClient' => __DIR__ . '/src/Service/SecureHttpClient.php',
+        $namespace . 'SecureHttpClientInterface' => __DIR__ . '/src/Service/SecureHttpClientInterface.php',
+        $namespace . 'SecureHttpResponse' => __DIR__ . '/src/Service/SecureHttpResponse.php',
+    ];
+    if (isset($files[$class])) {
+        require $files[$class];
     }
 });

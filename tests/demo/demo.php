@@ -14,7 +14,6 @@ use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
-use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 $root = dirname(__DIR__, 2);
@@ -98,7 +97,15 @@ $masterKey = random_bytes(32);
 $keyFile = $directory->write('master.key', base64_encode($masterKey), 0400);
 chown($keyFile, Fpm::USER);
 $identifier = '01937b6e-4b6c-7abc-8def-0123456789ab';
-$sealed = (new Sealer($masterKey))->seal($identifier, (string) json_encode(['token' => $token]));
+$seal = Process::run(
+    [$prefix . '/bin/secure-outbound', 'seal', $identifier, '--key-file=' . $keyFile],
+    input: (string) json_encode(['type' => 'bearer', 'token' => $token]),
+);
+if ($seal['code'] !== 0) {
+    throw new RuntimeException('secure-outbound seal: ' . $seal['output']);
+}
+$sealed = trim($seal['output']);
+$directory->write('vault/' . $identifier, $sealed);
 
 $tls = new Certificates($directory);
 $port = Port::free();
@@ -110,11 +117,27 @@ foreach (['worker.php', 'Inventory.php', 'canaries.php'] as $file) {
 $nonce = bin2hex(random_bytes(8));
 $inventory = $directory->write('inventory', '', 0600);
 chown($inventory, Fpm::USER);
+// What an extension never sees: where the service is, what may be asked of it, and which credential it takes.
+$registry = $directory->write('services.json', (string) json_encode(['version' => 1, 'services' => [
+    'crm' => [
+        'base_url' => 'https://localhost:' . $port . '/v1',
+        'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/customers/{id}/notes']],
+        'credentials' => [['identifier' => 'vault:' . $identifier, 'type' => 'bearer']],
+        'audit' => 'required',
+    ],
+    'metadata' => [
+        'base_url' => 'https://169.254.169.254',
+        'policy' => ['allowed_methods' => ['GET']],
+        'credentials' => [['identifier' => 'vault:' . $identifier, 'type' => 'bearer']],
+    ],
+]]));
+$audit = $directory->write('audit.jsonl', '', 0600);
+chown($audit, Fpm::USER);
 $directory->write('app/demo.json', (string) json_encode([
     'autoload' => $prefix . '/share/secure-outbound/php/autoload.php',
-    'base_url' => 'https://localhost:' . $port . '/v1',
-    'identifier' => $identifier,
-    'sealed' => $sealed,
+    'registry' => $registry,
+    'credentials' => $directory->path . '/vault',
+    'audit' => $audit,
     'nonce' => $nonce,
     'inventory' => $inventory,
     'config' => [
@@ -136,10 +159,15 @@ $user = posix_getpwuid((int) fileowner('/proc/' . $answer['pid']))['name'];
 $logged = received($directory);
 $seen = $logged[0] ?? ['request' => 'nothing', 'tls' => '', 'authorization' => '', 'body' => ''];
 $response = $answer['response'];
-$audit = $response['audit'] ?? [];
+$records = array_map(
+    static fn (string $line): array => json_decode($line, true),
+    file($audit, FILE_IGNORE_NEW_LINES) ?: [],
+);
+[$intent, $record] = $records + [[], []];
 
 echo "API         nginx, https://localhost:$port, TLS 1.3 and HTTP/2; answers 401 without the right token\n";
-echo 'Credential  a bearer token, sealed with libsodium: ', substr($sealed, 0, 24), '… (', strlen($sealed), " bytes)\n";
+echo 'Credential  a bearer token, sealed by secure-outbound seal: ', substr($sealed, 0, 24), '… (', strlen($sealed), " bytes)\n";
+echo 'Call        ', $answer['call'], "\n";
 echo "Worker      php-fpm process {$answer['pid']} of $user, ffi.enable={$answer['ffi_enable']}; it gets the sealed text\n";
 
 heading('What the API received');
@@ -152,13 +180,17 @@ $check('PHP ran in a php-fpm worker with ffi.enable=preload, its own files close
 heading('What PHP got back');
 echo $response === null
     ? 'nothing: ' . json_encode($answer['error']) . "\n"
-    : "HTTP/{$response['httpVersion']} {$response['status']}  {$response['body']}\n";
+    : "{$response['status']}  {$response['body']}\n";
 $check('PHP got the response', ($response['status'] ?? null) === 201 && str_contains($response['body'], 'note_7'));
 
 heading('The audit record');
-echo wordwrap(strtr((string) json_encode($audit, JSON_UNESCAPED_SLASHES), [',"' => ', "']), 110), "\n";
-$check('the audit record tells of the call', ($audit['status'] ?? null) === 201 && ($audit['credentials'] ?? []) === [$identifier]
-    && ($audit['path_template'] ?? '') === '/v1/customers/{id}/notes' && ($audit['transport'] ?? '') === 'rust-ffi');
+echo wordwrap(strtr((string) json_encode($record, JSON_UNESCAPED_SLASHES), [',"' => ', "']), 110), "\n";
+$check('the audit record tells of the call', ($record['status'] ?? null) === 201
+    && ($record['credentials'] ?? []) === [$identifier] && ($record['transport'] ?? '') === 'rust-ffi'
+    && ($record['path_template'] ?? '') === '/v1/customers/{id}/notes' && ($record['caller'] ?? '') === 'callBack');
+$check('an intent was written before, and each refusal has a record of its own', count($records) === 4
+    && ($intent['state'] ?? '') === 'intent' && ($intent['id'] ?? '') === ($record['id'] ?? null)
+    && array_column($records, 'error_code') === [null, null, 'policy.method_not_allowed', 'policy.address_not_allowed']);
 
 heading('What the policy refused');
 $expected = [

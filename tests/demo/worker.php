@@ -1,61 +1,56 @@
 <?php
 
 /**
- * What a php-fpm worker does in the demo. The first half is all that an application needs.
+ * What a php-fpm worker does in the demo. The host's half makes a client; callBack() is all that an extension needs.
  *
- * It is given a sealed credential and the path of a key file, never the secret.
+ * It is given the paths of a registry, of sealed credentials and of a key file, never the secret.
  */
 
 declare(strict_types=1);
 
+use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
-use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
-use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Service\SecureHttpClientInterface;
+use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Transport\TransportFactory;
 
 $demo = json_decode((string) file_get_contents(__DIR__ . '/demo.json'), true);
 require $demo['autoload'];
 require __DIR__ . '/Inventory.php';
 require __DIR__ . '/canaries.php';
 
-function attempt(RustFfiTransport $transport, RequestSpec $request): array
+// The host, once.
+$client = new SecureHttpClient(new ServiceCalls(
+    new JsonFileServiceRegistry($demo['registry']),
+    new DirectoryCredentialProvider($demo['credentials']),
+    new TransportFactory($demo['config']),
+    new JsonLinesAuditSink($demo['audit']),
+    new StaticCallContext('frontend_user', '7'),
+));
+
+// The extension.
+function callBack(SecureHttpClientInterface $client): SecureHttpResponse
+{
+    return $client->request('crm', 'POST', '/customers/cus_42/notes', ['json' => ['note' => 'called back']]);
+}
+
+function attempt(callable $call): array
 {
     try {
-        return ['response' => $transport->send($request), 'refusal' => null];
+        return ['response' => $call(), 'refusal' => null];
     } catch (OutboundException $refusal) {
         return ['response' => null, 'refusal' => $refusal];
     }
 }
 
-$transport = new RustFfiTransport($demo['config']);
-$credential = new SealedCredential($demo['identifier'], SealedCredential::BEARER, $demo['sealed']);
-$policy = new Policy(allowedMethods: ['GET', 'POST'], allowedPaths: ['/v1/customers/{id}/notes']);
-
-$note = new RequestSpec(
-    serviceId: 'crm',
-    method: 'POST',
-    policy: $policy,
-    baseUrl: $demo['base_url'],
-    path: '/customers/cus_42/notes',
-    headers: [['content-type', 'application/json']],
-    body: '{"note":"called back"}',
-    credentials: [$credential],
-);
-$sent = attempt($transport, $note);
-
-$delete = new RequestSpec('crm', 'DELETE', $policy, $demo['base_url'], '/customers/cus_42/notes', credentials: [$credential]);
-$refusedMethod = attempt($transport, $delete);
-
-$metadata = new RequestSpec(
-    'crm',
-    'GET',
-    new Policy(['GET'], ['169.254.169.254']),
-    'https://169.254.169.254',
-    '/latest/meta-data',
-    credentials: [$credential],
-);
-$refusedAddress = attempt($transport, $metadata);
+$sent = attempt(static fn (): SecureHttpResponse => callBack($client));
+$refusedMethod = attempt(static fn () => $client->request('crm', 'DELETE', '/customers/cus_42/notes'));
+$refusedAddress = attempt(static fn () => $client->request('metadata', 'GET', '/latest/meta-data'));
 
 // Not preloaded, so closed to FFI: what php-fpm refuses shows that the mode is on.
 try {
@@ -81,7 +76,11 @@ echo json_encode([
     'sapi' => PHP_SAPI,
     'ffi_enable' => ini_get('ffi.enable'),
     'ffi_here' => $ffi,
-    'response' => $sent['response'],
+    'call' => strtok((string) strstr((string) file_get_contents(__FILE__), '$client->request('), "\n"),
+    'response' => $sent['response'] === null ? null : [
+        'status' => $sent['response']->statusCode(),
+        'body' => $sent['response']->body(),
+    ],
     'error' => $refusal($sent),
     'refused' => ['method' => $refusal($refusedMethod), 'address' => $refusal($refusedAddress)],
     'searched' => [

@@ -11,6 +11,8 @@ use Netresearch\NrVault\Transport\Wire;
  * What a service's requests may do. The form is checked here; the library decides.
  *
  * Times are milliseconds, sizes are bytes of a body. A null time or size leaves the configuration's default.
+ *
+ * @api
  */
 final readonly class Policy
 {

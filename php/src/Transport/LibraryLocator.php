@@ -9,6 +9,8 @@ namespace Netresearch\NrVault\Transport;
  * variable SECURE_OUTBOUND_LIBRARY, then the loader's own path.
  *
  * Under ffi.enable=preload none of this counts: there FFI_LIB of the preloaded header names the file.
+ *
+ * @internal
  */
 final class LibraryLocator
 {

@@ -18,7 +18,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Of this class's own methods. It changes with them, not with the library. */
-    public const API = 1;
+    public const API = 2;
 
     /** Of the C functions, as secure_outbound_abi_version() answers it. */
     public const ABI = 1;
@@ -100,6 +100,10 @@ final class NativeLibrary
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
         } catch (\FFI\Exception $failure) {
+            if (\str_contains($failure->getMessage(), 'resolving C function')) {
+                $message = 'The library lacks a function that this package needs: install matching versions.';
+                throw new \RuntimeException($message, self::WRONG_VERSION);
+            }
             throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
         }
         if ($abi !== self::ABI) {
@@ -176,6 +180,32 @@ final class NativeLibrary
                     \FFI::addr($out),
                 );
                 return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
+    /**
+     * Decides about a request and sends nothing.
+     *
+     * @param int $engine handle from open()
+     * @param string $request request head, JSON
+     * @param int $bodyLength size of its body in bytes
+     * @return array{status: int, head: string}
+     * @throws \RuntimeException NOT_BOUND, CALL_FAILED
+     */
+    public static function explain(int $engine, #[\SensitiveParameter] string $request, int $bodyLength): array
+    {
+        $ffi = self::bound();
+        try {
+            $out = $ffi->new('secure_outbound_result');
+            try {
+                $length = \strlen($request);
+                $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, \FFI::addr($out));
+                return ['status' => $status, 'head' => self::head($out)];
             } finally {
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }

@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
  * Where a plain secret goes in the request. The other credential types know their place themselves.
+ *
+ * @api
  */
 final readonly class Placement
 {
@@ -23,7 +25,7 @@ final readonly class Placement
             'bearer', 'api_key', 'basic', 'basic_username', 'basic_password' => false,
             default => throw Wire::malformed('The placement of a credential is unknown.'),
         };
-        if ($named !== ($name !== null && $name !== '') || ($prefix !== '' && $type !== 'header')) {
+        if (($named ? (string) $name === '' : $name !== null) || ($prefix !== '' && $type !== 'header')) {
             throw Wire::malformed('The placement of a credential has a name or prefix too many, or no name.');
         }
     }

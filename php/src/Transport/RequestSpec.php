@@ -4,11 +4,14 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport;
 
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Policy;
 
 /**
  * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.
+ *
+ * @api
  */
 final readonly class RequestSpec
 {
@@ -26,6 +29,7 @@ final readonly class RequestSpec
      * @param string|null $correlationId like serviceId
      * @param string|null $idempotencyKey printable ASCII, up to 255
      * @param list<SealedCredential> $credentials
+     * @param string|null $idempotencyHeader its name; null is Idempotency-Key
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -42,6 +46,7 @@ final readonly class RequestSpec
         public ?string $correlationId = null,
         public ?string $idempotencyKey = null,
         public array $credentials = [],
+        public ?string $idempotencyHeader = null,
     ) {
         if ($baseUrl === null && $url === null) {
             throw Wire::malformed('The request has neither a base URL nor a URL.');
@@ -66,6 +71,28 @@ final readonly class RequestSpec
     }
 
     /**
+     * The same request with these credentials in place of its own.
+     *
+     * @param list<SealedCredential> $credentials
+     */
+    public function withCredentials(array $credentials): self
+    {
+        return new self(...['credentials' => $credentials] + get_object_vars($this));
+    }
+
+    /**
+     * The head for a decision: of the request with these credentials, whose envelopes nobody has fetched yet.
+     *
+     * @param list<CredentialReference> $references
+     * @return string JSON
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public function headFor(array $references): string
+    {
+        return $this->head($references);
+    }
+
+    /**
      * What crosses to the library or a daemon.
      *
      * @return array{head: string, body: string, sealed: string} head is JSON; sealed is '' for no credential, the
@@ -74,33 +101,9 @@ final readonly class RequestSpec
      */
     public function toWire(): array
     {
-        $head = [
-            'version' => Wire::VERSION,
-            'service_id' => $this->serviceId,
-            'correlation_id' => $this->correlationId,
-            'method' => $this->method,
-            'base_url' => $this->baseUrl,
-            'url' => $this->url,
-            'headers' => array_map(
-                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
-                $this->headers,
-            ),
-            'timeout_ms' => $this->timeoutMs,
-            'idempotency_key' => $this->idempotencyKey,
-            'policy' => $this->policy?->toWire(),
-        ];
-        if ($this->url === null) {
-            $head += ['path' => $this->path, 'query' => $this->query];
-        }
-        if ($this->credentials !== []) {
-            $head['credentials'] = array_map(
-                static fn (SealedCredential $credential): array => $credential->toWire(),
-                $this->credentials,
-            );
-        }
         $sealed = array_column($this->credentials, 'sealed');
         return [
-            'head' => Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null)),
+            'head' => $this->head($this->credentials),
             'body' => $this->body,
             'sealed' => count($sealed) > 1 ? Wire::encode($sealed) : ($sealed[0] ?? ''),
         ];
@@ -121,7 +124,7 @@ final readonly class RequestSpec
             throw Wire::malformed('The request head is not a document of version 1.');
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
-            'timeout_ms', 'idempotency_key', 'credentials', 'policy'];
+            'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy'];
         if (array_diff_key($wire, array_flip($keys)) !== []) {
             throw Wire::malformed('The request head has an unknown key.');
         }
@@ -140,10 +143,44 @@ final readonly class RequestSpec
                 $wire['correlation_id'] ?? null,
                 $wire['idempotency_key'] ?? null,
                 self::credentialsFromWire($wire['credentials'] ?? [], $sealed),
+                $wire['idempotency_header'] ?? null,
             );
         } catch (\TypeError) {
             throw Wire::malformed('A value of the request head has the wrong type.');
         }
+    }
+
+    /**
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     */
+    private function head(array $credentials): string
+    {
+        $head = [
+            'version' => Wire::VERSION,
+            'service_id' => $this->serviceId,
+            'correlation_id' => $this->correlationId,
+            'method' => $this->method,
+            'base_url' => $this->baseUrl,
+            'url' => $this->url,
+            'headers' => array_map(
+                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
+                $this->headers,
+            ),
+            'timeout_ms' => $this->timeoutMs,
+            'idempotency_key' => $this->idempotencyKey,
+            'idempotency_header' => $this->idempotencyHeader,
+            'policy' => $this->policy?->toWire(),
+        ];
+        if ($this->url === null) {
+            $head += ['path' => $this->path, 'query' => $this->query];
+        }
+        if ($credentials !== []) {
+            $head['credentials'] = array_map(
+                static fn (SealedCredential|CredentialReference $credential): array => $credential->toWire(),
+                $credentials,
+            );
+        }
+        return Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null));
     }
 
     /**

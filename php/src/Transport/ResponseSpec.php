@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
  * The response to one request, whatever its status.
+ *
+ * @internal
  */
 final readonly class ResponseSpec
 {

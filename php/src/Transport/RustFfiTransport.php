@@ -20,11 +20,13 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *     ]
  *
  * The closure returns the rest of the entry, as it would stand beside `id`.
+ *
+ * @api
  */
-final class RustFfiTransport implements TransportInterface
+final class RustFfiTransport implements DecidingTransport
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 1;
+    private const NATIVE_API = 2;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
@@ -51,19 +53,21 @@ final class RustFfiTransport implements TransportInterface
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
     {
         $wire = $request->toWire();
-        $this->open();
-        $result = $this->transfer($wire);
-        if ($result['status'] === NativeLibrary::UNKNOWN_ENGINE) {
-            // Displaced by other engines or closed elsewhere. Nothing was sent.
-            $this->engine = null;
-            $this->open();
-            $result = $this->transfer($wire);
-        }
-        return match ($result['status']) {
-            NativeLibrary::OK => ResponseSpec::fromWire($result['head'], $result['body']),
-            NativeLibrary::FAILED => throw OutboundException::fromWire(Wire::decode($result['head'])),
-            default => throw self::misused($result['status']),
-        };
+        $result = $this->call(static fn (int $engine): array => NativeLibrary::send(
+            $engine,
+            $wire['head'],
+            $wire['body'],
+            $wire['sealed'],
+        ));
+        return ResponseSpec::fromWire($result['head'], $result['body']);
+    }
+
+    public function decide(#[\SensitiveParameter] RequestSpec $request, array $references = []): Decision
+    {
+        $head = $request->headFor($references);
+        $length = strlen($request->body);
+        $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
+        return Decision::fromWire($result['head']);
     }
 
     /**
@@ -77,7 +81,10 @@ final class RustFfiTransport implements TransportInterface
         if ($this->engine !== null) {
             return $this->warnings;
         }
-        $this->bind();
+        $reason = $this->bind();
+        if ($reason !== null) {
+            throw self::unavailable($reason);
+        }
         $config = $this->config->getValue() + ['version' => Wire::VERSION];
         $withoutMaterial = self::withoutMaterial($config);
         $result = self::openEngine($withoutMaterial ?? self::withMaterial($config));
@@ -97,7 +104,13 @@ final class RustFfiTransport implements TransportInterface
         return $this->warnings;
     }
 
-    private function bind(): void
+    /**
+     * Binds the library as far as this process and its settings allow; a second call is free.
+     *
+     * @return string|null why it is not bound here, and what mends it; null where it is
+     * @throws OutboundException configuration.transport_unavailable for one that is there, and of another version
+     */
+    public function bind(): ?string
     {
         if (NativeLibrary::API !== self::NATIVE_API) {
             throw self::unavailable(
@@ -107,8 +120,12 @@ final class RustFfiTransport implements TransportInterface
         try {
             NativeLibrary::bind($this->library);
         } catch (\RuntimeException $failure) {
+            if ($failure->getCode() === NativeLibrary::NOT_BOUND) {
+                return $failure->getMessage();
+            }
             throw self::unavailable($failure->getMessage());
         }
+        return null;
     }
 
     /**
@@ -130,16 +147,33 @@ final class RustFfiTransport implements TransportInterface
     }
 
     /**
-     * @param array{head: string, body: string, sealed: string} $wire
-     * @return array{status: int, head: string, body: string}
+     * One native call on the engine, which is opened before, and once more where it is gone: displaced by other engines
+     * or closed elsewhere, and then nothing was done.
+     *
+     * @template T of array{status: int, head: string}
+     * @param \Closure(int): T $native
+     * @return T
      */
-    private function transfer(#[\SensitiveParameter] array $wire): array
+    private function call(#[\SensitiveParameter] \Closure $native): array
     {
+        $this->open();
         try {
-            return NativeLibrary::send((int) $this->engine, $wire['head'], $wire['body'], $wire['sealed']);
+            $result = $native((int) $this->engine);
+            if ($result['status'] === NativeLibrary::UNKNOWN_ENGINE) {
+                $this->engine = null;
+                $this->open();
+                $result = $native((int) $this->engine);
+            }
+        } catch (OutboundException $refusal) {
+            throw $refusal;
         } catch (\RuntimeException $failure) {
             throw self::unavailable($failure->getMessage());
         }
+        return match ($result['status']) {
+            NativeLibrary::OK => $result,
+            NativeLibrary::FAILED => throw OutboundException::fromWire(Wire::decode($result['head'])),
+            default => throw self::misused($result['status']),
+        };
     }
 
     /**

@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
  * A credential that is still closed: nr-vault's envelope and what must be known to use it. Nothing here opens it.
+ *
+ * @api
  */
 final readonly class SealedCredential
 {
@@ -38,6 +40,20 @@ final readonly class SealedCredential
         #[\SensitiveParameter] public string $sealed,
         public ?Placement $placement = null,
     ) {
+        self::check($identifier, $type, $placement);
+        if ($sealed === '') {
+            throw OutboundException::create('credential.malformed', 'The envelope of a credential is empty.');
+        }
+    }
+
+    /**
+     * What holds of a credential with and without its envelope.
+     *
+     * @internal
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function check(string $identifier, string $type, ?Placement $placement): void
+    {
         if ($identifier === '' || strlen($identifier) > 255) {
             throw Wire::malformed('The identifier of a credential is empty or longer than 255 bytes.');
         }
@@ -46,9 +62,6 @@ final readonly class SealedCredential
         }
         if (($type === self::SECRET) !== ($placement !== null)) {
             throw Wire::malformed('A credential of type secret needs a placement, and no other type has one.');
-        }
-        if ($sealed === '') {
-            throw OutboundException::create('credential.malformed', 'The envelope of a credential is empty.');
         }
     }
 

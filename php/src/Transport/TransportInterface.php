@@ -9,6 +9,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * Sends one request and waits for its response. Whatever the HTTP status, a response is a result; what was refused or
  * failed is an exception. Extensions do not use it directly.
+ *
+ * @internal
  */
 interface TransportInterface
 {

@@ -56,6 +56,7 @@ final class FpmTest extends TestCase
         self::assertSame(33, $this->owner($answer['pid']), 'owner of the worker');
         self::assertSame(200, $answer['results'][0]['status'] ?? $answer['results'][0]);
         self::assertSame('Bearer tok-7f3a', $answer['results'][0]['seen']['headers']['authorization']);
+        self::assertSame('/v1/echo', $answer['results'][0]['template']);
         self::assertSame(base64_encode('{"a":1}'), $answer['results'][0]['seen']['body']);
         self::assertSame('rust-ffi', $answer['results'][0]['audit']['transport']);
     }

@@ -40,6 +40,7 @@ final class PhpServerTest extends TestCase
         self::assertSame('cli-server', $first['sapi']);
         self::assertSame(200, $first['results'][0]['status'] ?? $first['results'][0]);
         self::assertSame('Bearer tok-7f3a', $first['results'][0]['seen']['headers']['authorization']);
+        self::assertSame('/v1/echo', $first['results'][0]['template']);
         self::assertFalse($first['results'][0]['audit']['connection_reused']);
         self::assertTrue($second['results'][0]['audit']['connection_reused']);
     }

@@ -25,7 +25,7 @@ final class Installation
             (string) file_get_contents(Build::header()),
         ));
         $this->copyTree(Build::php() . '/src', 'php/src');
-        foreach (['autoload.php', 'preload.php'] as $file) {
+        foreach (['autoload.php', 'preload.php', 'diagnose.php', 'bin/secure-outbound'] as $file) {
             $directory->write('php/' . $file, (string) file_get_contents(Build::php() . '/' . $file));
         }
     }

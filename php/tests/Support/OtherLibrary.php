@@ -14,15 +14,21 @@ final class OtherLibrary
         const char *secure_outbound_version(void) { return "other"; }
         int secure_outbound_open(void) { __builtin_trap(); }
         int secure_outbound_send(void) { __builtin_trap(); }
+        int secure_outbound_explain(void) { __builtin_trap(); }
         int secure_outbound_close(void) { __builtin_trap(); }
         void secure_outbound_result_free(void) { __builtin_trap(); }
 
         C;
 
-    /** Returns the path of the library. */
-    public static function build(TempDir $directory): string
+    /**
+     * Returns the path of the library.
+     *
+     * @param string $without function that it lacks
+     */
+    public static function build(TempDir $directory, string $without = ''): string
     {
-        $source = $directory->write('other.c', self::SOURCE);
+        $functions = $without === '' ? self::SOURCE : str_replace($without . '(', 'other(', self::SOURCE);
+        $source = $directory->write('other.c', $functions);
         $library = $directory->path . '/other.so';
         $result = Process::run(['cc', '-shared', '-fPIC', '-o', $library, $source]);
         if ($result['code'] !== 0) {

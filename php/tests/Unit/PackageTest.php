@@ -65,9 +65,24 @@ final class PackageTest extends TestCase
             (string) file_get_contents(self::ROOT . '/autoload.php'),
             $matches,
         );
-        $prefixes = array_map(stripslashes(...), $matches[1]);
+        $known = array_combine(array_map(stripslashes(...), $matches[1]), $matches[2]);
+        $classes = array_filter($known, static fn (string $path): bool => str_ends_with($path, '.php'));
 
-        self::assertSame($composer['autoload']['psr-4'], array_combine($prefixes, $matches[2]));
+        self::assertSame($composer['autoload']['psr-4'], array_diff_key($known, $classes));
+        self::assertSame(['src/Service/'], $composer['autoload']['classmap']);
+        foreach (glob(self::ROOT . '/src/Service/*.php') ?: [] as $file) {
+            $class = basename($file, '.php');
+            self::assertSame('src/Service/' . $class . '.php', $classes[$class] ?? null);
+        }
+        self::assertCount(3, $classes);
+    }
+
+    public function testEveryClassSaysWhetherItIsSurface(): void
+    {
+        foreach (self::sources() as $file) {
+            $found = preg_match('/^ \* @(api|internal)\b/m', (string) file_get_contents($file));
+            self::assertSame(1, $found, $file . ' has neither @api nor @internal');
+        }
     }
 
     /**

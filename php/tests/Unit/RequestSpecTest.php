@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
 use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Transport\Placement;
@@ -169,5 +170,26 @@ final class RequestSpecTest extends TestCase
     {
         $this->expectException(RequestRefused::class);
         new RequestSpec('a', 'GET', null, 'https://a.example', credentials: ['nrv1:AA==']);
+    }
+
+    public function testTheHeadForADecisionNamesCredentialsThatNobodyHasFetched(): void
+    {
+        $request = new RequestSpec(
+            'stripe',
+            'POST',
+            new Policy(['POST']),
+            'https://api.stripe.com',
+            idempotencyKey: 'key-1',
+            idempotencyHeader: 'X-Idem',
+        );
+        $reference = new CredentialReference('vault:id-1', 'secret', Placement::query('key'));
+        $sealed = $request->withCredentials([$reference->seal('nrv1:AA==')]);
+
+        self::assertSame($sealed->toWire()['head'], $request->headFor([$reference]));
+        self::assertSame('nrv1:AA==', $sealed->toWire()['sealed']);
+        self::assertSame([], $request->credentials);
+        $head = json_decode($request->headFor([$reference]), true);
+        self::assertSame('X-Idem', $head['idempotency_header']);
+        self::assertEquals($sealed, RequestSpec::fromWire(...$sealed->toWire()));
     }
 }

@@ -6,6 +6,8 @@ namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
  * No usable credential: classes credential, oauth.
+ *
+ * @api
  */
 final class CredentialUnavailable extends OutboundException
 {

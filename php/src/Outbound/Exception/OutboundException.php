@@ -9,6 +9,8 @@ namespace Netresearch\NrVault\Outbound\Exception;
  * Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
  *
  * getCode() is a fixed number for each of the four.
+ *
+ * @api
  */
 abstract class OutboundException extends \RuntimeException
 {
@@ -30,7 +32,9 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The one place that maps an error class to an exception.
+     * The one place that maps an error class to an exception. docs/wire.md has the codes; those of PHP's own are
+     * policy.service_unknown, policy.service_disabled, credential.not_found, credential.access_denied,
+     * configuration.transport_unavailable and internal.audit_failed.
      *
      * @param string $code class and reason, such as "policy.host_not_allowed"
      * @param string $message a fixed text, never one that was built from a request
@@ -109,7 +113,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The library's record of the call, metadata only; null where it was refused before the library was asked.
+     * The library's record of the call, metadata only; null where it was refused before the library was asked to send.
      *
      * @return array<string, mixed>|null
      */

@@ -6,6 +6,8 @@ namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
  * The request was refused before anything left: classes invalid_request, policy, configuration.
+ *
+ * @api
  */
 final class RequestRefused extends OutboundException
 {

@@ -6,6 +6,8 @@ namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
  * A response arrived and may not be handed on: class response. httpStatus() says which.
+ *
+ * @api
  */
 final class ResponseRejected extends OutboundException
 {

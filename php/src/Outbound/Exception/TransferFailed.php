@@ -6,6 +6,8 @@ namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
  * The transfer broke: classes dns, connect, tls, timeout, protocol, cancelled, internal. Look at sent().
+ *
+ * @api
  */
 final class TransferFailed extends OutboundException
 {

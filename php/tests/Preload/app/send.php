@@ -1,7 +1,8 @@
 <?php
 
 /**
- * A host's script, not preloaded: sends what it is given through RustFfiTransport and tells what came of it.
+ * A host's script, not preloaded: sends what it is given through RustFfiTransport, asks for the decision about it, and
+ * tells what came of both.
  *
  * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the results go to
  * "<hold>.<pid>" first, and the script then waits until the file "<hold>" exists.
@@ -19,8 +20,12 @@ $input = json_decode((string) file_get_contents(PHP_SAPI === 'cli' ? 'php://stdi
 $results = [];
 foreach ($input['requests'] as $wire) {
     try {
-        $response = (new RustFfiTransport($input['config']))->send(RequestSpec::fromWire(...$wire));
+        $transport = new RustFfiTransport($input['config']);
+        $request = RequestSpec::fromWire(...$wire);
+        $response = $transport->send($request);
+        $decision = $transport->decide($request->withCredentials([]));
         $results[] = [
+            'template' => $decision->pathTemplate,
             'status' => $response->status,
             'seen' => json_decode($response->body, true),
             'audit' => $response->audit,

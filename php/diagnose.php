@@ -1,0 +1,60 @@
+<?php
+
+/**
+ * What a worker of php-fpm knows about itself, for `secure-outbound doctor --fpm-socket=PATH`. It changes nothing.
+ *
+ * It answers the doctor only: a web server hands what its clients send to PHP as HTTP_…, so none can set the variable.
+ */
+
+declare(strict_types=1);
+
+use Netresearch\NrVault\Transport\NativeLibrary;
+
+(static function (): void {
+    if (($_SERVER['SECURE_OUTBOUND_DOCTOR'] ?? '') !== '1' || isset($_SERVER['REMOTE_ADDR'])) {
+        http_response_code(404);
+        return;
+    }
+    ini_set('display_errors', '0');
+    $preloaded = class_exists(NativeLibrary::class, false);
+    require_once __DIR__ . '/autoload.php';
+
+    $answer = [
+        'sapi' => PHP_SAPI,
+        'version' => PHP_VERSION,
+        'zts' => PHP_ZTS === 1,
+        'user' => function_exists('posix_geteuid') ? posix_geteuid() : null,
+        'ini' => [],
+        'extensions' => ['ffi' => extension_loaded('ffi'), 'opcache' => extension_loaded('Zend OPcache')],
+        'preloaded' => $preloaded,
+        'api' => NativeLibrary::API,
+        'abi' => NativeLibrary::ABI,
+        'library' => null,
+        'failure' => null,
+        'mapped' => null,
+        'open' => null,
+    ];
+    foreach (['ffi.enable', 'ffi.preload', 'opcache.enable', 'opcache.preload', 'opcache.preload_user'] as $name) {
+        $answer['ini'][$name] = (string) ini_get($name);
+    }
+    try {
+        NativeLibrary::bind('libsecure_outbound.so');
+        $answer['library'] = NativeLibrary::version();
+        $maps = (string) @file_get_contents('/proc/self/maps');
+        if (preg_match('~ (\d+) +(/\S*libsecure_outbound\.so\S*)( \(deleted\))?$~m', $maps, $match) === 1) {
+            $answer['mapped'] = ['inode' => (int) $match[1], 'path' => $match[2], 'deleted' => isset($match[3])];
+        }
+        $config = (string) file_get_contents('php://input');
+        if ($config !== '') {
+            $result = NativeLibrary::open($config);
+            if ($result['engine'] > 0) {
+                NativeLibrary::close($result['engine']);
+            }
+            $answer['open'] = json_decode($result['head'], true);
+        }
+    } catch (\RuntimeException $failure) {
+        $answer['failure'] = $failure->getMessage();
+    }
+    header('Content-Type: application/json');
+    echo json_encode($answer, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);
+})();

@@ -1,0 +1,74 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * What is kept of one call: the record of the transport and who made the call. Metadata only; never a path, a query, a
+ * header value, a body or a secret.
+ *
+ * @api
+ */
+final readonly class AuditEntry
+{
+    /** States: an intent is written before the call, in audit mode "required". */
+    public const INTENT = 'intent';
+    public const COMPLETE = 'complete';
+
+    /** Outcomes: a response arrived, whatever its status; the call was refused; it failed. */
+    public const RESPONSE = 'response';
+    public const REFUSED = 'refused';
+    public const FAILED = 'failed';
+
+    /** The keys of a record, in order. Each is there; what is not known is null. */
+    public const RECORD = [
+        'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status',
+        'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'remote_address', 'tls_version', 'http_version',
+        'connection_reused', 'credentials', 'error_class', 'error_code', 'transport', 'library_version',
+        'proxy_resolve',
+    ];
+
+    /** @var array<string, mixed> */
+    public array $record;
+
+    /**
+     * @param string $id UUIDv7 of this call; an intent and its completion share it
+     * @param string $state INTENT or COMPLETE
+     * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
+     * @param array<string, mixed> $record keys of RECORD; missing ones become null, others are left out. `timestamp`
+     *        is RFC 3339 in UTC with milliseconds and never null; service_id is null where the caller's was no id;
+     *        credentials is a list of identifiers
+     * @param string|null $actorType of the context, at most 255 bytes, without control characters, as the next three
+     * @param string|null $caller class and method or function of the first frame outside this library, or file:line
+     */
+    public function __construct(
+        public string $id,
+        public string $state,
+        public ?string $outcome,
+        array $record,
+        public ?string $actorType = null,
+        public ?string $actorId = null,
+        public ?string $caller = null,
+        public ?string $requestId = null,
+    ) {
+        $all = array_fill_keys(self::RECORD, null);
+        $this->record = array_replace($all, array_intersect_key($record, $all));
+    }
+
+    /**
+     * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id. Each
+     * value is null, a string, an integer or a boolean, but `credentials`, a list of strings.
+     *
+     * @return array<string, mixed>
+     */
+    public function toArray(): array
+    {
+        return ['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome] + $this->record + [
+            'actor_type' => $this->actorType,
+            'actor_id' => $this->actorId,
+            'caller' => $this->caller,
+            'request_id' => $this->requestId,
+        ];
+    }
+}

@@ -1,0 +1,38 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * A sink could not do what it was asked for. The message is a fixed text, with the reason that the system or the
+ * database gave as a number or as its own fixed text; no value of a record and no password is in it.
+ *
+ * @api
+ */
+final class AuditSinkException extends \RuntimeException
+{
+    /**
+     * From what a database driver threw. Its message is left out, because drivers quote values in theirs.
+     *
+     * @internal
+     */
+    public static function fromPdo(string $what, \PDOException $exception): self
+    {
+        $state = (string) ($exception->errorInfo[0] ?? $exception->getCode());
+        $code = (int) ($exception->errorInfo[1] ?? 0);
+        $reason = match ($code) {
+            1 => 'the statement does not fit it, as where the table is missing',
+            5, 6 => 'it is locked',
+            8, 1290 => 'it is read-only',
+            13, 1021, 1114 => 'the disk or the table is full',
+            14, 2002, 2003 => 'it cannot be reached',
+            1044, 1045, 1142 => 'access is denied',
+            1146 => 'the table is missing',
+            1205, 1969, 3024 => 'a lock was not free in time',
+            2006, 2013 => 'the connection was lost, or no answer came in time',
+            default => str_starts_with($state, '28') ? 'access is denied' : 'it answered with an error',
+        };
+        return new self(sprintf('%s: %s (SQLSTATE %s, code %d).', $what, $reason, $state, $code));
+    }
+}

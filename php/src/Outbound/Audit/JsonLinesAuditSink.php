@@ -1,0 +1,250 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * Appends each record to a local file, as one line of JSON.
+ *
+ * Any number of processes may write to the same file. Each opens it, takes its lock, makes sure that it is still the
+ * file of that name, and appends one whole line; a line that does not fit on the disk is taken back. The file is put
+ * aside by renaming it, at the first line of a new day (UTC) and before it grows above its size, so that all lines of a
+ * file are of one day. It is put aside as NAME.20261122T013358.123456Z-1a2b, in the same directory, and purge() deletes
+ * it. A file that another program has put aside, by renaming it, is noticed at the next line.
+ *
+ * The time limit is that of waiting for the lock. PHP cannot bound a write to a disk that hangs, so the file does not
+ * belong on a network file system.
+ *
+ * @api
+ */
+final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
+{
+    /** The mode of a new file is 0640. */
+    private const UMASK = 0137;
+
+    /**
+     * @param string $file absolute path; its directory exists, and the writers may create files in it
+     * @param int $maxBytes size above which no file grows, but for one line that is longer
+     * @param int $timeoutMs how long a write waits for other writers
+     */
+    public function __construct(
+        private string $file,
+        private int $maxBytes = 64 * 1024 * 1024,
+        private int $timeoutMs = 1000,
+    ) {
+        if (!str_starts_with($file, '/') || $maxBytes < 1 || $timeoutMs < 1) {
+            throw new \InvalidArgumentException('The audit file needs an absolute path, a size and a time limit.');
+        }
+    }
+
+    public function write(AuditEntry $entry): void
+    {
+        $this->append($entry, false);
+    }
+
+    /** The line is on the disk, not only with the system, when this returns. */
+    public function begin(AuditEntry $intent): void
+    {
+        $this->append($intent, true);
+    }
+
+    public function complete(AuditEntry $entry): void
+    {
+        $this->append($entry, false);
+    }
+
+    public function purge(int $days = self::DAYS): int
+    {
+        if ($days < 1) {
+            throw new \InvalidArgumentException('Audit records are kept for at least one day.');
+        }
+        $this->putAsideYesterdays();
+        $deleted = 0;
+        foreach ($this->asideFiles() as $file) {
+            if ((int) @filemtime($file) < time() - $days * 86400) {
+                $lines = self::countLines($file);
+                if (!@unlink($file)) {
+                    throw new AuditSinkException('An old audit file could not be deleted.');
+                }
+                $deleted += $lines;
+            }
+        }
+        return $deleted;
+    }
+
+    private function append(AuditEntry $entry, bool $sync): void
+    {
+        $line = AuditRow::json(AuditRow::of($entry)) . "\n";
+        $handle = $this->lock(fn (array $stat): bool => $this->isFull($stat, strlen($line)));
+        try {
+            self::appendLine($handle, $line);
+            flock($handle, LOCK_UN);
+            if ($sync && !@fsync($handle)) {
+                throw new AuditSinkException('The audit line could not be brought to the disk.');
+            }
+        } finally {
+            fclose($handle);
+        }
+    }
+
+    /**
+     * Opens and locks the file that has the name, once it has been put aside where $aside, given its stat, says so.
+     *
+     * @param callable(array<mixed>): bool $aside
+     * @return resource
+     */
+    private function lock(callable $aside): mixed
+    {
+        $deadline = hrtime(true) + $this->timeoutMs * 1_000_000;
+        $mayPutAside = true;
+        for ($wait = 200;; $wait = min($wait * 2, 5_000)) {
+            $handle = $this->open();
+            if (flock($handle, LOCK_EX | LOCK_NB) && $this->hasTheName($handle)) {
+                if (!$mayPutAside || !$aside((array) fstat($handle))) {
+                    return $handle;
+                }
+                // Where that fails, the file grows on: a line counts more than a size.
+                $mayPutAside = @rename($this->file, $this->asideName());
+            }
+            fclose($handle);
+            if (hrtime(true) >= $deadline) {
+                throw new AuditSinkException('Other writers held the audit file for too long.');
+            }
+            usleep($wait);
+        }
+    }
+
+    /**
+     * @return resource
+     */
+    private function open(): mixed
+    {
+        // Opening a pipe would block.
+        clearstatcache(true, $this->file);
+        $named = @stat($this->file);
+        if ($named !== false && !self::isRegular($named)) {
+            throw new AuditSinkException('The audit file is not a regular file.');
+        }
+        $mask = umask(self::UMASK);
+        try {
+            $handle = @fopen($this->file, 'a+b');
+        } finally {
+            umask($mask);
+        }
+        if ($handle === false || !self::isRegular((array) fstat($handle))) {
+            throw new AuditSinkException('The audit file cannot be opened' . self::reason());
+        }
+        return $handle;
+    }
+
+    /**
+     * @param array<mixed> $stat
+     */
+    private static function isRegular(array $stat): bool
+    {
+        return ($stat['mode'] & 0170000) === 0100000;
+    }
+
+    /**
+     * @param resource $handle
+     */
+    private function hasTheName(mixed $handle): bool
+    {
+        clearstatcache(true, $this->file);
+        $named = @stat($this->file);
+        $open = fstat($handle);
+        return $named !== false && $open !== false
+            && [$named['dev'], $named['ino']] === [$open['dev'], $open['ino']];
+    }
+
+    /**
+     * @param array<mixed> $stat of the file
+     * @param int $more bytes that are to be appended
+     */
+    private function isFull(array $stat, int $more): bool
+    {
+        return $stat['size'] > 0 && ($stat['size'] + $more > $this->maxBytes || self::isOfAnotherDay($stat));
+    }
+
+    /**
+     * The time of the last change is that of the last line.
+     *
+     * @param array<mixed> $stat
+     */
+    private static function isOfAnotherDay(array $stat): bool
+    {
+        return gmdate('Ymd', $stat['mtime']) !== gmdate('Ymd');
+    }
+
+    /**
+     * @param resource $handle
+     */
+    private static function appendLine(mixed $handle, string $line): void
+    {
+        $size = (int) (fstat($handle) ?: [])['size'];
+        if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
+            // A process died while it wrote. What it left stays, as a line of its own.
+            $line = "\n" . $line;
+        }
+        error_clear_last();
+        if (@fwrite($handle, $line) !== strlen($line)) {
+            $reason = self::reason();
+            ftruncate($handle, $size);
+            throw new AuditSinkException('The audit line could not be written' . $reason);
+        }
+    }
+
+    private function asideName(): string
+    {
+        return $this->file . (new \DateTimeImmutable('now', new \DateTimeZone('UTC')))->format('.Ymd\THis.u\Z-')
+            . bin2hex(random_bytes(2));
+    }
+
+    private function putAsideYesterdays(): void
+    {
+        if (is_file($this->file)) {
+            $isOld = static fn (array $stat): bool => $stat['size'] > 0 && self::isOfAnotherDay($stat);
+            $handle = $this->lock($isOld);
+            $stayed = $isOld((array) fstat($handle));
+            fclose($handle);
+            if ($stayed) {
+                throw new AuditSinkException('The audit file of an earlier day could not be put aside.');
+            }
+        }
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function asideFiles(): array
+    {
+        $names = @scandir(dirname($this->file));
+        if ($names === false) {
+            throw new AuditSinkException('The directory of the audit file cannot be read.');
+        }
+        $pattern = '/^' . preg_quote(basename($this->file), '/') . '\.\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}$/D';
+        return array_map(
+            fn (string $name): string => dirname($this->file) . '/' . $name,
+            array_values(preg_grep($pattern, $names) ?: []),
+        );
+    }
+
+    private static function countLines(string $file): int
+    {
+        $lines = 0;
+        $handle = @fopen($file, 'rb');
+        while ($handle !== false && !feof($handle)) {
+            $lines += substr_count((string) fread($handle, 65536), "\n");
+        }
+        return $lines;
+    }
+
+    /** What the system said last, without the path, as the end of a sentence. */
+    private static function reason(): string
+    {
+        $message = error_get_last()['message'] ?? '';
+        $known = preg_match('/(?:errno=\d+ |Failed to open stream: )([A-Za-z -]+)$/', $message, $match) === 1;
+        return $known ? ': ' . $match[1] . '.' : '.';
+    }
+}

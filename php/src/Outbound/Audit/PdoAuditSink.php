@@ -1,0 +1,113 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * Keeps each call as one row of the table secure_outbound_audit, in SQLite or MySQL (MariaDB as well). An intent is a
+ * row, and its completion replaces it.
+ *
+ * The sink has a connection of its own: a record must not vanish with a transaction that the application rolls back,
+ * and the time limits are the sink's alone. It is made at the first record, and again where the server had closed it.
+ *
+ * Times: SQLite waits for other writers up to the limit. MySQL counts in whole seconds, so the limit is rounded up
+ * there; a server that does not answer at all is given up a second later.
+ *
+ * @api
+ */
+final readonly class PdoAuditSink implements AuditSink, AuditRetention
+{
+    /** Rows that one statement of purge() deletes, so that it holds no lock for long. */
+    private const BATCH = 1000;
+
+    private const NOT_STORED = 'The audit record was not stored in the database';
+
+    private PdoConnection $connection;
+
+    /**
+     * @param string $dsn of PDO, "sqlite:/absolute/path" or "mysql:…"
+     * @param int $timeoutMs how long one statement, and making the connection, may take
+     * @throws \InvalidArgumentException for another driver
+     */
+    public function __construct(
+        #[\SensitiveParameter] string $dsn,
+        #[\SensitiveParameter] ?string $user = null,
+        #[\SensitiveParameter] ?string $password = null,
+        int $timeoutMs = 2000,
+    ) {
+        $this->connection = new PdoConnection($dsn, $user, $password, $timeoutMs);
+    }
+
+    /**
+     * The statements that make the table, for those who run them by hand or in a migration.
+     *
+     * @param string $driver "sqlite" or "mysql"
+     * @return list<string>
+     */
+    public static function schema(string $driver): array
+    {
+        return PdoSchema::statements($driver);
+    }
+
+    /**
+     * Makes the table where it is missing. A new SQLite file has the mode 0640.
+     *
+     * @throws AuditSinkException
+     */
+    public function createTable(): void
+    {
+        $mask = umask(0137);
+        try {
+            foreach (self::schema($this->connection->driver) as $statement) {
+                $this->run('The audit table was not created', $statement);
+            }
+        } finally {
+            umask($mask);
+        }
+    }
+
+    public function write(AuditEntry $entry): void
+    {
+        $this->complete($entry);
+    }
+
+    public function begin(AuditEntry $intent): void
+    {
+        $this->run(self::NOT_STORED, PdoSchema::begin($this->connection->driver), PdoSchema::values($intent));
+    }
+
+    public function complete(AuditEntry $entry): void
+    {
+        $values = PdoSchema::values($entry);
+        $values = [...$values, ...array_slice($values, 1)];
+        $this->run(self::NOT_STORED, PdoSchema::complete($this->connection->driver), $values);
+    }
+
+    public function purge(int $days = self::DAYS): int
+    {
+        if ($days < 1) {
+            throw new \InvalidArgumentException('Audit records are kept for at least one day.');
+        }
+        $before = new \DateTimeImmutable('@' . (time() - $days * 86400));
+        $sql = PdoSchema::purge($this->connection->driver, self::BATCH);
+        $deleted = 0;
+        do {
+            $rows = $this->run('Old audit records were not deleted', $sql, [$before->format('Y-m-d\TH:i:s.v\Z')]);
+            $deleted += $rows;
+        } while ($rows === self::BATCH);
+        return $deleted;
+    }
+
+    /**
+     * @param list<string|int|null> $values
+     */
+    private function run(string $failure, string $sql, array $values = []): int
+    {
+        try {
+            return $this->connection->run($sql, $values);
+        } catch (\PDOException $exception) {
+            throw AuditSinkException::fromPdo($failure, $exception);
+        }
+    }
+}

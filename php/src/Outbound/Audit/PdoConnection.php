@@ -1,0 +1,139 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * The connection of PdoAuditSink: made when it is first needed, one for each process, with the time limits set.
+ *
+ * @internal
+ */
+final class PdoConnection
+{
+    /** A connection that was gone is made anew only where this part of the time limit is not used up. */
+    private const REPEAT_WITHIN = 0.25;
+
+    /** Codes of MySQL for a connection that is gone, and for a deadlock, after which nothing was done. */
+    private const REPEATABLE = [2006, 2013, 1213];
+
+    /** @var list<\PDO> connections of a parent process; closing one here would end it there */
+    private static array $inherited = [];
+
+    public readonly string $driver;
+    private readonly \SensitiveParameterValue $arguments;
+    private ?\PDO $pdo = null;
+    private int $pid = 0;
+
+    public function __construct(
+        #[\SensitiveParameter] string $dsn,
+        #[\SensitiveParameter] ?string $user,
+        #[\SensitiveParameter] ?string $password,
+        private readonly int $timeoutMs,
+    ) {
+        $this->driver = (string) strstr($dsn, ':', true);
+        if (!in_array($this->driver, ['sqlite', 'mysql'], true) || $timeoutMs < 1) {
+            throw new \InvalidArgumentException('The audit database is sqlite: or mysql:, and has a time limit.');
+        }
+        $this->arguments = new \SensitiveParameterValue([$dsn, $user, $password]);
+    }
+
+    /**
+     * Runs a statement that may run twice: it is repeated once where the connection turns out to be gone. The
+     * warnings that MySQL's client adds to its exceptions are suppressed.
+     *
+     * @param list<string|int|null> $values
+     * @return int rows that it touched, as the driver counts them
+     * @throws \PDOException
+     */
+    public function run(string $sql, array $values = []): int
+    {
+        $start = hrtime(true);
+        try {
+            return $this->runOnce($sql, $values);
+        } catch (\PDOException $exception) {
+            $isRepeatable = in_array($exception->errorInfo[1] ?? 0, self::REPEATABLE, true);
+            if ($isRepeatable) {
+                $this->pdo = null;
+            }
+            $used = (hrtime(true) - $start) / 1_000_000;
+            if (!$isRepeatable || $used > $this->timeoutMs * self::REPEAT_WITHIN) {
+                throw $exception;
+            }
+        }
+        return $this->runOnce($sql, $values);
+    }
+
+    /**
+     * @param list<string|int|null> $values
+     */
+    private function runOnce(string $sql, array $values): int
+    {
+        $this->open();
+        $statement = @$this->pdo->prepare($sql);
+        foreach ($values as $index => $value) {
+            $type = is_int($value) ? \PDO::PARAM_INT : ($value === null ? \PDO::PARAM_NULL : \PDO::PARAM_STR);
+            $statement->bindValue($index + 1, $value, $type);
+        }
+        @$statement->execute();
+        return $statement->rowCount();
+    }
+
+    private function open(): void
+    {
+        if ($this->pdo !== null && $this->pid !== getmypid()) {
+            self::$inherited[] = $this->pdo;
+            $this->pdo = null;
+        }
+        if ($this->pdo === null) {
+            $this->pdo = $this->driver === 'mysql' ? $this->openMysql() : $this->openSqlite();
+            $this->pid = getmypid();
+        }
+    }
+
+    private function openSqlite(): \PDO
+    {
+        $pdo = $this->connect([]);
+        $pdo->exec('PRAGMA busy_timeout = ' . $this->timeoutMs);
+        return $pdo;
+    }
+
+    /**
+     * MySQL counts most of its limits in whole seconds. The client's own limit, for a server that does not answer at
+     * all, is a second longer, so that the server's comes first.
+     */
+    private function openMysql(): \PDO
+    {
+        $seconds = intdiv($this->timeoutMs + 999, 1000);
+        $before = ini_set('mysqlnd.net_read_timeout', (string) ($seconds + 1));
+        try {
+            $pdo = $this->connect([
+                \PDO::ATTR_TIMEOUT => $seconds,
+                \PDO::ATTR_EMULATE_PREPARES => false,
+                \PDO::MYSQL_ATTR_MULTI_STATEMENTS => false,
+                \PDO::MYSQL_ATTR_LOCAL_INFILE => false,
+            ]);
+        } finally {
+            ini_set('mysqlnd.net_read_timeout', (string) $before);
+        }
+        $isMariaDb = str_contains((string) $pdo->getAttribute(\PDO::ATTR_SERVER_VERSION), 'MariaDB');
+        @$pdo->exec(
+            "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES', lock_wait_timeout = $seconds, "
+            . "innodb_lock_wait_timeout = $seconds"
+            . ($isMariaDb ? ', max_statement_time = ' . $this->timeoutMs / 1000 : ''),
+        );
+        return $pdo;
+    }
+
+    /**
+     * @param array<int, mixed> $options
+     */
+    private function connect(array $options): \PDO
+    {
+        [$dsn, $user, $password] = $this->arguments->getValue();
+        return @new \PDO($dsn, $user, $password, $options + [
+            \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
+            \PDO::ATTR_PERSISTENT => false,
+        ]);
+    }
+}

@@ -1,0 +1,146 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * The table of PdoAuditSink and its statements, for SQLite and for MySQL (MariaDB as well).
+ *
+ * @internal
+ */
+final class PdoSchema
+{
+    public const TABLE = 'secure_outbound_audit';
+
+    /** Column => type, the same on both; an integer is a width in characters. The order is that of AuditEntry. */
+    private const COLUMNS = [
+        'id' => 36,
+        'state' => 16,
+        'outcome' => 16,
+        'service_id' => 128,
+        'correlation_id' => 128,
+        'timestamp' => 24,
+        'method' => 64,
+        'host' => 255,
+        'port' => 'INTEGER',
+        'path_template' => 'TEXT',
+        'status' => 'INTEGER',
+        'duration_us' => 'BIGINT',
+        'bytes_out' => 'BIGINT',
+        'bytes_in' => 'BIGINT',
+        'attempts' => 'INTEGER',
+        'remote_address' => 64,
+        'tls_version' => 16,
+        'http_version' => 16,
+        'connection_reused' => 'SMALLINT',
+        'credentials' => 'TEXT',
+        'error_class' => 64,
+        'error_code' => 128,
+        'transport' => 32,
+        'library_version' => 64,
+        'proxy_resolve' => 16,
+        'actor_type' => 255,
+        'actor_id' => 255,
+        'caller' => 255,
+        'request_id' => 255,
+    ];
+
+    private const REQUIRED = ['id', 'state', 'timestamp'];
+
+    /** Name of the index => its column. */
+    private const INDEXES = [
+        'secure_outbound_audit_timestamp' => 'timestamp',
+        'secure_outbound_audit_correlation' => 'correlation_id',
+    ];
+
+    /** What TEXT holds in MySQL whatever the characters. */
+    private const TEXT_WIDTH = 16_383;
+
+    /**
+     * Makes the table and its indexes where they are missing. SQLite's log is one that readers do not block.
+     *
+     * @return list<string>
+     */
+    public static function statements(string $driver): array
+    {
+        $lines = [];
+        foreach (self::COLUMNS as $column => $type) {
+            $null = in_array($column, self::REQUIRED, true) ? ' NOT NULL' : '';
+            $lines[] = $column . ' ' . (is_int($type) ? 'VARCHAR(' . $type . ')' : $type) . $null;
+        }
+        $lines[] = 'PRIMARY KEY (id)';
+        $after = [];
+        foreach (self::INDEXES as $name => $column) {
+            if ($driver === 'mysql') {
+                $lines[] = 'INDEX ' . $name . ' (' . $column . ')';
+            } else {
+                $after[] = 'CREATE INDEX IF NOT EXISTS ' . $name . ' ON ' . self::TABLE . ' (' . $column . ')';
+            }
+        }
+        $before = $driver === 'mysql' ? [] : ['PRAGMA journal_mode = WAL'];
+        $options = $driver === 'mysql' ? ' ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin' : '';
+        $create = 'CREATE TABLE IF NOT EXISTS ' . self::TABLE . " (\n    ";
+        return [...$before, $create . implode(",\n    ", $lines) . "\n)" . $options, ...$after];
+    }
+
+    /** Stores an intent; one that is stored already stays as it is. Parameters: values(). */
+    public static function begin(string $driver): string
+    {
+        return self::insert($driver) . 'id = ' . self::TABLE . '.id';
+    }
+
+    /** Stores a completed call, over its intent where there is one. Parameters: values(), then again without the id. */
+    public static function complete(string $driver): string
+    {
+        $columns = array_slice(array_keys(self::COLUMNS), 1);
+        return self::insert($driver) . implode(' = ?, ', $columns) . ' = ?';
+    }
+
+    /** Deletes some of what is older than the one parameter, a timestamp. */
+    public static function purge(string $driver, int $rows): string
+    {
+        $where = ' WHERE timestamp < ?';
+        return 'DELETE FROM ' . self::TABLE . ($driver === 'mysql'
+            ? $where . ' LIMIT ' . $rows
+            : ' WHERE id IN (SELECT id FROM ' . self::TABLE . $where . ' LIMIT ' . $rows . ')');
+    }
+
+    /**
+     * The entry's values in the order of the columns, each cut to its column's width: a value that is too long must
+     * not cost the record.
+     *
+     * @return list<string|int|null>
+     */
+    public static function values(AuditEntry $entry): array
+    {
+        $values = [];
+        $row = AuditRow::of($entry);
+        foreach (self::COLUMNS as $column => $type) {
+            $value = $row[$column];
+            $values[] = match (true) {
+                is_array($value) => AuditRow::json($value),
+                is_bool($value) => (int) $value,
+                is_string($value) => self::cut($value, is_int($type) ? $type : self::TEXT_WIDTH),
+                default => $value,
+            };
+        }
+        return $values;
+    }
+
+    private static function insert(string $driver): string
+    {
+        return 'INSERT INTO ' . self::TABLE . ' (' . implode(', ', array_keys(self::COLUMNS)) . ') VALUES ('
+            . implode(', ', array_fill(0, count(self::COLUMNS), '?')) . ') '
+            . ($driver === 'mysql' ? 'ON DUPLICATE KEY UPDATE ' : 'ON CONFLICT (id) DO UPDATE SET ');
+    }
+
+    private static function cut(string $text, int $characters): string
+    {
+        if (strlen($text) <= $characters) {
+            return $text;
+        }
+        preg_match('/^.{0,' . $characters . '}/us', $text, $match);
+        return $match[0] ?? '';
+    }
+}

@@ -1,0 +1,128 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\CallContext;
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\RequestRefused;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Outbound\Uuid7;
+use Netresearch\NrVault\Transport\Decision;
+
+/**
+ * What becomes the audit entries of one call. Where the transport gives no record of its own, this one stands for it.
+ *
+ * @internal
+ */
+final class CallRecord
+{
+    private readonly string $id;
+    private readonly int $begun;
+
+    /** @var array{?string, ?string, string, ?string} actor type and id, caller, request id */
+    private readonly array $identity;
+
+    /** @var array<string, mixed> */
+    private array $record;
+
+    /**
+     * @param string $serviceId as it was given; what is no id is left out
+     * @param string $method as it was given; what is no method is left out
+     */
+    public function __construct(
+        ?CallContext $context,
+        string $caller,
+        string $serviceId,
+        string $method,
+        public readonly string $correlationId,
+    ) {
+        $this->id = Uuid7::generate();
+        $this->begun = hrtime(true);
+        $this->identity = array_map(
+            self::clean(...),
+            [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()],
+        );
+        $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
+        $this->record = [
+            'service_id' => preg_match(ServiceDefinition::ID, $serviceId) === 1 ? $serviceId : null,
+            'correlation_id' => $correlationId,
+            'timestamp' => $now->format('Y-m-d\TH:i:s.v\Z'),
+            'method' => preg_match('/\A[A-Z][A-Z0-9_-]{0,31}\z/', $method) === 1 ? $method : null,
+            'credentials' => [],
+        ];
+    }
+
+    /** Notes what the transport decided, and the credentials that will be used. */
+    public function decided(#[\SensitiveParameter] Decision $decision, CredentialReference ...$references): void
+    {
+        // The canonical URL of the transport, so there is nothing to judge here.
+        if (preg_match('~\A(https?)://(\[[^\]]+\]|[^/?:]+)(?::(\d+))?~', $decision->url, $match) === 1) {
+            $this->record['host'] = $match[2];
+            $this->record['port'] = (int) ($match[3] ?? ($match[1] === 'https' ? 443 : 80));
+        }
+        $this->record['path_template'] = $decision->pathTemplate;
+        $this->record['credentials'] = array_column($references, 'identifier');
+    }
+
+    public function intent(): AuditEntry
+    {
+        return $this->entry(AuditEntry::INTENT, null, $this->record);
+    }
+
+    /**
+     * @param array<string, mixed> $record the transport's
+     */
+    public function response(array $record): AuditEntry
+    {
+        return $this->entry(AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record);
+    }
+
+    public function failure(OutboundException $failure): AuditEntry
+    {
+        $own = [
+            'status' => $failure->httpStatus(),
+            'duration_us' => intdiv(hrtime(true) - $this->begun, 1000),
+            'error_class' => $failure->errorClass(),
+            'error_code' => $failure->errorCode(),
+        ];
+        return $this->entry(
+            AuditEntry::COMPLETE,
+            $failure instanceof RequestRefused ? AuditEntry::REFUSED : AuditEntry::FAILED,
+            $failure->auditRecord() ?? $own + $this->record,
+        );
+    }
+
+    /**
+     * @param array<string, mixed> $record
+     */
+    private function entry(string $state, ?string $outcome, array $record): AuditEntry
+    {
+        return new AuditEntry(
+            $this->id,
+            $state,
+            $outcome,
+            ['timestamp' => $record['timestamp'] ?? $this->record['timestamp']] + $record,
+            ...$this->identity,
+        );
+    }
+
+    /** UTF-8 without control characters, at most 255 bytes. */
+    private static function clean(?string $text): ?string
+    {
+        if ($text === null) {
+            return null;
+        }
+        if (preg_match('//u', $text) !== 1) {
+            $text = (string) preg_replace('/[\x80-\xFF]/', '?', $text);
+        }
+        $text = substr((string) preg_replace('/[\p{Cc}\p{Cf}]/u', '?', $text), 0, 255);
+        while (preg_match('//u', $text) !== 1) {
+            $text = substr($text, 0, -1);
+        }
+        return $text;
+    }
+}

@@ -1,0 +1,52 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Service\SecureHttpClient;
+
+/**
+ * Finds who made a call: the first frame of the stack that is not of this library. Arguments are never read.
+ *
+ * @internal
+ */
+final class Caller
+{
+    private const OWN = ['Netresearch\\NrVault\\Outbound\\', 'Netresearch\\NrVault\\Transport\\'];
+
+    private const TESTS = 'Netresearch\\NrVault\\Outbound\\Tests\\';
+
+    /** "Class::method" or "function", or "file.php:12" where a script calls from outside any function. */
+    public static function find(): string
+    {
+        $place = 'unknown';
+        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+            $class = $frame['class'] ?? '';
+            if (self::isOwn($class)) {
+                $place = isset($frame['file']) ? basename($frame['file']) . ':' . ($frame['line'] ?? 0) : $place;
+                continue;
+            }
+            if ($class !== '') {
+                // The name of an anonymous class goes on with NUL and a path.
+                return strtok($class, "\0") . '::' . $frame['function'];
+            }
+            $isScript = in_array($frame['function'], ['include', 'include_once', 'require', 'require_once'], true);
+            return $isScript ? $place : $frame['function'];
+        }
+        return $place;
+    }
+
+    private static function isOwn(string $class): bool
+    {
+        if ($class === SecureHttpClient::class) {
+            return true;
+        }
+        foreach (self::OWN as $prefix) {
+            if (str_starts_with($class, $prefix)) {
+                return !str_starts_with($class, self::TESTS);
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * @internal
+ */
+interface Command
+{
+    /** What `secure-outbound help` says about it. */
+    public static function help(): string;
+
+    /**
+     * @param list<string> $argv the words behind the command's name
+     * @return int exit code
+     * @throws UsageError
+     * @throws OutboundException
+     */
+    public function run(array $argv, Streams $streams): int;
+}

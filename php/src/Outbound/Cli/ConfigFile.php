@@ -1,0 +1,30 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli;
+
+/**
+ * The transport's configuration, a JSON file.
+ *
+ * @internal
+ */
+final class ConfigFile
+{
+    /**
+     * @return array<string, mixed>
+     * @throws UsageError
+     */
+    public static function read(string $path): array
+    {
+        $contents = is_file($path) ? @file_get_contents($path) : false;
+        if ($contents === false) {
+            throw new UsageError('The configuration file does not exist, or this user cannot read it.');
+        }
+        $config = json_decode($contents, true);
+        if (!is_array($config) || ($config !== [] && array_is_list($config))) {
+            throw new UsageError('The configuration file holds no JSON object.');
+        }
+        return $config;
+    }
+}

@@ -1,0 +1,109 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * The transport's configuration, judged by the library: its form, its master keys, its roots. Keys are read by the
+ * library and nowhere else.
+ *
+ * @internal
+ */
+final class Configuration
+{
+    private const OWN = 'chown www-data: KEYFILE && chmod 0400 KEYFILE';
+
+    private const REMEDIES = [
+        'key_file.permissions' => self::OWN,
+        'key_file.symlink' => 'Name the file itself in "path".',
+        'key_file.missing' => 'Correct "path", or lay the key there: docs/install.md, "The master key"',
+        'key_file.unreadable' => self::OWN,
+        'key_file.invalid' => 'The file holds 32 bytes or their base64: lay the right one there, or restore it.',
+        'key_variable.missing' => "Set the variable: env[NAME] in php-fpm's pool, the environment on the command line.",
+        'key_variable.invalid' => 'The variable holds 32 bytes or their base64: set it to the right key.',
+        'tls.no_roots' => 'apt-get install ca-certificates, or name a file in tls.ca_file',
+    ];
+
+    /**
+     * Opens an engine in this process.
+     *
+     * @param array<string, mixed> $config
+     * @return list<Finding>
+     */
+    public static function ofThisProcess(#[\SensitiveParameter] array $config): array
+    {
+        try {
+            $result = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]));
+        } catch (\RuntimeException) {
+            return [Finding::critical(
+                'config.unchecked',
+                'Without the library, configuration, keys and roots cannot be checked.',
+                'Mend what stands above first.',
+            )];
+        }
+        $findings = self::judge('config', Wire::decode($result['head']) ?? []);
+        if (!isset($config['master_keys']) || $config['master_keys'] === []) {
+            $findings[] = Finding::warning(
+                'config.no_key',
+                'The configuration has no master key: only requests without a credential work.',
+                'Add one to "master_keys": {"provider": "file", "path": "/etc/typo3/vault.key"}',
+            );
+        }
+        return $findings;
+    }
+
+    /**
+     * @param string $area "config" for this process, "fpm" for a worker
+     * @param array<mixed> $head of `open`
+     * @return list<Finding>
+     */
+    public static function judge(string $area, array $head): array
+    {
+        $process = $area === 'fpm' ? 'The worker: ' : '';
+        if (isset($head['error'])) {
+            $message = $process . ($head['error']['message'] ?? '') . ' [' . ($head['error']['code'] ?? '') . ']';
+            return [Finding::critical($area . '.open', $message, 'Correct it in the configuration: docs/wire.md')];
+        }
+        $findings = [Finding::ok($area . '.open', $process . 'The configuration is taken.')];
+        $keys = true;
+        $roots = true;
+        foreach ($head['warnings'] ?? [] as ['code' => $code, 'message' => $message]) {
+            $keys = $keys && !str_starts_with($code, 'key_');
+            $roots = $roots && $code !== 'tls.no_roots';
+            $remedy = self::REMEDIES[$code] ?? 'docs/wire.md, "Configuration"';
+            $name = $area . '.' . $code;
+            $findings[] = in_array($code, ['key_file.permissions', 'key_file.symlink'], true)
+                ? Finding::warning($name, $process . $message, $remedy)
+                : Finding::critical($name, $process . $message, $remedy);
+        }
+        if ($keys) {
+            $findings[] = Finding::ok($area . '.keys', $process . 'Every master key can be read and has its length.');
+        }
+        if ($roots) {
+            $findings[] = Finding::ok($area . '.roots', $process . 'Trust anchors are loaded.');
+        }
+        return $findings;
+    }
+
+    /**
+     * What a worker may be asked to open: keys by file or variable, without their ids, because material under a known
+     * id would replace the key of the application; and no engine of the application's.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>
+     */
+    public static function forWorker(#[\SensitiveParameter] array $config): array
+    {
+        $keys = [];
+        foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $entry) {
+            if (is_array($entry) && in_array($entry['provider'] ?? null, ['file', 'env'], true)) {
+                $keys[] = array_diff_key($entry, ['id' => 0]);
+            }
+        }
+        return ['version' => Wire::VERSION, 'user_agent' => 'secure-outbound-doctor', 'master_keys' => $keys] + $config;
+    }
+}

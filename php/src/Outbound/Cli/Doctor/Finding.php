@@ -1,0 +1,57 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+/**
+ * One thing that was looked at. Its texts hold paths, names and numbers, never what a key or a credential holds.
+ *
+ * @internal
+ */
+final readonly class Finding
+{
+    public const OK = 'ok';
+    public const WARNING = 'warning';
+    public const CRITICAL = 'critical';
+
+    /** In ascending order; the place is the exit code. */
+    public const VERDICTS = [self::OK, self::WARNING, self::CRITICAL];
+
+    /**
+     * @param string $code stable, such as "library.owner"
+     * @param string $message what was found
+     * @param string $remedy the one line that mends it; "" where nothing is to be mended
+     */
+    private function __construct(
+        public string $code,
+        public string $verdict,
+        public string $message,
+        public string $remedy,
+    ) {
+    }
+
+    public static function ok(string $code, string $message): self
+    {
+        return new self($code, self::OK, $message, '');
+    }
+
+    public static function warning(string $code, string $message, string $remedy): self
+    {
+        return new self($code, self::WARNING, $message, $remedy);
+    }
+
+    public static function critical(string $code, string $message, string $remedy): self
+    {
+        return new self($code, self::CRITICAL, $message, $remedy);
+    }
+
+    /**
+     * @param list<self> $findings
+     */
+    public static function exitCode(array $findings): int
+    {
+        $places = array_flip(self::VERDICTS);
+        return max([0, ...array_map(static fn (self $finding): int => $places[$finding->verdict], $findings)]);
+    }
+}

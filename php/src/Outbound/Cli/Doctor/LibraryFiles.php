@@ -1,0 +1,167 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\LibraryLocator;
+use Netresearch\NrVault\Transport\NativeLibrary;
+
+/**
+ * The library and its header, as files and as what they say about themselves.
+ *
+ * @internal
+ */
+final class LibraryFiles
+{
+    private const INSTALL = 'make install PREFIX=/usr/local';
+    private const LOCATE = 'Name it: --library=PATH or SECURE_OUTBOUND_LIBRARY; install it: ' . self::INSTALL;
+
+    /** Of the library that is bound; null where none is. */
+    public readonly ?string $library;
+
+    /** @var list<Finding> */
+    public readonly array $findings;
+
+    /**
+     * @param string|null $library where the caller says that it is
+     * @param string|null $header the same of the header; null: beside the library, as it is installed
+     */
+    public function __construct(?string $library, ?string $header)
+    {
+        $file = LibraryLocator::locate($library);
+        [$this->library, $findings] = self::bind($file);
+        $place = $this->library ?? $file;
+        $header ??= str_contains($place, '/') ? dirname($place, 2) . '/include/secure_outbound.h' : null;
+        $this->findings = [...$findings, ...self::header($header, $this->library)];
+    }
+
+    /**
+     * @return array{string|null, list<Finding>}
+     */
+    private static function bind(string $file): array
+    {
+        $named = str_contains($file, '/');
+        if ($named && !is_file($file)) {
+            return [null, [Finding::critical('library.file', 'There is no library at ' . $file . '.', self::LOCATE)]];
+        }
+        try {
+            NativeLibrary::bind($file);
+        } catch (\RuntimeException $failure) {
+            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? self::INSTALL : self::LOCATE;
+            $code = $failure->getCode() === NativeLibrary::WRONG_VERSION ? 'library.abi' : 'library.file';
+            $found = $named ? self::owner('library', $file) : [];
+            return [null, [Finding::critical($code, $failure->getMessage(), $remedy), ...$found]];
+        }
+        $path = $named ? (string) realpath($file) : self::mapped();
+        return [$path, [
+            Finding::ok('library.file', 'The library is ' . ($path ?? $file) . '.'),
+            Finding::ok(
+                'library.abi',
+                'It is version ' . NativeLibrary::version() . ' and speaks ABI version ' . NativeLibrary::ABI . '.',
+            ),
+            ...($path === null ? [] : self::owner('library', $path)),
+        ]];
+    }
+
+    /** Where the loader found it. */
+    private static function mapped(): ?string
+    {
+        $maps = (string) @file_get_contents('/proc/self/maps');
+        return preg_match('~ (/\S*/libsecure_outbound\.so\S*)$~m', $maps, $match) === 1 ? $match[1] : null;
+    }
+
+    /**
+     * @return list<Finding>
+     */
+    private static function header(?string $header, ?string $library): array
+    {
+        if ($header === null || !is_file($header) || !is_readable($header)) {
+            $where = $header === null ? '' : ' at ' . $header;
+            return [Finding::warning(
+                'header.file',
+                'There is no readable header' . $where . '; php-fpm needs one, the command line does not.',
+                'Name it: --header=PATH; install it: ' . self::INSTALL,
+            )];
+        }
+        $text = (string) file_get_contents($header);
+        return [
+            Finding::ok('header.file', 'The header is ' . $header . '.'),
+            self::headerAbi($text),
+            self::headerLibrary($text, $library),
+            ...self::owner('header', $header),
+        ];
+    }
+
+    private static function headerAbi(string $text): Finding
+    {
+        preg_match('/The C ABI of secure-outbound, version (\d+)/', $text, $match);
+        $declared = (int) ($match[1] ?? 0);
+        if ($declared !== NativeLibrary::ABI) {
+            $message = sprintf('The header is of ABI version %d, this package of %d.', $declared, NativeLibrary::ABI);
+            return Finding::critical('header.abi', $message, self::INSTALL);
+        }
+        $functions = static function (string $declarations): array {
+            preg_match_all('/\b(secure_outbound_[a-z_]+)\(/', $declarations, $names);
+            return $names[1];
+        };
+        $used = (new \ReflectionClass(NativeLibrary::class))->getConstant('DECLARATIONS');
+        $missing = array_diff($functions($used), $functions($text));
+        if ($missing !== []) {
+            $message = 'The header does not declare ' . implode(', ', $missing) . '.';
+            return Finding::critical('header.abi', $message, self::INSTALL);
+        }
+        return Finding::ok('header.abi', 'It is of ABI version ' . $declared . '.');
+    }
+
+    private static function headerLibrary(string $text, ?string $library): Finding
+    {
+        $mend = self::INSTALL . ', which writes the path into the header';
+        if (preg_match('/\A#define FFI_SCOPE "SECURE_OUTBOUND"\r?\n#define FFI_LIB "([^"]*)"/', $text, $match) !== 1) {
+            $message = 'The header does not begin with FFI_SCOPE and FFI_LIB, so PHP does not see them.';
+            return Finding::critical('header.ffi_lib', $message, $mend);
+        }
+        $path = $match[1];
+        if (!str_starts_with($path, '/')) {
+            $message = 'FFI_LIB of the header is "' . $path . '", which is no absolute path.';
+            return Finding::critical('header.ffi_lib', $message, $mend);
+        }
+        if (!is_file($path)) {
+            return Finding::critical('header.ffi_lib', 'FFI_LIB names ' . $path . ', where nothing is.', $mend);
+        }
+        if ($library !== null && realpath($path) !== realpath($library)) {
+            $message = 'FFI_LIB names ' . $path . ', the command line uses ' . $library . '.';
+            return Finding::warning('header.ffi_lib', $message, 'Let both be one: SECURE_OUTBOUND_LIBRARY=' . $path);
+        }
+        return Finding::ok('header.ffi_lib', 'FFI_LIB names ' . $path . '.');
+    }
+
+    /**
+     * php-fpm opens both as root: whoever can replace one of them, or a directory above, is root.
+     *
+     * @return list<Finding>
+     */
+    private static function owner(string $area, string $file): array
+    {
+        $path = (string) realpath($file);
+        $code = $area . '.owner';
+        $worst = null;
+        for ($place = $path;; $place = dirname($place)) {
+            $state = stat($place);
+            // In a directory like /tmp, others cannot replace what is not theirs.
+            $sticky = is_dir($place) && ($state['mode'] & 01000) !== 0;
+            if ($state['uid'] !== 0) {
+                return [Finding::critical($code, $place . ' does not belong to root.', 'chown root:root ' . $place)];
+            }
+            if (($state['mode'] & 0002) !== 0 && !$sticky) {
+                return [Finding::critical($code, $place . ' can be written by everybody.', 'chmod o-w ' . $place)];
+            }
+            if (($state['mode'] & 0020) !== 0 && $state['gid'] !== 0 && !$sticky) {
+                $worst ??= Finding::warning($code, $place . ' can be written by its group.', 'chmod g-w ' . $place);
+            }
+            if ($place === '/') {
+                return [$worst ?? Finding::ok($code, $path . ' and the directories above it are root\'s.')];
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Outbound\Cli\Refusal;
+use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+
+/**
+ * The entries of a registry: their form, whether the library takes base URL and policy, and whether each credential has
+ * an envelope. Nothing is opened or sent.
+ *
+ * @internal
+ */
+final class RegistryEntries
+{
+    /** The base path itself need not be one that the policy allows, and the configuration has findings of its own. */
+    private const OF_THE_CALL = [
+        'policy.path_not_allowed',
+        'configuration.invalid',
+        'configuration.transport_unavailable',
+        'credential.key_unavailable',
+    ];
+
+    /**
+     * @param array<string, mixed> $config of the transport
+     * @return list<Finding>
+     */
+    public static function examine(
+        string $file,
+        ?string $credentials,
+        #[\SensitiveParameter] array $config,
+        ?string $library,
+    ): array {
+        $registry = new JsonFileServiceRegistry($file);
+        $findings = [];
+        foreach ($registry->problems() as $problem) {
+            $findings[] = $problem->entry === ''
+                ? Finding::critical('registry.file', $problem->message, 'Correct ' . $file . '.')
+                : Finding::critical(
+                    'registry.entry',
+                    rtrim('Service "' . self::printable($problem->entry) . '" is disabled: '
+                        . self::printable($problem->field)) . ' ' . $problem->message,
+                    'Correct the entry in ' . $file . '; schema/services.schema.json has its form.',
+                );
+        }
+        $transport = new RustFfiTransport($config, $library);
+        $provider = $credentials === null ? null : new DirectoryCredentialProvider($credentials);
+        foreach ($registry->ids() as $id) {
+            try {
+                $service = $registry->get($id);
+            } catch (OutboundException) {
+                continue;
+            }
+            array_push($findings, ...self::service($service, $transport, $provider));
+        }
+        $count = 'Services in the registry: ' . count($registry->ids()) . '.';
+        return [Finding::ok('registry.services', $count), ...$findings];
+    }
+
+    /**
+     * @return list<Finding>
+     */
+    private static function service(
+        ServiceDefinition $service,
+        RustFfiTransport $transport,
+        ?DirectoryCredentialProvider $provider,
+    ): array {
+        $findings = [];
+        $extent = 'is in order';
+        $request = new RequestSpec(
+            $service->id,
+            $service->policy->allowedMethods[0] ?? 'GET',
+            $service->policy,
+            $service->baseUrl,
+            headers: $service->headers,
+        );
+        try {
+            $transport->decide($request, $service->credentials);
+        } catch (OutboundException $refusal) {
+            if ($refusal->errorClass() !== 'policy') {
+                $extent = 'has the form of one; without library and configuration no more can be said';
+            }
+            if (!in_array($refusal->errorCode(), self::OF_THE_CALL, true)) {
+                $findings[] = self::refused('registry.unusable', $service, $refusal);
+            }
+        }
+        foreach ($provider === null ? [] : $service->credentials as $reference) {
+            try {
+                $provider->fetch($reference);
+            } catch (OutboundException $failure) {
+                $findings[] = self::refused('registry.credential', $service, $failure);
+            }
+        }
+        return $findings === []
+            ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
+            : $findings;
+    }
+
+    private static function refused(string $code, ServiceDefinition $service, OutboundException $refusal): Finding
+    {
+        return Finding::critical(
+            $code,
+            'Service "' . $service->id . '": ' . $refusal->getMessage(),
+            ucfirst(Refusal::remedy($refusal->errorCode())) . '.',
+        );
+    }
+
+    /** Names in a faulty entry may hold anything. */
+    private static function printable(string $name): string
+    {
+        return substr((string) preg_replace('/[^\x21-\x7E]/', '?', $name), 0, 64);
+    }
+}

@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli;
+
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\TransportFactory;
+
+/**
+ * What explain and send call a service with: the files that the options name.
+ *
+ * @internal
+ */
+final readonly class Setup
+{
+    /** Options that fill it. */
+    public const OPTIONS = ['config', 'registry', 'credentials', 'library'];
+
+    public const HELP = "--registry=FILE [--config=FILE] [--credentials=DIR] [--library=PATH]";
+
+    public ServiceRegistry $registry;
+    public TransportFactory $transports;
+    public SealedCredentialProvider $credentials;
+
+    /**
+     * @throws UsageError
+     */
+    public function __construct(Arguments $arguments)
+    {
+        $file = $arguments->value('config');
+        $directory = $arguments->value('credentials');
+        $this->registry = new JsonFileServiceRegistry($arguments->required('registry'));
+        $this->transports = new TransportFactory(
+            $file === null ? [] : ConfigFile::read($file),
+            $arguments->value('library'),
+        );
+        $this->credentials = $directory === null
+            ? new ArrayCredentialProvider([])
+            : new DirectoryCredentialProvider($directory);
+    }
+
+    /**
+     * "name=value" each, or "name: value".
+     *
+     * @param list<string> $words
+     * @return list<array{string, string}>
+     * @throws UsageError
+     */
+    public static function pairs(array $words, string $option, string $separator): array
+    {
+        $pairs = [];
+        foreach ($words as $word) {
+            [$name, $value] = explode($separator, $word, 2) + [1 => null];
+            if ($name === '' || $value === null) {
+                throw new UsageError('--' . $option . ' is NAME' . $separator . 'VALUE.');
+            }
+            $pairs[] = [$name, ltrim($value, ' ')];
+        }
+        return $pairs;
+    }
+}

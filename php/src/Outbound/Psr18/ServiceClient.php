@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Psr18;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\TransferFailed;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Transport\Wire;
+use Psr\Http\Client\ClientInterface;
+use Psr\Http\Message\RequestInterface;
+use Psr\Http\Message\ResponseFactoryInterface;
+use Psr\Http\Message\ResponseInterface;
+use Psr\Http\Message\StreamFactoryInterface;
+
+/**
+ * A PSR-18 client that is bound to one service. It hands the absolute URI on and judges nothing itself.
+ *
+ * @internal OutboundClientFactory makes it
+ */
+final readonly class ServiceClient implements ClientInterface
+{
+    public function __construct(
+        private ServiceCalls $calls,
+        private string $serviceId,
+        private ResponseFactoryInterface $responses,
+        private StreamFactoryInterface $streams,
+    ) {
+    }
+
+    public function sendRequest(#[\SensitiveParameter] RequestInterface $request): ResponseInterface
+    {
+        $uri = $request->getUri();
+        $options = [];
+        try {
+            $options['body'] = (string) $request->getBody();
+            $options['headers'] = self::headers($request, strlen($options['body']));
+        } catch (\RuntimeException) {
+            throw new ServiceRequestException($request, Wire::malformed('The body of the request cannot be read.'));
+        }
+        try {
+            $end = $this->calls->call(
+                $this->serviceId,
+                $request->getMethod(),
+                '',
+                $options,
+                // A fragment is never sent.
+                (string) $uri->withFragment(''),
+            );
+        } catch (TransferFailed $failure) {
+            throw $failure->errorClass() === 'internal'
+                ? new ServiceRequestException($request, $failure)
+                : new ServiceNetworkException($request, $failure);
+        } catch (OutboundException $failure) {
+            throw new ServiceRequestException($request, $failure);
+        }
+        return (new SecureHttpResponse($end->response, $end->entry))->toPsrResponse($this->responses, $this->streams);
+    }
+
+    /**
+     * All headers but two that PSR-7 objects and SDKs set of themselves, where they say what goes out anyway.
+     *
+     * @return list<array{string, string}>
+     */
+    private static function headers(#[\SensitiveParameter] RequestInterface $request, int $length): array
+    {
+        $uri = $request->getUri();
+        $host = $uri->getHost() . ($uri->getPort() === null ? '' : ':' . $uri->getPort());
+        $implied = ['host' => strtolower($host), 'content-length' => (string) $length];
+        $headers = [];
+        foreach ($request->getHeaders() as $name => $values) {
+            foreach ($values as $value) {
+                if (($implied[strtolower((string) $name)] ?? null) !== strtolower($value)) {
+                    $headers[] = [(string) $name, $value];
+                }
+            }
+        }
+        return $headers;
+    }
+}

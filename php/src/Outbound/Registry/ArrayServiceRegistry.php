@@ -1,0 +1,79 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Services from a PHP array, by id. An entry has the keys of one in the JSON file; schema/services.schema.json has all.
+ *
+ *     new ArrayServiceRegistry(['my-api' => [
+ *         'base_url' => 'https://api.example.com/v1',
+ *         'policy' => ['allowed_methods' => ['GET']],
+ *         'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
+ *     ]])
+ *
+ * An entry is read when it is asked for.
+ *
+ * @api
+ */
+final class ArrayServiceRegistry implements ServiceRegistry
+{
+    /** @var array<string, ServiceDefinition|non-empty-list<RegistryProblem>> */
+    private array $read = [];
+
+    /**
+     * @param array<mixed> $services
+     */
+    public function __construct(private readonly array $services)
+    {
+    }
+
+    public function get(string $id): ServiceDefinition
+    {
+        if (!array_key_exists($id, $this->services)) {
+            throw OutboundException::create('policy.service_unknown', 'The registry has no service of this id.');
+        }
+        $result = $this->read($id);
+        if ($result instanceof ServiceDefinition) {
+            return $result;
+        }
+        $problem = $result[0];
+        $field = $problem->field === '' ? '' : $problem->field . ' ';
+        throw OutboundException::create(
+            'policy.service_disabled',
+            'The service "' . self::printable($id) . '" is disabled: ' . $field . $problem->message,
+        );
+    }
+
+    public function ids(): array
+    {
+        return array_map(strval(...), array_keys($this->services));
+    }
+
+    public function problems(): array
+    {
+        $problems = [];
+        foreach ($this->ids() as $id) {
+            $result = $this->read($id);
+            $problems = [...$problems, ...($result instanceof ServiceDefinition ? [] : $result)];
+        }
+        return $problems;
+    }
+
+    /**
+     * @return ServiceDefinition|non-empty-list<RegistryProblem>
+     */
+    private function read(string $id): ServiceDefinition|array
+    {
+        return $this->read[$id] ??= (new EntryReader($id))->read($this->services[$id]);
+    }
+
+    /** An id that is none may hold anything. */
+    private static function printable(string $id): string
+    {
+        return substr((string) preg_replace('/[^\x21-\x7E]/', '?', $id), 0, 64);
+    }
+}

@@ -1,0 +1,218 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+
+/**
+ * Reads one entry of a registry and gathers what is wrong with it. schema/services.schema.json says the same; a test
+ * compares the two. Objects of a JSON file come as \stdClass, those of PHP as arrays.
+ *
+ * @internal
+ */
+final class EntryReader
+{
+    private const KEYS = ['base_url', 'policy', 'headers', 'idempotency_header', 'credentials', 'transport', 'audit'];
+
+    private const HEADER_NAME = '/\A[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,256}\z/';
+
+    /** @var list<RegistryProblem> */
+    private array $problems = [];
+
+    /** Whether the entry is of a JSON file, where [] is no object. */
+    private bool $isJson = false;
+
+    public function __construct(private readonly string $id)
+    {
+    }
+
+    /**
+     * @return ServiceDefinition|non-empty-list<RegistryProblem>
+     */
+    public function read(mixed $entry): ServiceDefinition|array
+    {
+        if (preg_match(ServiceDefinition::ID, $this->id) !== 1) {
+            $this->problem('', 'An id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it.');
+        }
+        $this->isJson = $entry instanceof \stdClass;
+        $map = $this->map($entry);
+        if ($map === null) {
+            return [...$this->problems, new RegistryProblem($this->id, '', 'An entry is an object.')];
+        }
+        $this->unknownKeys($map, self::KEYS, '');
+        $baseUrl = $this->baseUrl($map['base_url'] ?? null);
+        $policy = $this->policy($map['policy'] ?? null);
+        $headers = array_key_exists('headers', $map) ? $this->headers($map['headers']) : [];
+        $idempotencyHeader = $this->idempotencyHeader($map);
+        $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
+        $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
+        $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
+        if ($this->problems !== []) {
+            return $this->problems;
+        }
+        return new ServiceDefinition(
+            $this->id,
+            $baseUrl,
+            $policy,
+            $headers,
+            $idempotencyHeader,
+            $credentials,
+            $transport,
+            $audit,
+        );
+    }
+
+    private function baseUrl(mixed $url): string
+    {
+        if (!is_string($url) || preg_match('~\Ahttps?://[^/?#@\s\\\\]+(/[^?#\s\\\\]*)?\z~', $url) !== 1) {
+            $this->problem('base_url', 'must be one absolute URL, https or http, without userinfo, query or fragment.');
+            return '';
+        }
+        return $url;
+    }
+
+    private function policy(mixed $value): Policy
+    {
+        $reader = new PolicyReader();
+        $policy = $reader->read($this->map($value));
+        foreach ($reader->problems() as $field => $message) {
+            $this->problem($field === '' ? 'policy' : 'policy.' . $field, $message);
+        }
+        return $policy ?? new Policy([]);
+    }
+
+    /**
+     * @return list<array{string, string}>
+     */
+    private function headers(mixed $value): array
+    {
+        $map = $this->map($value);
+        if ($map === null) {
+            $this->problem('headers', 'must be an object of names and values.');
+            return [];
+        }
+        $headers = [];
+        foreach ($map as $name => $text) {
+            $name = (string) $name;
+            if (preg_match(self::HEADER_NAME, $name) !== 1) {
+                $this->problem('headers', 'has a name that no header has.');
+            } elseif (!is_string($text) || preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $text) === 1) {
+                $this->problem('headers.' . $name, 'must be a text without control characters.');
+            } elseif (isset($headers[strtolower($name)])) {
+                $this->problem('headers.' . $name, 'stands there twice, in another case.');
+            } else {
+                $headers[strtolower($name)] = [$name, $text];
+            }
+        }
+        return array_values($headers);
+    }
+
+    /**
+     * @param array<mixed> $map
+     */
+    private function idempotencyHeader(array $map): ?string
+    {
+        if (!array_key_exists('idempotency_header', $map)) {
+            return null;
+        }
+        $name = $map['idempotency_header'];
+        if (!is_string($name) || preg_match(self::HEADER_NAME, $name) !== 1) {
+            $this->problem('idempotency_header', 'must be the name of a header.');
+            return null;
+        }
+        return $name;
+    }
+
+    /**
+     * @return list<CredentialReference>
+     */
+    private function credentials(mixed $list): array
+    {
+        if (!is_array($list) || !array_is_list($list)) {
+            $this->problem('credentials', 'must be a list.');
+            return [];
+        }
+        $references = [];
+        foreach ($list as $index => $entry) {
+            $reference = $this->reference($this->map($entry));
+            if ($reference === null) {
+                $this->problem(
+                    'credentials.' . $index,
+                    'must be an object with identifier, a known type, and a placement where the type is secret.',
+                );
+            } else {
+                $references[] = $reference;
+            }
+        }
+        return $references;
+    }
+
+    /**
+     * @param array<mixed>|null $map
+     */
+    private function reference(?array $map): ?CredentialReference
+    {
+        $placement = null;
+        if (array_key_exists('placement', $map ?? [])) {
+            $placement = is_string($map['placement']) ? ['type' => $map['placement']] : $this->map($map['placement']);
+            if (($placement['type'] ?? null) === 'header' && ($placement['prefix'] ?? null) === '') {
+                unset($placement['prefix']);
+            }
+            $map['placement'] = $placement ?? [];
+        }
+        try {
+            $reference = CredentialReference::fromWire($map ?? ['' => 0]);
+        } catch (OutboundException) {
+            return null;
+        }
+        // Nothing was in it that counts for nothing, such as an empty name.
+        return $placement == ($reference->toWire()['placement'] ?? null) ? $reference : null;
+    }
+
+    /**
+     * @param array<mixed> $map
+     * @param non-empty-list<string> $words the first is the default
+     */
+    private function word(array $map, string $key, array $words): string
+    {
+        $word = array_key_exists($key, $map) ? $map[$key] : $words[0];
+        if (!is_string($word) || !in_array($word, $words, true)) {
+            $this->problem($key, 'must be one of ' . implode(', ', $words) . '.');
+            return $words[0];
+        }
+        return $word;
+    }
+
+    /**
+     * @param array<mixed> $map
+     * @param list<string> $keys
+     */
+    private function unknownKeys(array $map, array $keys, string $prefix): void
+    {
+        foreach (array_keys(array_diff_key($map, array_flip($keys))) as $key) {
+            $this->problem($prefix . $key, 'is no key that is known here.');
+        }
+    }
+
+    private function problem(string $field, string $message): void
+    {
+        $this->problems[] = new RegistryProblem($this->id, $field, $message);
+    }
+
+    /**
+     * What stands for an object, or null.
+     *
+     * @return array<mixed>|null
+     */
+    private function map(mixed $value): ?array
+    {
+        if ($value instanceof \stdClass) {
+            return get_object_vars($value);
+        }
+        return !$this->isJson && is_array($value) && ($value === [] || !array_is_list($value)) ? $value : null;
+    }
+}

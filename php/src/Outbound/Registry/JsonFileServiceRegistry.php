@@ -1,0 +1,90 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Services from a JSON file, whose form schema/services.schema.json publishes:
+ *
+ *     {"version": 1, "services": {"my-api": {"base_url": "https://api.example.com/v1", "policy": {…}}}}
+ *
+ * The file is read once, when it is first asked for. One that cannot be read as a whole has no services.
+ *
+ * @api
+ */
+final class JsonFileServiceRegistry implements ServiceRegistry
+{
+    private const MAX_BYTES = 8388608;
+
+    private ArrayServiceRegistry|RegistryProblem|null $loaded = null;
+
+    public function __construct(private readonly string $file)
+    {
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid where the file as a whole is at fault; as the interface says
+     */
+    public function get(string $id): ServiceDefinition
+    {
+        $loaded = $this->load();
+        if ($loaded instanceof RegistryProblem) {
+            throw OutboundException::create('configuration.invalid', $loaded->message);
+        }
+        return $loaded->get($id);
+    }
+
+    public function ids(): array
+    {
+        $loaded = $this->load();
+        return $loaded instanceof RegistryProblem ? [] : $loaded->ids();
+    }
+
+    public function problems(): array
+    {
+        $loaded = $this->load();
+        return $loaded instanceof RegistryProblem ? [$loaded] : $loaded->problems();
+    }
+
+    private function load(): ArrayServiceRegistry|RegistryProblem
+    {
+        return $this->loaded ??= $this->read();
+    }
+
+    private function read(): ArrayServiceRegistry|RegistryProblem
+    {
+        $json = is_file($this->file) ? @file_get_contents($this->file, length: self::MAX_BYTES + 1) : false;
+        if ($json === false) {
+            return new RegistryProblem('', '', 'The registry file cannot be read: ' . $this->file);
+        }
+        if (strlen($json) > self::MAX_BYTES) {
+            return new RegistryProblem('', '', 'The registry file is larger than 8 MiB.');
+        }
+        try {
+            $document = json_decode($json, false, 64, JSON_THROW_ON_ERROR);
+        } catch (\JsonException $failure) {
+            return new RegistryProblem('', '', 'The registry file is no JSON: ' . $failure->getMessage() . '.');
+        }
+        if (!$document instanceof \stdClass || ($document->version ?? null) !== 1) {
+            return new RegistryProblem('', 'version', 'The registry file is no object with "version": 1.');
+        }
+        $duplicate = JsonKeys::duplicate($json);
+        if ($duplicate !== null) {
+            return new RegistryProblem('', $duplicate, 'The registry file has a key twice: ' . $duplicate . '.');
+        }
+        $keys = ['$schema' => 0, 'version' => 0, 'services' => 0];
+        if (array_diff_key(get_object_vars($document), $keys) !== []) {
+            return new RegistryProblem('', '', 'The registry file has a key beside $schema, version and services.');
+        }
+        if (!is_string($document->{'$schema'} ?? '')) {
+            return new RegistryProblem('', '$schema', 'The $schema of the registry file is no text.');
+        }
+        if (!($document->services ?? null) instanceof \stdClass) {
+            return new RegistryProblem('', 'services', 'The services of the registry file are no object.');
+        }
+        return new ArrayServiceRegistry(get_object_vars($document->services));
+    }
+}

@@ -1,0 +1,46 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Policy;
+
+/**
+ * One service as its registry has it, valid in form. The library judges base URL and policy at each call.
+ *
+ * @api
+ */
+final readonly class ServiceDefinition
+{
+    public const ID = '/\A[a-z][a-z0-9._-]{1,63}\z/';
+
+    public const TRANSPORT_AUTO = 'auto';
+    public const TRANSPORT_RUST = 'rust';
+    public const TRANSPORT_PHP = 'php';
+    public const TRANSPORTS = [self::TRANSPORT_AUTO, self::TRANSPORT_RUST, self::TRANSPORT_PHP];
+
+    public const AUDIT_STANDARD = 'standard';
+    public const AUDIT_REQUIRED = 'required';
+    public const AUDIT_MODES = [self::AUDIT_STANDARD, self::AUDIT_REQUIRED];
+
+    /**
+     * @param list<array{string, string}> $headers defaults, sent where a call does not set the same name
+     * @param string|null $idempotencyHeader null is Idempotency-Key
+     * @param list<CredentialReference> $credentials in the order in which they are placed
+     * @param string $transport one of TRANSPORTS
+     * @param string $audit one of AUDIT_MODES
+     */
+    public function __construct(
+        public string $id,
+        public string $baseUrl,
+        public Policy $policy,
+        public array $headers = [],
+        public ?string $idempotencyHeader = null,
+        public array $credentials = [],
+        public string $transport = self::TRANSPORT_AUTO,
+        public string $audit = self::AUDIT_STANDARD,
+    ) {
+    }
+}

@@ -1,0 +1,31 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Service;
+
+use Netresearch\NrVault\Outbound\ServiceCalls;
+
+/**
+ * The client of extensions.
+ *
+ *     $client->request('my-api', 'GET', '/resources/1', ['query' => ['include' => 'metadata']])->json()
+ *
+ * @api
+ */
+final readonly class SecureHttpClient implements SecureHttpClientInterface
+{
+    public function __construct(private ServiceCalls $calls)
+    {
+    }
+
+    public function request(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        $end = $this->calls->call($serviceId, $method, $path, $options);
+        return new SecureHttpResponse($end->response, $end->entry);
+    }
+}

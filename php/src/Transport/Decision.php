@@ -1,0 +1,45 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * What a transport will do with a request that it allows.
+ *
+ * @internal
+ */
+final readonly class Decision
+{
+    /**
+     * @param string $url canonical, with the caller's query: not for logs
+     * @param string|null $pathTemplate the pattern of allowed_paths that matched
+     */
+    public function __construct(
+        public string $method,
+        #[\SensitiveParameter] public string $url,
+        public ?string $pathTemplate = null,
+    ) {
+    }
+
+    /**
+     * From the head of a decision. A refusal in it is thrown; what cannot be read, as internal.panic.
+     *
+     * @internal
+     * @throws OutboundException
+     */
+    public static function fromWire(#[\SensitiveParameter] string $head): self
+    {
+        $wire = Wire::decode($head);
+        if (($wire['allowed'] ?? null) !== true || ($wire['version'] ?? null) !== Wire::VERSION) {
+            throw OutboundException::fromWire($wire);
+        }
+        try {
+            return new self($wire['method'], $wire['url'], $wire['path_template'] ?? null);
+        } catch (\TypeError) {
+            throw OutboundException::fromWire(null);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Psr\Log\LoggerInterface;
+
+/**
+ * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and logs why, once.
+ *
+ * The choice is made before a request is judged, and it stands: a library of another version, a configuration that it
+ * refuses or a refused request never leads to the other transport.
+ *
+ * @api
+ */
+final class TransportFactory implements TransportSelector
+{
+    private readonly RustFfiTransport $rust;
+
+    private ?DecidingTransport $php = null;
+
+    private bool $logged = false;
+
+    /**
+     * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
+     * @param string|null $library path of the library where PHP opens it itself
+     * @param \Closure(): DecidingTransport|null $makePhp makes the transport in PHP; null where the host has none
+     */
+    public function __construct(
+        #[\SensitiveParameter] array $config,
+        ?string $library = null,
+        private readonly ?LoggerInterface $logger = null,
+        private readonly ?\Closure $makePhp = null,
+    ) {
+        $this->rust = new RustFfiTransport($config, $library);
+    }
+
+    public function select(string $transport): DecidingTransport
+    {
+        return match ($transport) {
+            ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
+            ServiceDefinition::TRANSPORT_PHP => $this->php('The service asks for transport php.'),
+            ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
+            default => throw Wire::malformed('The transport of a service is unknown.'),
+        };
+    }
+
+    private function auto(): DecidingTransport
+    {
+        $reason = $this->rust->bind();
+        if ($reason === null) {
+            return $this->rust(null);
+        }
+        if ($this->makePhp !== null && !$this->logged) {
+            $this->logged = true;
+            $this->logger?->warning('secure-outbound: PHP opens the credentials itself: {reason}', [
+                'reason' => $reason,
+            ]);
+        }
+        return $this->php($reason);
+    }
+
+    private function rust(?string $reason): RustFfiTransport
+    {
+        if ($reason !== null) {
+            throw self::unavailable($reason);
+        }
+        $this->rust->open();
+        return $this->rust;
+    }
+
+    private function php(string $reason): DecidingTransport
+    {
+        if ($this->makePhp === null) {
+            throw self::unavailable($reason . ' There is no transport in PHP here.');
+        }
+        return $this->php ??= ($this->makePhp)();
+    }
+
+    private static function unavailable(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.transport_unavailable', $message);
+    }
+}

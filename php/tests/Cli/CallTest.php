@@ -1,0 +1,222 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Cli;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+
+/**
+ * `secure-outbound explain` and `send`, against an API on loopback.
+ */
+final class CallTest extends CommandTestCase
+{
+    private const SECRET = 'c4n4ry-e51b';
+
+    private static Upstream $upstream;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$upstream->stop();
+    }
+
+    public function testExplainNamesUrlPatternAndCredentials(): void
+    {
+        $output = self::output(['explain', 'crm', 'GET', 'echo/1 2', '--query=a[]=b c', ...$this->options()]);
+
+        $base = self::$upstream->url();
+        self::assertSame(
+            "allowed: GET $base/echo/1%202?a%5B%5D=b%20c\npattern: /v1/echo/{id}\ncredentials: my_api_key\n",
+            $output,
+        );
+    }
+
+    public function testExplainAnswersPrograms(): void
+    {
+        $arguments = ['explain', 'crm', 'GET', '/echo', '--format=json', ...$this->options()];
+        $answer = json_decode(self::output($arguments), true);
+
+        self::assertSame([
+            'version' => 1,
+            'allowed' => true,
+            'method' => 'GET',
+            'url' => self::$upstream->url() . '/echo',
+            'path_template' => '/v1/echo',
+            'credentials' => ['my_api_key'],
+        ], $answer);
+    }
+
+    /**
+     * @dataProvider refusals
+     * @param list<string> $call
+     */
+    public function testARefusalHasItsCodeAndWhatToDo(array $call, string $code, string $todo): void
+    {
+        $before = count(self::$upstream->nginx->seen());
+        foreach (['explain', 'send'] as $command) {
+            $result = self::command([$command, ...$call, ...$this->options()]);
+
+            self::assertSame(1, $result['code'], $result['output']);
+            self::assertStringContainsString($code . ': ', $result['output']);
+            self::assertStringContainsString('what to do: ' . $todo, $result['output']);
+            self::assertStringContainsString("sent: no\n", $result['output']);
+        }
+        self::assertCount($before, self::$upstream->nginx->seen());
+    }
+
+    /**
+     * @return iterable<string, array{list<string>, string, string}>
+     */
+    public static function refusals(): iterable
+    {
+        yield 'unknown service' => [['nobody', 'GET', '/'], 'policy.service_unknown', 'add the service'];
+        yield 'disabled service' => [['broken', 'GET', '/'], 'policy.service_disabled', 'correct the entry'];
+        yield 'method' => [['crm', 'DELETE', '/echo'], 'policy.method_not_allowed', 'add the method'];
+        yield 'path' => [['crm', 'GET', '/admin'], 'policy.path_not_allowed', 'add a pattern'];
+        yield 'dot segment' => [['crm', 'GET', '/echo/../admin'], 'policy.path_not_canonical', 'write the path'];
+        yield 'header' => [['crm', 'GET', '/echo', '--header=Host: x'], 'policy.header_not_allowed', 'leave'];
+        yield 'credential header' => [
+            ['crm', 'GET', '/echo', '--header=Proxy-Authorization: x'],
+            'policy.header_not_allowed',
+            'leave the header out',
+        ];
+    }
+
+    public function testARefusalForPrograms(): void
+    {
+        $result = self::command(['explain', 'crm', 'PUT', '/echo', '--format=json', ...$this->options()]);
+        $answer = json_decode($result['output'], true);
+
+        self::assertSame(1, $result['code']);
+        self::assertFalse($answer['allowed']);
+        self::assertSame('policy.method_not_allowed', $answer['refusal']['code']);
+        self::assertStringStartsWith('add the method', $answer['refusal']['remedy']);
+    }
+
+    public function testSendShowsTheAnswerAndTheRecord(): void
+    {
+        $call = ['send', 'crm', 'POST', '/echo', '--json', '--header=X-Trace: a', '--timeout=20', '--query=q=1'];
+        $result = self::command([...$call, ...$this->options()], '{"a":1}');
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertMatchesRegularExpression('~^HTTP/2 200$~m', $result['output']);
+        self::assertMatchesRegularExpression('~^content-type: application/json~m', $result['output']);
+        self::assertStringContainsString('"uri":"/v1/echo?q=1"', $result['output']);
+        self::assertStringContainsString('"body":"' . base64_encode('{"a":1}') . '"', $result['output']);
+        self::assertStringContainsString('"x-trace":"a"', $result['output']);
+        self::assertStringContainsString('"authorization":"Bearer ' . self::SECRET . '"', $result['output']);
+        self::assertStringContainsString('"path_template":"/v1/echo"', $result['output']);
+        self::assertStringContainsString('"actor_type":"cli"', $result['output']);
+    }
+
+    public function testTheRecordGoesToAFile(): void
+    {
+        $log = $this->directory->path . '/audit.jsonl';
+        self::output(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
+        $lines = file($log, FILE_IGNORE_NEW_LINES);
+
+        self::assertCount(1, $lines);
+        self::assertSame(200, json_decode($lines[0], true)['status']);
+        self::assertStringNotContainsString(self::SECRET, $lines[0]);
+    }
+
+    public function testAnyStatusIsAnAnswer(): void
+    {
+        $output = self::output(['send', 'crm', 'GET', '/status/503', ...$this->options()]);
+
+        self::assertStringContainsString('HTTP/2 503', $output);
+    }
+
+    public function testAnEnvelopeThatIsMissingIsNamed(): void
+    {
+        $options = $this->options();
+        unlink($this->directory->path . '/vault/my_api_key');
+        $result = self::command(['send', 'crm', 'GET', '/echo', ...$options]);
+
+        self::assertSame(1, $result['code']);
+        self::assertStringContainsString('credential.not_found: ', $result['output']);
+    }
+
+    public function testATransportThatIsNotBoundIsNamed(): void
+    {
+        $result = self::command(['explain', 'crm', 'GET', '/echo', ...$this->options()], php: ['-d', 'ffi.enable=0']);
+
+        self::assertSame(1, $result['code']);
+        self::assertStringContainsString('configuration.transport_unavailable', $result['output']);
+        self::assertStringContainsString('secure-outbound doctor names what is missing', $result['output']);
+    }
+
+    /**
+     * @dataProvider calls
+     * @param list<string> $arguments
+     */
+    public function testAWrongCallIsExplained(array $arguments, string $says): void
+    {
+        $result = self::command($arguments);
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString($says, $result['output']);
+    }
+
+    /**
+     * @return iterable<string, array{list<string>, string}>
+     */
+    public static function calls(): iterable
+    {
+        yield 'no such command' => [['seel'], 'There is no such command'];
+        yield 'no registry' => [['explain', 'crm', 'GET', '/'], '--registry is missing'];
+        yield 'a word too few' => [['explain', 'crm', 'GET'], 'SERVICE METHOD PATH'];
+        yield 'a query without a name' => [
+            ['send', 'crm', 'GET', '/', '--registry=/x', '--query==a'],
+            '--query is NAME=VALUE',
+        ];
+        yield 'an option that does not exist' => [['send', 'crm', 'GET', '/', '--token=' . self::SECRET], 'no option'];
+    }
+
+    public function testHelpNamesEveryCommand(): void
+    {
+        foreach ([['help'], ['--help'], []] as $arguments) {
+            $output = self::output($arguments);
+            foreach (['seal IDENTIFIER', 'explain SERVICE', 'send SERVICE', 'doctor ['] as $command) {
+                self::assertStringContainsString($command, $output);
+            }
+        }
+        self::assertStringContainsString('--key-file=PATH', self::output(['seal', '--help']));
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function options(): array
+    {
+        $key = $this->directory->path . '/vault.key';
+        if (!is_file($key)) {
+            $this->keyFile();
+            $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
+            $envelope = self::output(['seal', 'my_api_key', '--key-file=' . $key], $payload);
+            $this->directory->write('vault/my_api_key', $envelope);
+        }
+        $config = self::$upstream->config(['master_keys' => [['provider' => 'file', 'path' => $key]]]);
+        $registry = ['version' => 1, 'services' => [
+            'crm' => [
+                'base_url' => self::$upstream->url(),
+                'policy' => [
+                    'allowed_methods' => ['GET', 'POST'],
+                    'allowed_paths' => ['/v1/echo', '/v1/echo/{id}', '/v1/status/**'],
+                ],
+                'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
+            ],
+            'broken' => ['base_url' => 'nowhere'],
+        ]];
+        return [
+            '--config=' . $this->json('config.json', $config),
+            '--registry=' . $this->json('services.json', $registry),
+            '--credentials=' . $this->directory->path . '/vault',
+        ];
+    }
+}

@@ -1,0 +1,219 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Cli;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+
+/**
+ * `secure-outbound doctor --fpm-socket=…` asks a worker of a real php-fpm, and names what is wrong with it.
+ */
+final class DoctorFpmTest extends CommandTestCase
+{
+    use DoctorFindings;
+
+    private Host $host;
+    private Installation $installation;
+    private ?Fpm $fpm = null;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->host = new Host();
+        $this->installation = $this->host->installation;
+    }
+
+    protected function tearDown(): void
+    {
+        $this->fpm?->stop();
+        $this->host->remove();
+        parent::tearDown();
+    }
+
+    public function testNothingIsWrong(): void
+    {
+        $report = $this->ask($this->host->ini());
+
+        self::assertSame([], self::wrong($report));
+        self::assertSame(0, $report['exit']);
+        $library = self::finding($report, 'fpm.library')['message'];
+        self::assertStringContainsString($this->installation->library, $library);
+        self::assertSame('ok', self::finding($report, 'fpm.keys')['verdict']);
+    }
+
+    public function testNothingIsWrongWithALoadInThePreloadScript(): void
+    {
+        $report = $this->ask($this->host->ini(true), true, $this->host->environment(true));
+
+        self::assertSame([], self::wrong($report));
+    }
+
+    /**
+     * @dataProvider settings
+     * @param array<string, string|null> $ini
+     */
+    public function testAWrongSetting(array $ini, string $code, string $says): void
+    {
+        $report = $this->ask($ini + $this->host->ini());
+
+        self::assertSame(2, $report['exit']);
+        self::assertSame('critical', self::wrong($report)[$code] ?? self::wrong($report));
+        self::assertStringContainsString($says, self::finding($report, $code)['message']);
+        self::assertNotSame('', self::finding($report, $code)['remedy']);
+    }
+
+    /**
+     * @return iterable<string, array{array<string, string|null>, string, string}>
+     */
+    public static function settings(): iterable
+    {
+        yield 'ffi.enable off' => [['ffi.enable' => '0'], 'fpm.ffi_enable', 'ffi.enable is off'];
+        yield 'ffi.enable open' => [['ffi.enable' => '1'], 'fpm.ffi_enable', 'every file may call any C function'];
+        yield 'opcache off' => [['opcache.enable' => '0'], 'fpm.opcache_enable', 'opcache.enable is off'];
+        yield 'no preload script' => [
+            ['opcache.preload' => null],
+            'fpm.opcache_preload',
+            'opcache.preload is empty',
+        ];
+        yield 'no header' => [['ffi.preload' => null], 'fpm.ffi_preload', 'ffi.preload is empty'];
+    }
+
+    public function testAPreloadScriptThatLoadsSomethingElse(): void
+    {
+        $other = $this->host->directory->write('other.php', "<?php\n");
+        $report = $this->ask(['opcache.preload' => $other] + $this->host->ini());
+
+        self::assertSame('critical', self::wrong($report)['fpm.opcache_preload']);
+        self::assertStringContainsString('/preload.php', self::finding($report, 'fpm.opcache_preload')['remedy']);
+    }
+
+    public function testALibraryOfAnotherAbiVersion(): void
+    {
+        $other = OtherLibrary::build($this->host->directory);
+        $header = (string) file_get_contents($this->installation->header);
+        $header = strtr($header, [$this->installation->library => $other]);
+        $this->host->directory->write('include/secure_outbound.h', $header);
+        $report = $this->ask($this->host->ini());
+
+        self::assertSame('critical', self::wrong($report)['fpm.unbound']);
+        self::assertStringContainsString('ABI version 2', self::finding($report, 'fpm.unbound')['message']);
+        self::assertSame('warning', self::wrong($report)['header.ffi_lib'], 'the two use different libraries');
+    }
+
+    public function testAnUpdateWithoutAReload(): void
+    {
+        $ini = $this->host->ini();
+        $this->fpm = new Fpm($ini);
+        $this->installation->replaceLibrary();
+        $report = $this->ask();
+
+        self::assertSame(['fpm.library' => 'warning'], self::wrong($report));
+        self::assertStringContainsString('systemctl reload', self::finding($report)['remedy']);
+    }
+
+    public function testAKeyThatTheWorkerCannotRead(): void
+    {
+        chown($this->host->keyFile, 'root');
+        $report = $this->ask($this->host->ini());
+
+        self::assertSame(['fpm.key_file.unreadable' => 'critical'], self::wrong($report));
+        self::assertStringContainsString('chown www-data', self::finding($report)['remedy']);
+    }
+
+    public function testAPackageOfAnotherVersion(): void
+    {
+        $file = $this->installation->php . '/src/Transport/NativeLibrary.php';
+        $this->fpm = new Fpm($this->host->ini());
+        $source = (string) file_get_contents($file);
+        $this->host->directory->write(
+            'php/src/Transport/NativeLibrary.php',
+            (string) preg_replace('/public const API = \d+;/', 'public const API = 99;', $source),
+        );
+        $wrong = self::wrong($this->ask());
+
+        self::assertSame('critical', $wrong['fpm.package']);
+    }
+
+    public function testAWorkerThatMayNotReadThePackage(): void
+    {
+        chmod($this->installation->php . '/diagnose.php', 0600);
+        $report = $this->ask($this->host->ini());
+
+        self::assertSame(['fpm.script' => 'critical'], self::wrong($report));
+    }
+
+    public function testASocketThatNobodyListensAt(): void
+    {
+        $report = $this->doctor(['fpm-socket' => '/nonexistent/fpm.sock', 'config' => $this->configFile()]);
+
+        self::assertSame(['fpm.socket' => 'critical'], self::wrong($report));
+    }
+
+    public function testASocketThatIsNoFpm(): void
+    {
+        $server = stream_socket_server('unix://' . $this->directory->path . '/other.sock');
+        $process = pcntl_fork();
+        if ($process === 0) {
+            $client = stream_socket_accept($server);
+            fread($client, 10);
+            fclose($client);
+            posix_kill((int) getmypid(), SIGKILL);
+        }
+        $socket = $this->directory->path . '/other.sock';
+        $report = $this->doctor(['fpm-socket' => $socket, 'config' => $this->configFile()]);
+        pcntl_waitpid($process, $status);
+
+        self::assertSame(['fpm.socket' => 'critical'], self::wrong($report));
+    }
+
+    public function testTheScriptAnswersNobodyElse(): void
+    {
+        $this->fpm = new Fpm($this->host->ini());
+
+        self::assertSame('', $this->fpm->request($this->installation->php . '/diagnose.php')->response());
+    }
+
+    public function testTheEngineOfTheApplicationStaysAsItIs(): void
+    {
+        $this->fpm = new Fpm($this->host->ini());
+        $upstream = new Upstream();
+        $script = $this->host->app . '/send.php';
+        $send = fn (): array => $this->fpm->request($script, $this->host->input($upstream))->json();
+        $first = $send();
+        $config = json_decode($this->host->input($upstream), true)['config'];
+        $report = $this->doctor([
+            'fpm-socket' => $this->fpm->socket,
+            'config' => $this->json('application.json', $config),
+        ]);
+        $second = $send();
+        $upstream->stop();
+
+        self::assertSame([], self::wrong($report));
+        self::assertSame($first['pid'], $second['pid']);
+        self::assertTrue($second['results'][0]['audit']['connection_reused']);
+    }
+
+    /**
+     * @param array<string, string|null>|null $ini null: of the php-fpm that runs already
+     * @param array<string, string> $environment
+     * @return array{verdict: string, findings: list<array<string, string>>, exit: int}
+     */
+    private function ask(?array $ini = null, bool $unprivileged = false, array $environment = []): array
+    {
+        if ($ini !== null) {
+            $this->fpm = new Fpm($ini, $unprivileged, 1, $environment);
+        }
+        return $this->doctor(['fpm-socket' => $this->fpm->socket, 'config' => $this->configFile()]);
+    }
+
+    private function configFile(): string
+    {
+        $keys = [['id' => 'vault', 'provider' => 'file', 'path' => $this->host->keyFile]];
+        return $this->json('config.json', ['master_keys' => $keys]);
+    }
+}

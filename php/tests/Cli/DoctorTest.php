@@ -1,0 +1,421 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Cli;
+
+use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
+use Netresearch\NrVault\Outbound\Tests\Support\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
+
+/**
+ * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.
+ * What only php-fpm knows is in DoctorFpmTest.
+ */
+final class DoctorTest extends CommandTestCase
+{
+    use DoctorFindings;
+
+    private Installation $installation;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->installation = new Installation($this->directory);
+    }
+
+    public function testNothingIsWrong(): void
+    {
+        $report = $this->doctor();
+
+        self::assertSame([], self::wrong($report));
+        self::assertSame('ok', $report['verdict']);
+        self::assertSame(0, $report['exit']);
+    }
+
+    public function testTheTextSaysTheSame(): void
+    {
+        $result = self::command(['doctor', ...$this->arguments()]);
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertMatchesRegularExpression('/^ok +library\.abi +It is version \S+ and/m', $result['output']);
+        self::assertMatchesRegularExpression('/^\d+ ok, 0 warnings, 0 critical$/m', $result['output']);
+    }
+
+    public function testTheCommandLineSaysThatItCannotKnowThePreloadState(): void
+    {
+        $report = $this->doctor(['no-fpm' => null]);
+
+        self::assertSame(['fpm.unknown' => 'warning'], self::wrong($report));
+        self::assertSame(1, $report['exit']);
+        self::assertStringContainsString('cannot be known from the command line', self::finding($report)['message']);
+        self::assertStringContainsString('--fpm-socket=', self::finding($report)['remedy']);
+    }
+
+    public function testAPhpWithoutExtensions(): void
+    {
+        $report = $this->doctor(php: ['-n']);
+
+        self::assertSame('critical', self::wrong($report)['php.extension.ffi']);
+        self::assertSame('critical', self::wrong($report)['library.file']);
+        self::assertSame('critical', self::wrong($report)['config.unchecked']);
+        self::assertSame(2, $report['exit']);
+        self::assertStringContainsString('phpenmod ffi', self::finding($report, 'php.extension.ffi')['remedy']);
+    }
+
+    public function testAnOldPhp(): void
+    {
+        self::assertSame('critical', PhpSettings::version('php', '8.1.30')->verdict);
+        self::assertSame('critical', PhpSettings::version('fpm', '7.4.33')->verdict);
+        self::assertSame('ok', PhpSettings::version('php', '8.4.0RC1')->verdict);
+    }
+
+    public function testFfiThatIsOff(): void
+    {
+        $report = $this->doctor(php: ['-d', 'ffi.enable=0']);
+
+        self::assertSame('critical', self::wrong($report)['php.ffi_enable']);
+        self::assertSame('ffi.enable = preload', self::finding($report, 'php.ffi_enable')['remedy']);
+    }
+
+    public function testAHeaderThatTheCommandLinePreloads(): void
+    {
+        $report = $this->doctor(php: ['-d', 'ffi.preload=' . $this->installation->header]);
+
+        self::assertSame(['php.ffi_preload' => 'warning'], self::wrong($report));
+        self::assertSame(1, $report['exit']);
+    }
+
+    public function testALibraryThatIsNotThere(): void
+    {
+        unlink($this->installation->library);
+        $wrong = self::wrong($this->doctor());
+
+        self::assertSame('critical', $wrong['library.file']);
+        self::assertSame('critical', $wrong['header.ffi_lib']);
+    }
+
+    public function testAFileThatIsNoLibrary(): void
+    {
+        $report = $this->doctor(['library' => $this->directory->write('lib/text.so', 'no library')]);
+
+        self::assertSame('critical', self::wrong($report)['library.file']);
+    }
+
+    public function testALibraryOfAnotherAbiVersion(): void
+    {
+        $report = $this->doctor(['library' => OtherLibrary::build($this->directory)]);
+
+        self::assertSame('critical', self::wrong($report)['library.abi']);
+        self::assertStringContainsString('ABI version 2, this package 1', self::finding($report)['message']);
+    }
+
+    public function testTheEnvironmentNamesTheLibrary(): void
+    {
+        $environment = ['SECURE_OUTBOUND_LIBRARY' => $this->installation->library];
+        $report = $this->doctor(['library' => null], environment: $environment);
+
+        self::assertSame([], self::wrong($report));
+    }
+
+    /**
+     * @dataProvider headers
+     * @param array<string, string> $replace
+     */
+    public function testAWrongHeader(array $replace, string $code, string $verdict, string $says): void
+    {
+        $text = (string) file_get_contents($this->installation->header);
+        $text = strtr($text, [$this->installation->library => 'LIBRARY']);
+        $broken = (string) preg_replace(array_keys($replace), $replace, $text, count: $count);
+        self::assertGreaterThan(0, $count);
+        $this->directory->write('other.so', 'another');
+        $paths = ['LIBRARY' => $this->installation->library, 'DIRECTORY' => $this->directory->path];
+        $this->directory->write('include/secure_outbound.h', strtr($broken, $paths));
+        $report = $this->doctor();
+
+        self::assertSame([$code => $verdict], self::wrong($report));
+        self::assertStringContainsString($says, self::finding($report)['message']);
+    }
+
+    /**
+     * @return iterable<string, array{array<string, string>, string, string, string}>
+     */
+    public static function headers(): iterable
+    {
+        yield 'a name for the loader' => [
+            ['/LIBRARY/' => 'libsecure_outbound.so'],
+            'header.ffi_lib',
+            'critical',
+            'which is no absolute path',
+        ];
+        yield 'a path where nothing is' => [
+            ['/LIBRARY/' => '/nonexistent/x.so'],
+            'header.ffi_lib',
+            'critical',
+            'where nothing is',
+        ];
+        yield 'another library' => [
+            ['/LIBRARY/' => 'DIRECTORY/other.so'],
+            'header.ffi_lib',
+            'warning',
+            'the command line uses',
+        ];
+        yield 'a line before the two' => [['/\A/' => "\n"], 'header.ffi_lib', 'critical', 'does not begin with'];
+        yield 'another ABI version' => [
+            ['/secure-outbound, version 1/' => 'secure-outbound, version 2'],
+            'header.abi',
+            'critical',
+            'ABI version 2, this package of 1',
+        ];
+        yield 'an older one' => [
+            ['/secure_outbound_explain\(/' => 'something_else('],
+            'header.abi',
+            'critical',
+            'does not declare secure_outbound_explain',
+        ];
+    }
+
+    public function testAHeaderThatIsNotThere(): void
+    {
+        unlink($this->installation->header);
+
+        self::assertSame(['header.file' => 'warning'], self::wrong($this->doctor()));
+    }
+
+    /**
+     * @dataProvider owners
+     * @param callable(Installation): mixed $break
+     */
+    public function testFilesThatOthersCanReplace(callable $break, string $code, string $verdict, string $says): void
+    {
+        $break($this->installation);
+        $report = $this->doctor();
+
+        self::assertSame([$code => $verdict], self::wrong($report));
+        self::assertStringContainsString($says, self::finding($report)['message']);
+    }
+
+    /**
+     * @return iterable<string, array{callable, string, string, string}>
+     */
+    public static function owners(): iterable
+    {
+        yield 'a library of www-data' => [
+            static fn (Installation $host) => chown($host->library, 'www-data'),
+            'library.owner',
+            'critical',
+            'does not belong to root',
+        ];
+        yield 'a directory of www-data' => [
+            static fn (Installation $host) => chown(dirname($host->library), 'www-data'),
+            'library.owner',
+            'critical',
+            'does not belong to root',
+        ];
+        yield 'a header for everybody' => [
+            static fn (Installation $host) => chmod($host->header, 0666),
+            'header.owner',
+            'critical',
+            'can be written by everybody',
+        ];
+        yield 'a header for a group' => [
+            static fn (Installation $host) => chgrp($host->header, 'www-data') && chmod($host->header, 0664),
+            'header.owner',
+            'warning',
+            'can be written by its group',
+        ];
+    }
+
+    /**
+     * @dataProvider configurations
+     * @param callable(self): mixed $entry of master_keys
+     */
+    public function testAMasterKeyThatIsNotAsItShouldBe(callable $entry, string $code, string $verdict): void
+    {
+        $config = $this->json('config.json', ['master_keys' => [$entry($this)]]);
+        $report = $this->doctor(['config' => $config]);
+
+        self::assertSame([$code => $verdict], self::wrong($report));
+        self::assertNotSame('', self::finding($report)['remedy']);
+    }
+
+    /**
+     * @return iterable<string, array{callable, string, string}>
+     */
+    public static function configurations(): iterable
+    {
+        $file = static fn (string $path): array => ['provider' => 'file', 'path' => $path];
+        yield 'not there' => [
+            static fn (): array => $file('/nonexistent/vault.key'),
+            'config.key_file.missing',
+            'critical',
+        ];
+        yield 'of another length' => [
+            static fn (self $test): array => $file($test->keyFile(base64_encode('short'))),
+            'config.key_file.invalid',
+            'critical',
+        ];
+        yield 'readable by others' => [
+            static fn (self $test): array => $file($test->keyFile(mode: 0444)),
+            'config.key_file.permissions',
+            'warning',
+        ];
+        yield 'a link' => [
+            static function (self $test) use ($file): array {
+                symlink($test->keyFile(), $test->directory->path . '/link.key');
+                return $file($test->directory->path . '/link.key');
+            },
+            'config.key_file.symlink',
+            'warning',
+        ];
+        yield 'a variable that is not set' => [
+            static fn (): array => ['provider' => 'env', 'name' => 'NOT_SET'],
+            'config.key_variable.missing',
+            'critical',
+        ];
+        yield 'of an unknown provider' => [
+            static fn (): array => ['provider' => 'vault', 'path' => '/etc/key'],
+            'config.open',
+            'critical',
+        ];
+    }
+
+    public function testAConfigurationWithoutAKey(): void
+    {
+        $report = $this->doctor(['config' => $this->json('config.json', ['version' => 1])]);
+
+        self::assertSame(['config.no_key' => 'warning'], self::wrong($report));
+    }
+
+    public function testAMisspeltConfiguration(): void
+    {
+        $report = $this->doctor(['config' => $this->json('config.json', ['master_key' => []])]);
+
+        self::assertSame('critical', self::wrong($report)['config.open']);
+        self::assertStringContainsString('configuration.invalid', self::finding($report, 'config.open')['message']);
+    }
+
+    public function testRootsThatAreNotThere(): void
+    {
+        $empty = $this->directory->write('empty.pem', '');
+        $config = ['tls' => ['roots' => 'file', 'ca_file' => $empty]] + $this->config();
+        $wrong = self::wrong($this->doctor(['config' => $this->json('config.json', $config)]));
+
+        self::assertCount(1, $wrong);
+        self::assertContains(array_key_first($wrong), ['config.tls.no_roots', 'config.open']);
+        self::assertSame('critical', reset($wrong));
+    }
+
+    /**
+     * @dataProvider brokenFiles
+     */
+    public function testAConfigurationFileThatCannotBeRead(?string $contents): void
+    {
+        $file = $this->directory->path . '/config.json';
+        if ($contents !== null) {
+            $this->directory->write('config.json', $contents);
+        }
+
+        self::assertSame(['config.file' => 'critical'], self::wrong($this->doctor(['config' => $file])));
+    }
+
+    /**
+     * @return iterable<string, array{string|null}>
+     */
+    public static function brokenFiles(): iterable
+    {
+        yield 'not there' => [null];
+        yield 'no JSON' => ['{'];
+        yield 'a list' => ['[1]'];
+    }
+
+    /**
+     * @dataProvider registries
+     * @param array<string, mixed> $services
+     */
+    public function testARegistryEntryThatIsWrong(array $services, string $code, string $says): void
+    {
+        $good = $this->registry()['services'];
+        $registry = ['version' => 1, 'services' => $services + $good];
+        $report = $this->doctor(['registry' => $this->json('services.json', $registry)]);
+
+        self::assertSame([$code => 'critical'], self::wrong($report));
+        self::assertSame(2, $report['exit']);
+        self::assertStringContainsString($says, self::finding($report)['message']);
+        $others = array_column($report['findings'], 'message');
+        self::assertContains('Service "crm" is in order.', $others, 'a faulty entry says nothing about another');
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string, string}>
+     */
+    public static function registries(): iterable
+    {
+        $policy = ['allowed_methods' => ['GET']];
+        $good = ['base_url' => 'https://api.example.com', 'policy' => $policy];
+        yield 'no base URL' => [['erp' => ['policy' => $policy]], 'registry.entry', '"erp" is disabled: base_url'];
+        yield 'no policy' => [['erp' => ['policy' => null] + $good], 'registry.entry', '"erp" is disabled: policy'];
+        yield 'a misspelt key' => [['erp' => $good + ['credential' => []]], 'registry.entry', 'credential'];
+        yield 'an id that is none' => [['ERP' => $good], 'registry.entry', 'Service "ERP" is disabled'];
+        yield 'http outside' => [
+            ['erp' => ['base_url' => 'http://api.example.com'] + $good],
+            'registry.unusable',
+            'policy.scheme_not_allowed',
+        ];
+        yield 'a reserved header' => [
+            ['erp' => $good + ['headers' => ['Proxy-Thing' => 'x']]],
+            'registry.unusable',
+            'policy.header_not_allowed',
+        ];
+    }
+
+    public function testARegistryFileThatCannotBeRead(): void
+    {
+        $file = $this->directory->path . '/services.json';
+
+        self::assertSame(['registry.file' => 'critical'], self::wrong($this->doctor(['registry' => $file])));
+        $this->directory->write('services.json', '{');
+        self::assertSame(['registry.file' => 'critical'], self::wrong($this->doctor(['registry' => $file])));
+    }
+
+    public function testAnEnvelopeThatIsNotThere(): void
+    {
+        $registry = $this->registry();
+        $registry['services']['crm']['credentials'] = [['identifier' => 'vault:my_key', 'type' => 'bearer']];
+        $options = [
+            'registry' => $this->json('services.json', $registry),
+            'credentials' => $this->directory->path . '/vault',
+        ];
+
+        self::assertSame(['registry.credential' => 'critical'], self::wrong($this->doctor($options)));
+        $this->directory->write('vault/my_key', 'nrv1:e30=');
+        self::assertSame([], self::wrong($this->doctor($options)));
+    }
+
+    public function testWhatWasNotNamedIsSaid(): void
+    {
+        $report = $this->doctor(['config' => null, 'registry' => null]);
+
+        self::assertSame(['config.file' => 'warning', 'registry.file' => 'warning'], self::wrong($report));
+        self::assertSame(1, $report['exit']);
+    }
+
+    public function testNoReportHoldsAKey(): void
+    {
+        $key = base64_encode(random_bytes(32));
+        $keys = [['provider' => 'file', 'path' => $this->keyFile($key)], ['provider' => 'raw', 'key_base64' => $key]];
+        $result = self::command(['doctor', ...$this->arguments([
+            'config' => $this->json('config.json', ['master_keys' => $keys]),
+        ])]);
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertStringNotContainsString($key, $result['output']);
+    }
+
+    public function testACallThatDoesNotExist(): void
+    {
+        self::assertSame(64, self::command(['doctor', '--format=xml'])['code']);
+        self::assertSame(64, self::command(['doctor', '--no-fpm', '--fpm-socket=/x'])['code']);
+        self::assertSame(64, self::command(['doctor', 'everything'])['code']);
+    }
+}

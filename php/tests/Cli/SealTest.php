@@ -1,0 +1,315 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Cli;
+
+use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * What `secure-outbound seal` makes is opened by the library, and what the library would refuse is not sealed.
+ */
+final class SealTest extends CommandTestCase
+{
+    private const IDENTIFIER = 'my_api_key';
+    private const SECRET = 'c4n4ry-77d0';
+
+    private static Upstream $upstream;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$upstream->stop();
+    }
+
+    /**
+     * @dataProvider payloads
+     * @param array<string, mixed> $payload
+     */
+    public function testTheLibraryOpensWhatWasSealed(array $payload, string $header, string $value): void
+    {
+        $key = $this->keyFile();
+        $json = str_replace('PORT', (string) self::$upstream->nginx->port(), (string) json_encode($payload));
+        $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], $json);
+
+        self::assertStringNotContainsString(self::SECRET, $envelope);
+        $response = $this->send($envelope, $payload['type'], ['provider' => 'file', 'path' => $key]);
+        self::assertSame($value, json_decode($response->body, true)['headers'][$header] ?? null);
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string, string}>
+     */
+    public static function payloads(): iterable
+    {
+        $basic = ['type' => 'basic', 'username' => 'u', 'password' => self::SECRET];
+        $bearer = ['type' => 'bearer', 'token' => self::SECRET];
+        $key = ['type' => 'api_key', 'key' => self::SECRET];
+        yield 'bearer' => [$bearer, 'authorization', 'Bearer ' . self::SECRET];
+        yield 'basic' => [$basic, 'authorization', 'Basic ' . base64_encode('u:' . self::SECRET)];
+        yield 'api_key' => [$key, 'x-api-key', self::SECRET];
+        yield 'api_key with a header and a prefix' => [
+            $key + ['header' => 'X-Key', 'prefix' => 'Key '],
+            'x-key',
+            'Key ' . self::SECRET,
+        ];
+        yield 'with a binding that allows it' => [
+            $bearer + ['binding' => [
+                'hosts' => ['localhost:PORT'],
+                'methods' => ['GET'],
+                'paths' => ['/v1/**'],
+                'expires_at' => '2199-12-31T23:59:59Z',
+            ]],
+            'authorization',
+            'Bearer ' . self::SECRET,
+        ];
+    }
+
+    /**
+     * @dataProvider bindings
+     * @param array<string, mixed> $binding
+     */
+    public function testABindingHolds(array $binding, string $code): void
+    {
+        $key = $this->keyFile();
+        $payload = ['type' => 'bearer', 'token' => self::SECRET, 'binding' => $binding];
+        $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode($payload));
+
+        try {
+            $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);
+            self::fail('It was sent.');
+        } catch (OutboundException $refusal) {
+            self::assertSame($code, $refusal->errorCode());
+        }
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string}>
+     */
+    public static function bindings(): iterable
+    {
+        yield 'another host' => [['hosts' => ['api.example.com']], 'policy.binding_violated'];
+        yield 'another method' => [['methods' => ['POST']], 'policy.binding_violated'];
+        yield 'another path' => [['paths' => ['/v2/**']], 'policy.binding_violated'];
+        yield 'a time that is over' => [['expires_at' => '2020-01-01T00:00:00Z'], 'credential.expired'];
+        yield 'a time in seconds that is over' => [['expires_at' => 1577836800], 'credential.expired'];
+    }
+
+    /**
+     * @dataProvider algorithms
+     */
+    public function testBothAlgorithmsAreOpened(string $algorithm): void
+    {
+        $key = $this->keyFile();
+        $arguments = ['seal', self::IDENTIFIER, '--key-file', $key, '--algorithm', $algorithm, '--plain'];
+        $envelope = self::output($arguments, self::SECRET . "\n");
+        $fields = json_decode((string) base64_decode(substr(trim($envelope), 5), true), true);
+
+        self::assertSame($algorithm, $fields['encryption_algorithm']);
+        $response = $this->send($envelope, 'secret', ['provider' => 'file', 'path' => $key], Placement::bearer());
+        self::assertSame('Bearer ' . self::SECRET, json_decode($response->body, true)['headers']['authorization']);
+    }
+
+    /**
+     * @return iterable<array{string}>
+     */
+    public static function algorithms(): iterable
+    {
+        yield ['xchacha20poly1305'];
+        yield ['aes256gcm'];
+    }
+
+    /**
+     * @dataProvider sources
+     * @param callable(self): array{list<string>, array<string, string>, array<string, mixed>} $source
+     */
+    public function testEachKeySourceIsTheLibrarys(callable $source): void
+    {
+        [$arguments, $environment, $entry] = $source($this);
+        $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
+        $envelope = self::output(['seal', self::IDENTIFIER, ...$arguments], $payload, $environment);
+
+        self::assertSame(200, $this->send($envelope, 'bearer', $entry)->status);
+    }
+
+    /**
+     * @return iterable<string, array{callable}>
+     */
+    public static function sources(): iterable
+    {
+        $key = random_bytes(32);
+        $raw = ['provider' => 'raw', 'key_base64' => base64_encode($key)];
+        $hex = bin2hex(random_bytes(48));
+        $typo3 = ['provider' => 'typo3', 'encryption_key' => $hex];
+        yield 'raw bytes in a file' => [static function (self $test) use ($key, $raw): array {
+            return [['--key-file=' . $test->keyFile($key)], [], $raw];
+        }];
+        yield 'base64 with a line break in a file' => [static function (self $test) use ($key, $raw): array {
+            return [['--key-file=' . $test->keyFile(base64_encode($key) . "\n")], [], $raw];
+        }];
+        yield 'a variable' => [static function () use ($key, $raw): array {
+            return [['--key-env=VAULT_KEY'], ['VAULT_KEY' => base64_encode($key)], $raw];
+        }];
+        yield "TYPO3's encryption key in a variable" => [static function () use ($hex, $typo3): array {
+            return [['--encryption-key-env=T3_KEY'], ['T3_KEY' => $hex], $typo3];
+        }];
+        yield "TYPO3's encryption key in a file" => [static function (self $test) use ($hex, $typo3): array {
+            return [['--encryption-key-file=' . $test->keyFile($hex . "\n")], [], $typo3];
+        }];
+        yield 'the configuration' => [static function (self $test) use ($raw): array {
+            return [['--config=' . $test->json('config.json', ['master_keys' => [$raw]])], [], $raw];
+        }];
+        yield 'a key of the configuration by its id' => [static function (self $test) use ($raw, $typo3): array {
+            $keys = [['id' => 'new'] + $raw, ['id' => 'old'] + $typo3];
+            return [['--config=' . $test->json('config.json', ['master_keys' => $keys]), '--key-id=old'], [], $typo3];
+        }];
+    }
+
+    public function testTheIdentifierIsSealedWithIt(): void
+    {
+        $key = $this->keyFile();
+        $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
+        $envelope = self::output(['seal', 'another_key', '--key-file=' . $key], $payload);
+
+        try {
+            $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);
+            self::fail('It was opened.');
+        } catch (CredentialUnavailable $failure) {
+            self::assertSame('credential.authentication_failed', $failure->errorCode());
+        }
+    }
+
+    /**
+     * @dataProvider faults
+     */
+    public function testWhatTheLibraryWouldRefuseIsNotSealed(string $payload, string $says): void
+    {
+        $result = self::command(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile()], $payload);
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString($says, $result['output']);
+        self::assertStringNotContainsString(self::SECRET, $result['output']);
+        self::assertStringNotContainsString('nrv1:', $result['output']);
+    }
+
+    /**
+     * @return iterable<string, array{string, string}>
+     */
+    public static function faults(): iterable
+    {
+        $bearer = static fn (string $more): string => '{"type":"bearer","token":"' . self::SECRET . '"' . $more . '}';
+        $bound = static fn (string $binding): string => $bearer(',"binding":' . $binding);
+        yield 'no JSON' => [self::SECRET, 'no JSON object'];
+        yield 'a list' => ['["' . self::SECRET . '"]', 'no JSON object'];
+        yield 'no type' => ['{"token":"' . self::SECRET . '"}', '"type" is one of bearer, api_key, basic'];
+        yield 'an unknown type' => ['{"type":"' . self::SECRET . '"}', '"type" is one of'];
+        yield 'a type of later' => ['{"type":"oauth2_client_credentials"}', 'not supported by this version'];
+        yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
+        yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
+        yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];
+        yield 'a key that stands twice' => [$bearer(',"token":"x"'), 'A key stands twice'];
+        yield 'a key that stands twice, escaped' => [$bearer(',"tok\u0065n":"x"'), 'A key stands twice'];
+        yield 'a number' => ['{"type":"bearer","token":7}', '"token" is no text'];
+        yield 'an empty token' => ['{"type":"bearer","token":""}', 'is empty'];
+        yield 'an empty pair' => ['{"type":"basic","username":"","password":""}', 'is empty'];
+        yield 'a line break' => ['{"type":"bearer","token":"' . self::SECRET . '\n"}', 'control characters'];
+        yield 'a blank at the end' => ['{"type":"bearer","token":"' . self::SECRET . ' "}', 'ends with a blank'];
+        yield 'a colon in the user' => ['{"type":"basic","username":"a:b","password":"' . self::SECRET . '"}', 'colon'];
+        yield 'a reserved header' => ['{"type":"api_key","key":"k","header":"Proxy-X"}', '"header" is no name'];
+        yield 'a broken header' => ['{"type":"api_key","key":"k","header":"a b"}', '"header" is no name'];
+        yield 'an empty binding' => [$bound('{}'), 'would bind nothing'];
+        yield 'a list for a binding' => [$bound('[]'), '"binding" is no object'];
+        yield 'a misspelt key of the binding' => [$bound('{"host":["a.example"]}'), 'The binding has a key'];
+        yield 'a key of the binding twice' => [$bound('{"hosts":["a.b"],"hosts":["c.d"]}'), 'A key stands twice'];
+        yield 'a host that is a URL' => [$bound('{"hosts":["https://a.example/"]}'), '"binding.hosts" is'];
+        yield 'a list that allows nothing' => [$bound('{"hosts":[]}'), '"binding.hosts" is empty'];
+        yield 'a method in small letters' => [$bound('{"methods":["get"]}'), '"binding.methods" is'];
+        yield 'a path without a slash' => [$bound('{"paths":["v1"]}'), '"binding.paths" is'];
+        yield 'a day' => [$bound('{"expires_at":"2027-01-01"}'), '"binding.expires_at" is'];
+        yield 'no day' => [$bound('{"expires_at":"2027-02-30T00:00:00Z"}'), '"binding.expires_at" is'];
+    }
+
+    /**
+     * @dataProvider calls
+     * @param list<string> $arguments
+     */
+    public function testAWrongCallSealsNothing(array $arguments, string $says): void
+    {
+        $key = '--key-file=' . $this->keyFile();
+        $arguments = array_map(static fn (string $word): string => $word === 'KEY' ? $key : $word, $arguments);
+        $result = self::command(['seal', ...$arguments], '{"type":"bearer","token":"' . self::SECRET . '"}');
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString($says, $result['output']);
+        self::assertStringNotContainsString(self::SECRET, $result['output']);
+    }
+
+    /**
+     * @return iterable<string, array{list<string>, string}>
+     */
+    public static function calls(): iterable
+    {
+        yield 'no identifier' => [['KEY'], 'Exactly these go here: IDENTIFIER'];
+        yield 'a secret as an argument' => [['my_key', self::SECRET, 'KEY'], 'Exactly these go here: IDENTIFIER'];
+        yield 'a secret as an option' => [['my_key', '--token=' . self::SECRET, 'KEY'], 'no option --token.'];
+        yield 'an identifier that vaults do not have' => [['a b', 'KEY'], 'IDENTIFIER is'];
+        yield 'no key' => [['my_key'], 'Exactly one key goes here'];
+        yield 'two keys' => [['my_key', 'KEY', '--key-env=A'], 'Exactly one key goes here'];
+        yield 'an unknown algorithm' => [['my_key', 'KEY', '--algorithm=rot13'], '--algorithm is'];
+        yield 'a key file that is not there' => [['my_key', '--key-file=/nonexistent'], 'does not exist'];
+        yield 'a directory' => [['my_key', '--key-file=/tmp'], 'no regular file'];
+        yield 'a variable that is not set' => [['my_key', '--key-env=NOT_SET'], 'not set'];
+        yield 'a typed payload as plain' => [['my_key', 'KEY', '--plain'], 'seal it without --plain'];
+    }
+
+    /**
+     * @dataProvider wrongKeys
+     */
+    public function testAKeyOfAnotherLengthIsNotTaken(string $key): void
+    {
+        $arguments = ['seal', 'my_key', '--key-file=' . $this->keyFile($key)];
+        $result = self::command($arguments, '{"type":"bearer","token":"t"}');
+
+        self::assertSame(64, $result['code']);
+        self::assertStringContainsString('neither 32 bytes nor the base64 of 32 bytes', $result['output']);
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function wrongKeys(): iterable
+    {
+        yield 'hex' => [str_repeat('ab', 32)];
+        yield 'base64 of 31' => [base64_encode(str_repeat('k', 31))];
+        yield 'empty' => [''];
+    }
+
+    /**
+     * @param array<string, mixed> $key entry of master_keys
+     */
+    private function send(string $envelope, string $type, array $key, ?Placement $placement = null): ResponseSpec
+    {
+        $transport = new RustFfiTransport(self::$upstream->config(['master_keys' => [$key]]), Build::library());
+        return $transport->send(new RequestSpec(
+            'sealed',
+            'GET',
+            new Policy(['GET']),
+            self::$upstream->url(),
+            '/echo',
+            credentials: [new SealedCredential(self::IDENTIFIER, $type, trim($envelope), $placement)],
+        ));
+    }
+}

@@ -1,0 +1,123 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Docs;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Runs the code blocks of a page, in order and in one PHP process. Directories and the API of the page are others here;
+ * nothing else is changed.
+ *
+ * - JSON is written to the absolute path that the line before it names last.
+ * - Shell commands have to succeed.
+ * - PHP prints, of each line that has both, what its comment says: echo 1 + 1; // 2
+ */
+final class PageTest extends TestCase
+{
+    private static Upstream $upstream;
+
+    private TempDir $directory;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$upstream->stop();
+    }
+
+    protected function setUp(): void
+    {
+        $this->directory = new TempDir('docs');
+    }
+
+    protected function tearDown(): void
+    {
+        $this->directory->remove();
+    }
+
+    /**
+     * @dataProvider pages
+     */
+    public function testThePageRuns(string $page, int $examples): void
+    {
+        $steps = $this->steps((string) file_get_contents(dirname(Build::php()) . '/docs/' . $page));
+        foreach (['etc/vault', 'log', 'root'] as $name) {
+            mkdir($this->directory->path . '/' . $name, 0755, true);
+        }
+        $installation = new Installation($this->directory);
+        chmod($installation->php . '/bin/secure-outbound', 0755);
+        $result = Process::run(
+            [PHP_BINARY, __DIR__ . '/run.php', $this->directory->write('steps.json', (string) json_encode($steps))],
+            [
+                'SECURE_OUTBOUND_LIBRARY' => $installation->library,
+                'PATH' => $installation->php . '/bin:' . getenv('PATH'),
+            ],
+        );
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertStringNotContainsString('s3cr3t', $result['output']);
+        $run = count(array_filter($steps, static fn (array $step): bool => $step['language'] !== 'text'));
+        self::assertStringEndsWith($run . " examples\n", $result['output']);
+        $php = array_filter($steps, static fn (array $step): bool => $step['language'] === 'php');
+        self::assertCount($examples, $php);
+    }
+
+    /**
+     * @return iterable<string, array{string, int}>
+     */
+    public static function pages(): iterable
+    {
+        yield 'php-api.md' => ['php-api.md', 12];
+        yield 'from-guzzle.md' => ['from-guzzle.md', 3];
+    }
+
+    /**
+     * @return list<array{language: string, code: string, file: string|null, expected: list<string>, line: int}>
+     */
+    private function steps(string $page): array
+    {
+        preg_match_all('/^```(\w+)\n(.*?)^```$/ms', $page, $blocks, PREG_OFFSET_CAPTURE);
+        $steps = [];
+        foreach ($blocks[1] as $index => [$language, $offset]) {
+            $code = $blocks[2][$index][0];
+            $paragraph = (string) strrchr("\n" . rtrim(substr($page, 0, $offset - 3)), "\n");
+            preg_match('/.*`(\/[^`\s]+)`/', $paragraph, $file);
+            preg_match_all('~^\s*echo .*; // (.*)$~m', $code, $expected);
+            $steps[] = [
+                'language' => $language,
+                'code' => $this->local($code),
+                'file' => isset($file[1]) ? $this->local($file[1]) : null,
+                'expected' => $this->local($expected[1]),
+                'line' => substr_count($page, "\n", 0, $offset) + 1,
+                'merge' => str_ends_with($file[1] ?? '', 'transport.json') ? self::$upstream->config() : [],
+            ];
+        }
+        return $steps;
+    }
+
+    /**
+     * @template T of string|list<string>
+     * @param T $text
+     * @return T
+     */
+    private function local(string|array $text): string|array
+    {
+        $map = [
+            '/etc/secure-outbound' => $this->directory->path . '/etc',
+            '/var/log/secure-outbound' => $this->directory->path . '/log',
+            '/root/' => $this->directory->path . '/root/',
+            'https://api.example.com/v1' => self::$upstream->url(),
+        ];
+        return str_replace(array_keys($map), array_values($map), $text);
+    }
+}

@@ -1,0 +1,121 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
+
+use Netresearch\NrVault\Outbound\Audit\AuditRow;
+use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What docs/audit.md shows is what there is, and its examples run.
+ */
+final class AuditDocumentTest extends TestCase
+{
+    private const FILE = __DIR__ . '/../../../../docs/audit.md';
+
+    private TempDir $directory;
+
+    protected function setUp(): void
+    {
+        $this->directory = new TempDir('audit-document');
+    }
+
+    protected function tearDown(): void
+    {
+        $this->directory->remove();
+    }
+
+    /**
+     * @dataProvider drivers
+     */
+    public function testTheTableIsTheOneThatIsMade(string $driver): void
+    {
+        $sql = implode(";\n", PdoAuditSink::schema($driver)) . ";\n";
+
+        self::assertContains($sql, self::blocks('sql'));
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function drivers(): iterable
+    {
+        yield 'MySQL' => ['mysql'];
+        yield 'SQLite' => ['sqlite'];
+    }
+
+    public function testTheSinksAreMadeAsShown(): void
+    {
+        [$example] = self::blocks('php');
+        self::assertSame(4, substr_count($example, '$sink = '));
+        $log = $this->output('require "' . __DIR__ . '/../../bootstrap.php";'
+            . '$password = ""; $logger = new Psr\Log\NullLogger();' . $this->relocated($example)
+            . '$sink->write(Netresearch\NrVault\Outbound\Tests\Support\AuditEntries::complete()); echo "written";');
+
+        self::assertSame('written', $log);
+    }
+
+    public function testPurgeRunsAsShown(): void
+    {
+        self::assertSame("0 deleted\n", $this->output($this->relocated(substr(self::blocks('php')[1], strlen('<?php')))));
+    }
+
+    public function testTheQuestionsAreAnswered(): void
+    {
+        $sink = new PdoAuditSink('sqlite:' . $this->directory->path . '/audit.db');
+        $sink->createTable();
+        $sink->begin(AuditEntries::intent('lost', '2026-11-21T21:00:00.000Z'));
+        $questions = array_values(preg_grep('/^SELECT/', self::blocks('sql')) ?: []);
+        $questions = array_filter(array_map(trim(...), explode(';', $questions[0])));
+        self::assertCount(2, $questions);
+
+        $database = new \PDO('sqlite:' . $this->directory->path . '/audit.db');
+        self::assertSame([], $database->query($questions[0])->fetchAll(\PDO::FETCH_COLUMN));
+        self::assertSame(['lost'], $database->query($questions[1])->fetchAll(\PDO::FETCH_COLUMN));
+    }
+
+    public function testTheLineHasTheColumnsAndTheTableNamesThem(): void
+    {
+        $columns = array_keys(AuditRow::of(AuditEntries::complete()));
+        [$line] = self::blocks('json');
+        preg_match('/^## Columns\n(.*?)^## /ms', (string) file_get_contents(self::FILE), $section);
+
+        self::assertSame($columns, array_keys(json_decode($line, true, flags: JSON_THROW_ON_ERROR)));
+        foreach ($columns as $column) {
+            self::assertStringContainsString('`' . $column . '`', $section[1]);
+        }
+    }
+
+    private function output(string $code): string
+    {
+        $file = $this->directory->write('example.php', '<?php ' . $code);
+        return Process::run(['php', $file])['output'];
+    }
+
+    private function relocated(string $example): string
+    {
+        return strtr($example, [
+            '/var/log/secure-outbound' => $this->directory->path,
+            '/var/lib/secure-outbound' => $this->directory->path,
+            '/usr/local/share/secure-outbound/php' => dirname(__DIR__, 3),
+        ]);
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function blocks(string $language): array
+    {
+        preg_match_all(
+            '/^```' . $language . '\n(.*?)^```$/ms',
+            (string) file_get_contents(self::FILE),
+            $blocks,
+        );
+        return $blocks[1];
+    }
+}

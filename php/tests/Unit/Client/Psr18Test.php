@@ -1,0 +1,126 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Client;
+
+use GuzzleHttp\Psr7\HttpFactory;
+use GuzzleHttp\Psr7\NoSeekStream;
+use GuzzleHttp\Psr7\Request;
+use GuzzleHttp\Psr7\Utils;
+use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\Psr18\ServiceNetworkException;
+use Netresearch\NrVault\Outbound\Psr18\ServiceRequestException;
+use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
+use Psr\Http\Client\ClientExceptionInterface;
+use Psr\Http\Client\ClientInterface;
+use Psr\Http\Client\NetworkExceptionInterface;
+use Psr\Http\Client\RequestExceptionInterface;
+
+final class Psr18Test extends ClientTestCase
+{
+    private const URI = 'https://api.example.com/v1/a%2Fb?x=%7E&x=2';
+
+    public function testTheAbsoluteUriIsHandedOn(): void
+    {
+        $this->transport->respond(204, '', [['x-a', '1']]);
+        $request = new Request('POST', self::URI . '#part', ['X-B' => ['1', '2'], 'Content-Length' => '4'], 'body');
+        $response = $this->psrClient()->sendRequest($request);
+        $sent = $this->transport->requests()[0];
+
+        self::assertSame(204, $response->getStatusCode());
+        self::assertSame('1', $response->getHeaderLine('X-A'));
+        self::assertSame(self::URI, $sent->url);
+        self::assertSame('https://api.example.com/v1', $sent->baseUrl);
+        self::assertSame('', $sent->path);
+        self::assertSame('POST', $sent->method);
+        self::assertSame('body', $sent->body);
+        self::assertSame([['X-B', '1'], ['X-B', '2']], $sent->headers);
+        self::assertSame('my_key', $sent->credentials[0]->identifier);
+        self::assertSame(['write'], $this->audit->steps());
+    }
+
+    public function testOnlyWhatSaysTheSameIsLeftOut(): void
+    {
+        $this->transport->respond()->respond();
+        $headers = ['Host' => 'other.example', 'Content-Length' => '7', 'Accept' => 'text/plain'];
+        $this->psrClient()->sendRequest(new Request('GET', self::URI, $headers, 'body'));
+        $this->psrClient()->sendRequest(new Request('GET', 'https://api.example.com:8443/', [], 'body'));
+        [$first, $second] = $this->transport->requests();
+
+        $expected = [['Host', 'other.example'], ['Content-Length', '7'], ['Accept', 'text/plain']];
+        self::assertEqualsCanonicalizing($expected, $first->headers);
+        self::assertSame([], $second->headers);
+    }
+
+    public function testAStreamThatCannotBeRewoundIsReadOnce(): void
+    {
+        $this->transport->respond();
+        $body = new NoSeekStream(Utils::streamFor('stream'));
+        $this->psrClient()->sendRequest(new Request('POST', self::URI, [], $body));
+
+        self::assertSame('stream', $this->transport->requests()[0]->body);
+    }
+
+    /**
+     * @dataProvider failures
+     * @param class-string<ClientExceptionInterface> $interface
+     * @param class-string<ClientExceptionInterface> $class
+     */
+    public function testAFailureIsAnExceptionOfPsr18(string $code, string $interface, string $class): void
+    {
+        $this->transport->fail($code);
+        $request = new Request('GET', self::URI, ['X-Own' => 'mine']);
+        try {
+            $this->psrClient()->sendRequest($request);
+            self::fail('The request was answered.');
+        } catch (ServiceRequestException | ServiceNetworkException $failure) {
+            self::assertInstanceOf($interface, $failure);
+            self::assertSame($class, $failure::class);
+            self::assertSame($request, $failure->getRequest());
+            self::assertSame($code, $failure->failure()->errorCode());
+            self::assertSame($failure->failure()->getCode(), $failure->getCode());
+            self::assertNull($failure->getPrevious());
+            $reachable = Reachable::strings(Reachable::frames($failure->failure(), __NAMESPACE__));
+            $text = implode("\n", [(string) $failure, (string) $failure->failure(), ...$reachable]);
+            self::assertStringNotContainsString('nrv1:', $text);
+            self::assertStringNotContainsString('x=%7E', $text);
+        }
+        self::assertCount(1, $this->audit->entries());
+    }
+
+    /**
+     * @return iterable<string, array{string, class-string, class-string}>
+     */
+    public static function failures(): iterable
+    {
+        $network = [NetworkExceptionInterface::class, ServiceNetworkException::class];
+        $request = [RequestExceptionInterface::class, ServiceRequestException::class];
+        foreach (['dns.not_found', 'connect.refused', 'tls.certificate_invalid', 'timeout.total'] as $code) {
+            yield $code => [$code, ...$network];
+        }
+        foreach (['policy.address_not_allowed', 'credential.expired', 'response.too_large', 'internal.panic'] as $code) {
+            yield $code => [$code, ...$request];
+        }
+    }
+
+    public function testARefusalIsARequestException(): void
+    {
+        foreach (['my-api' => 'policy.method_not_allowed', 'other' => 'policy.service_unknown'] as $id => $code) {
+            try {
+                $this->psrClient($id)->sendRequest(new Request('DELETE', self::URI));
+                self::fail('The request was answered.');
+            } catch (ServiceRequestException $failure) {
+                self::assertSame($code, $failure->failure()->errorCode());
+                self::assertSame('no', $failure->failure()->sent());
+            }
+        }
+        self::assertSame([], $this->credentials->fetched());
+    }
+
+    private function psrClient(string $id = 'my-api'): ClientInterface
+    {
+        $factory = new HttpFactory();
+        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id);
+    }
+}

@@ -1,0 +1,85 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Credential;
+
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use PHPUnit\Framework\TestCase;
+
+final class ProviderTest extends TestCase
+{
+    private TempDir $directory;
+
+    protected function setUp(): void
+    {
+        $this->directory = new TempDir('envelopes');
+    }
+
+    protected function tearDown(): void
+    {
+        $this->directory->remove();
+    }
+
+    public function testAnArrayGivesTheEnvelope(): void
+    {
+        $provider = new ArrayCredentialProvider(['my_key' => 'nrv1:AA==']);
+
+        self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('vault:my_key', 'basic'))->sealed);
+        self::assertRefused('credential.not_found', $provider, 'other');
+        self::assertStringNotContainsString('nrv1:', print_r($provider, true));
+    }
+
+    public function testADirectoryGivesTheEnvelope(): void
+    {
+        $this->directory->write('01937b6e-4b6c-7abc-8def-0123456789ab', "nrv1:AA==\n");
+        $this->directory->write('empty', "\n");
+        $this->directory->write('large', str_repeat('x', 1048577));
+        $provider = new DirectoryCredentialProvider($this->directory->path);
+        $reference = new CredentialReference('vault:01937b6e-4b6c-7abc-8def-0123456789ab', 'bearer');
+
+        self::assertSame('nrv1:AA==', $provider->fetch($reference)->sealed);
+        self::assertRefused('credential.not_found', $provider, 'other');
+        self::assertRefused('credential.malformed', $provider, 'empty');
+        self::assertRefused('credential.malformed', $provider, 'large');
+    }
+
+    public function testNoIdentifierLeadsOutOfTheDirectory(): void
+    {
+        $outside = $this->directory->write('outside', 'nrv1:AA==');
+        $this->directory->write('in/sub/deep', 'nrv1:AA==');
+        $this->directory->write('in/.hidden', 'nrv1:AA==');
+        symlink($outside, $this->directory->path . '/in/link');
+        symlink('sub/deep', $this->directory->path . '/in/inner');
+        $provider = new DirectoryCredentialProvider($this->directory->path . '/in');
+
+        foreach (['../outside', '..', '.', 'sub/deep', 'sub', $outside, '.hidden', 'a b', '%2e%2e'] as $identifier) {
+            self::assertRefused('credential.not_found', $provider, $identifier);
+        }
+        self::assertRefused('credential.access_denied', $provider, 'link');
+        self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('inner', 'bearer'))->sealed);
+    }
+
+    public function testADirectoryThatIsNotThereHasNothing(): void
+    {
+        $provider = new DirectoryCredentialProvider($this->directory->path . '/none');
+
+        self::assertRefused('credential.not_found', $provider, 'a');
+    }
+
+    private static function assertRefused(string $code, SealedCredentialProvider $provider, string $identifier): void
+    {
+        try {
+            $provider->fetch(new CredentialReference($identifier, 'bearer'));
+            self::fail('There is an envelope for ' . $identifier);
+        } catch (CredentialUnavailable $refusal) {
+            self::assertSame($code, $refusal->errorCode());
+            self::assertNull($refusal->getPrevious());
+        }
+    }
+}

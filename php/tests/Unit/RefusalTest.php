@@ -1,0 +1,31 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use Netresearch\NrVault\Outbound\Cli\Refusal;
+use PHPUnit\Framework\TestCase;
+
+final class RefusalTest extends TestCase
+{
+    public function testEveryCodeOfTheTableHasARemedy(): void
+    {
+        $page = (string) file_get_contents(dirname(__DIR__, 3) . '/docs/wire.md');
+        preg_match_all('/^\| `([a-z_]+\.[a-z_]+)` \| (.*)/m', $page, $rows, PREG_SET_ORDER);
+        $codes = [];
+        foreach ($rows as [, $code, $meaning]) {
+            // Warnings and keys of a configuration have tables as well; what no version answers yet needs no remedy.
+            if (preg_match('/^(key_|tls\.(no_)?roots)/', $code) !== 1 && !str_starts_with($meaning, 'not in use yet')) {
+                $codes[] = $code;
+            }
+        }
+        $without = array_filter(
+            $codes,
+            static fn (string $code): bool => str_starts_with(Refusal::remedy($code), 'docs/'),
+        );
+
+        self::assertGreaterThan(35, count($codes));
+        self::assertSame([], array_values($without));
+    }
+}

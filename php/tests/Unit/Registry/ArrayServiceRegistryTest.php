@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Registry;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\RequestRefused;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use PHPUnit\Framework\TestCase;
+
+final class ArrayServiceRegistryTest extends TestCase
+{
+    private const LEAST = ['base_url' => 'https://api.example.com/v1', 'policy' => ['allowed_methods' => ['GET']]];
+
+    public function testAnEntryBecomesADefinition(): void
+    {
+        $service = (new ArrayServiceRegistry(['my-api' => [
+            'base_url' => 'https://api.example.com/v1',
+            'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/**'], 'timeout_ms' => 5000],
+            'headers' => ['Accept' => 'application/json'],
+            'idempotency_header' => 'X-Idem',
+            'credentials' => [
+                ['identifier' => 'vault:user', 'type' => 'secret', 'placement' => 'basic_username'],
+                ['identifier' => 'password', 'type' => 'secret', 'placement' => ['type' => 'basic_password']],
+            ],
+            'transport' => 'rust',
+            'audit' => 'required',
+        ]]))->get('my-api');
+
+        self::assertSame('my-api', $service->id);
+        self::assertSame('https://api.example.com/v1', $service->baseUrl);
+        self::assertSame(['GET', 'POST'], $service->policy->allowedMethods);
+        self::assertSame(5000, $service->policy->timeoutMs);
+        self::assertSame([['Accept', 'application/json']], $service->headers);
+        self::assertSame('X-Idem', $service->idempotencyHeader);
+        self::assertSame(['user', 'password'], array_column($service->credentials, 'identifier'));
+        self::assertSame('basic_password', $service->credentials[1]->placement?->type);
+        self::assertSame(ServiceDefinition::TRANSPORT_RUST, $service->transport);
+        self::assertSame(ServiceDefinition::AUDIT_REQUIRED, $service->audit);
+    }
+
+    public function testWhatIsLeftOutHasItsDefault(): void
+    {
+        $service = (new ArrayServiceRegistry(['my-api' => self::LEAST]))->get('my-api');
+
+        self::assertSame([], $service->headers);
+        self::assertNull($service->idempotencyHeader);
+        self::assertSame([], $service->credentials);
+        self::assertSame(ServiceDefinition::TRANSPORT_AUTO, $service->transport);
+        self::assertSame(ServiceDefinition::AUDIT_STANDARD, $service->audit);
+    }
+
+    public function testAFaultyEntryDisablesItsServiceAndNoOther(): void
+    {
+        $registry = new ArrayServiceRegistry([
+            'good' => self::LEAST,
+            'bad' => ['policy' => ['allowed_methods' => ['GET'], 'allowed_host' => []]] + self::LEAST,
+        ]);
+
+        self::assertSame('good', $registry->get('good')->id);
+        self::assertSame(['good', 'bad'], $registry->ids());
+        self::assertSame(
+            [['bad', 'policy.allowed_host']],
+            array_map(static fn (RegistryProblem $p): array => [$p->entry, $p->field], $registry->problems()),
+        );
+        $refusal = self::refusal($registry, 'bad');
+        self::assertSame('policy.service_disabled', $refusal->errorCode());
+        self::assertStringContainsString('"bad" is disabled: policy.allowed_host is no key', $refusal->getMessage());
+    }
+
+    public function testEveryProblemOfAnEntryIsNamed(): void
+    {
+        $registry = new ArrayServiceRegistry(['Bad id' => [
+            'base_url' => 'https://user:hunter2@api.example.com',
+            'policy' => ['allowed_methods' => [], 'timeout_ms' => 0],
+            'credentials' => [['identifier' => 'a', 'type' => 'bearer'], ['identifier' => 'b', 'type' => 'hunter2']],
+            'transport' => 'hunter2',
+        ]]);
+
+        $fields = array_column($registry->problems(), 'field');
+        $expected = ['', 'base_url', 'policy.allowed_methods', 'policy.timeout_ms', 'credentials.1', 'transport'];
+        self::assertSame($expected, $fields);
+        self::assertStringNotContainsString('hunter2', implode(array_column($registry->problems(), 'message')));
+        self::assertSame('policy.service_disabled', self::refusal($registry, 'Bad id')->errorCode());
+    }
+
+    public function testAnUnknownIdIsRefused(): void
+    {
+        $registry = new ArrayServiceRegistry(['my-api' => self::LEAST]);
+
+        self::assertSame('policy.service_unknown', self::refusal($registry, 'my-apis')->errorCode());
+        self::assertSame('policy.service_unknown', self::refusal($registry, '')->errorCode());
+    }
+
+    private static function refusal(ArrayServiceRegistry $registry, string $id): OutboundException
+    {
+        try {
+            $registry->get($id);
+        } catch (RequestRefused $refusal) {
+            return $refusal;
+        }
+        self::fail('The service is there.');
+    }
+}
