@@ -31,7 +31,7 @@ fn an_allowed_request_is_shown_in_the_form_that_is_sent() {
     request["credentials"] = json!([{"identifier": "my_api_key", "type": "bearer"}]);
     let url = "https://api.invalid/v1/Kunden/%C3%BC%20b?expand%5B%5D=data";
     let expected = json!({"version": 1, "allowed": true, "method": "GET", "url": url,
-                          "path_template": "/v1/{what}/{id}", "error": null});
+                          "path_template": "/v1/{what}/{id}", "error": null, "audit": null});
     assert_eq!(explain(engine, &request, 0), (0, expected));
 }
 
@@ -96,10 +96,13 @@ fn a_refusal_is_recorded_with_the_host_that_it_was_for() {
     request["policy"]["allowed_hosts"] = json!(["other.example.com"]);
     let reply = send(engine, &request, b"", "");
     assert_eq!((reply.code(), reply.sent()), ("policy.host_not_allowed", "no"));
-    assert_eq!(
-        (reply.head["audit"]["host"].as_str(), reply.head["audit"]["port"].as_u64()),
-        (Some("api.example.com"), Some(8443))
-    );
+    for audit in [&reply.head["audit"], &explain(engine, &request, 0).1["audit"]] {
+        assert_eq!((audit["host"].as_str(), audit["port"].as_u64()), (Some("api.example.com"), Some(8443)));
+        assert_eq!(
+            (audit["error_code"].as_str(), audit["attempts"].as_u64()),
+            (Some("policy.host_not_allowed"), Some(0))
+        );
+    }
 }
 
 #[test]

@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::audit::Recorder;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
-use crate::policy::{Decision, InternalHosts};
+use crate::policy::{self, Decision, InternalHosts};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
 /// What this engine is called in audit records.
@@ -137,13 +138,19 @@ impl Engine {
 
     /// Decides about a request with a body of this size, and sends nothing.
     pub fn explain(&self, request: &[u8], body_bytes: u64) -> Reply {
-        let decided = Request::parse(request).and_then(|request| prepare::decide(self, &request, body_bytes));
+        let mut recorder = Recorder::begin(TRANSPORT);
+        let decided = Request::parse(request).and_then(|request| {
+            recorder.request(&request);
+            let decided = prepare::decide(self, &request, body_bytes);
+            recorder.origin(policy::origin(&request));
+            decided
+        });
         match decided {
             Ok(Decision { method, admitted, .. }) => {
                 let url = admitted.target.text(admitted.target.query());
                 document(true, &DecisionHead::allowed(method.to_string(), url, admitted.path_template))
             }
-            Err(error) => document(false, &DecisionHead::refused(&error)),
+            Err(error) => document(false, &DecisionHead::refused(&error, recorder.end())),
         }
     }
 

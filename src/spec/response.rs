@@ -76,6 +76,16 @@ pub struct AuditRecord {
     pub proxy_resolve: Option<&'static str>,
 }
 
+impl AuditRecord {
+    /// The record of a call that ended so.
+    fn failed(mut self, error: &Error) -> Self {
+        self.error_class = Some(error.code.class());
+        self.error_code = Some(error.code.as_str());
+        self.status = error.http_status;
+        self
+    }
+}
+
 impl ResponseHead {
     /// The head of an answer.
     pub fn answer(status: u16, http_version: &'static str, headers: Vec<(String, String)>, audit: AuditRecord) -> Self {
@@ -83,10 +93,8 @@ impl ResponseHead {
     }
 
     /// The head of a refusal or failure. `repeatable` says whether the request does no harm when it is done twice.
-    pub fn failure(error: &Error, repeatable: bool, mut audit: AuditRecord) -> Self {
-        audit.error_class = Some(error.code.class());
-        audit.error_code = Some(error.code.as_str());
-        audit.status = error.http_status;
+    pub fn failure(error: &Error, repeatable: bool, audit: AuditRecord) -> Self {
+        let audit = audit.failed(error);
         let error = Some(ErrorDocument::new(error, repeatable));
         Self { version: 1, status: None, http_version: None, headers: Vec::new(), error, audit }
     }
@@ -114,18 +122,28 @@ pub struct DecisionHead {
     url: Option<String>,
     path_template: Option<String>,
     error: Option<ErrorDocument>,
+    audit: Option<AuditRecord>,
 }
 
 impl DecisionHead {
     /// The request may be sent, as far as that is known without resolving, opening and connecting.
     pub fn allowed(method: String, url: String, path_template: Option<String>) -> Self {
-        Self { version: 1, allowed: true, method: Some(method), url: Some(url), path_template, error: None }
+        Self {
+            version: 1,
+            allowed: true,
+            method: Some(method),
+            url: Some(url),
+            path_template,
+            error: None,
+            audit: None,
+        }
     }
 
-    /// The request is refused.
-    pub fn refused(error: &Error) -> Self {
+    /// The request is refused, and nobody else will record that.
+    pub fn refused(error: &Error, audit: AuditRecord) -> Self {
+        let audit = Some(audit.failed(error));
         let error = Some(ErrorDocument::new(error, false));
-        Self { version: 1, allowed: false, method: None, url: None, path_template: None, error }
+        Self { version: 1, allowed: false, method: None, url: None, path_template: None, error, audit }
     }
 }
 
