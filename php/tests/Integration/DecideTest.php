@@ -54,6 +54,8 @@ final class DecideTest extends IntegrationTestCase
         } catch (OutboundException $refusal) {
             self::assertSame($code, $refusal->errorCode());
             self::assertSame('no', $refusal->sent());
+            self::assertSame($code, $refusal->auditRecord()['error_code']);
+            self::assertSame(0, $refusal->auditRecord()['attempts']);
             self::assertShowsNoSecret($refusal);
         }
     }
