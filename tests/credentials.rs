@@ -3,7 +3,7 @@
 mod support;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secure_outbound::credential::Credential;
 use secure_outbound::credential::placement::{Draft, Placed, check, check_body, filled_headers, place};
@@ -315,11 +315,6 @@ fn what_was_injected_is_found_again() {
         assert!(placed.redactor.finds(value.as_bytes()), "{value}");
     }
     assert!(!placed.redactor.finds(b"application/json"));
-
-    let mut answer = headers(&[("location", "/?q=qu%20ery"), ("content-type", "text/plain")]);
-    placed.redactor.redact(&mut answer);
-    assert_eq!(answer.get("location").map(HeaderValue::as_bytes), Some(&b"[redacted]"[..]));
-    assert_eq!(answer.get(CONTENT_TYPE).map(HeaderValue::as_bytes), Some(&b"text/plain"[..]));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
@@ -12,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 
 /// What a value that holds a secret is replaced with.
-pub const REDACTED: HeaderValue = HeaderValue::from_static("[redacted]");
+pub const REDACTED: &str = "[redacted]";
 
 /// A location may carry a location that carries a query.
 const DECODINGS: usize = 3;
@@ -45,13 +44,6 @@ impl Redactor {
                 let spaced = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte });
                 self.finds_decoded(&Zeroizing::new(spaced.collect::<Vec<_>>()))
             }
-    }
-
-    /// Replaces every value that holds a secret.
-    pub fn redact(&self, headers: &mut HeaderMap) {
-        for value in headers.values_mut().filter(|value| self.finds(value.as_bytes())) {
-            *value = REDACTED;
-        }
     }
 
     /// Decoding a value finds every way of encoding it.
@@ -158,16 +150,5 @@ mod tests {
         assert!(!redactor(b"").finds(b"anything") && !redactor(b"").finds(b""));
         assert!(redactor(b"q").finds(b"a q b"));
         assert!(!redactor(b"abcd").finds(b"abc"));
-    }
-
-    #[test]
-    fn replaces_whole_values() {
-        let mut headers = HeaderMap::new();
-        headers.append("location", HeaderValue::from_static("/?key=t0ken"));
-        headers.append("x-a", HeaderValue::from_static("fine"));
-        headers.append("x-a", HeaderValue::from_static("t0ken"));
-        redactor(b"t0ken").redact(&mut headers);
-        let values: Vec<_> = headers.values().collect();
-        assert_eq!(values, ["[redacted]", "fine", "[redacted]"]);
     }
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 
 use crate::audit::Recorder;
-use crate::credential::Redactor;
+use crate::credential::{REDACTED, Redactor};
 use crate::error::{Code, Error, Sent};
 use crate::spec::ResponseHead;
 
@@ -38,7 +38,7 @@ pub fn header_fields(headers: &HeaderMap, decoded: bool, redactor: &Redactor) ->
     let field = |(name, value): (&http::HeaderName, &HeaderValue)| {
         let bytes = value.as_bytes();
         let text = if redactor.finds(bytes) {
-            "[redacted]".to_owned()
+            REDACTED.to_owned()
         } else {
             bytes.iter().map(|byte| char::from(*byte)).collect()
         };

@@ -1,7 +1,7 @@
 //! The pooled client and its age, and one dial at a time for an origin.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::Uri;
@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::body::WitnessBody;
 use super::connector::Connector;
 use super::guard::Guard;
+use super::lock;
 use super::proxy::Proxy;
 use super::tls::{self, Roots};
 use crate::error::Error;
@@ -134,11 +135,6 @@ impl Network {
         }
         Arc::clone(gates.entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))))
     }
-}
-
-/// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

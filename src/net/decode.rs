@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
@@ -16,8 +16,8 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-use super::classify;
 use super::connection::Facts;
+use super::{classify, lock};
 use crate::error::{Code, Error};
 
 /// RFC 8878 lets a decoder refuse windows above 8 MB.
@@ -282,8 +282,4 @@ impl<R: AsyncRead + Unpin> AsyncRead for Capped<R> {
             None => Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,3 +22,10 @@ pub use guard::Guard;
 pub use proxy::Proxy;
 pub use runtime::{Runtime, tick};
 pub use tls::Roots;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
