@@ -7,30 +7,15 @@ use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error};
+use crate::policy::is_connections;
 
 /// Where an API key goes if nothing else is said.
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Fields that belong to the connection or are set by the library; `proxy-*` beside them.
-const RESERVED: &[&str] = &[
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// The field of this name, if it is a name and a credential may stand in it.
 pub(super) fn settable(name: &[u8]) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(name).ok()?;
-    let is_reserved = RESERVED.contains(&name.as_str()) || name.as_str().starts_with("proxy-");
-    (!is_reserved).then_some(name)
+    (!is_connections(&name)).then_some(name)
 }
 
 /// A field's value of these parts; its memory is wiped when the last user lets it go.

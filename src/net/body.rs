@@ -32,7 +32,6 @@ impl Witness {
 ///
 /// hyper asks `is_end_stream` when a connection serialises the head, and not before: pool, checkout and the hand-back of
 /// an unsent request leave the body alone. `tests/sent.rs` and `tests/unprocessed.rs` fail when a new version of hyper changes that.
-#[derive(Debug)]
 pub struct WitnessBody {
     data: Bytes,
     witness: Arc<Witness>,

@@ -60,7 +60,8 @@ pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Er
     }
 }
 
-fn is_connections(name: &HeaderName) -> bool {
+/// Whether a field belongs to the connection or is the library's own, so that neither the caller nor a credential may fill it.
+pub fn is_connections(name: &HeaderName) -> bool {
     CONNECTION.contains(&name.as_str()) || name.as_str().starts_with("proxy-")
 }
 

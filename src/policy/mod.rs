@@ -18,7 +18,7 @@ mod url;
 
 pub use address::{AddressReason, classify};
 pub use canonical::encode_component;
-pub use headers::{check_headers, parse_headers, parse_method};
+pub use headers::{check_headers, is_connections, parse_headers, parse_method};
 pub use host::{HostRule, parse_host, special_name};
 pub use internal::{InternalHost, InternalHosts};
 pub use path::PathPattern;

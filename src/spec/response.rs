@@ -6,7 +6,7 @@ use crate::error::{Error, Sent};
 use crate::keys::Warning;
 
 /// A response head (contract section 4.4).
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct ResponseHead {
     version: u32,
     status: Option<u16>,
@@ -114,7 +114,7 @@ impl ErrorDocument {
 }
 
 /// The decision about a request that is not sent.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct DecisionHead {
     version: u32,
     allowed: bool,
