@@ -32,10 +32,11 @@ fn task(nginx: &Nginx, authority: &Authority, http: &str, method: &str, tls: &st
 /// Pauses after a call: around the 5 ms, all over the place and the same in every run.
 ///
 /// A POST over HTTP/1.1 that leaves while the server closes can be neither told from one that was processed nor sent again.
-/// So there the next call waits until the closing has arrived, as the kernel tells.
+/// So there the next call waits until the closing has arrived, as the kernel tells: on a busy machine it may have come within
+/// the call, which then leaves no socket at all.
 fn pause(call: u64, task: &Value) {
     match is_http1_post(task) {
-        true => assert!(alone::until(|| sockets("01").is_empty() && !sockets("08").is_empty()), "nginx closes"),
+        true => assert!(alone::until(|| sockets("01").is_empty()), "nginx closes"),
         false => thread::sleep(Duration::from_micros(call * 7919 % 10_000)),
     }
 }
