@@ -1,0 +1,15 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+/**
+ * What every transport does. A subclass names its transport; where that cannot be equal, Deviations has the difference.
+ */
+abstract class TransportContract extends ContractTestCase
+{
+    use AddressCases;
+    use EnvelopeCases;
+    use PolicyCases;
+}
