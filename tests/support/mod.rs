@@ -10,6 +10,8 @@ pub mod h2;
 pub mod library;
 pub mod namespace;
 pub mod nginx;
+pub mod openssl;
+pub mod peak;
 pub mod server;
 pub mod tinyproxy;
 
