@@ -231,7 +231,12 @@ abstract class ContractTestCase extends TestCase
             self::assertSame(0, $audit['bytes_out']);
             self::assertNull($audit['status']);
         }
-        self::assertSame($outcome->sent === 'yes', $outcome->httpStatus !== null);
+        if ($outcome->httpStatus !== null) {
+            self::assertSame('yes', $outcome->sent);
+        } elseif ($request->policy?->maxRedirects === 0) {
+            // With redirects it may be an earlier hop that was answered.
+            self::assertNotSame('yes', $outcome->sent);
+        }
     }
 
     /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */

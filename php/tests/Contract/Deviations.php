@@ -16,5 +16,27 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'Every request opens a connection of its own, and `connection_reused` is false.',
         ],
+        'tls-version' => [
+            'transports' => [Transports::PHP],
+            'instead' => '`tls_version` in the audit record is null: ext-curl does not tell it.',
+        ],
+        'zstd-window' => [
+            'transports' => [],
+            'instead' => '',
+        ],
+        'close-notify' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: OpenSSL does not '
+                . 'tell ext-curl.',
+        ],
+        'resend' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A GET, HEAD or OPTIONS whose connection closed before any byte of an answer is not sent again.',
+        ],
+        'http2-refusal' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'What an HTTP/2 server refused unprocessed (REFUSED_STREAM, GOAWAY) is not sent again, and '
+                . '`sent` is `maybe`: ext-curl does not tell the frame.',
+        ],
     ];
 }

@@ -10,6 +10,14 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 abstract class TransportContract extends ContractTestCase
 {
     use AddressCases;
+    use CodingCases;
+    use DeadlineCases;
     use EnvelopeCases;
+    use FaultCases;
+    use Http2Cases;
+    use LimitCases;
+    use PlacementCases;
     use PolicyCases;
+    use ReceivedCases;
+    use RedirectCases;
 }
