@@ -20,6 +20,10 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => '`tls_version` in the audit record is null: ext-curl does not tell it.',
         ],
+        'common-name' => [
+            'transports' => [],
+            'instead' => '',
+        ],
         'zstd-window' => [
             'transports' => [],
             'instead' => '',

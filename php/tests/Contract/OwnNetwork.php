@@ -24,7 +24,7 @@ final class OwnNetwork
      *        of every answer; transport and config
      * @param list<RequestSpec> $requests
      * @param array<string, string> $environment
-     * @return array{outcomes: list<array<string, mixed>>, requests: array<string, int>}
+     * @return array{outcomes: list<array<string, mixed>>, targets: array<string, list<string>>}
      */
     public static function run(TempDir $directory, array $task, array $requests, array $environment = []): array
     {

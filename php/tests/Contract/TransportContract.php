@@ -11,6 +11,7 @@ abstract class TransportContract extends ContractTestCase
 {
     use AddressCases;
     use CodingCases;
+    use ConfigurationCases;
     use DeadlineCases;
     use EnvelopeCases;
     use FaultCases;
@@ -18,6 +19,8 @@ abstract class TransportContract extends ContractTestCase
     use LimitCases;
     use PlacementCases;
     use PolicyCases;
+    use ProxyCases;
     use ReceivedCases;
     use RedirectCases;
+    use TlsCases;
 }

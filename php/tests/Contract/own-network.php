@@ -31,8 +31,8 @@ foreach ($task['requests'] as $wire) {
         'body' => $outcome->body,
     ];
 }
-$counts = [];
+$targets = [];
 foreach ($task['listen'] ?? [] as $name => $listen) {
-    $counts[$name] = count($server->requests($name));
+    $targets[$name] = array_column($server->requests($name), 'target');
 }
-echo json_encode(['outcomes' => $outcomes, 'requests' => $counts], JSON_THROW_ON_ERROR);
+echo json_encode(['outcomes' => $outcomes, 'targets' => $targets], JSON_THROW_ON_ERROR);

@@ -29,14 +29,16 @@ final class RandomCredentials
 
     private const QUERIES = ['', 'a=1', 'a=%7e+y&&z', 'key=1', 'k%65y', 'a+key=', 'a%20key=2', '&=&', 'x=key&y={}'];
 
-    private const JSON_VALUES = [
+    /** Values of a member; the first half is sound JSON. */
+    public const JSON_VALUES = [
         'null', 'true', '7', '-0', '1.0e2', '1e999', '123456789012345678901234567890', '[]', '{}', '[1,[2,{"key":3}]]',
         '""', '"\u00e4\/"', '"\ud83d\ude00"', '"\ud800"', '"}"', '{"key":1,"key":2}', '"ä"',
         // Spoilt.
         '01', '1.', '.5', '+1', 'nul', '[1,]', '{,}', '"\x"', '"\u12g4"', "\"\t\"", '{"a" 1}', '"', "\"\xFF\"", 'NaN',
     ];
 
-    private const MOMENTS = [
+    /** Values of expires_at. */
+    public const MOMENTS = [
         '4102444800', '0', '-0', '1e9', '1795300000.5', '253402207200', '253402207201', '-377705023202', 'null',
         '"4102444800"', '"2100-01-01T00:00:00Z"', '"2000-01-01T00:00:00Z"', '"2100-02-29T00:00:00Z"',
         '"2096-02-29T23:59:60Z"', '"2100-01-01T24:00:00Z"', '"2100-01-01T00:00:00+23:59"',
@@ -217,7 +219,6 @@ final class RandomCredentials
         $members = [];
         for ($count = $this->random->getInt(0, 4); $count > 0; $count--) {
             $name = $this->of(['a', 'b', '', 'Key', $this->chance(10) ? 'key' : 'c', 'ä', "\0"]);
-            // The first half is sound.
             $sound = array_slice(self::JSON_VALUES, 0, 17);
             $members[] = [$name, $this->of($this->chance(85) ? $sound : self::JSON_VALUES)];
         }
