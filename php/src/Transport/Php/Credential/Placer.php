@@ -72,10 +72,10 @@ final class Placer
     private function add(#[\SensitiveParameter] Credential $credential): void
     {
         match ($credential->type) {
-            SealedCredential::BEARER => $this->header(HeaderField::AUTHORIZATION, 'Bearer ', $credential->secret),
+            SealedCredential::BEARER => $this->bearer($credential->secret),
             SealedCredential::API_KEY => $this->header(
                 (string) $credential->header,
-                (string) $credential->prefix?->expose(),
+                $credential->prefix,
                 $credential->secret,
             ),
             SealedCredential::BASIC => $this->basic(
@@ -94,9 +94,9 @@ final class Placer
     {
         $name = (string) $placement->name;
         match ($placement->type) {
-            'bearer' => $this->header(HeaderField::AUTHORIZATION, 'Bearer ', $secret),
-            'api_key' => $this->header(HeaderField::X_API_KEY, '', $secret),
-            'header' => $this->header(Placements::settable($placement), $placement->prefix, $secret),
+            'bearer' => $this->bearer($secret),
+            'api_key' => $this->header(HeaderField::X_API_KEY, null, $secret),
+            'header' => $this->header(Placements::settable($placement), new Secret($placement->prefix), $secret),
             'basic' => $this->pair($secret),
             'basic_username' => $this->username = self::half($this->username, $secret),
             'basic_password' => $this->password = self::half($this->password, $secret),
@@ -105,19 +105,27 @@ final class Placer
         };
     }
 
-    private function header(string $name, #[\SensitiveParameter] string $prefix, #[\SensitiveParameter] Secret $secret): void
+    private function bearer(#[\SensitiveParameter] Secret $secret): void
     {
+        $this->header(HeaderField::AUTHORIZATION, new Secret('Bearer '), $secret);
+    }
+
+    private function header(
+        string $name,
+        #[\SensitiveParameter] ?Secret $prefix,
+        #[\SensitiveParameter] Secret $secret,
+    ): void {
         $this->claim($name);
-        $this->headers[] = [$name, HeaderField::value($prefix, $secret->expose())];
+        $this->headers[] = [$name, HeaderField::value($prefix, $secret)];
         $this->redactor->add($secret);
     }
 
     private function basic(#[\SensitiveParameter] Secret $username, #[\SensitiveParameter] Secret $password): void
     {
         $this->claim(HeaderField::AUTHORIZATION);
-        $value = HeaderField::basic($username->expose(), $password->expose());
+        $value = HeaderField::basic($username, $password);
         $this->headers[] = [HeaderField::AUTHORIZATION, $value];
-        $this->redactor->add(HeaderField::pair($username->expose(), $password->expose()));
+        $this->redactor->add(HeaderField::pair($username, $password));
         // One half can be a word that answers are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
         $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
         $this->redactor->add($isFiller ? $username : $password);

@@ -98,8 +98,11 @@ final readonly class EnvelopeForm
             self::FIELDS,
             static function (?string $name, int $offset, int $length) use (&$fields, $document): void {
                 if ($name !== null) {
-                    $value = json_decode(substr($document, $offset, $length), false, self::LEVELS + 2);
-                    $fields[$name] = $value === null || is_string($value) || is_int($value) ? $value : false;
+                    $json = substr($document, $offset, $length);
+                    $value = json_decode($json, false, self::LEVELS + 2);
+                    // "-0" is a float to the library.
+                    $isInteger = is_int($value) && $json !== '-0';
+                    $fields[$name] = $value === null || is_string($value) || $isInteger ? $value : false;
                 }
             },
         );
