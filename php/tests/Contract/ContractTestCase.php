@@ -224,7 +224,10 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->code, $audit['error_code']);
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::name(), $audit['transport']);
-        self::assertSame(count($request->credentials), count($audit['credentials']));
+        if ($outcome->code !== 'invalid_request.malformed') {
+            $identifiers = array_column($request->credentials, 'identifier');
+            self::assertSame($identifiers, $audit['credentials']);
+        }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);
         self::assertGreaterThanOrEqual(0, $audit['duration_us']);
         if ($outcome->sent === 'no') {
@@ -248,10 +251,15 @@ abstract class ContractTestCase extends TestCase
         } else {
             $texts = [print_r($value, true), ...Reachable::strings($value)];
         }
-        $text = implode("\n", $texts);
         $key = self::$masterKey->getValue();
-        foreach ([self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'] as $secret) {
-            self::assertStringNotContainsString($secret, $text);
+        $secrets = [self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'];
+        foreach ($texts as $text) {
+            foreach ($secrets as $secret) {
+                if (str_contains($text, $secret)) {
+                    self::fail('A secret is shown by ' . get_debug_type($value) . ': ' . substr($text, 0, 500));
+                }
+            }
         }
+        self::assertNotSame([], $texts);
     }
 }

@@ -266,15 +266,4 @@ trait FaultCases
 
         self::assertSame('slow', self::call(self::request('tls'))->body);
     }
-
-    public function testWhatIsWrittenBeforeTheRequestIsNoAnswerToIt(): void
-    {
-        $early = FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nearly");
-        self::$server->script('plain', [$early, ['silence']]);
-        $outcome = self::call(self::request(method: 'GET'));
-
-        // It cannot be told from a fast answer on a fresh connection; what matters is that it is taken once.
-        self::assertContains($outcome->brief(), ['200', 'protocol.invalid no', 'protocol.invalid maybe']);
-        self::assertSame(1, self::connections());
-    }
 }

@@ -23,4 +23,5 @@ abstract class TransportContract extends ContractTestCase
     use ReceivedCases;
     use RedirectCases;
     use TlsCases;
+    use UrlCases;
 }
