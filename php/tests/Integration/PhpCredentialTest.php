@@ -177,6 +177,25 @@ final class PhpCredentialTest extends IntegrationTestCase
         self::assertLessThan($number - 60, $redacted);
     }
 
+    public function testOfAPairPhpRedactsTheHalfThatTheLibraryRedacts(): void
+    {
+        $redacted = [];
+        foreach (['long-key', 'abcd', 'abc', 'x', ''] as $password) {
+            $credential = self::seal('basic', ['username' => 'user-name', 'password' => $password]);
+            foreach (['user-name', $password . '/', 'user-name:' . $password, 'other'] as $number => $text) {
+                $spec = self::spec(['query' => 'a=' . $text], '/reflect')->withCredentials([$credential]);
+                $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
+                $placed = Placer::place(self::opener()->open([$credential]), new Draft());
+
+                $expected = $headers['location'] === '[redacted]';
+                self::assertSame($expected, $placed->redactor->finds('/elsewhere?a=' . $text), $password . ' ' . $number);
+                self::assertSame('[redacted]', $headers['x-reflected']);
+                $redacted[] = (int) $expected;
+            }
+        }
+        self::assertSame('01100110101010101010', implode('', $redacted));
+    }
+
     /**
      * Queries that hold the secret in every spelling, and as many that nearly do.
      *

@@ -17,23 +17,19 @@ use Netresearch\NrVault\Transport\SealedCredential;
 require __DIR__ . '/../../autoload.php';
 
 $task = json_decode((string) fgets(STDIN), true);
-$keyFile = tempnam(sys_get_temp_dir(), 'key');
-// The text is reversed, so that the process has the key only where it reads it.
-file_put_contents($keyFile, strrev($task['key']));
 
-(static function () use ($task, $keyFile): void {
+(static function () use ($task): void {
     $placement = $task['placement'] === null ? null : Placement::fromWire($task['placement']);
     $sealed = new SealedCredential('my_api_key', $task['type'], $task['sealed'], $placement);
     $draft = new Draft([['content-type', 'application/json']], 'a=1', '{"taken":1}');
     $placed = null;
     $refusal = null;
     try {
-        $opener = new CredentialOpener(Keyring::open([['provider' => 'file', 'path' => $keyFile]]));
+        $opener = new CredentialOpener(Keyring::open([['provider' => 'file', 'path' => $task['key']]]));
         $placed = Placer::place($opener->open([$sealed]), $draft);
     } catch (OutboundException $refusal) {
         // Held on to, as a logger does it.
     }
-    unlink($keyFile);
     echo "placed\n";
     fgets(STDIN);
     $placed?->wipe();

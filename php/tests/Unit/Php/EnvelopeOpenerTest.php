@@ -94,7 +94,7 @@ final class EnvelopeOpenerTest extends TestCase
         }
     }
 
-    public function testTheLibrarysNestingHolds(): void
+    public function testFieldsHaveTheLibrarysForm(): void
     {
         $fields = (new Sealer(str_repeat("\x01", 32)))->fields(
             'my_api_key',
@@ -121,6 +121,12 @@ final class EnvelopeOpenerTest extends TestCase
                 '"value_checksum":null' => '=s3cr3t',
                 '"value_checksum":[]' => 'credential.malformed',
                 '"dek_nonce":null' => 'credential.malformed',
+                '"dek_nonce":"AAAA"' => 'credential.malformed',
+                '"value_nonce":"AAAA"' => 'credential.malformed',
+                '"encryption_version":1,"value_nonce":"AAAAAAAAAAAAAAAA"' => 'credential.malformed',
+                '"encryption_version":1,"dek_nonce":"AAAAAAAAAAAAAAAA"' => 'credential.malformed',
+                '"encrypted_dek":"AAAA"' => 'credential.malformed',
+                '"encrypted_value":"AAAA"' => 'credential.malformed',
             ] as $member => $expected
         ) {
             $case = [

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload;
@@ -29,6 +30,8 @@ final class WipingTest extends TestCase
         $bearer = '{"token":"' . $canary . '\/"}';
         $cases = [
             'bearer' => ['bearer', null, $bearer],
+            'escapes' => ['bearer', null, '{"token":"' . str_repeat('\u0061', 500) . $canary . '"}'],
+            'half a pair' => ['bearer', null, '{"token":"' . str_repeat('\u0061', 500) . $canary . '\ud800"}'],
             'api_key' => ['api_key', null, '{"prefix":"' . $canary . '","key":"' . $canary . '"}'],
             'basic' => ['basic', null, '{"username":"' . $canary . '","password":"' . $canary . '"}'],
             'secret as basic' => ['secret', 'basic', 'user:' . $canary],
@@ -38,20 +41,25 @@ final class WipingTest extends TestCase
             'conflict' => ['secret', ['type' => 'body_field', 'name' => 'taken'], $canary],
             'invalid' => ['bearer', null, '{"tokens":"' . $canary . '"}'],
             'typed as secret' => ['secret', 'bearer', $bearer . ' '],
+            'another identifier' => ['bearer', null, $bearer],
         ];
+        $directory = new TempDir('wiping');
+        $keyFile = $directory->write('key', base64_encode($key), 0400);
+        $refused = ['half a pair', 'unusable', 'conflict', 'invalid', 'typed as secret', 'another identifier'];
         foreach ($cases as $name => [$type, $placement, $payload]) {
             $task = [
-                'sealed' => $sealer->seal('my_api_key', $payload),
+                'sealed' => $sealer->seal($name === 'another identifier' ? 'my_other_key' : 'my_api_key', $payload),
                 'type' => $type,
                 'placement' => $placement,
-                'key' => strrev(base64_encode($key)),
+                'key' => $keyFile,
             ];
-            [$held, $left, $keys] = self::observe($task, $canary, $key);
+            [$held, $left, $keys] = self::observe($task, $canary, [$key, base64_encode($key)]);
             self::assertSame(0, $left, 'copies of the secret after ' . $name);
             self::assertSame(0, $keys, 'copies of the key after ' . $name);
-            $isRefused = in_array($name, ['unusable', 'conflict', 'invalid', 'typed as secret'], true);
+            $isRefused = in_array($name, $refused, true);
             self::assertSame(!$isRefused, $held > 0, 'copies that are found while ' . $name . ' is placed: ' . $held);
         }
+        $directory->remove();
     }
 
     public function testARefusalWipesWhatItRefuses(): void
@@ -113,9 +121,10 @@ final class WipingTest extends TestCase
 
     /**
      * @param array<string, mixed> $task
+     * @param list<string> $keys the key as the process reads it, and as it uses it
      * @return array{int, int, int} copies of the secret while it is placed, and once it is let go; of the key then
      */
-    private static function observe(array $task, string $canary, string $key): array
+    private static function observe(array $task, string $canary, array $keys): array
     {
         $process = proc_open(
             [PHP_BINARY, '-d', 'zend.exception_ignore_args=0', __DIR__ . '/../../Support/open-and-wait.php'],
@@ -130,7 +139,8 @@ final class WipingTest extends TestCase
             $held = self::copies($pid, $canary);
             fwrite($pipes[0], "on\n");
             self::assertSame("wiped\n", fgets($pipes[1]));
-            return [$held, self::copies($pid, $canary), self::copies($pid, $key)];
+            $left = array_map(static fn (string $key): int => self::copies($pid, $key), $keys);
+            return [$held, self::copies($pid, $canary), array_sum($left)];
         } finally {
             array_map(fclose(...), $pipes);
             proc_close($process);
