@@ -247,7 +247,7 @@ abstract class ContractTestCase extends TestCase
     {
         if ($value instanceof \Throwable) {
             self::assertNull($value->getPrevious());
-            $texts = [(string) $value, ...Reachable::strings(Reachable::frames($value, __NAMESPACE__))];
+            $texts = [(string) $value, ...Reachable::strings($value, __NAMESPACE__)];
         } else {
             $texts = [print_r($value, true), ...Reachable::strings($value)];
         }
