@@ -26,17 +26,20 @@ trait CodingCases
         foreach ($cases as $coding => $body) {
             foreach (['plain', 'h2'] as $listener) {
                 $outcome = self::coded($coding, $body, $listener);
+                if (!self::undoes($coding)) {
+                    self::assertRejected('response.decoding_failed', $outcome, $coding);
+                    continue;
+                }
                 self::assertSame(['201', $vectors['text']], [$outcome->brief(), $outcome->body], $coding . $outcome->message());
                 self::assertSame([], $outcome->values('content-encoding'), $coding);
                 self::assertSame([], $outcome->values('content-length'), $coding);
                 self::assertSame(strlen($body), $outcome->audit['bytes_in'], $coding . ': as on the wire');
             }
         }
-        $body = base64_decode($vectors['coded']['gzip, br']);
         self::$server->answers('plain', [FaultServer::answer(
             200,
-            [['content-encoding', 'gzip'], ['content-encoding', 'br']],
-            $body,
+            [['content-encoding', 'gzip'], ['content-encoding', 'gzip']],
+            base64_decode($vectors['coded']['gzip, gzip']),
         )]);
         self::assertSame($vectors['text'], self::call(self::request())->body, 'two lines are one list');
     }
@@ -63,11 +66,11 @@ trait CodingCases
 
     public function testACodedBodyWithoutAByteIsEmpty(): void
     {
-        foreach (['gzip', 'br', 'zstd', 'gzip, br', 'zstd, gzip'] as $coding) {
+        foreach (array_filter(['gzip', 'gzip, gzip', 'br', 'zstd', 'gzip, br', 'zstd, gzip'], self::undoes(...)) as $coding) {
             $outcome = self::coded($coding, '');
             self::assertSame(['201', ''], [$outcome->brief(), $outcome->body], $coding . $outcome->message());
         }
-        foreach (self::codings()['empty'] as $coding => $body) {
+        foreach (self::undone('empty') as $coding => $body) {
             $outcome = self::coded($coding, base64_decode($body));
             self::assertSame(['201', ''], [$outcome->brief(), $outcome->body], $coding . $outcome->message());
         }
@@ -100,7 +103,7 @@ trait CodingCases
     public function testMembersAndFramesThatFollowEachOther(): void
     {
         $text = self::codings()['text'];
-        foreach (['gzip', 'zstd'] as $coding) {
+        foreach (array_filter(['gzip', 'zstd'], self::undoes(...)) as $coding) {
             $body = base64_decode(self::codings()['coded'][$coding]);
             self::assertSame($text . $text, self::coded($coding, $body . $body)->body, $coding);
         }
@@ -111,21 +114,22 @@ trait CodingCases
         $windows = self::codings()['windows'];
         $text = str_repeat(self::codings()['text'], self::codings()['windows_repeat']);
 
-        self::assertSame($text, self::coded('zstd', base64_decode($windows['23']))->body, '8 MB');
+        $outcome = self::coded('zstd', base64_decode($windows['23']));
+        if (self::undoes('zstd')) {
+            self::assertSame($text, $outcome->body, '8 MB');
+        } else {
+            self::assertRejected('response.decoding_failed', $outcome, '8 MB');
+        }
         foreach (['24', '27'] as $window) {
             $outcome = self::coded('zstd', base64_decode($windows[$window]));
-            if (self::deviates('zstd-window')) {
-                self::assertSame($text, $outcome->body);
-            } else {
-                self::assertRejected('response.decoding_failed', $outcome, $window);
-            }
+            self::assertRejected('response.decoding_failed', $outcome, $window);
         }
     }
 
     public function testTheCapCountsDecodedBytesExactly(): void
     {
         $text = self::codings()['text'];
-        foreach (self::codings()['coded'] as $coding => $body) {
+        foreach (self::undone('coded') as $coding => $body) {
             $body = base64_decode($body);
             $room = max(strlen($text), strlen($body));
             self::assertSame($text, self::coded($coding, $body, 'plain', $room)->body, $coding);
@@ -142,6 +146,11 @@ trait CodingCases
         self::assertCount(7, $bombs);
         $member = (string) gzencode(str_repeat("\0", 8 << 20));
         foreach ($bombs as $bomb) {
+            if (!self::undoes($bomb['coding'])) {
+                $outcome = self::coded($bomb['coding'], (string) base64_decode((string) $bomb['body_base64']));
+                self::assertRejected('response.decoding_failed', $outcome, $bomb['coding']);
+                continue;
+            }
             $body = $bomb['body_base64'] === null
                 ? str_repeat($member, $bomb['size'] >> 23)
                 : base64_decode($bomb['body_base64']);
@@ -155,7 +164,7 @@ trait CodingCases
 
     public function testACodedBodyThatTheConnectionCutsIsNoCodingFault(): void
     {
-        foreach (['gzip', 'br', 'zstd'] as $coding) {
+        foreach (array_filter(['gzip', 'br', 'zstd'], self::undoes(...)) as $coding) {
             $whole = base64_decode(self::codings()['coded'][$coding]);
             $head = "HTTP/1.1 201 Created\r\ncontent-encoding: " . $coding . "\r\ncontent-length: " . strlen($whole);
             self::$server->script('tls', [['read'], FaultServer::write($head . "\r\n\r\n" . substr($whole, 0, -1))]);
@@ -168,6 +177,22 @@ trait CodingCases
     {
         self::$server->answers($listener, [FaultServer::answer(201, [['content-encoding', $coding]], $body)]);
         return self::call(self::request($listener, policy: self::policy(responseBytes: $cap)));
+    }
+
+    /** Whether the transport can undo all of the codings. */
+    private static function undoes(string $coding): bool
+    {
+        return !self::deviates('codings') || preg_match('/br|zstd/i', $coding) === 0;
+    }
+
+    /**
+     * The vectors that the transport can undo.
+     *
+     * @return array<string, string> base64, by coding
+     */
+    private static function undone(string $kind): array
+    {
+        return array_filter(self::codings()[$kind], self::undoes(...), ARRAY_FILTER_USE_KEY);
     }
 
     /** A failure after the head of a 201. */

@@ -256,7 +256,8 @@ abstract class ContractTestCase extends TestCase
         foreach ($texts as $text) {
             foreach ($secrets as $secret) {
                 if (str_contains($text, $secret)) {
-                    self::fail('A secret is shown by ' . get_debug_type($value) . ': ' . substr($text, 0, 500));
+                    $trace = $value instanceof \Throwable ? "\n" . $value->getTraceAsString() : '';
+                    self::fail('A secret is shown by ' . get_debug_type($value) . ': ' . substr($text, 0, 100) . $trace);
                 }
             }
         }

@@ -8,7 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
 
 /**
- * Says of a failure how far the request had got.
+ * Says of a failure how far the request had got. A failure is made anew for that, and the first one is let go: the frames
+ * of its trace hold more than the caller is shown.
  *
  * @internal
  */
@@ -27,9 +28,12 @@ final class Failure
         'protocol.closed_early',
     ];
 
-    /** The same failure of a request that had got this far. */
-    public static function of(OutboundException $failure, string $sent, ?int $status): OutboundException
-    {
+    /** The same failure of a request that had got this far. Its trace would hold the arguments of the first one's. */
+    public static function of(
+        #[\SensitiveParameter] OutboundException $failure,
+        string $sent,
+        ?int $status,
+    ): OutboundException {
         return OutboundException::create(
             $failure->errorCode(),
             RequestForm::reason($failure),
@@ -44,8 +48,11 @@ final class Failure
      * @param bool $isHarmless whether the request may be processed twice
      * @param array<string, mixed> $auditRecord
      */
-    public static function ofCall(OutboundException $failure, bool $isHarmless, array $auditRecord): OutboundException
-    {
+    public static function ofCall(
+        #[\SensitiveParameter] OutboundException $failure,
+        bool $isHarmless,
+        array $auditRecord,
+    ): OutboundException {
         $passes = in_array($failure->errorCode(), self::TRANSIENT, true);
         return OutboundException::create(
             $failure->errorCode(),
