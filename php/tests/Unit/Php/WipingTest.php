@@ -38,17 +38,24 @@ final class WipingTest extends TestCase
             'query' => ['secret', ['type' => 'query', 'name' => 'key'], $canary . ' "'],
             'body' => ['secret', ['type' => 'body_field', 'name' => 'key'], $canary . ' "'],
             'unusable' => ['bearer', null, '{"token":"' . $canary . '\n"}'],
+            'unusable pair' => ['secret', 'basic', 'user:' . $canary . "\n"],
             'conflict' => ['secret', ['type' => 'body_field', 'name' => 'taken'], $canary],
             'invalid' => ['bearer', null, '{"tokens":"' . $canary . '"}'],
             'typed as secret' => ['secret', 'bearer', $bearer . ' '],
             'another identifier' => ['bearer', null, $bearer],
+            'no envelope' => ['bearer', null, ''],
         ];
         $directory = new TempDir('wiping');
-        $keyFile = $directory->write('key', base64_encode($key), 0400);
-        $refused = ['half a pair', 'unusable', 'conflict', 'invalid', 'typed as secret', 'another identifier'];
+        $keyFile = $directory->write('key', str_repeat(' ', 3000) . base64_encode($key), 0400);
+        $refused = ['half a pair', 'unusable', 'unusable pair', 'conflict', 'invalid', 'typed as secret', 'another identifier',
+            'no envelope'];
         foreach ($cases as $name => [$type, $placement, $payload]) {
             $task = [
-                'sealed' => $sealer->seal($name === 'another identifier' ? 'my_other_key' : 'my_api_key', $payload),
+                'sealed' => match ($name) {
+                    'no envelope' => 'nrv1',
+                    'another identifier' => $sealer->seal('my_other_key', $payload),
+                    default => $sealer->seal('my_api_key', $payload),
+                },
                 'type' => $type,
                 'placement' => $placement,
                 'key' => $keyFile,

@@ -28,6 +28,9 @@ final class Placer
     /** @var list<array{string, Secret}> */
     private array $fields = [];
 
+    /** @var list<Secret> of a pair, which belong to no credential */
+    private array $halves = [];
+
     private ?Secret $username = null;
 
     private ?Secret $password = null;
@@ -142,9 +145,11 @@ final class Placer
                 'a secret placed as basic is a user name, a colon and a password',
             );
         }
-        $username = new Secret(substr($secret->expose(), 0, $colon));
-        $password = new Secret(substr($secret->expose(), $colon + 1));
-        $this->basic($username, $password);
+        $this->halves = [
+            new Secret(substr($secret->expose(), 0, $colon)),
+            new Secret(substr($secret->expose(), $colon + 1)),
+        ];
+        $this->basic(...$this->halves);
         $secret->wipe();
     }
 
@@ -200,13 +205,12 @@ final class Placer
         return new Placed($this->headers, $query, $body, $this->redactor);
     }
 
+    /** What it made itself: an exception's trace may hold it. */
     private function wipe(): void
     {
-        foreach ([...$this->headers, ...$this->parameters, ...$this->fields] as [, $secret]) {
+        foreach ([...array_column($this->headers, 1), ...$this->halves] as $secret) {
             $secret->wipe();
         }
-        $this->username?->wipe();
-        $this->password?->wipe();
         $this->redactor->wipe();
     }
 
