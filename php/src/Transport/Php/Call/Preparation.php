@@ -79,7 +79,7 @@ final readonly class Preparation
      */
     public function decide(
         #[\SensitiveParameter] RequestSpec $request,
-        array $credentials,
+        #[\SensitiveParameter] array $credentials,
         Recorder $recorder,
     ): Admitted {
         $recorder->request($request, $credentials);

@@ -46,7 +46,7 @@ final class Recorder
      *
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      */
-    public function request(#[\SensitiveParameter] RequestSpec $request, array $credentials): void
+    public function request(#[\SensitiveParameter] RequestSpec $request, #[\SensitiveParameter] array $credentials): void
     {
         $this->record['service_id'] = $request->serviceId;
         $this->record['correlation_id'] = $request->correlationId;
@@ -107,7 +107,7 @@ final class Recorder
     /**
      * @return array<string, mixed>
      */
-    public function failed(OutboundException $failure): array
+    public function failed(#[\SensitiveParameter] OutboundException $failure): array
     {
         return $this->end([
             'status' => $failure->httpStatus(),

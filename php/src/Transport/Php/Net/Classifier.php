@@ -15,6 +15,7 @@ final class Classifier
 {
     /** Numbers that ext-curl has no names for in every version. */
     private const TOO_LARGE = 100;
+    private const ISSUER = 83;
     private const HTTP2_FRAMING = 16;
 
     /** X509_V_ERR_… of OpenSSL. */
@@ -52,7 +53,7 @@ final class Classifier
             CURLE_SSL_PEER_CERTIFICATE,
             CURLE_SSL_CACERT,
             CURLE_SSL_CACERT_BADFILE,
-            CURLE_SSL_ISSUER_ERROR => ['tls.certificate_invalid', self::certificate($end)],
+            self::ISSUER => ['tls.certificate_invalid', self::certificate($end)],
             CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CIPHER => self::handshake($end),
             CURLE_RECV_ERROR => self::received($end),
             CURLE_UNSUPPORTED_PROTOCOL,

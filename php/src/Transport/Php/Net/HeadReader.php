@@ -20,6 +20,7 @@ final class HeadReader
 
     private ?int $status = null;
     private string $version = '';
+    private bool $isOld = false;
 
     /** @var array<string, list<string>> by "~" and the lower-case name: PHP would make an integer of a name like "1" */
     private array $fields = [];
@@ -89,6 +90,7 @@ final class HeadReader
             return "the server's answer is not acceptable HTTP";
         }
         $this->version = $found[1] === '2' ? '2' : '1.1';
+        $this->isOld = $found[1] === '1.0';
         $status = (int) $found[2];
         if ($status >= 200 || $status === 101) {
             $this->status = $status;
@@ -127,6 +129,7 @@ final class HeadReader
             $this->status === 101 => 'the server switched protocols, which nobody asked for',
             $this->status > 599 => "the server's status is outside 100 to 599",
             $codings !== [] && $lengths !== [] => 'the server sent transfer-encoding together with content-length',
+            $codings !== [] && $this->isOld => 'the server sent a transfer-encoding in HTTP/1.0',
             // libcurl would undo others as well, and one that it does not know is the caller's body for it.
             $codings !== [] && array_map(strtolower(...), $codings) !== ['chunked']
                 => 'the server sent a transfer-encoding other than chunked',
