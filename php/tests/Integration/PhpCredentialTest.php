@@ -12,6 +12,7 @@ use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Placed;
 use Netresearch\NrVault\Transport\Php\Credential\Placements;
 use Netresearch\NrVault\Transport\Php\Credential\Placer;
+use Netresearch\NrVault\Transport\Php\Credential\Redactor;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
@@ -169,9 +170,10 @@ final class PhpCredentialTest extends IntegrationTestCase
             $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
             $placed = Placer::place(self::opener()->open([$credential]), new Draft());
 
-            $expected = [['location', '/elsewhere?' . $query]];
-            self::assertSame($headers['location'], $placed->redactor->redact($expected)[0][1], $number . ' ' . $query);
-            $redacted += (int) ($headers['location'] === '[redacted]');
+            $value = '/elsewhere?' . $query;
+            $actual = $placed->redactor->finds($value) ? Redactor::REDACTED : $value;
+            self::assertSame($headers['location'], $actual, $number . ' ' . $query);
+            $redacted += (int) ($actual === Redactor::REDACTED);
         }
         self::assertGreaterThan(60, $redacted);
         self::assertLessThan($number - 60, $redacted);
