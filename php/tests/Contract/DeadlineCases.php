@@ -56,6 +56,30 @@ trait DeadlineCases
         socket_close($listener);
     }
 
+    public function testADeadlineWhileTheResolverWaits(): void
+    {
+        // Nobody answers at the name server's port; the system's resolver gives up after this many seconds.
+        $seconds = self::deviates('resolver-timeout') ? 1 : 30;
+        $outcome = OwnNetwork::run(
+            self::$directory,
+            [
+                'resolver' => 'options timeout:' . $seconds . ' attempts:1',
+                'silent_dns' => true,
+                'transport' => static::name(),
+                'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
+            ],
+            [self::request(baseUrl: 'https://slow.example/v1', timeoutMs: 100)],
+        )['outcomes'][0];
+
+        if (self::deviates('resolver-timeout')) {
+            self::assertSame('dns.failed no', $outcome['brief'], $outcome['message']);
+            self::assertGreaterThan(900_000, $outcome['audit']['duration_us'], 'the resolver was waited for');
+        } else {
+            self::assertSame('timeout.total no', $outcome['brief'], $outcome['message']);
+            self::assertLessThan(20_000_000, $outcome['audit']['duration_us'], 'the resolver was left alone');
+        }
+    }
+
     /**
      * @dataProvider versions
      */
