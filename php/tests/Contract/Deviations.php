@@ -34,10 +34,20 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
         ],
+        'revocation-lists' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '
+                . 'date is none: so OpenSSL checks them.',
+        ],
         'close-notify' => [
             'transports' => [Transports::PHP],
             'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: libcurl takes the '
                 . 'one end for the other.',
+        ],
+        'status-line' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Where an answer breaks within its head, the status line alone makes `sent: yes` with its '
+                . '`http_status`; the library takes heads as a whole and says `maybe`.',
         ],
         'resend' => [
             'transports' => [Transports::PHP],

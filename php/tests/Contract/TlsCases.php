@@ -140,6 +140,48 @@ trait TlsCases
         self::assertSame('200', $both->brief());
     }
 
+    public function testRevokedCertificates(): void
+    {
+        $good = self::$tls->issue('good', ['DNS:localhost']);
+        $bad = self::$tls->issue('bad', ['DNS:localhost']);
+        $foreign = new Certificates(self::$directory, 'issuer');
+        $lists = self::$tls->revoke('lists', [$bad['certificate']]);
+        $roots = self::$directory->write('roots.pem', implode("\n", array_map(
+            file_get_contents(...),
+            [self::$tls->authority, $foreign->authority],
+        )));
+        $call = static function (array $files, ?string $lists) use ($roots): Outcome {
+            [, $listener] = self::served($files);
+            $tls = ['roots' => 'file', 'ca_file' => $roots] + ($lists === null ? [] : ['crl_file' => $lists]);
+            return self::call(self::request($listener), self::make(['tls' => $tls]));
+        };
+        $other = ['certificate' => $foreign->certificate, 'key' => $foreign->key];
+
+        self::assertSame('200', $call($good, $lists)->brief());
+        self::assertFailed('tls.certificate_invalid', 'no', $call($bad, $lists));
+        self::assertSame('200', $call($bad, null)->brief(), 'nobody says so');
+        $unlisted = $call($other, $lists);
+        if (self::deviates('revocation-lists')) {
+            self::assertFailed('tls.certificate_invalid', 'no', $unlisted);
+        } else {
+            self::assertSame('200', $unlisted->brief(), 'no list of its issuer');
+        }
+    }
+
+    public function testRevocationListsThatAreNone(): void
+    {
+        $root = (string) file_get_contents(self::$tls->authority);
+        foreach (['', $root] as $content) {
+            $tls = ['roots' => 'file', 'ca_file' => self::$tls->authority];
+            $tls['crl_file'] = self::$directory->write('no-lists.pem', $content);
+            $outcome = self::call(self::request('tls'), self::make(['tls' => $tls]));
+            self::assertFailed('configuration.invalid', 'no', $outcome);
+        }
+        $missing = ['roots' => 'system', 'crl_file' => self::$directory->path . '/nothing.pem'];
+        $outcome = self::call(self::request('tls'), self::make(['tls' => $missing]));
+        self::assertFailed('configuration.invalid', 'no', $outcome);
+    }
+
     /**
      * A new listener that answers every request, and a transport that may reach it.
      *
