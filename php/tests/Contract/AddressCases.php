@@ -160,7 +160,7 @@ trait AddressCases
             self::assertSame(['200', 'public'], [$outcome['brief'], $outcome['body']], $outcome['message']);
             self::assertSame('93.184.216.34', $outcome['audit']['remote_address']);
         }
-        self::assertSame(3, $answer['requests']['api']);
+        self::assertSame(['/v1/x', '/v1/x', '/v1/x'], $answer['targets']['api']);
     }
 
     /**

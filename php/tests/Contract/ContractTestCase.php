@@ -224,14 +224,22 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->code, $audit['error_code']);
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::name(), $audit['transport']);
-        self::assertSame(count($request->credentials), count($audit['credentials']));
+        if ($outcome->code !== 'invalid_request.malformed') {
+            $identifiers = array_column($request->credentials, 'identifier');
+            self::assertSame($identifiers, $audit['credentials']);
+        }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);
         self::assertGreaterThanOrEqual(0, $audit['duration_us']);
         if ($outcome->sent === 'no') {
             self::assertSame(0, $audit['bytes_out']);
             self::assertNull($audit['status']);
         }
-        self::assertSame($outcome->sent === 'yes', $outcome->httpStatus !== null);
+        if ($outcome->httpStatus !== null) {
+            self::assertSame('yes', $outcome->sent);
+        } elseif ($request->policy?->maxRedirects === 0) {
+            // With redirects it may be an earlier hop that was answered.
+            self::assertNotSame('yes', $outcome->sent);
+        }
     }
 
     /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */
@@ -239,14 +247,20 @@ abstract class ContractTestCase extends TestCase
     {
         if ($value instanceof \Throwable) {
             self::assertNull($value->getPrevious());
-            $texts = [(string) $value, ...Reachable::strings(Reachable::frames($value, __NAMESPACE__))];
+            $texts = [(string) $value, ...Reachable::strings($value, __NAMESPACE__)];
         } else {
             $texts = [print_r($value, true), ...Reachable::strings($value)];
         }
-        $text = implode("\n", $texts);
         $key = self::$masterKey->getValue();
-        foreach ([self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'] as $secret) {
-            self::assertStringNotContainsString($secret, $text);
+        $secrets = [self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'];
+        foreach ($texts as $text) {
+            foreach ($secrets as $secret) {
+                if (str_contains($text, $secret)) {
+                    $trace = $value instanceof \Throwable ? "\n" . $value->getTraceAsString() : '';
+                    self::fail('A secret is shown by ' . get_debug_type($value) . ': ' . substr($text, 0, 100) . $trace);
+                }
+            }
         }
+        self::assertNotSame([], $texts);
     }
 }

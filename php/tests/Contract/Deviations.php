@@ -12,9 +12,70 @@ final class Deviations
 {
     /** Id => names of the transports, and what they do instead. */
     public const LIST = [
+        'resolver-timeout' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Resolving takes as long as the system lets it, whatever `timeout_ms` and `connect_timeout_ms` say: '
+                . 'PHP\'s resolver takes no timeout. What it then says counts, such as `dns.failed`.',
+        ],
         'connection-reuse' => [
             'transports' => [Transports::PHP],
             'instead' => 'Every request opens a connection of its own, and `connection_reused` is false.',
+        ],
+        'tls-version' => [
+            'transports' => [Transports::PHP],
+            'instead' => '`tls_version` in the audit record is null: ext-curl does not tell it.',
+        ],
+        'codings' => [
+            'transports' => [Transports::PHP],
+            'instead' => '`gzip` is the only content coding: it is asked for alone, and an answer in `br` or `zstd` is '
+                . '`response.decoding_failed`. PHP has no decoder of the others that can be stopped at a cap.',
+        ],
+        'common-name' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
+        ],
+        'close-notify' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: libcurl takes the '
+                . 'one end for the other.',
+        ],
+        'resend' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A GET, HEAD or OPTIONS whose connection closed before any byte of an answer is not sent again.',
+        ],
+        'header-form' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Order and spelling of the header lines of HTTP/1.1 are those of libcurl; the fields are the same.',
+        ],
+        'http2-refusal' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'What an HTTP/2 server handed back unprocessed is `sent: maybe`: ext-curl does not tell. After '
+                . 'REFUSED_STREAM libcurl itself asks again five times; after GOAWAY nobody does, and the code is '
+                . '`protocol.invalid`.',
+        ],
+        'http2-violation' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Violations of HTTP/2 and heads far above the limit are `protocol.closed_early` in place of '
+                . '`protocol.invalid`; DATA beyond `content-length` is dropped.',
+        ],
+        'http2-no-error' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A stream of unknown length that RST_STREAM with NO_ERROR ends counts as whole.',
+        ],
+        'http2-only' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Where `http_versions` is `["2"]`, a server without HTTP/2 is noticed by its answer, so the request '
+                . 'has reached it: `tls.handshake_failed` with `sent: yes`.',
+        ],
+        'memory' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'The opened credential passes through the memory of PHP and libcurl, and nothing is claimed about '
+                . 'what remains there. The audit record says so by `transport: php`.',
+        ],
+        'oauth' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library '
+                . 'fetches and keeps tokens.',
         ],
     ];
 }

@@ -10,6 +10,18 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 abstract class TransportContract extends ContractTestCase
 {
     use AddressCases;
+    use CodingCases;
+    use ConfigurationCases;
+    use DeadlineCases;
     use EnvelopeCases;
+    use FaultCases;
+    use Http2Cases;
+    use LimitCases;
+    use PlacementCases;
     use PolicyCases;
+    use ProxyCases;
+    use ReceivedCases;
+    use RedirectCases;
+    use TlsCases;
+    use UrlCases;
 }

@@ -20,6 +20,8 @@ foreach ($task['listen'] ?? [] as $name => $listen) {
     $server->listen($name, $listen['tls'] ?? null, $listen['address'], $listen['port'] ?? 0);
     $server->answers($name, $listen['answer']);
 }
+// Bound, so that a question is taken; never read, so that it stays without an answer.
+$dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
 $transport = Transports::make($task['transport'], $task['config']);
 $outcomes = [];
 foreach ($task['requests'] as $wire) {
@@ -31,8 +33,8 @@ foreach ($task['requests'] as $wire) {
         'body' => $outcome->body,
     ];
 }
-$counts = [];
+$targets = [];
 foreach ($task['listen'] ?? [] as $name => $listen) {
-    $counts[$name] = count($server->requests($name));
+    $targets[$name] = array_column($server->requests($name), 'target');
 }
-echo json_encode(['outcomes' => $outcomes, 'requests' => $counts], JSON_THROW_ON_ERROR);
+echo json_encode(['outcomes' => $outcomes, 'targets' => $targets], JSON_THROW_ON_ERROR);

@@ -43,7 +43,10 @@ final readonly class ReceivedRequest
         }
         $lines = explode("\r\n", substr($seen['head'], 0, -4));
         [$method, $target] = explode(' ', array_shift($lines));
-        $fields = array_map(static fn (string $line): array => explode(': ', $line, 2) + [1 => ''], $lines);
+        $fields = array_map(static function (string $line): array {
+            [$name, $value] = explode(':', $line, 2) + [1 => ''];
+            return [$name, trim($value, ' ')];
+        }, $lines);
         $host = '';
         foreach ($fields as [$name, $value]) {
             $host = strtolower($name) === 'host' ? $value : $host;

@@ -8,6 +8,7 @@
   ["write", BYTES]         writes bytes as they are
   ["repeat", BYTES, N]     writes them N times, or until the client goes
   ["drip", BYTES]          writes them one by one
+  ["pace", BYTES]          writes them every ten milliseconds until the client goes
   ["hold"]                 waits for the order "release"
   ["silence"]              reads until the client ends
   ["loop"]                 starts over
@@ -116,6 +117,11 @@ class Connection:
         for byte in base64.b64decode(data):
             self.send(bytes([byte]))
             time.sleep(0.001)
+
+    def pace(self, data):
+        while True:
+            self.write(data)
+            time.sleep(0.01)
 
     def hold(self):
         self.note("holding")

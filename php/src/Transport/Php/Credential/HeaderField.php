@@ -8,7 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Secret;
 
 /**
- * Header fields that carry a credential.
+ * Header fields that carry a credential. The parts come as Secret: of a string, what is thrown here would keep a copy in
+ * its trace.
  *
  * @internal
  */
@@ -25,13 +26,13 @@ final class HeaderField
      * @throws OutboundException credential.unusable
      */
     public static function value(
-        #[\SensitiveParameter] string $prefix,
-        #[\SensitiveParameter] string $secret,
+        #[\SensitiveParameter] ?Secret $prefix,
+        #[\SensitiveParameter] Secret $secret,
     ): Secret {
-        if ($secret === '') {
+        if ($secret->expose() === '') {
             throw self::unusable('the credential is empty');
         }
-        $value = new Secret($prefix . $secret);
+        $value = new Secret($prefix?->expose() . $secret->expose());
         // HTTP does not count outer blanks to the value: HTTP/1.1 loses them, HTTP/2 calls the request malformed.
         if (trim($value->expose(), " \t") !== $value->expose()) {
             throw self::unusable('the credential starts or ends with a blank');
@@ -48,13 +49,13 @@ final class HeaderField
      * @throws OutboundException credential.unusable
      */
     public static function basic(
-        #[\SensitiveParameter] string $username,
-        #[\SensitiveParameter] string $password,
+        #[\SensitiveParameter] Secret $username,
+        #[\SensitiveParameter] Secret $password,
     ): Secret {
-        if ($username === '' && $password === '') {
+        if ($username->expose() === '' && $password->expose() === '') {
             throw self::unusable('the credential is empty');
         }
-        if (str_contains($username, ':')) {
+        if (str_contains($username->expose(), ':')) {
             throw self::unusable('the user name holds a colon, which ends it for the receiver');
         }
         $pair = self::pair($username, $password);
@@ -62,16 +63,15 @@ final class HeaderField
         if (preg_match('/[\x00-\x1F\x7F]/', $pair->expose()) !== 0) {
             throw self::unusable('the user name or the password holds a control character');
         }
-        $encoded = new Secret(base64_encode($pair->expose()));
-        return self::value('Basic ', $encoded->expose());
+        return self::value(new Secret('Basic '), new Secret(base64_encode($pair->expose())));
     }
 
     /** user:password */
     public static function pair(
-        #[\SensitiveParameter] string $username,
-        #[\SensitiveParameter] string $password,
+        #[\SensitiveParameter] Secret $username,
+        #[\SensitiveParameter] Secret $password,
     ): Secret {
-        return new Secret($username . ':' . $password);
+        return new Secret($username->expose() . ':' . $password->expose());
     }
 
     private static function unusable(string $message): OutboundException

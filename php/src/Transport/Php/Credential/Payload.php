@@ -123,7 +123,11 @@ final class Payload
 
     private static function binding(#[\SensitiveParameter] string $json): BindingRules
     {
-        self::members($json, self::BINDING);
+        $places = self::members($json, self::BINDING);
+        // A float to the library, and zero to json_decode().
+        if (isset($places['expires_at']) && substr($json, ...$places['expires_at']) === '-0') {
+            throw new InvalidPayload();
+        }
         return BindingRules::read(json_decode($json)) ?? throw new InvalidPayload();
     }
 

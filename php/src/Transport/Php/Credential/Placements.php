@@ -24,15 +24,12 @@ final class Placements
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @throws OutboundException invalid_request.malformed
      */
-    public static function check(array $credentials): void
+    public static function check(#[\SensitiveParameter] array $credentials): void
     {
         foreach ($credentials as $credential) {
             $placement = $credential->placement;
             if (($credential->type === SealedCredential::SECRET) !== ($placement !== null)) {
                 throw self::misplaced();
-            }
-            if (preg_match('//u', $credential->identifier . "\0" . $placement?->name) !== 1) {
-                throw Wire::malformed('The request holds text that is not UTF-8.');
             }
             if ($placement?->type === 'header') {
                 self::settable($placement);
@@ -55,7 +52,7 @@ final class Placements
      * @throws OutboundException invalid_request.malformed
      */
     public static function checkBody(
-        array $credentials,
+        #[\SensitiveParameter] array $credentials,
         #[\SensitiveParameter] array $headers,
         #[\SensitiveParameter] string $body,
     ): void {
@@ -74,7 +71,7 @@ final class Placements
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @return list<string> in lower case
      */
-    public static function filledHeaders(array $credentials): array
+    public static function filledHeaders(#[\SensitiveParameter] array $credentials): array
     {
         $names = [];
         foreach ($credentials as $credential) {
@@ -127,7 +124,7 @@ final class Placements
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @return list<string|null>
      */
-    private static function types(array $credentials): array
+    private static function types(#[\SensitiveParameter] array $credentials): array
     {
         return array_map(
             static fn (SealedCredential|CredentialReference $credential): ?string => $credential->placement?->type,

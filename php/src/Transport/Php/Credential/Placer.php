@@ -28,6 +28,9 @@ final class Placer
     /** @var list<array{string, Secret}> */
     private array $fields = [];
 
+    /** @var list<Secret> of a pair, which belong to no credential */
+    private array $halves = [];
+
     private ?Secret $username = null;
 
     private ?Secret $password = null;
@@ -72,10 +75,10 @@ final class Placer
     private function add(#[\SensitiveParameter] Credential $credential): void
     {
         match ($credential->type) {
-            SealedCredential::BEARER => $this->header(HeaderField::AUTHORIZATION, 'Bearer ', $credential->secret),
+            SealedCredential::BEARER => $this->bearer($credential->secret),
             SealedCredential::API_KEY => $this->header(
                 (string) $credential->header,
-                (string) $credential->prefix?->expose(),
+                $credential->prefix,
                 $credential->secret,
             ),
             SealedCredential::BASIC => $this->basic(
@@ -94,9 +97,9 @@ final class Placer
     {
         $name = (string) $placement->name;
         match ($placement->type) {
-            'bearer' => $this->header(HeaderField::AUTHORIZATION, 'Bearer ', $secret),
-            'api_key' => $this->header(HeaderField::X_API_KEY, '', $secret),
-            'header' => $this->header(Placements::settable($placement), $placement->prefix, $secret),
+            'bearer' => $this->bearer($secret),
+            'api_key' => $this->header(HeaderField::X_API_KEY, null, $secret),
+            'header' => $this->header(Placements::settable($placement), new Secret($placement->prefix), $secret),
             'basic' => $this->pair($secret),
             'basic_username' => $this->username = self::half($this->username, $secret),
             'basic_password' => $this->password = self::half($this->password, $secret),
@@ -105,19 +108,27 @@ final class Placer
         };
     }
 
-    private function header(string $name, #[\SensitiveParameter] string $prefix, #[\SensitiveParameter] Secret $secret): void
+    private function bearer(#[\SensitiveParameter] Secret $secret): void
     {
+        $this->header(HeaderField::AUTHORIZATION, new Secret('Bearer '), $secret);
+    }
+
+    private function header(
+        string $name,
+        #[\SensitiveParameter] ?Secret $prefix,
+        #[\SensitiveParameter] Secret $secret,
+    ): void {
         $this->claim($name);
-        $this->headers[] = [$name, HeaderField::value($prefix, $secret->expose())];
+        $this->headers[] = [$name, HeaderField::value($prefix, $secret)];
         $this->redactor->add($secret);
     }
 
     private function basic(#[\SensitiveParameter] Secret $username, #[\SensitiveParameter] Secret $password): void
     {
         $this->claim(HeaderField::AUTHORIZATION);
-        $value = HeaderField::basic($username->expose(), $password->expose());
+        $value = HeaderField::basic($username, $password);
         $this->headers[] = [HeaderField::AUTHORIZATION, $value];
-        $this->redactor->add(HeaderField::pair($username->expose(), $password->expose()));
+        $this->redactor->add(HeaderField::pair($username, $password));
         // One half can be a word that answers are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
         $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
         $this->redactor->add($isFiller ? $username : $password);
@@ -134,9 +145,11 @@ final class Placer
                 'a secret placed as basic is a user name, a colon and a password',
             );
         }
-        $username = new Secret(substr($secret->expose(), 0, $colon));
-        $password = new Secret(substr($secret->expose(), $colon + 1));
-        $this->basic($username, $password);
+        $this->halves = [
+            new Secret(substr($secret->expose(), 0, $colon)),
+            new Secret(substr($secret->expose(), $colon + 1)),
+        ];
+        $this->basic(...$this->halves);
         $secret->wipe();
     }
 
@@ -192,13 +205,12 @@ final class Placer
         return new Placed($this->headers, $query, $body, $this->redactor);
     }
 
+    /** What it made itself: an exception's trace may hold it. */
     private function wipe(): void
     {
-        foreach ([...$this->headers, ...$this->parameters, ...$this->fields] as [, $secret]) {
+        foreach ([...array_column($this->headers, 1), ...$this->halves] as $secret) {
             $secret->wipe();
         }
-        $this->username?->wipe();
-        $this->password?->wipe();
         $this->redactor->wipe();
     }
 

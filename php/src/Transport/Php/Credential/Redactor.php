@@ -40,20 +40,6 @@ final class Redactor
         }
     }
 
-    /**
-     * The header fields with every value replaced that holds a secret.
-     *
-     * @param list<array{string, string}> $headers
-     * @return list<array{string, string}>
-     */
-    public function redact(#[\SensitiveParameter] array $headers): array
-    {
-        return array_map(
-            fn (array $header): array => [$header[0], $this->finds($header[1]) ? self::REDACTED : $header[1]],
-            $headers,
-        );
-    }
-
     /** Whether a value holds a secret: as it is, percent-encoded in whole or in part, or in base64 of either alphabet. */
     public function finds(#[\SensitiveParameter] string $value): bool
     {

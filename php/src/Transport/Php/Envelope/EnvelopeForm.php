@@ -20,15 +20,9 @@ final readonly class EnvelopeForm
     /** What json_decode() with a depth of 8, nr-vault's, lets through below the object; it counts the scalars as well. */
     private const LEVELS = 6;
 
-    private const FIELDS = [
-        'encrypted_value',
-        'encrypted_dek',
-        'dek_nonce',
-        'value_nonce',
-        'encryption_algorithm',
-        'encryption_version',
-        'value_checksum',
-    ];
+    private const TEXTS = ['encrypted_value', 'encrypted_dek', 'dek_nonce', 'value_nonce', 'encryption_algorithm'];
+
+    private const FIELDS = [...self::TEXTS, 'encryption_version', 'value_checksum'];
 
     private function __construct(
         public Algorithm $algorithm,
@@ -42,7 +36,7 @@ final readonly class EnvelopeForm
     /**
      * @throws OutboundException credential.malformed, credential.unsupported
      */
-    public static function parse(string $sealed): self
+    public static function parse(#[\SensitiveParameter] string $sealed): self
     {
         if (!str_starts_with($sealed, self::MARKER)) {
             throw self::malformed('the envelope does not start with nrv1:');
@@ -54,10 +48,11 @@ final readonly class EnvelopeForm
         $fields = self::fields($document);
 
         // Types first, as nr-vault's codec does, before a value is looked at.
-        $text = static fn (string $name): string => is_string($fields[$name] ?? null)
-            ? $fields[$name]
-            : throw self::malformed('a field of the envelope is missing or is not a string');
-        [$sealedValue, $sealedKey, $keyNonce, $valueNonce, $name] = array_map($text, array_slice(self::FIELDS, 0, 5));
+        foreach (self::TEXTS as $name) {
+            if (!is_string($fields[$name] ?? null)) {
+                throw self::malformed('a field of the envelope is missing or is not a string');
+            }
+        }
         $version = $fields['encryption_version'] ?? null;
         if (!is_int($version)) {
             throw self::malformed("the envelope's version is missing or is not an integer");
@@ -68,12 +63,15 @@ final readonly class EnvelopeForm
         // Version 2 names its algorithm. Version 1 does not, its nonces give it away; what it names is ignored.
         $named = match ($version) {
             1 => null,
-            2 => Algorithm::tryFrom($name) ?? throw self::unsupported("the envelope's algorithm is not known"),
+            2 => Algorithm::tryFrom($fields['encryption_algorithm'])
+                ?? throw self::unsupported("the envelope's algorithm is not known"),
             default => throw self::unsupported("the envelope's version is neither 1 nor 2"),
         };
 
-        [$sealedValue, $sealedKey, $keyNonce, $valueNonce]
-            = array_map(self::decode(...), [$sealedValue, $sealedKey, $keyNonce, $valueNonce]);
+        $sealedValue = self::decode($fields['encrypted_value']);
+        $sealedKey = self::decode($fields['encrypted_dek']);
+        $keyNonce = self::decode($fields['dek_nonce']);
+        $valueNonce = self::decode($fields['value_nonce']);
         $algorithm = $named ?? Algorithm::ofNonceBytes(strlen($keyNonce));
         $length = $algorithm?->nonceBytes();
         if ($algorithm === null || strlen($keyNonce) !== $length || strlen($valueNonce) !== $length) {
@@ -93,22 +91,25 @@ final readonly class EnvelopeForm
      *
      * @return array<string, mixed> a float, an array and an object are all false
      */
-    private static function fields(string $document): array
+    private static function fields(#[\SensitiveParameter] string $document): array
     {
         $fields = [];
         $isObject = (new JsonScanner($document, self::LEVELS))->members(
             self::FIELDS,
             static function (?string $name, int $offset, int $length) use (&$fields, $document): void {
                 if ($name !== null) {
-                    $value = json_decode(substr($document, $offset, $length), false, self::LEVELS + 2);
-                    $fields[$name] = $value === null || is_string($value) || is_int($value) ? $value : false;
+                    $json = substr($document, $offset, $length);
+                    $value = json_decode($json, false, self::LEVELS + 2);
+                    // "-0" is a float to the library.
+                    $isInteger = is_int($value) && $json !== '-0';
+                    $fields[$name] = $value === null || is_string($value) || $isInteger ? $value : false;
                 }
             },
         );
         return $isObject ? $fields : throw self::malformed("the envelope's body is not a JSON object");
     }
 
-    private static function decode(string $text): string
+    private static function decode(#[\SensitiveParameter] string $text): string
     {
         $bytes = base64_decode($text, true);
         return $bytes !== false ? $bytes : throw self::malformed('a field of the envelope is not base64');

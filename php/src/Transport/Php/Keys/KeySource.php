@@ -90,15 +90,11 @@ final class KeySource
         if ($contents instanceof KeyProblem) {
             return $contents;
         }
-        try {
-            $trimmed = new Secret(trim($contents->expose()));
-            $key = self::ofBytes($trimmed->expose())
-                ?? self::ofBase64($trimmed->expose())
-                ?? self::ofBytes($contents->expose());
-            return $key ?? KeyProblem::FileNotAKey;
-        } finally {
-            $contents->wipe();
-        }
+        $trimmed = new Secret(trim($contents->expose()));
+        return self::ofBytes($trimmed->expose())
+            ?? self::ofBase64($trimmed->expose())
+            ?? self::ofBytes($contents->expose())
+            ?? KeyProblem::FileNotAKey;
     }
 
     /** A variable is not trimmed, though base64 skips white space. */

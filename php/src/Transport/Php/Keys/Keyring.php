@@ -37,10 +37,14 @@ final readonly class Keyring
         if (!array_is_list($entries)) {
             throw self::invalid('master_keys is not a list');
         }
-        $entries = array_map(KeyEntry::parse(...), $entries);
+        // No array_map(): its frame would show the entries in the trace of what is thrown below it.
+        $parsed = [];
+        foreach ($entries as $entry) {
+            $parsed[] = KeyEntry::parse($entry);
+        }
         $ids = [];
         $sources = [];
-        foreach ($entries as $entry) {
+        foreach ($parsed as $entry) {
             if ($entry->id !== null && in_array($entry->id, $ids, true)) {
                 throw self::invalid('two master keys have the same id');
             }

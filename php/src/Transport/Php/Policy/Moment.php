@@ -49,7 +49,18 @@ final readonly class Moment
         }
         [, $year, $month, $day, $hour, $minute, $second] = array_map(intval(...), $part);
         $fraction = $part[7] ?? '';
-        $offset = 3600 * (int) ($part[9] ?? 0) + 60 * (int) ($part[10] ?? 0);
-        return null;
+        [$offsetHour, $offsetMinute] = [(int) ($part[9] ?? 0), (int) ($part[10] ?? 0)];
+        if ($hour > 23 || $minute > 59 || $second > 60 || strlen($fraction) > 9) {
+            return null;
+        }
+        // A leap second is the one before it, of which the clock has no other name.
+        $time = (new \DateTimeImmutable('@0'))->setDate($year, $month, $day)->setTime($hour, $minute, min($second, 59));
+        // PHP takes the 30th of February for a day in March.
+        if ($offsetHour > 25 || $offsetMinute > 59 || $time->format('Y-m-d') !== substr($text, 0, 10)) {
+            return null;
+        }
+        $offset = ($part[8] ?? '') === '-' ? -1 : 1;
+        $offset *= 3600 * $offsetHour + 60 * $offsetMinute;
+        return self::of($time->getTimestamp() - $offset, (int) str_pad($fraction, 9, '0'));
     }
 }

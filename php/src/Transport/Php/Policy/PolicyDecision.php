@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\Placements;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -31,9 +32,12 @@ final readonly class PolicyDecision
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @throws OutboundException
      */
-    public function decide(#[\SensitiveParameter] RequestSpec $request, array $credentials): Admitted
-    {
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): Admitted {
         RequestForm::check($request, $credentials);
+        Placements::check($credentials);
         $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
@@ -54,7 +58,7 @@ final readonly class PolicyDecision
         $policy = $policy->withBasePath($basePath);
         $template = $policy->checkPath($target);
 
-        $taken = RequestForm::filledHeaders($credentials);
+        $taken = Placements::filledHeaders($credentials);
         if ($request->idempotencyKey !== null) {
             $taken[] = $idempotencyHeader;
         }

@@ -27,8 +27,10 @@ final class RequestForm
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @throws OutboundException invalid_request.malformed
      */
-    public static function check(#[\SensitiveParameter] RequestSpec $request, array $credentials): void
-    {
+    public static function check(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): void {
         self::checkText($request, $credentials);
         if (max($request->policy?->maxRedirects, $request->policy?->maxAttempts) > self::UINT32) {
             throw Wire::malformed('a number of the policy is too large');
@@ -42,29 +44,6 @@ final class RequestForm
         if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
             throw Wire::malformed('idempotency_key is 1 to 255 printable ASCII characters');
         }
-        self::checkPlacements($credentials);
-    }
-
-    /**
-     * The header fields that these credentials will fill, in lower case, as far as that is known without opening them:
-     * an api_key names its own under the seal.
-     *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
-     * @return list<string>
-     */
-    public static function filledHeaders(array $credentials): array
-    {
-        $name = static fn (SealedCredential|CredentialReference $credential): ?string => match ($credential->type) {
-            SealedCredential::API_KEY => null,
-            SealedCredential::SECRET => match ($credential->placement->type) {
-                'header' => HeaderRules::settable((string) $credential->placement->name),
-                'api_key' => 'x-api-key',
-                'query', 'body_field' => null,
-                default => 'authorization',
-            },
-            default => 'authorization',
-        };
-        return array_values(array_filter(array_map($name, $credentials), is_string(...)));
     }
 
     /** The text of a refusal without the code behind it. */
@@ -78,8 +57,10 @@ final class RequestForm
      *
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      */
-    private static function checkText(#[\SensitiveParameter] RequestSpec $request, array $credentials): void
-    {
+    private static function checkText(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): void {
         $policy = $request->policy;
         $places = array_map(static fn (object $credential): ?Placement => $credential->placement, $credentials);
         Wire::encode([
@@ -89,31 +70,5 @@ final class RequestForm
             array_column($credentials, 'identifier'),
             array_map(static fn (?Placement $place): array => [$place?->name, $place?->prefix], $places),
         ]);
-    }
-
-    /**
-     * Refuses declarations that make no sense, whatever the envelopes hold.
-     *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
-     */
-    private static function checkPlacements(array $credentials): void
-    {
-        $types = [];
-        foreach ($credentials as $credential) {
-            $placement = $credential->placement;
-            $types[] = $placement?->type;
-            if ($placement?->type !== 'header') {
-                continue;
-            }
-            if (HeaderRules::settable((string) $placement->name) === null) {
-                throw Wire::malformed("a placement's header is no header name, or is not a credential's to fill");
-            }
-            if (preg_match('/[^\t\x20-\x7E]/', $placement->prefix) !== 0) {
-                throw Wire::malformed("a placement's prefix is printable ASCII");
-            }
-        }
-        if (in_array('basic_username', $types, true) !== in_array('basic_password', $types, true)) {
-            throw Wire::malformed('basic_username and basic_password need each other');
-        }
     }
 }
