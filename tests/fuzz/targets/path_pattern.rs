@@ -8,7 +8,7 @@ use secure_outbound::policy::PathPattern;
 /// Whether the path's segments fit, the slow way.
 fn fits(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern, path) {
-        (["**"], _) => true,
+        (["**"], [_, ..]) => true,
         ([], []) => true,
         ([pattern, patterns @ ..], [segment, segments @ ..]) => {
             let placeholder = pattern.starts_with('{') && pattern.ends_with('}');
