@@ -463,7 +463,7 @@ fn a_directory_of_another_user_is_not_used() {
         Ok(()) => scratch.0.clone(),
         Err(_) => PathBuf::from("/"),
     };
-    assert_eq!(code(&foreign), Some("token_cache.permissions"));
+    assert_eq!(code(&foreign), Some("token_cache.owner"));
 }
 
 #[test]

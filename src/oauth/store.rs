@@ -65,6 +65,7 @@ impl Store {
 /// there that the owner cannot open: so it belongs to the process's own user and to nobody else.
 fn check(directory: &Path) -> Result<(), (&'static str, &'static str)> {
     const MISSING: &str = "token_cache.missing";
+    const OWNER: &str = "token_cache.owner";
     const PERMISSIONS: &str = "token_cache.permissions";
 
     let metadata = fs::metadata(directory)
@@ -73,7 +74,7 @@ fn check(directory: &Path) -> Result<(), (&'static str, &'static str)> {
         return Err((MISSING, "token_cache.directory is not a directory; tokens are not shared"));
     }
     if metadata.uid() != Uid::effective().as_raw() {
-        return Err((PERMISSIONS, "token_cache.directory belongs to another user; tokens are not shared"));
+        return Err((OWNER, "token_cache.directory belongs to another user; tokens are not shared"));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err((
