@@ -1,9 +1,11 @@
 //! The metadata of one call, gathered while it goes on.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::engine::Outcome;
 use crate::net::Exchange;
 use crate::policy::Origin;
 use crate::spec::{AuditRecord, Request};
@@ -58,6 +60,21 @@ impl Recorder {
     /// Counts an attempt.
     pub fn attempt(&mut self) {
         self.record.attempts += 1;
+        self.record.attempt_errors.push(None);
+    }
+
+    /// Notes how the attempt of the moment ended: the code of its failure, or an answer that is an error by its status.
+    pub fn attempt_ended(&mut self, outcome: Outcome) {
+        let error = match outcome {
+            Outcome::Failed { code, .. } => Some(Cow::Borrowed(code.as_str())),
+            Outcome::Answered(status) if status.as_u16() >= 400 => {
+                Some(Cow::Owned(format!("http_{}", status.as_u16())))
+            }
+            Outcome::Answered(_) => None,
+        };
+        if let Some(last) = self.record.attempt_errors.last_mut() {
+            *last = error;
+        }
     }
 
     /// Notes what an exchange used.

@@ -24,5 +24,6 @@ pub mod ffi;
 pub mod keys;
 pub mod net;
 pub mod policy;
+mod random;
 pub mod secret;
 pub mod spec;

@@ -2,12 +2,18 @@
 //!
 //! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
 
+mod again;
+mod answer;
+mod attempt;
 mod call;
+mod hops;
+mod pause;
 mod prepare;
 mod registry;
 mod reply;
 mod transfer;
 
+pub use again::Outcome;
 pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 

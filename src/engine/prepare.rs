@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::transfer::Outgoing;
-use super::{Call, Engine};
+use super::{Call, Engine, again};
 use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
 use crate::credential::{Credential, Redactor};
@@ -37,6 +37,10 @@ pub struct Prepared {
     pub redactor: Redactor,
     /// How many redirects are followed.
     pub max_redirects: u32,
+    /// How many attempts are made.
+    pub max_attempts: u32,
+    /// Whether the request may be processed twice.
+    pub harmless: bool,
     /// Cap of the answer's body.
     pub response_bytes: u64,
     /// When the call ends.
@@ -118,6 +122,8 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
         redactor: placed.redactor,
         target,
         max_redirects: spec.map_or(0, |policy| policy.max_redirects),
+        max_attempts: spec.map_or(1, |policy| policy.max_attempts),
+        harmless: again::harmless(&request.method, request.idempotency_key.is_some()),
         response_bytes: response_bytes.min(settings.limits.response_bytes),
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     })

@@ -16,7 +16,7 @@ mod socket;
 mod tls;
 
 pub use client::{Network, NetworkOptions};
-pub use decode::read_body;
+pub use decode::{drain_body, read_body};
 pub use exchange::{Answer, Exchange, Failure};
 pub use guard::Guard;
 pub use proxy::Proxy;

@@ -36,6 +36,9 @@ use http::{HeaderMap, HeaderName, Method};
 use crate::error::{Code, Error};
 use crate::spec::{PolicySpec, Request};
 
+/// Whoever wants more attempts than this needs a queue rather than a call.
+const MAX_ATTEMPTS: u32 = 10;
+
 /// What a decision rests on beside the request itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -143,8 +146,8 @@ impl Policy {
             spec.allowed_methods.as_deref(),
             spec.allowed_paths.as_deref(),
         )?;
-        if spec.timeout_ms == Some(0) || spec.max_attempts == 0 {
-            return Err(malformed("the policy's timeout_ms and max_attempts are at least 1"));
+        if spec.timeout_ms == Some(0) || !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
+            return Err(malformed("the policy's timeout_ms is at least 1 and max_attempts from 1 to 10"));
         }
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");

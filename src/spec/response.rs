@@ -1,5 +1,7 @@
 //! What goes back: response heads, the audit record in them, and the head of `open`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::error::{Error, Sent};
@@ -54,6 +56,8 @@ pub struct AuditRecord {
     pub bytes_in: u64,
     /// How often the request was attempted.
     pub attempts: u32,
+    /// For each attempt the code of its failure, `http_503` and the like for an answer of 400 and above, or null.
+    pub attempt_errors: Vec<Option<Cow<'static, str>>>,
     /// The address that the socket was connected to.
     pub remote_address: Option<String>,
     /// `1.2` or `1.3`.
