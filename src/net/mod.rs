@@ -12,6 +12,7 @@ mod guard;
 mod proxy;
 mod resolve;
 mod runtime;
+mod single;
 mod socket;
 mod tls;
 
@@ -26,6 +27,6 @@ pub use tls::Roots;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -155,6 +155,13 @@ impl Policy {
         Ok(Self { rules, base_path: None, allow_http: spec.allow_http, allow_encoded_slash: spec.allow_encoded_slash })
     }
 
+    /// Judges the origin of a request that the library makes on its own for this one, which `allowed_hosts` does not name:
+    /// plain HTTP under the same condition as the request's own, and an internal host on its ports only.
+    pub fn check_errand(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        self.check_scheme(origin, internal_hosts)?;
+        check_internal_port(origin, internal_hosts)
+    }
+
     fn check_scheme(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
         let may_be_plain = self.allow_http && internal_hosts.find(&origin.host, origin.port).is_some();
         match origin.scheme {
@@ -171,13 +178,7 @@ impl Policy {
             return refuse(Code::HostNotAllowed, "no host is allowed: give allowed_hosts or base_url");
         }
         self.rules.allows_origin(origin)?;
-        // The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
-        match internal_hosts.entry(&origin.host) {
-            Some(entry) if !entry.has_port(origin.port) => {
-                refuse(Code::PortNotAllowed, "the internal host has another port")
-            }
-            _ => Ok(()),
-        }
+        check_internal_port(origin, internal_hosts)
     }
 
     fn check_method(&self, method: &Method) -> Result<(), Error> {
@@ -191,6 +192,16 @@ impl Policy {
             check_below(&target, self.base_path.as_deref())?;
         }
         Ok(Admitted { target, path_template: template })
+    }
+}
+
+/// The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
+fn check_internal_port(origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+    match internal_hosts.entry(&origin.host) {
+        Some(entry) if !entry.has_port(origin.port) => {
+            refuse(Code::PortNotAllowed, "the internal host has another port")
+        }
+        _ => Ok(()),
     }
 }
 
