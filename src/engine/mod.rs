@@ -26,6 +26,7 @@ use crate::audit::Recorder;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
+use crate::oauth::Store;
 use crate::policy::{self, Decision, InternalHosts};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
@@ -62,6 +63,7 @@ struct Settings {
     limits: Limits,
     user_agent: HeaderValue,
     network: NetworkOptions,
+    tokens: Option<Store>,
     warnings: Vec<Warning>,
 }
 
@@ -92,6 +94,7 @@ impl Engine {
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot stand in a header"))?,
             network,
+            tokens: configuration.token_cache.map(|cache| Store::new(cache.directory)),
             warnings,
         };
         let keyring = Keyring::open(configuration.master_keys, known)?;
@@ -107,6 +110,7 @@ impl Engine {
     fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.settings.warnings.clone();
         warnings.extend(self.keyring().warnings());
+        warnings.extend(self.settings.tokens.as_ref().and_then(Store::warning));
         warnings
     }
 

@@ -6,6 +6,7 @@ mod response;
 
 pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
+    TokenCacheSpec,
 };
 pub use request::{CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
