@@ -60,21 +60,19 @@ impl Recorder {
     /// Counts an attempt.
     pub fn attempt(&mut self) {
         self.record.attempts += 1;
-        self.record.attempt_errors.push(None);
     }
 
-    /// Notes how the attempt of the moment ended: the code of its failure, or an answer that is an error by its status.
+    /// Notes how the attempt of the moment ended: the code of its failure, or an answer that is an error by its status. Where
+    /// both come, one after the other, the later one stays.
     pub fn attempt_ended(&mut self, outcome: Outcome) {
         let error = match outcome {
-            Outcome::Failed { code, .. } => Some(Cow::Borrowed(code.as_str())),
-            Outcome::Answered(status) if status.as_u16() >= 400 => {
-                Some(Cow::Owned(format!("http_{}", status.as_u16())))
-            }
-            Outcome::Answered(_) => None,
+            Outcome::Failed { code, .. } => Cow::Borrowed(code.as_str()),
+            Outcome::Answered(status) if status.as_u16() >= 400 => Cow::Owned(format!("http_{}", status.as_u16())),
+            Outcome::Answered(_) => return,
         };
-        if let Some(last) = self.record.attempt_errors.last_mut() {
-            *last = error;
-        }
+        let earlier = self.record.attempts.saturating_sub(1) as usize;
+        self.record.attempt_errors.truncate(earlier);
+        self.record.attempt_errors.push(error);
     }
 
     /// Notes what an exchange used.

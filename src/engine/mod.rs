@@ -5,6 +5,7 @@
 mod again;
 mod answer;
 mod attempt;
+mod breaker;
 mod call;
 mod hops;
 mod pause;
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
+
+use breaker::Breakers;
 
 use crate::audit::Recorder;
 use crate::error::{Code, Error};
@@ -49,6 +52,7 @@ pub struct Engine {
     settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
     network: OnceLock<Network>,
+    breakers: Breakers,
 }
 
 /// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
@@ -98,7 +102,12 @@ impl Engine {
             warnings,
         };
         let keyring = Keyring::open(configuration.master_keys, known)?;
-        Ok(Self { settings: Arc::new(settings), keyring: Mutex::new(keyring), network: OnceLock::new() })
+        Ok(Self::with(Arc::new(settings), keyring))
+    }
+
+    /// Settings and keys, and nothing yet of what calls leave behind.
+    fn with(settings: Arc<Settings>, keyring: Keyring) -> Self {
+        Self { settings, keyring: Mutex::new(keyring), network: OnceLock::new(), breakers: Breakers::default() }
     }
 
     /// What a forked child may have of this engine.
@@ -173,6 +182,6 @@ impl Engine {
 impl From<&EngineHeritage> for Engine {
     fn from(heritage: &EngineHeritage) -> Self {
         let EngineHeritage { settings, keyring } = heritage;
-        Self { settings: Arc::clone(settings), keyring: Mutex::new(keyring.clone()), network: OnceLock::new() }
+        Self::with(Arc::clone(settings), keyring.clone())
     }
 }

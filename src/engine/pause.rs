@@ -30,19 +30,18 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = http_date(text)?;
-    let from = date(headers, DATE).unwrap_or(now);
+    let from = date(headers, DATE).unwrap_or_else(|| Offset::UTC.to_datetime(now));
     Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
 }
 
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<Timestamp> {
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<DateTime> {
     http_date(headers.get(name)?.to_str().ok()?.trim())
 }
 
-/// A date in any of the three forms that RFC 9110 section 5.6.7 has recipients accept.
-fn http_date(text: &str) -> Option<Timestamp> {
+/// A date in any of the three forms that RFC 9110 section 5.6.7 has recipients accept, UTC.
+fn http_date(text: &str) -> Option<DateTime> {
     let forms = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    let civil = forms.iter().find_map(|form| DateTime::strptime(form, text).ok())?;
-    Offset::UTC.to_timestamp(civil).ok()
+    forms.iter().find_map(|form| DateTime::strptime(form, text).ok())
 }
 
 #[cfg(test)]
@@ -85,6 +84,7 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:30 GMT", 0),
             ("Sun, 06 Nov 1994 08:00:00 GMT", 0),
             ("Mon, 07 Nov 1994 08:49:30 GMT", 86_400),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 252_618_189_029),
         ] {
             assert_eq!(asked(text, None), Some(Duration::from_secs(seconds)), "{text}");
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::breaker::Breaker;
 use super::transfer::Outgoing;
 use super::{Call, Engine, again};
 use crate::audit::Recorder;
@@ -41,6 +42,8 @@ pub struct Prepared {
     pub max_attempts: u32,
     /// Whether the request may be processed twice.
     pub harmless: bool,
+    /// The service's breaker, where the policy has one.
+    pub breaker: Option<Breaker>,
     /// Cap of the answer's body.
     pub response_bytes: u64,
     /// When the call ends.
@@ -124,6 +127,11 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
         max_redirects: spec.map_or(0, |policy| policy.max_redirects),
         max_attempts: spec.map_or(1, |policy| policy.max_attempts),
         harmless: again::harmless(&request.method, request.idempotency_key.is_some()),
+        breaker: spec.and_then(|policy| policy.breaker.as_ref()).map(|breaker| Breaker {
+            service_id: request.service_id.clone(),
+            failures: breaker.failures,
+            open: Duration::from_millis(breaker.open_ms),
+        }),
         response_bytes: response_bytes.min(settings.limits.response_bytes),
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     })

@@ -29,6 +29,7 @@ pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
 pub use ::url::Host;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use destination::{Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
@@ -38,6 +39,9 @@ use crate::spec::{PolicySpec, Request};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
 const MAX_ATTEMPTS: u32 = 10;
+
+/// A breaker's time: up to a day.
+const OPEN_MS: RangeInclusive<u64> = 1..=86_400_000;
 
 /// What a decision rests on beside the request itself.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +152,9 @@ impl Policy {
         )?;
         if spec.timeout_ms == Some(0) || !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
             return Err(malformed("the policy's timeout_ms is at least 1 and max_attempts from 1 to 10"));
+        }
+        if spec.breaker.as_ref().is_some_and(|breaker| breaker.failures == 0 || !OPEN_MS.contains(&breaker.open_ms)) {
+            return Err(malformed("the breaker's failures are at least 1 and its open_ms from 1 to 86400000"));
         }
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");

@@ -56,8 +56,9 @@ pub struct AuditRecord {
     pub bytes_in: u64,
     /// How often the request was attempted.
     pub attempts: u32,
-    /// For each attempt the code of its failure, `http_503` and the like for an answer of 400 and above, or null.
-    pub attempt_errors: Vec<Option<Cow<'static, str>>>,
+    /// Of each attempt the code of its failure, or `http_503` and the like of an answer of 400 and above. Only the last
+    /// attempt can have ended otherwise, and then has none.
+    pub attempt_errors: Vec<Cow<'static, str>>,
     /// The address that the socket was connected to.
     pub remote_address: Option<String>,
     /// `1.2` or `1.3`.
