@@ -86,6 +86,11 @@ impl Recorder {
         }
     }
 
+    /// Counts token requests.
+    pub fn token_requests(&mut self, requests: u32) {
+        self.record.token_requests += requests;
+    }
+
     /// Notes an answer's status.
     pub fn status(&mut self, status: u16) {
         self.record.status = Some(status);

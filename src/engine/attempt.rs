@@ -1,11 +1,13 @@
 //! The attempts of one call, and what lies between two of them.
 
+use http::StatusCode;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::Engine;
 use super::again::{self, Next, Outcome};
 use super::answer::{self, Answered};
+use super::bearer::DRAINING;
 use super::breaker::{self, Verdict};
 use super::hops::{self, Landed};
 use super::pause;
@@ -19,21 +21,39 @@ use crate::random;
 pub async fn run(
     network: &Network,
     engine: &Engine,
-    prepared: Prepared,
+    mut prepared: Prepared,
     recorder: &mut Recorder,
 ) -> Result<Answered, Error> {
-    let admit = || engine.breakers.admit(prepared.breaker.as_ref(), std::time::Instant::now());
+    let breaker = prepared.breaker.take();
+    let admit = || engine.breakers.admit(breaker.as_ref(), std::time::Instant::now());
     let Some(mut permit) = admit() else {
         return Err(Error::new(Code::CircuitOpen, "the service has failed too often; it is left alone for a while"));
     };
     let mut worst = Sent::No;
     let mut made = 0;
     loop {
+        let mut outgoing = prepared.outgoing.clone();
+        if let Some(bearer) = &mut prepared.bearer {
+            let authorized = bearer.authorize(&mut outgoing, &mut prepared.redactor, prepared.deadline).await;
+            authorized.map_err(|error| error.sent(worst))?;
+        }
         made += 1;
         recorder.attempt();
-        let ended = hops::attempt(network, engine, &prepared, prepared.outgoing.clone(), recorder).await;
+        let ended = hops::attempt(network, engine, &prepared, outgoing, recorder).await;
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
+        if let Outcome::Answered(StatusCode::UNAUTHORIZED) = outcome
+            && let Some(bearer) = &mut prepared.bearer
+            && bearer.renew(prepared.deadline).await
+        {
+            // A 401 is an answer, so nothing is done twice, and none of the attempts that the policy gives is used up.
+            made -= 1;
+            worst = worst.max(sent(outcome));
+            if let Ok(landed) = ended {
+                answer::drain(landed, prepared.deadline.min(Instant::now() + DRAINING), recorder).await;
+            }
+            continue;
+        }
         let next = again::next(outcome, prepared.harmless, prepared.max_attempts.saturating_sub(made));
         if let Some(until) = resume(next, made, &ended, prepared.deadline) {
             permit.settle(breaker::verdict(outcome), std::time::Instant::now());

@@ -1,5 +1,7 @@
 //! One call from document to document.
 
+use std::sync::Arc;
+
 use super::answer::Answered;
 use super::prepare::{Prepared, prepare};
 use super::reply::Reply;
@@ -42,7 +44,9 @@ async fn run(
     recorder: &mut Recorder,
 ) -> Result<Answered, Error> {
     net::tick().await;
+    let slot = prepared.bearer.as_ref().map(|bearer| Arc::clone(bearer.slot()));
     let answered = attempt::run(network, engine, prepared, recorder).await;
+    recorder.token_requests(slot.map_or(0, |slot| slot.take_requests()));
     if answered.is_err() {
         net::tick().await;
     }

@@ -5,6 +5,7 @@
 mod again;
 mod answer;
 mod attempt;
+mod bearer;
 mod breaker;
 mod call;
 mod hops;
@@ -29,7 +30,7 @@ use crate::audit::Recorder;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
-use crate::oauth::Store;
+use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
@@ -51,8 +52,9 @@ pub struct Call<'a> {
 pub struct Engine {
     settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
-    network: OnceLock<Network>,
+    network: OnceLock<Arc<Network>>,
     breakers: Breakers,
+    tokens: Tokens,
 }
 
 /// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
@@ -107,7 +109,7 @@ impl Engine {
 
     /// Settings and keys, and nothing yet of what calls leave behind.
     fn with(settings: Arc<Settings>, keyring: Keyring) -> Self {
-        Self { settings, keyring: Mutex::new(keyring), network: OnceLock::new(), breakers: Breakers::default() }
+        Self { settings, keyring: Mutex::new(keyring), network: OnceLock::new(), breakers: Breakers::default(), tokens: Tokens::default() }
     }
 
     /// What a forked child may have of this engine.
@@ -146,12 +148,12 @@ impl Engine {
         self.keyring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn network(&self) -> Result<&Network, Error> {
+    fn network(&self) -> Result<&Arc<Network>, Error> {
         if let Some(network) = self.network.get() {
             return Ok(network);
         }
         // Of two threads that come here together one loses, and its network goes unused.
-        let network = Network::new(self.settings.network.clone())?;
+        let network = Arc::new(Network::new(self.settings.network.clone())?);
         Ok(self.network.get_or_init(|| network))
     }
 

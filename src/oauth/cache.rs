@@ -156,7 +156,9 @@ impl Slot {
         let (landing, errand) = (Landing { slot: Arc::clone(self), flight: Arc::clone(&flight) }, Arc::clone(errand));
         let task = tokio::spawn(async move {
             let Landing { slot, flight } = &landing;
-            let asking = || drop(slot.requests.fetch_add(1, Ordering::AcqRel));
+            let asking = || {
+                slot.requests.fetch_add(1, Ordering::AcqRel);
+            };
             let fetched = timeout_at(flight.deadline, fetch(&errand, &slot.id, flight, asking)).await;
             let late = |_| Err(unreachable("no answer came in time"));
             landing.end(fetched.unwrap_or_else(late));
