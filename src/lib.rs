@@ -25,5 +25,6 @@ pub mod keys;
 pub mod net;
 pub mod oauth;
 pub mod policy;
+mod random;
 pub mod secret;
 pub mod spec;

@@ -137,6 +137,7 @@ fn what_is_not_well_formed_is_malformed() {
         json!({"policy": {"allowed_paths": ["v1"]}}),
         json!({"policy": {"timeout_ms": 0}}),
         json!({"policy": {"max_attempts": 0}}),
+        json!({"policy": {"max_attempts": 11}}),
     ] {
         assert_eq!(refusal(changes.clone()), Code::Malformed, "{changes}");
     }
