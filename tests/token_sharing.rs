@@ -7,8 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secure_outbound::envelope::aead::Algorithm;
+use secure_outbound::oauth::{SlotId, Store, StoredToken};
+use secure_outbound::secret::Secret;
 use serde_json::{Value, json};
 use support::alone::{self, Other, listen, say, until};
 use support::library;
@@ -19,7 +22,6 @@ const IDENTIFIER: &str = "api_client";
 
 /// A token endpoint and an API that takes its tokens, and the directory that the processes share.
 struct Host {
-    server: Server,
     endpoint: Arc<Endpoint>,
     directory: PathBuf,
     task: Value,
@@ -33,6 +35,8 @@ struct Endpoint {
     /// Which request is not answered before `released`; 0 is none.
     hangs: AtomicUsize,
     released: AtomicBool,
+    /// Whether the API does not answer for now.
+    api_hangs: AtomicBool,
     /// What the API was called with.
     authorizations: Mutex<Vec<String>>,
 }
@@ -51,7 +55,7 @@ impl Endpoint {
             } else {
                 let authorization = received.header("authorization").unwrap_or_default().to_owned();
                 self.authorizations.lock().expect("no poison").push(authorization);
-                peer.answer("")
+                until(|| !self.api_hangs.load(Ordering::SeqCst)) && peer.answer("")
             };
             if !answered {
                 return false;
@@ -64,11 +68,14 @@ impl Endpoint {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// What the API was called with, in order.
+    /// What the API was called with, in the order of the calls.
     fn authorizations(&self) -> Vec<String> {
-        let mut seen = self.authorizations.lock().expect("no poison").clone();
-        seen.sort();
-        seen
+        self.authorizations.lock().expect("no poison").clone()
+    }
+
+    /// Whether the last call brought this token.
+    fn saw_last(&self, token: &str) -> bool {
+        self.authorizations().last().is_some_and(|last| *last == format!("Bearer {token}"))
     }
 }
 
@@ -86,7 +93,7 @@ impl Host {
         configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&KEY)}]);
         configuration["token_cache"] = json!({"directory": directory});
         let task = json!({"configuration": configuration, "url": server.url("https", "localhost")});
-        Self { server, endpoint, directory, task, _authority: authority }
+        Self { endpoint, directory, task, _authority: authority }
     }
 
     /// Starts so many processes, none of which has sent anything.
@@ -96,11 +103,31 @@ impl Host {
         others
     }
 
+    /// Lays down a token of an hour that has less than a minute left: any process would renew it, and may still send it.
+    fn store_due_token(&self) {
+        let envelope = envelope(self.task["url"].as_str().expect("a URL"));
+        let slot = SlotId::new(IDENTIFIER, envelope.as_bytes());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let token =
+            StoredToken { token: Secret::new(b"token-0".to_vec()), issued_at: now - 3550, expires_at: now + 50 };
+        let lease = Store::new(self.directory.clone()).try_lease(&slot).expect("usable").expect("free");
+        lease.write(&token, &[support::master_key(&KEY)]).expect("writes");
+    }
+
     /// The process that holds the lease, if one does.
     fn holder(&self) -> Option<u32> {
-        let lock = fs::read_dir(&self.directory).expect("lists").flatten().map(|entry| entry.path());
-        let lock = lock.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "lock"))?;
-        holder_of(&lock)
+        holder_of(&self.lock()?)
+    }
+
+    /// Says that somebody has begun a renewal so many seconds ago, and died.
+    fn mark_begun(&self, ago: u64) {
+        let lock = fs::File::options().write(true).open(self.lock().expect("a lock file")).expect("opens");
+        lock.set_modified(SystemTime::now() - Duration::from_secs(ago)).expect("a time");
+    }
+
+    fn lock(&self) -> Option<PathBuf> {
+        let mut files = fs::read_dir(&self.directory).expect("lists").flatten().map(|entry| entry.path());
+        files.find(|path| path.extension().is_some_and(|extension| extension == "lock"))
     }
 }
 
@@ -121,14 +148,20 @@ fn holder_of(file: &Path) -> Option<u32> {
     })
 }
 
+fn envelope(url: &str) -> String {
+    let payload = json!({"client_id": "c", "client_secret": "s", "token_url": format!("{url}/token")});
+    support::seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::XChaCha20Poly1305)
+}
+
 /// What each of the other processes does: it says "ready", and then once per line that it is told the status of its call.
 fn call_when_told(task: &Value) {
     let (status, engine, head) = library::open(&task["configuration"]);
     assert_eq!((status, &head["warnings"]), (0, &json!([])), "{head}");
     let url = task["url"].as_str().expect("a URL");
-    let payload = json!({"client_id": "c", "client_secret": "s", "token_url": format!("{url}/token")});
-    let sealed = support::seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::XChaCha20Poly1305);
+    let sealed = envelope(url);
     let mut request = request("GET", url, "/api");
+    // Less than the time for which an early renewal is left to another: who has no token does not wait for that.
+    request["timeout_ms"] = json!(20_000);
     request["credentials"] = json!([{"identifier": IDENTIFIER, "type": "oauth2_client_credentials"}]);
     say("ready");
     while listen() {
@@ -179,4 +212,52 @@ fn a_killed_renewer_does_not_block_the_others() {
     assert_eq!(host.endpoint.asked(), 2, "the one that was killed, and one of the others");
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-2"; 5]);
     host.endpoint.released.store(true, Ordering::SeqCst);
+}
+
+#[test]
+fn while_one_renews_the_others_use_the_token_that_still_serves() {
+    const NAME: &str = "while_one_renews_the_others_use_the_token_that_still_serves";
+    if let Some(task) = alone::task() {
+        return call_when_told(&task);
+    }
+    let host = Host::new("due");
+    host.endpoint.hangs.store(1, Ordering::SeqCst);
+    host.endpoint.api_hangs.store(true, Ordering::SeqCst);
+    host.store_due_token();
+    let mut others = host.start(NAME, 6);
+    others.iter_mut().for_each(Other::tell);
+    assert!(until(|| host.endpoint.asked() == 1 && host.endpoint.authorizations().len() == 6), "nobody waits");
+    let renewer = host.holder().expect("who asks has the lease");
+
+    // Its call ends before the token comes, and nobody drives the renewal any more. The others leave it to it all the same.
+    host.endpoint.api_hangs.store(false, Ordering::SeqCst);
+    assert!(others.iter_mut().all(|other| other.says() == "200"));
+    assert_eq!(host.holder(), None);
+    host.mark_begun(0);
+    assert!(others.iter_mut().filter(|other| other.id() != renewer).all(|other| other.answers() == "200"));
+    assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-0"; 11]);
+    assert_eq!(host.endpoint.asked(), 1);
+
+    // The token comes with the renewer's next call or the one after that, and then the others have it as well.
+    host.endpoint.released.store(true, Ordering::SeqCst);
+    host.mark_begun(0);
+    let renewing = others.iter_mut().find(|other| other.id() == renewer).expect("one of them");
+    assert!(until(|| renewing.answers() == "200" && host.endpoint.saw_last("token-1")));
+    assert!(others.iter_mut().all(|other| until(|| other.answers() == "200" && host.endpoint.saw_last("token-1"))));
+    assert_eq!(host.endpoint.asked(), 1);
+}
+
+#[test]
+fn a_renewal_that_came_to_nothing_is_left_to_another_in_time() {
+    const NAME: &str = "a_renewal_that_came_to_nothing_is_left_to_another_in_time";
+    if let Some(task) = alone::task() {
+        return call_when_told(&task);
+    }
+    let host = Host::new("abandoned");
+    host.store_due_token();
+    host.mark_begun(0);
+    let mut other = host.start(NAME, 1).remove(0);
+    assert_eq!((other.answers().as_str(), host.endpoint.asked()), ("200", 0));
+    host.mark_begun(60);
+    assert!(until(|| other.answers() == "200" && host.endpoint.asked() == 1));
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use secure_outbound::keys::MasterKey;
 use secure_outbound::oauth::{Lease, SlotId, Store, StoredToken};
@@ -234,6 +235,28 @@ fn an_attempt_in_the_holders_process_does_not_end_the_lease() {
     assert_eq!(Other::start(NAME, &task(&scratch)).says(), "held");
     drop(held);
     assert_eq!(Other::start(NAME, &task(&scratch)).says(), "free");
+}
+
+#[test]
+fn an_early_renewal_is_left_to_whoever_has_begun_one() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let scratch = Scratch::new();
+    let slot = slot("early");
+    let store = scratch.stored(&slot, 1);
+    let may_begin = || store.try_early_lease(&slot, HOUR).expect("usable").is_some();
+    assert!(may_begin(), "nobody has begun since the last token came");
+    assert!(!may_begin(), "one that has given the lease back without a token may still have it coming");
+    assert!(store.try_early_lease(&slot, Duration::ZERO).expect("usable").is_some());
+    assert!(!may_begin());
+    assert!(is_free(&store, &slot), "who has no token does not wait for that");
+
+    let lock = fs::File::options().write(true).open(scratch.file(&slot, "lock")).expect("opens");
+    lock.set_modified(SystemTime::now() - 2 * HOUR).expect("a time");
+    assert!(may_begin(), "that was long ago");
+    lock.set_modified(SystemTime::now() + 2 * HOUR).expect("a time");
+    assert!(may_begin(), "the clock was set back");
+    lease(&store, &slot).write(&token(), &[key_of(1)]).expect("writes");
+    assert!(may_begin(), "its token has come");
 }
 
 #[test]
