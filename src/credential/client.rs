@@ -38,17 +38,8 @@ pub struct ClientCredentials {
 
 /// Reads a payload. Whether the URL is one that may be asked is the policy's to say.
 pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding>), Invalid> {
-    let names = [
-        "client_id",
-        "client_secret",
-        "token_url",
-        "scopes",
-        "audience",
-        "resource",
-        "client_auth",
-        "type",
-        "binding",
-    ];
+    let names =
+        ["client_id", "client_secret", "token_url", "scopes", "audience", "resource", "client_auth", "type", "binding"];
     let [client_id, client_secret, token_url, scopes, audience, resource, auth, kind, binding] =
         members(document(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;

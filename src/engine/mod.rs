@@ -109,7 +109,13 @@ impl Engine {
 
     /// Settings and keys, and nothing yet of what calls leave behind.
     fn with(settings: Arc<Settings>, keyring: Keyring) -> Self {
-        Self { settings, keyring: Mutex::new(keyring), network: OnceLock::new(), breakers: Breakers::default(), tokens: Tokens::default() }
+        Self {
+            settings,
+            keyring: Mutex::new(keyring),
+            network: OnceLock::new(),
+            breakers: Breakers::default(),
+            tokens: Tokens::default(),
+        }
     }
 
     /// What a forked child may have of this engine.

@@ -255,7 +255,9 @@ mod tests {
                 assert_eq!(said(status, &format!("\"{known}\"")), (Code::TokenEndpointRejected, expected));
             }
         }
-        for other in ["\"s3cr3t\"", "\"Invalid_Client\"", "\"invalid_client s3cr3t\"", "7", "null", "{\"a\": \"s3cr3t\"}"] {
+        for other in
+            ["\"s3cr3t\"", "\"Invalid_Client\"", "\"invalid_client s3cr3t\"", "7", "null", "{\"a\": \"s3cr3t\"}"]
+        {
             let expected = "the token endpoint refused the client".to_owned();
             assert_eq!(said(400, other), (Code::TokenEndpointRejected, expected), "{other}");
         }

@@ -14,11 +14,7 @@ use crate::secret::Secret;
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// The request, whose secrets are wiped when it goes.
-pub fn token_request(
-    client: &ClientCredentials,
-    uri: &Uri,
-    user_agent: &HeaderValue,
-) -> Result<Request<Bytes>, Error> {
+pub fn token_request(client: &ClientCredentials, uri: &Uri, user_agent: &HeaderValue) -> Result<Request<Bytes>, Error> {
     let mut request = Request::new(Bytes::from_owner(body(client)));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();

@@ -131,7 +131,8 @@ impl Slot {
         if let Some(flight) = state.flight.take_if(|flight| flight.is_lost(tokio::time::Instant::now())) {
             flight.abandon();
         }
-        let failed = state.failure.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone());
+        let failed =
+            state.failure.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone());
         let ride = state.flight.as_ref().map(Flight::board);
         match (state.token.clone().filter(|token| token.is_current(now)), ride, failed) {
             (Some(token), ride @ Some(_), _) => Step::Use(token, ride),
