@@ -5,18 +5,17 @@ mod support;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use secure_outbound::keys::MasterKey;
 use secure_outbound::oauth::{Lease, SlotId, Store, StoredToken};
 use secure_outbound::secret::Secret;
 use serde_json::{Value, json};
-use support::alone::{self, in_child};
+use support::alone::{self, Other, in_child, listen, say};
 use support::{encode, library, master_key};
 
 const TOKEN: &[u8] = b"2YotnFZFEjr1zCsicMWpAA-0123456789";
@@ -93,69 +92,6 @@ fn store_of(task: &Value) -> Store {
     Store::new(PathBuf::from(task["directory"].as_str().expect("a path")))
 }
 
-/// Another process of this test, which ends when its input does or when it is killed.
-struct Other(Child, BufReader<std::process::ChildStdout>);
-
-impl Other {
-    fn start(test: &str, task: &Value) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("a path"))
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env("SECURE_OUTBOUND_TEST_TASK", task.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this binary");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self(child, output)
-    }
-
-    /// What it says after `> `. The test harness writes to the same pipe.
-    fn hears(&mut self) -> String {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert!(self.1.read_line(&mut line).expect("a pipe") > 0, "the process ended");
-            if let Some((_, said)) = line.split_once("> ") {
-                return said.trim_end().to_owned();
-            }
-        }
-    }
-
-    fn tell(&mut self) {
-        self.0.stdin.as_mut().expect("a pipe").write_all(b"\n").expect("it listens");
-    }
-
-    /// Kills it and waits for its end. Its own children live on, with what it was told and said by.
-    fn kill(mut self) -> Self {
-        let input = self.0.stdin.take();
-        self.0.kill().expect("a child");
-        self.0.wait().expect("a child");
-        self.0.stdin = input;
-        self
-    }
-
-    fn asked(mut self) -> String {
-        self.tell();
-        self.hears()
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn say(what: &str) {
-    println!("> {what}");
-}
-
-/// Waits until the other side says go on. False where it is gone.
-fn listen() -> bool {
-    std::io::stdin().read(&mut [0]).expect("a pipe") == 1
-}
-
 #[test]
 fn of_many_processes_one_holds_the_lease() {
     const NAME: &str = "of_many_processes_one_holds_the_lease";
@@ -170,9 +106,9 @@ fn of_many_processes_one_holds_the_lease() {
     }
     let scratch = Scratch::new();
     let mut others: Vec<_> = (0..12).map(|_| Other::start(NAME, &task(&scratch))).collect();
-    others.iter_mut().for_each(|other| assert_eq!(other.hears(), "ready"));
+    others.iter_mut().for_each(|other| assert_eq!(other.says(), "ready"));
     others.iter_mut().for_each(Other::tell);
-    let answers: Vec<_> = others.iter_mut().map(Other::hears).collect();
+    let answers: Vec<_> = others.iter_mut().map(Other::says).collect();
     assert_eq!(answers.iter().filter(|answer| *answer == "held").count(), 1, "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| *answer == "waits").count(), 11, "{answers:?}");
     assert!(!is_free(&scratch.store(), &slot));
@@ -190,7 +126,7 @@ fn a_killed_holder_holds_nothing() {
     }
     let scratch = Scratch::new();
     let mut holder = Other::start(NAME, &task(&scratch));
-    assert_eq!(holder.hears(), "held");
+    assert_eq!(holder.says(), "held");
     let store = scratch.store();
     assert!(!is_free(&store, &slot));
     holder.kill();
@@ -221,13 +157,13 @@ fn a_fork_of_the_holder_does_not_hold_it() {
     let scratch = Scratch::new();
     let store = scratch.store();
     let mut holder = Other::start(NAME, &task(&scratch));
-    assert_eq!(holder.hears(), "forked");
+    assert_eq!(holder.says(), "forked");
     assert!(!is_free(&store, &slot));
     assert!(!is_there(&store, &slot, 1));
 
-    let child = holder.kill();
+    let mut child = holder.kill();
     assert!(is_free(&store, &slot), "the holder is gone, and its child holds the file open and no lease");
-    assert_eq!(child.asked(), "alive");
+    assert_eq!(child.answers(), "alive");
 }
 
 #[test]
@@ -296,9 +232,31 @@ fn an_attempt_in_the_holders_process_does_not_end_the_lease() {
     assert!(scratch.store().read(&slot, &[key_of(1)], NOW).is_none());
     held.write(&token(), &[key_of(1)]).expect("writes");
     assert!(is_there(&scratch.store(), &slot, 1));
-    assert_eq!(Other::start(NAME, &task(&scratch)).hears(), "held");
+    assert_eq!(Other::start(NAME, &task(&scratch)).says(), "held");
     drop(held);
-    assert_eq!(Other::start(NAME, &task(&scratch)).hears(), "free");
+    assert_eq!(Other::start(NAME, &task(&scratch)).says(), "free");
+}
+
+#[test]
+fn an_early_renewal_is_left_to_whoever_has_begun_one() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let scratch = Scratch::new();
+    let slot = slot("early");
+    let store = scratch.stored(&slot, 1);
+    let may_begin = || store.try_early_lease(&slot, HOUR).expect("usable").is_some();
+    assert!(may_begin(), "nobody has begun since the last token came");
+    assert!(!may_begin(), "one that has given the lease back without a token may still have it coming");
+    assert!(store.try_early_lease(&slot, Duration::ZERO).expect("usable").is_some());
+    assert!(!may_begin());
+    assert!(is_free(&store, &slot), "who has no token does not wait for that");
+
+    let lock = fs::File::options().write(true).open(scratch.file(&slot, "lock")).expect("opens");
+    lock.set_modified(SystemTime::now() - 2 * HOUR).expect("a time");
+    assert!(may_begin(), "that was long ago");
+    lock.set_modified(SystemTime::now() + 2 * HOUR).expect("a time");
+    assert!(may_begin(), "the clock was set back");
+    lease(&store, &slot).write(&token(), &[key_of(1)]).expect("writes");
+    assert!(may_begin(), "its token has come");
 }
 
 #[test]

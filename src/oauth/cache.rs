@@ -99,6 +99,7 @@ impl Slot {
                 Step::Fail(error) => return Err(error),
                 Step::Wait(ride) => ride,
             };
+            ride.flight().hurry();
             match timeout_at(deadline, ride.landed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) if ride.resumes() => {}

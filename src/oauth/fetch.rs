@@ -22,6 +22,10 @@ const RESPONSE_BYTES: u64 = 64 * 1024;
 /// How long a worker waits before it looks again whether another one has renewed the token.
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long an early renewal is left to the worker that began it. Its call may have ended before the token endpoint answered,
+/// and then it goes on with that worker's next call.
+const RENEWAL_STANDS: Duration = Duration::from_secs(30);
+
 /// What it takes to fetch one credential's token.
 pub struct Errand {
     /// Who asks, and for what.
@@ -64,7 +68,8 @@ pub async fn fetch(errand: &Errand, slot: &SlotId, flight: &Flight, asking: impl
         }
         // Nobody waits for a fetch that is paused, and it must not keep the others from theirs.
         if !flight.is_deserted() {
-            match shared.store.try_lease(slot) {
+            let quiet = if flight.is_urgent() { Duration::ZERO } else { RENEWAL_STANDS };
+            match shared.store.try_early_lease(slot, quiet) {
                 Ok(lease) => {
                     if lease.is_some_and(|lease| flight.hold(lease)) {
                         break;

@@ -27,6 +27,7 @@ pub struct Flight {
     pub deadline: Instant,
     aboard: Mutex<Aboard>,
     paused: AtomicBool,
+    urgent: AtomicBool,
     landed: watch::Sender<Option<Landed>>,
     task: OnceLock<AbortHandle>,
 }
@@ -47,6 +48,7 @@ impl Flight {
             deadline,
             aboard: Mutex::default(),
             paused: AtomicBool::new(false),
+            urgent: AtomicBool::new(false),
             landed,
             task: OnceLock::new(),
         })
@@ -63,6 +65,16 @@ impl Flight {
         let mut aboard = lock(&self.aboard);
         aboard.riders += 1;
         Ride { flight: Arc::clone(self), was_paused: self.was_paused() }
+    }
+
+    /// Says that somebody cannot do without its token.
+    pub fn hurry(&self) {
+        self.urgent.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody cannot do without its token. If not, the one that it replaces still serves.
+    pub fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Acquire)
     }
 
     /// Whether it was without anybody to drive it at some time.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -35,14 +36,17 @@ pub struct Lease {
     token: PathBuf,
     fresh: PathBuf,
     // Fields are dropped in their order: the file is closed before the next caller of this process may open it.
-    _lock: File,
+    lock: File,
     place: Place,
 }
 
 impl Lease {
     /// Tries, and does not wait: a caller tries again on its own timer, within its own deadline. `None` while another has
     /// it. An error where the file cannot be made or locked, so that there is nothing to wait for.
-    pub(super) fn take(slot: &SlotId, paths: Paths) -> io::Result<Option<Self>> {
+    ///
+    /// The file's modification time says since when a renewal has been under way that came to nothing yet, as the process
+    /// that began it may have no caller now to drive it on. `None` also where that is less than `quiet` ago.
+    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration) -> io::Result<Option<Self>> {
         let Some(place) = Place::take(slot) else { return Ok(None) };
         // The file stays for ever: whoever waits for the lock of a removed one would have it beside the new one's holder.
         let lock = OpenOptions::new()
@@ -60,10 +64,15 @@ impl Lease {
             l_pid: 0,
         };
         match fcntl(&lock, FcntlArg::F_SETLK(&whole)) {
-            Ok(_) => Ok(Some(Self { slot: *slot, token: paths.token, fresh: paths.fresh, _lock: lock, place })),
-            Err(Errno::EACCES | Errno::EAGAIN) => Ok(None),
-            Err(errno) => Err(errno.into()),
+            Ok(_) => {}
+            Err(Errno::EACCES | Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
         }
+        if lock.metadata()?.modified()?.elapsed().is_ok_and(|since| since < quiet) {
+            return Ok(None);
+        }
+        lock.set_modified(SystemTime::now())?;
+        Ok(Some(Self { slot: *slot, token: paths.token, fresh: paths.fresh, lock, place }))
     }
 
     /// Puts the token where [`read`](super::Store::read) finds it, sealed under the first of the keys.
@@ -88,7 +97,10 @@ impl Lease {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&self.fresh)?;
-        fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).inspect_err(|_| {
+        // No renewal is under way any more, though that is known only to spare a request.
+        let ended = || self.lock.set_modified(SystemTime::UNIX_EPOCH).or(Ok(()));
+        let written = fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).and_then(|()| ended());
+        written.inspect_err(|_| {
             // What remains is found above the next time.
             let _ = fs::remove_file(&self.fresh);
         })

@@ -9,6 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::{AccessFlags, Uid, eaccess};
 
@@ -50,8 +51,14 @@ impl Store {
     /// Tries to become the one that renews the slot's token, without waiting. `None` while another is. An error where there
     /// can be no lease in this directory; then the caller renews for itself alone.
     pub fn try_lease(&self, slot: &SlotId) -> io::Result<Option<Lease>> {
+        self.try_early_lease(slot, Duration::ZERO)
+    }
+
+    /// The same for a renewal that can wait, because the token still serves: `None` also where a renewal was begun less than
+    /// `quiet` ago that has brought no token yet.
+    pub fn try_early_lease(&self, slot: &SlotId, quiet: Duration) -> io::Result<Option<Lease>> {
         check(&self.directory).map_err(|(_, message)| io::Error::other(message))?;
-        Lease::take(slot, self.paths(slot))
+        Lease::take(slot, self.paths(slot), quiet)
     }
 
     fn paths(&self, slot: &SlotId) -> Paths {
