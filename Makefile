@@ -19,11 +19,15 @@ DENY_ROOT    := target/tools/cargo-deny-$(DENY_VERSION)
 DENY         := $(DENY_ROOT)/bin/cargo-deny
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench check install uninstall header packages advisories \
+.PHONY: demo test build bench check install uninstall header packages oauth-servers advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 packages:
 	@.ci/packages
+
+# Two OAuth servers from npm and PyPI, pinned under tests/oauth; nothing is fetched where they are there already.
+oauth-servers: packages
+	@.ci/oauth-servers
 
 build:
 	$(CARGO) build --locked --release
@@ -33,7 +37,7 @@ demo: packages
 	@$(PHP) tests/demo/demo.php
 
 # The cargo tests run with the hook that makes the library panic on purpose; the release library is built without it.
-test: packages
+test: packages oauth-servers
 	$(CARGO) test --locked --features test-hooks
 	@$(MAKE) --no-print-directory build
 	SECURE_OUTBOUND_LIBRARY="$(CURDIR)/$(LIBRARY)" $(PHPUNIT) -c php/phpunit.xml.dist

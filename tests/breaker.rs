@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use support::alone::in_child;
 use support::client::{Client, Over};
 use support::library::{Reply, open};
+use support::server::ClosedPort;
 
 const DAY: u64 = 86_400_000;
 
@@ -98,13 +99,13 @@ fn every_service_and_engine_has_its_own() {
 #[test]
 fn attempts_are_counted_and_an_opening_ends_them() {
     let (mut client, _) = server();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let closed = ClosedPort::new();
     let unreachable = |request: &mut Value| {
         breaker(2, DAY)(request);
-        request["base_url"] = json!(format!("http://127.0.0.1:{closed}"));
+        request["base_url"] = json!(format!("http://127.0.0.1:{}", closed.number()));
         request["policy"]["max_attempts"] = json!(10);
     };
-    let ports = json!([closed, client.server.address.port()]);
+    let ports = json!([closed.number(), client.server.address.port()]);
     let (status, engine, head) = open(&json!({
         "version": 1, "tls": {"roots": "file", "ca_file": client.authority.file()},
         "internal_hosts": [{"host": "127.0.0.1", "networks": ["127.0.0.0/8"], "ports": ports}],
