@@ -119,6 +119,17 @@ fn attempts_are_counted_and_an_opening_ends_them() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_is_a_failure() {
+    let client = Client::with(
+        Over::Plain,
+        |_| {},
+        |peer| peer.read().is_some() && peer.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"),
+    );
+    assert_eq!(client.call("POST", b"", breaker(1, DAY)).code(), "protocol.closed_early");
+    assert_open(&client.call("POST", b"", breaker(1, DAY)));
+}
+
+#[test]
 fn a_forked_child_begins_with_closed_ones() {
     let (client, _) = server();
     assert_eq!(client.call("POST", b"", breaker(1, DAY)).http_status(), Some(500));

@@ -159,6 +159,25 @@ fn the_last_answer_is_handed_over_whole() {
 }
 
 #[test]
+fn an_answer_whose_body_breaks_off_has_the_later_error() {
+    let client = Client::http1(|peer| {
+        peer.read().is_some() && peer.write("HTTP/1.1 503 Unavailable\r\ncontent-length: 9\r\n\r\npart")
+    });
+    let reply = client.get();
+    assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "yes"), "{reply:?}");
+    assert_eq!(attempts(&reply), (1, vec!["protocol.closed_early"]));
+    assert_eq!(reply.head["error"]["http_status"], 503);
+}
+
+#[test]
+fn the_body_of_an_answer_that_is_not_the_last_is_taken_in_during_the_pause() {
+    let client = recovering(1, "HTTP/1.1 503 Unavailable\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nbusy");
+    let reply = client.call("GET", b"", thrice);
+    assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"done"[..]), "{reply:?}");
+    assert_eq!((&reply.head["audit"]["bytes_in"], client.counts().connections()), (&json!(8), 1));
+}
+
+#[test]
 fn the_body_of_an_answer_that_is_not_the_last_is_not_waited_for() {
     let seen = AtomicUsize::new(0);
     let client = Client::http1(move |peer| match (peer.read(), seen.fetch_add(1, Ordering::SeqCst)) {
