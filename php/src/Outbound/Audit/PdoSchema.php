@@ -30,6 +30,7 @@ final class PdoSchema
         'bytes_out' => 'BIGINT',
         'bytes_in' => 'BIGINT',
         'attempts' => 'INTEGER',
+        'attempt_errors' => 'TEXT',
         'remote_address' => 64,
         'tls_version' => 16,
         'http_version' => 16,

@@ -30,6 +30,7 @@ final class Refusal
         'policy.redirect_not_allowed' => 'call the target itself, or raise policy.max_redirects where no credential '
             . 'leaves its origin',
         'policy.binding_violated' => 'the binding sealed with the credential forbids this: seal the credential again',
+        'policy.circuit_open' => 'the service failed too often: look at its last errors, or call again later',
         'policy.service_unknown' => 'add the service to the registry, or correct its id',
         'policy.service_disabled' => 'correct the entry: secure-outbound doctor --registry=FILE names it',
         'credential.malformed' => 'seal the credential again: what is stored is no envelope',

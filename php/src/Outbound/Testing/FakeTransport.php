@@ -149,6 +149,7 @@ final class FakeTransport implements DecidingTransport, TransportSelector
             'bytes_out' => strlen($request->body),
             'bytes_in' => $bytesIn,
             'attempts' => 1,
+            'attempt_errors' => [],
             'credentials' => array_column($request->credentials, 'identifier'),
             'transport' => 'fake',
         ];
