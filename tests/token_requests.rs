@@ -72,7 +72,7 @@ fn a_token_request_has_a_connection_of_its_own() {
 /// The whole of one server's answers, over HTTP/2, with the same server as the API.
 #[test]
 fn http_2_serves_as_well() {
-    let client = Client::with(Over::Http2, |configuration| master_key(configuration), {
+    let client = Client::with(Over::Http2, master_key, {
         support::h2::over(|connection| {
             while let Some(stream) = connection.request() {
                 let body = json!({"access_token": "t", "token_type": "bearer"}).to_string();

@@ -1,4 +1,4 @@
-//! Engines that share their tokens through a directory, as the workers of a host do.
+//! Engines that share their tokens through a directory, as the workers of a host do: what one renews the others find.
 
 mod support;
 
@@ -7,8 +7,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secure_outbound::oauth::{SlotId, Store, StoredToken};
@@ -49,98 +47,12 @@ fn get(site: &Site, engine: u64) -> Reply {
     send(engine, &site.request("GET"), b"", &sealed(&site.payload()))
 }
 
-fn calls(task: &Value) {
-    let (_, engine, _) = open(&task["configuration"]);
-    let reply = send(engine, &task["request"], b"", task["sealed"].as_str().expect("an envelope"));
-    println!("body: {}", String::from_utf8_lossy(&reply.body));
-    assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
-}
-
-#[test]
-fn thirty_cold_workers_ask_once() {
-    if let Some(task) = alone::task() {
-        return calls(&task);
-    }
-    let (site, configuration) = sharing(
-        |n| {
-            // Long enough for the others to come while the first one waits; how many do has no say in the count.
-            thread::sleep(Duration::from_millis(300));
-            token(nth(n))
-        },
-        |_| true,
-    );
-    let task =
-        json!({"configuration": configuration, "request": site.request("GET"), "sealed": sealed(&site.payload())});
-    thread::scope(|scope| {
-        for _ in 0..30 {
-            scope.spawn(|| {
-                let output = alone::run("thirty_cold_workers_ask_once", &task);
-                assert!(String::from_utf8_lossy(&output.stdout).contains("body: token-0"));
-            });
-        }
-    });
-    assert_eq!((site.asked(), site.api.counts.requests()), (1, 30));
-}
-
-#[test]
-fn a_killed_renewer_does_not_keep_the_others() {
-    let (asked, gate) = (Gate::default(), Gate::default());
-    let (site, configuration) = {
-        let (asked, gate) = (asked.clone(), gate.clone());
-        let answer = move |n| {
-            if n == 0 {
-                asked.open();
-                gate.pass();
-            }
-            token(nth(n))
-        };
-        sharing(answer, |_| true)
-    };
-    let engine = worker(&configuration, "killed");
-    // It ends in the middle of its token request, with the lease in its hands.
-    let died = thread::scope(|scope| {
-        let killer = scope.spawn(|| asked.pass());
-        let child = fork(|| drop(get(&site, engine)));
-        killer.join().expect("no panic");
-        assert!(Store::new(path(&configuration)).try_lease(&slot(&site)).expect("a directory").is_none(), "it has it");
-        kill(child)
-    });
-    assert!(died, "it was killed");
-    let reply = get(&site, worker(&configuration, "next"));
-    assert_eq!((reply.body.as_slice(), site.asked()), (&b"token-1"[..], 2), "{}", reply.head);
-    gate.open();
-}
-
 fn path(configuration: &Value) -> PathBuf {
     configuration["token_cache"]["directory"].as_str().expect("a path").into()
 }
 
 fn slot(site: &Site) -> SlotId {
     SlotId::new("an_id", sealed(&site.payload()).as_bytes())
-}
-
-#[allow(unsafe_code)]
-fn fork(work: impl FnOnce()) -> i32 {
-    // SAFETY: the C library makes its allocator usable in the child; the child leaves by _exit.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0, "no fork");
-    if child == 0 {
-        work();
-        // SAFETY: ends this process, without the parent's exit handlers.
-        unsafe { libc::_exit(0) };
-    }
-    child
-}
-
-#[allow(unsafe_code)]
-fn kill(child: i32) -> bool {
-    let mut status = 0;
-    // SAFETY: a child of this process that nobody has waited for, so the id is its own.
-    unsafe {
-        libc::kill(child, libc::SIGKILL);
-        libc::waitpid(child, &mut status, 0);
-    }
-    libc::WIFSIGNALED(status)
 }
 
 #[test]

@@ -35,6 +35,20 @@ impl Site {
         answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
+        Self::made(change, answer, accepts, true)
+    }
+
+    /// An API that takes every token, says nothing of it and ends its connection.
+    pub fn closing(answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
+        Self::made(|_| {}, answer, |_| true, false)
+    }
+
+    fn made(
+        change: impl FnOnce(&mut Value),
+        answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+        echoes: bool,
+    ) -> Self {
         let authority = Authority::new();
         let tls = || Some(authority.server(&["localhost"], &[], |_| {}));
         let numbers = AtomicUsize::new(0);
@@ -43,6 +57,9 @@ impl Site {
         });
         let api = Server::start(tls(), move |peer| {
             while let Some(received) = peer.read() {
+                if !echoes {
+                    return peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+                }
                 let token = received.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
                 let (status, body) = match token {
                     Some(token) if accepts(token) => ("200 OK", token),

@@ -29,6 +29,7 @@ final class AuditEntries
         'bytes_in' => 5_000_000_000,
         'attempts' => 2,
         'attempt_errors' => ['http_503', 'response.too_large'],
+        'token_requests' => 2,
         'remote_address' => '192.0.2.7',
         'tls_version' => '1.3',
         'http_version' => '2',

@@ -24,9 +24,9 @@ final readonly class AuditEntry
     /** The keys of a record, in order. Each is there; what is not known is null. */
     public const RECORD = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status',
-        'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'remote_address', 'tls_version',
-        'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'transport', 'library_version',
-        'proxy_resolve',
+        'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'token_requests', 'remote_address',
+        'tls_version', 'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'transport',
+        'library_version', 'proxy_resolve',
     ];
 
     /** @var array<string, mixed> */

@@ -11,7 +11,9 @@ namespace Netresearch\NrVault\Outbound\Audit;
  */
 final class AuditRow
 {
-    private const INTEGERS = ['port', 'status', 'duration_us', 'bytes_out', 'bytes_in', 'attempts'];
+    private const INTEGERS = [
+        'port', 'status', 'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'token_requests',
+    ];
 
     private const LISTS = ['credentials', 'attempt_errors'];
 

@@ -150,6 +150,7 @@ final class FakeTransport implements DecidingTransport, TransportSelector
             'bytes_in' => $bytesIn,
             'attempts' => 1,
             'attempt_errors' => [],
+            'token_requests' => 0,
             'credentials' => array_column($request->credentials, 'identifier'),
             'transport' => 'fake',
         ];
