@@ -178,7 +178,7 @@ final class DoctorFpmTest extends CommandTestCase
         self::assertSame('', $this->fpm->request($this->installation->php . '/diagnose.php')->response());
     }
 
-    public function testTheOwnerOfTheTokenCache(): void
+    public function testWhetherTheWorkersCanUseTheTokenCache(): void
     {
         $this->fpm = new Fpm($this->host->ini());
         $directory = $this->host->directory->path . '/tokens';
@@ -190,6 +190,8 @@ final class DoctorFpmTest extends CommandTestCase
         self::assertSame(['fpm.token_cache.owner' => 'warning'], self::wrong($ask()), 'of root');
         chown($directory, Fpm::USER);
         self::assertSame([], self::wrong($ask()), 'of the workers');
+        chmod($directory, 0500);
+        self::assertSame(['fpm.token_cache.permissions' => 'warning'], self::wrong($ask()), 'which cannot write it');
     }
 
     public function testTheEngineOfTheApplicationStaysAsItIs(): void
