@@ -8,7 +8,8 @@ use std::os::unix::fs::FileExt;
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 use support::alone;
-use support::library::{open, send};
+use support::library::{library, open, send};
+use support::oauth::{Site, sealed, token};
 use support::server::{Authority, Server, configuration, request};
 
 const KEY: [u8; 32] = [1; 32];
@@ -87,4 +88,44 @@ fn nothing_remains_of_a_token_once_its_connection_is_closed() {
     let task = json!({"configuration": configuration, "requests": requests, "sealed": sealed, "masked": masked});
     let output = alone::run("nothing_remains_of_a_token_once_its_connection_is_closed", &task);
     print!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[allow(unsafe_code)]
+fn holder(task: &Value) {
+    let masked = |name: &str| serde_json::from_value::<Vec<u8>>(task[name].clone()).expect("bytes");
+    let (secret, token) = (masked("secret"), masked("token"));
+    let (_, engine, _) = open(&task["configuration"]);
+    let reply = send(engine, &task["request"], b"", task["sealed"].as_str().expect("an envelope"));
+    assert_eq!(reply.http_status(), Some(200), "{reply:?}");
+    drop(reply);
+    let (secrets, tokens) = (copies(&secret), copies(&token));
+    // SAFETY: a handle is a number.
+    assert_eq!(unsafe { (library().close)(engine) }, 0);
+    let after = copies(&token);
+    println!("client secret: {secrets}, token: {tokens}, when the engine is closed: {after}");
+    let planted: Vec<u8> = token.iter().map(|byte| byte ^ MASK).collect();
+    assert!(copies(&token) > after, "a copy that is there is found");
+    assert_eq!((secrets, tokens, after, planted.len()), (0, 1, 0, token.len()), "the cache has one");
+}
+
+/// The API ends its connection, which has a copy in its buffers as long as it lives.
+#[test]
+fn of_a_fetched_token_the_cache_alone_has_a_copy() {
+    if let Some(task) = alone::task() {
+        return holder(&task);
+    }
+    let (secret, access) = (b"c4n4ry-secret-0f3b72", b"c4n4ry-access-99d1e4");
+    let site = Site::closing(|_, _| token("c4n4ry-access-99d1e4"));
+    let mut payload = site.payload();
+    payload["client_secret"] = json!(String::from_utf8_lossy(secret));
+    let mask = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ MASK).collect::<Vec<_>>();
+    for auth in ["body", "basic"] {
+        payload["client_auth"] = json!(auth);
+        let task = json!({
+            "configuration": site.configuration, "request": site.request("GET"), "sealed": sealed(&payload),
+            "secret": mask(secret), "token": mask(access),
+        });
+        let output = alone::run("of_a_fetched_token_the_cache_alone_has_a_copy", &task);
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+    }
 }

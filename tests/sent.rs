@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::client::{Client, Over};
 use support::h2::{self, Connection};
 use support::library::Reply;
-use support::server::Peer;
+use support::server::{ClosedPort, Peer};
 
 type Handler = fn(&mut Peer<'_>) -> bool;
 
@@ -40,17 +40,18 @@ fn until_closed(connection: &mut Connection<'_, '_>) -> bool {
 
 #[test]
 fn a_closed_port() {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let port = ClosedPort::new();
     let client = Client::with(
         Over::Http1,
         |configuration| {
             for host in configuration["internal_hosts"].as_array_mut().expect("a list") {
-                host["ports"] = json!([port]);
+                host["ports"] = json!([port.number()]);
             }
         },
         |_| true,
     );
-    let reply = client.call("POST", b"x", |request| request["base_url"] = json!(format!("https://localhost:{port}")));
+    let base = format!("https://localhost:{}", port.number());
+    let reply = client.call("POST", b"x", |request| request["base_url"] = json!(base));
     assert_eq!(failure(&reply), ("connect.refused", "no", true, None));
     assert_eq!(reply.head["audit"]["bytes_out"], 0);
     assert_eq!(reply.head["audit"]["remote_address"], Value::Null);

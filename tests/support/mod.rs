@@ -10,6 +10,7 @@ pub mod h2;
 pub mod library;
 pub mod namespace;
 pub mod nginx;
+pub mod oauth;
 pub mod openssl;
 pub mod peak;
 pub mod server;

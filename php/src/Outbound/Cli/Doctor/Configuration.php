@@ -19,6 +19,17 @@ final class Configuration
 {
     private const OWN = 'chown www-data: KEYFILE && chmod 0400 KEYFILE';
 
+    private const CACHE = 'install -d -o www-data -g www-data -m 0700 DIRECTORY';
+
+    /** What does not keep a call from being made. */
+    private const MINOR = [
+        'key_file.permissions',
+        'key_file.symlink',
+        'token_cache.missing',
+        'token_cache.owner',
+        'token_cache.permissions',
+    ];
+
     private const REMEDIES = [
         'key_file.permissions' => self::OWN,
         'key_file.symlink' => 'Name the file itself in "path".',
@@ -27,6 +38,9 @@ final class Configuration
         'key_file.invalid' => 'The file holds 32 bytes or their base64: lay the right one there, or restore it.',
         'key_variable.missing' => "Set the variable: env[NAME] in php-fpm's pool, the environment on the command line.",
         'key_variable.invalid' => 'The variable holds 32 bytes or their base64: set it to the right key.',
+        'token_cache.missing' => self::CACHE,
+        'token_cache.owner' => self::CACHE,
+        'token_cache.permissions' => self::CACHE,
         'tls.no_roots' => 'apt-get install ca-certificates, or name a file in tls.ca_file',
     ];
 
@@ -98,9 +112,15 @@ final class Configuration
             $roots = $roots && $code !== 'tls.no_roots';
             $remedy = self::REMEDIES[$code] ?? 'docs/wire.md, "Configuration"';
             $name = $area . '.' . $code;
-            $findings[] = in_array($code, ['key_file.permissions', 'key_file.symlink'], true)
-                ? Finding::warning($name, $process . $message, $remedy)
-                : Finding::critical($name, $process . $message, $remedy);
+            $findings[] = match (true) {
+                // The doctor is seldom run by the user of the workers. Only a worker knows whether the owner is right.
+                $code === 'token_cache.owner' && $process === '' => Finding::ok(
+                    $name,
+                    'The command line shares no tokens: token_cache.directory belongs to another user.',
+                ),
+                in_array($code, self::MINOR, true) => Finding::warning($name, $process . $message, $remedy),
+                default => Finding::critical($name, $process . $message, $remedy),
+            };
         }
         if ($keys) {
             $findings[] = Finding::ok($area . '.keys', $process . 'Every master key can be read and has its length.');
