@@ -1,36 +1,38 @@
 //! The programs of OpenSSL, for certificates and TLS servers that nothing stricter would make.
 
 use std::ffi::OsStr;
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-use super::alone::until;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// `openssl s_server`, which answers every request with a page of its own.
 pub struct SecureServer {
     pub port: u16,
     program: Child,
+    _words: BufReader<ChildStdout>,
 }
 
 impl SecureServer {
     /// Starts it with these options, certificates and key. It agrees to whatever the client offers.
     pub fn start(options: &[&OsStr], chain: &Path, key: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let program = Command::new("openssl")
-            .args(["s_server", "-quiet", "-www", "-cipher", "DEFAULT:@SECLEVEL=0"])
-            .args(["-accept", &format!("127.0.0.1:{port}")])
+        let mut program = Command::new("openssl")
+            .args(["s_server", "-www", "-cipher", "DEFAULT:@SECLEVEL=0", "-accept", "127.0.0.1:0"])
             .args(["-cert".as_ref(), chain.as_os_str(), "-key".as_ref(), key.as_os_str()])
             .args(options)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("openssl, which Debian has");
-        let mut server = Self { port, program };
-        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        assert!(until(|| listens() || server.program.try_wait().expect("a child").is_some()) && listens(), "s_server");
-        server
+        // It says where it listens. The pipe stays open, or its next word would end it.
+        let mut words = BufReader::new(program.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        while !line.starts_with("ACCEPT ") {
+            line.clear();
+            assert_ne!(words.read_line(&mut line).expect("a pipe"), 0, "s_server has ended");
+        }
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        Self { port, program, _words: words }
     }
 }
 
