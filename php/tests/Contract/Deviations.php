@@ -25,6 +25,11 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => '`tls_version` in the audit record is null: ext-curl does not tell it.',
         ],
+        'unicode' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A host name with characters that are newer than the Unicode of PHP\'s intl is '
+                . '`invalid_request.malformed`.',
+        ],
         'codings' => [
             'transports' => [Transports::PHP],
             'instead' => '`gzip` is the only content coding: it is asked for alone, and an answer in `br` or `zstd` is '
@@ -67,6 +72,11 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'Violations of HTTP/2 and heads far above the limit are `protocol.closed_early` in place of '
                 . '`protocol.invalid`; DATA beyond `content-length` is dropped.',
+        ],
+        'http2-floods' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Floods of small HTTP/2 frames, such as PING or empty DATA, may last until the deadline: libcurl has '
+                . 'no limit for all of them.',
         ],
         'http2-no-error' => [
             'transports' => [Transports::PHP],

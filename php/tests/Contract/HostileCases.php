@@ -75,6 +75,47 @@ trait HostileCases
         yield 'silence' => ['timeout.total', [['silence']], 'timeout.total maybe'];
     }
 
+    /**
+     * @dataProvider floods
+     * @param list<array<mixed>> $steps
+     */
+    public function testAFloodOverHttp2Ends(array $steps): void
+    {
+        $deviates = self::deviates('http2-floods');
+        self::$server->script('h2', [['read'], ...$steps, ['silence']]);
+        $outcome = self::call(self::request(
+            'h2',
+            body: 'once',
+            timeoutMs: $deviates ? 1000 : 60_000,
+            policy: self::policy(responseBytes: 64 << 10),
+        ));
+
+        $codes = $deviates ? ['protocol.closed_early', 'protocol.invalid', 'timeout.total'] : ['protocol.invalid'];
+        self::assertContains($outcome->code, $codes, $outcome->brief() . $outcome->message());
+        self::assertNotSame('no', $outcome->sent);
+        self::assertSame(1, self::requests('h2'));
+    }
+
+    /**
+     * @return iterable<string, array{list<array<mixed>>}>
+     */
+    public static function floods(): iterable
+    {
+        $flood = static fn (int $kind, int $flags, ?int $stream, string $payload): array
+            => ['h2-flood', $kind, $flags, $stream, base64_encode($payload), 200_000];
+        $head = ['h2-head', [[':status', '200']], false];
+        $begun = ['h2-frame', 1, 0, null, base64_encode("\x88")];
+
+        yield 'continuations' => [[$begun, $flood(9, 0, null, str_repeat("\0\x01x\x01a", 1000))]];
+        yield 'empty continuations' => [[$begun, $flood(9, 0, null, '')]];
+        yield 'settings' => [[$flood(4, 0, 0, str_repeat("\0\x04\0\0\xFF\xFF", 100))]];
+        yield 'pings' => [[$flood(6, 0, 0, '12345678')]];
+        yield 'windows that overflow' => [[$flood(8, 0, 0, "\x7F\xFF\xFF\xFF")]];
+        yield 'empty data' => [[$head, $flood(0, 0, null, '')]];
+        yield 'data before a head' => [[['h2-data', base64_encode('a'), true]]];
+        yield 'resets of streams that never were' => [[$flood(3, 0, 99, "\0\0\0\x01")]];
+    }
+
     public function testAServerThatTakesNothingIsLeftAtTheDeadline(): void
     {
         // More than any buffer between the two.

@@ -18,6 +18,7 @@ abstract class TransportContract extends ContractTestCase
     use HostileCases;
     use Http2Cases;
     use LimitCases;
+    use PayloadCases;
     use PlacementCases;
     use PolicyCases;
     use ProxyCases;

@@ -5,6 +5,7 @@
   ["h2-rst", CODE]              RST_STREAM
   ["h2-goaway", LAST, CODE]     GOAWAY; LAST null is the current stream
   ["h2-frame", TYPE, FLAGS, STREAM, BYTES]   any frame; STREAM null is the current one
+  ["h2-flood", TYPE, FLAGS, STREAM, BYTES, N]   the same frame N times, or until the client goes
 
 A request is recorded with its fields as a list of pairs in place of a head.
 """
@@ -77,6 +78,11 @@ class Http2:
 
     def frame(self, kind, flags, stream, payload):
         self.raw(kind, flags, self.stream if stream is None else stream, base64.b64decode(payload))
+
+    def flood(self, kind, flags, stream, payload, times):
+        for _ in range(times):
+            self.frame(kind, flags, stream, payload)
+        self.connection.note("all-written")
 
     def raw(self, kind, flags, stream, payload):
         header = struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream)
