@@ -1,5 +1,5 @@
 # make demo      the main job, shown on the terminal in under a minute once built
-# make test      all tests, Rust and PHP
+# make test      all tests, Rust and PHP; fetches the servers that some run against
 # make build     the release library
 # make bench     criterion, then a warm call from PHP against php-curl
 # make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s

@@ -60,6 +60,8 @@ impl Bearer {
         }
         self.slot.reject(used);
         // Whatever keeps a new token from coming, the 401 is an answer and goes to the caller.
-        self.slot.token(&self.errand, deadline).await.is_ok_and(|(token, _)| token.id() != used)
+        let Ok((token, renewal)) = self.slot.token(&self.errand, deadline).await else { return false };
+        self.renewal = renewal;
+        token.id() != used
     }
 }
