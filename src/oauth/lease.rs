@@ -26,7 +26,7 @@ pub(super) struct Paths {
 ///
 /// Between processes it is a record lock (POSIX `fcntl`), the one kind that a forked child does not inherit: with `flock`
 /// or an open file description lock a child would go on holding what its dead parent held. It belongs to the process,
-/// though, and closing any descriptor of the file drops it, so the callers of one process come first to [`HELD`], and only
+/// though, and closing any descriptor of the file drops it, so the callers of one process come to a table first, and only
 /// who has the place there opens the file.
 ///
 /// Whoever pauses a renewal must drop the lease: everybody else waits for it.
