@@ -6,7 +6,7 @@ use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use super::h2;
-use super::library::{Reply, open, send};
+use super::library::{Reply, close, open, send};
 use super::server::{Authority, Counts, Peer, Server, configuration, request};
 
 /// How the client comes to the server.
@@ -99,11 +99,19 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    /// A process has room for few engines, and those of the tests beside this one must not be displaced.
+    fn drop(&mut self) {
+        close(self.engine);
+    }
+}
+
 /// An HTTP/1.1 server that answers every request with these bytes and ends the connection.
 pub fn raw(answer: impl Into<Vec<u8>>) -> Client {
     let answer = answer.into();
-    let client = Client::http1(move |peer| peer.read().is_some() && peer.write(&answer));
-    Client { once: true, ..client }
+    let mut client = Client::http1(move |peer| peer.read().is_some() && peer.write(&answer));
+    client.once = true;
+    client
 }
 
 /// An HTTP/2 server that answers every request with this head and nothing more.

@@ -126,6 +126,12 @@ pub fn open(configuration: &Value) -> (i32, u64, Value) {
     (status, handle, head)
 }
 
+/// Closes an engine. It may have been closed or displaced before.
+pub fn close(engine: u64) {
+    // SAFETY: a handle is a number.
+    unsafe { (library().close)(engine) };
+}
+
 /// Sends a request.
 pub fn send(engine: u64, request: &Value, body: &[u8], sealed: &str) -> Reply {
     let text = request.to_string();

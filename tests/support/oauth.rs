@@ -7,7 +7,7 @@ use std::time::Duration;
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
-use super::library::{Reply, open, send};
+use super::library::{Reply, close, open, send};
 use super::seal;
 use super::server::{Authority, Received, Server, configuration, request};
 
@@ -117,6 +117,13 @@ impl Site {
     /// How many token requests came in.
     pub fn asked(&self) -> usize {
         self.endpoint.counts.requests()
+    }
+}
+
+impl Drop for Site {
+    /// See [`super::client::Client`].
+    fn drop(&mut self) {
+        close(self.engine);
     }
 }
 
