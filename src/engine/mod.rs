@@ -163,6 +163,7 @@ impl Engine {
 impl From<&EngineHeritage> for Engine {
     fn from(heritage: &EngineHeritage) -> Self {
         let EngineHeritage { settings, keyring } = heritage;
+        keyring.lock();
         Self { settings: Arc::clone(settings), keyring: Mutex::new(keyring.clone()), network: OnceLock::new() }
     }
 }
