@@ -38,6 +38,12 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
     header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
     http_response_code(302);
+} elseif (str_ends_with($path, '/mirror')) {
+    // The same in the head alone.
+    header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
+    header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
+    http_response_code(302);
+    $answer = '';
 } elseif (str_ends_with($path, '/short')) {
     header('Content-Length: ' . (strlen($answer) + 1000));
 }
