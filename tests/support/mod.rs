@@ -7,6 +7,7 @@ pub mod client;
 pub mod coding;
 pub mod dns;
 pub mod h2;
+pub mod hpack;
 pub mod library;
 pub mod memory;
 pub mod namespace;
