@@ -31,7 +31,7 @@ final class Fpm
     private readonly TempDir $directory;
 
     /**
-     * @param array<string, string|null> $ini the settings of php.ini; null removes one
+     * @param array<string, string|list<string>|null> $ini the settings of php.ini; see Host::iniFile()
      * @param bool $unprivileged the master runs as www-data instead of root
      * @param array<string, string> $environment of the master
      */

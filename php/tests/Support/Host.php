@@ -61,14 +61,16 @@ final class Host
     /**
      * Writes a php.ini that stands alone.
      *
-     * @param array<string, string|null> $settings null removes one
+     * @param array<string, string|list<string>|null> $settings null removes one, a list sets one several times
      */
     public static function iniFile(TempDir $directory, array $settings): string
     {
         $lines = "zend_extension=opcache.so\nextension=ffi.so\n";
         $settings += ['opcache.enable' => '1', 'zend.exception_ignore_args' => '0'];
         foreach ($settings as $name => $value) {
-            $lines .= $value === null ? '' : $name . ' = "' . $value . "\"\n";
+            foreach ((array) $value as $one) {
+                $lines .= $name . ' = "' . $one . "\"\n";
+            }
         }
         return $directory->write('php.ini', $lines);
     }

@@ -20,7 +20,7 @@ final class Worker
     public readonly Fpm $fpm;
 
     /**
-     * @param array<string, string|null> $ini replaces settings; null removes one
+     * @param array<string, string|list<string>|null> $ini replaces settings; see Host::iniFile()
      */
     public function __construct(
         private readonly Upstream $upstream,

@@ -5,10 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\Worker;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * A php-fpm worker that is given sealed secrets, and the search for them in its memory from outside. This process seals, so
@@ -18,6 +20,9 @@ final class Measurement
 {
     /** Little shared memory, which every core would hold otherwise. */
     private const INI = ['opcache.memory_consumption' => '16', 'opcache.interned_strings_buffer' => '4'];
+
+    /** What other clients need. */
+    private const EXTENSIONS = ['extension' => ['curl.so', 'sodium.so']];
 
     public readonly Upstream $upstream;
     public readonly Worker $worker;
@@ -35,10 +40,13 @@ final class Measurement
     /** The worker; 0 before the first request. */
     public int $pid = 0;
 
-    public function __construct(string $http)
+    /**
+     * @param string $http version of HTTP that the API speaks, "1.1" or "2"
+     */
+    public function __construct(private readonly string $http)
     {
         $this->upstream = new Upstream();
-        $this->worker = new Worker($this->upstream, ini: self::INI);
+        $this->worker = new Worker($this->upstream, ini: self::INI + self::EXTENSIONS);
         $this->canaries = Canaries::make();
         $closed = Port::free();
         $this->calls = new Calls($this->canaries, $this->upstream->url($http), 'https://localhost:' . $closed . '/v1');
@@ -78,6 +86,37 @@ final class Measurement
         $decoded = json_decode($answer, true) ?? throw new \RuntimeException('The script answered: ' . $answer);
         $this->pid = $decoded['pid'];
         return $decoded;
+    }
+
+    /**
+     * Makes five calls with a bearer token through another client, which has the master key's file and opens the envelope.
+     *
+     * @param string $client see app/peer.php
+     * @return array{list<Copy>, list<Copy>} what the worker holds while the client is there, and after the PHP request
+     */
+    public function peer(string $client): array
+    {
+        $hold = $this->worker->host->directory->write('hold/go', '');
+        chmod(dirname($hold), 0777);
+        $credential = $this->calls->typed('token', SealedCredential::BEARER, 'token');
+        $request = $this->worker->run('peer.php', (string) json_encode([
+            'client' => $client,
+            'http' => $this->http,
+            'url' => $this->upstream->url($this->http) . '/bytes/3',
+            'authority' => $this->upstream->tls->authority,
+            'key_file' => $this->keyFile,
+            'identifier' => $credential->identifier,
+            'sealed' => $credential->sealed,
+            'hold' => $hold,
+        ]));
+        $this->pid = (int) Poll::until(static fn (): string|false => @file_get_contents($hold . '.held'), 'five calls');
+        $open = $this->inMemory();
+        unlink($hold);
+        $statuses = $request->json()['statuses'];
+        if ($statuses !== [201, 201, 201, 201, 201]) {
+            throw new \RuntimeException('The API answered ' . json_encode($statuses));
+        }
+        return [$open, $this->inMemory()];
     }
 
     /**
