@@ -85,6 +85,47 @@ fn nothing_remains_of_a_token_once_its_connection_is_closed() {
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// Opens what it is given and wipes it, as its allocator does, and looks.
+fn opener(task: &Value) {
+    let canaries = task["canaries"].as_str().expect("a path");
+    let document = fs::read(task["configuration"].as_str().expect("a path")).expect("a file");
+    let configuration: Value = serde_json::from_slice(&document).expect("JSON");
+    drop(document);
+    let (status, _, head) = open(&configuration);
+    assert_eq!((status, codes(&head)), (0, vec![]), "{head}");
+    drop(configuration);
+    let found = in_process(std::process::id(), canaries);
+    for secret in ["key", "encryption key", "proxy's password"] {
+        assert!(found.iter().any(|copy| copy.secret == secret), "{secret} stays, for later calls: {found:?}");
+    }
+    assert!(found.iter().all(|copy| copy.locked), "{found:?}");
+    assert_eq!(in_core(std::process::id(), canaries).len(), 0);
+}
+
+#[test]
+fn what_stays_of_a_configuration_is_locked() {
+    if let Some(task) = alone::task() {
+        return opener(&task);
+    }
+    let directory = Authority::new();
+    let canaries = Canaries::make(directory.directory(), &["KEY:key", "encryption key", "proxy's password"]);
+    let password =
+        percent_encoding::utf8_percent_encode(&canaries.text("proxy's password"), percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
+    let configuration = json!({
+        "version": 1,
+        "master_keys": [
+            {"id": "given", "provider": "raw", "key_base64": support::encode(&canaries.get("key"))},
+            {"provider": "typo3", "encryption_key": canaries.text("encryption key")},
+        ],
+        "proxy": {"url": format!("http://user:{password}@127.0.0.1:3128")},
+    });
+    let file = directory.directory().join("configuration.json");
+    fs::write(&file, configuration.to_string()).expect("a file");
+    let task = json!({"configuration": file, "canaries": canaries.file});
+    alone::run("what_stays_of_a_configuration_is_locked", &task);
+}
+
 /// In a real php-fpm worker, with this build's library.
 #[cfg(feature = "test-hooks")]
 #[test]

@@ -25,8 +25,12 @@ final class Configuration
         'key_file.invalid' => 'The file holds 32 bytes or their base64: lay the right one there, or restore it.',
         'key_variable.missing' => "Set the variable: env[NAME] in php-fpm's pool, the environment on the command line.",
         'key_variable.invalid' => 'The variable holds 32 bytes or their base64: set it to the right key.',
+        'memory.not_locked' => 'Raise the limit of locked memory: LimitMEMLOCK= in the unit of php-fpm, ulimit -l in a shell.',
         'tls.no_roots' => 'apt-get install ca-certificates, or name a file in tls.ca_file',
     ];
+
+    /** What works and should not stay so; without the others, something does not work. */
+    private const WARNINGS = ['key_file.permissions', 'key_file.symlink', 'memory.not_locked'];
 
     /**
      * Opens an engine in this process.
@@ -76,7 +80,7 @@ final class Configuration
             $roots = $roots && $code !== 'tls.no_roots';
             $remedy = self::REMEDIES[$code] ?? 'docs/wire.md, "Configuration"';
             $name = $area . '.' . $code;
-            $findings[] = in_array($code, ['key_file.permissions', 'key_file.symlink'], true)
+            $findings[] = in_array($code, self::WARNINGS, true)
                 ? Finding::warning($name, $process . $message, $remedy)
                 : Finding::critical($name, $process . $message, $remedy);
         }
