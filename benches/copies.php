@@ -31,6 +31,7 @@ $count = static function (array $copies): string {
 $clients = [
     'Guzzle' => static fn (Measurement $measurement): array => $measurement->peer('guzzle'),
     'curl' => static fn (Measurement $measurement): array => $measurement->peer('curl'),
+    'PhpTransport' => static fn (Measurement $measurement): array => $measurement->peer('transport'),
     'this library' => static function (Measurement $measurement): array {
         $calls = $measurement->calls;
         $call = $calls->request([$calls->typed('token', SealedCredential::BEARER, 'token')], body: 'a=1');

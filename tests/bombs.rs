@@ -2,25 +2,15 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::client::raw;
 use support::coding::encode;
+use support::peak;
 
 const MEMBER: usize = 8 << 20;
 const MEMBERS: usize = 64;
 /// What a cap of a megabyte may cost: body, window of every decoder, buffers of the connection and of the server here.
 const ROOM: u64 = 24 << 10;
-
-/// Peak of the resident memory in KiB since the last call.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
-fn forget_peak() {
-    std::fs::write("/proc/self/clear_refs", "5").expect("one's own peak may be reset");
-}
 
 #[test]
 fn bombs_of_every_coding_and_stacked() {
@@ -45,10 +35,8 @@ fn bombs_of_every_coding_and_stacked() {
         let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
         answer.extend(body);
         let client = raw(answer);
-        forget_peak();
-        let before = peak();
-        let reply = client.call("GET", b"", |request| request["policy"]["response_bytes"] = json!(1 << 20));
-        let cost = peak() - before;
+        let capped = |request: &mut Value| request["policy"]["response_bytes"] = json!(1 << 20);
+        let (reply, cost) = peak::cost(|| client.call("GET", b"", capped));
         assert_eq!((reply.code(), reply.sent()), ("response.too_large", "yes"), "{coding}: {reply:?}");
         assert!(cost < ROOM, "{coding} cost {cost} KiB");
         assert!(reply.head["audit"]["bytes_in"].as_u64().is_some_and(|bytes| bytes <= length as u64));

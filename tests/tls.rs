@@ -3,8 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -19,6 +18,7 @@ use rustls::{ServerConfig, ServerConnection};
 use serde_json::{Value, json};
 use support::client::{Client, Over};
 use support::library::{Reply, open, send};
+use support::openssl::SecureServer;
 use support::server::{Authority, Peer, configuration, request};
 
 const CANARY: &str = "canary-in-a-header";
@@ -136,37 +136,14 @@ fn names_addresses_and_versions_that_stand() {
     assert_eq!(client.get().head["audit"]["tls_version"], Value::Null);
 }
 
-/// Kills what a test started.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn older_versions_are_refused() {
     let authority = Authority::new();
     let (chain, key) = authority.files(&["localhost"]);
     for (version, works) in [("-tls1_2", true), ("-tls1_1", false), ("-tls1", false)] {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let program = Command::new("openssl")
-            .args(["s_server", "-quiet", "-www", "-cipher", "DEFAULT:@SECLEVEL=0", version])
-            .args(["-accept", &format!("127.0.0.1:{port}")])
-            .args([&"-cert".into(), &chain, &"-key".into(), &key])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl, which Debian has");
-        let _program = Program(program);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let (_, engine, _) = open(&configuration(&authority, &["localhost"], &[port]));
-        let reply = send(engine, &request("GET", &format!("https://localhost:{port}"), "/"), b"", "");
+        let server = SecureServer::start(&[version.as_ref()], &chain, &key);
+        let (_, engine, _) = open(&configuration(&authority, &["localhost"], &[server.port]));
+        let reply = send(engine, &request("GET", &format!("https://localhost:{}", server.port), "/"), b"", "");
         if works {
             assert_eq!(
                 (reply.http_status(), &reply.head["audit"]["tls_version"]),

@@ -5,30 +5,20 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 use secure_outbound::policy::{PathPattern, Target};
 
-/// Pieces of which dangerous and harmless paths are made.
-fn pieces() -> impl Strategy<Value = String> {
-    let chosen = select(vec![
-        "/", "//", ".", "..", "%2e", "%2E", "%2f", "%2F", "%5c", "%00", "%25", "%7F", "%", ";", "\\", "?", "#", "'",
-        "\"", " ", "\t", "ü", "{", "}", "|", "^", "`", "[", "]", "<", ">", ":", "@", "&", "=", "+", "*", "~", "a", "B",
-        "0", "v1",
-    ]);
-    prop::collection::vec(
-        prop_oneof![9 => chosen.prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)],
-        0..12,
-    )
-    .prop_map(|pieces| pieces.concat())
+/// The lists that the generators draw from, and other implementations' generators as well.
+fn listed(name: &str) -> Vec<String> {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("vectors/policy.json")).expect("JSON");
+    serde_json::from_value(vectors[name].clone()).expect("texts")
 }
 
-fn bases() -> impl Strategy<Value = &'static str> {
-    select(vec![
-        "https://api.example.com",
-        "https://api.example.com/",
-        "https://api.example.com/v1",
-        "https://api.example.com/v1/",
-        "https://bücher.example:8443/ä b",
-        "http://[::1]:80/x'y",
-        "https://8.8.8.8/%2e%2ea",
-    ])
+/// Pieces of which dangerous and harmless paths are made.
+fn pieces() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop_oneof![9 => select(listed("pieces")), 1 => any::<char>().prop_map(String::from)], 0..12)
+        .prop_map(|pieces| pieces.concat())
+}
+
+fn bases() -> impl Strategy<Value = String> {
+    select(listed("bases"))
 }
 
 /// What holds for every accepted target, wherever it came from.
@@ -81,13 +71,13 @@ proptest! {
 
     #[test]
     fn a_path_stays_below_its_base(base in bases(), path in pieces(), allow in any::<bool>(), name in ".{0,6}", value in ".{0,6}") {
-        let root = Target::from_base(base, "", &[], allow).expect("bases are canonical");
-        if let Ok(target) = Target::from_base(base, &path, &[(name, value)], allow) {
+        let root = Target::from_base(&base, "", &[], allow).expect("bases are canonical");
+        if let Ok(target) = Target::from_base(&base, &path, &[(name, value)], allow) {
             check(&target, allow)?;
             prop_assert_eq!(target.origin(), root.origin());
             let prefix = root.path().trim_end_matches('/');
             prop_assert!(target.path() == root.path() || target.path().strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')));
-            prop_assert!(Target::from_url(&target.text(target.query()), Some(base), allow).is_ok());
+            prop_assert!(Target::from_url(&target.text(target.query()), Some(&base), allow).is_ok());
         }
     }
 

@@ -78,7 +78,11 @@ fn is_rfc3339(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+    use serde_json::Value;
+
     use super::*;
+    use crate::policy::vectors::section;
 
     fn parse(document: &str) -> Result<Binding, Invalid> {
         Binding::parse(serde_json::from_str(document).expect("JSON"))
@@ -86,33 +90,17 @@ mod tests {
 
     #[test]
     fn moments() {
-        let end = Timestamp::from_second(1_795_300_000).expect("a moment");
-        for text in [
-            "1795300000",
-            r#""2026-11-21T22:26:40Z""#,
-            r#""2026-11-21T23:26:40+01:00""#,
-            r#""2026-11-21T22:26:40.000Z""#,
-        ] {
-            let binding = parse(&format!(r#"{{"expires_at": {text}}}"#)).expect(text);
-            assert_eq!(binding.expires_at, Some(end), "{text}");
-            assert!(binding.check_expiry(end - jiff::Span::new().nanoseconds(1)).is_ok());
+        for (written, seconds, nanoseconds) in section::<Vec<(Value, i64, i32)>>("moments") {
+            let binding = parse(&format!(r#"{{"expires_at": {written}}}"#)).expect("a moment");
+            let end = Timestamp::new(seconds, nanoseconds).expect("a moment");
+            assert_eq!(binding.expires_at, Some(end), "{written}");
             assert_eq!(binding.check_expiry(end).expect_err("over").code, Code::CredentialExpired);
+            if let Ok(before) = end.checked_sub(SignedDuration::from_nanos(1)) {
+                assert!(binding.check_expiry(before).is_ok(), "{written}");
+            }
         }
-        for text in [
-            r#""2026-11-21""#,
-            r#""2026-11-21T22:26:40""#,
-            r#""2026-11-21 22:26:40Z""#,
-            r#""2026-11-21T22:26:40.Z""#,
-            r#""2026-11-21T22:26:40+01""#,
-            r#""2026-11-21T23:26:40+01:00[Europe/Berlin]""#,
-            r#""2026-02-30T00:00:00Z""#,
-            r#""1795300000""#,
-            "1795300000.5",
-            "99999999999999",
-            "null",
-            "[]",
-        ] {
-            assert!(parse(&format!(r#"{{"expires_at": {text}}}"#)).is_err(), "{text}");
+        for written in section::<Vec<Value>>("bad_moments") {
+            assert!(parse(&format!(r#"{{"expires_at": {written}}}"#)).is_err(), "{written}");
         }
     }
 

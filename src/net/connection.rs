@@ -116,6 +116,16 @@ impl Stream {
         self.facts.http2
     }
 
+    /// Tells of the part of these bytes that the socket took.
+    fn wrote(&mut self, polled: &Poll<io::Result<usize>>, bufs: &[IoSlice<'_>]) {
+        let (&Poll::Ready(Ok(mut taken)), Some(frames)) = (polled, self.frames.as_mut()) else { return };
+        for buf in bufs {
+            let now = buf.get(..taken).unwrap_or(buf);
+            frames.left(now);
+            taken -= now.len();
+        }
+    }
+
     fn io(&mut self) -> Pin<&mut dyn Duplex> {
         match &mut self.io {
             Io::Plain(tcp) => Pin::new(tcp),
@@ -141,7 +151,7 @@ impl AsyncRead for Stream {
         let arrived = buf.filled().get(before..).unwrap_or_default();
         self.facts.read(arrived.len());
         if let Some(frames) = &mut self.frames {
-            let acceptable = frames.follow(arrived);
+            let acceptable = frames.arrived(arrived);
             let cut = frames.cut();
             if !acceptable {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
@@ -157,7 +167,9 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.facts.written();
-        self.io().poll_write(cx, buf)
+        let polled = self.io().poll_write(cx, buf);
+        self.wrote(&polled, &[IoSlice::new(buf)]);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -181,6 +193,8 @@ impl AsyncWrite for Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.facts.written();
-        self.io().poll_write_vectored(cx, bufs)
+        let polled = self.io().poll_write_vectored(cx, bufs);
+        self.wrote(&polled, bufs);
+        polled
     }
 }

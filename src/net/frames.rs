@@ -7,45 +7,67 @@ pub const INTERIM_ANSWERS: u32 = 100;
 /// Interim answers, and the answer. Trailers end their stream and are not counted.
 const HEADS: u32 = INTERIM_ANSWERS + 1;
 
+/// Frames that neither ask nor answer anything, in a row. A server that sends them without end would keep the runtime, which
+/// all connections share, from everything else, long after the call that it was for.
+const IDLE_FRAMES: u32 = 4096;
+/// A server may open its windows as often as it likes for what it is sent.
+const PER_DATA_SENT: u32 = 8;
+
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const END_STREAM: u8 = 1;
 const FRAME_HEAD: usize = 9;
+/// What a client sends before its first frame (RFC 9113 section 3.4).
+const PREFACE: usize = 24;
 
-/// Follows the frames that arrive. The stack above passes over interim answers without a word, so a server could send
-/// them until the deadline; and it takes a reset with NO_ERROR for the end of a body.
-#[derive(Default)]
+/// Follows the frames of a connection. The stack above passes over interim answers without a word, so a server could send
+/// them until the deadline; it takes a reset with NO_ERROR for the end of a body; and it has patience with idle frames.
 pub struct Frames {
-    head: [u8; FRAME_HEAD],
-    filled: usize,
-    payload: usize,
-    /// Heads of the streams whose answer has begun and not ended.
+    arriving: Splitter,
+    leaving: Splitter,
+    /// How many heads of an answer have come, for the streams that were opened and have not ended.
     heads: HashMap<u32, u32>,
+    idle_left: u32,
     cut: bool,
 }
 
+impl Default for Frames {
+    fn default() -> Self {
+        Self {
+            arriving: Splitter::default(),
+            leaving: Splitter { payload: PREFACE, ..Splitter::default() },
+            heads: HashMap::new(),
+            idle_left: IDLE_FRAMES,
+            cut: false,
+        }
+    }
+}
+
 impl Frames {
-    /// Takes what arrived. False where a stream has more heads than it may have.
-    pub fn follow(&mut self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() {
-            let skipped = self.payload.min(bytes.len());
-            self.payload -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            let Some(missing) = self.head.get_mut(self.filled..) else { return true };
-            let taken = missing.len().min(bytes.len());
-            let (head, rest) = bytes.split_at(taken);
-            missing.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
-            self.filled += taken;
-            bytes = rest;
-            if self.filled == FRAME_HEAD {
-                self.filled = 0;
-                if !self.frame() {
-                    return false;
-                }
+    /// Takes what arrived. False where a stream has more heads than it may have, or there are too many idle frames.
+    pub fn arrived(&mut self, mut bytes: &[u8]) -> bool {
+        while let Some(head) = self.arriving.next(&mut bytes) {
+            if !self.arrival(head) {
+                return false;
             }
         }
         true
+    }
+
+    /// Takes what was written.
+    pub fn left(&mut self, mut bytes: &[u8]) {
+        while let Some(head) = self.leaving.next(&mut bytes) {
+            match head.kind {
+                HEADERS => {
+                    self.heads.entry(head.stream).or_default();
+                    self.idle_left = IDLE_FRAMES;
+                }
+                DATA => self.refill(PER_DATA_SENT),
+                RST_STREAM => drop(self.heads.remove(&head.stream)),
+                _ => {}
+            }
+        }
     }
 
     /// Whether a stream was reset in the middle of its answer.
@@ -53,21 +75,75 @@ impl Frames {
         self.cut
     }
 
-    fn frame(&mut self) -> bool {
-        let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = self.head;
-        self.payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
-        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-        match kind {
-            RST_STREAM => self.cut |= self.heads.remove(&stream).is_some(),
-            DATA | HEADERS if flags & END_STREAM != 0 => drop(self.heads.remove(&stream)),
-            HEADERS => {
-                let heads = self.heads.entry(stream).or_default();
+    fn arrival(&mut self, head: Head) -> bool {
+        let begun = self.heads.get_mut(&head.stream);
+        let known = begun.is_some();
+        let heads = match (head.kind, begun) {
+            (HEADERS, Some(heads)) => {
                 *heads += 1;
-                return *heads <= HEADS;
+                *heads
             }
-            _ => {}
+            (DATA, Some(_)) if head.payload > 0 => {
+                self.refill(1);
+                0
+            }
+            _ => {
+                let Some(left) = self.idle_left.checked_sub(1) else { return false };
+                self.idle_left = left;
+                0
+            }
+        };
+        let ends = head.kind == RST_STREAM || [DATA, HEADERS].contains(&head.kind) && head.flags & END_STREAM != 0;
+        if known && ends {
+            let begun = self.heads.remove(&head.stream).is_some_and(|heads| heads > 0);
+            self.cut |= head.kind == RST_STREAM && begun;
+            return true;
         }
-        true
+        heads <= HEADS
+    }
+
+    fn refill(&mut self, frames: u32) {
+        self.idle_left = self.idle_left.saturating_add(frames).min(IDLE_FRAMES);
+    }
+}
+
+/// Finds the heads of frames in bytes that come in pieces.
+#[derive(Default)]
+struct Splitter {
+    head: [u8; FRAME_HEAD],
+    filled: usize,
+    /// Bytes to pass over before the next head.
+    payload: usize,
+}
+
+/// The head of a frame (RFC 9113 section 4.1).
+struct Head {
+    payload: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Splitter {
+    /// The next head that is complete; nothing where the bytes are used up.
+    fn next(&mut self, bytes: &mut &[u8]) -> Option<Head> {
+        while !bytes.is_empty() {
+            let (_, rest) = bytes.split_at(self.payload.min(bytes.len()));
+            self.payload -= bytes.len() - rest.len();
+            let missing = self.head.get_mut(self.filled..)?;
+            let (taken, rest) = rest.split_at(missing.len().min(rest.len()));
+            missing.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
+            self.filled += taken.len();
+            *bytes = rest;
+            if self.filled == FRAME_HEAD {
+                let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = self.head;
+                self.filled = 0;
+                self.payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
+                let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
+                return Some(Head { payload: self.payload, kind, flags, stream });
+            }
+        }
+        None
     }
 }
 
@@ -79,6 +155,15 @@ mod tests {
         [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
     }
 
+    /// A connection on which the streams 1 and 3 have been opened.
+    fn opened() -> Frames {
+        let mut frames = Frames::default();
+        for byte in [vec![0; PREFACE], frame(HEADERS, 4, 1, b"x"), frame(HEADERS, 4, 3, b"x")].concat() {
+            frames.left(&[byte]);
+        }
+        frames
+    }
+
     #[test]
     fn counts_by_stream_however_the_bytes_are_cut() {
         // The payload looks like frames itself.
@@ -86,18 +171,56 @@ mod tests {
         let other = frame(HEADERS, 4, 3, b"");
         for size in [1, 7, 9, 10, 1000] {
             let mut bytes = [interim.repeat(101), other.repeat(101)].concat();
-            let mut frames = Frames::default();
-            assert!(bytes.chunks(size).all(|chunk| frames.follow(chunk)), "{size}");
+            let mut frames = opened();
+            assert!(bytes.chunks(size).all(|chunk| frames.arrived(chunk)), "{size}");
             bytes = interim.clone();
-            assert!(!bytes.chunks(size).all(|chunk| frames.follow(chunk)), "{size}");
+            assert!(!bytes.chunks(size).all(|chunk| frames.arrived(chunk)), "{size}");
         }
     }
 
     #[test]
-    fn a_reset_after_the_end_cuts_nothing() {
-        let mut frames = Frames::default();
-        let answer = [frame(HEADERS, 4, 1, b""), frame(DATA, END_STREAM, 1, b"x"), frame(RST_STREAM, 0, 1, b"0000")];
-        assert!(frames.follow(&answer.concat()) && !frames.cut());
+    fn idle_frames_end_a_connection_and_answers_and_requests_make_room_for_more() {
+        let (ping, data) = (frame(6, 0, 0, b"12345678"), frame(DATA, 0, 1, b"x"));
+        let pings = ping.repeat(IDLE_FRAMES as usize);
+        let full = || {
+            let mut frames = opened();
+            assert!(frames.arrived(&[frame(HEADERS, 4, 1, b""), pings.clone()].concat()));
+            frames
+        };
+        let unasked = frame(HEADERS, 4, 5, b"");
+        for idle in [ping.clone(), frame(DATA, 0, 1, b""), frame(DATA, 0, 5, b"x"), frame(0xee, 0, 0, b""), unasked] {
+            assert!(!full().arrived(&idle));
+        }
+        let mut frames = full();
+        assert!((0..3).all(|_| frames.arrived(&data) && frames.arrived(&ping)));
+        assert!(!frames.arrived(&ping));
+
+        let mut frames = full();
+        frames.left(&frame(DATA, 0, 3, b"body"));
+        assert!(frames.arrived(&ping.repeat(8)) && !frames.arrived(&ping));
+
+        let mut frames = full();
+        frames.left(&frame(HEADERS, 4, 5, b""));
+        assert!(frames.arrived(&pings) && !frames.arrived(&ping));
+
+        // What still comes of an answer that was given up is nobody's.
+        let mut frames = full();
+        frames.left(&frame(RST_STREAM, 0, 1, b"0000"));
+        assert!(!frames.arrived(&data));
+    }
+
+    #[test]
+    fn a_reset_cuts_an_answer_that_has_begun_and_not_ended() {
+        let reset = frame(RST_STREAM, 0, 1, b"0000");
+        for (before, cut) in [
+            (vec![], false),
+            (frame(HEADERS, 4, 1, b""), true),
+            ([frame(HEADERS, 4, 1, b""), frame(DATA, END_STREAM, 1, b"x")].concat(), false),
+        ] {
+            let mut frames = opened();
+            assert!(frames.arrived(&[before, reset.clone()].concat()));
+            assert_eq!(frames.cut(), cut);
+        }
     }
 
     #[test]
@@ -105,10 +228,10 @@ mod tests {
         for end in
             [frame(DATA, END_STREAM, 1, b"x"), frame(HEADERS, END_STREAM, 1, b""), frame(RST_STREAM, 0, 1, b"0000")]
         {
-            let mut frames = Frames::default();
-            assert!(frames.follow(&[frame(HEADERS, 4, 1, b"").repeat(101), end.clone()].concat()));
+            let mut frames = opened();
+            frames.left(&frame(RST_STREAM, 0, 3, b"0000"));
+            assert!(frames.arrived(&[frame(HEADERS, 4, 1, b"").repeat(100), end].concat()));
             assert!(frames.heads.is_empty());
-            assert_eq!(frames.cut(), end[3] == RST_STREAM);
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Code, Error};
@@ -20,9 +22,13 @@ const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Loaded trust anchors.
+/// Loaded trust anchors, and what was revoked below them.
 #[derive(Clone)]
-pub struct Roots(Arc<RootCertStore>);
+pub struct Roots {
+    store: Arc<RootCertStore>,
+    /// Checks against revocation lists as well; nothing where there are none.
+    revoking: Option<Arc<WebPkiServerVerifier>>,
+}
 
 impl Roots {
     /// Reads the trust anchors that the configuration names.
@@ -59,24 +65,50 @@ impl Roots {
             }
             (None, RootSource::System) => {}
         }
-        Ok(Self(Arc::new(store)))
+        let store = Arc::new(store);
+        let revoking = spec.crl_file.as_deref().map(|path| revoking(&store, path)).transpose()?;
+        Ok(Self { store, revoking })
     }
 
     /// Whether no server can be trusted.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.store.is_empty()
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// A verifier that knows these lists. A certificate of an issuer without a list stands: most public authorities publish
+/// theirs in ways that no file can follow.
+fn revoking(store: &Arc<RootCertStore>, path: &Path) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
+    let lists = CertificateRevocationListDer::pem_file_iter(path)
+        .map_err(|_| invalid("tls.crl_file cannot be read"))?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| invalid("tls.crl_file is not PEM"))?;
+    if lists.is_empty() {
+        return Err(invalid("tls.crl_file holds no revocation list"));
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::clone(store), provider())
+        .with_crls(lists)
+        .allow_unknown_revocation_status()
+        .build()
+        .map_err(|_| invalid("tls.crl_file holds a list that cannot be used, or there is no trust anchor beside it"))
 }
 
 /// TLS 1.2 and 1.3 with these anchors, offering these protocols by ALPN. Its session cache is fresh, so a forked child
 /// makes its own.
 pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?
-        .with_root_certificates(Arc::clone(&roots.0))
-        .with_no_client_auth();
+        .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?;
+    let builder = match &roots.revoking {
+        Some(verifier) => builder.with_webpki_verifier(Arc::clone(verifier)),
+        None => builder.with_root_certificates(Arc::clone(&roots.store)),
+    };
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = alpn;
     Ok(config)
 }

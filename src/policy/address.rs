@@ -167,50 +167,12 @@ const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], length: u8) -> Ipv6Net {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn reason(address: &str) -> Option<&'static str> {
-        classify(address.parse().expect("an address")).map(AddressReason::as_str)
-    }
+    use crate::policy::vectors::section;
 
     #[test]
-    fn a_single_address_beats_its_range() {
-        assert_eq!(reason("169.254.169.254"), Some("metadata"));
-        assert_eq!(reason("169.254.169.253"), Some("link_local"));
-        assert_eq!(reason("fd00:ec2::254"), Some("metadata"));
-        assert_eq!(reason("fd00:ec2::253"), Some("private"));
-        assert_eq!(reason("2001:2::1"), Some("benchmarking"));
-    }
-
-    #[test]
-    fn the_embedded_address_gives_the_reason() {
-        assert_eq!(reason("::ffff:169.254.169.254"), Some("metadata"));
-        assert_eq!(reason("64:ff9b::10.0.0.1"), Some("private"));
-        assert_eq!(reason("2002:7f00:1::1"), Some("loopback"));
-        assert_eq!(reason("2001:0:808:808::f5ff:fffe"), Some("private"));
-        assert_eq!(reason("2001:0:a00:1::f7f7:f7f7"), Some("private"));
-    }
-
-    #[test]
-    fn isatap_is_found_with_every_marker_and_behind_6to4() {
-        for marker in ["0", "100", "200", "300"] {
-            assert_eq!(reason(&format!("2606:4700:0:0:{marker}:5efe:7f00:1")), Some("loopback"), "{marker}");
-        }
-        assert_eq!(reason("2606:4700:0:0:400:5efe:7f00:1"), None);
-        assert_eq!(reason("2002:808:808::5efe:7f00:1"), Some("loopback"));
-        assert_eq!(reason("2002:808:808::5efe:808:808"), None);
-    }
-
-    #[test]
-    fn forms_that_reach_nothing_public_are_refused_whatever_they_embed() {
-        for address in ["::8.8.8.8", "::ffff:0:8.8.8.8", "64:ff9b:1::8.8.8.8"] {
-            assert_eq!(reason(address), Some("embedded_ipv4"), "{address}");
-        }
-    }
-
-    #[test]
-    fn ranges_of_the_registry_that_are_reachable_are_still_special() {
-        for address in ["192.31.196.1", "192.52.193.1", "192.175.48.1", "2620:4f:8000::1"] {
-            assert_eq!(reason(address), Some("reserved"), "{address}");
+    fn the_reason_is_that_of_the_narrowest_range_and_of_the_embedded_address() {
+        for (address, expected) in section::<Vec<(IpAddr, Option<String>)>>("reasons") {
+            assert_eq!(classify(address).map(AddressReason::as_str), expected.as_deref(), "{address}");
         }
     }
 }

@@ -82,6 +82,7 @@ const CONNECTION: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::vectors::section;
 
     fn parse(name: &str, value: &str) -> Result<HeaderMap, Error> {
         parse_headers(&[(name.to_owned(), value.to_owned())])
@@ -89,21 +90,19 @@ mod tests {
 
     #[test]
     fn values_are_one_byte_for_each_character() {
-        for (text, bytes) in
-            [("a\tb", &b"a\tb"[..]), ("ü\u{80}\u{ff}", b"\xfc\x80\xff"), (" \ta b ", b"a b"), ("", b"")]
-        {
-            let headers = parse("X-A", text).expect("sound");
-            assert_eq!(headers.get("x-a").map(HeaderValue::as_bytes), Some(bytes), "{text:?}");
-        }
-        for text in ["a\rb", "a\nb", "a\r\n", "a\0", "a\u{1f}", "a\u{7f}", "€", "\u{100}"] {
-            assert!(parse("x-a", text).is_err(), "{text:?}");
+        for (text, expected) in section::<Vec<(String, Option<Vec<u8>>)>>("header_values") {
+            let headers = parse("X-A", &text).ok();
+            let value = headers.as_ref().and_then(|headers| headers.get("x-a")).map(HeaderValue::as_bytes);
+            assert_eq!(value, expected.as_deref(), "{text:?}");
         }
     }
 
     #[test]
     fn names_are_tokens() {
-        for name in ["", " ", "a b", "a:", ":authority", "a\n", "ü", "a\0", "\"a\"", "a(b)"] {
-            assert!(parse(name, "x").is_err(), "{name:?}");
+        for (name, expected) in section::<Vec<(String, Option<String>)>>("header_names") {
+            let headers = parse(&name, "x").ok();
+            let found = headers.as_ref().and_then(|headers| headers.keys().next()).map(HeaderName::as_str);
+            assert_eq!(found, expected.as_deref(), "{name:?}");
         }
     }
 
@@ -116,17 +115,15 @@ mod tests {
 
     #[test]
     fn more_fields_than_a_map_holds_are_an_error() {
-        let fields: Vec<_> = (0..40_000).map(|number| (format!("x-{number}"), String::new())).collect();
+        let fields: Vec<_> = (0..24_577).map(|number| (format!("x-{number}"), String::new())).collect();
         assert!(parse_headers(&fields).is_err());
+        assert!(fields.split_last().is_some_and(|(_, fields)| parse_headers(fields).is_ok()));
     }
 
     #[test]
     fn methods_are_upper_case_tokens() {
-        for text in ["GET", "PATCH", "M-SEARCH", "X_1", "CONNECT"] {
-            assert!(parse_method(text).is_ok(), "{text}");
-        }
-        for text in ["", "get", "Get", "GE T", "GET\n", "GÉT", "G/T"] {
-            assert!(parse_method(text).is_err(), "{text:?}");
+        for (text, is_sound) in section::<Vec<(String, bool)>>("methods") {
+            assert_eq!(parse_method(&text).is_ok(), is_sound, "{text:?}");
         }
     }
 }

@@ -15,6 +15,8 @@ mod path;
 mod redirect;
 mod rules;
 mod url;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 pub use address::{AddressReason, classify};
 pub use canonical::encode_component;

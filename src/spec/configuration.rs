@@ -64,6 +64,9 @@ pub struct TlsSpec {
     /// PEM file of trust anchors; required for `file` and `system+file`.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// PEM file of certificate revocation lists (RFC 5280 section 5).
+    #[serde(default)]
+    pub crl_file: Option<PathBuf>,
 }
 
 /// Which trust anchors count.

@@ -12,6 +12,8 @@ pub mod library;
 pub mod memory;
 pub mod namespace;
 pub mod nginx;
+pub mod openssl;
+pub mod peak;
 pub mod server;
 pub mod tinyproxy;
 

@@ -20,29 +20,28 @@ final class TransportFactory implements TransportSelector
 {
     private readonly RustFfiTransport $rust;
 
-    private ?DecidingTransport $php = null;
+    private readonly PhpTransport $php;
 
     private bool $logged = false;
 
     /**
      * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
      * @param string|null $library path of the library where PHP opens it itself
-     * @param \Closure(): DecidingTransport|null $makePhp makes the transport in PHP; null where the host has none
      */
     public function __construct(
         #[\SensitiveParameter] array $config,
         ?string $library = null,
         private readonly ?LoggerInterface $logger = null,
-        private readonly ?\Closure $makePhp = null,
     ) {
         $this->rust = new RustFfiTransport($config, $library);
+        $this->php = new PhpTransport($config);
     }
 
     public function select(string $transport): DecidingTransport
     {
         return match ($transport) {
             ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
-            ServiceDefinition::TRANSPORT_PHP => $this->php('The service asks for transport php.'),
+            ServiceDefinition::TRANSPORT_PHP => $this->php(),
             ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
             default => throw Wire::malformed('The transport of a service is unknown.'),
         };
@@ -54,13 +53,13 @@ final class TransportFactory implements TransportSelector
         if ($reason === null) {
             return $this->rust(null);
         }
-        if ($this->makePhp !== null && !$this->logged) {
+        if (!$this->logged) {
             $this->logged = true;
             $this->logger?->warning('secure-outbound: PHP opens the credentials itself: {reason}', [
                 'reason' => $reason,
             ]);
         }
-        return $this->php($reason);
+        return $this->php();
     }
 
     private function rust(?string $reason): RustFfiTransport
@@ -72,12 +71,10 @@ final class TransportFactory implements TransportSelector
         return $this->rust;
     }
 
-    private function php(string $reason): DecidingTransport
+    private function php(): PhpTransport
     {
-        if ($this->makePhp === null) {
-            throw self::unavailable($reason . ' There is no transport in PHP here.');
-        }
-        return $this->php ??= ($this->makePhp)();
+        $this->php->open();
+        return $this->php;
     }
 
     private static function unavailable(string $message): OutboundException

@@ -32,9 +32,8 @@ final class TransportFactoryTest extends TestCase
     {
         $answer = $this->select($this->host->installation->library);
 
-        $with = ['auto' => 'RustFfiTransport', 'rust' => 'RustFfiTransport', 'php' => 'FakeTransport'];
-        self::assertSame($with, $answer['results']['with']);
-        self::assertSame(array_replace($with, ['php' => self::UNAVAILABLE]), $answer['results']['without']);
+        $expected = ['auto' => 'RustFfiTransport', 'rust' => 'RustFfiTransport', 'php' => 'PhpTransport'];
+        self::assertSame($expected, $answer['results']);
         self::assertSame([], $answer['log']);
     }
 
@@ -42,25 +41,39 @@ final class TransportFactoryTest extends TestCase
     {
         $answer = $this->select('/nonexistent.so');
 
-        $with = ['auto' => 'FakeTransport', 'rust' => self::UNAVAILABLE, 'php' => 'FakeTransport'];
-        self::assertSame($with, $answer['results']['with']);
+        $expected = ['auto' => 'PhpTransport', 'rust' => self::UNAVAILABLE, 'php' => 'PhpTransport'];
+        self::assertSame($expected, $answer['results']);
         self::assertCount(1, $answer['log']);
         self::assertStringStartsWith('warning ', $answer['log'][0]);
         self::assertStringContainsString('The library could not be opened', $answer['log'][0]);
     }
 
-    public function testWithoutALibraryAndWithoutPhpNothingIsSent(): void
+    /**
+     * @dataProvider neededByPhp
+     * @param list<string> $left
+     */
+    public function testWithoutALibraryAndWithoutAnExtensionNothingIsSent(array $left): void
     {
-        $answer = $this->select('/nonexistent.so');
+        $answer = $this->select('/nonexistent.so', extensions: $left);
 
-        self::assertSame([self::UNAVAILABLE], array_values(array_unique($answer['results']['without'])));
+        $expected = array_fill_keys(['auto', 'rust', 'php'], self::UNAVAILABLE);
+        self::assertSame($expected, $answer['results']);
+    }
+
+    /**
+     * @return iterable<string, array{list<string>}>
+     */
+    public static function neededByPhp(): iterable
+    {
+        yield 'no curl, whatever PHP has for streams' => [['sockets']];
+        yield 'no sockets' => [['curl']];
     }
 
     public function testWithFfiOffAutoTakesPhp(): void
     {
         $answer = $this->select($this->host->installation->library, ['ffi.enable' => '0']);
 
-        self::assertSame('FakeTransport', $answer['results']['with']['auto']);
+        self::assertSame('PhpTransport', $answer['results']['auto']);
         self::assertStringContainsString('ffi.enable', $answer['log'][0]);
     }
 
@@ -68,8 +81,8 @@ final class TransportFactoryTest extends TestCase
     {
         $answer = $this->select(OtherLibrary::build($this->host->directory));
 
-        $with = ['auto' => self::UNAVAILABLE, 'rust' => self::UNAVAILABLE, 'php' => 'FakeTransport'];
-        self::assertSame($with, $answer['results']['with']);
+        $expected = ['auto' => self::UNAVAILABLE, 'rust' => self::UNAVAILABLE, 'php' => 'PhpTransport'];
+        self::assertSame($expected, $answer['results']);
         self::assertSame([], $answer['log']);
     }
 
@@ -77,25 +90,31 @@ final class TransportFactoryTest extends TestCase
     {
         $answer = $this->select(OtherLibrary::build($this->host->directory, without: 'secure_outbound_explain'));
 
-        self::assertSame(self::UNAVAILABLE, $answer['results']['with']['auto']);
+        self::assertSame(self::UNAVAILABLE, $answer['results']['auto']);
         self::assertSame([], $answer['log']);
     }
 
-    public function testAConfigurationThatTheLibraryRefusesNeverFallsBack(): void
+    public function testAConfigurationThatIsRefusedIsRefusedByBoth(): void
     {
         $answer = $this->select($this->host->installation->library, [], '{"no_such_key": 1}');
 
-        self::assertSame('configuration.invalid', $answer['results']['with']['auto']);
+        $expected = array_fill_keys(['auto', 'rust', 'php'], 'configuration.invalid');
+        self::assertSame($expected, $answer['results']);
         self::assertSame([], $answer['log']);
     }
 
     /**
      * @param array<string, string> $ini
+     * @param list<string> $extensions that the transport in PHP needs
      * @return array<string, mixed>
      */
-    private function select(string $library, array $ini = [], string $config = '{}'): array
-    {
-        $iniFile = Host::iniFile($this->host->directory, $ini);
+    private function select(
+        string $library,
+        array $ini = [],
+        string $config = '{}',
+        array $extensions = ['curl', 'sockets'],
+    ): array {
+        $iniFile = Host::iniFile($this->host->directory, $ini, $extensions);
         $result = Process::run(
             [PHP_BINARY, '-c', $iniFile, $this->host->app . '/select.php', $config],
             ['SECURE_OUTBOUND_LIBRARY' => $library] + Host::ONLY_THIS_INI,

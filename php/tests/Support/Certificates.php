@@ -9,33 +9,64 @@ namespace Netresearch\NrVault\Outbound\Tests\Support;
  */
 final class Certificates
 {
+    private const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
     public readonly string $authority;
     public readonly string $certificate;
     public readonly string $key;
 
-    public function __construct(TempDir $directory, string $name = 'tls')
+    public function __construct(private readonly TempDir $directory, string $name = 'tls')
     {
         $base = $directory->path . '/' . $name;
         $this->authority = $base . '-ca.pem';
-        $this->certificate = $base . '.pem';
-        $this->key = $base . '.key';
-        $extensions = $directory->write(
-            $name . '.ext',
-            "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
-                . "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1,IP:::1\n",
-        );
-        $curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
         self::openssl([
-            'req', '-x509', ...$curve, '-days', '30', '-subj', '/CN=Secure Outbound test authority',
+            'req', '-x509', ...self::CURVE, '-days', '30', '-subj', '/CN=Secure Outbound test authority',
             '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign',
             '-keyout', $base . '-ca.key', '-out', $this->authority,
         ]);
-        self::openssl(['req', ...$curve, '-subj', '/CN=localhost', '-keyout', $this->key, '-out', $base . '.csr']);
-        self::openssl([
-            'x509', '-req', '-in', $base . '.csr', '-CA', $this->authority, '-CAkey', $base . '-ca.key',
-            '-CAcreateserial', '-days', '30', '-extfile', $extensions, '-out', $this->certificate,
-        ]);
         chmod($this->authority, 0644);
+        $names = ['DNS:localhost', 'DNS:*.localhost', 'IP:127.0.0.1', 'IP:::1'];
+        ['certificate' => $this->certificate, 'key' => $this->key] = $this->issue($name, $names);
+    }
+
+    /**
+     * A further certificate of the authority, or one that signs itself.
+     *
+     * @param list<string> $names "DNS:…" and "IP:…"
+     * @param list<string> $validity arguments of "openssl ca"; of a month from now without any
+     * @return array{certificate: string, key: string} PEM files
+     */
+    public function issue(
+        string $name,
+        array $names,
+        array $validity = ['-days', '30'],
+        string $usage = 'serverAuth',
+        bool $selfSigned = false,
+    ): array {
+        $base = $this->directory->path . '/' . $name;
+        $authority = substr($this->authority, 0, -strlen('.pem'));
+        $extensions = $this->directory->write(
+            $name . '.ext',
+            "basicConstraints=CA:FALSE\nextendedKeyUsage=" . $usage . "\n"
+                . ($names === [] ? '' : 'subjectAltName=' . implode(',', $names) . "\n"),
+        );
+        $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
+        self::openssl(['req', ...self::CURVE, '-subj', '/CN=localhost', '-keyout', $files['key'], '-out', $base . '.csr']);
+        $this->directory->write($name . '.index', '');
+        $configuration = $this->directory->write($name . '.cnf', sprintf(
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=%1\$s.index\nnew_certs_dir=%2\$s\nrand_serial=yes\n"
+                . "default_md=sha256\npolicy=any\nunique_subject=no\n[any]\ncommonName=supplied\n",
+            $base,
+            $this->directory->path,
+        ));
+        $signer = $selfSigned
+            ? ['-selfsign', '-keyfile', $files['key']]
+            : ['-cert', $this->authority, '-keyfile', $authority . '.key'];
+        self::openssl([
+            'ca', '-batch', '-config', $configuration, ...$signer, '-in', $base . '.csr', '-notext',
+            '-extfile', $extensions, ...$validity, '-out', $files['certificate'],
+        ]);
+        return $files;
     }
 
     /**

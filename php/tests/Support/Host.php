@@ -61,16 +61,18 @@ final class Host
     /**
      * Writes a php.ini that stands alone.
      *
-     * @param array<string, string|list<string>|null> $settings null removes one, a list sets one several times
+     * @param array<string, string|null> $settings null removes one
+     * @param list<string> $extensions beside opcache and ffi
      */
-    public static function iniFile(TempDir $directory, array $settings): string
+    public static function iniFile(TempDir $directory, array $settings, array $extensions = []): string
     {
-        $lines = "zend_extension=opcache.so\nextension=ffi.so\n";
+        $lines = "zend_extension=opcache.so\n";
+        foreach (['ffi', ...$extensions] as $extension) {
+            $lines .= 'extension=' . $extension . ".so\n";
+        }
         $settings += ['opcache.enable' => '1', 'zend.exception_ignore_args' => '0'];
         foreach ($settings as $name => $value) {
-            foreach ((array) $value as $one) {
-                $lines .= $name . ' = "' . $one . "\"\n";
-            }
+            $lines .= $value === null ? '' : $name . ' = "' . $value . "\"\n";
         }
         return $directory->write('php.ini', $lines);
     }

@@ -12,22 +12,25 @@ final class Reachable
     /**
      * Every string in a value.
      *
+     * @param string $namespace of the caller, where the frames of an exception in the value end; see frames()
      * @return list<string>
      */
-    public static function strings(mixed $value): array
+    public static function strings(mixed $value, string $namespace = ''): array
     {
         $strings = [];
         $seen = [];
-        $walk = static function (mixed $value) use (&$walk, &$strings, &$seen): void {
+        $walk = static function (mixed $value) use (&$walk, &$strings, &$seen, $namespace): void {
             if (is_string($value)) {
                 $strings[] = $value;
             } elseif (is_array($value)) {
                 array_walk($value, $walk);
             } elseif (is_object($value) && !isset($seen[spl_object_id($value)])) {
                 $seen[spl_object_id($value)] = $value;
-                $properties = $value instanceof \Closure
-                    ? (new \ReflectionFunction($value))->getStaticVariables()
-                    : (array) $value;
+                $properties = match (true) {
+                    $value instanceof \Closure => (new \ReflectionFunction($value))->getStaticVariables(),
+                    $value instanceof \Throwable => self::frames($value, $namespace),
+                    default => (array) $value,
+                };
                 array_walk($properties, $walk);
             }
         };

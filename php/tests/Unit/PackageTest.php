@@ -50,7 +50,7 @@ final class PackageTest extends TestCase
     {
         foreach (self::sources() as $file) {
             self::assertMatchesRegularExpression(
-                '/^(final (readonly )?class|abstract class|interface) ' . basename($file, '.php') . '\b/m',
+                '/^(final (readonly )?class|abstract class|interface|enum) ' . basename($file, '.php') . '\b/m',
                 (string) file_get_contents($file),
                 $file,
             );

@@ -1,11 +1,11 @@
 <?php
 
 /**
- * Five calls with a bearer token as PHP makes them without the library: it opens the envelope itself, and wipes whatever
- * it has a variable for as soon as that is done.
+ * Five calls with a bearer token as PHP makes them without the library. With curl and Guzzle, this script opens the envelope
+ * itself, and wipes whatever it has a variable for as soon as that is done.
  *
- * In: {"client": "curl" | "guzzle", "http": "1.1" | "2", "url", "authority", "key_file", "identifier", "sealed", "hold"}.
- * The file "<hold>.held" appears, with the pid, after the calls; the request ends when "hold" is gone.
+ * In: {"client": "curl" | "guzzle" | "transport", "http": "1.1" | "2", "url", "authority", "key_file", "identifier", "sealed",
+ * "hold", "config": {…}, "request": {"head", "body", "sealed"}}; the last two are for PhpTransport. The file "<hold>.held" appears, with the pid, after the calls; the request ends when "hold" is gone.
  */
 
 declare(strict_types=1);
@@ -37,7 +37,10 @@ $open = static function () use ($input): string {
 };
 
 $http2 = $input['http'] === '2';
-if ($input['client'] === 'guzzle') {
+if ($input['client'] === 'transport') {
+    require __DIR__ . '/../php/autoload.php';
+    $transport = new Netresearch\NrVault\Transport\PhpTransport($input['config']);
+} elseif ($input['client'] === 'guzzle') {
     require 'GuzzleHttp/autoload.php';
     $guzzle = new GuzzleHttp\Client(['verify' => $input['authority'], 'version' => $http2 ? 2.0 : 1.1]);
 } else {
@@ -45,6 +48,11 @@ if ($input['client'] === 'guzzle') {
 }
 $statuses = [];
 for ($call = 0; $call < 5; $call++) {
+    if (isset($transport)) {
+        $request = Netresearch\NrVault\Transport\RequestSpec::fromWire(...$input['request']);
+        $statuses[] = $transport->send($request)->status;
+        continue;
+    }
     $token = $open();
     $value = 'Bearer ' . $token;
     sodium_memzero($token);
@@ -75,5 +83,5 @@ while (file_exists($input['hold']) && time() < $end) {
     usleep(5_000);
     clearstatcache();
 }
-unset($curl, $guzzle, $response);
+unset($curl, $guzzle, $response, $transport);
 echo json_encode(['pid' => getmypid(), 'statuses' => $statuses]);

@@ -1,11 +1,10 @@
 <?php
 
-/** Which transport each setting selects, how often that is logged, and what a fallback is given. */
+/** Which transport each setting selects, and what is logged of it. */
 
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Testing\FakeTransport;
 use Netresearch\NrVault\Transport\TransportFactory;
 use Psr\Log\AbstractLogger;
 
@@ -28,14 +27,12 @@ $logger = new class extends AbstractLogger {
 };
 $config = json_decode($argv[1] ?? '{}', true);
 $results = [];
-foreach (['with' => static fn (): FakeTransport => new FakeTransport(), 'without' => null] as $php => $make) {
-    $factory = new TransportFactory($config, null, $logger, $make);
-    foreach (['auto', 'auto', 'rust', 'php'] as $transport) {
-        try {
-            $results[$php][$transport] = basename(strtr($factory->select($transport)::class, '\\', '/'));
-        } catch (OutboundException $exception) {
-            $results[$php][$transport] = $exception->errorCode();
-        }
+$factory = new TransportFactory($config, null, $logger);
+foreach (['auto', 'auto', 'rust', 'php'] as $transport) {
+    try {
+        $results[$transport] = basename(strtr($factory->select($transport)::class, '\\', '/'));
+    } catch (OutboundException $exception) {
+        $results[$transport] = $exception->errorCode();
     }
 }
 echo json_encode(['results' => $results, 'log' => $logger->lines]);

@@ -22,7 +22,7 @@ final class Measurement
     private const INI = ['opcache.memory_consumption' => '16', 'opcache.interned_strings_buffer' => '4'];
 
     /** What other clients need. */
-    private const EXTENSIONS = ['extension' => ['curl.so', 'sodium.so']];
+    private const EXTENSIONS = ['curl', 'sodium', 'sockets'];
 
     public readonly Upstream $upstream;
     public readonly Worker $worker;
@@ -46,7 +46,7 @@ final class Measurement
     public function __construct(private readonly string $http)
     {
         $this->upstream = new Upstream();
-        $this->worker = new Worker($this->upstream, ini: self::INI + self::EXTENSIONS);
+        $this->worker = new Worker($this->upstream, ini: self::INI, extensions: self::EXTENSIONS);
         $this->canaries = Canaries::make();
         $closed = Port::free();
         $this->calls = new Calls($this->canaries, $this->upstream->url($http), 'https://localhost:' . $closed . '/v1');
@@ -108,6 +108,8 @@ final class Measurement
             'identifier' => $credential->identifier,
             'sealed' => $credential->sealed,
             'hold' => $hold,
+            'config' => $this->config,
+            'request' => $this->calls->request([$credential], body: 'a=1')->toWire(),
         ]));
         $this->pid = (int) Poll::until(static fn (): string|false => @file_get_contents($hold . '.held'), 'five calls');
         $open = $this->inMemory();

@@ -1,0 +1,212 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
+use Netresearch\NrVault\Transport\Php\Keys\Keyring;
+use Netresearch\NrVault\Transport\Php\Net\Exchange;
+use Netresearch\NrVault\Transport\Php\Net\Guard;
+use Netresearch\NrVault\Transport\Php\Net\Handles;
+use Netresearch\NrVault\Transport\Php\Net\Proxy;
+use Netresearch\NrVault\Transport\Php\Net\Trust;
+use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Reads the configuration document, which docs/wire.md describes. Unknown keys are refused, as the library does it: a
+ * misspelt limit must not pass.
+ *
+ * @internal
+ */
+final class Configuration
+{
+    private const DAY_MS = 86_400_000;
+
+    private const DEFAULTS = ['timeout_ms' => 30_000, 'connect_timeout_ms' => 10_000, 'response_bytes' => 8 << 20];
+
+    private const LIMITS = [
+        'timeout_ms' => 600_000,
+        'request_bytes' => 32 << 20,
+        'response_bytes' => 256 << 20,
+        'header_bytes' => 64 << 10,
+    ];
+
+    private const VERSIONS = ['2', '1.1'];
+
+    /**
+     * @param array<string, mixed> $config
+     * @throws OutboundException configuration.invalid, credential.key_unavailable
+     */
+    public static function open(#[\SensitiveParameter] array $config): Settings
+    {
+        $config = self::object($config, 'the configuration', [
+            'version' => Wire::VERSION,
+            'master_keys' => [],
+            'internal_hosts' => [],
+            'tls' => [],
+            'proxy' => null,
+            'defaults' => [],
+            'limits' => [],
+            'http_versions' => self::VERSIONS,
+            'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
+        ]);
+        if ($config['version'] !== Wire::VERSION) {
+            throw self::invalid("the configuration's version must be 1");
+        }
+        if (!is_array($config['master_keys'])) {
+            throw self::invalid('master_keys is not a list');
+        }
+        $hosts = InternalHosts::read($config['internal_hosts']);
+        $trust = self::trust($config['tls']);
+        $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
+        $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
+        $limits = self::numbers($config['limits'], 'limits', self::LIMITS);
+        if ($limits['header_bytes'] < 1024 || $limits['header_bytes'] > 16 << 20) {
+            throw self::invalid('limits.header_bytes is from 1024 to 16777216');
+        }
+        $versions = self::versions($config['http_versions']);
+        $userAgent = self::userAgent($config['user_agent']);
+        $keyring = Keyring::open($config['master_keys']);
+        $handles = new Handles($trust, $versions);
+        return new Settings(
+            new PolicyDecision($hosts, $limits['request_bytes']),
+            new CredentialOpener($keyring),
+            new Exchange(
+                new Guard($hosts),
+                $proxy,
+                $handles,
+                $defaults['connect_timeout_ms'],
+                $limits['header_bytes'],
+                in_array('1.1', $versions, true),
+            ),
+            $proxy,
+            $defaults['timeout_ms'],
+            $limits['timeout_ms'],
+            $defaults['response_bytes'],
+            $limits['response_bytes'],
+            $userAgent,
+            [...self::warnings($trust), ...$keyring->warnings()],
+        );
+    }
+
+    private static function trust(mixed $tls): Trust
+    {
+        $tls = self::object($tls, 'tls', ['roots' => Trust::SYSTEM, 'ca_file' => null, 'crl_file' => null]);
+        if (!in_array($tls['roots'], [Trust::SYSTEM, Trust::FILE, Trust::BOTH], true)) {
+            throw self::invalid('tls.roots is system, file or system+file');
+        }
+        return Trust::load($tls['roots'], self::path($tls, 'ca_file'), self::path($tls, 'crl_file'));
+    }
+
+    /**
+     * @param array<string, mixed> $tls
+     */
+    private static function path(array $tls, string $key): ?string
+    {
+        $path = $tls[$key];
+        if ($path !== null && !is_string($path) || str_contains((string) $path, "\0")) {
+            throw self::invalid('tls.' . $key . ' is not a path');
+        }
+        return $path;
+    }
+
+    private static function proxy(#[\SensitiveParameter] mixed $proxy): Proxy
+    {
+        $proxy = self::object($proxy, 'proxy', ['url' => null, 'no_proxy' => [], 'resolve' => Proxy::LOCAL]);
+        if (!is_string($proxy['url'])) {
+            throw self::invalid('proxy.url is missing or not a text');
+        }
+        if (!in_array($proxy['resolve'], [Proxy::LOCAL, Proxy::PROXY], true)) {
+            throw self::invalid('proxy.resolve is local or proxy');
+        }
+        return Proxy::create($proxy['url'], self::texts($proxy['no_proxy'], 'proxy.no_proxy'), $proxy['resolve']);
+    }
+
+    /**
+     * @param array<string, int> $defaults
+     * @return array<string, int>
+     */
+    private static function numbers(mixed $value, string $name, array $defaults): array
+    {
+        $numbers = self::object($value, $name, $defaults);
+        foreach ($numbers as $key => $number) {
+            if (!is_int($number) || $number < 0) {
+                throw self::invalid($name . '.' . $key . ' is not a whole number');
+            }
+            if (str_ends_with($key, '_ms') && ($number < 1 || $number > self::DAY_MS)) {
+                throw self::invalid('times are from 1 millisecond to a day');
+            }
+        }
+        return $numbers;
+    }
+
+    /**
+     * @return non-empty-list<string>
+     */
+    private static function versions(mixed $value): array
+    {
+        $versions = self::texts($value, 'http_versions');
+        if (array_diff($versions, self::VERSIONS) !== []) {
+            throw self::invalid('http_versions has a version that is neither 2 nor 1.1');
+        }
+        return $versions !== [] ? $versions : throw self::invalid('http_versions may not be empty');
+    }
+
+    private static function userAgent(mixed $value): string
+    {
+        if (!is_string($value) || preg_match('/\A[^\x00-\x08\x0A-\x1F\x7F]*\z/u', $value) !== 1) {
+            throw self::invalid('user_agent cannot stand in a header');
+        }
+        return $value;
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function texts(mixed $value, string $name): array
+    {
+        if (!is_array($value) || !array_is_list($value) || array_filter($value, is_string(...)) !== $value) {
+            throw self::invalid($name . ' is not a list of texts');
+        }
+        return $value;
+    }
+
+    /**
+     * An object of the document, with what it leaves out.
+     *
+     * @param array<string, mixed> $defaults
+     * @return array<string, mixed>
+     */
+    private static function object(#[\SensitiveParameter] mixed $value, string $name, array $defaults): array
+    {
+        if (!is_array($value)) {
+            throw self::invalid($name . ' is not an object');
+        }
+        if (array_diff_key($value, $defaults) !== []) {
+            throw self::invalid($name . ' has an unknown key');
+        }
+        return $value + $defaults;
+    }
+
+    /**
+     * @return list<array{code: string, message: string}>
+     */
+    private static function warnings(Trust $trust): array
+    {
+        return !$trust->isEmpty() ? [] : [[
+            'code' => 'tls.no_roots',
+            'message' => 'no trust anchor was found, so no https server will be trusted; install ca-certificates or '
+                . 'set tls.ca_file',
+        ]];
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

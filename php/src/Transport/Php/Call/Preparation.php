@@ -1,0 +1,132 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\Credential;
+use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\Placed;
+use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\Php\Credential\Placer;
+use Netresearch\NrVault\Transport\Php\Net\BodyReader;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
+use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\RequestSpec;
+
+/**
+ * From a request to one that may be sent, in the order in which the contract wants its errors.
+ *
+ * @internal
+ */
+final readonly class Preparation
+{
+    public function __construct(private Settings $settings)
+    {
+    }
+
+    /**
+     * Decides, opens and places. Whoever has the result wipes it.
+     *
+     * @throws OutboundException
+     */
+    public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
+    {
+        $admitted = $this->decide($request, $request->credentials, $recorder);
+        $proxy = $this->settings->proxy;
+        $isProxied = $proxy?->serves($admitted->target->origin) === true;
+        $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
+        Placements::checkBody($request->credentials, $admitted->headers, $request->body);
+
+        $opened = $this->settings->credentials->open($request->credentials);
+        $bindings = self::bindings($opened, $admitted);
+        $draft = new Draft($admitted->headers, $admitted->target->query, $request->body);
+        $placed = Placer::place($opened, $draft);
+
+        $policy = $request->policy;
+        $times = array_filter([$request->timeoutMs, $policy?->timeoutMs], is_int(...));
+        $timeout = min($times === [] ? $this->settings->timeoutMs : min($times), $this->settings->maxTimeoutMs);
+        $responseBytes = $policy?->responseBytes ?? $this->settings->responseBytes;
+        return new Prepared(
+            $admitted,
+            $bindings,
+            $placed,
+            new Outgoing(
+                $admitted->method,
+                $admitted->target,
+                $placed->query,
+                $this->headers($request, $admitted, $placed),
+                $placed->body ?? $request->body,
+            ),
+            $request->credentials !== [],
+            Again::isHarmless($request->method, $request->idempotencyKey !== null),
+            (int) $policy?->maxRedirects,
+            (int) $policy?->maxAttempts,
+            min($responseBytes, $this->settings->maxResponseBytes),
+            Deadline::in($timeout, $recorder->begun),
+        );
+    }
+
+    /**
+     * Decides what can be decided of a request without opening, resolving and connecting. Of a refused request the record
+     * still says where it wanted to go.
+     *
+     * @param list<object> $credentials SealedCredential or CredentialReference
+     * @throws OutboundException
+     */
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+        Recorder $recorder,
+    ): Admitted {
+        $recorder->request($request, $credentials);
+        try {
+            $admitted = $this->settings->decision->decide($request, $credentials);
+        } catch (OutboundException $refusal) {
+            $recorder->origin(PolicyDecision::origin($request));
+            throw $refusal;
+        }
+        $recorder->origin($admitted->target->origin);
+        return $admitted;
+    }
+
+    /**
+     * @param list<Credential> $opened
+     * @return list<object>
+     */
+    private static function bindings(#[\SensitiveParameter] array $opened, Admitted $admitted): array
+    {
+        $bindings = array_values(array_filter(array_column($opened, 'binding')));
+        $now = new \DateTimeImmutable();
+        try {
+            foreach ($bindings as $binding) {
+                $binding->check($admitted->target, $admitted->method, $now);
+            }
+        } catch (OutboundException $refusal) {
+            foreach ($opened as $credential) {
+                $credential->wipe();
+            }
+            throw $refusal;
+        }
+        return $bindings;
+    }
+
+    /**
+     * @return list<array{string, string|Secret}>
+     */
+    private function headers(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted, Placed $placed): array
+    {
+        $headers = [...$admitted->headers, ...$placed->headers];
+        if ($request->idempotencyKey !== null) {
+            $headers[] = [$admitted->idempotencyHeader, trim($request->idempotencyKey, ' ')];
+        }
+        if (!in_array('user-agent', array_column($headers, 0), true)) {
+            $headers[] = ['user-agent', $this->settings->userAgent];
+        }
+        $headers[] = ['accept-encoding', BodyReader::acceptEncoding()];
+        return $headers;
+    }
+}

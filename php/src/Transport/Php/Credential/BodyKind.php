@@ -1,0 +1,140 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\JsonScanner;
+use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * A body that a field can be put into.
+ *
+ * @internal
+ */
+enum BodyKind
+{
+    private const BLANK = " \t\r\n";
+
+    /** Written as the library writes a string: what need not be escaped is not. */
+    private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_LINE_TERMINATORS;
+
+    case Json;
+    case Form;
+
+    /**
+     * The kind that the content type names, if there is exactly one and nothing is coded on top of it.
+     *
+     * @param list<array{string, string}> $headers
+     */
+    public static function of(#[\SensitiveParameter] array $headers): ?self
+    {
+        $types = [];
+        foreach ($headers as [$name, $value]) {
+            $name = strtolower($name);
+            if ($name === 'content-encoding') {
+                return null;
+            }
+            if ($name === 'content-type') {
+                $types[] = trim($value, " \t");
+            }
+        }
+        if (count($types) !== 1 || preg_match('/[^\t\x20-\x7E]/', $types[0]) !== 0) {
+            return null;
+        }
+        $mediaType = strtolower(trim(explode(';', $types[0])[0], " \t"));
+        return match (true) {
+            $mediaType === 'application/json' => self::Json,
+            $mediaType === 'application/x-www-form-urlencoded' => self::Form,
+            str_ends_with(explode('/', $mediaType, 2)[1] ?? '', '+json') => self::Json,
+            default => null,
+        };
+    }
+
+    /** Whether a field can be put into this body. */
+    public function accepts(#[\SensitiveParameter] string $body): bool
+    {
+        return $this === self::Form || self::isBlank($body) || self::object($body, []) !== null;
+    }
+
+    /** Whether the body has a field of this name. */
+    public function hasField(#[\SensitiveParameter] string $body, string $name): bool
+    {
+        return match ($this) {
+            self::Json => self::object($body, [$name])['hasName'] ?? false,
+            self::Form => FormPairs::hasName($body, $name),
+        };
+    }
+
+    /**
+     * The body with these fields behind its own, every other byte as it was.
+     *
+     * @param list<array{string, Secret}> $fields names and values
+     * @throws OutboundException credential.unusable, invalid_request.malformed
+     */
+    public function withFields(
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] array $fields,
+    ): Secret {
+        return match ($this) {
+            self::Json => self::splice($body, $fields),
+            self::Form => FormPairs::append($body, $fields),
+        };
+    }
+
+    /**
+     * What matters of a JSON object; null for anything else.
+     *
+     * @param list<string> $names
+     * @return array{isEmpty: bool, hasName: bool}|null
+     */
+    private static function object(#[\SensitiveParameter] string $body, array $names): ?array
+    {
+        $found = ['isEmpty' => true, 'hasName' => false];
+        $isObject = (new JsonScanner($body))->members($names, static function (?string $name) use (&$found): void {
+            $found = ['isEmpty' => false, 'hasName' => $found['hasName'] || $name !== null];
+        });
+        return $isObject ? $found : null;
+    }
+
+    private static function isBlank(#[\SensitiveParameter] string $body): bool
+    {
+        return strspn($body, self::BLANK) === strlen($body);
+    }
+
+    /**
+     * @param list<array{string, Secret}> $fields
+     */
+    private static function splice(
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] array $fields,
+    ): Secret {
+        if (self::isBlank($body)) {
+            $body = '{}';
+        }
+        $object = self::object($body, []) ?? throw Wire::malformed('the body is not a JSON object');
+        // Behind the members: in front of the last brace, which is the object's own.
+        $brace = (int) strrpos($body, '}');
+        $written = '';
+        foreach ($fields as [$name, $secret]) {
+            $value = json_encode($secret->expose(), self::JSON);
+            if ($value === false) {
+                Secret::wipeString($written);
+                throw OutboundException::create(
+                    'credential.unusable',
+                    'the credential is not UTF-8, which JSON is',
+                );
+            }
+            $comma = $object['isEmpty'] && $written === '' ? '' : ',';
+            $longer = $written . $comma . json_encode($name, self::JSON) . ':' . $value;
+            Secret::wipeString($value);
+            Secret::wipeString($written);
+            $written = $longer;
+        }
+        $spliced = substr($body, 0, $brace) . $written . substr($body, $brace);
+        Secret::wipeString($written);
+        return new Secret($spliced);
+    }
+}

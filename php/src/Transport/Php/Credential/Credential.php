@@ -1,0 +1,44 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Placement;
+
+/**
+ * A credential whose envelope was opened.
+ *
+ * @internal
+ */
+final readonly class Credential
+{
+    /**
+     * @param string $type one of SealedCredential's constants
+     * @param BindingRules|null $binding where the credential may go, if that was sealed with it
+     * @param Secret $secret token, key, password, or the bytes themselves
+     * @param Secret|null $username of a basic
+     * @param string|null $header of an api_key, in lower case
+     * @param Secret|null $prefix of an api_key
+     * @param Placement|null $placement of a plain secret
+     */
+    public function __construct(
+        public string $type,
+        public ?BindingRules $binding,
+        public Secret $secret,
+        public ?Secret $username = null,
+        public ?string $header = null,
+        public ?Secret $prefix = null,
+        public ?Placement $placement = null,
+    ) {
+    }
+
+    public function wipe(): void
+    {
+        $this->secret->wipe();
+        $this->username?->wipe();
+        $this->prefix?->wipe();
+    }
+}

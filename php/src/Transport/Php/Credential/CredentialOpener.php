@@ -1,0 +1,95 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
+use Netresearch\NrVault\Transport\Php\Keys\Keyring;
+use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * Opens a request's credentials.
+ *
+ * @internal
+ */
+final readonly class CredentialOpener
+{
+    public function __construct(
+        private Keyring $keyring,
+        private EnvelopeOpener $envelopes = new EnvelopeOpener(),
+    ) {
+    }
+
+    /**
+     * All of them, in their order, or none: every envelope is opened before a payload is read. The keys are read for this
+     * and wiped after it.
+     *
+     * @param list<SealedCredential> $credentials
+     * @return list<Credential>
+     * @throws OutboundException credential.key_unavailable, credential.malformed, credential.unsupported,
+     *         credential.authentication_failed, credential.payload_invalid
+     */
+    public function open(#[\SensitiveParameter] array $credentials): array
+    {
+        if ($credentials === []) {
+            return [];
+        }
+        $payloads = $this->payloads($credentials);
+        $opened = [];
+        $isWhole = false;
+        try {
+            foreach ($credentials as $index => $credential) {
+                $opened[] = Payload::read($credential->type, $credential->placement, $payloads[$index]);
+            }
+            $isWhole = true;
+            return $opened;
+        } finally {
+            if (!$isWhole) {
+                self::wipe($payloads);
+                self::wipe($opened);
+            }
+        }
+    }
+
+    /**
+     * @param list<SealedCredential> $credentials
+     * @return list<Secret>
+     */
+    private function payloads(#[\SensitiveParameter] array $credentials): array
+    {
+        $keys = $this->keyring->keys();
+        $payloads = [];
+        $isWhole = false;
+        try {
+            if ($keys === []) {
+                throw OutboundException::create(
+                    'credential.key_unavailable',
+                    'no master key could be read; look at master_keys and the warnings of open',
+                );
+            }
+            foreach ($credentials as $credential) {
+                $payloads[] = $this->envelopes->open($credential->sealed, $credential->identifier, $keys);
+            }
+            $isWhole = true;
+            return $payloads;
+        } finally {
+            self::wipe($keys);
+            if (!$isWhole) {
+                self::wipe($payloads);
+            }
+        }
+    }
+
+    /**
+     * @param list<Secret>|list<Credential> $secrets
+     */
+    private static function wipe(#[\SensitiveParameter] array $secrets): void
+    {
+        foreach ($secrets as $secret) {
+            $secret->wipe();
+        }
+    }
+}

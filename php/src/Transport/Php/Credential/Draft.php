@@ -1,0 +1,24 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+/**
+ * A request in the making, without any credential.
+ *
+ * @internal
+ */
+final readonly class Draft
+{
+    /**
+     * @param list<array{string, string}> $headers the caller's, names in any case, values as bytes
+     * @param string|null $query as it will be sent, without its question mark
+     */
+    public function __construct(
+        #[\SensitiveParameter] public array $headers = [],
+        #[\SensitiveParameter] public ?string $query = null,
+        #[\SensitiveParameter] public string $body = '',
+    ) {
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * `name=value` pairs, in a query or in a form's body.
+ *
+ * @internal
+ */
+final class FormPairs
+{
+    /**
+     * The existing pairs, byte for byte, and one more for every field. All but RFC 3986's unreserved characters is
+     * percent-encoded, which readers of forms understand as well.
+     *
+     * @param list<array{string, Secret}> $fields names and values
+     */
+    public static function append(
+        #[\SensitiveParameter] string $existing,
+        #[\SensitiveParameter] array $fields,
+    ): Secret {
+        $pairs = $existing;
+        foreach ($fields as [$name, $secret]) {
+            $pair = ($pairs === '' ? '' : '&') . rawurlencode($name) . '=';
+            $value = rawurlencode($secret->expose());
+            $longer = $pairs . $pair . $value;
+            Secret::wipeString($pairs);
+            $pairs = $longer;
+        }
+        return new Secret($pairs);
+    }
+
+    /** Whether there is a pair of this name. A "+" is a space to some readers and a plus to others: either will do. */
+    public static function hasName(#[\SensitiveParameter] string $pairs, string $name): bool
+    {
+        foreach (explode('&', $pairs) as $pair) {
+            $found = explode('=', $pair, 2)[0];
+            if (rawurldecode($found) === $name || urldecode($found) === $name) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

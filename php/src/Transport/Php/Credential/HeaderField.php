@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * Header fields that carry a credential. The parts come as Secret: of a string, what is thrown here would keep a copy in
+ * its trace.
+ *
+ * @internal
+ */
+final class HeaderField
+{
+    public const AUTHORIZATION = 'authorization';
+
+    /** Where an API key goes if nothing else is said. */
+    public const X_API_KEY = 'x-api-key';
+
+    /**
+     * A field's value of these parts.
+     *
+     * @throws OutboundException credential.unusable
+     */
+    public static function value(
+        #[\SensitiveParameter] ?Secret $prefix,
+        #[\SensitiveParameter] Secret $secret,
+    ): Secret {
+        if ($secret->expose() === '') {
+            throw self::unusable('the credential is empty');
+        }
+        $value = new Secret($prefix?->expose() . $secret->expose());
+        // HTTP does not count outer blanks to the value: HTTP/1.1 loses them, HTTP/2 calls the request malformed.
+        if (trim($value->expose(), " \t") !== $value->expose()) {
+            throw self::unusable('the credential starts or ends with a blank');
+        }
+        if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value->expose()) !== 0) {
+            throw self::unusable('the credential holds a control character, which no header can carry');
+        }
+        return $value;
+    }
+
+    /**
+     * "Basic" and the base64 of both, joined by a colon.
+     *
+     * @throws OutboundException credential.unusable
+     */
+    public static function basic(
+        #[\SensitiveParameter] Secret $username,
+        #[\SensitiveParameter] Secret $password,
+    ): Secret {
+        if ($username->expose() === '' && $password->expose() === '') {
+            throw self::unusable('the credential is empty');
+        }
+        if (str_contains($username->expose(), ':')) {
+            throw self::unusable('the user name holds a colon, which ends it for the receiver');
+        }
+        $pair = self::pair($username, $password);
+        // RFC 7617; besides, a line break here is a slip and would only show as a refused log-in.
+        if (preg_match('/[\x00-\x1F\x7F]/', $pair->expose()) !== 0) {
+            throw self::unusable('the user name or the password holds a control character');
+        }
+        return self::value(new Secret('Basic '), new Secret(base64_encode($pair->expose())));
+    }
+
+    /** user:password */
+    public static function pair(
+        #[\SensitiveParameter] Secret $username,
+        #[\SensitiveParameter] Secret $password,
+    ): Secret {
+        return new Secret($username->expose() . ':' . $password->expose());
+    }
+
+    private static function unusable(string $message): OutboundException
+    {
+        return OutboundException::create('credential.unusable', $message);
+    }
+}

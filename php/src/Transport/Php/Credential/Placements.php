@@ -1,0 +1,134 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * What can be said of a request's credentials before an envelope is opened.
+ *
+ * @internal
+ */
+final class Placements
+{
+    /**
+     * Refuses declarations that make no sense, whatever the envelopes hold.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function check(#[\SensitiveParameter] array $credentials): void
+    {
+        foreach ($credentials as $credential) {
+            $placement = $credential->placement;
+            if (($credential->type === SealedCredential::SECRET) !== ($placement !== null)) {
+                throw self::misplaced();
+            }
+            if ($placement?->type === 'header') {
+                self::settable($placement);
+                if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
+                    throw Wire::malformed("a placement's prefix is printable ASCII");
+                }
+            }
+        }
+        $types = self::types($credentials);
+        if (in_array('basic_username', $types, true) !== in_array('basic_password', $types, true)) {
+            throw self::halved();
+        }
+    }
+
+    /**
+     * Refuses a body that the declared fields cannot be put into.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function checkBody(
+        #[\SensitiveParameter] array $credentials,
+        #[\SensitiveParameter] array $headers,
+        #[\SensitiveParameter] string $body,
+    ): void {
+        if (!in_array('body_field', self::types($credentials), true)) {
+            return;
+        }
+        if (!self::bodyKind($headers)->accepts($body)) {
+            throw Wire::malformed('the body is not a JSON object');
+        }
+    }
+
+    /**
+     * The header fields that these credentials will fill, as far as that is known without opening them: an api_key names
+     * its own under the seal, and Placer refuses the caller's field of that name.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @return list<string> in lower case
+     */
+    public static function filledHeaders(#[\SensitiveParameter] array $credentials): array
+    {
+        $names = [];
+        foreach ($credentials as $credential) {
+            $names[] = match ($credential->type) {
+                SealedCredential::API_KEY => null,
+                SealedCredential::SECRET => match ($credential->placement?->type) {
+                    'bearer', 'basic', 'basic_username', 'basic_password' => HeaderField::AUTHORIZATION,
+                    'api_key' => HeaderField::X_API_KEY,
+                    'header' => HeaderRules::settable((string) $credential->placement->name),
+                    default => null,
+                },
+                default => HeaderField::AUTHORIZATION,
+            };
+        }
+        return array_values(array_filter($names, static fn (?string $name): bool => $name !== null));
+    }
+
+    /**
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function settable(Placement $placement): string
+    {
+        return HeaderRules::settable((string) $placement->name)
+            ?? throw Wire::malformed("a placement's header is no header name, or is not a credential's to fill");
+    }
+
+    /**
+     * @param list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function bodyKind(#[\SensitiveParameter] array $headers): BodyKind
+    {
+        return BodyKind::of($headers) ?? throw Wire::malformed(
+            'a body field needs one content-type, of JSON or of a URL-encoded form, and no coding',
+        );
+    }
+
+    /** A placement is there for a plain secret, and for nothing else. */
+    public static function misplaced(): OutboundException
+    {
+        return Wire::malformed('a secret needs a placement, and nothing else has one');
+    }
+
+    public static function halved(): OutboundException
+    {
+        return Wire::malformed('basic_username and basic_password need each other');
+    }
+
+    /**
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @return list<string|null>
+     */
+    private static function types(#[\SensitiveParameter] array $credentials): array
+    {
+        return array_map(
+            static fn (SealedCredential|CredentialReference $credential): ?string => $credential->placement?->type,
+            $credentials,
+        );
+    }
+}

@@ -1,0 +1,242 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * Puts credentials where they belong in a request.
+ *
+ * @internal
+ */
+final class Placer
+{
+    /** Below this, what stands behind the colon is a filler and the secret stands in front of it. */
+    private const SHORTEST_PASSWORD = 4;
+
+    /** @var list<array{string, Secret}> names in lower case and values */
+    private array $headers = [];
+
+    /** @var list<array{string, Secret}> */
+    private array $parameters = [];
+
+    /** @var list<array{string, Secret}> */
+    private array $fields = [];
+
+    /** @var list<Secret> of a pair, which belong to no credential */
+    private array $halves = [];
+
+    private ?Secret $username = null;
+
+    private ?Secret $password = null;
+
+    private readonly Redactor $redactor;
+
+    private function __construct(private readonly Draft $draft)
+    {
+        $this->redactor = new Redactor();
+    }
+
+    /**
+     * Puts the credentials into the request. They are consumed: what is left of them is in the answer, and after a
+     * failure nothing is.
+     *
+     * @param list<Credential> $credentials
+     * @throws OutboundException policy.header_not_allowed, credential.unusable, credential.placement_conflict,
+     *         invalid_request.malformed
+     */
+    public static function place(
+        #[\SensitiveParameter] array $credentials,
+        #[\SensitiveParameter] Draft $draft,
+    ): Placed {
+        $placer = new self($draft);
+        $placed = null;
+        try {
+            foreach ($credentials as $credential) {
+                $placer->add($credential);
+            }
+            $placed = $placer->finish();
+            return $placed;
+        } finally {
+            if ($placed === null) {
+                $placer->wipe();
+                foreach ($credentials as $credential) {
+                    $credential->wipe();
+                }
+            }
+        }
+    }
+
+    private function add(#[\SensitiveParameter] Credential $credential): void
+    {
+        match ($credential->type) {
+            SealedCredential::BEARER => $this->bearer($credential->secret),
+            SealedCredential::API_KEY => $this->header(
+                (string) $credential->header,
+                $credential->prefix,
+                $credential->secret,
+            ),
+            SealedCredential::BASIC => $this->basic(
+                $credential->username ?? throw new \LogicException('A basic credential has a user name.'),
+                $credential->secret,
+            ),
+            default => $this->plain(
+                $credential->secret,
+                $credential->placement ?? throw new \LogicException('A plain secret has a placement.'),
+            ),
+        };
+        $credential->prefix?->wipe();
+    }
+
+    private function plain(#[\SensitiveParameter] Secret $secret, Placement $placement): void
+    {
+        $name = (string) $placement->name;
+        match ($placement->type) {
+            'bearer' => $this->bearer($secret),
+            'api_key' => $this->header(HeaderField::X_API_KEY, null, $secret),
+            'header' => $this->header(Placements::settable($placement), new Secret($placement->prefix), $secret),
+            'basic' => $this->pair($secret),
+            'basic_username' => $this->username = self::half($this->username, $secret),
+            'basic_password' => $this->password = self::half($this->password, $secret),
+            'query' => $this->parameter($name, $secret),
+            'body_field' => $this->field($name, $secret),
+        };
+    }
+
+    private function bearer(#[\SensitiveParameter] Secret $secret): void
+    {
+        $this->header(HeaderField::AUTHORIZATION, new Secret('Bearer '), $secret);
+    }
+
+    private function header(
+        string $name,
+        #[\SensitiveParameter] ?Secret $prefix,
+        #[\SensitiveParameter] Secret $secret,
+    ): void {
+        $this->claim($name);
+        $this->headers[] = [$name, HeaderField::value($prefix, $secret)];
+        $this->redactor->add($secret);
+    }
+
+    private function basic(#[\SensitiveParameter] Secret $username, #[\SensitiveParameter] Secret $password): void
+    {
+        $this->claim(HeaderField::AUTHORIZATION);
+        $value = HeaderField::basic($username, $password);
+        $this->headers[] = [HeaderField::AUTHORIZATION, $value];
+        $this->redactor->add(HeaderField::pair($username, $password));
+        // One half can be a word that answers are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
+        $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
+        $this->redactor->add($isFiller ? $username : $password);
+        ($isFiller ? $password : $username)->wipe();
+    }
+
+    /** A secret that is "user:password". */
+    private function pair(#[\SensitiveParameter] Secret $secret): void
+    {
+        $colon = strpos($secret->expose(), ':');
+        if ($colon === false) {
+            throw OutboundException::create(
+                'credential.unusable',
+                'a secret placed as basic is a user name, a colon and a password',
+            );
+        }
+        $this->halves = [
+            new Secret(substr($secret->expose(), 0, $colon)),
+            new Secret(substr($secret->expose(), $colon + 1)),
+        ];
+        $this->basic(...$this->halves);
+        $secret->wipe();
+    }
+
+    private function parameter(string $name, #[\SensitiveParameter] Secret $secret): void
+    {
+        if (self::isTaken($this->parameters, $name) || FormPairs::hasName((string) $this->draft->query, $name)) {
+            throw self::conflict('the query has a parameter of this name already');
+        }
+        $this->parameters[] = [$name, self::notEmpty($secret)];
+    }
+
+    private function field(string $name, #[\SensitiveParameter] Secret $secret): void
+    {
+        $kind = Placements::bodyKind($this->draft->headers);
+        if (self::isTaken($this->fields, $name) || $kind->hasField($this->draft->body, $name)) {
+            throw self::conflict('the body has a field of this name already');
+        }
+        $this->fields[] = [$name, self::notEmpty($secret)];
+    }
+
+    /** Takes a header for a credential, once. */
+    private function claim(string $name): void
+    {
+        foreach ($this->draft->headers as [$callers]) {
+            if (strtolower($callers) === $name) {
+                throw OutboundException::create(
+                    'policy.header_not_allowed',
+                    'the caller set a header that a credential fills',
+                );
+            }
+        }
+        if (self::isTaken($this->headers, $name)) {
+            throw self::conflict('two credentials fill the same header');
+        }
+    }
+
+    private function finish(): Placed
+    {
+        if ($this->username !== null && $this->password !== null) {
+            $this->basic($this->username, $this->password);
+        } elseif ($this->username !== null || $this->password !== null) {
+            throw Placements::halved();
+        }
+        $body = $this->fields === []
+            ? null
+            : Placements::bodyKind($this->draft->headers)->withFields($this->draft->body, $this->fields);
+        $query = $this->parameters === []
+            ? null
+            : FormPairs::append((string) $this->draft->query, $this->parameters);
+        foreach ([...$this->parameters, ...$this->fields] as [, $secret]) {
+            $this->redactor->add($secret);
+        }
+        return new Placed($this->headers, $query, $body, $this->redactor);
+    }
+
+    /** What it made itself: an exception's trace may hold it. */
+    private function wipe(): void
+    {
+        foreach ([...array_column($this->headers, 1), ...$this->halves] as $secret) {
+            $secret->wipe();
+        }
+        $this->redactor->wipe();
+    }
+
+    private static function half(#[\SensitiveParameter] ?Secret $taken, #[\SensitiveParameter] Secret $secret): Secret
+    {
+        return $taken === null ? $secret : throw self::conflict('two credentials are the same half of one');
+    }
+
+    /** An empty value would send the request as if it had no credential. */
+    private static function notEmpty(#[\SensitiveParameter] Secret $secret): Secret
+    {
+        return $secret->expose() !== ''
+            ? $secret
+            : throw OutboundException::create('credential.unusable', 'the credential is empty');
+    }
+
+    /**
+     * @param list<array{string, Secret}> $taken
+     */
+    private static function isTaken(#[\SensitiveParameter] array $taken, string $name): bool
+    {
+        return in_array($name, array_column($taken, 0), true);
+    }
+
+    private static function conflict(string $message): OutboundException
+    {
+        return OutboundException::create('credential.placement_conflict', $message);
+    }
+}

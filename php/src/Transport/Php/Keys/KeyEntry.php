@@ -1,0 +1,94 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Keys;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * One entry of `master_keys`: an id, a source, or both. Unknown keys and keys of another provider are refused.
+ *
+ * @internal
+ */
+final readonly class KeyEntry
+{
+    /** Provider => the key that it needs. */
+    private const PROVIDERS = [
+        'file' => 'path',
+        'env' => 'name',
+        'typo3' => 'encryption_key',
+        'raw' => 'key_base64',
+    ];
+
+    private function __construct(public ?string $id, public ?KeySource $source)
+    {
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid
+     */
+    public static function parse(#[\SensitiveParameter] mixed $entry): self
+    {
+        if (!is_array($entry)) {
+            throw self::invalid('a master key is not an object');
+        }
+        $material = $entry['material'] ?? null;
+        if ($material instanceof \Closure) {
+            unset($entry['material']);
+            $rest = $material();
+            if (!is_array($rest)) {
+                throw self::invalid('The closure of a key returned no array.');
+            }
+            $entry += $rest;
+        }
+        $known = ['id', 'provider', ...array_values(self::PROVIDERS)];
+        if (array_diff(array_keys($entry), $known) !== []) {
+            throw self::invalid('a master key has an unknown key');
+        }
+        // As in the document, null is as good as absent.
+        $entry = array_filter($entry, static fn (mixed $value): bool => $value !== null);
+        foreach ($entry as $value) {
+            if (!is_string($value)) {
+                throw self::invalid('a value of a master key has the wrong type');
+            }
+            if (preg_match('//u', $value) !== 1) {
+                throw self::invalid('The configuration holds text that is not UTF-8.');
+            }
+        }
+        $id = $entry['id'] ?? null;
+        if ($id === '') {
+            throw self::invalid("a master key's id is empty");
+        }
+        unset($entry['id']);
+        return new self($id, $entry === [] && $id !== null ? null : self::source($entry));
+    }
+
+    /**
+     * @param array<string, string> $entry
+     */
+    private static function source(#[\SensitiveParameter] array $entry): KeySource
+    {
+        $provider = $entry['provider'] ?? '';
+        $needed = self::PROVIDERS[$provider] ?? null;
+        $isWhole = $needed !== null && count($entry) === 2 && isset($entry[$needed]);
+        // PHP and the system know no other names of variables.
+        $isVariable = $provider !== 'env' || preg_match('/\A[^=\0]+\z/', $entry['name'] ?? '') === 1;
+        if (!$isWhole || !$isVariable) {
+            throw self::invalid(
+                "a master key's provider is unknown, or what it needs is missing or belongs to another",
+            );
+        }
+        return match ($provider) {
+            'file' => KeySource::file($entry['path']),
+            'env' => KeySource::env($entry['name']),
+            'typo3' => KeySource::typo3($entry['encryption_key']),
+            'raw' => KeySource::raw($entry['key_base64']),
+        };
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Keys;
+
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * Where a master key comes from, and reading it by the rules of nr-vault's providers.
+ *
+ * @internal
+ */
+final class KeySource
+{
+    private const KEY_BYTES = 32;
+
+    private const TYPO3_INFO = 'nr-vault-master-key';
+
+    /**
+     * @param string $provider file, env, typo3 or raw
+     * @param string $place path of the file or name of the variable
+     * @param Secret|null $material the encryption key or the base64, where it stands in the configuration
+     */
+    private function __construct(
+        private readonly string $provider,
+        private readonly string $place = '',
+        private readonly ?Secret $material = null,
+    ) {
+    }
+
+    public static function file(string $path): self
+    {
+        return new self('file', $path);
+    }
+
+    public static function env(string $name): self
+    {
+        return new self('env', $name);
+    }
+
+    public static function typo3(#[\SensitiveParameter] string $encryptionKey): self
+    {
+        return new self('typo3', '', new Secret($encryptionKey));
+    }
+
+    public static function raw(#[\SensitiveParameter] string $keyBase64): self
+    {
+        return new self('raw', '', new Secret($keyBase64));
+    }
+
+    /** Whether what it reads can change while the process lives. */
+    public function isExternal(): bool
+    {
+        return $this->material === null;
+    }
+
+    /** Reads the key: 32 bytes. */
+    public function load(): Secret|KeyProblem
+    {
+        return match ($this->provider) {
+            'file' => $this->loadFile(),
+            'env' => $this->loadVariable(),
+            'typo3' => $this->derive(),
+            'raw' => self::ofBase64($this->exposed()) ?? KeyProblem::RawNotAKey,
+        };
+    }
+
+    /**
+     * What an administrator should know of it, as it is now.
+     *
+     * @return list<array{code: string, message: string}>
+     */
+    public function warnings(): array
+    {
+        $found = $this->provider === 'file' ? (new KeyFile($this->place))->warnings() : [];
+        $loaded = $this->load();
+        if ($loaded instanceof KeyProblem) {
+            $found[] = ['code' => $loaded->code(), 'message' => $loaded->value];
+        } else {
+            $loaded->wipe();
+        }
+        return $found;
+    }
+
+    /** A trimmed text of 32 bytes is the key itself, else its base64; only then may the white space belong to the key. */
+    private function loadFile(): Secret|KeyProblem
+    {
+        $contents = (new KeyFile($this->place))->contents();
+        if ($contents instanceof KeyProblem) {
+            return $contents;
+        }
+        $trimmed = new Secret(trim($contents->expose()));
+        return self::ofBytes($trimmed->expose())
+            ?? self::ofBase64($trimmed->expose())
+            ?? self::ofBytes($contents->expose())
+            ?? KeyProblem::FileNotAKey;
+    }
+
+    /** A variable is not trimmed, though base64 skips white space. */
+    private function loadVariable(): Secret|KeyProblem
+    {
+        // The process's own environment: what a web server hands to a request could come from its client.
+        $value = getenv($this->place, true);
+        if (!is_string($value) || $value === '') {
+            return KeyProblem::VariableMissing;
+        }
+        $value = new Secret($value);
+        return self::ofBytes($value->expose()) ?? self::ofBase64($value->expose()) ?? KeyProblem::VariableNotAKey;
+    }
+
+    /** The encryption key counts as the text it is: its hexadecimal digits are not decoded. */
+    private function derive(): Secret|KeyProblem
+    {
+        return strlen($this->exposed()) < self::KEY_BYTES
+            ? KeyProblem::EncryptionKeyTooShort
+            : new Secret(hash_hkdf('sha256', $this->exposed(), self::KEY_BYTES, self::TYPO3_INFO));
+    }
+
+    private function exposed(): string
+    {
+        return $this->material?->expose() ?? throw new \LogicException('This source has no material.');
+    }
+
+    private static function ofBase64(#[\SensitiveParameter] string $text): ?Secret
+    {
+        $bytes = base64_decode($text, true);
+        return $bytes === false ? null : self::ofBytes($bytes);
+    }
+
+    private static function ofBytes(#[\SensitiveParameter] string $bytes): ?Secret
+    {
+        return strlen($bytes) === self::KEY_BYTES ? new Secret($bytes) : null;
+    }
+}

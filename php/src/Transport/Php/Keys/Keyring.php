@@ -1,0 +1,105 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Keys;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * The keys of one configuration. Files and variables are read whenever keys are asked for, so that a key that was
+ * rewritten or taken away counts at once, and none of them stays in memory between two calls.
+ *
+ * @internal
+ */
+final readonly class Keyring
+{
+    /**
+     * @param list<KeySource> $sources
+     */
+    private function __construct(private array $sources)
+    {
+    }
+
+    /**
+     * A source that gives no key now may do so later and is only a warning, unless its material stands in the
+     * configuration itself.
+     *
+     * An entry is one of `master_keys` in the configuration, or has a closure as `material` that returns the rest of it.
+     * Unlike the library, PHP knows no id from an earlier call, so an id alone is not enough.
+     *
+     * @param array<mixed> $entries
+     * @throws OutboundException configuration.invalid, credential.key_unavailable
+     */
+    public static function open(#[\SensitiveParameter] array $entries): self
+    {
+        if (!array_is_list($entries)) {
+            throw self::invalid('master_keys is not a list');
+        }
+        // No array_map(): its frame would show the entries in the trace of what is thrown below it.
+        $parsed = [];
+        foreach ($entries as $entry) {
+            $parsed[] = KeyEntry::parse($entry);
+        }
+        $ids = [];
+        $sources = [];
+        foreach ($parsed as $entry) {
+            if ($entry->id !== null && in_array($entry->id, $ids, true)) {
+                throw self::invalid('two master keys have the same id');
+            }
+            $ids[] = $entry->id;
+            $sources[] = $entry->source ?? throw OutboundException::create(
+                'credential.key_unavailable',
+                "a master key's id is not known to this process and comes without material",
+            );
+            self::check($entry->source);
+        }
+        return new self($sources);
+    }
+
+    /**
+     * The keys in the order of the configuration, of 32 bytes each. They are the caller's to wipe.
+     *
+     * @return list<Secret>
+     */
+    public function keys(): array
+    {
+        $loaded = array_map(static fn (KeySource $source): Secret|KeyProblem => $source->load(), $this->sources);
+        return array_values(array_filter($loaded, static fn (Secret|KeyProblem $key): bool => $key instanceof Secret));
+    }
+
+    /**
+     * What an administrator should know of the sources, as they are now.
+     *
+     * @return list<array{code: string, message: string}>
+     */
+    public function warnings(): array
+    {
+        $warnings = [];
+        foreach ($this->sources as $index => $source) {
+            foreach ($source->warnings() as ['code' => $code, 'message' => $text]) {
+                $warnings[] = ['code' => $code, 'message' => 'master_keys[' . $index . ']: ' . $text];
+            }
+        }
+        return $warnings;
+    }
+
+    /** Material in the configuration cannot get better by waiting, so a fault in it is an error at once. */
+    private static function check(#[\SensitiveParameter] KeySource $source): void
+    {
+        if ($source->isExternal()) {
+            return;
+        }
+        $loaded = $source->load();
+        if ($loaded instanceof KeyProblem) {
+            throw self::invalid($loaded->value);
+        }
+        $loaded->wipe();
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

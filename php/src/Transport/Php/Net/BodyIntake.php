@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * What the callbacks of a transfer do: it ends where the answer is not acceptable, too large, or of no further interest.
+ *
+ * @internal
+ */
+final class BodyIntake
+{
+    private bool $decided = false;
+    private bool $leftAlone = false;
+    private ?BodyReader $body = null;
+    private ?OutboundException $failure = null;
+
+    /**
+     * @param \Closure(Head): bool $wantsBody
+     * @param bool $http1 whether HTTP/1.1 may be spoken
+     */
+    public function __construct(
+        private readonly HeadReader $reader,
+        private readonly string $method,
+        private readonly int $cap,
+        private readonly \Closure $wantsBody,
+        private readonly bool $http1,
+    ) {
+    }
+
+    /** @return bool whether the transfer goes on */
+    public function line(#[\SensitiveParameter] string $line): bool
+    {
+        if (!$this->reader->line($line)) {
+            $this->failure = OutboundException::create('protocol.invalid', (string) $this->reader->fault());
+            return false;
+        }
+        $head = $this->reader->head();
+        if ($head === null || $this->decided) {
+            return true;
+        }
+        $this->decided = true;
+        try {
+            return $this->decide($head);
+        } catch (OutboundException $failure) {
+            $this->failure = $failure;
+            return false;
+        }
+    }
+
+    /** @return bool whether the transfer goes on */
+    public function chunk(#[\SensitiveParameter] string $chunk): bool
+    {
+        return $this->body?->add($chunk) ?? false;
+    }
+
+    /** Body bytes that came off the wire. */
+    public function arrived(): int
+    {
+        return $this->body?->arrived() ?? 0;
+    }
+
+    /**
+     * @throws OutboundException
+     */
+    public function answer(Ending $end): Answer
+    {
+        if ($this->failure !== null) {
+            throw Failure::of($this->failure, $end->sent(), $end->status);
+        }
+        $head = $this->reader->head();
+        if ($head !== null && $this->leftAlone) {
+            return new Answer($head, null);
+        }
+        $own = $this->body?->failure();
+        if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
+            // The transfer was ended here. A body that libcurl saw end too early may also not decode, but that is no news.
+            throw Failure::of($own, $end->sent(), $end->status);
+        }
+        $failure = Classifier::failure($end) ?? ($own === null ? null : Failure::of($own, $end->sent(), $end->status));
+        if ($failure !== null || $head === null) {
+            throw $failure ?? OutboundException::create('internal.panic', 'A head is missing.', sent: $end->sent());
+        }
+        return new Answer($head, $this->body);
+    }
+
+    private function decide(Head $head): bool
+    {
+        if (!$this->http1 && $head->httpVersion !== '2') {
+            $message = 'the server does not offer HTTP/2, and nothing else may be used';
+            throw OutboundException::create('tls.handshake_failed', $message);
+        }
+        // Such an answer is whole. libcurl would wait for the body of a HEAD request that has one itself.
+        $this->leftAlone = $head->isBodiless($this->method) || !($this->wantsBody)($head);
+        if ($this->leftAlone) {
+            return false;
+        }
+        $this->body = new BodyReader($head, $this->cap);
+        return true;
+    }
+}

@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Takes the body of an answer: content codings are undone and every stage is capped.
+ *
+ * @internal
+ */
+final class BodyReader
+{
+    private const STACKED_CODINGS = 2;
+
+    /** @var list<Gunzip> in the order in which they are undone */
+    private array $stages = [];
+
+    /** @var list<int> bytes that came out of each stage */
+    private array $lengths = [];
+
+    private string $bytes = '';
+    private int $arrived = 0;
+    private ?OutboundException $failure = null;
+
+    /**
+     * @param int $cap of the body on the wire, and of what decoding makes of it, in bytes
+     * @throws OutboundException protocol.invalid, response.too_large, response.decoding_failed
+     */
+    public function __construct(Head $head, private readonly int $cap)
+    {
+        $length = $head->values('content-length')[0] ?? null;
+        if ($length !== null) {
+            if (preg_match('/\A[0-9]+\z/', $length) !== 1) {
+                throw OutboundException::create('protocol.invalid', "the server's content-length is not a number");
+            }
+            // What is too long for an integer is too large as well.
+            if (strlen(ltrim($length, '0')) > 18 || (int) $length > $cap) {
+                throw self::tooLarge();
+            }
+        }
+        $this->stages = array_map(static fn (): Gunzip => new Gunzip(), self::codings($head));
+        $this->lengths = array_fill(0, count($this->stages), 0);
+    }
+
+    /** What curl asks servers for. */
+    public static function acceptEncoding(): string
+    {
+        return extension_loaded('zlib') ? 'gzip' : 'identity';
+    }
+
+    /**
+     * Takes what came off the wire.
+     *
+     * @return bool false where nothing more is wanted; failure() says why
+     */
+    public function add(#[\SensitiveParameter] string $chunk): bool
+    {
+        $this->arrived += strlen($chunk);
+        if ($this->failure === null && $this->arrived > $this->cap) {
+            $this->failure = self::tooLarge();
+        }
+        $this->failure ??= $this->pass($chunk, 0);
+        return $this->failure === null;
+    }
+
+    /** Why the body cannot be taken, or is not whole as its coding goes. */
+    public function failure(): ?OutboundException
+    {
+        if ($this->failure === null && $this->arrived > 0) {
+            // Servers label empty answers as well, and there is nothing to undo in those.
+            foreach ($this->stages as $stage) {
+                if (!$stage->isComplete()) {
+                    return self::garbage();
+                }
+            }
+        }
+        return $this->failure;
+    }
+
+    /** Bytes on the wire, so far. */
+    public function arrived(): int
+    {
+        return $this->arrived;
+    }
+
+    /** Whether a content coding is undone. */
+    public function decodes(): bool
+    {
+        return $this->stages !== [];
+    }
+
+    /** The decoded bytes. */
+    public function bytes(): string
+    {
+        return $this->bytes;
+    }
+
+    private function pass(#[\SensitiveParameter] string $chunk, int $stage): ?OutboundException
+    {
+        if (!isset($this->stages[$stage])) {
+            $this->bytes .= $chunk;
+            return null;
+        }
+        $output = $this->stages[$stage]->add($chunk);
+        foreach ($output as $piece) {
+            $this->lengths[$stage] += strlen($piece);
+            $failure = $this->lengths[$stage] > $this->cap ? self::tooLarge() : $this->pass($piece, $stage + 1);
+            if ($failure !== null) {
+                return $failure;
+            }
+        }
+        return $output->getReturn() ? null : self::garbage();
+    }
+
+    /**
+     * libcurl could undo br and zstd where it was built for it, but it takes a body that was cut off for a whole one and
+     * knows no limit of a zstd window, so its decoders are not used.
+     *
+     * @return list<string> "gzip" for each time that it was applied
+     */
+    private static function codings(Head $head): array
+    {
+        $codings = [];
+        foreach (explode(',', implode(',', $head->values('content-encoding'))) as $name) {
+            $name = strtolower(trim($name, " \t"));
+            if ($name === '' || $name === 'identity') {
+                continue;
+            }
+            if (!in_array($name, ['gzip', 'x-gzip'], true) || !extension_loaded('zlib')) {
+                throw self::undecodable("the answer's content coding is none that this PHP can undo, which is gzip");
+            }
+            $codings[] = 'gzip';
+        }
+        if (count($codings) > self::STACKED_CODINGS) {
+            throw self::undecodable('the answer has more than two content codings');
+        }
+        return $codings;
+    }
+
+    private static function tooLarge(): OutboundException
+    {
+        return OutboundException::create('response.too_large', "the answer's body is larger than response_bytes");
+    }
+
+    private static function garbage(): OutboundException
+    {
+        return self::undecodable("the answer's body is not what its content coding says");
+    }
+
+    private static function undecodable(string $message): OutboundException
+    {
+        return OutboundException::create('response.decoding_failed', $message);
+    }
+}

@@ -1,0 +1,175 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, its own fixed words tell.
+ *
+ * @internal
+ */
+final class Classifier
+{
+    /** Numbers that ext-curl has no names for in every version. */
+    private const TOO_LARGE = 100;
+    private const ISSUER = 83;
+    private const HTTP2_FRAMING = 16;
+
+    /** X509_V_ERR_… of OpenSSL. */
+    private const NOT_YET_VALID = 9;
+    private const EXPIRED = 10;
+    private const UNKNOWN_ISSUER = [2, 18, 19, 20, 21];
+    private const REVOKED = 23;
+    /** libcurl compares the names itself, behind a chain that stands, and before it asks OpenSSL for its judgement. */
+    private const OTHER_NAME = [0, 1, 62, 63, 64];
+
+    /** Why there is no answer; null where there is one. */
+    public static function failure(Ending $end): ?OutboundException
+    {
+        if ($end->error === CURLE_OK && $end->isHeadWhole) {
+            return null;
+        }
+        [$code, $message] = self::verdict($end);
+        return OutboundException::create($code, $message, sent: $end->sent(), httpStatus: $end->status);
+    }
+
+    /**
+     * @return array{string, string} code and message
+     */
+    private static function verdict(Ending $end): array
+    {
+        return match ($end->error) {
+            // A connection that ends within the head counts as a whole answer for libcurl.
+            CURLE_OK, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR => self::broken($end),
+            CURLE_OPERATION_TIMEOUTED => self::timeout($end),
+            CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY => [
+                'dns.failed',
+                "the host's name could not be resolved; look at the system's resolver",
+            ],
+            CURLE_COULDNT_CONNECT => self::unconnected($end),
+            CURLE_SSL_PEER_CERTIFICATE,
+            CURLE_SSL_CACERT,
+            CURLE_SSL_CACERT_BADFILE,
+            self::ISSUER => ['tls.certificate_invalid', self::certificate($end)],
+            CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CIPHER => self::handshake($end),
+            CURLE_RECV_ERROR => self::received($end),
+            CURLE_UNSUPPORTED_PROTOCOL,
+            CURLE_WEIRD_SERVER_REPLY,
+            CURLE_OUT_OF_MEMORY,
+            CURLE_BAD_CONTENT_ENCODING,
+            self::HTTP2_FRAMING,
+            self::TOO_LARGE => $end->begun ? self::invalid() : self::unusable(),
+            default => $end->begun ? self::broken($end) : self::unusable(),
+        };
+    }
+
+    /**
+     * @return array{string, string}
+     */
+    private static function timeout(Ending $end): array
+    {
+        return match (true) {
+            !$end->begun && $end->connectIsTimed => [
+                'timeout.connect',
+                'no connection was made within connect_timeout_ms',
+            ],
+            $end->isHeadWhole => ['timeout.total', "the answer's body did not end within timeout_ms"],
+            default => ['timeout.total', 'no answer came within timeout_ms'],
+        };
+    }
+
+    /**
+     * @return array{string, string}
+     */
+    private static function unconnected(Ending $end): array
+    {
+        $whose = $end->isProxied ? 'proxy' : 'host';
+        return $end->systemError === SOCKET_ECONNREFUSED
+            ? ['connect.refused', 'nobody listens at the ' . $whose . "'s port"]
+            : ['connect.failed', 'the ' . $whose . ' cannot be reached'];
+    }
+
+    /**
+     * libcurl says the same of a tunnel that was refused, of a connection that ended and of chunks that are none.
+     *
+     * @return array{string, string}
+     */
+    private static function received(Ending $end): array
+    {
+        if ($end->begun) {
+            return match (true) {
+                str_contains($end->text, 'chunked-encoding') => self::invalid(),
+                // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
+                !$end->isHeadWhole && str_contains($end->text, ' alert ') => [
+                    'tls.handshake_failed',
+                    "the server ended TLS with an alert; it may want a client's certificate",
+                ],
+                default => self::broken($end),
+            };
+        }
+        return match (true) {
+            !$end->isProxied => ['connect.failed', 'the host cannot be reached'],
+            $end->tunnelStatus === 407 => [
+                'connect.proxy_refused',
+                'the proxy wants other credentials; look at proxy.url',
+            ],
+            $end->tunnelStatus === 0 => ['connect.failed', 'the proxy cannot be reached or broke the tunnel'],
+            default => ['connect.proxy_refused', 'the proxy refused to open a tunnel to the host'],
+        };
+    }
+
+    /**
+     * @return array{string, string}
+     */
+    private static function handshake(Ending $end): array
+    {
+        return str_contains($end->text, 'SSL_ERROR_SYSCALL') || str_contains($end->text, 'onnection reset')
+            ? ['tls.handshake_failed', 'the connection ended during the TLS handshake']
+            : ['tls.handshake_failed', 'TLS 1.2 or 1.3 could not be agreed with the server'];
+    }
+
+    private static function certificate(Ending $end): string
+    {
+        return match (true) {
+            $end->error === CURLE_SSL_CACERT_BADFILE => 'no trust anchor could be loaded; install ca-certificates',
+            $end->verification === self::EXPIRED => "the server's certificate has expired",
+            $end->verification === self::NOT_YET_VALID => "the server's certificate is not valid yet",
+            $end->verification === self::REVOKED => "the server's certificate is revoked",
+            in_array($end->verification, self::UNKNOWN_ISSUER, true)
+                => "the server's certificate comes from an issuer that is not trusted here",
+            in_array($end->verification, self::OTHER_NAME, true) => "the server's certificate is for another name",
+            default => "the server's certificate does not stand",
+        };
+    }
+
+    /**
+     * @return array{string, string}
+     */
+    private static function broken(Ending $end): array
+    {
+        return $end->begun
+            ? ['protocol.closed_early', 'the connection ended before the answer did']
+            : ['connect.failed', 'the host cannot be reached'];
+    }
+
+    /**
+     * @return array{string, string}
+     */
+    private static function invalid(): array
+    {
+        return ['protocol.invalid', "the server's answer is not acceptable HTTP"];
+    }
+
+    /**
+     * Before anything was sent, this is libcurl's own: it lacks a protocol or an option, or memory.
+     *
+     * @return array{string, string}
+     */
+    private static function unusable(): array
+    {
+        return ['configuration.transport_unavailable', "PHP's curl cannot make this connection: it lacks TLS or memory."];
+    }
+}

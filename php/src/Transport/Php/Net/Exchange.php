@@ -1,0 +1,141 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Call\Outgoing;
+use Netresearch\NrVault\Transport\Php\Call\Recorder;
+use Netresearch\NrVault\Transport\Php\Policy\Address;
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * One request and its answer, on a curl handle and a connection of its own. libcurl sends a request twice where a kept
+ * connection ends at the wrong moment, so none is kept.
+ *
+ * @internal
+ */
+final readonly class Exchange
+{
+    /**
+     * @param int $connectTimeoutMs covers resolving, TCP, CONNECT and TLS
+     */
+    public function __construct(
+        private Guard $guard,
+        private ?Proxy $proxy,
+        private Handles $handles,
+        private int $connectTimeoutMs,
+        private int $headerBytes,
+        private bool $http1,
+    ) {
+    }
+
+    /**
+     * Sends a request and reads its answer, inside the deadline.
+     *
+     * @param int $responseBytes cap of the body
+     * @param \Closure(Head): bool $wantsBody asked once the head is there; the body of an answer that is to be followed
+     *        or repeated is left where it is
+     * @throws OutboundException with how far this request had got
+     */
+    public function send(
+        #[\SensitiveParameter] Outgoing $outgoing,
+        Deadline $deadline,
+        int $responseBytes,
+        \Closure $wantsBody,
+        Recorder $recorder,
+    ): Answer {
+        $connecting = Deadline::in($this->connectTimeoutMs);
+        $route = $this->route($outgoing, $deadline);
+        $left = [$connecting->left(), $deadline->left()];
+        if (min($left) <= 0) {
+            throw self::late($deadline);
+        }
+        $reader = new HeadReader($this->headerBytes);
+        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $wantsBody, $this->http1);
+        $handle = $this->handles->open($outgoing, $route, min($left), $left[1]);
+        curl_setopt_array($handle, [
+            CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
+                => $body->line($line) ? strlen($line) : -1,
+            CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int
+                => $body->chunk($chunk) ? strlen($chunk) : -1,
+        ]);
+        curl_exec($handle);
+        $end = $this->ending($handle, $route, $reader, $left[0] < $left[1]);
+        if ($end->begun) {
+            $recorder->exchange(
+                (int) curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
+                $body->arrived(),
+                (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP),
+                $reader->version() ?? ($outgoing->isSecure() ? null : $this->handles->plainVersion()),
+            );
+        }
+        $this->checkPeer($handle, $route->addresses, $end);
+        unset($handle);
+        return $body->answer($end);
+    }
+
+    private function route(#[\SensitiveParameter] Outgoing $outgoing, Deadline $deadline): Route
+    {
+        $origin = $outgoing->target->origin;
+        if ($this->proxy === null || !$this->proxy->serves($origin)) {
+            return new Route($origin->host, $origin->port, $this->guard->addresses($origin->host, $deadline), null);
+        }
+        if ($this->proxy->resolve === Proxy::LOCAL) {
+            $this->guard->addresses($origin->host, $deadline);
+        } else {
+            $this->guard->unresolved($origin->host);
+        }
+        $addresses = $this->guard->unjudged($this->proxy->host, $deadline);
+        return new Route($this->proxy->host, $this->proxy->port, $addresses, $this->proxy);
+    }
+
+    private function ending(\CurlHandle $handle, Route $route, HeadReader $reader, bool $connectIsTimed): Ending
+    {
+        return new Ending(
+            curl_errno($handle),
+            curl_error($handle),
+            curl_getinfo($handle, CURLINFO_OS_ERRNO),
+            curl_getinfo($handle, CURLINFO_PRETRANSFER_TIME_T) > 0,
+            $reader->status(),
+            $reader->head() !== null,
+            $route->proxy !== null,
+            curl_getinfo($handle, CURLINFO_HTTP_CONNECTCODE),
+            curl_getinfo($handle, CURLINFO_SSL_VERIFYRESULT),
+            $connectIsTimed,
+        );
+    }
+
+    /**
+     * The addresses were pinned; that libcurl has kept to them is looked at all the same.
+     *
+     * @param list<Address> $addresses
+     */
+    private function checkPeer(\CurlHandle $handle, array $addresses, Ending $end): void
+    {
+        $text = (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP);
+        if ($text === '') {
+            return;
+        }
+        $peer = Address::parse($text);
+        foreach ($addresses as $address) {
+            if ($peer !== null && $peer->equals($address)) {
+                return;
+            }
+        }
+        throw OutboundException::create(
+            'policy.address_not_allowed',
+            'the connection was made to an address that was not judged',
+            sent: $end->sent(),
+            httpStatus: $end->status,
+        );
+    }
+
+    private static function late(Deadline $deadline): OutboundException
+    {
+        return $deadline->hasPassed()
+            ? OutboundException::create('timeout.total', 'no answer came within timeout_ms')
+            : OutboundException::create('timeout.connect', 'no connection was made within connect_timeout_ms');
+    }
+}

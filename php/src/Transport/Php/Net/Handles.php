@@ -1,0 +1,162 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Call\Outgoing;
+use Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * Makes curl handles, each for one request. Everything that libcurl would take from the environment, from php.ini or from
+ * a default of its own is set.
+ *
+ * libcurl copies header lines, body and proxy password. It frees its copies with the handle and does not wipe them.
+ *
+ * @internal
+ */
+final readonly class Handles
+{
+    /** What libcurl would add by itself and the library does not send. */
+    private const OWN_HEADERS = ['accept', 'content-type', 'expect', 'user-agent'];
+
+    private const BODY_METHODS = ['POST', 'PUT', 'PATCH'];
+
+    /**
+     * @param list<string> $httpVersions "2", "1.1" or both
+     */
+    public function __construct(private Trust $trust, private array $httpVersions)
+    {
+    }
+
+    /**
+     * The HTTP version without TLS, where nothing agrees on one: HTTP/2 only where nothing else may be.
+     */
+    public function plainVersion(): string
+    {
+        return in_array('1.1', $this->httpVersions, true) ? '1.1' : '2';
+    }
+
+    /**
+     * @param int $connectMs what is left for connecting
+     * @param int $totalMs what is left for the whole
+     * @throws OutboundException configuration.transport_unavailable
+     */
+    public function open(
+        #[\SensitiveParameter] Outgoing $outgoing,
+        Route $route,
+        int $connectMs,
+        int $totalMs,
+    ): \CurlHandle {
+        $handle = curl_init();
+        $target = $outgoing->requestTarget();
+        $options = self::fixed() + $this->trust->options() + [
+            CURLOPT_URL => $outgoing->target->origin->text() . '/',
+            CURLOPT_REQUEST_TARGET => $target,
+            CURLOPT_PROTOCOLS => $outgoing->isSecure() ? CURLPROTO_HTTPS : CURLPROTO_HTTP,
+            CURLOPT_HTTP_VERSION => $this->version($outgoing->isSecure()),
+            CURLOPT_RESOLVE => $route->pin(),
+            CURLOPT_CONNECTTIMEOUT_MS => $connectMs,
+            CURLOPT_TIMEOUT_MS => $totalMs,
+        ];
+        $isSet = $handle !== false
+            && curl_setopt_array($handle, $options)
+            && self::setProxy($handle, $route->proxy)
+            && self::setHeaders($handle, $outgoing)
+            && self::setBody($handle, $outgoing);
+        unset($options);
+        Secret::wipeString($target);
+        return $isSet ? $handle : throw OutboundException::create(
+            'configuration.transport_unavailable',
+            "PHP's curl lacks an option that this transport needs, or open_basedir hides the trust anchors.",
+        );
+    }
+
+    /**
+     * @return array<int, mixed>
+     */
+    private static function fixed(): array
+    {
+        return [
+            CURLOPT_FRESH_CONNECT => true,
+            CURLOPT_FORBID_REUSE => true,
+            CURLOPT_FOLLOWLOCATION => false,
+            CURLOPT_REDIR_PROTOCOLS => 0,
+            CURLOPT_DISALLOW_USERNAME_IN_URL => true,
+            CURLOPT_PATH_AS_IS => true,
+            CURLOPT_HTTP09_ALLOWED => false,
+            CURLOPT_NETRC => CURL_NETRC_IGNORED,
+            CURLOPT_NOPROXY => '',
+            CURLOPT_SSLVERSION => CURL_SSLVERSION_TLSv1_2,
+            CURLOPT_SSL_SESSIONID_CACHE => false,
+            CURLOPT_TCP_NODELAY => true,
+            CURLOPT_NOSIGNAL => true,
+            CURLOPT_NOPROGRESS => true,
+        ];
+    }
+
+    private function version(bool $isSecure): int
+    {
+        $mayBe2 = in_array('2', $this->httpVersions, true);
+        if (!$isSecure) {
+            return $this->plainVersion() === '2' ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1;
+        }
+        $knows2 = (curl_version()['features'] & CURL_VERSION_HTTP2) !== 0;
+        return $mayBe2 && $knows2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    }
+
+    /** An empty text, not its absence, keeps the environment's proxy out. */
+    private static function setProxy(\CurlHandle $handle, ?Proxy $proxy): bool
+    {
+        if ($proxy === null) {
+            return curl_setopt($handle, CURLOPT_PROXY, '');
+        }
+        $isSet = curl_setopt_array($handle, [
+            CURLOPT_PROXY => 'http://' . $proxy->host->text . ':' . $proxy->port,
+            CURLOPT_PROXYTYPE => CURLPROXY_HTTP,
+            CURLOPT_HTTPPROXYTUNNEL => true,
+            CURLOPT_SUPPRESS_CONNECT_HEADERS => true,
+            CURLOPT_HEADEROPT => CURLHEADER_SEPARATE,
+            CURLOPT_PROXYHEADER => ['Proxy-Connection:'],
+            CURLOPT_PROXYAUTH => CURLAUTH_BASIC,
+        ]);
+        if ($proxy->user === null) {
+            return $isSet;
+        }
+        return $isSet
+            && curl_setopt($handle, CURLOPT_PROXYUSERNAME, $proxy->user->expose())
+            && curl_setopt($handle, CURLOPT_PROXYPASSWORD, (string) $proxy->password?->expose());
+    }
+
+    private static function setHeaders(\CurlHandle $handle, #[\SensitiveParameter] Outgoing $outgoing): bool
+    {
+        $lines = [];
+        foreach ($outgoing->headers as [$name, $value]) {
+            $value = $value instanceof Secret ? $value->expose() : $value;
+            // With a colon and nothing behind it libcurl would leave the field out.
+            $lines[] = $value === '' ? "{$name};" : "{$name}: {$value}";
+            unset($value);
+        }
+        foreach (array_diff(self::OWN_HEADERS, array_column($outgoing->headers, 0)) as $name) {
+            $lines[] = $name . ':';
+        }
+        $isSet = curl_setopt($handle, CURLOPT_HTTPHEADER, $lines);
+        foreach (array_keys($lines) as $index) {
+            Secret::wipeString($lines[$index]);
+        }
+        return $isSet;
+    }
+
+    private static function setBody(\CurlHandle $handle, #[\SensitiveParameter] Outgoing $outgoing): bool
+    {
+        $body = $outgoing->body instanceof Secret ? $outgoing->body->expose() : $outgoing->body;
+        if ($body === '' && $outgoing->method === 'HEAD') {
+            return curl_setopt($handle, CURLOPT_NOBODY, true);
+        }
+        // RFC 9110 section 8.6: a method that expects a body says so when there is none.
+        $hasBody = $body !== '' || in_array($outgoing->method, self::BODY_METHODS, true);
+        return (!$hasBody || curl_setopt($handle, CURLOPT_POSTFIELDS, $body))
+            && curl_setopt($handle, CURLOPT_CUSTOMREQUEST, $outgoing->method);
+    }
+}

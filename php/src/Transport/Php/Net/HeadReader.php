@@ -1,0 +1,151 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+/**
+ * Reads the lines of answers' heads as libcurl hands them out, and judges what libcurl lets pass. Interim answers are read
+ * over, and so are trailers.
+ *
+ * @internal
+ */
+final class HeadReader
+{
+    private const FIELDS = 100;
+    private const INTERIM_ANSWERS = 100;
+
+    private const TOKEN = '/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/';
+    private const CONTROLS = '/[\x00-\x08\x0A-\x1F\x7F]/';
+
+    private ?int $status = null;
+    private string $version = '';
+    private bool $isOld = false;
+
+    /** @var array<string, list<string>> by "~" and the lower-case name: PHP would make an integer of a name like "1" */
+    private array $fields = [];
+
+    private int $count = 0;
+    private int $bytes = 0;
+    private int $interim = 0;
+    private ?Head $head = null;
+    private ?string $fault = null;
+
+    /**
+     * @param int $cap of a head's names and values in bytes, with four more for each field
+     */
+    public function __construct(private readonly int $cap)
+    {
+    }
+
+    /** The final answer's status as soon as its first line was seen. */
+    public function status(): ?int
+    {
+        return $this->status;
+    }
+
+    /** "1.1" or "2", once any status line was seen. */
+    public function version(): ?string
+    {
+        return $this->head?->httpVersion ?? ($this->version === '' ? null : $this->version);
+    }
+
+    /** The final answer's head once it is whole and acceptable. */
+    public function head(): ?Head
+    {
+        return $this->head;
+    }
+
+    /** Why the head is not acceptable, as the text of protocol.invalid. */
+    public function fault(): ?string
+    {
+        return $this->fault;
+    }
+
+    /**
+     * Takes a line with its end.
+     *
+     * @return bool false where nothing more of this answer is wanted
+     */
+    public function line(#[\SensitiveParameter] string $line): bool
+    {
+        if ($this->head !== null) {
+            return true;
+        }
+        if ($this->fault === null) {
+            $line = preg_replace('/\r?\n\z/', '', $line) ?? $line;
+            $this->fault = match (true) {
+                $this->version === '' => $this->statusLine($line),
+                $line === '' => $this->end(),
+                default => $this->field($line),
+            };
+        }
+        return $this->fault === null;
+    }
+
+    private function statusLine(#[\SensitiveParameter] string $line): ?string
+    {
+        $form = '~\AHTTP/(1\.[01]|2) ([1-9][0-9]{2})(?: [^\x00-\x08\x0A-\x1F\x7F]*)?\z~';
+        if (preg_match($form, $line, $found) !== 1) {
+            return "the server's answer is not acceptable HTTP";
+        }
+        $this->version = $found[1] === '2' ? '2' : '1.1';
+        $this->isOld = $found[1] === '1.0';
+        $status = (int) $found[2];
+        if ($status >= 200 || $status === 101) {
+            $this->status = $status;
+        } elseif (++$this->interim > self::INTERIM_ANSWERS) {
+            return 'the server sent more than 100 interim answers';
+        }
+        return null;
+    }
+
+    private function field(#[\SensitiveParameter] string $line): ?string
+    {
+        [$name, $value] = explode(':', $line, 2) + [1 => null];
+        // A line that begins with a space continues the one before it, in a form that RFC 9112 has given up.
+        if ($value === null || preg_match(self::TOKEN, $name) !== 1 || preg_match(self::CONTROLS, $value) === 1) {
+            return "the server's answer is not acceptable HTTP";
+        }
+        $value = trim($value, " \t");
+        $this->bytes += strlen($name) + strlen($value) + 4;
+        if (++$this->count > self::FIELDS || $this->bytes > $this->cap) {
+            return "the head of the server's answer is too large";
+        }
+        $this->fields['~' . strtolower($name)][] = $value;
+        return null;
+    }
+
+    private function end(): ?string
+    {
+        $fields = $this->fields;
+        [$version, $this->version, $this->fields, $this->count, $this->bytes] = [$this->version, '', [], 0, 0];
+        if ($this->status === null) {
+            return null;
+        }
+        $codings = $fields['~transfer-encoding'] ?? [];
+        $lengths = $fields['~content-length'] ?? [];
+        $fault = match (true) {
+            $this->status === 101 => 'the server switched protocols, which nobody asked for',
+            $this->status > 599 => "the server's status is outside 100 to 599",
+            $codings !== [] && $lengths !== [] => 'the server sent transfer-encoding together with content-length',
+            $codings !== [] && $this->isOld => 'the server sent a transfer-encoding in HTTP/1.0',
+            // libcurl would undo others as well, and one that it does not know is the caller's body for it.
+            $codings !== [] && array_map(strtolower(...), $codings) !== ['chunked']
+                => 'the server sent a transfer-encoding other than chunked',
+            count(array_unique($lengths)) > 1 => "the server's content-length is not a number",
+            default => null,
+        };
+        if ($fault !== null) {
+            return $fault;
+        }
+        $headers = [];
+        foreach ($fields as $name => $values) {
+            foreach ($values as $value) {
+                $headers[] = [substr($name, 1), $value];
+            }
+        }
+        $this->head = new Head($this->status, $version, $headers);
+        return null;
+    }
+}

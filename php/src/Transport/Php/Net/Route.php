@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Transport\Php\Policy\Address;
+use Netresearch\NrVault\Transport\Php\Policy\Host;
+
+/**
+ * Where a connection goes: to the target, or to the proxy that makes a tunnel to it.
+ *
+ * @internal
+ */
+final readonly class Route
+{
+    /**
+     * @param list<Address> $addresses the only ones that are dialled
+     */
+    public function __construct(public Host $host, public int $port, public array $addresses, public ?Proxy $proxy)
+    {
+    }
+
+    /**
+     * The one entry of CURLOPT_RESOLVE; none for a literal, which libcurl looks up nowhere.
+     *
+     * @return list<string>
+     */
+    public function pin(): array
+    {
+        if (!$this->host->isName()) {
+            return [];
+        }
+        $texts = array_map(
+            static fn (Address $address): string => $address->isV6() ? '[' . $address->text() . ']' : $address->text(),
+            $this->addresses,
+        );
+        return [$this->host->text . ':' . $this->port . ':' . implode(',', $texts)];
+    }
+}

@@ -1,0 +1,72 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Policy\Address;
+
+/**
+ * Asks getaddrinfo, so that the hosts file and NSS count as they do for every other program. It blocks, and nothing in
+ * PHP can end it early.
+ *
+ * @internal
+ */
+final class SystemResolver implements Resolver
+{
+    /** What the C libraries say where a name does not exist or has no address: EAI_NONAME and EAI_NODATA. */
+    private const UNKNOWN_NAME = [
+        'Name or service not known',
+        'No address associated with hostname',
+        'Name does not resolve',
+        'Name has no usable address',
+    ];
+
+    public function lookup(string $name, Deadline $deadline): array
+    {
+        $begun = hrtime(true);
+        $answers = @socket_addrinfo_lookup($name, null, ['ai_socktype' => SOCK_STREAM]);
+        if ($answers === false) {
+            $spent = intdiv(hrtime(true) - $begun, 1_000_000);
+            throw $spent < $deadline->left() && self::isUnknown($name)
+                ? OutboundException::create('dns.not_found', "the host's name does not exist")
+                : self::failed("the host's name could not be resolved; look at the system's resolver");
+        }
+        $addresses = [];
+        foreach ($answers as $answer) {
+            $found = socket_addrinfo_explain($answer)['ai_addr'] ?? [];
+            $text = (string) ($found['sin_addr'] ?? $found['sin6_addr'] ?? '');
+            $address = Address::parse($text) ?? throw self::failed('the resolver gave an address that cannot be read');
+            $addresses[$text] = $address;
+        }
+        return array_values($addresses);
+    }
+
+    /**
+     * socket_addrinfo_lookup() keeps the reason to itself, so a second lookup is made by who tells it. A UDP socket sends
+     * nothing when it is connected.
+     */
+    private static function isUnknown(string $name): bool
+    {
+        error_clear_last();
+        $socket = @stream_socket_client('udp://' . $name . ':9', $number, $message, 1);
+        if ($socket !== false) {
+            fclose($socket);
+            return false;
+        }
+        $reason = $message . ' ' . (error_get_last()['message'] ?? '');
+        error_clear_last();
+        foreach (self::UNKNOWN_NAME as $text) {
+            if (str_contains($reason, $text)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static function failed(string $message): OutboundException
+    {
+        return OutboundException::create('dns.failed', $message);
+    }
+}

@@ -1,0 +1,137 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The trust anchors. Certificate checks cannot be turned off, and neither php.ini's bundle nor SSL_CERT_FILE has a say.
+ *
+ * @internal
+ */
+final readonly class Trust
+{
+    public const SYSTEM = 'system';
+    public const FILE = 'file';
+    public const BOTH = 'system+file';
+
+    /** Where distributions keep the bundle of the system's trust anchors; the library's list. */
+    private const SYSTEM_BUNDLES = [
+        '/etc/ssl/certs/ca-certificates.crt',
+        '/etc/pki/tls/certs/ca-bundle.crt',
+        '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+        '/etc/ssl/ca-bundle.pem',
+        '/etc/ssl/cert.pem',
+    ];
+
+    private const CERTIFICATE = '/-----BEGIN CERTIFICATE-----([A-Za-z0-9+\/=\s]+)-----END CERTIFICATE-----/';
+
+    private const REVOCATION_LIST = '/-----BEGIN X509 CRL-----([A-Za-z0-9+\/=\s]+)-----END X509 CRL-----/';
+
+    /**
+     * @param string|null $bundle path of a bundle
+     * @param string|null $pem certificates beside it
+     * @param string|null $revoked path of revocation lists
+     */
+    private function __construct(private ?string $bundle, private ?string $pem, private ?string $revoked)
+    {
+    }
+
+    /**
+     * @param string $roots one of the constants
+     * @param string|null $crlFile revocation lists; with them, OpenSSL wants a list of every issuer in the chain, and one
+     *        past its date is none
+     * @throws OutboundException configuration.invalid
+     */
+    public static function load(string $roots, ?string $caFile, ?string $crlFile): self
+    {
+        if ($roots === self::SYSTEM && $caFile !== null) {
+            throw self::invalid('tls.ca_file counts only with roots file or system+file');
+        }
+        if ($roots !== self::SYSTEM && $caFile === null) {
+            throw self::invalid('tls.roots file and system+file need tls.ca_file');
+        }
+        $bundle = $roots === self::FILE ? null : self::systemBundle();
+        if ($crlFile !== null && preg_match(self::REVOCATION_LIST, self::contents($crlFile, 'tls.crl_file')) !== 1) {
+            throw self::invalid('tls.crl_file holds no revocation list');
+        }
+        return new self(
+            $bundle,
+            $caFile === null ? null : self::read($caFile),
+            $crlFile === null ? null : self::local($crlFile),
+        );
+    }
+
+    /** Whether no server can be trusted. */
+    public function isEmpty(): bool
+    {
+        return $this->bundle === null && $this->pem === null;
+    }
+
+    /**
+     * @return array<int, mixed> options of a curl handle
+     */
+    public function options(): array
+    {
+        // libcurl has a directory of its own beside the bundle, Debian's is /etc/ssl/certs. Here are no certificates.
+        $options = [CURLOPT_SSL_VERIFYPEER => true, CURLOPT_SSL_VERIFYHOST => 2, CURLOPT_CAPATH => __DIR__];
+        if ($this->revoked !== null) {
+            $options[CURLOPT_CRLFILE] = $this->revoked;
+        }
+        if ($this->pem === null) {
+            return $options + [CURLOPT_CAINFO => $this->bundle ?? __FILE__];
+        }
+        $system = $this->bundle === null ? '' : @file_get_contents($this->bundle) . "\n";
+        return $options + [CURLOPT_CAINFO_BLOB => $system . $this->pem];
+    }
+
+    private static function systemBundle(): ?string
+    {
+        foreach (self::SYSTEM_BUNDLES as $path) {
+            if (@is_file($path)) {
+                return $path;
+            }
+        }
+        return null;
+    }
+
+    private static function read(string $path): string
+    {
+        $pem = self::contents($path, 'tls.ca_file');
+        $begun = substr_count($pem, '-----BEGIN CERTIFICATE-----');
+        if ($begun === 0) {
+            throw self::invalid('tls.ca_file holds no certificate');
+        }
+        preg_match_all(self::CERTIFICATE, $pem, $found);
+        if (count($found[1]) !== $begun) {
+            throw self::invalid('tls.ca_file is not PEM');
+        }
+        foreach ($found[1] as $base64) {
+            // A certificate is a SEQUENCE of ASN.1.
+            $der = base64_decode((string) preg_replace('/\s+/', '', $base64), true);
+            if ($der === false || !str_starts_with($der, "\x30")) {
+                throw self::invalid('tls.ca_file holds a certificate that cannot be used');
+            }
+        }
+        return $pem;
+    }
+
+    private static function contents(string $path, string $name): string
+    {
+        $contents = @file_get_contents(self::local($path));
+        return $contents !== false ? $contents : throw self::invalid($name . ' cannot be read');
+    }
+
+    /** A path, never a stream wrapper of PHP's. */
+    private static function local(string $path): string
+    {
+        return str_starts_with($path, '/') ? $path : './' . $path;
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

@@ -1,0 +1,39 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+/**
+ * A request that may be sent, once its addresses are judged too.
+ *
+ * @internal
+ */
+final readonly class Admitted
+{
+    /**
+     * @param string|null $pathTemplate the pattern of allowed_paths that matched, where the policy has any
+     * @param list<array{string, string}> $headers the caller's: names in lower case, those of one name together
+     * @param string $idempotencyHeader in lower case; where an idempotency key goes
+     * @param RequestPolicy $policy what every redirect has to pass
+     */
+    public function __construct(
+        public string $method,
+        public Target $target,
+        public ?string $pathTemplate,
+        #[\SensitiveParameter] public array $headers,
+        public string $idempotencyHeader,
+        public RequestPolicy $policy,
+    ) {
+    }
+
+    /**
+     * What dumps show: not the headers, whose values are nobody's business but the receiver's.
+     *
+     * @return array<string, mixed>
+     */
+    public function __debugInfo(): array
+    {
+        return ['method' => $this->method, 'target' => $this->target, 'pathTemplate' => $this->pathTemplate];
+    }
+}

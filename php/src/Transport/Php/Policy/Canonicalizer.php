@@ -1,0 +1,111 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * From what a request or an answer says to the one form of its URL.
+ *
+ * @internal
+ */
+final class Canonicalizer
+{
+    /**
+     * A path and a query below a base URL.
+     *
+     * @param list<array{string, string}> $query
+     * @throws OutboundException
+     */
+    public static function fromBase(
+        #[\SensitiveParameter] string $baseUrl,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $query,
+        bool $allowEncodedSlash,
+    ): Target {
+        return self::target(Destination::read($baseUrl, null, $path, $query), $allowEncodedSlash);
+    }
+
+    /**
+     * An absolute URL, which lies below the base URL where there is one.
+     *
+     * @throws OutboundException
+     */
+    public static function fromUrl(
+        #[\SensitiveParameter] string $url,
+        #[\SensitiveParameter] ?string $baseUrl,
+        bool $allowEncodedSlash,
+    ): Target {
+        return self::target(Destination::read($baseUrl, $url), $allowEncodedSlash);
+    }
+
+    /**
+     * The target that a Location names as seen from another (RFC 3986 section 5.2), under the rules for every URL.
+     *
+     * Plain dot segments are how relative references are written, so they are resolved here; hidden ones are refused.
+     * The fragment is the browser's and is dropped.
+     *
+     * @throws OutboundException
+     */
+    public static function follow(Target $from, #[\SensitiveParameter] string $location, bool $allowEncodedSlash): Target
+    {
+        $location = explode('#', $location, 2)[0];
+        $text = match (true) {
+            Url::scheme($location) !== null => $location,
+            str_starts_with($location, '//') => $from->origin->scheme . ':' . $location,
+            default => self::absolute($from, $location),
+        };
+        $url = Url::parse($text);
+        $origin = $url->origin();
+        $query = $url->query === null ? null : Spelling::query($url->query);
+        return new Target($origin, Spelling::path(self::withoutDots($url->path), $allowEncodedSlash), $query);
+    }
+
+    private static function target(Destination $destination, bool $allowEncodedSlash): Target
+    {
+        $destination->origin();
+        $destination->checkOrigin();
+        [$target, $basePath] = $destination->canonical($allowEncodedSlash);
+        Destination::checkBelow($target, $basePath);
+        return $target;
+    }
+
+    /** A reference without scheme and authority, made absolute. */
+    private static function absolute(Target $from, #[\SensitiveParameter] string $location): string
+    {
+        if ($location === '') {
+            return $from->text($from->query);
+        }
+        $path = substr($location, 0, strcspn($location, '?'));
+        $query = substr($location, strlen($path));
+        $directory = substr($from->path, 0, (int) strrpos($from->path, '/'));
+        return $from->origin->text() . match (true) {
+            $path === '' => $from->path,
+            $path[0] === '/' => $path,
+            default => $directory . '/' . $path,
+        } . $query;
+    }
+
+    /** RFC 3986 section 5.2.4. */
+    private static function withoutDots(#[\SensitiveParameter] string $path): string
+    {
+        $segments = array_slice(explode('/', $path), 1);
+        $kept = [];
+        foreach ($segments as $index => $segment) {
+            if ($segment !== '.' && $segment !== '..') {
+                $kept[] = $segment;
+                continue;
+            }
+            if ($segment === '..') {
+                array_pop($kept);
+            }
+            // What ends in a dot segment is a directory.
+            if ($index === count($segments) - 1) {
+                $kept[] = '';
+            }
+        }
+        return '/' . implode('/', $kept);
+    }
+}

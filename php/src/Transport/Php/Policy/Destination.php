@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Where a request says it goes, in steps: read, then with known schemes, then canonical. The order of errors puts other
+ * checks between them, so each step finds its own kind of error only.
+ *
+ * @internal
+ */
+final readonly class Destination
+{
+    /**
+     * @param list<array{string, string}> $query
+     */
+    private function __construct(
+        private ?Url $base,
+        private ?Url $url,
+        #[\SensitiveParameter] private string $path,
+        #[\SensitiveParameter] private array $query,
+    ) {
+    }
+
+    /**
+     * Finds everything that is malformed, and nothing else. A URL replaces path and query.
+     *
+     * @param list<array{string, string}> $query
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function read(
+        #[\SensitiveParameter] ?string $baseUrl,
+        #[\SensitiveParameter] ?string $url,
+        #[\SensitiveParameter] string $path = '',
+        #[\SensitiveParameter] array $query = [],
+    ): self {
+        $base = $baseUrl === null ? null : Url::parse($baseUrl);
+        if ($base?->query !== null) {
+            throw Wire::malformed('base_url holds a query');
+        }
+        $whole = $url === null ? null : Url::parse($url);
+        if ($whole?->query !== null) {
+            Spelling::query($whole->query);
+        }
+        if ($base === null && $whole === null) {
+            throw Wire::malformed('base_url or url is required');
+        }
+        return new self($base, $whole, $path, $query);
+    }
+
+    /** @throws OutboundException policy.scheme_not_allowed for a foreign scheme, of the base URL too */
+    public function origin(): Origin
+    {
+        $base = $this->base?->origin();
+        return $this->url?->origin() ?? $base;
+    }
+
+    /** @throws OutboundException policy.scheme_not_allowed */
+    public function baseOrigin(): ?Origin
+    {
+        return $this->base?->origin();
+    }
+
+    /**
+     * A whole URL must have the origin of the base URL beside it.
+     *
+     * @throws OutboundException policy.host_not_allowed
+     */
+    public function checkOrigin(): void
+    {
+        if ($this->base !== null && !$this->base->origin()->equals($this->origin())) {
+            throw OutboundException::create('policy.host_not_allowed', 'the URL has another origin than base_url');
+        }
+    }
+
+    /**
+     * The target in canonical form, and the base path that it has to lie below.
+     *
+     * @return array{Target, string|null}
+     * @throws OutboundException policy.path_not_canonical
+     */
+    public function canonical(bool $allowEncodedSlash): array
+    {
+        $basePath = $this->base?->canonicalPath($allowEncodedSlash);
+        if ($this->url !== null) {
+            $path = $this->url->canonicalPath($allowEncodedSlash);
+            return [new Target($this->origin(), $path, $this->url->query), $basePath];
+        }
+        $path = Spelling::path(Spelling::join($this->base->path, $this->path), $allowEncodedSlash);
+        return [new Target($this->origin(), $path, Spelling::queryOfPairs($this->query)), $basePath];
+    }
+
+    /** @throws OutboundException policy.path_not_allowed where the target lies outside the base path, if there is one */
+    public static function checkBelow(Target $target, #[\SensitiveParameter] ?string $basePath): void
+    {
+        if ($basePath !== null && !Spelling::isBelow($target->path, $basePath)) {
+            throw OutboundException::create('policy.path_not_allowed', 'the path lies outside the base path');
+        }
+    }
+}

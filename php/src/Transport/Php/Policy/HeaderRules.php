@@ -1,0 +1,146 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Methods and header fields: their form, and which of them are the caller's to set.
+ *
+ * @internal
+ */
+final class HeaderRules
+{
+    /** A token (RFC 9110 section 5.6.2). */
+    private const TOKEN = '/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/';
+
+    /** The longest name, and how many different ones: what the library's own tables hold. */
+    private const NAME_BYTES = 65535;
+    private const NAMES = 24576;
+
+    private const CONNECTION = [
+        'host',
+        'content-length',
+        'transfer-encoding',
+        'connection',
+        'keep-alive',
+        'te',
+        'trailer',
+        'upgrade',
+        'expect',
+        'accept-encoding',
+        'http2-settings',
+    ];
+
+    /**
+     * Reads a method: a token without lower-case letters.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function method(string $text): string
+    {
+        if (preg_match(self::TOKEN, $text) !== 1 || preg_match('/[a-z]/', $text) !== 0) {
+            throw Wire::malformed('a method is not an upper-case token');
+        }
+        return $text;
+    }
+
+    /**
+     * Refuses the methods that ask for a tunnel or for an echo of the request, credential included.
+     *
+     * @throws OutboundException policy.method_not_allowed
+     */
+    public static function checkMethod(string $method): void
+    {
+        if ($method === 'CONNECT' || $method === 'TRACE') {
+            throw OutboundException::create('policy.method_not_allowed', 'CONNECT and TRACE are not allowed');
+        }
+    }
+
+    /** The name in lower case; null for what is no header name. */
+    public static function name(#[\SensitiveParameter] string $text): ?string
+    {
+        $sound = strlen($text) <= self::NAME_BYTES && preg_match(self::TOKEN, $text) === 1;
+        return $sound ? strtolower($text) : null;
+    }
+
+    /** The name in lower case, if a credential may stand in that field; else null. */
+    public static function settable(#[\SensitiveParameter] string $text): ?string
+    {
+        $name = self::name($text);
+        return $name === null || self::isConnections($name) ? null : $name;
+    }
+
+    /**
+     * The header that carries a request's idempotency key: the service's own, or the usual one.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function idempotency(?string $name): string
+    {
+        return self::settable($name ?? 'idempotency-key') ?? throw Wire::malformed(
+            'idempotency_header is no header name, or belongs to the connection',
+        );
+    }
+
+    /**
+     * Reads header fields. The white space around a value is not part of it (RFC 9110 section 5.5).
+     *
+     * @param list<array{string, string}> $fields a value is bytes
+     * @return list<array{string, string}> names in lower case; fields of one name together, in their order
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function read(#[\SensitiveParameter] array $fields): array
+    {
+        $values = [];
+        foreach ($fields as [$text, $raw]) {
+            // The tilde keeps PHP from making an integer of a name like "1".
+            $name = '~' . (self::name($text) ?? throw Wire::malformed('a header name is not a token'));
+            $value = trim($raw, " \t");
+            if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value) !== 0) {
+                throw Wire::malformed('a header value holds a control character or one above U+00FF');
+            }
+            if (count($values) >= self::NAMES) {
+                throw Wire::malformed('there are too many headers');
+            }
+            $values[$name][] = $value;
+        }
+        $read = [];
+        foreach ($values as $name => $ofName) {
+            foreach ($ofName as $value) {
+                $read[] = [substr($name, 1), $value];
+            }
+        }
+        return $read;
+    }
+
+    /**
+     * Refuses headers that belong to the connection, or that are filled for this request.
+     *
+     * @param list<array{string, string}> $headers names in lower case
+     * @param list<string> $taken names in lower case
+     * @throws OutboundException policy.header_not_allowed
+     */
+    public static function check(#[\SensitiveParameter] array $headers, array $taken): void
+    {
+        $names = array_column($headers, 0);
+        if (array_filter($names, self::isConnections(...)) !== []) {
+            throw OutboundException::create('policy.header_not_allowed', "a header is not the caller's to set");
+        }
+        if (array_intersect($names, $taken) !== []) {
+            throw OutboundException::create(
+                'policy.header_not_allowed',
+                'a credential or the idempotency key fills a header that the request sets',
+            );
+        }
+    }
+
+    /** Whether a field belongs to the connection, so that neither the caller nor a credential may fill it. */
+    public static function isConnections(string $name): bool
+    {
+        return in_array($name, self::CONNECTION, true) || str_starts_with($name, 'proxy-');
+    }
+}

@@ -1,0 +1,110 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * A host that may have addresses which are not public.
+ *
+ * @internal
+ */
+final readonly class InternalHost
+{
+    /**
+     * @param list<Network> $networks
+     * @param list<int> $ports
+     */
+    private function __construct(public Host $host, private array $networks, private array $ports)
+    {
+    }
+
+    /**
+     * Reads an entry of the configuration. Failures are the administrator's.
+     *
+     * @throws OutboundException configuration.invalid
+     */
+    public static function read(mixed $entry): self
+    {
+        ['host' => $host, 'networks' => $networks, 'ports' => $ports] = self::checked($entry);
+        $internal = new self(
+            self::host($host),
+            array_map(
+                static fn (string $network): Network => Network::parse($network)
+                    ?? throw self::invalid('a network is not in CIDR notation'),
+                $networks,
+            ),
+            $ports,
+        );
+        if ($networks === [] || $ports === [] || in_array(0, $ports, true)) {
+            throw self::invalid('networks and ports may not be empty, and no port is 0');
+        }
+        if ($internal->host->address !== null && !$internal->holds($internal->host->address)) {
+            throw self::invalid('an address lies outside its networks');
+        }
+        return $internal;
+    }
+
+    public function hasPort(int $port): bool
+    {
+        return in_array($port, $this->ports, true);
+    }
+
+    public function holds(Address $address): bool
+    {
+        foreach ($this->networks as $network) {
+            if ($network->contains($address)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Of the configuration's list of internal hosts. */
+    public static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', 'internal_hosts: ' . $message);
+    }
+
+    private static function host(string $text): Host
+    {
+        // Beside a port an IPv6 address needs brackets; here nothing else can stand.
+        $address = Address::parse($text);
+        if ($address?->isV6() === true) {
+            return Host::ofAddress($address);
+        }
+        try {
+            return Host::parse($text);
+        } catch (OutboundException) {
+            throw self::invalid('host is no name and no address');
+        }
+    }
+
+    /**
+     * @return array{host: string, networks: list<string>, ports: list<int>}
+     */
+    private static function checked(mixed $entry): array
+    {
+        $keys = ['host', 'networks', 'ports'];
+        $found = is_array($entry) ? array_keys($entry) : [];
+        if (count($found) !== count($keys) || array_diff($keys, $found) !== []) {
+            throw self::invalid('an entry has exactly the keys host, networks and ports');
+        }
+        $isPort = static fn (mixed $port): bool => is_int($port) && $port >= 0 && $port <= 65535;
+        if (
+            !is_string($entry['host'])
+            || !self::isListOf(is_string(...), $entry['networks'])
+            || !self::isListOf($isPort, $entry['ports'])
+        ) {
+            throw self::invalid('host is a text, networks a list of texts, and ports a list of numbers up to 65535');
+        }
+        return $entry;
+    }
+
+    private static function isListOf(\Closure $isOne, mixed $list): bool
+    {
+        return is_array($list) && array_is_list($list) && array_filter($list, $isOne) === $list;
+    }
+}

@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The address guard: public addresses for everybody, others only for hosts that the configuration names.
+ *
+ * @internal
+ */
+final readonly class InternalHosts
+{
+    /**
+     * @param array<string, InternalHost> $entries by the host's text
+     */
+    private function __construct(private array $entries)
+    {
+    }
+
+    /**
+     * Reads the configuration's internal_hosts. A host may stand there once.
+     *
+     * @param mixed $entries list<array{host: string, networks: list<string>, ports: list<int>}>
+     * @throws OutboundException configuration.invalid
+     */
+    public static function read(mixed $entries): self
+    {
+        if (!is_array($entries) || !array_is_list($entries)) {
+            throw InternalHost::invalid('it is not a list');
+        }
+        $hosts = [];
+        foreach ($entries as $entry) {
+            $internal = InternalHost::read($entry);
+            if (isset($hosts[$internal->host->text])) {
+                throw InternalHost::invalid('a host stands there twice');
+            }
+            $hosts[$internal->host->text] = $internal;
+        }
+        return new self($hosts);
+    }
+
+    /** The entry of this host, whatever the port. */
+    public function entry(Host $host): ?InternalHost
+    {
+        return $this->entries[$host->text] ?? null;
+    }
+
+    /** The entry of this host, where it has this port. */
+    public function find(Host $host, int $port): ?InternalHost
+    {
+        $entry = $this->entry($host);
+        return $entry?->hasPort($port) === true ? $entry : null;
+    }
+
+    /**
+     * Judges what can be judged before a host is resolved: literal addresses, and names that stand for one.
+     *
+     * @throws OutboundException policy.address_not_allowed
+     */
+    public function judgeHost(Host $host): void
+    {
+        if ($host->address !== null) {
+            $this->judge($host, [$host->address]);
+        }
+        $special = $host->specialName();
+        if ($special !== null && $this->entry($host) === null) {
+            throw self::refused($special);
+        }
+    }
+
+    /**
+     * Judges everything that a host resolved to. One bad address among several refuses the host, and so does having
+     * none. The port has no say: the policy has refused the other ports of an internal host already.
+     *
+     * @param list<Address> $addresses
+     * @throws OutboundException policy.address_not_allowed
+     */
+    public function judge(Host $host, array $addresses): void
+    {
+        if ($addresses === []) {
+            throw OutboundException::create('policy.address_not_allowed', 'the host has no address');
+        }
+        $entry = $this->entry($host);
+        foreach ($addresses as $address) {
+            // A public address of an internal host is refused too: it is not where the administrator said it is.
+            $reason = match (true) {
+                $entry === null => AddressRules::classify($address),
+                $entry->holds($address) => null,
+                default => AddressReason::OutsideNetworks,
+            };
+            if ($reason !== null) {
+                throw self::refused($reason);
+            }
+        }
+    }
+
+    private static function refused(AddressReason $reason): OutboundException
+    {
+        return OutboundException::create(
+            'policy.address_not_allowed',
+            'an address of the host is not allowed: ' . $reason->value,
+        );
+    }
+}

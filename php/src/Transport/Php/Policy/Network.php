@@ -1,0 +1,45 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+/**
+ * A network in CIDR notation. Bits behind the prefix do not count.
+ *
+ * @internal
+ */
+final readonly class Network
+{
+    private function __construct(private string $prefix, private int $bits)
+    {
+    }
+
+    /** @return self|null null for what is not in CIDR notation */
+    public static function parse(string $text): ?self
+    {
+        if (preg_match('#\A([^/]+)/([0-9]{1,3})\z#', $text, $found) !== 1) {
+            return null;
+        }
+        $address = Address::parse($found[1]);
+        $bits = (int) $found[2];
+        if ($address === null || $bits > 8 * strlen($address->bytes)) {
+            return null;
+        }
+        return new self($address->bytes, $bits);
+    }
+
+    /** An IPv4 network holds no IPv6 address, whatever that one embeds. */
+    public function contains(Address $address): bool
+    {
+        if (strlen($address->bytes) !== strlen($this->prefix)) {
+            return false;
+        }
+        $whole = intdiv($this->bits, 8);
+        if (strncmp($address->bytes, $this->prefix, $whole) !== 0) {
+            return false;
+        }
+        $rest = $this->bits % 8;
+        return $rest === 0 || (ord($address->bytes[$whole]) ^ ord($this->prefix[$whole])) >> (8 - $rest) === 0;
+    }
+}

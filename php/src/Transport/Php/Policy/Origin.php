@@ -1,0 +1,41 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+/**
+ * Scheme, host and port. Two URLs have the same origin where these are equal.
+ *
+ * @internal
+ */
+final readonly class Origin
+{
+    public const HTTPS = 'https';
+    public const HTTP = 'http';
+
+    /**
+     * @param string $scheme one of the constants
+     * @param int $port the scheme's own where the URL names none
+     */
+    public function __construct(public string $scheme, public Host $host, public int $port)
+    {
+    }
+
+    public static function defaultPort(string $scheme): int
+    {
+        return $scheme === self::HTTP ? 80 : 443;
+    }
+
+    public function equals(self $other): bool
+    {
+        return $this->text() === $other->text();
+    }
+
+    /** As it begins a URL: without the scheme's own port. */
+    public function text(): string
+    {
+        $text = $this->scheme . '://' . $this->host->text;
+        return $this->port === self::defaultPort($this->scheme) ? $text : $text . ':' . $this->port;
+    }
+}

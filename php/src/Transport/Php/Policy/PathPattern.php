@@ -1,0 +1,90 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * An entry of allowed_paths, compared with a whole canonical path: literal segments, {name} for one segment that is not
+ * empty, and a final ** for the rest, which may be empty.
+ *
+ * @internal
+ */
+final readonly class PathPattern
+{
+    private const ANY = true;
+    private const REST = false;
+
+    /**
+     * @param string $text as it was written
+     * @param list<string|bool> $segments a string is a literal
+     */
+    private function __construct(public string $text, private array $segments)
+    {
+    }
+
+    /**
+     * Reads a pattern. Its literals are brought into the form that paths have, so /Bücher/{id} may be written as it is.
+     *
+     * A * is refused in any other place than a final **: it would be a literal where a wildcard was meant.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function parse(string $text): self
+    {
+        if (!str_starts_with($text, '/')) {
+            throw Wire::malformed('a path pattern does not start with a slash');
+        }
+        $segments = array_map(self::segment(...), explode('/', substr($text, 1)));
+        foreach (array_slice($segments, 0, -1) as $segment) {
+            if ($segment === self::REST || $segment === '') {
+                throw Wire::malformed('a path pattern has an empty segment, or ** before its end');
+            }
+        }
+        return new self($text, $segments);
+    }
+
+    /** Whether this canonical path fulfils the pattern. */
+    public function matches(#[\SensitiveParameter] string $path): bool
+    {
+        $found = explode('/', substr($path, 1));
+        foreach ($this->segments as $index => $wanted) {
+            $segment = $found[$index] ?? null;
+            if ($segment === null) {
+                return false;
+            }
+            if ($wanted === self::REST) {
+                return true;
+            }
+            if ($wanted === self::ANY ? $segment === '' : $segment !== $wanted) {
+                return false;
+            }
+        }
+        return count($found) === count($this->segments);
+    }
+
+    private static function segment(string $text): string|bool
+    {
+        if ($text === '**') {
+            return self::REST;
+        }
+        if (preg_match('/\A\{(.*)\}\z/s', $text, $placeholder) === 1) {
+            if (preg_match('/\A[A-Za-z0-9_-]+\z/', $placeholder[1]) !== 1) {
+                throw Wire::malformed('a path pattern has a placeholder that is not {name}');
+            }
+            return self::ANY;
+        }
+        if (strpbrk($text, '{}*') !== false) {
+            throw Wire::malformed('a path pattern has a placeholder or wildcard that is no whole segment');
+        }
+        try {
+            // Whether an encoded slash is allowed is the path's affair: a pattern that holds one just never matches.
+            return substr(Spelling::path('/' . $text, true), 1);
+        } catch (OutboundException) {
+            throw Wire::malformed('a path pattern is not canonical');
+        }
+    }
+}

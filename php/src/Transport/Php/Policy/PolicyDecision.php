@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * Decides whether a request may go where it wants to go, as the library does. Nothing is opened, resolved or sent for
+ * it; the addresses are left to InternalHosts, which is asked for the host first and again for all it resolves to.
+ *
+ * @internal
+ */
+final readonly class PolicyDecision
+{
+    /**
+     * @param int $requestBytes the configured ceiling of a request's body
+     */
+    public function __construct(private InternalHosts $internalHosts, private int $requestBytes)
+    {
+    }
+
+    /**
+     * Decides about a request. The first error counts, in this order: malformed, policy missing, scheme, host, port,
+     * method, path not canonical, path, header, request size.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @throws OutboundException
+     */
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): Admitted {
+        RequestForm::check($request, $credentials);
+        Placements::check($credentials);
+        $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
+        $method = HeaderRules::method($request->method);
+        $headers = HeaderRules::read($request->headers);
+        $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
+        if ($request->policy === null) {
+            throw OutboundException::create('policy.missing', 'the request has no policy');
+        }
+        $policy = RequestPolicy::read($request->policy);
+
+        $origin = $wanted->origin();
+        $policy = $policy->withDefaultHost($wanted->baseOrigin());
+        $policy->checkScheme($origin, $this->internalHosts);
+        $wanted->checkOrigin();
+        $policy->checkHost($origin, $this->internalHosts);
+        $policy->checkMethod($method);
+        [$target, $basePath] = $wanted->canonical($policy->allowEncodedSlash);
+        Destination::checkBelow($target, $basePath);
+        $policy = $policy->withBasePath($basePath);
+        $template = $policy->checkPath($target);
+
+        $taken = Placements::filledHeaders($credentials);
+        if ($request->idempotencyKey !== null) {
+            $taken[] = $idempotencyHeader;
+        }
+        HeaderRules::check($headers, $taken);
+        $limit = min($request->policy->requestBytes ?? PHP_INT_MAX, $this->requestBytes);
+        if (strlen($request->body) > $limit) {
+            throw OutboundException::create(
+                'policy.request_too_large',
+                'the body is larger than request_bytes allows',
+            );
+        }
+        return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $policy);
+    }
+
+    /**
+     * Judges the hop that a Location asks for as if it were a request of its own.
+     *
+     * @param string $method of the next request
+     * @param bool $hasCredential whether the request carries one; such a request stays on its origin
+     * @throws OutboundException policy.redirect_not_allowed, whatever the rule
+     */
+    public function redirect(
+        #[\SensitiveParameter] Admitted $from,
+        #[\SensitiveParameter] string $location,
+        string $method,
+        bool $hasCredential,
+    ): Admitted {
+        try {
+            return $this->judgeHop($from, $location, $method, $hasCredential);
+        } catch (OutboundException $refusal) {
+            throw OutboundException::create(
+                'policy.redirect_not_allowed',
+                'the redirect is refused: ' . RequestForm::reason($refusal),
+            );
+        }
+    }
+
+    /**
+     * Where a request wants to go, whether it may or not: for the record of a refusal.
+     */
+    public static function origin(#[\SensitiveParameter] RequestSpec $request): ?Origin
+    {
+        try {
+            return Destination::read($request->baseUrl, $request->url)->origin();
+        } catch (OutboundException) {
+            return null;
+        }
+    }
+
+    private function judgeHop(
+        #[\SensitiveParameter] Admitted $from,
+        #[\SensitiveParameter] string $location,
+        string $method,
+        bool $hasCredential,
+    ): Admitted {
+        $policy = $from->policy;
+        $target = Canonicalizer::follow($from->target, $location, $policy->allowEncodedSlash);
+        [$old, $new] = [$from->target->origin, $target->origin];
+        if ($old->scheme === Origin::HTTPS && $new->scheme === Origin::HTTP) {
+            throw OutboundException::create('policy.scheme_not_allowed', 'it leads from https to http');
+        }
+        if ($hasCredential && !$old->equals($new)) {
+            throw OutboundException::create(
+                'policy.host_not_allowed',
+                'a request with a credential may not go to another origin',
+            );
+        }
+        $policy->checkScheme($new, $this->internalHosts);
+        $policy->checkHost($new, $this->internalHosts);
+        $policy->checkMethod($method);
+        $template = $policy->checkPath($target);
+        return new Admitted($method, $target, $template, $from->headers, $from->idempotencyHeader, $policy);
+    }
+}

@@ -1,0 +1,74 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * What is wrong with a request before anything of it is judged: the faults that the library finds in the document.
+ *
+ * @internal
+ */
+final class RequestForm
+{
+    private const NAME = '/\A[A-Za-z0-9._:-]{1,128}\z/';
+
+    /** What the document's 32-bit numbers hold. */
+    private const UINT32 = 0xFFFFFFFF;
+
+    /**
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function check(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): void {
+        self::checkText($request, $credentials);
+        if (max($request->policy?->maxRedirects, $request->policy?->maxAttempts) > self::UINT32) {
+            throw Wire::malformed('a number of the policy is too large');
+        }
+        if (
+            preg_match(self::NAME, $request->serviceId) !== 1
+            || preg_match(self::NAME, $request->correlationId ?? 'none') !== 1
+        ) {
+            throw Wire::malformed('service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -');
+        }
+        if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
+            throw Wire::malformed('idempotency_key is 1 to 255 printable ASCII characters');
+        }
+    }
+
+    /** The text of a refusal without the code behind it. */
+    public static function reason(OutboundException $refusal): string
+    {
+        return substr($refusal->getMessage(), 0, -strlen(' [' . $refusal->errorCode() . ']'));
+    }
+
+    /**
+     * The documents are JSON, so text that is not UTF-8 reaches no decision. Header fields are bytes.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     */
+    private static function checkText(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): void {
+        $policy = $request->policy;
+        $places = array_map(static fn (object $credential): ?Placement => $credential->placement, $credentials);
+        Wire::encode([
+            [$request->serviceId, $request->correlationId, $request->method, $request->idempotencyKey],
+            [$request->idempotencyHeader, $request->baseUrl, $request->url, $request->path, $request->query],
+            [$policy?->allowedHosts, $policy?->allowedMethods, $policy?->allowedPaths],
+            array_column($credentials, 'identifier'),
+            array_map(static fn (?Placement $place): array => [$place?->name, $place?->prefix], $places),
+        ]);
+    }
+}

@@ -1,0 +1,102 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+
+/**
+ * A request's policy, read and complete: what the request and every redirect have to pass.
+ *
+ * @internal
+ */
+final readonly class RequestPolicy
+{
+    /**
+     * @param string|null $basePath what allowed_paths falls back to; null: to everything
+     */
+    private function __construct(
+        private Rules $rules,
+        private bool $allowHttp,
+        public bool $allowEncodedSlash,
+        #[\SensitiveParameter] private ?string $basePath = null,
+    ) {
+    }
+
+    /**
+     * Reads a policy. Without a method it would allow nothing, so that counts as none.
+     *
+     * @throws OutboundException invalid_request.malformed, policy.missing
+     */
+    public static function read(Policy $policy): self
+    {
+        $rules = Rules::parse($policy->allowedHosts, $policy->allowedMethods, $policy->allowedPaths);
+        if ($policy->allowedMethods === []) {
+            throw OutboundException::create('policy.missing', 'the policy has no allowed_methods');
+        }
+        return new self($rules, $policy->allowHttp, $policy->allowEncodedSlash);
+    }
+
+    /** With the host and port that hold where the policy names none. */
+    public function withDefaultHost(?Origin $base): self
+    {
+        return new self($this->rules->withDefaultHost($base), $this->allowHttp, $this->allowEncodedSlash);
+    }
+
+    public function withBasePath(#[\SensitiveParameter] ?string $basePath): self
+    {
+        return new self($this->rules, $this->allowHttp, $this->allowEncodedSlash, $basePath);
+    }
+
+    /** @throws OutboundException policy.scheme_not_allowed */
+    public function checkScheme(Origin $origin, InternalHosts $internalHosts): void
+    {
+        if ($origin->scheme !== Origin::HTTP) {
+            return;
+        }
+        if (!$this->allowHttp || $internalHosts->find($origin->host, $origin->port) === null) {
+            throw OutboundException::create(
+                'policy.scheme_not_allowed',
+                'http is for internal hosts, and there only where the policy has allow_http',
+            );
+        }
+    }
+
+    /** @throws OutboundException policy.host_not_allowed, policy.port_not_allowed */
+    public function checkHost(Origin $origin, InternalHosts $internalHosts): void
+    {
+        if ($this->rules->hosts === []) {
+            throw OutboundException::create(
+                'policy.host_not_allowed',
+                'no host is allowed: give allowed_hosts or base_url',
+            );
+        }
+        $this->rules->allowOrigin($origin);
+        // The resolver knows an internal host by its name alone, so its other ports do not fall back to public ones.
+        if ($internalHosts->entry($origin->host)?->hasPort($origin->port) === false) {
+            throw OutboundException::create('policy.port_not_allowed', 'the internal host has another port');
+        }
+    }
+
+    /** @throws OutboundException policy.method_not_allowed */
+    public function checkMethod(string $method): void
+    {
+        HeaderRules::checkMethod($method);
+        $this->rules->allowMethod($method);
+    }
+
+    /**
+     * @return string|null the pattern of allowed_paths that matched, where the policy has any
+     * @throws OutboundException policy.path_not_allowed
+     */
+    public function checkPath(Target $target): ?string
+    {
+        $template = $this->rules->allowPath($target->path);
+        if ($this->rules->paths === null) {
+            Destination::checkBelow($target, $this->basePath);
+        }
+        return $template;
+    }
+}

@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Hosts, methods and path patterns: the form that a policy and a credential's binding have in common. A list that is
+ * absent restricts nothing, an empty one allows nothing.
+ *
+ * @internal
+ */
+final readonly class Rules
+{
+    /**
+     * @param list<HostRule>|null $hosts
+     * @param list<string>|null $methods
+     * @param list<PathPattern>|null $paths the first that matches counts
+     */
+    private function __construct(public ?array $hosts, public ?array $methods, public ?array $paths)
+    {
+    }
+
+    /**
+     * Reads the lists of a document.
+     *
+     * @param list<string>|null $hosts
+     * @param list<string>|null $methods
+     * @param list<string>|null $paths
+     * @throws OutboundException invalid_request.malformed for an entry that cannot be read
+     */
+    public static function parse(?array $hosts, ?array $methods, ?array $paths): self
+    {
+        return new self(
+            $hosts === null ? null : array_map(HostRule::parse(...), $hosts),
+            $methods === null ? null : array_map(HeaderRules::method(...), $methods),
+            $paths === null ? null : array_map(PathPattern::parse(...), $paths),
+        );
+    }
+
+    /** The same rules; where no hosts are listed, with this one's alone, or none. */
+    public function withDefaultHost(?Origin $origin): self
+    {
+        $default = $origin === null ? [] : [HostRule::of($origin)];
+        return new self($this->hosts ?? $default, $this->methods, $this->paths);
+    }
+
+    /**
+     * Whether this request is allowed, in the order host, port, method, path.
+     *
+     * @return string|null the pattern that matched
+     * @throws OutboundException policy.*
+     */
+    public function allow(Target $target, string $method): ?string
+    {
+        $this->allowOrigin($target->origin);
+        $this->allowMethod($method);
+        return $this->allowPath($target->path);
+    }
+
+    /** @throws OutboundException policy.host_not_allowed, policy.port_not_allowed */
+    public function allowOrigin(Origin $origin): void
+    {
+        $isNamed = false;
+        foreach ($this->hosts ?? [] as $rule) {
+            if ($rule->allows($origin)) {
+                return;
+            }
+            $isNamed = $isNamed || $rule->names($origin->host);
+        }
+        if ($isNamed) {
+            throw self::refuse('port', 'the host is allowed, but not on this port');
+        }
+        if ($this->hosts !== null) {
+            throw self::refuse('host', 'the host is not among the allowed hosts');
+        }
+    }
+
+    /** @throws OutboundException policy.method_not_allowed */
+    public function allowMethod(string $method): void
+    {
+        if ($this->methods !== null && !in_array($method, $this->methods, true)) {
+            throw self::refuse('method', 'the method is not among the allowed methods');
+        }
+    }
+
+    /**
+     * @return string|null the pattern that matched; null where there is no list of them
+     * @throws OutboundException policy.path_not_allowed
+     */
+    public function allowPath(#[\SensitiveParameter] string $path): ?string
+    {
+        foreach ($this->paths ?? [] as $pattern) {
+            if ($pattern->matches($path)) {
+                return $pattern->text;
+            }
+        }
+        return $this->paths === null ? null : throw self::refuse('path', 'the path matches no allowed pattern');
+    }
+
+    private static function refuse(string $what, string $message): OutboundException
+    {
+        return OutboundException::create("policy.{$what}_not_allowed", $message);
+    }
+}

@@ -1,0 +1,124 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
+ *
+ * @internal
+ */
+final class Spelling
+{
+    /** Everything but RFC 3986's pchar, the slash between segments, and the percent sign of an escape. */
+    private const NOT_PATH = '~[^A-Za-z0-9\-._\~!$&\'()*+,;=:@/%]~';
+
+    /**
+     * The canonical spelling of a whole path: what RFC 3986 does not allow in a segment is percent-encoded, escapes
+     * stay as they are.
+     *
+     * @throws OutboundException policy.path_not_canonical
+     */
+    public static function path(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash): string
+    {
+        self::checkBytes($raw, $allowEncodedSlash);
+        if (!str_starts_with($raw, '/')) {
+            throw self::refused('it does not start with a slash');
+        }
+        // Only the last segment may be empty: that is a trailing slash.
+        if (str_contains($raw, '//')) {
+            throw self::refused('it holds an empty segment');
+        }
+        foreach (explode('/', $raw) as $segment) {
+            if (self::isDotSegment($segment)) {
+                throw self::refused('it holds a dot segment');
+            }
+        }
+        return preg_replace_callback(self::NOT_PATH, static fn (array $byte): string => rawurlencode($byte[0]), $raw)
+            ?? throw self::refused('it is too long');
+    }
+
+    /**
+     * A query that came in a URL. It stays byte for byte; what a URL's query cannot hold as it is, is refused, and
+     * broken escapes are the server's.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function query(#[\SensitiveParameter] string $raw): string
+    {
+        if (preg_match('/[^\x21-\x7E]|["#<>]/', $raw) !== 0) {
+            throw Wire::malformed('a query holds a character that must be percent-encoded');
+        }
+        return $raw;
+    }
+
+    /**
+     * The query of names and values, encoded by RFC 3986.
+     *
+     * @param list<array{string, string}> $pairs
+     * @return string|null null where there are none
+     */
+    public static function queryOfPairs(#[\SensitiveParameter] array $pairs): ?string
+    {
+        $fields = array_map(
+            static fn (array $pair): string => rawurlencode($pair[0]) . '=' . rawurlencode($pair[1]),
+            $pairs,
+        );
+        return $fields === [] ? null : implode('&', $fields);
+    }
+
+    /** A path below a base path. The slash between them is the same one, whoever wrote it. */
+    public static function join(#[\SensitiveParameter] string $base, #[\SensitiveParameter] string $path): string
+    {
+        if ($path === '') {
+            return $base === '' ? '/' : $base;
+        }
+        $base = str_ends_with($base, '/') ? substr($base, 0, -1) : $base;
+        return $base . '/' . (str_starts_with($path, '/') ? substr($path, 1) : $path);
+    }
+
+    /** Whether a path is the base path or below it, by whole segments. */
+    public static function isBelow(#[\SensitiveParameter] string $path, #[\SensitiveParameter] string $base): bool
+    {
+        return $path === $base || str_starts_with($path, str_ends_with($base, '/') ? $base : $base . '/');
+    }
+
+    public static function notCanonical(string $message): OutboundException
+    {
+        return OutboundException::create('policy.path_not_canonical', $message);
+    }
+
+    private static function checkBytes(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash): void
+    {
+        // The first fault from the left counts.
+        $faults = '/%(?![0-9A-Fa-f]{2})(*MARK:escape)|(?:[\x00-\x1F\x7F]|%[01][0-9A-Fa-f]|%7[Ff])(*MARK:control)'
+            . '|(?:\\\\|%5[Cc])(*MARK:backslash)|[?#](*MARK:delimiter)'
+            . ($allowEncodedSlash ? '' : '|%2[Ff](*MARK:slash)') . '/';
+        if (preg_match($faults, $raw, $fault) === 0) {
+            return;
+        }
+        throw self::refused(match ($fault['MARK'] ?? null) {
+            'escape' => 'it holds a broken escape',
+            'control' => 'it holds a control character',
+            'backslash' => 'it holds a backslash',
+            'delimiter' => 'it holds a question mark or a number sign',
+            'slash' => 'it holds an encoded slash',
+            default => 'it is too long',
+        });
+    }
+
+    /** A server may decode escapes, an encoded slash too, or cut off a ; parameter before it looks for dots. */
+    private static function isDotSegment(#[\SensitiveParameter] string $segment): bool
+    {
+        return preg_match('~(?:\A|/)\.{1,2}(?:;|/|\z)~', rawurldecode($segment)) !== 0;
+    }
+
+    private static function refused(string $why): OutboundException
+    {
+        return self::notCanonical('the path is not canonical: ' . $why);
+    }
+}

@@ -1,0 +1,74 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * An absolute URL in its parts, nothing of the path judged yet.
+ *
+ * @internal
+ */
+final readonly class Url
+{
+    /**
+     * @param Origin|null $origin null for a scheme that is neither https nor http: an error only once the request as a
+     *        whole was read
+     * @param string $path as it was written; may be empty
+     * @param string|null $query as it was written
+     */
+    private function __construct(
+        private ?Origin $origin,
+        #[\SensitiveParameter] public string $path,
+        #[\SensitiveParameter] public ?string $query,
+    ) {
+    }
+
+    /** @throws OutboundException invalid_request.malformed */
+    public static function parse(#[\SensitiveParameter] string $text): self
+    {
+        $scheme = self::scheme($text) ?? throw Wire::malformed('a URL is not absolute');
+        if ($scheme !== Origin::HTTPS && $scheme !== Origin::HTTP) {
+            return new self(null, '', null);
+        }
+        $rest = substr($text, strlen($scheme) + 1);
+        if (!str_starts_with($rest, '//')) {
+            throw Wire::malformed('a URL is not absolute');
+        }
+        if (str_contains($rest, '#')) {
+            throw Wire::malformed('a URL holds a fragment');
+        }
+        [$rest, $query] = explode('?', substr($rest, 2), 2) + [1 => null];
+        $authority = substr($rest, 0, strcspn($rest, '/'));
+        if (str_contains($authority, '@')) {
+            throw Wire::malformed('a URL holds a user name or a password');
+        }
+        [$host, $port] = Host::parseWithPort($authority);
+        $origin = new Origin($scheme, $host, $port ?? Origin::defaultPort($scheme));
+        return new self($origin, substr($rest, strlen($authority)), $query);
+    }
+
+    /** The scheme of an absolute URL (RFC 3986 section 3.1) in lower case, null for a relative one. */
+    public static function scheme(#[\SensitiveParameter] string $text): ?string
+    {
+        return preg_match('/\A([A-Za-z][A-Za-z0-9+.-]*):/', $text, $found) === 1 ? strtolower($found[1]) : null;
+    }
+
+    /** @throws OutboundException policy.scheme_not_allowed for another scheme than https and http */
+    public function origin(): Origin
+    {
+        return $this->origin ?? throw OutboundException::create(
+            'policy.scheme_not_allowed',
+            "the URL's scheme is neither https nor http",
+        );
+    }
+
+    /** @throws OutboundException policy.path_not_canonical */
+    public function canonicalPath(bool $allowEncodedSlash): string
+    {
+        return Spelling::path($this->path === '' ? '/' : $this->path, $allowEncodedSlash);
+    }
+}

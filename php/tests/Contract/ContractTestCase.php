@@ -1,0 +1,266 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
+use Netresearch\NrVault\Outbound\Tests\Support\ReceivedRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * A transport against the fault server, and what holds of every call whatever its case is about.
+ */
+abstract class ContractTestCase extends TestCase
+{
+    /** In every secret that the cases seal, so that a leak of any of them is found. */
+    protected const CANARY = 'c4n4ry-9b1f';
+
+    /** Methods that the policy of request() allows. */
+    protected const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+    protected static FaultServer $server;
+    protected static TempDir $directory;
+    protected static Certificates $tls;
+
+    private static \SensitiveParameterValue $masterKey;
+    private static DecidingTransport $transport;
+
+    /** The transport's name: "transport" of its audit records, and its key in Deviations. */
+    abstract protected static function name(): string;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$directory = new TempDir('contract');
+        self::$tls = new Certificates(self::$directory);
+        self::$masterKey = new \SensitiveParameterValue(random_bytes(32));
+        self::$server = new FaultServer(self::$directory);
+        $tls = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key];
+        self::$server->listen('plain');
+        self::$server->listen('tls', $tls + ['alpn' => ['http/1.1']]);
+        self::$server->listen('h2', $tls + ['alpn' => ['h2', 'http/1.1']]);
+        self::$server->listen('other', $tls + ['alpn' => ['http/1.1']]);
+        self::$transport = self::make();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$server->stop();
+        self::$directory->remove();
+    }
+
+    /** Whether the transport has this deviation; the case then asserts what it does instead. */
+    protected static function deviates(string $id): bool
+    {
+        return in_array(static::name(), Deviations::LIST[$id]['transports'], true);
+    }
+
+    /**
+     * A transport that trusts the fault server, may reach it and has the master key; $more replaces whole keys.
+     *
+     * @param array<string, mixed> $more
+     */
+    protected static function make(#[\SensitiveParameter] array $more = []): DecidingTransport
+    {
+        return Transports::make(static::name(), $more + [
+            'internal_hosts' => self::internal(self::$server->ports()),
+            'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
+            'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],
+        ]);
+    }
+
+    /**
+     * Entries of internal_hosts for loopback.
+     *
+     * @param list<int> $ports
+     * @return list<array<string, mixed>>
+     */
+    protected static function internal(array $ports): array
+    {
+        $entry = static fn (string $host): array
+            => ['host' => $host, 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => $ports];
+        return array_map($entry, ['localhost', '127.0.0.1']);
+    }
+
+    protected static function masterKey(): string
+    {
+        return base64_encode(self::$masterKey->getValue());
+    }
+
+    /** The base URL of a listener, "https://localhost:PORT/v1". */
+    protected static function url(string $listener, string $host = 'localhost'): string
+    {
+        $scheme = $listener === 'plain' ? 'http' : 'https';
+        return $scheme . '://' . $host . ':' . self::$server->port($listener) . '/v1';
+    }
+
+    /**
+     * A policy that allows every method and plain HTTP; $more replaces arguments of Policy by name.
+     */
+    protected static function policy(mixed ...$more): Policy
+    {
+        return new Policy(...$more + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
+    }
+
+    /**
+     * A request to a listener; $more replaces arguments of RequestSpec by name.
+     */
+    protected static function request(string $listener = 'plain', mixed ...$more): RequestSpec
+    {
+        return new RequestSpec(...$more + [
+            'serviceId' => 'test',
+            'method' => 'POST',
+            'policy' => self::policy(),
+            'baseUrl' => self::url($listener),
+            'path' => isset($more['url']) ? '' : '/x',
+        ]);
+    }
+
+    /**
+     * A credential of the type, sealed under the master key.
+     *
+     * @param string|array<string, mixed> $payload
+     */
+    protected static function seal(
+        string $type,
+        #[\SensitiveParameter] string|array $payload,
+        ?Placement $placement = null,
+        string $identifier = 'my_api_key',
+        string $algorithm = Sealer::XCHACHA20,
+    ): SealedCredential {
+        $text = is_string($payload) ? $payload : (string) json_encode($payload, JSON_UNESCAPED_SLASHES);
+        $sealed = (new Sealer(self::$masterKey->getValue(), $algorithm))->seal($identifier, $text);
+        return new SealedCredential($identifier, $type, $sealed, $placement);
+    }
+
+    /** A bearer token with the canary in it, for cases that need any credential. */
+    protected static function bearer(): SealedCredential
+    {
+        return self::seal('bearer', ['token' => 'tok-' . self::CANARY]);
+    }
+
+    /** Sends, and checks what holds of every outcome. */
+    protected static function call(RequestSpec $request, ?DecidingTransport $transport = null): Outcome
+    {
+        $outcome = Outcome::of($transport ?? self::$transport, $request);
+        self::assertSound($outcome, $request);
+        return $outcome;
+    }
+
+    /** The decision about a request as an outcome, with the canonical URL as body. */
+    protected static function decide(RequestSpec $request, ?DecidingTransport $transport = null): string
+    {
+        try {
+            $decision = ($transport ?? self::$transport)->decide($request);
+        } catch (\Netresearch\NrVault\Outbound\Exception\OutboundException $refusal) {
+            self::assertSame('no', $refusal->sent());
+            self::assertShowsNoSecret($refusal);
+            return $refusal->errorCode();
+        }
+        return $decision->url;
+    }
+
+    /** The only request that a listener has received since its script began. */
+    protected static function received(string $listener = 'plain'): ReceivedRequest
+    {
+        $requests = self::$server->requests($listener);
+        self::assertCount(1, $requests, 'requests at ' . $listener);
+        return $requests[0];
+    }
+
+    /** How many requests a listener has received since its script began. */
+    protected static function requests(string $listener = 'plain'): int
+    {
+        return count(self::$server->requests($listener));
+    }
+
+    /** How many connections a listener has had since its script began. */
+    protected static function connections(string $listener = 'plain'): int
+    {
+        return count(self::$server->seen($listener));
+    }
+
+    /**
+     * A failure with this code and "sent", and with the status of an answer where one was seen.
+     */
+    protected static function assertFailed(
+        string $code,
+        string $sent,
+        Outcome $outcome,
+        ?int $httpStatus = null,
+        string $why = '',
+    ): void {
+        self::assertSame($code . ' ' . $sent, $outcome->brief(), $why . ' ' . $outcome->message());
+        self::assertSame($httpStatus, $outcome->httpStatus, $why);
+    }
+
+    /** What holds of every outcome: whole audit record, matching error, and no secret anywhere. */
+    private static function assertSound(Outcome $outcome, RequestSpec $request): void
+    {
+        self::assertShowsNoSecret($outcome->headers);
+        if ($outcome->failure !== null) {
+            self::assertShowsNoSecret($outcome->failure);
+            self::assertStringStartsWith($outcome->failure->errorClass() . '.', (string) $outcome->code);
+        }
+        if ($outcome->audit === null) {
+            // Refused before the transport was asked: its form alone was wrong.
+            self::assertContains($outcome->failure?->errorClass(), ['invalid_request', 'configuration']);
+            return;
+        }
+        self::assertShowsNoSecret($outcome->audit);
+        $audit = $outcome->audit;
+        $keys = array_keys($audit);
+        self::assertEqualsCanonicalizing(Pages::auditKeys(), $keys);
+        self::assertSame($outcome->failure?->errorClass(), $audit['error_class']);
+        self::assertSame($outcome->code, $audit['error_code']);
+        self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
+        self::assertSame(static::name(), $audit['transport']);
+        if ($outcome->code !== 'invalid_request.malformed') {
+            $identifiers = array_column($request->credentials, 'identifier');
+            self::assertSame($identifiers, $audit['credentials']);
+        }
+        self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);
+        self::assertGreaterThanOrEqual(0, $audit['duration_us']);
+        if ($outcome->sent === 'no') {
+            self::assertSame(0, $audit['bytes_out']);
+            self::assertNull($audit['status']);
+        }
+        if ($outcome->httpStatus !== null) {
+            self::assertSame('yes', $outcome->sent);
+        } elseif ($request->policy?->maxRedirects === 0) {
+            // With redirects it may be an earlier hop that was answered.
+            self::assertNotSame('yes', $outcome->sent);
+        }
+    }
+
+    /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */
+    protected static function assertShowsNoSecret(mixed $value): void
+    {
+        if ($value instanceof \Throwable) {
+            self::assertNull($value->getPrevious());
+            $texts = [(string) $value, ...Reachable::strings($value, __NAMESPACE__)];
+        } else {
+            $texts = [print_r($value, true), ...Reachable::strings($value)];
+        }
+        $key = self::$masterKey->getValue();
+        $secrets = [self::CANARY, base64_encode(self::CANARY), base64_encode($key), $key, 'nrv1:eyJ'];
+        foreach ($texts as $text) {
+            foreach ($secrets as $secret) {
+                if (str_contains($text, $secret)) {
+                    $trace = $value instanceof \Throwable ? "\n" . $value->getTraceAsString() : '';
+                    self::fail('A secret is shown by ' . get_debug_type($value) . ': ' . substr($text, 0, 100) . $trace);
+                }
+            }
+        }
+        self::assertNotSame([], $texts);
+    }
+}

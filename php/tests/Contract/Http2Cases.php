@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+
+/**
+ * Every way in which an HTTP/2 exchange breaks.
+ */
+trait Http2Cases
+{
+    public function testWhatTheServerRefusedIsCertainlyNotProcessed(): void
+    {
+        $refusals = [
+            'REFUSED_STREAM' => [['h2-rst', 7], ['loop']],
+            'GOAWAY of nothing' => [['h2-goaway', 0, 0]],
+            'GOAWAY of nothing, with an error' => [['h2-goaway', 0, 2]],
+        ];
+        foreach ($refusals as $name => $steps) {
+            foreach (['POST', 'GET'] as $method) {
+                self::$server->script('h2', [['read'], ...$steps]);
+                $outcome = self::call(self::request('h2', method: $method));
+                $why = $name . ' ' . $method;
+
+                if (self::deviates('http2-refusal')) {
+                    self::assertFailed('protocol.closed_early', 'maybe', $outcome, why: $why);
+                    self::assertSame($method === 'GET', $outcome->retryable, $why);
+                    self::assertSame(1, self::requests('h2'), $why);
+                } else {
+                    self::assertSame('protocol.closed_early no', $outcome->brief(), $why);
+                    self::assertTrue($outcome->retryable, $why);
+                    self::assertSame(4, self::requests('h2'), $why);
+                }
+            }
+        }
+    }
+
+    public function testWhatMayHaveBeenProcessedIsNotRepeated(): void
+    {
+        $breaks = [
+            'GOAWAY of the stream' => [['h2-goaway', null, 0]],
+            'GOAWAY of everything' => [['h2-goaway', 2 ** 31 - 1, 0]],
+            'GOAWAY with an error' => [['h2-goaway', null, 2]],
+            'RST_STREAM INTERNAL_ERROR' => [['h2-rst', 2], ['silence']],
+            'RST_STREAM PROTOCOL_ERROR' => [['h2-rst', 1], ['silence']],
+            'closed' => [['close']],
+            'cut' => [['cut']],
+            'reset' => [['reset']],
+        ];
+        foreach ($breaks as $name => $steps) {
+            foreach (['POST', 'GET'] as $method) {
+                self::$server->script('h2', [['read'], ...$steps]);
+                $outcome = self::call(self::request('h2', method: $method));
+
+                self::assertFailed('protocol.closed_early', 'maybe', $outcome, why: $name);
+                self::assertSame($method === 'GET', $outcome->retryable, $name);
+                self::assertSame(1, self::requests('h2'), $name);
+            }
+        }
+    }
+
+    public function testStreamsThatEndEarly(): void
+    {
+        $data = static fn (bool $end): array => ['h2-data', base64_encode('part'), $end];
+        $endings = [
+            'short' => ['10', [$data(true)]],
+            'short, with an empty frame' => ['10', [$data(false), ['h2-data', '', true]]],
+            'INTERNAL_ERROR' => ['10', [$data(false), ['h2-rst', 2]]],
+            'REFUSED_STREAM' => ['10', [['h2-rst', 7]]],
+            'NO_ERROR' => ['10', [$data(false), ['h2-rst', 0]]],
+            'NO_ERROR, of unknown length' => [null, [$data(false), ['h2-rst', 0]]],
+            'CANCEL, of unknown length' => [null, [$data(false), ['h2-rst', 8]]],
+            'closed' => ['10', [$data(false), ['close']]],
+            'closed, of unknown length' => [null, [$data(false), ['close']]],
+        ];
+        foreach ($endings as $name => [$length, $steps]) {
+            $head = [[':status', '201'], ...($length === null ? [] : [['content-length', $length]])];
+            self::$server->script('h2', [['read'], ['h2-head', $head, false], ...$steps, ['silence']]);
+            $outcome = self::call(self::request('h2'));
+
+            self::assertFailed('protocol.closed_early', 'yes', $outcome, 201, $name);
+            self::assertSame(1, self::requests('h2'), $name);
+        }
+    }
+
+    public function testViolationsOfHttp2(): void
+    {
+        $frame = static fn (int $kind, int $flags, ?int $stream, string $payload): array
+            => ['h2-frame', $kind, $flags, $stream, base64_encode($payload)];
+        $violations = [
+            'no status' => ['h2-head', [['a', 'b']], true],
+            'a field of the connection' => ['h2-head', [[':status', '200'], ['transfer-encoding', 'chunked']], true],
+            'a stream that nobody opened' => $frame(0, 1, 99, 'x'),
+            'an unfinished block' => $frame(1, 0, null, "\x88"),
+            'a block that is none' => $frame(1, 5, null, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
+            'a frame above the limit' => $frame(0, 0, null, str_repeat('x', 20_000)),
+            'a length that is no number' => ['h2-head', [[':status', '200'], ['content-length', 'x']], true],
+            'upper case in a name' => ['h2-head', [[':status', '200'], ['X-A', 'b']], true],
+        ];
+        foreach ($violations as $name => $step) {
+            $follow = $name === 'an unfinished block' ? [$frame(0, 1, null, 'x')] : [];
+            self::$server->script('h2', [['read'], $step, ...$follow, ['silence']]);
+            $outcome = self::call(self::request('h2'));
+
+            self::assertSame('protocol.invalid', $outcome->code, $name . ' ' . $outcome->brief() . $outcome->message());
+            self::assertContains($outcome->sent, ['maybe', 'yes'], $name);
+            self::assertFalse($outcome->retryable, $name);
+            self::assertSame(1, self::requests('h2'), $name);
+        }
+    }
+
+    public function testMoreDataThanWasAnnounced(): void
+    {
+        self::$server->script('h2', [
+            ['read'],
+            ['h2-head', [[':status', '200'], ['content-length', '4']], false],
+            ['h2-data', base64_encode('four'), false],
+            ['h2-data', base64_encode('more'), true],
+            ['silence'],
+        ]);
+        self::assertFailed('protocol.invalid', 'yes', self::call(self::request('h2')), 200);
+    }
+
+    public function testALargeRequestAndALargeAnswer(): void
+    {
+        $body = random_bytes(3_000_000);
+        self::$server->answers('h2', [FaultServer::answer(200, [], $body)]);
+        $outcome = self::call(self::request('h2', body: $body));
+
+        self::assertSame($body, $outcome->body, $outcome->message());
+        self::assertSame($body, self::received('h2')->body);
+    }
+}

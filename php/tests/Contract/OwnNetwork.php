@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\LibraryLocator;
+use Netresearch\NrVault\Transport\RequestSpec;
+
+/**
+ * Calls in a network namespace that has nothing but loopback, with its own hosts file and resolver. So public addresses
+ * can be named, and even listened at, and no packet leaves the machine. It needs root.
+ */
+final class OwnNetwork
+{
+    /**
+     * Runs own-network.php there.
+     *
+     * @param array<string, mixed> $task addresses: of loopback; hosts: lines of /etc/hosts; resolver: lines of
+     *        resolv.conf beside the name server 127.0.0.1; listen: listeners by name, arguments of FaultServer::listen and the steps
+     *        of every answer; transport and config
+     * @param list<RequestSpec> $requests
+     * @param array<string, string> $environment
+     * @return array{outcomes: list<array<string, mixed>>, targets: array<string, list<string>>}
+     */
+    public static function run(TempDir $directory, array $task, array $requests, array $environment = []): array
+    {
+        $base = $directory->path . '/network-' . bin2hex(random_bytes(4));
+        $lines = ['set -e', 'ip link set lo up'];
+        foreach ($task['addresses'] ?? [] as $address) {
+            $lines[] = str_contains($address, ':')
+                ? 'ip -6 addr add ' . $address . '/128 dev lo nodad'
+                : 'ip addr add ' . $address . '/32 dev lo';
+        }
+        $files = [
+            '/etc/hosts' => $task['hosts'] ?? '',
+            '/etc/nsswitch.conf' => "hosts: files dns\n",
+            '/etc/resolv.conf' => "nameserver 127.0.0.1\n" . ($task['resolver'] ?? 'options timeout:1 attempts:1') . "\n",
+        ];
+        foreach ($files as $target => $text) {
+            file_put_contents($base . basename($target), $text);
+            $lines[] = 'mount --bind ' . $base . basename($target) . ' ' . $target;
+        }
+        $lines[] = 'exec ' . PHP_BINARY . ' -d zend.exception_ignore_args=0 ' . __DIR__ . '/own-network.php';
+        $task['requests'] = array_map(static fn (RequestSpec $request): array => array_map(
+            base64_encode(...),
+            $request->toWire(),
+        ), $requests);
+        $result = Process::run(
+            ['unshare', '--net', '--mount', '--', '/bin/sh', '-c', implode("\n", $lines)],
+            $environment + [LibraryLocator::ENVIRONMENT => Build::library()],
+            json_encode($task, JSON_THROW_ON_ERROR),
+        );
+        $answer = json_decode($result['output'], true);
+        if ($result['code'] !== 0 || !is_array($answer)) {
+            throw new \RuntimeException('In a network of its own: ' . $result['output']);
+        }
+        return $answer;
+    }
+}

@@ -1,0 +1,16 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+/**
+ * The contract on the library in this process.
+ */
+final class RustFfiTransportTest extends TransportContract
+{
+    protected static function name(): string
+    {
+        return Transports::RUST_FFI;
+    }
+}

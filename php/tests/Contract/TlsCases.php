@@ -1,0 +1,160 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Transport\DecidingTransport;
+
+/**
+ * Which servers are trusted, and that a server which is not receives nothing.
+ */
+trait TlsCases
+{
+    public function testCertificatesThatDoNotStand(): void
+    {
+        $past = ['-startdate', '20190101000000Z', '-enddate', '20200101000000Z'];
+        $future = ['-startdate', '29980101000000Z', '-enddate', '29990101000000Z'];
+        $name = ['DNS:localhost'];
+        $certificates = [
+            'expired' => [self::$tls->issue('expired', $name, $past), 'localhost'],
+            'not yet valid' => [self::$tls->issue('future', $name, $future), 'localhost'],
+            'another host' => [self::$tls->issue('another', ['DNS:example.com']), 'localhost'],
+            'a wildcard above' => [self::$tls->issue('wildcard', ['DNS:*.localhost']), 'localhost'],
+            'another address' => [self::$tls->issue('address', ['IP:127.0.0.2']), '127.0.0.1'],
+            'a name for an address' => [self::$tls->issue('name', $name), '127.0.0.1'],
+            'for clients only' => [self::$tls->issue('client', $name, usage: 'clientAuth'), 'localhost'],
+            'self-signed' => [self::$tls->issue('self', $name, selfSigned: true), 'localhost'],
+            'of another authority' => [self::foreign(), 'localhost'],
+        ];
+        foreach ($certificates as $why => [$files, $host]) {
+            [$transport, $listener] = self::served($files + ['alpn' => ['http/1.1']]);
+            $outcome = self::call(self::request(
+                $listener,
+                baseUrl: self::url($listener, $host),
+                headers: [['x-canary', self::CANARY]],
+                body: self::CANARY,
+                credentials: [self::bearer()],
+            ), $transport);
+
+            self::assertFailed('tls.certificate_invalid', 'no', $outcome, why: $why);
+            self::assertFalse($outcome->retryable, $why);
+            $seen = self::$server->seen($listener);
+            self::assertSame([1, 0], [count($seen), self::requests($listener)], $why);
+            self::assertStringNotContainsString(self::CANARY, $seen[0]['received'], $why);
+        }
+    }
+
+    public function testACommonNameAloneIsNoName(): void
+    {
+        [$transport, $listener] = self::served(self::$tls->issue('common', []));
+        $outcome = self::call(self::request($listener), $transport);
+
+        if (self::deviates('common-name')) {
+            self::assertSame('200', $outcome->brief());
+        } else {
+            self::assertFailed('tls.certificate_invalid', 'no', $outcome);
+        }
+    }
+
+    public function testVersionsOfTls(): void
+    {
+        $own = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key];
+        foreach (['1.2', '1.3'] as $version) {
+            [$transport, $listener] = self::served($own + ['minimum' => $version, 'maximum' => $version]);
+            $outcome = self::call(self::request($listener), $transport);
+            self::assertSame('200', $outcome->brief(), $outcome->message());
+            $told = self::deviates('tls-version') ? null : $version;
+            self::assertSame($told, $outcome->audit['tls_version']);
+            self::assertSame('localhost', self::$server->seen($listener)[0]['server_name']);
+        }
+        foreach (['1.0', '1.1'] as $number => $version) {
+            $version = $number === 0 ? '1' : $version;
+            [$transport, $listener] = self::served($own + ['minimum' => $version, 'maximum' => $version]);
+            $outcome = self::call(self::request($listener), $transport);
+            self::assertFailed('tls.handshake_failed', 'no', $outcome, why: $version);
+            self::assertSame(0, self::requests($listener));
+        }
+    }
+
+    public function testAnAddressIsAName(): void
+    {
+        self::$server->answers('tls', [FaultServer::answer()]);
+
+        self::assertSame('200', self::call(self::request(baseUrl: self::url('tls', '127.0.0.1')))->brief());
+    }
+
+    public function testPlainHttpHasNoTlsVersion(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer()]);
+
+        self::assertNull(self::call(self::request())->audit['tls_version']);
+    }
+
+    public function testVersionsOfHttp(): void
+    {
+        self::$server->answers('h2', [FaultServer::answer()]);
+        self::$server->answers('tls', [FaultServer::answer()]);
+        $only = static fn (string $version): DecidingTransport => self::make(['http_versions' => [$version]]);
+
+        self::assertSame('1.1', self::call(self::request('h2'), $only('1.1'))->httpVersion);
+        self::assertSame('2', self::call(self::request('h2'), $only('2'))->httpVersion);
+        self::assertSame('1.1', self::call(self::request('tls'))->httpVersion);
+        $outcome = self::call(self::request('tls'), $only('2'));
+        self::assertFailed('tls.handshake_failed', 'no', $outcome);
+        $requests = self::$server->requests('tls');
+        self::assertCount(1, $requests, 'the one that was answered');
+    }
+
+    public function testAServerThatWantsACertificateOfTheClient(): void
+    {
+        $own = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key, 'client_ca' => self::$tls->authority];
+        foreach (['1.2' => ['no'], '1.3' => ['no', 'maybe']] as $version => $sent) {
+            [$transport, $listener] = self::served($own + ['minimum' => $version, 'maximum' => $version]);
+            $outcome = self::call(self::request($listener), $transport);
+
+            // In TLS 1.3 the alert and the request may pass each other.
+            self::assertSame('tls.handshake_failed', $outcome->code, $outcome->message());
+            self::assertContains($outcome->sent, $sent);
+            self::assertSame(0, self::requests($listener));
+        }
+    }
+
+    public function testRootsOfTheSystemDoNotTrustTheTestAuthority(): void
+    {
+        self::$server->answers('tls', [FaultServer::answer()]);
+        putenv('SSL_CERT_FILE=' . self::$tls->authority);
+        $system = self::call(self::request('tls'), self::make(['tls' => ['roots' => 'system']]));
+        $both = ['roots' => 'system+file', 'ca_file' => self::$tls->authority];
+        $both = self::call(self::request('tls'), self::make(['tls' => $both]));
+        putenv('SSL_CERT_FILE');
+
+        self::assertFailed('tls.certificate_invalid', 'no', $system);
+        self::assertSame('200', $both->brief());
+    }
+
+    /**
+     * A new listener that answers every request, and a transport that may reach it.
+     *
+     * @param array<string, mixed> $tls of FaultServer::listen()
+     * @return array{DecidingTransport, string}
+     */
+    private static function served(array $tls): array
+    {
+        $name = 'tls-' . bin2hex(random_bytes(4));
+        self::$server->listen($name, $tls);
+        self::$server->answers($name, [FaultServer::answer()]);
+        return [self::make(), $name];
+    }
+
+    /**
+     * @return array{certificate: string, key: string}
+     */
+    private static function foreign(): array
+    {
+        $foreign = new Certificates(self::$directory, 'foreign');
+        return ['certificate' => $foreign->certificate, 'key' => $foreign->key];
+    }
+}

@@ -1,0 +1,27 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+/**
+ * What every transport does. A subclass names its transport; where that cannot be equal, Deviations has the difference.
+ */
+abstract class TransportContract extends ContractTestCase
+{
+    use AddressCases;
+    use CodingCases;
+    use ConfigurationCases;
+    use DeadlineCases;
+    use EnvelopeCases;
+    use FaultCases;
+    use Http2Cases;
+    use LimitCases;
+    use PlacementCases;
+    use PolicyCases;
+    use ProxyCases;
+    use ReceivedCases;
+    use RedirectCases;
+    use TlsCases;
+    use UrlCases;
+}

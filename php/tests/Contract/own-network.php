@@ -1,0 +1,38 @@
+<?php
+
+/**
+ * The inner half of OwnNetwork: the task is the input, what came of it the output.
+ */
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\RequestSpec;
+
+require __DIR__ . '/../bootstrap.php';
+
+$task = json_decode((string) stream_get_contents(STDIN), true, 512, JSON_THROW_ON_ERROR);
+$server = new FaultServer(new TempDir('own-network'));
+foreach ($task['listen'] ?? [] as $name => $listen) {
+    $server->listen($name, $listen['tls'] ?? null, $listen['address'], $listen['port'] ?? 0);
+    $server->answers($name, $listen['answer']);
+}
+$transport = Transports::make($task['transport'], $task['config']);
+$outcomes = [];
+foreach ($task['requests'] as $wire) {
+    $outcome = Outcome::of($transport, RequestSpec::fromWire(...array_map(base64_decode(...), $wire)));
+    $outcomes[] = [
+        'brief' => $outcome->brief(),
+        'message' => $outcome->message(),
+        'audit' => $outcome->audit,
+        'body' => $outcome->body,
+    ];
+}
+$targets = [];
+foreach ($task['listen'] ?? [] as $name => $listen) {
+    $targets[$name] = array_column($server->requests($name), 'target');
+}
+echo json_encode(['outcomes' => $outcomes, 'targets' => $targets], JSON_THROW_ON_ERROR);

@@ -1,0 +1,139 @@
+"""A server that does to its clients what a script says, and tells what they sent. Run as `python3 faultserver SOCKET`.
+
+It is steered over the Unix socket SOCKET, one JSON document a line in either direction:
+
+  {"do": "listen", "name": N, "address"?: A, "port"?: P, "tls"?: {...}}   -> {"port": P}
+      tls: certificate, key (PEM files), alpn (list), minimum and maximum ("1.2", "1.3"), client_ca (PEM file)
+  {"do": "script", "name": N, "connections": [[STEP, …], …], "answers"?: [[STEP, …], …]}   -> {}
+      ends what is open, forgets what was seen, and lets the nth connection run the nth script, later ones the last
+  {"do": "seen", "name": N}   -> {"connections": [{"received", "requests", "events", "alpn", "server_name"}, …]}
+  {"do": "wait", "name": N, "event": E, "count": C}   -> {} once so many connections have the event
+  {"do": "release", "name": N}   -> {}; what waits in the step "hold" goes on
+
+Steps are lists of a name and arguments; see connection.py and http2.py. Byte strings travel as base64.
+"""
+
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+
+from connection import Connection
+
+WAIT = 30
+
+
+class Listener:
+    """One port, its script, and what its connections have seen since the script began."""
+
+    def __init__(self, address, port, tls):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address, port))
+        self.socket.listen(64)
+        self.port = self.socket.getsockname()[1]
+        self.context = context(tls) if tls else None
+        self.changed = threading.Condition()
+        self.released = threading.Event()
+        self.connections, self.script, self.answers, self.answered = [], [], [], 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            peer, _ = self.socket.accept()
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.changed:
+                index = min(len(self.connections), len(self.script) - 1)
+                steps = self.script[index] if self.script else [["cut"]]
+                connection = Connection(peer, self, steps)
+                self.connections.append(connection)
+                self.changed.notify_all()
+            threading.Thread(target=connection.run, daemon=True).start()
+
+    def next_answer(self):
+        """The steps that answer the next request, whichever connection it came on."""
+        with self.changed:
+            steps = self.answers[min(self.answered, len(self.answers) - 1)]
+            self.answered += 1
+            return steps
+
+    def begin(self, script, answers):
+        with self.changed:
+            for connection in self.connections:
+                connection.abandon()
+            self.connections, self.script, self.answers, self.answered = [], script, answers, 0
+            self.released.set()
+            self.released = threading.Event()
+
+    def seen(self):
+        with self.changed:
+            return [connection.seen() for connection in self.connections]
+
+    def wait(self, event, count):
+        def there():
+            return sum(event in connection.events for connection in self.connections) >= count
+
+        with self.changed:
+            if not self.changed.wait_for(there, WAIT):
+                raise TimeoutError(f"{count} connections with the event {event}")
+
+
+def context(tls):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion["TLSv" + tls.get("minimum", "1.2").replace(".", "_")]
+    made.maximum_version = ssl.TLSVersion["TLSv" + tls.get("maximum", "1.3").replace(".", "_")]
+    if made.minimum_version < ssl.TLSVersion.TLSv1_2:
+        made.set_ciphers("DEFAULT:@SECLEVEL=0")
+    made.load_cert_chain(tls["certificate"], tls["key"])
+    if tls.get("alpn"):
+        made.set_alpn_protocols(tls["alpn"])
+    if tls.get("client_ca"):
+        made.load_verify_locations(tls["client_ca"])
+        made.verify_mode = ssl.CERT_REQUIRED
+    return made
+
+
+def answer(listeners, order):
+    name = order.get("name")
+    if order["do"] == "listen":
+        listeners[name] = Listener(order.get("address", "127.0.0.1"), order.get("port", 0), order.get("tls"))
+        return {"port": listeners[name].port}
+    listener = listeners[name]
+    if order["do"] == "script":
+        listener.begin(order["connections"], order.get("answers", []))
+    elif order["do"] == "seen":
+        return {"connections": listener.seen()}
+    elif order["do"] == "wait":
+        listener.wait(order["event"], order["count"])
+    elif order["do"] == "release":
+        listener.released.set()
+    else:
+        raise ValueError(order["do"])
+    return {}
+
+
+def serve(control, listeners):
+    for line in control.makefile("rb"):
+        try:
+            reply = answer(listeners, json.loads(line))
+        except Exception as error:  # the test shall see it, whatever it is
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        control.sendall(json.dumps(reply).encode() + b"\n")
+
+
+def main():
+    listeners = {}
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(sys.argv[1] + ".new")
+    control.listen(8)
+    # Under its own name only once it can be connected to.
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    while True:
+        peer, _ = control.accept()
+        threading.Thread(target=serve, args=(peer, listeners), daemon=True).start()
+
+
+main()

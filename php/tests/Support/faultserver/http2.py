@@ -1,0 +1,135 @@
+"""HTTP/2 as a server speaks it, frame by frame, so that every frame can be wrong.
+
+  ["h2-head", FIELDS, END]      HEADERS with these fields, ":status" among them; split into CONTINUATIONs if it is long
+  ["h2-data", BYTES, END]       DATA, within the client's windows
+  ["h2-rst", CODE]              RST_STREAM
+  ["h2-goaway", LAST, CODE]     GOAWAY; LAST null is the current stream
+  ["h2-frame", TYPE, FLAGS, STREAM, BYTES]   any frame; STREAM null is the current one
+
+A request is recorded with its fields as a list of pairs in place of a head.
+"""
+
+import base64
+import struct
+
+import hpack
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
+END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 1, 1, 4, 8, 32
+INITIAL_WINDOW, FRAME = 4, 16384
+
+
+class Http2:
+    def __init__(self, connection):
+        self.connection = connection
+        self.decoder, self.encoder = hpack.Decoder(), hpack.Encoder()
+        self.open, self.stream = {}, 0
+        self.initial, self.windows = 65535, {0: 65535}
+        connection.exactly(len(PREFACE))
+        self.frame(SETTINGS, 0, 0, "")
+
+    def read(self):
+        """Takes frames until a request is complete."""
+        while True:
+            complete = self.next()
+            if complete is not None:
+                self.stream = complete
+                fields, body = self.open.pop(complete)
+                encoded = base64.b64encode(body).decode()
+                self.connection.record({"fields": fields, "body": encoded, "stream": complete})
+                return
+
+    def answer(self, status, fields, body=""):
+        fields = [[":status", str(status)]] + [[name.lower(), value] for name, value in fields]
+        self.head(fields, body == "")
+        if body:
+            self.data(body, True)
+
+    def head(self, fields, end):
+        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+        block = self.encoder.encode(pairs, huffman=False)
+        pieces = [block[at:at + FRAME] for at in range(0, len(block), FRAME)] or [b""]
+        for index, piece in enumerate(pieces):
+            last = END_HEADERS if index == len(pieces) - 1 else 0
+            first = END_STREAM if end and index == 0 else 0
+            self.raw(CONTINUATION if index else HEADERS, last | first, self.stream, piece)
+
+    def data(self, data, end):
+        data = base64.b64decode(data)
+        while True:
+            room = min(self.windows[0], self.windows.get(self.stream, self.initial), FRAME)
+            if room <= 0 and data:
+                self.next()
+                continue
+            piece, data = data[:room], data[room:]
+            self.windows[0] -= len(piece)
+            self.windows[self.stream] = self.windows.get(self.stream, self.initial) - len(piece)
+            self.raw(DATA, END_STREAM if end and not data else 0, self.stream, piece)
+            if not data:
+                return
+
+    def rst(self, code):
+        self.raw(RST_STREAM, 0, self.stream, struct.pack(">I", code))
+
+    def goaway(self, last, code):
+        self.raw(GOAWAY, 0, 0, struct.pack(">II", self.stream if last is None else last, code))
+
+    def frame(self, kind, flags, stream, payload):
+        self.raw(kind, flags, self.stream if stream is None else stream, base64.b64decode(payload))
+
+    def raw(self, kind, flags, stream, payload):
+        header = struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream)
+        self.connection.send(header + payload)
+
+    def next(self):
+        """Takes one frame; its stream, where that completes a request."""
+        header = self.connection.exactly(9)
+        length = int.from_bytes(header[:3], "big")
+        kind, flags, stream = struct.unpack(">BBI", header[3:])
+        payload = self.connection.exactly(length)
+        if kind == SETTINGS and not flags & ACK:
+            for at in range(0, length, 6):
+                key, value = struct.unpack(">HI", payload[at:at + 6])
+                if key == INITIAL_WINDOW:
+                    for known in self.windows.keys() - {0}:
+                        self.windows[known] += value - self.initial
+                    self.initial = value
+            self.raw(SETTINGS, ACK, 0, b"")
+        elif kind == PING and not flags & ACK:
+            self.raw(PING, ACK, 0, payload)
+        elif kind == WINDOW_UPDATE:
+            self.windows[stream] = self.windows.get(stream, self.initial) + int.from_bytes(payload, "big")
+        elif kind == RST_STREAM:
+            self.connection.note("stream-reset")
+        elif kind == HEADERS:
+            return self.headers(flags, stream, payload)
+        elif kind == DATA:
+            return self.body(flags, stream, payload)
+        return None
+
+    def headers(self, flags, stream, payload):
+        if flags & PADDED:
+            payload = payload[1:len(payload) - payload[0]]
+        if flags & PRIORITY:
+            payload = payload[5:]
+        ended = flags
+        while not flags & END_HEADERS:
+            header = self.connection.exactly(9)
+            flags = header[4]
+            payload += self.connection.exactly(int.from_bytes(header[:3], "big"))
+        fields = self.decoder.decode(payload, raw=True)
+        pairs = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in fields]
+        self.open[stream] = (pairs, b"")
+        return stream if ended & END_STREAM else None
+
+    def body(self, flags, stream, payload):
+        if payload:
+            update = struct.pack(">I", len(payload))
+            self.raw(WINDOW_UPDATE, 0, 0, update)
+            self.raw(WINDOW_UPDATE, 0, stream, update)
+        if flags & PADDED:
+            payload = payload[1:len(payload) - payload[0]]
+        fields, body = self.open[stream]
+        self.open[stream] = (fields, body + payload)
+        return stream if flags & END_STREAM else None
