@@ -129,7 +129,7 @@ final class MemoryTest extends TestCase
         chmod(dirname($this->hold), 0777);
         $input = ['hold' => $this->hold, 'values' => array_map(base64_encode(...), $values)];
         $this->planting = $this->measurement->worker->run('plant.php', (string) json_encode($input));
-        $held = fn (): string|false => @file_get_contents($this->hold . '.held');
+        $held = fn(): string|false => @file_get_contents($this->hold . '.held');
         $this->measurement->pid = (int) Poll::until($held, 'a worker that holds the values');
     }
 

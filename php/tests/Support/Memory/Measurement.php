@@ -111,7 +111,7 @@ final class Measurement
             'config' => $this->config,
             'request' => $this->calls->request([$credential], body: 'a=1')->toWire(),
         ]));
-        $this->pid = (int) Poll::until(static fn (): string|false => @file_get_contents($hold . '.held'), 'five calls');
+        $this->pid = (int) Poll::until(static fn(): string|false => @file_get_contents($hold . '.held'), 'five calls');
         $open = $this->inMemory();
         unlink($hold);
         $statuses = $request->json()['statuses'];
