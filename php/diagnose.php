@@ -25,12 +25,18 @@ use Netresearch\NrVault\Transport\NativeLibrary;
         'zts' => PHP_ZTS === 1,
         'user' => function_exists('posix_geteuid') ? posix_geteuid() : null,
         'ini' => [],
-        'extensions' => ['ffi' => extension_loaded('ffi'), 'opcache' => extension_loaded('Zend OPcache')],
+        'extensions' => [
+            'ffi' => extension_loaded('ffi'),
+            'opcache' => extension_loaded('Zend OPcache'),
+            'curl' => extension_loaded('curl'),
+            'sockets' => extension_loaded('sockets'),
+        ],
         'preloaded' => $preloaded,
         'api' => NativeLibrary::API,
         'abi' => NativeLibrary::ABI,
         'library' => null,
         'failure' => null,
+        'mismatch' => false,
         'mapped' => null,
         'open' => null,
     ];
@@ -54,6 +60,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
         }
     } catch (\RuntimeException $failure) {
         $answer['failure'] = $failure->getMessage();
+        $answer['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
     }
     header('Content-Type: application/json');
     echo json_encode($answer, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);

@@ -29,7 +29,9 @@ impl InternalHost {
         let networks = spec
             .networks
             .iter()
-            .map(|network| network.parse().map_err(|_| invalid("internal_hosts: a network is not in CIDR notation")))
+            .map(|network| {
+                parse_network(network).ok_or_else(|| invalid("internal_hosts: a network is not in CIDR notation"))
+            })
             .collect::<Result<Vec<IpNet>, Error>>()?;
         if networks.is_empty() || spec.ports.is_empty() || spec.ports.contains(&0) {
             return Err(invalid("internal_hosts: networks and ports may not be empty, and no port is 0"));
@@ -106,6 +108,13 @@ impl InternalHosts {
         };
         reason.map_or(Ok(()), |reason| Err(refused(reason)))
     }
+}
+
+/// The crate takes `010.0.0.0` for 10.0.0.0, others for 8.0.0.0; the standard library refuses it.
+fn parse_network(text: &str) -> Option<IpNet> {
+    let (address, _) = text.split_once('/')?;
+    address.parse::<IpAddr>().ok()?;
+    text.parse().ok()
 }
 
 fn literal(host: &Host) -> Option<IpAddr> {

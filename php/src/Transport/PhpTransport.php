@@ -76,6 +76,12 @@ final class PhpTransport implements DecidingTransport
                     );
                 }
             }
+            if (!defined('CURLOPT_HTTP09_ALLOWED')) {
+                throw OutboundException::create(
+                    'configuration.transport_unavailable',
+                    "PHP's libcurl is older than 7.64.",
+                );
+            }
             $this->settings = Configuration::open($this->config->getValue());
         }
         return $this->settings;

@@ -142,9 +142,17 @@ final class CallTest extends CommandTestCase
         self::assertStringContainsString('credential.not_found: ', $result['output']);
     }
 
+    public function testWithoutTheLibraryPhpMakesTheCall(): void
+    {
+        $result = self::command(['send', 'crm', 'GET', '/echo', ...$this->options()], php: ['-d', 'ffi.enable=0']);
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertStringContainsString('"transport":"php"', $result['output']);
+    }
+
     public function testATransportThatIsNotBoundIsNamed(): void
     {
-        $result = self::command(['explain', 'crm', 'GET', '/echo', ...$this->options()], php: ['-d', 'ffi.enable=0']);
+        $result = self::command(['explain', 'crm', 'GET', '/echo', ...$this->options()], php: ['-n']);
 
         self::assertSame(1, $result['code']);
         self::assertStringContainsString('configuration.transport_unavailable', $result['output']);

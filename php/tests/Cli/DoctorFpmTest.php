@@ -90,6 +90,8 @@ final class DoctorFpmTest extends CommandTestCase
 
         self::assertSame('critical', self::wrong($report)['fpm.opcache_preload']);
         self::assertStringContainsString('/preload.php', self::finding($report, 'fpm.opcache_preload')['remedy']);
+        // The settings of this pool load neither curl nor sockets.
+        self::assertSame('critical', self::wrong($report)['fpm.transport']);
     }
 
     public function testALibraryOfAnotherAbiVersion(): void
@@ -101,6 +103,7 @@ final class DoctorFpmTest extends CommandTestCase
         $report = $this->ask($this->host->ini());
 
         self::assertSame('critical', self::wrong($report)['fpm.unbound']);
+        self::assertArrayNotHasKey('fpm.transport', self::wrong($report));
         self::assertStringContainsString('ABI version 2', self::finding($report, 'fpm.unbound')['message']);
         self::assertSame('warning', self::wrong($report)['header.ffi_lib'], 'the two use different libraries');
     }

@@ -95,6 +95,21 @@ final class DoctorTest extends CommandTestCase
         self::assertSame('critical', $wrong['header.ffi_lib']);
     }
 
+    public function testWithoutALibraryItSaysWhoMakesTheCalls(): void
+    {
+        unlink($this->installation->library);
+        $report = $this->doctor();
+        self::assertSame('warning', self::wrong($report)['php.transport']);
+        self::assertStringContainsString('go through PHP', self::finding($report, 'php.transport')['message']);
+        self::assertSame('ok', self::finding($report, 'config.open')['verdict'], 'PHP reads the configuration');
+
+        $report = $this->doctor(php: ['-n']);
+        self::assertSame('critical', self::wrong($report)['php.transport']);
+        self::assertArrayNotHasKey('php.transport', self::wrong($this->doctor([
+            'library' => OtherLibrary::build($this->directory),
+        ])), 'another version never leads to PHP');
+    }
+
     public function testAFileThatIsNoLibrary(): void
     {
         $report = $this->doctor(['library' => $this->directory->write('lib/text.so', 'no library')]);

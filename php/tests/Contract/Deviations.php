@@ -12,6 +12,11 @@ final class Deviations
 {
     /** Id => names of the transports, and what they do instead. */
     public const LIST = [
+        'resolver-timeout' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Resolving takes as long as the system lets it, whatever `timeout_ms` and `connect_timeout_ms` say: '
+                . 'PHP\'s resolver takes no timeout. What it then says counts, such as `dns.failed`.',
+        ],
         'connection-reuse' => [
             'transports' => [Transports::PHP],
             'instead' => 'Every request opens a connection of its own, and `connection_reused` is false.',
@@ -29,19 +34,58 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
         ],
+        'revocation-lists' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '
+                . 'date is none: so OpenSSL checks them.',
+        ],
         'close-notify' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: OpenSSL does not '
-                . 'tell ext-curl.',
+            'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: libcurl takes the '
+                . 'one end for the other.',
+        ],
+        'status-line' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Where an answer breaks within its head, the status line alone makes `sent: yes` with its '
+                . '`http_status`; the library takes heads as a whole and says `maybe`.',
         ],
         'resend' => [
             'transports' => [Transports::PHP],
             'instead' => 'A GET, HEAD or OPTIONS whose connection closed before any byte of an answer is not sent again.',
         ],
+        'header-form' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Order and spelling of the header lines of HTTP/1.1 are those of libcurl; the fields are the same.',
+        ],
         'http2-refusal' => [
             'transports' => [Transports::PHP],
-            'instead' => 'What an HTTP/2 server refused unprocessed (REFUSED_STREAM, GOAWAY) is not sent again, and '
-                . '`sent` is `maybe`: ext-curl does not tell the frame.',
+            'instead' => 'What an HTTP/2 server handed back unprocessed is `sent: maybe`: ext-curl does not tell. After '
+                . 'REFUSED_STREAM libcurl itself asks again five times; after GOAWAY nobody does, and the code is '
+                . '`protocol.invalid`.',
+        ],
+        'http2-violation' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Violations of HTTP/2 and heads far above the limit are `protocol.closed_early` in place of '
+                . '`protocol.invalid`; DATA beyond `content-length` is dropped.',
+        ],
+        'http2-no-error' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A stream of unknown length that RST_STREAM with NO_ERROR ends counts as whole.',
+        ],
+        'http2-only' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Where `http_versions` is `["2"]`, a server without HTTP/2 is noticed by its answer, so the request '
+                . 'has reached it: `tls.handshake_failed` with `sent: yes`.',
+        ],
+        'memory' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'The opened credential passes through the memory of PHP and libcurl, and nothing is claimed about '
+                . 'what remains there. The audit record says so by `transport: php`.',
+        ],
+        'oauth' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library '
+                . 'fetches and keeps tokens.',
         ],
     ];
 }

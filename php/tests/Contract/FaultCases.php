@@ -124,8 +124,8 @@ trait FaultCases
             self::$server->script('tls', [['read'], FaultServer::write($part)]);
             $outcome = self::call(self::request('tls', method: 'GET'));
 
-            self::assertSame('protocol.closed_early', $outcome->code, $part . $outcome->message());
-            self::assertContains($outcome->sent, ['maybe', 'yes']);
+            $seen = self::deviates('status-line') ? $this->statusLine($part) : null;
+            self::assertFailed('protocol.closed_early', $seen === null ? 'maybe' : 'yes', $outcome, $seen, $part);
             self::assertTrue($outcome->retryable);
             self::assertSame(1, self::requests('tls'), $part . ' is not asked for again');
         }
@@ -185,17 +185,15 @@ trait FaultCases
             $outcome = self::call(self::request($listener, body: 'x'));
 
             self::assertSame('protocol.invalid', $outcome->code, $outcome->brief() . $outcome->message());
-            if ($status !== null) {
-                self::assertSame(['yes', $status], [$outcome->sent, $outcome->httpStatus]);
-            }
-            self::assertContains($outcome->sent, ['maybe', 'yes']);
+            $seen = self::deviates('status-line') ? $this->statusLine($answer) : $status;
+            self::assertSame([$seen === null ? 'maybe' : 'yes', $seen], [$outcome->sent, $outcome->httpStatus]);
             self::assertFalse($outcome->retryable);
             self::assertSame(1, self::requests($listener));
         }
     }
 
     /**
-     * @return iterable<string, array{string, int|null}> with the status where the head itself can be read
+     * @return iterable<string, array{string, int|null}> with the status of a head that has the form of one
      */
     public static function unacceptable(): iterable
     {
@@ -207,9 +205,9 @@ trait FaultCases
             "HTTP/1.1 201 Created\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             201,
         ];
-        yield 'gzip, chunked' => [$ok . "transfer-encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", null];
-        yield 'gzip' => [$ok . "transfer-encoding: gzip\r\n\r\nabc", null];
-        yield 'chunked twice' => [$ok . "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", null];
+        yield 'gzip, chunked' => [$ok . "transfer-encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", 200];
+        yield 'gzip' => [$ok . "transfer-encoding: gzip\r\n\r\nabc", 200];
+        yield 'chunked twice' => [$ok . "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 200];
         yield 'chunked in HTTP/1.0' => ["HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", null];
         yield '099' => ["HTTP/1.1 099 Low\r\ncontent-length: 0\r\n\r\n", null];
         yield '600' => ["HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n", 600];
@@ -225,7 +223,13 @@ trait FaultCases
         yield 'a length that is no number' => [$ok . "content-length: 1x\r\n\r\n" . $body, null];
         yield 'a signed length' => [$ok . "content-length: +10\r\n\r\n" . $body, null];
         yield 'a negative length' => [$ok . "content-length: -1\r\n\r\n" . $body, null];
-        yield 'a bad chunk' => [$ok . "transfer-encoding: chunked\r\n\r\nzz\r\na\r\n0\r\n\r\n", null];
+        yield 'a bad chunk' => [$ok . "transfer-encoding: chunked\r\n\r\nzz\r\na\r\n0\r\n\r\n", 200];
+    }
+
+    /** The status of a status line that has the form of one. */
+    private function statusLine(string $answer): ?int
+    {
+        return preg_match('~^HTTP/1\.[01] ([1-9]\d\d) ~', $answer, $match) === 1 ? (int) $match[1] : null;
     }
 
     public function testAHeadWithoutEndIsNotKept(): void

@@ -25,14 +25,25 @@ final class Pages
     }
 
     /**
-     * The table of deviations: id, transports, what is different.
+     * The table of deviations in the form of Deviations::LIST.
      *
-     * @return list<array{string, string, string}>
+     * @return array<string, array{transports: list<string>, instead: string}>
      */
     public static function deviations(): array
     {
-        preg_match_all('/^\| `([a-z0-9-]+)` \| (.+?) \| (.+?) \|$/m', self::read('transports.md'), $rows, PREG_SET_ORDER);
-        return array_map(static fn (array $row): array => [$row[1], $row[2], $row[3]], $rows);
+        $pattern = '/^\| `([a-z0-9-]+)` \| `([^|]+)` \| (.+) \|$/m';
+        preg_match_all($pattern, self::read('transports.md'), $rows, PREG_SET_ORDER);
+        $deviations = [];
+        foreach ($rows as [, $id, $transports, $instead]) {
+            $deviations[$id] = ['transports' => explode('`, `', $transports), 'instead' => $instead];
+        }
+        return $deviations;
+    }
+
+    /** Whether the wire documents say that nobody fetches tokens yet. */
+    public static function saysThatOauthIsMissing(): bool
+    {
+        return str_contains(self::read('wire.md'), '| `oauth2_client_credentials` | | not yet: `credential.unsupported` |');
     }
 
     private static function read(string $page): string

@@ -102,10 +102,15 @@ trait TlsCases
         self::assertSame('1.1', self::call(self::request('h2'), $only('1.1'))->httpVersion);
         self::assertSame('2', self::call(self::request('h2'), $only('2'))->httpVersion);
         self::assertSame('1.1', self::call(self::request('tls'))->httpVersion);
+        self::$server->answers('tls', [FaultServer::answer()]);
         $outcome = self::call(self::request('tls'), $only('2'));
-        self::assertFailed('tls.handshake_failed', 'no', $outcome);
-        $requests = self::$server->requests('tls');
-        self::assertCount(1, $requests, 'the one that was answered');
+        if (self::deviates('http2-only')) {
+            self::assertFailed('tls.handshake_failed', 'yes', $outcome, 200);
+            self::assertSame(1, self::requests('tls'));
+        } else {
+            self::assertFailed('tls.handshake_failed', 'no', $outcome);
+            self::assertSame(0, self::requests('tls'));
+        }
     }
 
     public function testAServerThatWantsACertificateOfTheClient(): void
@@ -133,6 +138,48 @@ trait TlsCases
 
         self::assertFailed('tls.certificate_invalid', 'no', $system);
         self::assertSame('200', $both->brief());
+    }
+
+    public function testRevokedCertificates(): void
+    {
+        $good = self::$tls->issue('good', ['DNS:localhost']);
+        $bad = self::$tls->issue('bad', ['DNS:localhost']);
+        $foreign = new Certificates(self::$directory, 'issuer');
+        $lists = self::$tls->revoke('lists', [$bad['certificate']]);
+        $roots = self::$directory->write('roots.pem', implode("\n", array_map(
+            file_get_contents(...),
+            [self::$tls->authority, $foreign->authority],
+        )));
+        $call = static function (array $files, ?string $lists) use ($roots): Outcome {
+            [, $listener] = self::served($files);
+            $tls = ['roots' => 'file', 'ca_file' => $roots] + ($lists === null ? [] : ['crl_file' => $lists]);
+            return self::call(self::request($listener), self::make(['tls' => $tls]));
+        };
+        $other = ['certificate' => $foreign->certificate, 'key' => $foreign->key];
+
+        self::assertSame('200', $call($good, $lists)->brief());
+        self::assertFailed('tls.certificate_invalid', 'no', $call($bad, $lists));
+        self::assertSame('200', $call($bad, null)->brief(), 'nobody says so');
+        $unlisted = $call($other, $lists);
+        if (self::deviates('revocation-lists')) {
+            self::assertFailed('tls.certificate_invalid', 'no', $unlisted);
+        } else {
+            self::assertSame('200', $unlisted->brief(), 'no list of its issuer');
+        }
+    }
+
+    public function testRevocationListsThatAreNone(): void
+    {
+        $root = (string) file_get_contents(self::$tls->authority);
+        foreach (['', $root] as $content) {
+            $tls = ['roots' => 'file', 'ca_file' => self::$tls->authority];
+            $tls['crl_file'] = self::$directory->write('no-lists.pem', $content);
+            $outcome = self::call(self::request('tls'), self::make(['tls' => $tls]));
+            self::assertFailed('configuration.invalid', 'no', $outcome);
+        }
+        $missing = ['roots' => 'system', 'crl_file' => self::$directory->path . '/nothing.pem'];
+        $outcome = self::call(self::request('tls'), self::make(['tls' => $missing]));
+        self::assertFailed('configuration.invalid', 'no', $outcome);
     }
 
     /**

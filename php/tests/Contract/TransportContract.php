@@ -15,6 +15,7 @@ abstract class TransportContract extends ContractTestCase
     use DeadlineCases;
     use EnvelopeCases;
     use FaultCases;
+    use HostileCases;
     use Http2Cases;
     use LimitCases;
     use PlacementCases;

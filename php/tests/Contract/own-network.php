@@ -20,6 +20,8 @@ foreach ($task['listen'] ?? [] as $name => $listen) {
     $server->listen($name, $listen['tls'] ?? null, $listen['address'], $listen['port'] ?? 0);
     $server->answers($name, $listen['answer']);
 }
+// Bound, so that a question is taken; never read, so that it stays without an answer.
+$dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
 $transport = Transports::make($task['transport'], $task['config']);
 $outcomes = [];
 foreach ($task['requests'] as $wire) {

@@ -111,9 +111,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             self::assertShowsNoSecret($refusal);
             self::assertInstanceOf(OutboundException::class, $response, $case . ': ' . $refusal->getMessage());
             self::assertSame($response->errorCode(), $refusal->errorCode(), $case . ': ' . $response->getMessage());
-            if ($refusal->errorCode() !== 'invalid_request.malformed') {
-                self::assertSame($response->getMessage(), $refusal->getMessage(), $case);
-            }
+            self::assertSame($response->getMessage(), $refusal->getMessage(), $case);
             return $refusal->errorCode();
         }
         self::assertInstanceOf(ResponseSpec::class, $response, $case . ': ' . self::message($response));

@@ -20,8 +20,8 @@ final class Certificates
         $base = $directory->path . '/' . $name;
         $this->authority = $base . '-ca.pem';
         self::openssl([
-            'req', '-x509', ...self::CURVE, '-days', '30', '-subj', '/CN=Secure Outbound test authority',
-            '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign',
+            'req', '-x509', ...self::CURVE, '-days', '30', '-subj', '/CN=Secure Outbound test authority ' . $name,
+            '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign',
             '-keyout', $base . '-ca.key', '-out', $this->authority,
         ]);
         chmod($this->authority, 0644);
@@ -52,13 +52,7 @@ final class Certificates
         );
         $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
         self::openssl(['req', ...self::CURVE, '-subj', '/CN=localhost', '-keyout', $files['key'], '-out', $base . '.csr']);
-        $this->directory->write($name . '.index', '');
-        $configuration = $this->directory->write($name . '.cnf', sprintf(
-            "[ca]\ndefault_ca=own\n[own]\ndatabase=%1\$s.index\nnew_certs_dir=%2\$s\nrand_serial=yes\n"
-                . "default_md=sha256\npolicy=any\nunique_subject=no\n[any]\ncommonName=supplied\n",
-            $base,
-            $this->directory->path,
-        ));
+        $configuration = $this->configuration($name);
         $signer = $selfSigned
             ? ['-selfsign', '-keyfile', $files['key']]
             : ['-cert', $this->authority, '-keyfile', $authority . '.key'];
@@ -67,6 +61,39 @@ final class Certificates
             '-extfile', $extensions, ...$validity, '-out', $files['certificate'],
         ]);
         return $files;
+    }
+
+    /**
+     * A revocation list of the authority.
+     *
+     * @param list<string> $certificates PEM files of what it names
+     * @return string PEM file
+     */
+    public function revoke(string $name, array $certificates): string
+    {
+        $configuration = $this->configuration($name);
+        $authority = substr($this->authority, 0, -strlen('.pem'));
+        $signer = ['-config', $configuration, '-cert', $this->authority, '-keyfile', $authority . '.key'];
+        foreach ($certificates as $certificate) {
+            self::openssl(['ca', ...$signer, '-revoke', $certificate]);
+        }
+        $file = $this->directory->path . '/' . $name . '.crl';
+        self::openssl(['ca', ...$signer, '-gencrl', '-crldays', '30', '-out', $file]);
+        return $file;
+    }
+
+    /** The configuration of "openssl ca", with an empty database. */
+    private function configuration(string $name): string
+    {
+        $this->directory->write($name . '.index', '');
+        $this->directory->write($name . '.number', '01');
+        return $this->directory->write($name . '.cnf', sprintf(
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=%1\$s.index\nnew_certs_dir=%2\$s\nrand_serial=yes\n"
+                . "default_md=sha256\npolicy=any\nunique_subject=no\ncrlnumber=%1\$s.number\ncrl_extensions=more\n"
+                . "[any]\ncommonName=supplied\n[more]\nauthorityKeyIdentifier=keyid\n",
+            $this->directory->path . '/' . $name,
+            $this->directory->path,
+        ));
     }
 
     /**

@@ -52,7 +52,8 @@ final class RequestGenerator
             $changes['path'] = $this->text(0, $this->random->getInt(0, 8));
             $changes['query'] = $this->chance(70) ? [] : [[$this->text(0, 3), $this->text(0, 3)], ['a', '']];
         } else {
-            $changes['url'] = $this->often($base, [$this->base()]) . $this->of(['', '/', '/a/b', '/' . $this->text(0, 4)])
+            $origin = (string) preg_replace('~^([a-z]+://[^/]*).*$~is', '$1', $base);
+            $changes['url'] = $this->often($base, [$this->base(), $origin, $origin]) . $this->of(['', '/', '/a/b', '/' . $this->text(0, 4)])
                 . $this->often('', ['?', '?a=b', '?' . $this->text(0, 4), '#']);
             $changes['base_url'] = $this->often($base, [null, $this->base()]);
         }
@@ -103,7 +104,7 @@ final class RequestGenerator
     private function host(): string
     {
         return match ($this->random->getInt(0, 9)) {
-            0, 1, 2, 3 => $this->of(['api.example.com', 'a.b.example.com', 'ollama.internal', 'Example.COM.']),
+            0, 1, 2, 3 => $this->of(['api.example.com', 'a.b.example.com', 'ollama.internal', 'plain.internal', 'Example.COM.']),
             4, 5 => $this->of($this->hosts),
             6 => $this->letters('0123456789xa.', 12),
             7 => '[' . $this->letters('01fA:::.', 16) . ']',

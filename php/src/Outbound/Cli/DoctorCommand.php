@@ -68,6 +68,7 @@ final class DoctorCommand implements Command
         return [
             ...PhpSettings::ofThisProcess(),
             ...$files->findings,
+            ...PhpSettings::transportOfThisProcess($files->missing),
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config)),
             ...self::registry($arguments, $config ?? []),

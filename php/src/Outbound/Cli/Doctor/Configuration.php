@@ -4,12 +4,14 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * The transport's configuration, judged by the library: its form, its master keys, its roots. Keys are read by the
- * library and nowhere else.
+ * The transport's configuration, judged by the library, or by PhpTransport where the library is not bound: its form, its
+ * master keys, its roots. Nothing else reads keys.
  *
  * @internal
  */
@@ -42,14 +44,18 @@ final class Configuration
     {
         try {
             $result = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]));
+            $head = Wire::decode($result['head']) ?? [];
         } catch (\RuntimeException) {
+            $head = self::openedInPhp($config);
+        }
+        if ($head === null) {
             return [Finding::critical(
                 'config.unchecked',
-                'Without the library, configuration, keys and roots cannot be checked.',
+                'Without the library and without curl and sockets, configuration, keys and roots cannot be checked.',
                 'Mend what stands above first.',
             )];
         }
-        $findings = self::judge('config', Wire::decode($result['head']) ?? []);
+        $findings = self::judge('config', $head);
         if (!isset($config['master_keys']) || $config['master_keys'] === []) {
             $findings[] = Finding::warning(
                 'config.no_key',
@@ -58,6 +64,22 @@ final class Configuration
             );
         }
         return $findings;
+    }
+
+    /**
+     * What the transport in PHP says where the library is not bound, in the form of the library's answer.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>|null null where PHP lacks what it needs for that
+     */
+    private static function openedInPhp(#[\SensitiveParameter] array $config): ?array
+    {
+        try {
+            return ['warnings' => (new PhpTransport($config))->open()];
+        } catch (OutboundException $refusal) {
+            $error = ['code' => $refusal->errorCode(), 'message' => strstr($refusal->getMessage(), ' [', true)];
+            return $refusal->errorCode() === 'configuration.transport_unavailable' ? null : ['error' => $error];
+        }
     }
 
     /**

@@ -20,6 +20,9 @@ final class LibraryFiles
     /** Of the library that is bound; null where none is. */
     public readonly ?string $library;
 
+    /** Why it is not bound, where PHP then goes without it; null where it is bound, or of another version. */
+    public readonly ?string $missing;
+
     /** @var list<Finding> */
     public readonly array $findings;
 
@@ -31,6 +34,8 @@ final class LibraryFiles
     {
         $file = LibraryLocator::locate($library);
         [$this->library, $findings] = self::bind($file);
+        $first = $findings[0];
+        $this->missing = $first->code === 'library.file' && $first->verdict === 'critical' ? $first->message : null;
         $place = $this->library ?? $file;
         $header ??= str_contains($place, '/') ? dirname($place, 2) . '/include/secure_outbound.h' : null;
         $this->findings = [...$findings, ...self::header($header, $this->library)];

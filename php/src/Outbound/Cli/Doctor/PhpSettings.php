@@ -16,7 +16,9 @@ final class PhpSettings
     /** Extension => what it is needed for; and whether nothing goes without it. */
     private const EXTENSIONS = [
         'ffi' => ['the library is called through it', true],
-        'sodium' => ['secure-outbound seal needs it', false],
+        'sodium' => ['secure-outbound seal and the transport in PHP need it', false],
+        'curl' => ['the transport in PHP sends through it', false],
+        'sockets' => ['the transport in PHP resolves names through it', false],
     ];
 
     /**
@@ -46,6 +48,39 @@ final class PhpSettings
         return $findings;
     }
 
+    /**
+     * @param string|null $missing why there is no library; null where there is one
+     * @return list<Finding>
+     */
+    public static function transportOfThisProcess(?string $missing): array
+    {
+        $canSend = extension_loaded('curl') && extension_loaded('sockets');
+        return $missing === null ? [] : [self::transport('php', $missing, $canSend)];
+    }
+
+    /**
+     * What services with transport auto go through where the library is not bound.
+     *
+     * @param string $reason why it is not bound
+     */
+    public static function transport(string $area, string $reason, bool $canSend): Finding
+    {
+        $code = $area . '.transport';
+        $remedy = 'Mend what stands above, or set "transport": "rust" where PHP must never have a credential.';
+        return match (true) {
+            $canSend => Finding::warning(
+                $code,
+                'Services with transport auto go through PHP, which opens their credentials itself: ' . $reason,
+                $remedy,
+            ),
+            default => Finding::critical(
+                $code,
+                'No call can be made: the library is not bound, and the transport in PHP lacks curl or sockets.',
+                'apt-get install php8.2-curl php8.2-common',
+            ),
+        };
+    }
+
     public static function version(string $area, string $version): Finding
     {
         return version_compare($version, self::OLDEST, '>=')
@@ -56,7 +91,7 @@ final class PhpSettings
     public static function extension(string $area, string $name, bool $loaded, string $use, bool $vital): Finding
     {
         $code = $area . '.extension.' . $name;
-        $package = ['ffi' => 'php8.2-common', 'sodium' => 'php8.2-common', 'opcache' => 'php8.2-opcache'][$name];
+        $package = ['curl' => 'php8.2-curl', 'opcache' => 'php8.2-opcache'][$name] ?? 'php8.2-common';
         return match (true) {
             $loaded => Finding::ok($code, 'The extension ' . $name . ' is loaded.'),
             $vital => Finding::critical(

@@ -9,11 +9,13 @@ use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportFactory;
 
 /**
- * The entries of a registry: their form, whether the library takes base URL and policy, and whether each credential has
+ * The entries of a registry: their form, whether base URL and policy are taken, and whether each credential has
  * an envelope. Nothing is opened or sent.
  *
  * @internal
@@ -50,7 +52,7 @@ final class RegistryEntries
                     'Correct the entry in ' . $file . '; schema/services.schema.json has its form.',
                 );
         }
-        $transport = new RustFfiTransport($config, $library);
+        $transport = self::transport($config, $library);
         $provider = $credentials === null ? null : new DirectoryCredentialProvider($credentials);
         foreach ($registry->ids() as $id) {
             try {
@@ -65,11 +67,25 @@ final class RegistryEntries
     }
 
     /**
+     * The transport that auto stands for on this machine; where there is none, its decisions say so.
+     *
+     * @param array<string, mixed> $config
+     */
+    private static function transport(#[\SensitiveParameter] array $config, ?string $library): DecidingTransport
+    {
+        try {
+            return (new TransportFactory($config, $library))->select(ServiceDefinition::TRANSPORT_AUTO);
+        } catch (OutboundException) {
+            return new RustFfiTransport($config, $library);
+        }
+    }
+
+    /**
      * @return list<Finding>
      */
     private static function service(
         ServiceDefinition $service,
-        RustFfiTransport $transport,
+        DecidingTransport $transport,
         ?DirectoryCredentialProvider $provider,
     ): array {
         $findings = [];

@@ -92,6 +92,10 @@ final class Worker
         if ($answer['failure'] !== null) {
             $remedy = 'docs/preload.md, "When something is missing"; then ' . self::RELOAD;
             $findings[] = Finding::critical('fpm.unbound', $answer['failure'], $remedy);
+            if ($answer['mismatch'] !== true) {
+                $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true;
+                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend);
+            }
             return $findings;
         }
         $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer['library'] . '.');

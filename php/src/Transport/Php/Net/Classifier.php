@@ -102,6 +102,8 @@ final class Classifier
         if ($end->begun) {
             return match (true) {
                 str_contains($end->text, 'chunked-encoding') => self::invalid(),
+                // libcurl has a limit of its own for the heads of all interim answers together.
+                str_contains($end->text, 'Too large response headers') => self::invalid(),
                 // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
                 !$end->isHeadWhole && str_contains($end->text, ' alert ') => [
                     'tls.handshake_failed',

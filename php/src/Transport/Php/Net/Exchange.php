@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Call\Outgoing;
 use Netresearch\NrVault\Transport\Php\Call\Recorder;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
-use Netresearch\NrVault\Transport\Php\Secret;
 
 /**
  * One request and its answer, on a curl handle and a connection of its own. libcurl sends a request twice where a kept

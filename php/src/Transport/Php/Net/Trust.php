@@ -31,11 +31,11 @@ final readonly class Trust
     private const REVOCATION_LIST = '/-----BEGIN X509 CRL-----([A-Za-z0-9+\/=\s]+)-----END X509 CRL-----/';
 
     /**
-     * @param string|null $bundle path of a bundle
+     * @param string|null $file path of a bundle
      * @param string|null $pem certificates beside it
      * @param string|null $revoked path of revocation lists
      */
-    private function __construct(private ?string $bundle, private ?string $pem, private ?string $revoked)
+    private function __construct(private ?string $file, private ?string $pem, private ?string $revoked)
     {
     }
 
@@ -53,13 +53,19 @@ final readonly class Trust
         if ($roots !== self::SYSTEM && $caFile === null) {
             throw self::invalid('tls.roots file and system+file need tls.ca_file');
         }
-        $bundle = $roots === self::FILE ? null : self::systemBundle();
+        if ($roots === self::BOTH && !defined('CURLOPT_CAINFO_BLOB')) {
+            throw OutboundException::create(
+                'configuration.transport_unavailable',
+                'tls.roots system+file needs libcurl 7.77 in PHP: put all trust anchors into one file.',
+            );
+        }
         if ($crlFile !== null && preg_match(self::REVOCATION_LIST, self::contents($crlFile, 'tls.crl_file')) !== 1) {
             throw self::invalid('tls.crl_file holds no revocation list');
         }
+        $pem = $caFile === null ? null : self::read($caFile);
         return new self(
-            $bundle,
-            $caFile === null ? null : self::read($caFile),
+            $roots === self::FILE ? self::local((string) $caFile) : self::systemBundle(),
+            $roots === self::BOTH ? $pem : null,
             $crlFile === null ? null : self::local($crlFile),
         );
     }
@@ -67,7 +73,7 @@ final readonly class Trust
     /** Whether no server can be trusted. */
     public function isEmpty(): bool
     {
-        return $this->bundle === null && $this->pem === null;
+        return $this->file === null && $this->pem === null;
     }
 
     /**
@@ -81,9 +87,10 @@ final readonly class Trust
             $options[CURLOPT_CRLFILE] = $this->revoked;
         }
         if ($this->pem === null) {
-            return $options + [CURLOPT_CAINFO => $this->bundle ?? __FILE__];
+            // This file has no certificate, and libcurl refuses every server.
+            return $options + [CURLOPT_CAINFO => $this->file ?? __FILE__];
         }
-        $system = $this->bundle === null ? '' : @file_get_contents($this->bundle) . "\n";
+        $system = $this->file === null ? '' : @file_get_contents($this->file) . "\n";
         return $options + [CURLOPT_CAINFO_BLOB => $system . $this->pem];
     }
 

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Wire;
  * Names in ASCII, as browsers make them: UTS #46, not transitional; lengths and hyphens of labels are not judged here.
  *
  * A name of plain letters needs nothing. Every other one, an xn-- label included, needs PHP's intl extension: which of
- * them are names at all is a table of some thousand entries.
+ * them are names at all is a table of some thousand entries. Characters newer than the extension's Unicode are refused.
  *
  * @internal
  */
@@ -42,6 +42,8 @@ final class Idna
     private static function convert(#[\SensitiveParameter] string $name): ?string
     {
         $options = \IDNA_CHECK_BIDI | \IDNA_CHECK_CONTEXTJ | \IDNA_NONTRANSITIONAL_TO_ASCII;
+        // The capital sharp s has been the small one's since Unicode 15.1; an older ICU makes two letters of it.
+        $name = str_replace("\u{1E9E}", "\u{DF}", $name);
         // Of a name with any error it returns false, and the name all the same, beside the errors.
         idn_to_ascii($name, $options, \INTL_IDNA_VARIANT_UTS46, $result);
         $errors = ($result['errors'] ?? -1) & ~self::LENGTHS_AND_HYPHENS;

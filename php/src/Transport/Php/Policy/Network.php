@@ -18,15 +18,13 @@ final readonly class Network
     /** @return self|null null for what is not in CIDR notation */
     public static function parse(string $text): ?self
     {
-        if (preg_match('#\A([^/]+)/([0-9]{1,3})\z#', $text, $found) !== 1) {
+        [$prefix, $length] = explode('/', $text, 2) + [1 => ''];
+        $address = Address::parse($prefix);
+        if ($address === null || preg_match($address->isV6() ? '/\A\d{1,3}\z/' : '/\A\d{1,2}\z/', $length) !== 1) {
             return null;
         }
-        $address = Address::parse($found[1]);
-        $bits = (int) $found[2];
-        if ($address === null || $bits > 8 * strlen($address->bytes)) {
-            return null;
-        }
-        return new self($address->bytes, $bits);
+        $bits = (int) $length;
+        return $bits > 8 * strlen($address->bytes) ? null : new self($address->bytes, $bits);
     }
 
     /** An IPv4 network holds no IPv6 address, whatever that one embeds. */

@@ -20,6 +20,8 @@ final class PolicyVectors
 
     private const INTERNAL_HOSTS = [
         ['host' => 'ollama.internal', 'networks' => ['172.18.0.0/16'], 'ports' => [11434, 8443]],
+        // In no case of the vectors: where http goes to its own port.
+        ['host' => 'plain.internal', 'networks' => ['172.18.0.0/16'], 'ports' => [80, 443]],
     ];
 
     /** @return array<mixed> */

@@ -1,0 +1,138 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\Php\Call\Outgoing;
+use Netresearch\NrVault\Transport\Php\Call\Recorder;
+use Netresearch\NrVault\Transport\Php\Net\Answer;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
+use Netresearch\NrVault\Transport\Php\Net\Exchange;
+use Netresearch\NrVault\Transport\Php\Net\Guard;
+use Netresearch\NrVault\Transport\Php\Net\Handles;
+use Netresearch\NrVault\Transport\Php\Net\Resolver;
+use Netresearch\NrVault\Transport\Php\Net\SystemResolver;
+use Netresearch\NrVault\Transport\Php\Net\Trust;
+use Netresearch\NrVault\Transport\Php\Policy\Address;
+use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
+use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The address guard of PhpTransport with a resolver that says what a test wants.
+ */
+final class PhpGuardTest extends TestCase
+{
+    private static FaultServer $server;
+    private static TempDir $directory;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$directory = new TempDir('guard');
+        self::$server = new FaultServer(self::$directory);
+        self::$server->listen('plain');
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$server->stop();
+        self::$directory->remove();
+    }
+
+    public function testTheJudgedAddressIsTheOneThatIsDialled(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer(204)]);
+        $resolver = self::resolver([['127.0.0.1']]);
+        // No system knows this name, so the answer can only have come over the pinned address.
+        $answer = self::send($resolver, 'API.Guarded.invalid.');
+
+        self::assertSame(204, $answer->head->status);
+        self::assertSame(1, $resolver->asked);
+        self::assertSame('api.guarded.invalid:' . self::$server->port('plain'), self::$server->requests('plain')[0]->authority);
+    }
+
+    public function testOneBadAddressAmongSeveralRefusesTheHost(): void
+    {
+        foreach ([['127.0.0.1', '10.0.0.1'], ['127.0.0.1', '8.8.8.8'], ['::1', '127.0.0.1'], []] as $addresses) {
+            self::$server->answers('plain', [FaultServer::answer(204)]);
+            self::assertSame('policy.address_not_allowed', self::code(self::resolver([$addresses])));
+            self::assertSame([], self::$server->seen('plain'));
+        }
+    }
+
+    public function testEveryRequestIsJudgedAnew(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer(204)]);
+        $resolver = self::resolver([['127.0.0.1'], ['10.0.0.1']]);
+
+        self::assertNull(self::code($resolver));
+        self::assertSame('policy.address_not_allowed', self::code($resolver));
+        self::assertCount(1, self::$server->seen('plain'));
+    }
+
+    public function testALookupThatTookTooLong(): void
+    {
+        self::assertSame('timeout.connect', self::code(self::resolver([['127.0.0.1']], 20), connectMs: 10));
+        self::assertSame('timeout.total', self::code(self::resolver([['127.0.0.1']], 20), totalMs: 10));
+    }
+
+    public function testTheSystemKnowsLocalhost(): void
+    {
+        $found = (new SystemResolver())->lookup('localhost', Deadline::in(60_000));
+        $texts = array_map(static fn (Address $address): string => $address->text(), $found);
+
+        self::assertNotSame([], array_intersect(['127.0.0.1', '::1'], $texts));
+        self::assertSame(array_unique($texts), $texts);
+    }
+
+    /**
+     * @param list<list<string>> $answers one for each question, the last for all that follow
+     * @param int $spend milliseconds that an answer takes at least
+     */
+    private static function resolver(array $answers, int $spend = 0): Resolver
+    {
+        return new class ($answers, $spend) implements Resolver {
+            public int $asked = 0;
+
+            /**
+             * @param list<list<string>> $answers
+             */
+            public function __construct(private readonly array $answers, private readonly int $spend)
+            {
+            }
+
+            public function lookup(string $name, Deadline $deadline): array
+            {
+                usleep(1000 * $this->spend);
+                $answer = $this->answers[min($this->asked++, count($this->answers) - 1)];
+                return array_map(static fn (string $text): Address => Address::parse($text), $answer);
+            }
+        };
+    }
+
+    private static function send(Resolver $resolver, string $host, int $connectMs = 60_000, int $totalMs = 60_000): Answer
+    {
+        $port = self::$server->port('plain');
+        $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
+        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), ['1.1']);
+        $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $connectMs, 65536, true);
+        $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
+        $outgoing = new Outgoing('GET', $target, null, [], '');
+        return $exchange->send($outgoing, Deadline::in($totalMs), 1024, static fn (): bool => true, new Recorder());
+    }
+
+    private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string
+    {
+        try {
+            self::send($resolver, 'api.guarded.invalid', $connectMs, $totalMs);
+            return null;
+        } catch (OutboundException $failure) {
+            self::assertSame('no', $failure->sent());
+            return $failure->errorCode();
+        }
+    }
+}

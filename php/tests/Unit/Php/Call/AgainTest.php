@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Call\Again;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What is tried again.
+ */
+final class AgainTest extends TestCase
+{
+    private const PASSING = [
+        'dns.not_found', 'dns.failed', 'connect.refused', 'connect.failed', 'connect.proxy_refused', 'timeout.connect',
+        'protocol.closed_early', 'protocol.invalid',
+    ];
+
+    private const OTHERS = [
+        'policy.address_not_allowed', 'policy.redirect_not_allowed', 'tls.certificate_invalid', 'tls.handshake_failed',
+        'timeout.total', 'response.too_large', 'response.decoding_failed', 'credential.unusable', 'internal.panic',
+        'configuration.transport_unavailable', 'oauth.token_endpoint_unreachable',
+    ];
+
+    public function testFailures(): void
+    {
+        foreach ([...self::PASSING, ...self::OTHERS] as $code) {
+            $passes = in_array($code, self::PASSING, true);
+            $again = static fn (string $sent, bool $isHarmless): bool
+                => Again::afterFailure(OutboundException::create($code, 'x', sent: $sent), $isHarmless);
+            self::assertSame($passes, $again('no', true), $code);
+            self::assertSame($passes, $again('no', false), $code);
+            self::assertSame($passes, $again('maybe', true), $code);
+            self::assertFalse($again('maybe', false), $code);
+            self::assertFalse($again('yes', true), $code);
+        }
+    }
+
+    public function testAnswers(): void
+    {
+        for ($status = 100; $status < 600; $status++) {
+            $expected = in_array($status, [429, 502, 503, 504], true);
+            self::assertSame($expected, Again::afterAnswer($status, true), (string) $status);
+            self::assertFalse(Again::afterAnswer($status, false), (string) $status);
+        }
+    }
+
+    public function testIdempotentMethodsAndKeyedRequestsAreHarmless(): void
+    {
+        foreach (['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as $method) {
+            self::assertTrue(Again::isHarmless($method, false), $method);
+        }
+        foreach (['POST', 'PATCH', 'TRACE', 'get', 'LOCK'] as $method) {
+            self::assertFalse(Again::isHarmless($method, false), $method);
+            self::assertTrue(Again::isHarmless($method, true), $method);
+        }
+    }
+}
