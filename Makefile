@@ -2,6 +2,7 @@
 # make test      all tests, Rust and PHP
 # make build     the release library
 # make bench     criterion, a warm call from PHP against php-curl, copies of a secret in a worker
+# make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
@@ -17,9 +18,13 @@ LIBRARY := target/release/libsecure_outbound.so
 DENY_VERSION := 0.20.2
 DENY_ROOT    := target/tools/cargo-deny-$(DENY_VERSION)
 DENY         := $(DENY_ROOT)/bin/cargo-deny
+FUZZ              ?= 20000
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench check install uninstall header packages advisories \
+.PHONY: demo test build bench fuzz check install uninstall header packages advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 packages:
@@ -37,6 +42,10 @@ test: packages
 	$(CARGO) test --locked --features test-hooks
 	@$(MAKE) --no-print-directory build
 	SECURE_OUTBOUND_LIBRARY="$(CURDIR)/$(LIBRARY)" $(PHPUNIT) -c php/phpunit.xml.dist
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: packages $(CARGO_FUZZ)
+	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(FUZZ)
 
 bench: packages
 	$(CARGO) bench --locked
@@ -81,6 +90,11 @@ $(DENY):
 	$(CARGO) install cargo-deny --version =$(DENY_VERSION) --locked --debug --no-track --config profile.dev.debug=false \
 	    --root $(DENY_ROOT) --target-dir $(DENY_ROOT)/build
 	rm -rf $(DENY_ROOT)/build
+
+$(CARGO_FUZZ):
+	$(CARGO) install cargo-fuzz --version =$(CARGO_FUZZ_VERSION) --locked --debug --no-track \
+	    --config profile.dev.debug=false --root $(CARGO_FUZZ_ROOT) --target-dir $(CARGO_FUZZ_ROOT)/build
+	rm -rf $(CARGO_FUZZ_ROOT)/build
 
 # Without cargo (root's PATH often has none), the library that is already built is installed.
 install:

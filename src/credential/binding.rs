@@ -1,6 +1,6 @@
 //! What was sealed with a credential to say where it may go.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use serde_json::value::RawValue;
 
 use super::json::{Invalid, members};
@@ -43,16 +43,32 @@ fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
     serde_json::from_str(value.get()).map_err(|_| Invalid)
 }
 
-/// RFC 3339 text, or whole seconds since 1970.
+/// The last second that RFC 3339 has a text for, 9999-12-31T23:59:59Z. Many write it for "never".
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// RFC 3339 text, or whole seconds since 1970. The clock here ends two days before the year 9999 does, which is as good as its
+/// end.
 fn moment(value: &RawValue) -> Result<Timestamp, Invalid> {
-    if let Ok(seconds) = serde_json::from_str(value.get()) {
-        return Timestamp::from_second(seconds).map_err(|_| Invalid);
+    if let Ok(seconds) = serde_json::from_str::<i64>(value.get()) {
+        // A number of milliseconds is beyond that, and would be no end at all.
+        return match seconds {
+            seconds if seconds > LAST_SECOND => Err(Invalid),
+            seconds if seconds > Timestamp::MAX.as_second() => Ok(Timestamp::MAX),
+            seconds => Timestamp::from_second(seconds).map_err(|_| Invalid),
+        };
     }
     let text: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
     if !is_rfc3339(&text) {
         return Err(Invalid);
     }
-    text.parse().map_err(|_| Invalid)
+    text.parse().or_else(|_| end_of_time(&text).ok_or(Invalid))
+}
+
+/// What is too late for the clock, though its date and its time are sound.
+fn end_of_time(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_at_checked("0000-00-00".len())?;
+    let sound = date.parse::<civil::Date>().is_ok() && format!("2000-01-01{time}").parse::<Timestamp>().is_ok();
+    (sound && date.starts_with("9999-12-")).then_some(Timestamp::MAX)
 }
 
 /// The parser takes more than RFC 3339; other readers of the same payload do not.

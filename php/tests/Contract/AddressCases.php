@@ -163,6 +163,42 @@ trait AddressCases
         self::assertSame(['/v1/x', '/v1/x', '/v1/x'], $answer['targets']['api']);
     }
 
+    public function testANameIsResolvedOnceAndWhatWasJudgedIsDialled(): void
+    {
+        $answer = OwnNetwork::run(
+            self::$directory,
+            [
+                'addresses' => ['93.184.216.34'],
+                'dns' => [
+                    'api.example' => [['93.184.216.34'], ['127.0.0.1']],
+                    'inside.example' => [['127.0.0.1'], ['93.184.216.34']],
+                    'mixed.example' => [['93.184.216.34', '10.0.0.1']],
+                    'empty.example' => [[]],
+                ],
+                'listen' => ['api' => [
+                    'address' => '93.184.216.34',
+                    'port' => 443,
+                    'tls' => self::$tls->issue('once', ['DNS:api.example']),
+                    'answer' => [FaultServer::answer()],
+                ]],
+                'transport' => static::name(),
+                'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
+            ],
+            array_map(
+                static fn (string $host): RequestSpec => self::request(baseUrl: 'https://' . $host . '/v1'),
+                ['api.example', 'inside.example', 'mixed.example', 'empty.example', 'missing.example'],
+            ),
+        );
+        self::assertSame(
+            ['200', 'policy.address_not_allowed no', 'policy.address_not_allowed no', 'dns.not_found no', 'dns.not_found no'],
+            array_column($answer['outcomes'], 'brief'),
+        );
+        self::assertSame('93.184.216.34', $answer['outcomes'][0]['audit']['remote_address']);
+        foreach (['api.example', 'inside.example', 'mixed.example'] as $name) {
+            self::assertSame(1, $answer['questions'][$name . ' 1'], 'a second answer could be another: ' . $name);
+        }
+    }
+
     /**
      * Requests to port 443 of these hosts, where nothing answers.
      *

@@ -79,6 +79,37 @@ trait TlsCases
         }
     }
 
+    public function testTheSystemsSettingsDoNotLowerTheVersion(): void
+    {
+        $lax = "openssl_conf=own\n[own]\nssl_conf=ssl\n[ssl]\nsystem_default=lax\n"
+            . "[lax]\nMinProtocol=TLSv1\nCipherString=DEFAULT:@SECLEVEL=0\n";
+        $tls = self::$tls->issue('lax', ['DNS:old.example', 'DNS:new.example']);
+        $listen = static fn (string $address, string $minimum, string $maximum): array => [
+            'address' => $address,
+            'port' => 443,
+            'tls' => $tls + ['minimum' => $minimum, 'maximum' => $maximum],
+            'answer' => [FaultServer::answer()],
+        ];
+        $answer = OwnNetwork::run(
+            self::$directory,
+            [
+                'addresses' => ['93.184.216.34', '93.184.216.35'],
+                'hosts' => "93.184.216.34 old.example\n93.184.216.35 new.example\n",
+                'listen' => [
+                    'old' => $listen('93.184.216.34', '1', '1.1'),
+                    'new' => $listen('93.184.216.35', '1.2', '1.3'),
+                ],
+                'transport' => static::name(),
+                'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
+            ],
+            [self::request(baseUrl: 'https://old.example'), self::request(baseUrl: 'https://new.example')],
+            ['OPENSSL_CONF' => self::$directory->write('lax.cnf', $lax)],
+        );
+
+        self::assertSame(['tls.handshake_failed no', '200'], array_column($answer['outcomes'], 'brief'));
+        self::assertSame([], $answer['targets']['old']);
+    }
+
     public function testAnAddressIsAName(): void
     {
         self::$server->answers('tls', [FaultServer::answer()]);

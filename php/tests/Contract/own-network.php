@@ -20,6 +20,9 @@ foreach ($task['listen'] ?? [] as $name => $listen) {
     $server->listen($name, $listen['tls'] ?? null, $listen['address'], $listen['port'] ?? 0);
     $server->answers($name, $listen['answer']);
 }
+if (isset($task['dns'])) {
+    $server->resolve($task['dns']);
+}
 // Bound, so that a question is taken; never read, so that it stays without an answer.
 $dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
 $transport = Transports::make($task['transport'], $task['config']);
@@ -37,4 +40,5 @@ $targets = [];
 foreach ($task['listen'] ?? [] as $name => $listen) {
     $targets[$name] = array_column($server->requests($name), 'target');
 }
-echo json_encode(['outcomes' => $outcomes, 'targets' => $targets], JSON_THROW_ON_ERROR);
+$questions = isset($task['dns']) ? $server->questions() : [];
+echo json_encode(['outcomes' => $outcomes, 'targets' => $targets, 'questions' => $questions], JSON_THROW_ON_ERROR);

@@ -124,6 +124,26 @@ final class FaultServer
         return array_map(ReceivedRequest::fromSeen(...), $requests);
     }
 
+    /**
+     * Answers questions for names at 127.0.0.1:53, which is free in a network of its own only.
+     *
+     * @param array<string, list<list<string>>> $names the addresses that each question in turn is answered with, by name
+     */
+    public function resolve(array $names): void
+    {
+        $this->order(['do' => 'dns', 'names' => $names]);
+    }
+
+    /**
+     * How often names were asked for, by "name type": 1 is A, 28 is AAAA.
+     *
+     * @return array<string, int>
+     */
+    public function questions(): array
+    {
+        return $this->order(['do' => 'questions'])['questions'];
+    }
+
     public function stop(): void
     {
         fclose($this->control);

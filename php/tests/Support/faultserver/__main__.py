@@ -9,6 +9,8 @@ It is steered over the Unix socket SOCKET, one JSON document a line in either di
   {"do": "seen", "name": N}   -> {"connections": [{"received", "requests", "events", "alpn", "server_name"}, …]}
   {"do": "wait", "name": N, "event": E, "count": C}   -> {} once so many connections have the event
   {"do": "release", "name": N}   -> {}; what waits in the step "hold" goes on
+  {"do": "dns", "names": {HOST: [[ADDRESS, …], …], …}}   -> {}; see dns.py
+  {"do": "questions"}   -> {"questions": {"HOST TYPE": C, …}}
 
 Steps are lists of a name and arguments; see connection.py and http2.py. Byte strings travel as base64.
 """
@@ -21,6 +23,7 @@ import sys
 import threading
 
 from connection import Connection
+from dns import Dns
 
 WAIT = 30
 
@@ -101,6 +104,11 @@ def answer(listeners, order):
     if order["do"] == "listen":
         listeners[name] = Listener(order.get("address", "127.0.0.1"), order.get("port", 0), order.get("tls"))
         return {"port": listeners[name].port}
+    if order["do"] == "dns":
+        listeners["dns"] = Dns(order["names"])
+        return {}
+    if order["do"] == "questions":
+        return {"questions": listeners["dns"].questions}
     listener = listeners[name]
     if order["do"] == "script":
         listener.begin(order["connections"], order.get("answers", []))

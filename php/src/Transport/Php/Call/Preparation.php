@@ -121,7 +121,7 @@ final readonly class Preparation
     {
         $headers = [...$admitted->headers, ...$placed->headers];
         if ($request->idempotencyKey !== null) {
-            $headers[] = [$admitted->idempotencyHeader, trim($request->idempotencyKey, ' ')];
+            $headers[] = [$admitted->idempotencyHeader, $request->idempotencyKey];
         }
         if (!in_array('user-agent', array_column($headers, 0), true)) {
             $headers[] = ['user-agent', $this->settings->userAgent];

@@ -134,8 +134,8 @@ final readonly class Handles
         $lines = [];
         foreach ($outgoing->headers as [$name, $value]) {
             $value = $value instanceof Secret ? $value->expose() : $value;
-            // With a colon and nothing behind it libcurl would leave the field out.
-            $lines[] = $value === '' ? "{$name};" : "{$name}: {$value}";
+            // With a colon and nothing but blanks behind it libcurl would leave the field out.
+            $lines[] = trim($value) === '' ? "{$name};" : "{$name}: {$value}";
             unset($value);
         }
         foreach (array_diff(self::OWN_HEADERS, array_column($outgoing->headers, 0)) as $name) {

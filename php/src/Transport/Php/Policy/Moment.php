@@ -11,9 +11,12 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
  */
 final readonly class Moment
 {
-    /** The library's range, which leaves room for every offset: from the year -9999 to 9999-12-30T22:00:00Z. */
+    /** The library's clock begins in the year -9999 and ends at 9999-12-30T22:00:00Z, which leaves room for every offset. */
     private const FIRST = -377705023201;
     private const LAST = 253402207200;
+
+    /** 9999-12-31T23:59:59Z, which many write for "never". A number of milliseconds is beyond that. */
+    private const LAST_SECOND = 253402300799;
 
     private const RFC_3339 = '/\A(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))\z/';
 
@@ -25,7 +28,7 @@ final readonly class Moment
     public static function read(mixed $value): ?self
     {
         return match (true) {
-            is_int($value) => self::of($value, 0),
+            is_int($value) => $value > self::LAST_SECOND ? null : self::of($value, 0),
             is_string($value) => self::parse($value),
             default => null,
         };
@@ -39,7 +42,11 @@ final readonly class Moment
 
     private static function of(int $seconds, int $nanoseconds): ?self
     {
-        return $seconds < self::FIRST || $seconds > self::LAST ? null : new self($seconds, $nanoseconds);
+        return match (true) {
+            $seconds < self::FIRST => null,
+            $seconds > self::LAST => new self(self::LAST, 999_999_999),
+            default => new self($seconds, $nanoseconds),
+        };
     }
 
     private static function parse(string $text): ?self

@@ -1,0 +1,97 @@
+//! The C ABI with arbitrary bytes, lengths, handles and null pointers, as a sequence of calls.
+//!
+//! A call is a byte that chooses the function, a byte that chooses the handle, and the lengths of its inputs, which follow.
+//! It must run where no network is: what is opened and sent here is nobody's intention.
+
+#![no_main]
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::ptr::null;
+
+use libfuzzer_sys::fuzz_target;
+use secure_outbound::ffi::{
+    ResultFrame, secure_outbound_close, secure_outbound_explain, secure_outbound_open, secure_outbound_result_free,
+    secure_outbound_send,
+};
+use serde_json::Value;
+
+/// What remains of the input.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*byte)
+    }
+
+    /// A pointer and a length: so many of the bytes that follow, or null with a length of its own.
+    fn bytes(&mut self) -> (*const c_char, usize) {
+        match (self.byte(), self.byte()) {
+            (Some(255), Some(length)) => (null(), usize::from(length)),
+            (Some(high), Some(low)) => {
+                let length = (usize::from(high) * 256 + usize::from(low)).min(self.0.len());
+                let (bytes, rest) = self.0.split_at(length);
+                self.0 = rest;
+                (bytes.as_ptr().cast(), length)
+            }
+            _ => (null(), 0),
+        }
+    }
+}
+
+/// Looks at a result as a caller would, and frees it, twice at times.
+fn look(frame: &mut ResultFrame, status: i32, twice: bool) {
+    assert!((-3..=1).contains(&status), "{status}");
+    let mut copy = ResultFrame { ..*frame };
+    // SAFETY: the library says what it points to, until it is freed.
+    unsafe {
+        if status >= 0 {
+            let head = std::slice::from_raw_parts(frame.head.cast::<u8>(), frame.head_len);
+            let head: Value = serde_json::from_slice(head).expect("a head is JSON");
+            assert_eq!(head["version"], 1);
+            assert_ne!(head["error"]["code"], "internal.panic", "{head}");
+        } else {
+            assert!(frame.id == 0 && frame.head.is_null() && frame.body.is_null());
+        }
+        secure_outbound_result_free(frame);
+        secure_outbound_result_free(frame);
+        if twice {
+            secure_outbound_result_free(&mut copy);
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    // Files that never end, and directories to write to, are an operator's to name and no attacker's.
+    if data.windows(5).any(|window| window == b"/dev/") || data.windows(11).any(|window| window == b"token_cache") {
+        return;
+    }
+    let (mut input, mut last) = (Input(data), 0);
+    while let (Some(call), Some(handle)) = (input.byte(), input.byte()) {
+        let engine = if handle % 2 == 0 { last } else { u64::from(handle) };
+        let mut frame = ResultFrame::EMPTY;
+        // SAFETY: every pointer is to as many live bytes as its length says, or null.
+        unsafe {
+            match call % 4 {
+                0 => {
+                    let (config, length) = input.bytes();
+                    let status = secure_outbound_open(config, length, &mut last, &mut frame);
+                    look(&mut frame, status, handle % 3 == 0);
+                }
+                1 => {
+                    let ((request, r), (body, b), (sealed, s)) = (input.bytes(), input.bytes(), input.bytes());
+                    let status = secure_outbound_send(engine, request, r, body, b, sealed, s, &mut frame);
+                    look(&mut frame, status, handle % 3 == 0);
+                }
+                2 => {
+                    let (request, length) = input.bytes();
+                    let status = secure_outbound_explain(engine, request, length, usize::from(call), &mut frame);
+                    look(&mut frame, status, handle % 3 == 0);
+                }
+                _ => assert!([0, -3].contains(&secure_outbound_close(engine))),
+            }
+        }
+    }
+});

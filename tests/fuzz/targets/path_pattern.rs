@@ -1,0 +1,29 @@
+//! A path pattern and a path: agreement with a matcher that goes character by character.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secure_outbound::policy::PathPattern;
+
+/// Whether the path's segments fit, the slow way.
+fn fits(pattern: &[&str], path: &[&str]) -> bool {
+    match (pattern, path) {
+        (["**"], [_, ..]) => true,
+        ([], []) => true,
+        ([pattern, patterns @ ..], [segment, segments @ ..]) => {
+            let placeholder = pattern.starts_with('{') && pattern.ends_with('}');
+            (pattern == segment || placeholder && !segment.is_empty()) && fits(patterns, segments)
+        }
+        _ => false,
+    }
+}
+
+fuzz_target!(|text: &str| {
+    let (pattern, path) = text.split_once('\n').unwrap_or((text, "/"));
+    let Ok(parsed) = PathPattern::parse(pattern) else { return };
+    assert_eq!(parsed.as_str(), pattern);
+    if path.starts_with('/') {
+        let (patterns, segments): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+        assert_eq!(parsed.matches(path), fits(&patterns, &segments), "{pattern} {path}");
+    }
+});

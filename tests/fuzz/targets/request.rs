@@ -1,0 +1,26 @@
+//! A request document: read or refused, without an echo of what it holds.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secure_outbound::error::Code;
+use secure_outbound::policy::{Context, InternalHosts, decide};
+use secure_outbound::spec::Request;
+
+fuzz_target!(|document: &[u8]| {
+    match Request::parse(document) {
+        Ok(request) => {
+            let internal_hosts = InternalHosts::default();
+            let context = Context { internal_hosts: &internal_hosts, request_bytes: 1 << 20, filled_headers: &[] };
+            if let Err(error) = decide(&request, 0, &context) {
+                assert!(["invalid_request", "policy"].contains(&error.code.class()), "{error:?}");
+            }
+            assert!(!format!("{request:?}").contains("canary"), "Debug shows a value");
+        }
+        Err(error) => {
+            assert_eq!(error.code, Code::Malformed);
+            // A key may be named, and a key is the caller's own; a value never is.
+            assert!(error.message.len() < 200 + document.len());
+        }
+    }
+});

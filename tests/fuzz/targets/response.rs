@@ -1,0 +1,104 @@
+//! What a server answers, on a real connection over loopback: every answer ends in a response or in a known error.
+//!
+//! The first byte chooses: its lowest bit the version of HTTP, the next whether the connection is closed after the answer.
+
+#![no_main]
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+
+use libfuzzer_sys::fuzz_target;
+use secure_outbound::ffi::{
+    ResultFrame, secure_outbound_close, secure_outbound_open, secure_outbound_result_free, secure_outbound_send,
+};
+use serde_json::{Value, json};
+
+const CLASSES: [&str; 4] = ["protocol", "response", "timeout", "connect"];
+
+struct Server {
+    port: u16,
+    answer: Arc<Mutex<Vec<u8>>>,
+}
+
+/// Gives every connection the answer of the moment: a request that the answer hands back is sent again.
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let answer = Arc::new(Mutex::new(Vec::new()));
+        let current = Arc::clone(&answer);
+        thread::spawn(move || {
+            for mut tcp in listener.incoming().flatten() {
+                let answer = current.lock().expect("no poison").clone();
+                thread::spawn(move || serve(&mut tcp, &answer));
+            }
+        });
+        Server { port, answer }
+    })
+}
+
+fn serve(tcp: &mut TcpStream, answer: &[u8]) {
+    let (choice, answer) = answer.split_first().unwrap_or((&0, &[]));
+    // As much of the request as there is at first; what the client says is not the matter here.
+    let _ = tcp.read(&mut [0; 1024]);
+    if choice & 1 == 1 {
+        let _ = tcp.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    }
+    let _ = tcp.write_all(answer);
+    if choice & 2 == 0 {
+        let _ = tcp.shutdown(Shutdown::Write);
+    }
+    let _ = std::io::copy(tcp, &mut std::io::sink());
+}
+
+fn configuration(port: u16, version: &str) -> String {
+    json!({
+        "version": 1, "http_versions": [version],
+        "internal_hosts": [{"host": "127.0.0.1", "networks": ["127.0.0.1/32"], "ports": [port]}],
+    })
+    .to_string()
+}
+
+fn request(port: u16) -> String {
+    json!({
+        "version": 1, "service_id": "fuzz", "method": "POST", "base_url": format!("http://127.0.0.1:{port}"), "path": "/",
+        "timeout_ms": 100, "policy": {"allowed_methods": ["POST"], "allow_http": true, "response_bytes": 65536},
+    })
+    .to_string()
+}
+
+fuzz_target!(|answer: &[u8]| {
+    let server = server();
+    *server.answer.lock().expect("no poison") = answer.to_vec();
+    let version = if answer.first().is_some_and(|choice| choice & 1 == 1) { "2" } else { "1.1" };
+    let (configuration, request) = (configuration(server.port, version), request(server.port));
+    let (mut engine, mut frame) = (0, ResultFrame::EMPTY);
+    // SAFETY: every pointer is to a live value of the length beside it.
+    let head = unsafe {
+        let text = (configuration.as_ptr().cast::<c_char>(), configuration.len());
+        assert_eq!(secure_outbound_open(text.0, text.1, &mut engine, &mut frame), 0);
+        secure_outbound_result_free(&mut frame);
+        let none = (std::ptr::null(), 0);
+        let text = (request.as_ptr().cast::<c_char>(), request.len());
+        let status = secure_outbound_send(engine, text.0, text.1, none.0, none.1, none.0, none.1, &mut frame);
+        let head = std::slice::from_raw_parts(frame.head.cast::<u8>(), frame.head_len);
+        let head: Value = serde_json::from_slice(head).expect("a head is JSON");
+        assert_eq!(status == 0, head["error"].is_null(), "{head}");
+        assert!(frame.body_len <= 65536);
+        secure_outbound_result_free(&mut frame);
+        head
+    };
+    // The engine goes with its connection, so that the next answer meets a new one.
+    assert_eq!(secure_outbound_close(engine), 0);
+    if head["error"].is_null() {
+        assert!(head["status"].as_u64().is_some_and(|status| (200..600).contains(&status)), "{head}");
+    } else {
+        assert!(CLASSES.contains(&head["error"]["class"].as_str().unwrap_or_default()), "{head}");
+        assert!(version == "2" || head["error"]["sent"] != "no", "only HTTP/2 hands a request back: {head}");
+    }
+});

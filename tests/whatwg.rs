@@ -1,0 +1,58 @@
+//! Every URL of the WHATWG's own cases that this library accepts means what the WHATWG's standard says it means. The cases
+//! come with the url crate, which is a dependency.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use secure_outbound::policy::Target;
+use serde_json::Value;
+
+/// The cases, from the url crate's own package.
+fn cases() -> Vec<Value> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .output()
+        .expect("cargo");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let manifest =
+        packages.iter().find(|package| package["name"] == "url").expect("a dependency")["manifest_path"].as_str();
+    let file = PathBuf::from(manifest.expect("a path")).with_file_name("tests").join("urltestdata.json");
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(file).expect("the cases")).expect("JSON");
+    cases.into_iter().filter(Value::is_object).collect()
+}
+
+/// What this library makes of it, where it accepts it: whole as `url`, or as the location of a redirect from the base.
+fn accepted(case: &Value) -> impl Iterator<Item = Target> {
+    let input = case["input"].as_str().expect("text").to_owned();
+    let whole = Target::from_url(&input, None, true);
+    let base = case["base"].as_str().and_then(|base| Target::from_url(base, None, true).ok());
+    // A field's value has no white space around it (RFC 9110 section 5.5).
+    let location = (input.trim() == input).then_some(&input);
+    let hop = base.zip(location).and_then(|(from, location)| from.redirect(location, true).ok());
+    whole.into_iter().chain(hop)
+}
+
+/// Brackets in a path are written out here, as RFC 3986 wants it, and left alone by browsers.
+fn bare_brackets(url: &str) -> String {
+    url.replace("%5B", "[").replace("%5D", "]")
+}
+
+#[test]
+fn whatever_is_accepted_means_what_a_browser_takes_it_for() {
+    let cases = cases();
+    let mut compared = 0;
+    for case in &cases {
+        for target in accepted(case) {
+            let text = target.text(target.query());
+            let href = case["href"].as_str().unwrap_or_else(|| panic!("accepted as {text}: {case}"));
+            let (href, _) = href.split_once('#').unwrap_or((href, ""));
+            let parsed = url::Url::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}: {case}"));
+            assert_eq!(bare_brackets(parsed.as_str()), bare_brackets(href), "{case}");
+            compared += 1;
+        }
+    }
+    println!("{compared} of {} cases are accepted", cases.len());
+    assert!(compared >= 100, "only {compared}: the rules or the cases are not what they were");
+}
