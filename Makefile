@@ -1,5 +1,5 @@
 # make demo      the main job, shown on the terminal in under a minute once built
-# make test      all tests, Rust and PHP
+# make test      all tests, Rust and PHP; fetches the servers that some run against
 # make build     the release library
 # make bench     criterion, a warm call from PHP against php-curl, copies of a secret in a worker
 # make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
@@ -24,11 +24,15 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench fuzz check install uninstall header packages advisories \
+.PHONY: demo test build bench fuzz check install uninstall header packages oauth-servers advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 packages:
 	@.ci/packages
+
+# Two OAuth servers from npm and PyPI, pinned under tests/oauth; nothing is fetched where they are there already.
+oauth-servers: packages
+	@.ci/oauth-servers
 
 build:
 	$(CARGO) build --locked --release
@@ -38,7 +42,7 @@ demo: packages
 	@$(PHP) tests/demo/demo.php
 
 # The cargo tests run with the hook that makes the library panic on purpose; the release library is built without it.
-test: packages
+test: packages oauth-servers
 	$(CARGO) test --locked --features test-hooks
 	@$(MAKE) --no-print-directory build
 	SECURE_OUTBOUND_LIBRARY="$(CURDIR)/$(LIBRARY)" $(PHPUNIT) -c php/phpunit.xml.dist

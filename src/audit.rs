@@ -1,9 +1,11 @@
 //! The metadata of one call, gathered while it goes on.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::engine::Outcome;
 use crate::net::Exchange;
 use crate::policy::Origin;
 use crate::spec::{AuditRecord, Request};
@@ -60,6 +62,19 @@ impl Recorder {
         self.record.attempts += 1;
     }
 
+    /// Notes how the attempt of the moment ended: the code of its failure, or an answer that is an error by its status. Where
+    /// both come, one after the other, the later one stays.
+    pub fn attempt_ended(&mut self, outcome: Outcome) {
+        let error = match outcome {
+            Outcome::Failed { code, .. } => Cow::Borrowed(code.as_str()),
+            Outcome::Answered(status) if status.as_u16() >= 400 => Cow::Owned(format!("http_{}", status.as_u16())),
+            Outcome::Answered(_) => return,
+        };
+        let earlier = self.record.attempts.saturating_sub(1) as usize;
+        self.record.attempt_errors.truncate(earlier);
+        self.record.attempt_errors.push(error);
+    }
+
     /// Notes what an exchange used.
     pub fn exchange(&mut self, exchange: &Exchange) {
         self.record.bytes_out += exchange.bytes_out;
@@ -69,6 +84,11 @@ impl Recorder {
             self.record.http_version = Some(if connection.http2 { "2" } else { "1.1" });
             self.record.connection_reused = Some(exchange.reused);
         }
+    }
+
+    /// Counts token requests.
+    pub fn token_requests(&mut self, requests: u32) {
+        self.record.token_requests += requests;
     }
 
     /// Notes an answer's status.

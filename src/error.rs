@@ -70,6 +70,8 @@ codes! {
     RedirectNotAllowed = "policy.redirect_not_allowed";
     /// The binding sealed with the credential does not allow this request.
     BindingViolated = "policy.binding_violated";
+    /// The service has failed too often, and is left alone for a while.
+    CircuitOpen = "policy.circuit_open";
     /// The envelope is not one.
     CredentialMalformed = "credential.malformed";
     /// The envelope's version or algorithm, or the credential's type, is not supported.
@@ -134,7 +136,8 @@ impl Code {
     pub fn is_transient(self) -> bool {
         matches!(
             self,
-            Code::DnsFailed
+            Code::CircuitOpen
+                | Code::DnsFailed
                 | Code::ConnectRefused
                 | Code::ConnectFailed
                 | Code::HandshakeFailed

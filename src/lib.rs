@@ -23,6 +23,8 @@ pub mod error;
 pub mod ffi;
 pub mod keys;
 pub mod net;
+pub mod oauth;
 pub mod policy;
+mod random;
 pub mod secret;
 pub mod spec;

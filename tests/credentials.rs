@@ -134,7 +134,9 @@ fn payloads_must_have_their_form() {
     }
     let binary = Credential::from_payload(&spec("bearer", None), Secret::new(b"{\"token\":\"\xff\"}".to_vec()));
     assert_eq!(code(binary), Code::PayloadInvalid);
-    assert_eq!(code(parse("oauth2_client_credentials", "{}")), Code::CredentialUnsupported);
+    for payload in ["{}", r#"{"client_id":"c","client_secret":"s"}"#, r#"{"token":"t"}"#] {
+        assert_eq!(code(parse("oauth2_client_credentials", payload)), Code::PayloadInvalid, "{payload}");
+    }
 }
 
 #[test]
@@ -294,6 +296,21 @@ fn one_place_takes_one_credential() {
     assert_eq!(code(place_all(&mixed)), Code::PlacementConflict);
     let apart = [(spec("bearer", None), r#"{"token":"t"}"#), (plain(r#""api_key""#), "k")];
     assert_eq!(place_all(&apart).expect("two places").headers.len(), 2);
+}
+
+#[test]
+fn a_client_takes_the_place_of_its_token() {
+    let client = r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/token"}"#;
+    let spec = spec("oauth2_client_credentials", None);
+    let placed = place_all(&[(spec, client)]).expect("places");
+    assert!(placed.headers.is_empty() && placed.client.is_some(), "the token is fetched later");
+    let again = || (self::spec("oauth2_client_credentials", None), client);
+    for other in [again(), (plain(r#""bearer""#), "t"), (plain(r#""basic""#), "a:b")] {
+        assert_eq!(code(place_all(&[again(), (other.0, other.1)])), Code::PlacementConflict);
+    }
+    assert_eq!(code(place_all(&[(plain(r#""bearer""#), "t"), again()])), Code::PlacementConflict);
+    let empty = r#"{"client_id":"c","client_secret":"","token_url":"https://a.example/token"}"#;
+    assert_eq!(code(place_all(&[(self::spec("oauth2_client_credentials", None), empty)])), Code::CredentialUnusable);
 }
 
 #[test]

@@ -39,7 +39,8 @@ impl Binding {
     }
 }
 
-fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
+/// The texts of a JSON array of nothing else.
+pub(super) fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
     serde_json::from_str(value.get()).map_err(|_| Invalid)
 }
 

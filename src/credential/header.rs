@@ -38,7 +38,7 @@ pub(super) fn value(prefix: &[u8], secret: &[u8]) -> Result<HeaderValue, Error> 
 }
 
 /// `Basic` and the base64 of both, joined by a colon.
-pub(super) fn basic(username: &[u8], password: &[u8]) -> Result<HeaderValue, Error> {
+pub(crate) fn basic(username: &[u8], password: &[u8]) -> Result<HeaderValue, Error> {
     let refuse = |message: &'static str| Error::new(Code::CredentialUnusable, message);
     if username.is_empty() && password.is_empty() {
         return Err(refuse("the credential is empty"));

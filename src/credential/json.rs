@@ -11,10 +11,10 @@ use crate::secret::Secret;
 
 /// The document does not have the form. Says nothing more, as anything more could quote it.
 #[derive(Debug)]
-pub(super) struct Invalid;
+pub(crate) struct Invalid;
 
 /// The values of an object that has no other keys than these, and none of them twice.
-pub(super) fn members<'a, const N: usize>(
+pub(crate) fn members<'a, const N: usize>(
     document: &'a str,
     names: [&'static str; N],
 ) -> Result<[Option<&'a RawValue>; N], Invalid> {
@@ -27,7 +27,7 @@ pub(super) fn members<'a, const N: usize>(
 }
 
 /// Calls for every member of an object: with the position of its key among the names, if it is there, and its value.
-pub(super) fn for_each_member<'a>(
+pub(crate) fn for_each_member<'a>(
     document: &'a str,
     names: &[&str],
     each: impl FnMut(Option<usize>, &'a RawValue) -> Result<(), Invalid>,
@@ -42,7 +42,7 @@ pub(super) fn for_each_member<'a>(
 }
 
 /// The text of a JSON string.
-pub(super) fn text(value: &RawValue) -> Result<Secret, Invalid> {
+pub(crate) fn text(value: &RawValue) -> Result<Secret, Invalid> {
     let escaped = value.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(Invalid)?;
     // Escapes only shrink, so this never grows.
     let mut text = Zeroizing::new(Vec::with_capacity(escaped.len()));

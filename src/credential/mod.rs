@@ -2,13 +2,16 @@
 
 mod binding;
 mod body;
+mod client;
 mod form;
 mod header;
-mod json;
+pub(crate) mod json;
 pub mod placement;
 mod redact;
 
 pub use binding::Binding;
+pub use client::{ClientAuth, ClientCredentials};
+pub(crate) use header::basic;
 pub use redact::{REDACTED, Redactor};
 
 use std::str;
@@ -18,6 +21,7 @@ use http::HeaderName;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::spec::{CredentialKind, CredentialSpec, Placement};
+use binding::list;
 use json::{Invalid, for_each_member, members, text};
 
 /// A credential whose envelope was opened. Its secrets are wiped when it goes.
@@ -31,6 +35,7 @@ enum Value {
     ApiKey { key: Secret, header: HeaderName, prefix: Option<Secret> },
     Basic { username: Secret, password: Secret },
     Plain { secret: Secret, placement: Placement },
+    Client(ClientCredentials),
 }
 
 impl Credential {
@@ -42,9 +47,7 @@ impl Credential {
         let invalid =
             |Invalid| Error::new(Code::PayloadInvalid, "the credential's payload does not have its type's form");
         match (spec.kind, &spec.placement) {
-            (CredentialKind::Oauth2ClientCredentials, _) => {
-                Err(Error::new(Code::CredentialUnsupported, "oauth2_client_credentials is not supported yet"))
-            }
+            (CredentialKind::Oauth2ClientCredentials, _) => client(payload.expose()).map_err(invalid),
             (CredentialKind::Secret, Some(placement)) => {
                 refuse_typed(payload.expose()).map_err(invalid)?;
                 Ok(Self { binding: None, value: Value::Plain { secret: payload, placement: placement.clone() } })
@@ -52,13 +55,21 @@ impl Credential {
             (CredentialKind::Secret, None) => Err(placement::misplaced()),
             (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
             (CredentialKind::ApiKey, _) => api_key(payload.expose()).map_err(invalid),
-            (CredentialKind::Basic, _) => basic(payload.expose()).map_err(invalid),
+            (CredentialKind::Basic, _) => pair(payload.expose()).map_err(invalid),
         }
     }
 
     /// Where the credential may go, if that was sealed with it.
     pub fn binding(&self) -> Option<&Binding> {
         self.binding.as_ref()
+    }
+
+    /// The token endpoint, where a token has to be asked for.
+    pub fn token_url(&self) -> Option<&str> {
+        match &self.value {
+            Value::Client(client) => Some(&client.token_url),
+            _ => None,
+        }
     }
 }
 
@@ -83,11 +94,16 @@ fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
     Ok(Credential { binding, value: Value::ApiKey { key, header, prefix } })
 }
 
-fn basic(payload: &[u8]) -> Result<Credential, Invalid> {
+fn pair(payload: &[u8]) -> Result<Credential, Invalid> {
     let [username, password, kind, binding] = members(document(payload)?, ["username", "password", "type", "binding"])?;
     check_kind(kind, CredentialKind::Basic)?;
     let (username, password) = (text(username.ok_or(Invalid)?)?, text(password.ok_or(Invalid)?)?);
     Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Basic { username, password } })
+}
+
+fn client(payload: &[u8]) -> Result<Credential, Invalid> {
+    let (client, binding) = client::parse(payload)?;
+    Ok(Credential { binding, value: Value::Client(client) })
 }
 
 fn document(payload: &[u8]) -> Result<&str, Invalid> {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::body::Kind;
 use super::redact::Redactor;
-use super::{Credential, Value, form, header};
+use super::{ClientCredentials, Credential, Value, form, header};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::spec::{CredentialKind, CredentialSpec, Placement};
@@ -36,6 +36,13 @@ pub struct Placed {
     pub body: Option<Bytes>,
     /// Finds again in an answer what was put into the request.
     pub redactor: Redactor,
+    /// Who asks for the token that goes into `Authorization`; see [`bearer`].
+    pub client: Option<ClientCredentials>,
+}
+
+/// The `Authorization` of an access token.
+pub fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+    header::value(b"Bearer ", token.expose())
 }
 
 /// Refuses declarations that make no sense, whatever the envelopes hold.
@@ -107,6 +114,7 @@ pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, E
             }
             Value::Basic { username, password } => placing.basic(username, password)?,
             Value::Plain { secret, placement } => placing.plain(secret, placement)?,
+            Value::Client(client) => placing.client(client)?,
         }
     }
     placing.finish()
@@ -136,6 +144,7 @@ struct Placing<'a> {
     fields: Vec<(String, Secret)>,
     username: Option<Secret>,
     password: Option<Secret>,
+    client: Option<ClientCredentials>,
     redactor: Redactor,
 }
 
@@ -148,6 +157,7 @@ impl<'a> Placing<'a> {
             fields: Vec::new(),
             username: None,
             password: None,
+            client: None,
             redactor: Redactor::default(),
         }
     }
@@ -203,12 +213,23 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
+    /// The token comes later; its place is taken now.
+    fn client(&mut self, client: ClientCredentials) -> Result<(), Error> {
+        self.claim(&AUTHORIZATION)?;
+        if client.client_id.expose().is_empty() || client.client_secret.expose().is_empty() {
+            return Err(Error::new(Code::CredentialUnusable, "the credential is empty"));
+        }
+        self.client = Some(client);
+        Ok(())
+    }
+
     /// Takes a header for a credential, once.
     fn claim(&self, name: &HeaderName) -> Result<(), Error> {
         if self.draft.headers.contains_key(name) {
             return Err(Error::new(Code::HeaderNotAllowed, "the caller set a header that a credential fills"));
         }
-        if self.headers.iter().any(|(taken, _)| taken == name) {
+        let has_token = self.client.is_some() && *name == AUTHORIZATION;
+        if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
             return Err(conflict("two credentials fill the same header"));
         }
         Ok(())
@@ -232,9 +253,9 @@ impl<'a> Placing<'a> {
             let kind = Kind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
-        let Self { headers, parameters, fields, mut redactor, .. } = self;
+        let Self { headers, parameters, fields, client, mut redactor, .. } = self;
         parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
-        Ok(Placed { headers, query, body, redactor })
+        Ok(Placed { headers, query, body, redactor, client })
     }
 }
 

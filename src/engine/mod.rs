@@ -2,12 +2,20 @@
 //!
 //! It takes and gives plain documents, so that every host of it, the shared library or a daemon, serves the same ones.
 
+mod again;
+mod answer;
+mod attempt;
+mod bearer;
+mod breaker;
 mod call;
+mod hops;
+mod pause;
 mod prepare;
 mod registry;
 mod reply;
 mod transfer;
 
+pub use again::Outcome;
 pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 
@@ -16,10 +24,13 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use breaker::Breakers;
+
 use crate::audit::Recorder;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
+use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
@@ -41,7 +52,9 @@ pub struct Call<'a> {
 pub struct Engine {
     settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
-    network: OnceLock<Network>,
+    network: OnceLock<Arc<Network>>,
+    breakers: Breakers,
+    tokens: Tokens,
 }
 
 /// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
@@ -56,6 +69,7 @@ struct Settings {
     limits: Limits,
     user_agent: HeaderValue,
     network: NetworkOptions,
+    tokens: Option<Store>,
     warnings: Vec<Warning>,
 }
 
@@ -86,10 +100,22 @@ impl Engine {
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot stand in a header"))?,
             network,
+            tokens: configuration.token_cache.map(|cache| Store::new(cache.directory)),
             warnings,
         };
         let keyring = Keyring::open(configuration.master_keys, known)?;
-        Ok(Self { settings: Arc::new(settings), keyring: Mutex::new(keyring), network: OnceLock::new() })
+        Ok(Self::with(Arc::new(settings), keyring))
+    }
+
+    /// Settings and keys, and nothing yet of what calls leave behind.
+    fn with(settings: Arc<Settings>, keyring: Keyring) -> Self {
+        Self {
+            settings,
+            keyring: Mutex::new(keyring),
+            network: OnceLock::new(),
+            breakers: Breakers::default(),
+            tokens: Tokens::default(),
+        }
     }
 
     /// What a forked child may have of this engine.
@@ -101,6 +127,7 @@ impl Engine {
     fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.settings.warnings.clone();
         warnings.extend(self.keyring().warnings());
+        warnings.extend(self.settings.tokens.as_ref().and_then(Store::warning));
         warnings
     }
 
@@ -127,12 +154,12 @@ impl Engine {
         self.keyring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn network(&self) -> Result<&Network, Error> {
+    fn network(&self) -> Result<&Arc<Network>, Error> {
         if let Some(network) = self.network.get() {
             return Ok(network);
         }
         // Of two threads that come here together one loses, and its network goes unused.
-        let network = Network::new(self.settings.network.clone())?;
+        let network = Arc::new(Network::new(self.settings.network.clone())?);
         Ok(self.network.get_or_init(|| network))
     }
 
@@ -164,6 +191,6 @@ impl From<&EngineHeritage> for Engine {
     fn from(heritage: &EngineHeritage) -> Self {
         let EngineHeritage { settings, keyring } = heritage;
         keyring.lock();
-        Self { settings: Arc::clone(settings), keyring: Mutex::new(keyring.clone()), network: OnceLock::new() }
+        Self::with(Arc::clone(settings), keyring.clone())
     }
 }

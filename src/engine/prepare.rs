@@ -1,5 +1,6 @@
 //! From a request document to a request that may be sent, in the order in which the contract wants its errors.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,15 +10,18 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::bearer::Bearer;
+use super::breaker::Breaker;
 use super::transfer::Outgoing;
-use super::{Call, Engine};
+use super::{Call, Engine, again};
 use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
-use crate::credential::{Credential, Redactor};
+use crate::credential::{Binding, ClientCredentials, Credential, Redactor};
 use crate::envelope;
 use crate::error::{Code, Error};
+use crate::oauth::{Errand, Shared, SlotId, endpoint};
 use crate::policy::{self, Context, Decision, Policy, Rules, Target};
-use crate::spec::{CredentialSpec, Request};
+use crate::spec::{CredentialKind, CredentialSpec, Request};
 
 /// A request that may be sent, credential included.
 pub struct Prepared {
@@ -35,8 +39,16 @@ pub struct Prepared {
     pub has_credential: bool,
     /// Finds again what was put into it.
     pub redactor: Redactor,
+    /// What the access token comes from, where one has to be fetched.
+    pub bearer: Option<Bearer>,
     /// How many redirects are followed.
     pub max_redirects: u32,
+    /// How many attempts are made.
+    pub max_attempts: u32,
+    /// Whether the request may be processed twice.
+    pub harmless: bool,
+    /// The service's breaker, where the policy has one.
+    pub breaker: Option<Breaker>,
     /// Cap of the answer's body.
     pub response_bytes: u64,
     /// When the call ends.
@@ -76,22 +88,26 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
 
     let credentials = open(engine, specs, &envelopes)?;
     let mut bindings = Vec::new();
+    let mut token_uri = None;
     for credential in &credentials {
-        if let Some(binding) = credential.binding() {
-            binding.check_expiry(Timestamp::now())?;
-            let rules = Rules::parse(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
-                .map_err(|_| {
-                    Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read")
-                })?;
+        let rules = credential.binding().map(rules).transpose()?;
+        if let Some(rules) = &rules {
             rules.allows(&target, &method).map_err(|error| {
                 Error::new(Code::BindingViolated, format!("the credential is bound elsewhere: {}", error.message))
             })?;
-            bindings.push(rules);
         }
+        if let Some(url) = credential.token_url() {
+            token_uri = Some(endpoint::check(url, &policy, rules.as_ref(), &settings.internal_hosts)?);
+        }
+        bindings.extend(rules);
     }
 
     let draft = Draft { headers: &headers, query: target.query(), body: call.body };
     let placed = placement::place(credentials, draft)?;
+    let bearer = match placed.client.zip(token_uri) {
+        Some((client, uri)) => Some(bearer(engine, client, uri, slot(specs, &envelopes)?)?),
+        None => None,
+    };
     headers.extend(placed.headers);
     if let Some(key) = &request.idempotency_key {
         let value = key.parse().map_err(|_| Error::new(Code::Malformed, "idempotency_key cannot stand in a header"))?;
@@ -116,11 +132,50 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
         fills_query: placed.query.is_some(),
         has_credential: !specs.is_empty(),
         redactor: placed.redactor,
+        bearer,
         target,
         max_redirects: spec.map_or(0, |policy| policy.max_redirects),
+        max_attempts: spec.map_or(1, |policy| policy.max_attempts),
+        harmless: again::harmless(&request.method, request.idempotency_key.is_some()),
+        breaker: spec.and_then(|policy| policy.breaker.as_ref()).map(|breaker| Breaker {
+            service_id: request.service_id.clone(),
+            failures: breaker.failures,
+            open: Duration::from_millis(breaker.open_ms),
+        }),
         response_bytes: response_bytes.min(settings.limits.response_bytes),
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     })
+}
+
+/// What a binding that has not expired allows.
+fn rules(binding: &Binding) -> Result<Rules, Error> {
+    binding.check_expiry(Timestamp::now())?;
+    Rules::parse(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read"))
+}
+
+/// Where the token of the one credential that fetches one is kept. Two would have had one place, and are refused.
+fn slot(specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Result<SlotId, Error> {
+    let is_client = |spec: &CredentialSpec| spec.kind == CredentialKind::Oauth2ClientCredentials;
+    let mut pairs = specs.iter().zip(envelopes);
+    let (spec, envelope) = pairs
+        .find(|(spec, _)| is_client(spec))
+        .ok_or_else(|| Error::new(Code::Panic, "a client without a credential wants a token"))?;
+    Ok(SlotId::new(&spec.identifier, envelope))
+}
+
+fn bearer(engine: &Engine, client: ClientCredentials, uri: Uri, slot: SlotId) -> Result<Bearer, Error> {
+    let settings = &*engine.settings;
+    let shared = settings.tokens.clone().map(|store| Shared { store, keys: engine.keyring().keys() });
+    let errand = Errand {
+        client,
+        uri,
+        user_agent: settings.user_agent.clone(),
+        network: Arc::clone(engine.network()?),
+        shared,
+        time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),
+    };
+    Ok(Bearer::new(engine.tokens.slot(slot), errand))
 }
 
 /// The envelopes of this many credentials, in their order.

@@ -13,6 +13,7 @@ use crate::net::{Answer, Network};
 const UNPROCESSED_RESENDS: u32 = 3;
 
 /// A request as it goes out, credential included.
+#[derive(Clone)]
 pub struct Outgoing {
     /// Method of the hop.
     pub method: Method,

@@ -1,13 +1,17 @@
 //! The pooled client and its age, and one dial at a time for an origin.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use hyper::rt::Executor;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::body::WitnessBody;
 use super::connector::Connector;
@@ -100,21 +104,27 @@ impl Network {
         match &*slot {
             Some((born, client)) if now.saturating_duration_since(*born) < AGE => client.clone(),
             _ => {
-                let client = self.build();
+                let client = self.build(TokioExecutor::new(), IDLE_PER_ORIGIN);
                 *slot = Some((now, client.clone()));
                 client
             }
         }
     }
 
-    fn build(&self) -> HttpClient {
+    /// A client for one request, which keeps no connection, and what tells that its connection is gone.
+    pub(super) fn one_off(&self) -> (HttpClient, Tasks) {
+        let tasks = Tasks::default();
+        (self.build(tasks.clone(), 0), tasks)
+    }
+
+    fn build(&self, executor: impl Spawns, idle: usize) -> HttpClient {
         // The stack below counts a status line and what HTTP/2 adds to every field. It bounds memory; `check_head` is exact.
         let head = self.options.header_bytes.max(8192) + 8192;
-        Client::builder(TokioExecutor::new())
+        Client::builder(executor)
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_PER_ORIGIN)
+            .pool_max_idle_per_host(idle)
             .http2_only(!self.options.http1)
             .http1_max_buf_size(head as usize)
             .http2_max_header_list_size(head)
@@ -134,6 +144,38 @@ impl Network {
             gates.retain(|_, gate| Arc::strong_count(gate) > 1);
         }
         Arc::clone(gates.entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+}
+
+/// What hyper's client starts its connections with.
+trait Spawns: Executor<Task> + Clone + Send + Sync + 'static {}
+impl<T: Executor<Task> + Clone + Send + Sync + 'static> Spawns for T {}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The tasks of one client's connections.
+#[derive(Clone, Default)]
+pub(super) struct Tasks(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Executor<Task> for Tasks {
+    fn execute(&self, task: Task) {
+        lock(&self.0).push(tokio::spawn(task));
+    }
+}
+
+impl Tasks {
+    /// Waits until all of them have ended, and their sockets and buffers with them.
+    pub(super) async fn ended(&self) {
+        loop {
+            let Some(task) = lock(&self.0).pop() else { return };
+            // One that panicked has ended as well.
+            let _ = task.await;
+        }
+    }
+
+    /// Ends them where they are.
+    pub(super) fn abort(&self) {
+        lock(&self.0).iter().for_each(JoinHandle::abort);
     }
 }
 

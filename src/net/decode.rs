@@ -1,5 +1,6 @@
 //! Reads an answer's body: content codings are undone and every stage is capped.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -58,6 +59,23 @@ pub async fn read_body(
         Ok(Err(reading)) => Err(lock(&shared).explain(reading, length)),
         Err(_) => Err(Error::new(Code::TotalTimeout, "the answer's body did not end within timeout_ms")),
     }
+}
+
+/// Takes in what comes of a body until then, up to `cap`, and says how much that was. A body that has ended by then leaves
+/// its connection fit for use.
+pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
+    let mut arrived = 0;
+    let drained = async {
+        while arrived <= cap {
+            match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                Some(Ok(frame)) => arrived += frame.data_ref().map_or(0, |data| data.len() as u64),
+                Some(Err(_)) | None => break,
+            }
+        }
+    };
+    // Whether it ended or not, what has come has come.
+    let _ = timeout_at(until, drained).await;
+    arrived
 }
 
 fn too_large() -> Error {

@@ -9,12 +9,12 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::{Witness, WitnessBody};
 use super::classify;
-use super::client::Network;
+use super::client::{HttpClient, Network};
 use super::connection::Facts;
 use super::frames::INTERIM_ANSWERS;
 use crate::error::{Code, Error, Sent};
@@ -55,23 +55,23 @@ pub struct Exchange {
 impl Network {
     /// Sends a request and waits for the head of its answer, inside the deadline.
     pub async fn exchange(&self, request: Request<Bytes>, deadline: Instant) -> Result<Answer, Box<Failure>> {
+        let gate = self.gate(request.uri());
+        self.exchange_by(self.client(std::time::Instant::now()), &gate, request, deadline).await
+    }
+
+    /// The same by this client, behind this gate.
+    pub(super) async fn exchange_by(
+        &self,
+        client: HttpClient,
+        gate: &Semaphore,
+        request: Request<Bytes>,
+        deadline: Instant,
+    ) -> Result<Answer, Box<Failure>> {
         let (parts, body) = request.into_parts();
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false };
-        self.run(request, watch, interim, deadline).await
-    }
-
-    async fn run(
-        &self,
-        request: Request<WitnessBody>,
-        mut watch: Watch,
-        interim: Arc<InterimLimit>,
-        deadline: Instant,
-    ) -> Result<Answer, Box<Failure>> {
-        let gate = self.gate(request.uri());
-        let client = self.client(std::time::Instant::now());
+        let mut watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false };
         let finished = timeout_at(deadline, async {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not answer would wait for each other.

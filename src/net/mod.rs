@@ -12,11 +12,12 @@ mod guard;
 mod proxy;
 mod resolve;
 mod runtime;
+mod single;
 mod socket;
 mod tls;
 
 pub use client::{Network, NetworkOptions};
-pub use decode::read_body;
+pub use decode::{drain_body, read_body};
 pub use exchange::{Answer, Exchange, Failure};
 pub use guard::Guard;
 pub use proxy::Proxy;
@@ -26,6 +27,6 @@ pub use tls::Roots;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -31,12 +31,19 @@ pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
 pub use ::url::Host;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use destination::{Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::error::{Code, Error};
 use crate::spec::{PolicySpec, Request};
+
+/// Whoever wants more attempts than this needs a queue rather than a call.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// A breaker's time: up to a day.
+const OPEN_MS: RangeInclusive<u64> = 1..=86_400_000;
 
 /// What a decision rests on beside the request itself.
 #[derive(Clone, Copy, Debug)]
@@ -145,13 +152,23 @@ impl Policy {
             spec.allowed_methods.as_deref(),
             spec.allowed_paths.as_deref(),
         )?;
-        if spec.timeout_ms == Some(0) || spec.max_attempts == 0 {
-            return Err(malformed("the policy's timeout_ms and max_attempts are at least 1"));
+        if spec.timeout_ms == Some(0) || !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
+            return Err(malformed("the policy's timeout_ms is at least 1 and max_attempts from 1 to 10"));
+        }
+        if spec.breaker.as_ref().is_some_and(|breaker| breaker.failures == 0 || !OPEN_MS.contains(&breaker.open_ms)) {
+            return Err(malformed("the breaker's failures are at least 1 and its open_ms from 1 to 86400000"));
         }
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
         }
         Ok(Self { rules, base_path: None, allow_http: spec.allow_http, allow_encoded_slash: spec.allow_encoded_slash })
+    }
+
+    /// Judges the origin of a request that the library makes on its own for this one, which `allowed_hosts` does not name:
+    /// plain HTTP under the same condition as the request's own, and an internal host on its ports only.
+    pub fn check_errand(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        self.check_scheme(origin, internal_hosts)?;
+        check_internal_port(origin, internal_hosts)
     }
 
     fn check_scheme(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
@@ -170,13 +187,7 @@ impl Policy {
             return refuse(Code::HostNotAllowed, "no host is allowed: give allowed_hosts or base_url");
         }
         self.rules.allows_origin(origin)?;
-        // The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
-        match internal_hosts.entry(&origin.host) {
-            Some(entry) if !entry.has_port(origin.port) => {
-                refuse(Code::PortNotAllowed, "the internal host has another port")
-            }
-            _ => Ok(()),
-        }
+        check_internal_port(origin, internal_hosts)
     }
 
     fn check_method(&self, method: &Method) -> Result<(), Error> {
@@ -190,6 +201,16 @@ impl Policy {
             check_below(&target, self.base_path.as_deref())?;
         }
         Ok(Admitted { target, path_template: template })
+    }
+}
+
+/// The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
+fn check_internal_port(origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+    match internal_hosts.entry(&origin.host) {
+        Some(entry) if !entry.has_port(origin.port) => {
+            refuse(Code::PortNotAllowed, "the internal host has another port")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -41,7 +41,8 @@ impl Rules {
         self.allows_path(target.path())
     }
 
-    pub(super) fn allows_origin(&self, origin: &Origin) -> Result<(), Error> {
+    /// Whether this host and port are allowed.
+    pub fn allows_origin(&self, origin: &Origin) -> Result<(), Error> {
         let Some(rules) = &self.hosts else { return Ok(()) };
         if rules.iter().any(|rule| rule.allows(origin)) {
             Ok(())

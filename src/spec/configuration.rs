@@ -34,6 +34,9 @@ pub struct Configuration {
     /// Ceilings that nothing exceeds.
     #[serde(default)]
     pub limits: Limits,
+    /// Where the workers of the host share access tokens; without it each process has its own.
+    #[serde(default)]
+    pub token_cache: Option<TokenCacheSpec>,
     /// HTTP versions that may be agreed.
     #[serde(default = "both_versions")]
     pub http_versions: Vec<HttpVersion>,
@@ -115,6 +118,15 @@ pub enum Resolution {
     Proxy,
 }
 
+/// Where the workers of the host share access tokens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenCacheSpec {
+    /// An absolute path. What is wrong with the directory itself is a warning, since it can be mended while the process
+    /// runs.
+    pub directory: PathBuf,
+}
+
 /// What holds where neither request nor policy says.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -192,6 +204,10 @@ impl Configuration {
         if !(1024..=16 << 20).contains(&self.limits.header_bytes) {
             return refuse("limits.header_bytes is from 1024 to 16777216");
         }
+        // A worker's current directory is not the administrator's.
+        if self.token_cache.as_ref().is_some_and(|cache| !cache.directory.is_absolute()) {
+            return refuse("token_cache.directory is an absolute path");
+        }
         if self.http_versions.is_empty() {
             return refuse("http_versions may not be empty");
         }
@@ -199,5 +215,37 @@ impl Configuration {
             return refuse("user_agent cannot stand in a header");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(document: &str) -> Result<Configuration, Error> {
+        Configuration::parse(document.as_bytes())
+    }
+
+    #[test]
+    fn a_token_cache_is_an_absolute_directory_and_nothing_else() {
+        let directory =
+            |document: &str| parse(document).expect("a configuration").token_cache.map(|cache| cache.directory);
+        assert_eq!(directory(r#"{"version": 1}"#), None);
+        let document = r#"{"version": 1, "token_cache": {"directory": "/run/tokens"}}"#;
+        assert_eq!(directory(document), Some(PathBuf::from("/run/tokens")));
+        for (cache, why) in [
+            (r#"{}"#, "missing field `directory`"),
+            (r#"{"directory": ""}"#, "absolute"),
+            (r#"{"directory": "run/tokens"}"#, "absolute"),
+            (r#"{"directory": null}"#, "wrong type"),
+            (r#"{"directory": 1}"#, "wrong type"),
+            (r#"{"directory": "/a", "path": "/b"}"#, "unknown field `path`"),
+            (r#"{"directory": "/a", "directory": "/b"}"#, "duplicate field `directory`"),
+            (r#""/run/tokens""#, "wrong type"),
+        ] {
+            let error = parse(&format!(r#"{{"version": 1, "token_cache": {cache}}}"#)).expect_err(cache);
+            assert_eq!(error.code, Code::ConfigurationInvalid, "{cache}");
+            assert!(error.message.contains(why), "{cache}: {error}");
+        }
     }
 }

@@ -6,8 +6,9 @@ mod response;
 
 pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
+    TokenCacheSpec,
 };
-pub use request::{CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
+pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
 
 use serde::de::DeserializeOwned;

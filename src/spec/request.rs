@@ -190,6 +190,9 @@ pub struct PolicySpec {
     /// How many attempts are made.
     #[serde(default = "one")]
     pub max_attempts: u32,
+    /// When the service is left alone; absent is never.
+    #[serde(default)]
+    pub breaker: Option<BreakerSpec>,
     /// Ceiling of the deadline.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
@@ -199,6 +202,16 @@ pub struct PolicySpec {
     /// Ceiling of the answer's body, after decoding.
     #[serde(default)]
     pub response_bytes: Option<u64>,
+}
+
+/// When a service that fails is left alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerSpec {
+    /// How many failures in a row it takes.
+    pub failures: u32,
+    /// For how long.
+    pub open_ms: u64,
 }
 
 fn one() -> u32 {

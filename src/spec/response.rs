@@ -1,5 +1,7 @@
 //! What goes back: response heads, the audit record in them, and the head of `open`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::error::{Error, Sent};
@@ -54,6 +56,11 @@ pub struct AuditRecord {
     pub bytes_in: u64,
     /// How often the request was attempted.
     pub attempts: u32,
+    /// Of each attempt the code of its failure, or `http_503` and the like of an answer of 400 and above. Only the last
+    /// attempt can have ended otherwise, and then has none.
+    pub attempt_errors: Vec<Cow<'static, str>>,
+    /// Token requests that were made or tried, each in one record only.
+    pub token_requests: u32,
     /// The address that the socket was connected to.
     pub remote_address: Option<String>,
     /// `1.2` or `1.3`.

@@ -2,8 +2,9 @@
 
 #![allow(unsafe_code)]
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -37,6 +38,78 @@ pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     assert!(text(&output.stdout).contains("1 passed"), "no test is called {test}");
     output
+}
+
+/// Another process of this test, which ends when its input does or when it is killed.
+pub struct Other(Child, BufReader<ChildStdout>);
+
+impl Other {
+    /// Starts this binary again with only that test, where `task` gives this value.
+    pub fn start(test: &str, task: &Value) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("a path"))
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .env(TASK, task.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this binary");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self(child, output)
+    }
+
+    /// What it says next, after `> `: the test harness writes to the same pipe.
+    pub fn says(&mut self) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.1.read_line(&mut line).expect("a pipe") > 0, "the process ended");
+            if let Some((_, said)) = line.split_once("> ") {
+                return said.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Tells it to go on.
+    pub fn tell(&mut self) {
+        self.0.stdin.as_mut().expect("a pipe").write_all(b"\n").expect("it listens");
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Kills it and waits for its end. Its own children live on, with what it was told and said by.
+    pub fn kill(mut self) -> Self {
+        let input = self.0.stdin.take();
+        self.0.kill().expect("a child");
+        self.0.wait().expect("a child");
+        self.0.stdin = input;
+        self
+    }
+
+    /// Tells it to go on, and what it says then.
+    pub fn answers(&mut self) -> String {
+        self.tell();
+        self.says()
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Says something to the process that started this one.
+pub fn say(what: &str) {
+    println!("> {what}");
+}
+
+/// Waits until the process that started this one tells it to go on. False where that is gone.
+pub fn listen() -> bool {
+    std::io::stdin().read(&mut [0]).expect("a pipe") == 1
 }
 
 /// Waits for what must come. False where it did not, though that cannot be for want of time.

@@ -12,6 +12,7 @@ pub mod library;
 pub mod memory;
 pub mod namespace;
 pub mod nginx;
+pub mod oauth;
 pub mod openssl;
 pub mod peak;
 pub mod server;

@@ -29,7 +29,7 @@ pub fn add_address(address: &str) {
 
 /// Lets getaddrinfo read these lines as the hosts file, and ask the name server at 127.0.0.1 for the rest.
 pub fn resolve_here(directory: &Path, hosts: &str) {
-    replace(directory, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n");
+    replace(directory, "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:20 attempts:1\n");
     replace(directory, "/etc/nsswitch.conf", "hosts: files dns\n");
     replace(directory, "/etc/hosts", hosts);
 }

@@ -276,6 +276,20 @@ impl Server {
     }
 }
 
+/// A port that is taken and where nobody listens: that of the client's end of a connection.
+pub struct ClosedPort(TcpStream);
+
+impl ClosedPort {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self(TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection"))
+    }
+
+    pub fn number(&self) -> u16 {
+        self.0.local_addr().expect("an address").port()
+    }
+}
+
 fn serve(
     mut tcp: TcpStream,
     tls: Option<Arc<ServerConfig>>,

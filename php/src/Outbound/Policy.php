@@ -16,13 +16,17 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final readonly class Policy
 {
+    /** Whoever wants more attempts needs a queue rather than a call. */
+    public const MAX_ATTEMPTS = 10;
+
     /**
      * @param list<string> $allowedMethods upper-case tokens; an empty list allows nothing
      * @param list<string>|null $allowedHosts "host" or "host:port"; null: the base URL's own; an empty list: nothing
      * @param list<string>|null $allowedPaths patterns for the whole path; null: all below the base path; an empty
      *        list: nothing
      * @param int $maxRedirects 0 hands a 3xx response to the caller
-     * @param int $maxAttempts at least 1
+     * @param int $maxAttempts from 1 to MAX_ATTEMPTS
+     * @param Breaker|null $breaker null: the service is never left alone
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -36,11 +40,15 @@ final readonly class Policy
         public ?int $timeoutMs = null,
         public ?int $requestBytes = null,
         public ?int $responseBytes = null,
+        public ?Breaker $breaker = null,
     ) {
         foreach ([$allowedMethods, $allowedHosts ?? [], $allowedPaths ?? []] as $list) {
             if (!array_is_list($list) || array_filter($list, is_string(...)) !== $list) {
                 throw Wire::malformed('A list of the policy is not a list of strings.');
             }
+        }
+        if ($maxAttempts > self::MAX_ATTEMPTS) {
+            throw Wire::malformed('The policy makes too many attempts.');
         }
         if ($maxRedirects < 0 || $maxAttempts < 1 || ($timeoutMs ?? 1) < 1) {
             throw Wire::malformed('A number of the policy is too small.');
@@ -65,6 +73,7 @@ final readonly class Policy
             'allow_encoded_slash' => $this->allowEncodedSlash,
             'max_redirects' => $this->maxRedirects,
             'max_attempts' => $this->maxAttempts,
+            'breaker' => $this->breaker?->toWire(),
             'timeout_ms' => $this->timeoutMs,
             'request_bytes' => $this->requestBytes,
             'response_bytes' => $this->responseBytes,
@@ -87,6 +96,7 @@ final readonly class Policy
             'allow_encoded_slash' => 'allowEncodedSlash',
             'max_redirects' => 'maxRedirects',
             'max_attempts' => 'maxAttempts',
+            'breaker' => 'breaker',
             'timeout_ms' => 'timeoutMs',
             'request_bytes' => 'requestBytes',
             'response_bytes' => 'responseBytes',
@@ -97,6 +107,9 @@ final readonly class Policy
         $arguments = ['allowedMethods' => []];
         foreach ($wire as $key => $value) {
             $arguments[$keys[$key]] = $value;
+        }
+        if (is_array($arguments['breaker'] ?? null)) {
+            $arguments['breaker'] = Breaker::fromWire($arguments['breaker']);
         }
         try {
             return new self(...$arguments);

@@ -181,6 +181,22 @@ final class DoctorFpmTest extends CommandTestCase
         self::assertSame('', $this->fpm->request($this->installation->php . '/diagnose.php')->response());
     }
 
+    public function testWhetherTheWorkersCanUseTheTokenCache(): void
+    {
+        $this->fpm = new Fpm($this->host->ini());
+        $directory = $this->host->directory->path . '/tokens';
+        mkdir($directory, 0700);
+        $keys = [['provider' => 'file', 'path' => $this->host->keyFile]];
+        $config = $this->json('cache.json', ['master_keys' => $keys, 'token_cache' => ['directory' => $directory]]);
+        $ask = fn (): array => $this->doctor(['fpm-socket' => $this->fpm->socket, 'config' => $config]);
+
+        self::assertSame(['fpm.token_cache.owner' => 'warning'], self::wrong($ask()), 'of root');
+        chown($directory, Fpm::USER);
+        self::assertSame([], self::wrong($ask()), 'of the workers');
+        chmod($directory, 0500);
+        self::assertSame(['fpm.token_cache.permissions' => 'warning'], self::wrong($ask()), 'which cannot write it');
+    }
+
     public function testTheEngineOfTheApplicationStaysAsItIs(): void
     {
         $this->fpm = new Fpm($this->host->ini());

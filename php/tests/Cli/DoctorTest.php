@@ -295,6 +295,36 @@ final class DoctorTest extends CommandTestCase
         ];
     }
 
+    /**
+     * @dataProvider caches
+     * @param array<string, string> $expected
+     */
+    public function testATokenCacheThatIsNotUsed(string $owner, int $mode, array $expected, string $says): void
+    {
+        $directory = $this->directory->path . '/tokens';
+        $config = $this->config() + ['token_cache' => ['directory' => $directory]];
+        $report = $this->doctor(['config' => $this->json('config.json', $config)]);
+        self::assertSame(['config.token_cache.missing' => 'warning'], self::wrong($report));
+        self::assertStringContainsString('install -d -o www-data', self::finding($report)['remedy']);
+
+        mkdir($directory);
+        chown($directory, $owner);
+        chmod($directory, $mode);
+        $report = $this->doctor(['config' => $this->json('config.json', $config)]);
+        self::assertSame($expected, self::wrong($report));
+        self::assertStringContainsString($says, implode("\n", array_column($report['findings'], 'message')));
+    }
+
+    /**
+     * @return iterable<string, array{string, int, array<string, string>, string}>
+     */
+    public static function caches(): iterable
+    {
+        yield 'of this user' => ['root', 0700, [], 'The configuration is taken.'];
+        yield 'for everybody' => ['root', 0777, ['config.token_cache.permissions' => 'warning'], 'written by others'];
+        yield 'of the workers' => ['www-data', 0700, [], 'The command line shares no tokens'];
+    }
+
     public function testAConfigurationWithoutAKey(): void
     {
         $report = $this->doctor(['config' => $this->json('config.json', ['version' => 1])]);

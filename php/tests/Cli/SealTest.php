@@ -214,9 +214,26 @@ final class SealTest extends CommandTestCase
         $bound = static fn (string $binding): string => $bearer(',"binding":' . $binding);
         yield 'no JSON' => [self::SECRET, 'no JSON object'];
         yield 'a list' => ['["' . self::SECRET . '"]', 'no JSON object'];
-        yield 'no type' => ['{"token":"' . self::SECRET . '"}', '"type" is one of bearer, api_key, basic'];
+        yield 'no type' => ['{"token":"' . self::SECRET . '"}', '"type" is one of bearer, api_key, basic, oauth2'];
         yield 'an unknown type' => ['{"type":"' . self::SECRET . '"}', '"type" is one of'];
-        yield 'a type of later' => ['{"type":"oauth2_client_credentials"}', 'not supported by this version'];
+        $client = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'oauth2_client_credentials',
+            'client_id' => 'c',
+            'client_secret' => self::SECRET,
+            'token_url' => 'https://a.example/token',
+        ], JSON_UNESCAPED_SLASHES);
+        yield 'a client without its secret' => ['{"type":"oauth2_client_credentials"}', 'needs "client_id"'];
+        yield 'a client with an empty secret' => [$client(['client_secret' => '']), 'is empty'];
+        yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url" is no absolute'];
+        yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url" is no'];
+        yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url" is no'];
+        yield 'scopes in one text' => [$client(['scopes' => 'read write']), '"scopes" is no list'];
+        yield 'two scopes in one' => [$client(['scopes' => ['read write']]), '"scopes" is no list'];
+        yield 'an object of scopes' => [$client(['scopes' => ['a' => 'read']]), '"scopes" is no list'];
+        yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is no list'];
+        yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
+        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body or basic'];
+        yield 'a misspelt key of a client' => [$client(['scope' => 'read']), 'a key that is not one of'];
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];

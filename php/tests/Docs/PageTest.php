@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Outbound\Tests\Support\TokenEndpoint;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use PHPUnit\Framework\TestCase;
 
@@ -22,16 +23,19 @@ use PHPUnit\Framework\TestCase;
 final class PageTest extends TestCase
 {
     private static Upstream $upstream;
+    private static TokenEndpoint $endpoint;
 
     private TempDir $directory;
 
     public static function setUpBeforeClass(): void
     {
         self::$upstream = new Upstream();
+        self::$endpoint = new TokenEndpoint(self::$upstream);
     }
 
     public static function tearDownAfterClass(): void
     {
+        self::$endpoint->stop();
         self::$upstream->stop();
     }
 
@@ -51,7 +55,7 @@ final class PageTest extends TestCase
     public function testThePageRuns(string $page, int $examples): void
     {
         $steps = $this->steps((string) file_get_contents(dirname(Build::php()) . '/docs/' . $page));
-        foreach (['etc/vault', 'log', 'root'] as $name) {
+        foreach (['etc/vault', 'log', 'root', 'run'] as $name) {
             mkdir($this->directory->path . '/' . $name, 0755, true);
         }
         $installation = new Installation($this->directory);
@@ -79,6 +83,7 @@ final class PageTest extends TestCase
     {
         yield 'php-api.md' => ['php-api.md', 12];
         yield 'from-guzzle.md' => ['from-guzzle.md', 3];
+        yield 'oauth.md' => ['oauth.md', 1];
     }
 
     /**
@@ -99,7 +104,7 @@ final class PageTest extends TestCase
                 'file' => isset($file[1]) ? $this->local($file[1]) : null,
                 'expected' => $this->local($expected[1]),
                 'line' => substr_count($page, "\n", 0, $offset) + 1,
-                'merge' => str_ends_with($file[1] ?? '', 'transport.json') ? self::$upstream->config() : [],
+                'merge' => str_ends_with($file[1] ?? '', 'transport.json') ? self::$endpoint->config() : [],
             ];
         }
         return $steps;
@@ -115,7 +120,9 @@ final class PageTest extends TestCase
         $map = [
             '/etc/secure-outbound' => $this->directory->path . '/etc',
             '/var/log/secure-outbound' => $this->directory->path . '/log',
+            '/run/secure-outbound' => $this->directory->path . '/run',
             '/root/' => $this->directory->path . '/root/',
+            'https://login.example.com/token' => self::$endpoint->url,
             'https://api.example.com/v1' => self::$upstream->url(),
         ];
         return str_replace(array_keys($map), array_values($map), $text);

@@ -89,8 +89,6 @@ final class Host
         ?string $hold = null,
         #[\SensitiveParameter] string $token = 'tok-7f3a',
     ): string {
-        $identifier = 'my_api_key';
-        $payload = (string) json_encode(['type' => 'bearer', 'token' => $token]);
         $request = new RequestSpec(
             'demo',
             'POST',
@@ -98,11 +96,7 @@ final class Host
             $upstream->url(),
             $path,
             body: '{"a":1}',
-            credentials: [new SealedCredential(
-                $identifier,
-                SealedCredential::BEARER,
-                (new Sealer($this->masterKey->getValue()))->seal($identifier, $payload),
-            )],
+            credentials: [$this->sealed('my_api_key', ['type' => 'bearer', 'token' => $token])],
         );
         $keys = [['id' => 'vault', 'provider' => 'file', 'path' => $this->keyFile]];
         return (string) json_encode([
@@ -110,6 +104,17 @@ final class Host
             'requests' => array_fill(0, $count, $request->toWire()),
             'hold' => $hold,
         ]);
+    }
+
+    /**
+     * A credential that the master key of the host opens.
+     *
+     * @param array<string, mixed> $payload with its type
+     */
+    public function sealed(string $identifier, #[\SensitiveParameter] array $payload): SealedCredential
+    {
+        $envelope = (new Sealer($this->masterKey->getValue()))->seal($identifier, (string) json_encode($payload));
+        return new SealedCredential($identifier, $payload['type'], $envelope);
     }
 
     /** The inode of the library that a process has mapped. */

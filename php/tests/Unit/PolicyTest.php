@@ -41,7 +41,8 @@ final class PolicyTest extends TestCase
             'allow_http' => true,
             'allow_encoded_slash' => true,
             'max_redirects' => 3,
-            'max_attempts' => 2,
+            'max_attempts' => 10,
+            'breaker' => ['failures' => 5, 'open_ms' => 30000],
             'timeout_ms' => 20000,
             'request_bytes' => 1048576,
             'response_bytes' => 8388608,
@@ -80,6 +81,22 @@ final class PolicyTest extends TestCase
         yield 'null for a flag' => [['allowed_methods' => ['GET'], 'allow_http' => null]];
         yield 'negative redirects' => [['allowed_methods' => ['GET'], 'max_redirects' => -1]];
         yield 'no attempt' => [['allowed_methods' => ['GET'], 'max_attempts' => 0]];
+        yield 'too many attempts' => [['allowed_methods' => ['GET'], 'max_attempts' => 11]];
+        $breakers = [
+            'a number' => 5,
+            'a list' => [5, 30000],
+            'no time' => ['failures' => 5],
+            'no number' => ['open_ms' => 30000],
+            'a key too many' => ['failures' => 5, 'open_ms' => 30000, 'probes' => 1],
+            'a text' => ['failures' => '5', 'open_ms' => 30000],
+            'a number too small' => ['failures' => 0, 'open_ms' => 30000],
+            'a number too large' => ['failures' => 4294967296, 'open_ms' => 30000],
+            'a time too short' => ['failures' => 5, 'open_ms' => 0],
+            'a time too long' => ['failures' => 5, 'open_ms' => 86400001],
+        ];
+        foreach ($breakers as $fault => $breaker) {
+            yield 'a breaker: ' . $fault => [['allowed_methods' => ['GET'], 'breaker' => $breaker]];
+        }
         yield 'no time' => [['allowed_methods' => ['GET'], 'timeout_ms' => 0]];
         yield 'a negative request size' => [['allowed_methods' => ['GET'], 'request_bytes' => -1]];
         yield 'a negative response size' => [['allowed_methods' => ['GET'], 'response_bytes' => -1]];

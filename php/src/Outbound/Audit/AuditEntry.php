@@ -24,9 +24,9 @@ final readonly class AuditEntry
     /** The keys of a record, in order. Each is there; what is not known is null. */
     public const RECORD = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status',
-        'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'remote_address', 'tls_version', 'http_version',
-        'connection_reused', 'credentials', 'error_class', 'error_code', 'transport', 'library_version',
-        'proxy_resolve',
+        'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'token_requests', 'remote_address',
+        'tls_version', 'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'transport',
+        'library_version', 'proxy_resolve',
     ];
 
     /** @var array<string, mixed> */
@@ -38,7 +38,7 @@ final readonly class AuditEntry
      * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
      * @param array<string, mixed> $record keys of RECORD; missing ones become null, others are left out. `timestamp`
      *        is RFC 3339 in UTC with milliseconds and never null; service_id is null where the caller's was no id;
-     *        credentials is a list of identifiers
+     *        credentials is a list of identifiers, attempt_errors one of codes
      * @param string|null $actorType of the context, at most 255 bytes, without control characters, as the next three
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
      */
@@ -58,7 +58,7 @@ final readonly class AuditEntry
 
     /**
      * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id. Each
-     * value is null, a string, an integer or a boolean, but `credentials`, a list of strings.
+     * value is null, a string, an integer or a boolean, but `credentials` and `attempt_errors`, lists of strings.
      *
      * @return array<string, mixed>
      */

@@ -11,7 +11,11 @@ namespace Netresearch\NrVault\Outbound\Audit;
  */
 final class AuditRow
 {
-    private const INTEGERS = ['port', 'status', 'duration_us', 'bytes_out', 'bytes_in', 'attempts'];
+    private const INTEGERS = [
+        'port', 'status', 'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'token_requests',
+    ];
+
+    private const LISTS = ['credentials', 'attempt_errors'];
 
     /** In place of a control character, which could begin a line of its own in a log. */
     private const REPLACEMENT = '?';
@@ -29,7 +33,7 @@ final class AuditRow
             $row[$column] = match (true) {
                 in_array($column, self::INTEGERS, true) => is_int($value) ? $value : null,
                 $column === 'connection_reused' => is_bool($value) ? $value : null,
-                $column === 'credentials' => is_array($value) ? self::texts($value) : null,
+                in_array($column, self::LISTS, true) => is_array($value) ? self::texts($value) : null,
                 default => is_string($value) ? self::text($value) : null,
             };
         }

@@ -30,6 +30,8 @@ final class PdoSchema
         'bytes_out' => 'BIGINT',
         'bytes_in' => 'BIGINT',
         'attempts' => 'INTEGER',
+        'attempt_errors' => 'TEXT',
+        'token_requests' => 'INTEGER',
         'remote_address' => 64,
         'tls_version' => 16,
         'http_version' => 16,

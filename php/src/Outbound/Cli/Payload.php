@@ -16,7 +16,20 @@ final class Payload
         'bearer' => [['token'], []],
         'api_key' => [['key'], ['header', 'prefix']],
         'basic' => [['username', 'password'], []],
+        'oauth2_client_credentials' => [
+            ['client_id', 'client_secret', 'token_url'],
+            ['scopes', 'audience', 'resource', 'client_auth'],
+        ],
     ];
+
+    /** Keys whose value may be a list of texts: whether it may be one text instead, and the form of each. */
+    private const TEXTS = [
+        'scopes' => [false, '/\A[\x21\x23-\x5B\x5D-\x7E]+\z/'],
+        'resource' => [true, '/\A[^\x00-\x1F\x7F]+\z/'],
+    ];
+
+    /** The token endpoint. Plain HTTP is for the internal hosts of the configuration. */
+    private const TOKEN_URL = '~\Ahttps?://[^\s/?#@\\\\]+(?:[/?][^\s#\\\\]*)?\z~i';
 
     /** A name that does not belong to the connection or to the library. */
     private const HEADER = '/\A(?!(?:proxy-.*|accept-encoding|connection|content-length|expect|host|http2-settings'
@@ -83,9 +96,6 @@ final class Payload
     private static function checkFields(\stdClass $payload): void
     {
         $type = $payload->type ?? null;
-        if ($type === 'oauth2_client_credentials') {
-            throw new UsageError('The type oauth2_client_credentials is not supported by this version.');
-        }
         if (!is_string($type) || !isset(self::TYPES[$type])) {
             throw new UsageError('"type" is one of ' . implode(', ', array_keys(self::TYPES)) . '.');
         }
@@ -98,12 +108,16 @@ final class Payload
                 }
                 continue;
             }
+            if (isset(self::TEXTS[$key])) {
+                self::checkTexts($key, $payload->$key);
+                continue;
+            }
             // As bytes in a header: line breaks and other controls cannot stand there.
             if (!is_string($payload->$key) || preg_match('/[\x00-\x1F\x7F]/', $payload->$key) !== 0) {
                 throw new UsageError('"' . $key . '" is no text without control characters.');
             }
         }
-        self::checkPlaces($payload);
+        $type === 'oauth2_client_credentials' ? self::checkClient($payload) : self::checkPlaces($payload);
         if (property_exists($payload, 'binding')) {
             self::checkBinding($payload->binding);
         }
@@ -124,6 +138,32 @@ final class Payload
         }
         if (isset($payload->username) && str_contains($payload->username, ':')) {
             throw new UsageError('"username" holds a colon, which Basic cannot carry.');
+        }
+    }
+
+    private static function checkTexts(string $key, mixed $value): void
+    {
+        [$single, $form] = self::TEXTS[$key];
+        $texts = $single && is_string($value) ? [$value] : $value;
+        $fits = static fn (mixed $text): bool => is_string($text) && preg_match($form, $text) === 1;
+        if (!is_array($texts) || array_filter($texts, $fits) !== $texts) {
+            throw new UsageError('"' . $key . '" is no list of texts as the token endpoint reads them.');
+        }
+    }
+
+    private static function checkClient(\stdClass $payload): void
+    {
+        if ($payload->client_id === '' || $payload->client_secret === '') {
+            throw new UsageError('The secret is empty.');
+        }
+        if (preg_match(self::TOKEN_URL, $payload->token_url) !== 1) {
+            throw new UsageError('"token_url" is no absolute URL without user and fragment.');
+        }
+        if (($payload->audience ?? null) === '') {
+            throw new UsageError('"audience" is empty.');
+        }
+        if (!in_array($payload->client_auth ?? 'body', ['body', 'basic'], true)) {
+            throw new UsageError('"client_auth" is body or basic.');
         }
     }
 

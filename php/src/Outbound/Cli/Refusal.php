@@ -30,6 +30,7 @@ final class Refusal
         'policy.redirect_not_allowed' => 'call the target itself, or raise policy.max_redirects where no credential '
             . 'leaves its origin',
         'policy.binding_violated' => 'the binding sealed with the credential forbids this: seal the credential again',
+        'policy.circuit_open' => 'the service failed too often: look at its last errors, or call again later',
         'policy.service_unknown' => 'add the service to the registry, or correct its id',
         'policy.service_disabled' => 'correct the entry: secure-outbound doctor --registry=FILE names it',
         'credential.malformed' => 'seal the credential again: what is stored is no envelope',
@@ -42,6 +43,10 @@ final class Refusal
         'credential.key_unavailable' => 'secure-outbound doctor --config=FILE names the master key that cannot be read',
         'credential.not_found' => 'lay the envelope down under the identifier that the registry names',
         'credential.access_denied' => 'give the caller access to the credential, and PHP access to its file',
+        'oauth.token_endpoint_rejected' => 'the message names what the token endpoint does not take: mend it, and seal the '
+            . 'client again',
+        'oauth.token_response_invalid' => 'look at token_url: what answers there gives no token',
+        'oauth.token_endpoint_unreachable' => 'try again; if it stays, look at the token endpoint and the way there',
         'dns.not_found' => 'correct the host of the base URL',
         'dns.failed' => "try again; if it stays, look at this machine's resolver",
         'connect.refused' => 'nobody listens there: look at the port, and at the service',

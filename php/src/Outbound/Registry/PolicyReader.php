@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
+use Netresearch\NrVault\Outbound\Breaker;
 use Netresearch\NrVault\Outbound\Policy;
 
 /**
@@ -28,6 +29,9 @@ final class PolicyReader
         if ($map === null) {
             $this->problems[''] = 'is missing or no object: without one nothing is allowed.';
             return null;
+        }
+        if (($map['breaker'] ?? null) instanceof \stdClass) {
+            $map['breaker'] = get_object_vars($map['breaker']);
         }
         foreach ($map as $key => $value) {
             $message = self::fault((string) $key, $value);
@@ -59,7 +63,8 @@ final class PolicyReader
             'allowed_paths' => self::isList($value, '~\A/[^?#\s]*\z~'),
             'allow_http', 'allow_encoded_slash' => is_bool($value),
             'max_redirects' => self::isBetween($value, 0, self::MAX_NUMBER),
-            'max_attempts' => self::isBetween($value, 1, self::MAX_NUMBER),
+            'max_attempts' => self::isBetween($value, 1, Policy::MAX_ATTEMPTS),
+            'breaker' => self::isBreaker($value),
             'timeout_ms' => self::isBetween($value, 1, self::MAX_SIZE),
             'request_bytes', 'response_bytes' => self::isBetween($value, 0, self::MAX_SIZE),
             default => null,
@@ -72,6 +77,8 @@ final class PolicyReader
             'allowed_hosts' => 'must be a list of "host" or "host:port".',
             'allowed_paths' => 'must be a list of patterns that begin with "/".',
             'allow_http', 'allow_encoded_slash' => 'must be true or false.',
+            'max_attempts' => 'must be a whole number from 1 to 10.',
+            'breaker' => 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day.',
             'max_redirects', 'request_bytes', 'response_bytes' => 'must be a whole number from 0.',
             default => 'must be a whole number from 1.',
         };
@@ -80,6 +87,14 @@ final class PolicyReader
     private static function isBetween(mixed $value, int $least, int $most): bool
     {
         return is_int($value) && $value >= $least && $value <= $most;
+    }
+
+    private static function isBreaker(mixed $value): bool
+    {
+        return is_array($value)
+            && count($value) === 2
+            && self::isBetween($value['failures'] ?? null, 1, Breaker::MAX_FAILURES)
+            && self::isBetween($value['open_ms'] ?? null, 1, Breaker::MAX_OPEN_MS);
     }
 
     private static function isList(mixed $value, string $pattern): bool

@@ -149,6 +149,8 @@ final class FakeTransport implements DecidingTransport, TransportSelector
             'bytes_out' => strlen($request->body),
             'bytes_in' => $bytesIn,
             'attempts' => 1,
+            'attempt_errors' => [],
+            'token_requests' => 0,
             'credentials' => array_column($request->credentials, 'identifier'),
             'transport' => 'fake',
         ];

@@ -31,6 +31,7 @@ abstract class PdoTestCase extends TestCase
 
         $expected = AuditEntries::complete()->toArray();
         $expected['credentials'] = '["01937b6e-4b6c-7abc-8def-0123456789ab","second"]';
+        $expected['attempt_errors'] = '["http_503","response.too_large"]';
         $expected['connection_reused'] = 1;
         self::assertSame([$expected], $this->rows());
     }

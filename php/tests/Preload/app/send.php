@@ -4,8 +4,9 @@
  * A host's script, not preloaded: sends what it is given through RustFfiTransport, asks for the decision about it, and
  * tells what came of both.
  *
- * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the results go to
- * "<hold>.<pid>" first, and the script then waits until the file "<hold>" exists.
+ * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the file
+ * "<hold>.begun.<pid>" says that it has begun, the results go to "<hold>.<pid>", and the script then waits until the file
+ * "<hold>" exists.
  */
 
 declare(strict_types=1);
@@ -17,6 +18,9 @@ use Netresearch\NrVault\Transport\RustFfiTransport;
 require __DIR__ . '/../php/autoload.php';
 
 $input = json_decode((string) file_get_contents(PHP_SAPI === 'cli' ? 'php://stdin' : 'php://input'), true);
+if ($input['hold'] !== null) {
+    touch($input['hold'] . '.begun.' . getmypid());
+}
 $results = [];
 foreach ($input['requests'] as $wire) {
     try {

@@ -43,6 +43,7 @@ final class AuditRowTest extends TestCase
         yield 'an object' => ['method', new \ArrayObject(['x']), null];
         yield 'a number as a boolean' => ['connection_reused', 1, null];
         yield 'a text as a list' => ['credentials', 'x', null];
+        yield 'an object as a list' => ['attempt_errors', new \ArrayObject(['x']), null];
         yield 'a list with structures' => ['credentials', ['k' => 'a', ['b'], 'c'], ['a', 'c']];
     }
 

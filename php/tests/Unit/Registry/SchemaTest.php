@@ -121,7 +121,16 @@ final class SchemaTest extends TestCase
             ['policy.allow_http', ...$bool],
             ['policy.allow_encoded_slash', ...$bool],
             ['policy.max_redirects', ['0', '5'], ['-1', '"1"', 'null', '1.5', '4294967296']],
-            ['policy.max_attempts', ['1', '5'], ['0', '"1"', 'null', '4294967296']],
+            ['policy.max_attempts', ['1', '10'], ['0', '"1"', 'null', '11']],
+            ['policy.breaker', [
+                '{"failures": 1, "open_ms": 1}', '{"open_ms": 86400000, "failures": 4294967295}',
+            ], [
+                'null', '[]', '{}', '5', '[1, 1]', '{"failures": 1}', '{"open_ms": 1}', '{"failures": 0, "open_ms": 1}',
+                '{"failures": 1, "open_ms": 0}', '{"failures": 1, "open_ms": 86400001}',
+                '{"failures": 4294967296, "open_ms": 1}', '{"failures": "1", "open_ms": 1}',
+                '{"failures": 1, "open_ms": 1.5}', '{"failures": 1, "open_ms": 1, "probes": 1}',
+                '{"failures": null, "open_ms": 1}',
+            ]],
             ['policy.timeout_ms', ['1', '20000'], ['0', '-1', '"1"', 'null', '0.5']],
             ['policy.request_bytes', ...$sizes],
             ['policy.response_bytes', ...$sizes],

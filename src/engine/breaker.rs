@@ -1,0 +1,288 @@
+//! Circuit breakers: a service that keeps failing is left alone for a while, then tried with one attempt.
+//!
+//! One circuit for each service of an engine in a process. A forked child begins with closed ones.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::again::Outcome;
+
+/// Circuits that remember nothing are swept above this number.
+const CIRCUITS: usize = 1024;
+
+/// A service's breaker, as the policy of the call has it.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    /// Whose circuit it is.
+    pub service_id: String,
+    /// How many failures in a row open it.
+    pub failures: u32,
+    /// How long it then stays open.
+    pub open: Duration,
+}
+
+/// What an attempt says of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It answers.
+    Works,
+    /// It does not answer, or says itself that it is broken.
+    Fails,
+    /// Nothing: the library or the caller ended the attempt.
+    Unknown,
+}
+
+/// What the end of an attempt says of the service. Its own 4xx, 429 included, are answers.
+pub fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Answered(status) if status.is_server_error() => Verdict::Fails,
+        Outcome::Answered(_) => Verdict::Works,
+        Outcome::Failed { code, .. } => match code.class() {
+            "dns" | "connect" | "tls" | "timeout" | "protocol" => Verdict::Fails,
+            "response" => Verdict::Works,
+            _ => Verdict::Unknown,
+        },
+    }
+}
+
+/// The circuits of an engine.
+#[derive(Default)]
+pub struct Breakers(Mutex<Circuits>);
+
+#[derive(Default)]
+struct Circuits {
+    by_service: HashMap<String, Circuit>,
+    changes: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Circuit {
+    state: State,
+    /// Which of the states it is. What began in an earlier one has no say any more.
+    change: u64,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        since: Instant,
+    },
+    /// One attempt is on its way; the others are refused until it has ended.
+    Probing {
+        since: Instant,
+    },
+}
+
+/// An attempt's leave. Where it goes without a verdict, a probe of another attempt may follow at once.
+pub struct Permit<'a> {
+    breakers: &'a Breakers,
+    watched: Option<(Breaker, u64)>,
+}
+
+impl Breakers {
+    /// Whether an attempt may be made now. Without a breaker it always may.
+    pub fn admit(&self, breaker: Option<&Breaker>, now: Instant) -> Option<Permit<'_>> {
+        let watched = match breaker {
+            Some(breaker) => Some((breaker.clone(), self.circuits().admit(breaker, now)?)),
+            None => None,
+        };
+        Some(Permit { breakers: self, watched })
+    }
+
+    fn circuits(&self) -> MutexGuard<'_, Circuits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit<'_> {
+    /// Tells how the attempt went, once.
+    pub fn settle(&mut self, verdict: Verdict, now: Instant) {
+        if let Some((breaker, change)) = self.watched.take() {
+            self.breakers.circuits().settle(&breaker, change, verdict, now);
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.settle(Verdict::Unknown, Instant::now());
+    }
+}
+
+impl Circuits {
+    fn admit(&mut self, breaker: &Breaker, now: Instant) -> Option<u64> {
+        if self.by_service.len() >= CIRCUITS {
+            self.by_service.retain(|_, circuit| !matches!(circuit.state, State::Closed { failures: 0 }));
+        }
+        let change = self.changes;
+        let circuit = self.by_service.entry(breaker.service_id.clone());
+        let circuit = *circuit.or_insert(Circuit { state: State::Closed { failures: 0 }, change });
+        match circuit.state {
+            State::Closed { .. } => Some(circuit.change),
+            State::Open { since } if now.saturating_duration_since(since) >= breaker.open => {
+                Some(self.change(&breaker.service_id, State::Probing { since }))
+            }
+            State::Open { .. } | State::Probing { .. } => None,
+        }
+    }
+
+    fn settle(&mut self, breaker: &Breaker, change: u64, verdict: Verdict, now: Instant) {
+        let Some(circuit) = self.by_service.get_mut(&breaker.service_id).filter(|circuit| circuit.change == change)
+        else {
+            return;
+        };
+        let next = match (&mut circuit.state, verdict) {
+            (State::Closed { failures }, Verdict::Fails) => {
+                *failures = failures.saturating_add(1);
+                if *failures < breaker.failures {
+                    return;
+                }
+                State::Open { since: now }
+            }
+            (State::Closed { failures }, Verdict::Works) => {
+                *failures = 0;
+                return;
+            }
+            (State::Probing { .. }, Verdict::Fails) => State::Open { since: now },
+            (State::Probing { .. }, Verdict::Works) => State::Closed { failures: 0 },
+            (State::Probing { since }, Verdict::Unknown) => State::Open { since: *since },
+            (State::Closed { .. }, Verdict::Unknown) | (State::Open { .. }, _) => return,
+        };
+        self.change(&breaker.service_id, next);
+    }
+
+    fn change(&mut self, service_id: &str, state: State) -> u64 {
+        self.changes += 1;
+        self.by_service.insert(service_id.to_owned(), Circuit { state, change: self.changes });
+        self.changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::error::{Code, Sent};
+
+    const OPEN: Duration = Duration::from_secs(30);
+
+    fn breaker(service_id: &str) -> Breaker {
+        Breaker { service_id: service_id.to_owned(), failures: 3, open: OPEN }
+    }
+
+    /// Circuits, a breaker, and a moment to count from.
+    fn circuits() -> (Breakers, Breaker, Instant) {
+        (Breakers::default(), breaker("shop"), Instant::now())
+    }
+
+    fn attempt(breakers: &Breakers, breaker: &Breaker, verdict: Verdict, now: Instant) -> bool {
+        breakers.admit(Some(breaker), now).map(|mut permit| permit.settle(verdict, now)).is_some()
+    }
+
+    /// Makes it open at this moment.
+    fn fail(breakers: &Breakers, breaker: &Breaker, now: Instant) {
+        for _ in 0..breaker.failures {
+            assert!(attempt(breakers, breaker, Verdict::Fails, now));
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it() {
+        let (breakers, breaker, now) = circuits();
+        for verdict in
+            [Verdict::Fails, Verdict::Fails, Verdict::Works, Verdict::Fails, Verdict::Unknown, Verdict::Fails]
+        {
+            assert!(attempt(&breakers, &breaker, verdict, now), "{verdict:?}");
+        }
+        assert!(attempt(&breakers, &breaker, Verdict::Fails, now), "the third in a row is still made");
+        assert!(!attempt(&breakers, &breaker, Verdict::Works, now));
+    }
+
+    #[test]
+    fn it_lets_one_probe_through_when_its_time_is_over() {
+        let (breakers, breaker, now) = circuits();
+        fail(&breakers, &breaker, now);
+        assert!(breakers.admit(Some(&breaker), now + OPEN - Duration::from_nanos(1)).is_none());
+        let mut probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
+        assert!(breakers.admit(Some(&breaker), now + OPEN * 9).is_none(), "one at a time");
+        probe.settle(Verdict::Works, now + OPEN);
+        fail(&breakers, &breaker, now + OPEN);
+        assert!(breakers.admit(Some(&breaker), now + OPEN).is_none(), "it counts from the beginning again");
+    }
+
+    #[test]
+    fn a_probe_that_fails_opens_it_again_for_the_whole_time() {
+        let (breakers, breaker, now) = circuits();
+        fail(&breakers, &breaker, now);
+        let later = now + OPEN;
+        assert!(attempt(&breakers, &breaker, Verdict::Fails, later));
+        assert!(!attempt(&breakers, &breaker, Verdict::Works, later + OPEN - Duration::from_nanos(1)));
+        assert!(attempt(&breakers, &breaker, Verdict::Works, later + OPEN));
+    }
+
+    #[test]
+    fn a_probe_that_says_nothing_leaves_its_place_to_another() {
+        let (breakers, breaker, now) = circuits();
+        fail(&breakers, &breaker, now);
+        assert!(attempt(&breakers, &breaker, Verdict::Unknown, now + OPEN));
+        drop(breakers.admit(Some(&breaker), now + OPEN).expect("another probe"));
+        assert!(breakers.admit(Some(&breaker), now + OPEN).is_some(), "and another");
+    }
+
+    #[test]
+    fn what_began_before_a_change_has_no_say_after_it() {
+        let (breakers, breaker, now) = circuits();
+        let mut late = [(); 3].map(|()| breakers.admit(Some(&breaker), now).expect("closed"));
+        fail(&breakers, &breaker, now);
+        let probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
+        late[0].settle(Verdict::Works, now + OPEN);
+        assert!(breakers.admit(Some(&breaker), now + OPEN).is_none(), "still probing");
+        drop(probe);
+        late[1].settle(Verdict::Works, now + OPEN);
+        late[2].settle(Verdict::Fails, now + OPEN);
+        assert!(breakers.admit(Some(&breaker), now + OPEN).is_some(), "neither closed nor opened again");
+        assert!(breakers.admit(Some(&breaker), now).is_none());
+    }
+
+    #[test]
+    fn every_service_has_a_circuit_of_its_own() {
+        let (breakers, shop, now) = circuits();
+        fail(&breakers, &shop, now);
+        assert!(attempt(&breakers, &breaker("search"), Verdict::Works, now));
+        assert!(breakers.admit(None, now).is_some(), "off by default");
+        assert!(!attempt(&breakers, &shop, Verdict::Works, now));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (breakers, shop, now) = circuits();
+        fail(&breakers, &shop, now);
+        for number in 0..CIRCUITS * 3 {
+            attempt(&breakers, &breaker(&number.to_string()), Verdict::Works, now);
+        }
+        assert!(breakers.circuits().by_service.len() <= CIRCUITS);
+        assert!(!attempt(&breakers, &shop, Verdict::Works, now), "an open one is not forgotten");
+    }
+
+    #[test]
+    fn what_counts_as_a_failure() {
+        for status in 200..=599 {
+            let status = StatusCode::from_u16(status).expect("in range");
+            let expected = if status.as_u16() >= 500 { Verdict::Fails } else { Verdict::Works };
+            assert_eq!(verdict(Outcome::Answered(status)), expected, "{status}");
+        }
+        for code in Code::ALL.iter().copied() {
+            let expected = match code.class() {
+                "dns" | "connect" | "tls" | "timeout" | "protocol" => Verdict::Fails,
+                "response" => Verdict::Works,
+                _ => Verdict::Unknown,
+            };
+            assert_eq!(verdict(Outcome::Failed { code, sent: Sent::No }), expected, "{code:?}");
+        }
+    }
+}

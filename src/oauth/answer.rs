@@ -1,0 +1,265 @@
+//! What a token endpoint's answer means (RFC 6749 sections 5.1 and 5.2).
+
+use std::str;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+use crate::credential::json::{Invalid, for_each_member, text};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+
+/// A token that does not say how long it lives. If that is too long, the API's 401 shortens it.
+const UNSAID: Duration = Duration::from_secs(3600);
+
+/// No token is held for longer, whatever it says.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else an answer says is not repeated.
+const ERRORS: [&str; 7] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+];
+
+/// A token as it was granted.
+pub struct Grant {
+    /// The access token, which can stand in a header.
+    pub token: Secret,
+    /// How long it lives from when it was asked for.
+    pub lifetime: Duration,
+}
+
+/// Reads an answer.
+pub fn read(status: StatusCode, body: &[u8]) -> Result<Grant, Error> {
+    let answer = Answer::parse(body);
+    match status.as_u16() {
+        200 => match answer {
+            // Some servers refuse with 200.
+            Ok(answer) if answer.token.is_none() && answer.error.is_some() => Err(rejected(answer.error)),
+            Ok(answer) => answer.grant(),
+            Err(Invalid) => Err(invalid("it is not a JSON object")),
+        },
+        408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
+        400..500 => Err(rejected(answer.ok().and_then(|answer| answer.error))),
+        300..400 => Err(invalid("it redirects, which a token request does not follow")),
+        _ => Err(invalid("its status is not 200")),
+    }
+}
+
+/// The token endpoint gave no answer that counts.
+pub fn unreachable(why: &str) -> Error {
+    Error::new(Code::TokenEndpointUnreachable, format!("the token endpoint cannot be used now: {why}"))
+}
+
+/// The token endpoint's answer is none.
+pub fn invalid(why: &str) -> Error {
+    Error::new(Code::TokenResponseInvalid, format!("the token endpoint's answer is not acceptable: {why}"))
+}
+
+fn rejected(error: Option<&RawValue>) -> Error {
+    let said = error.and_then(|error| text(error).ok());
+    let known = said.and_then(|said| ERRORS.into_iter().find(|known| known.as_bytes() == said.expose()));
+    let code = known.map(|known| format!(": {known}")).unwrap_or_default();
+    Error::new(Code::TokenEndpointRejected, format!("the token endpoint refused the client{code}"))
+}
+
+/// The members that count. They stay where they are until one is read.
+#[derive(Default)]
+struct Answer<'a> {
+    token: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
+    lifetime: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+impl<'a> Answer<'a> {
+    fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+        let mut answer = Self::default();
+        let names = ["access_token", "token_type", "expires_in", "error"];
+        for_each_member(str::from_utf8(body).map_err(|_| Invalid)?, &names, |index, value| {
+            let place = match index {
+                Some(0) => &mut answer.token,
+                Some(1) => &mut answer.kind,
+                Some(2) => &mut answer.lifetime,
+                Some(3) => &mut answer.error,
+                _ => return Ok(()),
+            };
+            // Of two values nobody could say which one counts.
+            place.replace(value).map_or(Ok(()), |_| Err(Invalid))
+        })?;
+        Ok(answer)
+    }
+
+    fn grant(self) -> Result<Grant, Error> {
+        let token = self.token.and_then(|token| text(token).ok()).ok_or_else(|| invalid("it has no access_token"))?;
+        // RFC 6749 appendix A.12, less the blank, which ends the token for the receiver (RFC 6750 section 2.1).
+        if token.expose().is_empty() || !token.expose().iter().all(u8::is_ascii_graphic) {
+            return Err(invalid("its access_token cannot stand in a header"));
+        }
+        let kind = self.kind.and_then(|kind| text(kind).ok());
+        if !kind.is_some_and(|kind| kind.expose().eq_ignore_ascii_case(b"bearer")) {
+            return Err(invalid("its token_type is not bearer"));
+        }
+        Ok(Grant { token, lifetime: lifetime(self.lifetime)? })
+    }
+}
+
+/// Seconds, as a number or as a text that is one, in whole or not. Absent and null say nothing; what is longer than a day
+/// counts as a day.
+fn lifetime(value: Option<&RawValue>) -> Result<Duration, Error> {
+    let Some(value) = value.map(RawValue::get).filter(|text| *text != "null") else { return Ok(UNSAID) };
+    let number = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+    // The grammar of JSON's numbers, in a text as well. One too large for it is too large for us too.
+    let seconds = number.parse::<Number>().ok().and_then(|number| number.as_f64());
+    let seconds = seconds.or_else(|| is_digits(number).then_some(f64::INFINITY));
+    match seconds.map(f64::floor) {
+        None => Err(invalid("its expires_in is not a number")),
+        Some(seconds) if seconds < 1.0 => Err(invalid("its expires_in says that the token has expired already")),
+        Some(seconds) => Ok(Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64()))),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(read: Result<Grant, Error>) -> Option<(Code, String)> {
+        read.err().map(|error| (error.code, error.message.into_owned()))
+    }
+
+    fn granted(rest: &str) -> Result<Grant, Error> {
+        read(StatusCode::OK, format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes())
+    }
+
+    #[test]
+    fn a_lifetime_is_read_in_every_form() {
+        for (text, seconds) in [
+            ("", 3600),
+            (r#", "expires_in": null"#, 3600),
+            (r#", "expires_in": 1"#, 1),
+            (r#", "expires_in": 3599"#, 3599),
+            (r#", "expires_in": "3599""#, 3599),
+            (r#", "expires_in": 3599.9"#, 3599),
+            (r#", "expires_in": "3.6e3""#, 3600),
+            (r#", "expires_in": 86400"#, 86_400),
+            (r#", "expires_in": 86401"#, 86_400),
+            (r#", "expires_in": 5184000"#, 86_400),
+            (r#", "expires_in": 18446744073709551616"#, 86_400),
+            (r#", "expires_in": 1e300"#, 86_400),
+            (&format!(r#", "expires_in": {}"#, "9".repeat(400)), 86_400),
+            (&format!(r#", "expires_in": "{}""#, "9".repeat(400)), 86_400),
+        ] {
+            let grant = granted(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(grant.lifetime, Duration::from_secs(seconds), "{text}");
+            assert_eq!(grant.token.expose(), b"t0k/en");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_that_is_over_or_none_is_refused() {
+        for (value, why) in [
+            ("0", "expired already"),
+            ("\"0\"", "expired already"),
+            ("0.9", "expired already"),
+            ("-1", "expired already"),
+            ("\"-3600\"", "expired already"),
+            ("-1e300", "expired already"),
+            ("\"\"", "not a number"),
+            ("\" 5\"", "not a number"),
+            ("\"5 \"", "not a number"),
+            ("\"+5\"", "not a number"),
+            ("\"5s\"", "not a number"),
+            ("\"0x10\"", "not a number"),
+            ("\"NaN\"", "not a number"),
+            ("\"inf\"", "not a number"),
+            ("true", "not a number"),
+            ("[3600]", "not a number"),
+            ("{}", "not a number"),
+        ] {
+            let (code, message) = code(granted(&format!(r#", "expires_in": {value}"#))).expect(value);
+            assert_eq!(code, Code::TokenResponseInvalid, "{value}");
+            assert!(message.contains(why), "{value}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_answer_must_be_a_token_response() {
+        for (body, why) in [
+            ("", "JSON"),
+            ("access_token=t&token_type=bearer", "JSON"),
+            ("[]", "JSON"),
+            ("{} {}", "JSON"),
+            (r#"{"access_token": "a", "access_token": "b", "token_type": "bearer"}"#, "JSON"),
+            (r#"{"token_type": "bearer"}"#, "no access_token"),
+            (r#"{"access_token": 7, "token_type": "bearer"}"#, "no access_token"),
+            (r#"{"access_token": null, "token_type": "bearer"}"#, "no access_token"),
+            (r#"{"access_token": "", "token_type": "bearer"}"#, "header"),
+            (r#"{"access_token": "a b", "token_type": "bearer"}"#, "header"),
+            (r#"{"access_token": "a\r\nx: y", "token_type": "bearer"}"#, "header"),
+            (r#"{"access_token": "\u00e4", "token_type": "bearer"}"#, "header"),
+            (r#"{"access_token": "a"}"#, "token_type"),
+            (r#"{"access_token": "a", "token_type": "mac"}"#, "token_type"),
+            (r#"{"access_token": "a", "token_type": ["bearer"]}"#, "token_type"),
+        ] {
+            let (code, message) = code(read(StatusCode::OK, body.as_bytes())).expect(body);
+            assert_eq!(code, Code::TokenResponseInvalid, "{body}");
+            assert!(message.contains(why), "{body}: {message}");
+        }
+        let odd = br#" {"token_type": "bEaReR", "x": {"access_token": 1}, "access_token": "~!\u0041", "scope": "r"} "#;
+        assert_eq!(read(StatusCode::OK, odd).ok().map(|grant| grant.token.expose().to_vec()), Some(b"~!A".to_vec()));
+    }
+
+    #[test]
+    fn a_status_says_who_can_mend_it() {
+        use Code::{TokenEndpointRejected as Rejected, TokenEndpointUnreachable as Unreachable};
+        for (status, expected) in [
+            (400, Rejected),
+            (401, Rejected),
+            (403, Rejected),
+            (404, Rejected),
+            (408, Unreachable),
+            (429, Unreachable),
+            (500, Unreachable),
+            (503, Unreachable),
+            (201, Code::TokenResponseInvalid),
+            (204, Code::TokenResponseInvalid),
+            (302, Code::TokenResponseInvalid),
+            (307, Code::TokenResponseInvalid),
+        ] {
+            let body = br#"{"access_token": "t", "token_type": "bearer", "expires_in": 60}"#;
+            let read = read(StatusCode::from_u16(status).expect("a status"), body);
+            assert_eq!(code(read).expect("no token").0, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_named_and_nothing_else_is() {
+        let said = |status: u16, error: &str| {
+            let body = format!(r#"{{"error": {error}, "error_description": "s3cr3t", "error_uri": "https://s3cr3t"}}"#);
+            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes())).expect("an error")
+        };
+        for known in ERRORS {
+            for status in [400, 401, 200] {
+                let expected = format!("the token endpoint refused the client: {known}");
+                assert_eq!(said(status, &format!("\"{known}\"")), (Code::TokenEndpointRejected, expected));
+            }
+        }
+        for other in
+            ["\"s3cr3t\"", "\"Invalid_Client\"", "\"invalid_client s3cr3t\"", "7", "null", "{\"a\": \"s3cr3t\"}"]
+        {
+            let expected = "the token endpoint refused the client".to_owned();
+            assert_eq!(said(400, other), (Code::TokenEndpointRejected, expected), "{other}");
+        }
+    }
+}

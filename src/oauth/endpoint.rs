@@ -1,0 +1,34 @@
+//! Where tokens are asked for, under the rules for every URL.
+
+use http::Uri;
+
+use crate::error::{Code, Error};
+use crate::policy::{InternalHosts, Policy, Rules, Target};
+
+/// Judges a token URL: its form, its scheme and its port as the request's policy has them, and its host as the
+/// credential's binding has it. Its addresses are judged where the socket connects.
+///
+/// `allowed_hosts` has no say: it names the hosts of the API, and this URL is sealed with the client's secret.
+pub fn check(
+    token_url: &str,
+    policy: &Policy,
+    binding: Option<&Rules>,
+    internal_hosts: &InternalHosts,
+) -> Result<Uri, Error> {
+    let target = Target::from_url(token_url, None, false).map_err(|error| match error.code {
+        Code::Malformed => Error::new(Code::PayloadInvalid, "the credential's token_url is no absolute URL"),
+        _ => refused(error),
+    })?;
+    policy.check_errand(target.origin(), internal_hosts).map_err(refused)?;
+    if let Some(rules) = binding {
+        let foreign = |_| Error::new(Code::BindingViolated, "the credential is bound to hosts without its token_url's");
+        rules.allows_origin(target.origin()).map_err(foreign)?;
+    }
+    Uri::try_from(target.text(target.query()))
+        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's token_url cannot be sent as it is"))
+}
+
+/// The same refusal, of the token URL.
+pub(super) fn refused(error: Error) -> Error {
+    Error::new(error.code, format!("the token URL is refused: {}", error.message))
+}

@@ -1,0 +1,143 @@
+//! The right to renew one slot's token: at most one process of the host has it, and in it at most one caller.
+
+use std::borrow::Borrow;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::sealed::{self, StoredToken};
+use super::slot::SlotId;
+use crate::keys::MasterKey;
+
+/// The paths of one slot.
+pub(super) struct Paths {
+    pub(super) token: PathBuf,
+    pub(super) fresh: PathBuf,
+    pub(super) lock: PathBuf,
+}
+
+/// The lease of one slot. Dropping it, ending the process and killing it all give it back at once.
+///
+/// Between processes it is a record lock (POSIX `fcntl`), the one kind that a forked child does not inherit: with `flock`
+/// or an open file description lock a child would go on holding what its dead parent held. It belongs to the process,
+/// though, and closing any descriptor of the file drops it, so the callers of one process come first to [`HELD`], and only
+/// who has the place there opens the file.
+///
+/// Whoever pauses a renewal must drop the lease: everybody else waits for it.
+#[derive(Debug)]
+pub struct Lease {
+    slot: SlotId,
+    token: PathBuf,
+    fresh: PathBuf,
+    // Fields are dropped in their order: the file is closed before the next caller of this process may open it.
+    lock: File,
+    place: Place,
+}
+
+impl Lease {
+    /// Tries, and does not wait: a caller tries again on its own timer, within its own deadline. `None` while another has
+    /// it. An error where the file cannot be made or locked, so that there is nothing to wait for.
+    ///
+    /// The file's modification time says since when a renewal has been under way that came to nothing yet, as the process
+    /// that began it may have no caller now to drive it on. `None` also where that is less than `quiet` ago.
+    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration) -> io::Result<Option<Self>> {
+        let Some(place) = Place::take(slot) else { return Ok(None) };
+        // The file stays for ever: whoever waits for the lock of a removed one would have it beside the new one's holder.
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(&paths.lock)?;
+        let whole = libc::flock {
+            l_type: libc::F_WRLCK as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        match fcntl(&lock, FcntlArg::F_SETLK(&whole)) {
+            Ok(_) => {}
+            Err(Errno::EACCES | Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        }
+        if lock.metadata()?.modified()?.elapsed().is_ok_and(|since| since < quiet) {
+            return Ok(None);
+        }
+        lock.set_modified(SystemTime::now())?;
+        Ok(Some(Self { slot: *slot, token: paths.token, fresh: paths.fresh, lock, place }))
+    }
+
+    /// Puts the token where [`read`](super::Store::read) finds it, sealed under the first of the keys.
+    ///
+    /// Readers see the file before or the file after, never half of one. It is not synced: after a crash of the machine it
+    /// may be empty or torn, then it does not authenticate, and that costs one token request.
+    pub fn write(&self, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
+        if !self.place.is_own() {
+            return Err(io::Error::other("a forked child does not have its parent's lease"));
+        }
+        let file = master_keys.first().and_then(|key| sealed::seal(token, &self.slot, key.borrow()));
+        let file = file.ok_or_else(|| io::Error::other("the token cannot be sealed"))?;
+        // One left behind by a writer that was killed. Nobody else writes it, for this is the lease.
+        match fs::remove_file(&self.fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // `create_new` makes its own file or none, so it does not follow a link either.
+        let mut fresh = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&self.fresh)?;
+        // No renewal is under way any more, though that is known only to spare a request.
+        let ended = || self.lock.set_modified(SystemTime::UNIX_EPOCH).or(Ok(()));
+        let written = fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).and_then(|()| ended());
+        written.inspect_err(|_| {
+            // What remains is found above the next time.
+            let _ = fs::remove_file(&self.fresh);
+        })
+    }
+}
+
+/// The leases that this process holds, each as the process's id in the place of its slot; 0 is free, and so is another id,
+/// which a forked child has inherited. No lock guards it, because a child could inherit that one taken. Two slots with one
+/// place exclude each other within a process, which costs the second a wait, and is rare.
+static HELD: [AtomicU32; 4096] = [const { AtomicU32::new(0) }; 4096];
+
+#[derive(Debug)]
+struct Place {
+    at: &'static AtomicU32,
+    pid: u32,
+}
+
+impl Place {
+    fn take(slot: &SlotId) -> Option<Self> {
+        let [first, second, ..] = *slot.as_bytes();
+        let at = HELD.get(usize::from(u16::from_be_bytes([first, second])) % HELD.len())?;
+        let pid = std::process::id();
+        let seen = at.load(Ordering::Acquire);
+        if seen == pid {
+            return None;
+        }
+        at.compare_exchange(seen, pid, Ordering::AcqRel, Ordering::Relaxed).ok().map(|_| Self { at, pid })
+    }
+
+    fn is_own(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Not in a child that has taken the place for itself meanwhile.
+        let _ = self.at.compare_exchange(self.pid, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}

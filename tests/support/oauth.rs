@@ -1,0 +1,170 @@
+//! A token endpoint and an API that wants its tokens, on loopback, and an engine that may call both.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use secure_outbound::envelope::aead::Algorithm;
+use serde_json::{Value, json};
+
+use super::library::{Reply, open, send};
+use super::seal;
+use super::server::{Authority, Received, Server, configuration, request};
+
+const KEY: [u8; 32] = [7; 32];
+const IDENTIFIER: &str = "an_id";
+
+/// Both servers and the engine.
+pub struct Site {
+    pub authority: Authority,
+    pub endpoint: Server,
+    pub api: Server,
+    pub configuration: Value,
+    pub engine: u64,
+}
+
+impl Site {
+    /// An endpoint that answers its requests, counted from 0, with these bytes, and an API that takes every token.
+    pub fn new(answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
+        Self::with(|_| {}, answer, |_| true)
+    }
+
+    /// The same with a changed configuration and an API that takes the tokens it is told to.
+    pub fn with(
+        change: impl FnOnce(&mut Value),
+        answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::made(change, answer, accepts, true)
+    }
+
+    /// An API that takes every token, says nothing of it and ends its connection.
+    pub fn closing(answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
+        Self::made(|_| {}, answer, |_| true, false)
+    }
+
+    fn made(
+        change: impl FnOnce(&mut Value),
+        answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+        echoes: bool,
+    ) -> Self {
+        let authority = Authority::new();
+        let tls = || Some(authority.server(&["localhost"], &[], |_| {}));
+        let numbers = AtomicUsize::new(0);
+        let endpoint = Server::start(tls(), move |peer| {
+            peer.read().is_some_and(|received| peer.write(answer(numbers.fetch_add(1, Ordering::SeqCst), &received)))
+        });
+        let api = Server::start(tls(), move |peer| {
+            while let Some(received) = peer.read() {
+                if !echoes {
+                    return peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+                }
+                let token = received.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+                let (status, body) = match token {
+                    Some(token) if accepts(token) => ("200 OK", token),
+                    _ => ("401 Unauthorized", "no"),
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nx-echo: {}\r\ncontent-length: {}",
+                    token.unwrap_or("none"),
+                    body.len()
+                );
+                if !peer.write(format!("{head}\r\n\r\n{body}")) {
+                    break;
+                }
+            }
+            true
+        });
+        let ports = [endpoint.address.port(), api.address.port()];
+        let mut configuration = configuration(&authority, &["localhost", "127.0.0.1"], &ports);
+        configuration["master_keys"] = json!([{"provider": "raw", "key_base64": super::encode(&KEY)}]);
+        change(&mut configuration);
+        let (status, engine, head) = open(&configuration);
+        assert_eq!(status, 0, "{head}");
+        Self { authority, endpoint, api, configuration, engine }
+    }
+
+    /// The payload of the client.
+    pub fn payload(&self) -> Value {
+        json!({"client_id": "client", "client_secret": "s3cr3t", "token_url": self.token_url()})
+    }
+
+    /// The token endpoint's URL.
+    pub fn token_url(&self) -> String {
+        format!("{}/token", self.endpoint.url("https", "localhost"))
+    }
+
+    /// A request head for the API.
+    pub fn request(&self, method: &str) -> Value {
+        let mut request = request(method, &self.api.url("https", "localhost"), "/thing");
+        request["credentials"] = json!([{"identifier": IDENTIFIER, "type": "oauth2_client_credentials"}]);
+        request
+    }
+
+    /// A GET with the client.
+    pub fn get(&self) -> Reply {
+        self.call("GET", &self.payload(), |_| {})
+    }
+
+    /// A call with a client and a changed request.
+    pub fn call(&self, method: &str, payload: &Value, change: impl FnOnce(&mut Value)) -> Reply {
+        let mut request = self.request(method);
+        change(&mut request);
+        send(self.engine, &request, b"", &sealed(payload))
+    }
+
+    /// How many token requests came in.
+    pub fn asked(&self) -> usize {
+        self.endpoint.counts.requests()
+    }
+}
+
+/// A payload's envelope.
+pub fn sealed(payload: &Value) -> String {
+    seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::Aes256Gcm)
+}
+
+/// An answer with this status line and this JSON.
+pub fn answer(status: &str, body: &Value) -> String {
+    let body = body.to_string();
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A token that lives an hour.
+pub fn token(token: impl Into<String>) -> String {
+    lasting(token, json!(3600))
+}
+
+/// A token that says this about its life.
+pub fn lasting(token: impl Into<String>, expires_in: Value) -> String {
+    answer("200 OK", &json!({"access_token": token.into(), "token_type": "Bearer", "expires_in": expires_in}))
+}
+
+/// Number `n` of a series of tokens.
+pub fn nth(n: usize) -> String {
+    format!("token-{n}")
+}
+
+/// The `token_requests` of a record.
+pub fn requests(reply: &Reply) -> u64 {
+    reply.head["audit"]["token_requests"].as_u64().expect("always there")
+}
+
+/// What keeps an answer back until it is opened.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Lets everybody through, from now on.
+    pub fn open(&self) {
+        *self.0.0.lock().expect("no poison") = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until it is open. It opens by itself only after what would be a hang.
+    pub fn pass(&self) {
+        let closed = self.0.0.lock().expect("no poison");
+        drop(self.0.1.wait_timeout_while(closed, Duration::from_secs(60), |open| !*open).expect("no poison"));
+    }
+}
