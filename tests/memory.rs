@@ -12,6 +12,7 @@ use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 use support::library::{open, send};
 use support::memory::{Canaries, Copy, in_core, in_process};
+use support::oauth::{Site, sealed, token};
 use support::server::{Authority, Server, configuration, request};
 use support::{alone, library};
 
@@ -83,6 +84,44 @@ fn nothing_remains_of_a_token_once_its_connection_is_closed() {
     });
     let output = alone::run("nothing_remains_of_a_token_once_its_connection_is_closed", &task);
     print!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Makes a call with a token that the library fetches, and looks while the cache has it, and when the engine is closed.
+fn holder(task: &Value) {
+    let canaries = task["canaries"].as_str().expect("a path");
+    let (_, engine, _) = open(&task["configuration"]);
+    let reply = send(engine, &task["request"], b"", task["sealed"].as_str().expect("an envelope"));
+    assert_eq!(reply.http_status(), Some(200), "{reply:?}");
+    drop(reply);
+    let cached = in_process(std::process::id(), canaries);
+    assert!(matches!(cached.as_slice(), [copy] if copy.secret == "token" && copy.locked), "{cached:?}");
+    assert_eq!(in_core(std::process::id(), canaries).len(), 0);
+    // SAFETY: a handle is a number.
+    assert_eq!(unsafe { (library::library().close)(engine) }, 0);
+    assert_eq!(in_process(std::process::id(), canaries).len(), 0, "the engine is closed");
+}
+
+/// Both servers end their connections, whose buffers have a copy as long as they live.
+#[test]
+fn of_a_fetched_token_the_cache_alone_has_a_copy() {
+    if let Some(task) = alone::task() {
+        return holder(&task);
+    }
+    let directory = Authority::new();
+    let canaries = Canaries::make(directory.directory(), &["client secret", "token"]);
+    let granted = canaries.text("token");
+    let site = Site::closing(move |_, _| token(granted.clone()));
+    let mut payload = site.payload();
+    payload["client_secret"] = json!(canaries.text("client secret"));
+    for auth in ["body", "basic"] {
+        payload["client_auth"] = json!(auth);
+        let task = json!({
+            "configuration": site.configuration, "request": site.request("GET"), "sealed": sealed(&payload),
+            "canaries": canaries.file,
+        });
+        alone::run("of_a_fetched_token_the_cache_alone_has_a_copy", &task);
+    }
+    assert_eq!(site.asked(), 2, "each process asked once");
 }
 
 /// Opens what it is given and wipes it, as its allocator does, and looks.
