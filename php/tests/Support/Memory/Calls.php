@@ -60,6 +60,7 @@ final class Calls
             'query' => $this->request([$this->secret('query', Placement::query('key'))]),
             'JSON body' => $this->request([$this->secret('JSON', Placement::bodyField('key'))], $json, '{"a": 1}'),
             'form body' => $this->request([$this->secret('form', Placement::bodyField('key'))], $form, 'a=1'),
+            'client' => $this->request([$this->client('client secret', 'access token')]),
             'several' => $this->request([
                 $this->typed('first of several', SealedCredential::BEARER, 'token', ['binding' => self::ANY_PATH]),
                 $this->secret('second of several', Placement::header('X-Secret')),
@@ -141,6 +142,16 @@ final class Calls
     public function secret(string $name, Placement $placement): SealedCredential
     {
         return $this->sealed($name, $this->canaries->text($name), $placement);
+    }
+
+    /** A client whose token endpoint grants the token of this name. */
+    private function client(string $secret, string $token): SealedCredential
+    {
+        $granted = strtr(base64_encode($this->canaries->text($token)), ['+' => '-', '/' => '_', '=' => '']);
+        return $this->typed($secret, SealedCredential::OAUTH2_CLIENT_CREDENTIALS, 'client_secret', [
+            'client_id' => 'client',
+            'token_url' => $this->url . '/token/' . $granted,
+        ]);
     }
 
     /**
