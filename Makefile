@@ -1,7 +1,7 @@
 # make demo      the main job, shown on the terminal in under a minute once built
 # make test      all tests, Rust and PHP; fetches the servers that some run against
 # make build     the release library
-# make bench     criterion, then a warm call from PHP against php-curl
+# make bench     criterion, a warm call from PHP against php-curl, copies of a secret in a worker
 # make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
@@ -55,6 +55,7 @@ bench: packages
 	$(CARGO) bench --locked
 	@$(MAKE) --no-print-directory build
 	$(PHP) benches/warm_call.php
+	$(PHP) benches/copies.php
 
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header

@@ -9,7 +9,7 @@ use super::body::Kind;
 use super::redact::Redactor;
 use super::{ClientCredentials, Credential, Value, form, header};
 use crate::error::{Code, Error};
-use crate::secret::Secret;
+use crate::secret::{Kept, Secret};
 use crate::spec::{CredentialKind, CredentialSpec, Placement};
 
 /// Below this, what stands behind the colon is a filler and the secret stands in front of it.
@@ -41,7 +41,7 @@ pub struct Placed {
 }
 
 /// The `Authorization` of an access token.
-pub fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+pub fn bearer(token: &Kept) -> Result<HeaderValue, Error> {
     header::value(b"Bearer ", token.expose())
 }
 

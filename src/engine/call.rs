@@ -22,6 +22,8 @@ pub fn perform<'r>(engine: &Engine, call: Call<'_>, runtime: impl FnOnce() -> Re
     #[cfg(feature = "test-hooks")]
     assert_ne!(request.service_id, "test.panic", "a test wants to see a panic");
     let outcome = prepare(engine, call, &request, &mut recorder).and_then(|prepared| {
+        #[cfg(feature = "test-hooks")]
+        assert_ne!(request.service_id, "test.panic.opened", "a test wants to see a panic with an open credential");
         let network = engine.network()?;
         runtime()?.block_on(run(network, engine, prepared, &mut recorder))
     });

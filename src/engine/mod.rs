@@ -190,6 +190,7 @@ impl Engine {
 impl From<&EngineHeritage> for Engine {
     fn from(heritage: &EngineHeritage) -> Self {
         let EngineHeritage { settings, keyring } = heritage;
+        keyring.lock();
         Self::with(Arc::clone(settings), keyring.clone())
     }
 }

@@ -226,6 +226,15 @@ fn open(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Res
     specs.iter().zip(payloads).map(|(spec, payload)| Credential::from_payload(spec, payload)).collect()
 }
 
+/// The URL to send, its parts in memory of their own: the pool keeps an origin as long as connections to it, and would keep
+/// the rest of the text with it, a secret in the query included.
 pub fn uri(target: &Target, query: Option<&str>) -> Result<Uri, Error> {
-    Uri::try_from(target.text(query)).map_err(|_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is"))
+    let unusable = |_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is");
+    let origin = target.origin();
+    Uri::builder()
+        .scheme(origin.scheme.as_str())
+        .authority(origin.authority())
+        .path_and_query(target.path_and_query(query))
+        .build()
+        .map_err(unusable)
 }

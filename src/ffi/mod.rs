@@ -6,6 +6,7 @@
 
 mod alloc;
 mod guard;
+mod pages;
 mod process;
 mod result;
 mod signals;
@@ -13,6 +14,7 @@ mod status;
 
 use std::ffi::c_char;
 
+pub(crate) use pages::LockedPages;
 pub use result::ResultFrame;
 pub use status::Status;
 

@@ -11,19 +11,23 @@ pub use source::{KeyProblem, KeySource, Loaded, Stamp};
 use std::fmt;
 
 use crate::envelope::aead::KEY_LEN;
-use crate::secret::Secret;
+use crate::secret::{Kept, Secret, same};
 
-/// A master key: exactly 32 bytes, wiped on drop.
-pub struct MasterKey(Secret);
+/// A master key: exactly 32 bytes, kept out of swap space and core dumps, wiped on drop.
+pub struct MasterKey(Kept);
 
 impl MasterKey {
     /// Takes the bytes over, if they are 32.
     pub fn new(bytes: Secret) -> Option<Self> {
-        (bytes.expose().len() == KEY_LEN).then_some(Self(bytes))
+        (bytes.expose().len() == KEY_LEN).then(|| Self(Kept::new(bytes)))
     }
 
     pub(crate) fn expose(&self) -> &[u8] {
         self.0.expose()
+    }
+
+    fn is(&self, bytes: &Secret) -> bool {
+        same(self.0.expose(), bytes.expose())
     }
 }
 

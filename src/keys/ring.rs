@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::source::{KeySource, Stamp};
 use super::{KeyEntry, MasterKey};
 use crate::error::{Code, Error};
+use crate::secret::Secret;
 
 /// Something an administrator should look at, though the configuration works as far as it can.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,6 +80,14 @@ impl Keyring {
         any
     }
 
+    /// Locks the keys' memory for this process, which inherited them.
+    pub fn lock(&self) {
+        for slot in &self.slots {
+            slot.key.iter().for_each(|key| key.0.lock());
+            slot.source.lock();
+        }
+    }
+
     /// What an administrator should know of the sources, as they are now.
     pub fn warnings(&self) -> Vec<Warning> {
         let warnings = self.slots.iter().enumerate().flat_map(|(index, slot)| {
@@ -110,14 +119,22 @@ impl Slot {
             return Ok(slot);
         }
         let loaded = slot.source.load().map_err(|problem| Error::new(Code::ConfigurationInvalid, problem.message()))?;
-        slot.key = Some(Arc::new(loaded.key));
+        slot.key = slot.keep(loaded.key);
         Ok(slot)
+    }
+
+    /// The same key again is the one that is there, so that reading often leaves no more of them.
+    fn keep(&self, bytes: Secret) -> Option<Arc<MasterKey>> {
+        match &self.key {
+            Some(key) if key.is(&bytes) => Some(Arc::clone(key)),
+            _ => MasterKey::new(bytes).map(Arc::new),
+        }
     }
 
     /// A key whose source is gone or broken is gone as well: taking a key away must work without a restart.
     fn reread(&mut self) {
         (self.key, self.stamp) = match self.source.load() {
-            Ok(loaded) => (Some(Arc::new(loaded.key)), loaded.stamp),
+            Ok(loaded) => (self.keep(loaded.key), loaded.stamp),
             Err(_) => (None, None),
         };
     }
@@ -139,6 +156,9 @@ impl Slot {
         };
         if let Err(problem) = self.source.load().map(mem::drop) {
             found.push((problem.code(), problem.message()));
+        }
+        if self.key.as_ref().is_some_and(|key| !key.0.is_locked()) || !self.source.is_locked() {
+            found.push(("memory.not_locked", "the key's memory can be swapped out; raise the limit of locked memory"));
         }
         found
     }

@@ -11,10 +11,9 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::MasterKey;
 use crate::envelope::aead::KEY_LEN;
 use crate::envelope::base64;
-use crate::secret::Secret;
+use crate::secret::{Kept, Secret, same};
 
 /// No form of a key is near as long; what is longer is another file.
 const MAX_FILE_LEN: usize = 4096;
@@ -37,19 +36,19 @@ pub enum KeySource {
     /// A key derived from TYPO3's encryption key.
     Typo3 {
         /// The encryption key, as its text.
-        encryption_key: Secret,
+        encryption_key: Kept,
     },
     /// A key that another provider resolved.
     Raw {
         /// Its 32 bytes in base64.
-        key_base64: Secret,
+        key_base64: Kept,
     },
 }
 
 /// A key as it was loaded.
 pub struct Loaded {
-    /// The key.
-    pub key: MasterKey,
+    /// The key's 32 bytes.
+    pub key: Secret,
     /// Which file it came from, if it came from one.
     pub stamp: Option<Stamp>,
 }
@@ -119,9 +118,28 @@ impl KeySource {
         match (self, other) {
             (Self::File { path: one }, Self::File { path: other }) => one == other,
             (Self::Env { name: one }, Self::Env { name: other }) => one == other,
-            (Self::Typo3 { encryption_key: one }, Self::Typo3 { encryption_key: other }) => one.equals(other),
-            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => one.equals(other),
+            (Self::Typo3 { encryption_key: one }, Self::Typo3 { encryption_key: other }) => {
+                same(one.expose(), other.expose())
+            }
+            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => same(one.expose(), other.expose()),
             _ => false,
+        }
+    }
+
+    /// Whether the material in it, if there is any, is kept out of swap space.
+    pub fn is_locked(&self) -> bool {
+        self.material().is_none_or(Kept::is_locked)
+    }
+
+    /// Locks the material in it for this process, which inherited it.
+    pub fn lock(&self) {
+        self.material().into_iter().for_each(Kept::lock);
+    }
+
+    fn material(&self) -> Option<&Kept> {
+        match self {
+            Self::File { .. } | Self::Env { .. } => None,
+            Self::Typo3 { encryption_key: material } | Self::Raw { key_base64: material } => Some(material),
         }
     }
 
@@ -186,13 +204,13 @@ fn read_limited(file: &mut File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// A trimmed text of 32 bytes is the key itself, else its base64; only then may the white space belong to the key.
-fn from_file(contents: &[u8]) -> Option<MasterKey> {
+fn from_file(contents: &[u8]) -> Option<Secret> {
     let trimmed = trim(contents);
     from_bytes(trimmed).or_else(|| from_base64(trimmed)).or_else(|| from_bytes(contents))
 }
 
 /// A variable is not trimmed, though base64 skips white space.
-fn from_variable(value: Vec<u8>) -> Result<MasterKey, KeyProblem> {
+fn from_variable(value: Vec<u8>) -> Result<Secret, KeyProblem> {
     let value = Zeroizing::new(value);
     if value.is_empty() {
         return Err(KeyProblem::VariableMissing);
@@ -200,23 +218,22 @@ fn from_variable(value: Vec<u8>) -> Result<MasterKey, KeyProblem> {
     from_bytes(&value).or_else(|| from_base64(&value)).ok_or(KeyProblem::VariableNotAKey)
 }
 
-fn from_bytes(bytes: &[u8]) -> Option<MasterKey> {
-    // Checked here as well, so that nothing else is copied.
-    (bytes.len() == KEY_LEN).then(|| MasterKey::new(Secret::new(bytes.to_vec()))).flatten()
+fn from_bytes(bytes: &[u8]) -> Option<Secret> {
+    (bytes.len() == KEY_LEN).then(|| Secret::new(bytes.to_vec()))
 }
 
-fn from_base64(text: &[u8]) -> Option<MasterKey> {
-    MasterKey::new(Secret::from(base64::decode(text)?))
+fn from_base64(text: &[u8]) -> Option<Secret> {
+    base64::decode(text).filter(|bytes| bytes.len() == KEY_LEN).map(Secret::from)
 }
 
 /// The encryption key counts as the text it is: its hexadecimal digits are not decoded.
-fn derive(encryption_key: &[u8]) -> Option<MasterKey> {
+fn derive(encryption_key: &[u8]) -> Option<Secret> {
     if encryption_key.len() < KEY_LEN {
         return None;
     }
     let mut key = Zeroizing::new(vec![0; KEY_LEN]);
     Hkdf::<Sha256>::new(None, encryption_key).expand(TYPO3_INFO, &mut key).ok()?;
-    MasterKey::new(Secret::from(key))
+    Some(Secret::from(key))
 }
 
 /// PHP's `trim`.
@@ -245,7 +262,7 @@ mod tests {
         (0..32).collect()
     }
 
-    fn exposed(key: Option<MasterKey>) -> Option<Vec<u8>> {
+    fn exposed(key: Option<Secret>) -> Option<Vec<u8>> {
         key.map(|key| key.expose().to_vec())
     }
 

@@ -1,10 +1,12 @@
 //! The HTTP proxy of the configuration. The environment's proxies have no say.
 
+use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use url::{Host, Url};
 
 use crate::error::{Code, Error};
 use crate::policy::HostRule;
+use crate::secret::{Kept, Secret};
 use crate::spec::{ProxySpec, Resolution};
 
 /// A proxy, ready for use.
@@ -61,9 +63,19 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, Error> {
     let mut pair = Zeroizing::new(percent_decode_str(url.username()).collect::<Vec<u8>>());
     pair.push(b':');
     pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-    let text = Zeroizing::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair)));
-    let mut value = HeaderValue::from_str(&text)
+    let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair));
+    let kept = Owner(Kept::new(Secret::new(text.into_bytes())));
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(kept))
         .map_err(|_| Error::new(Code::ConfigurationInvalid, "proxy.url has userinfo that cannot be sent"))?;
     value.set_sensitive(true);
     Ok(Some(value))
+}
+
+/// The memory of a header's value that stays as long as the engine.
+struct Owner(Kept);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::StoredToken;
-use crate::secret::Secret;
+use crate::secret::{Kept, Secret};
 
 /// Tells one token from another without a copy of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,10 @@ pub struct TokenId([u8; 32]);
 
 impl TokenId {
     fn of(token: &Secret) -> Self {
-        Self(Sha256::digest(token.expose()).into())
+        // The hash keeps the text in its buffer. One that is moved leaves it where it was, so this one stays in place.
+        let mut hash = Sha256::new();
+        hash.update(token.expose());
+        Self(hash.finalize_reset().into())
     }
 }
 
@@ -46,7 +49,7 @@ impl Moment {
 
 /// An access token.
 pub struct Token {
-    secret: Secret,
+    secret: Kept,
     id: TokenId,
     issued_ms: u64,
     expires_ms: u64,
@@ -73,11 +76,11 @@ impl Token {
     fn new(secret: Secret, (issued_ms, expires_ms): (u64, u64), expires: Instant, jitter: u64) -> Self {
         let lifetime = Duration::from_millis(expires_ms.saturating_sub(issued_ms));
         let due = expires.checked_sub(lead(lifetime, jitter)).unwrap_or(expires);
-        Self { id: TokenId::of(&secret), secret, issued_ms, expires_ms, expires, due }
+        Self { id: TokenId::of(&secret), secret: Kept::new(secret), issued_ms, expires_ms, expires, due }
     }
 
     /// The token itself.
-    pub fn secret(&self) -> &Secret {
+    pub fn secret(&self) -> &Kept {
         &self.secret
     }
 

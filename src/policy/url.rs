@@ -49,10 +49,19 @@ pub struct Origin {
     pub port: u16,
 }
 
+impl Origin {
+    /// Host and port as they stand in a URL.
+    pub fn authority(&self) -> String {
+        match self.port == self.scheme.default_port() {
+            true => self.host.to_string(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.as_str(), self.host)?;
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
     }
 }
 
@@ -104,9 +113,14 @@ impl Target {
 
     /// The whole, as it is sent: with its own query, or with the one that credentials made of it.
     pub fn text(&self, query: Option<&str>) -> String {
+        format!("{}{}", self.origin, self.path_and_query(query))
+    }
+
+    /// What follows the origin.
+    pub fn path_and_query(&self, query: Option<&str>) -> String {
         match query {
-            Some(query) => format!("{}{}?{query}", self.origin, self.path),
-            None => format!("{}{}", self.origin, self.path),
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
         }
     }
 

@@ -34,9 +34,15 @@ final class Fpm
      * @param array<string, string|null> $ini the settings of php.ini; null removes one
      * @param bool $unprivileged the master runs as www-data instead of root
      * @param array<string, string> $environment of the master
+     * @param list<string> $extensions see Host::iniFile()
      */
-    public function __construct(array $ini, bool $unprivileged = false, int $workers = 1, array $environment = [])
-    {
+    public function __construct(
+        array $ini,
+        bool $unprivileged = false,
+        int $workers = 1,
+        array $environment = [],
+        array $extensions = [],
+    ) {
         $this->directory = new TempDir('fpm');
         $path = $this->directory->path;
         if (posix_geteuid() !== 0) {
@@ -46,7 +52,7 @@ final class Fpm
             chown($path, self::USER);
         }
         $this->socket = $path . '/fpm.sock';
-        $iniFile = Host::iniFile($this->directory, $ini);
+        $iniFile = Host::iniFile($this->directory, $ini, $extensions);
         $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
         $this->master = new Process(
             ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $poolFile],

@@ -18,6 +18,9 @@ final class Nginx
         http {
             log_format seen '$request_method $request_uri';
             access_log %1$s/access.log seen;
+            log_format received escape=json '{"uri": "$request_uri", "body": "$request_body", "protocol": "$server_protocol",'
+                ' "authorization": "$http_authorization", "x-api-key": "$http_x_api_key", "x-secret": "$http_x_secret"}';
+            access_log %1$s/received.log received;
             client_body_temp_path %1$s/body;
             proxy_temp_path %1$s/proxy;
             fastcgi_temp_path %1$s/fastcgi;
@@ -104,6 +107,17 @@ final class Nginx
     public function seen(): array
     {
         return file($this->directory->path . '/access.log', FILE_IGNORE_NEW_LINES) ?: [];
+    }
+
+    /**
+     * What it was sent, credentials included, in the same order.
+     *
+     * @return list<array<string, string>>
+     */
+    public function received(): array
+    {
+        $lines = file($this->directory->path . '/received.log', FILE_IGNORE_NEW_LINES) ?: [];
+        return array_map(static fn (string $line): array => json_decode($line, true, 8, JSON_THROW_ON_ERROR), $lines);
     }
 
     public function stop(): void

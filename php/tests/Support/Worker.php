@@ -21,6 +21,7 @@ final class Worker
 
     /**
      * @param array<string, string|null> $ini replaces settings; null removes one
+     * @param list<string> $extensions see Host::iniFile()
      */
     public function __construct(
         private readonly Upstream $upstream,
@@ -28,9 +29,11 @@ final class Worker
         bool $load = false,
         int $workers = 1,
         array $ini = [],
+        array $extensions = [],
     ) {
         $this->host = new Host();
-        $this->fpm = new Fpm($ini + $this->host->ini($load), $unprivileged, $workers, $this->host->environment($load));
+        $environment = $this->host->environment($load);
+        $this->fpm = new Fpm($ini + $this->host->ini($load), $unprivileged, $workers, $environment, $extensions);
     }
 
     /** Starts app/send.php in a worker; see Host::input(). */

@@ -27,6 +27,10 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     header('Content-Type: application/octet-stream');
     http_response_code(201);
     $answer = str_pad('', (int) $match[1], "\x00\xFFraw");
+} elseif (preg_match('~/token/([A-Za-z0-9_-]+)$~', $path, $match) === 1) {
+    // A token endpoint that is told which token to grant.
+    $token = base64_decode(strtr($match[1], '-_', '+/'));
+    $answer = (string) json_encode(['access_token' => $token, 'token_type' => 'Bearer', 'expires_in' => 3600]);
 } elseif (str_ends_with($path, '/gzip')) {
     header('Content-Encoding: gzip');
     $answer = (string) gzencode($answer);
@@ -38,6 +42,12 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
     header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
     http_response_code(302);
+} elseif (str_ends_with($path, '/mirror')) {
+    // The same in the head alone.
+    header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
+    header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
+    http_response_code(302);
+    $answer = '';
 } elseif (str_ends_with($path, '/short')) {
     header('Content-Length: ' . (strlen($answer) + 1000));
 }

@@ -16,7 +16,7 @@ final class RefusalTest extends TestCase
         $codes = [];
         foreach ($rows as [, $code]) {
             // Warnings and keys of a configuration have tables as well.
-            if (preg_match('/^(key_|tls\.((no_)?roots|crl_file)|token_cache\.)/', $code) !== 1) {
+            if (preg_match('/^(key_|memory\.|token_cache\.|tls\.((no_)?roots|crl_file))/', $code) !== 1) {
                 $codes[] = $code;
             }
         }

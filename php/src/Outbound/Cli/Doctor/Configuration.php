@@ -25,6 +25,7 @@ final class Configuration
     private const MINOR = [
         'key_file.permissions',
         'key_file.symlink',
+        'memory.not_locked',
         'token_cache.missing',
         'token_cache.owner',
         'token_cache.permissions',
@@ -38,6 +39,7 @@ final class Configuration
         'key_file.invalid' => 'The file holds 32 bytes or their base64: lay the right one there, or restore it.',
         'key_variable.missing' => "Set the variable: env[NAME] in php-fpm's pool, the environment on the command line.",
         'key_variable.invalid' => 'The variable holds 32 bytes or their base64: set it to the right key.',
+        'memory.not_locked' => 'Raise the limit of locked memory: LimitMEMLOCK= in the unit of php-fpm, ulimit -l in a shell.',
         'token_cache.missing' => self::CACHE,
         'token_cache.owner' => self::CACHE,
         'token_cache.permissions' => self::CACHE,

@@ -1,0 +1,56 @@
+<?php
+
+declare(strict_types=1);
+
+/*
+ * How many copies of a secret a php-fpm worker holds after five calls with a bearer token: the library, and PHP's own clients
+ * that open the envelope in PHP and wipe every variable of theirs with sodium_memzero.
+ *
+ * php benches/copies.php     as root, because it reads other processes
+ *
+ * "open" is while the connection is there, "after" is when it is closed and the PHP request has ended. A copy of the master
+ * key that is in locked pages, which cores leave out, is the one that the library keeps, and is not counted.
+ */
+
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Measurement;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+require __DIR__ . '/../php/tests/bootstrap.php';
+
+/** Copies of the token, of the data key and of the master key. */
+$count = static function (array $copies): string {
+    $of = static fn (string $secret): int => count(array_filter(
+        $copies,
+        static fn (Copy $copy): bool => $copy->secret === $secret && !$copy->locked,
+    ));
+    return sprintf('%d / %d / %d', $of('token'), $of('data key of token'), $of(Calls::MASTER_KEY));
+};
+
+$clients = [
+    'Guzzle' => static fn (Measurement $measurement): array => $measurement->peer('guzzle'),
+    'curl' => static fn (Measurement $measurement): array => $measurement->peer('curl'),
+    'PhpTransport' => static fn (Measurement $measurement): array => $measurement->peer('transport'),
+    'this library' => static function (Measurement $measurement): array {
+        $calls = $measurement->calls;
+        $call = $calls->request([$calls->typed('token', SealedCredential::BEARER, 'token')], body: 'a=1');
+        $outcomes = $measurement->send(array_fill(0, 5, $call));
+        $outcomes === [201, 201, 201, 201, 201] || throw new RuntimeException((string) json_encode($outcomes));
+        $open = $measurement->inMemory();
+        $measurement->hangUp();
+        return [$open, $measurement->inMemory()];
+    },
+];
+
+echo "Copies of the token / the data key / the master key\n\n";
+echo "| client | HTTP/1.1, open | after | HTTP/2, open | after |\n|---|---|---|---|---|\n";
+foreach ($clients as $name => $measure) {
+    $cells = [];
+    foreach (['1.1', '2'] as $http) {
+        $measurement = new Measurement($http);
+        array_push($cells, ...array_map($count, $measure($measurement)));
+        $measurement->stop();
+    }
+    echo '| ', $name, ' | ', implode(' | ', $cells), " |\n";
+}

@@ -1,0 +1,166 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Preload;
+
+use Netresearch\NrVault\Outbound\Tests\Support\FastCgiRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Forms;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Measurement;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
+use Netresearch\NrVault\Outbound\Tests\Support\Poll;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What a php-fpm worker holds of the secrets that it sent: read from its memory, locked pages included, and from its core.
+ */
+final class MemoryTest extends TestCase
+{
+    /** The secrets that the API gets with each call. */
+    private const SENT = [
+        'bearer' => ['bearer'],
+        'api_key' => ['api_key'],
+        'basic' => ['basic', 'basic, password'],
+        'secret as bearer' => ['secret as bearer'],
+        'secret as api_key' => ['secret as api_key'],
+        'secret in a header' => ['header'],
+        'secret as basic' => ['basic secret, password', 'basic secret, user'],
+        'two halves' => ['password half', 'user half'],
+        'query' => ['query'],
+        'JSON body' => ['JSON'],
+        'form body' => ['form'],
+        'client' => ['access token'],
+        'several' => ['first of several', 'fourth of several', 'second of several', 'third of several'],
+    ];
+
+    private Measurement $measurement;
+    private ?FastCgiRequest $planting = null;
+    private string $hold = '';
+
+    protected function tearDown(): void
+    {
+        if ($this->planting !== null) {
+            @unlink($this->hold);
+            $this->planting->response();
+        }
+        $this->measurement->stop();
+    }
+
+    /**
+     * @return iterable<string, array{string, int}> with the copies that an open connection may hold
+     */
+    public static function protocols(): iterable
+    {
+        yield 'HTTP/1.1' => ['1.1', 1];
+        yield 'HTTP/2' => ['2', 2];
+    }
+
+    /**
+     * @dataProvider protocols
+     */
+    public function testNoSecretIsLeftOnceTheConnectionIsClosed(string $http, int $whileOpen): void
+    {
+        $this->measurement = new Measurement($http);
+        $calls = $this->measurement->calls;
+        $this->measurement->send([]);
+        $this->assertOnlyTheKeyIsKept($this->measurement->inMemory(), 'before the first call');
+
+        $outcomes = $this->measurement->send($calls->placements());
+        self::assertSame(array_map(static fn (): int => 201, self::SENT), $outcomes);
+        $search = new Search($this->measurement->canaries);
+        $received = array_map(
+            static fn (array $request): array => $search->inText(implode("\n", $request)),
+            $this->measurement->upstream->nginx->received(),
+        );
+        $fetched = array_search(['access token', 'client secret'], $received, true);
+        self::assertIsInt($fetched, 'the token endpoint got the client');
+        array_splice($received, $fetched, 1);
+        self::assertSame(array_values(self::SENT), $received, 'the API got them');
+        $unlocked = static fn (Copy $copy): bool => !$copy->locked;
+        foreach (self::bySecret(array_filter($this->measurement->inMemory(), $unlocked)) as $copies) {
+            self::assertLessThanOrEqual($whileOpen, count($copies), implode("\n", $copies));
+        }
+
+        $failures = $calls->failures();
+        $outcomes = $this->measurement->send(array_map(static fn (array $failure) => $failure[0], $failures));
+        self::assertSame(array_map(static fn (array $failure) => $failure[1], $failures), $outcomes);
+
+        self::assertSame(['plain' => 'connect.refused'], $this->measurement->hangUp());
+        $this->assertOnlyTheKeyIsKept($this->measurement->inMemory(), 'after the connection is closed', ['access token']);
+        self::assertSame([], array_map(strval(...), $this->measurement->inCore()), 'in the core');
+        self::assertSame([], $this->measurement->inTexts(), 'in messages, heads, records and logs');
+    }
+
+    public function testASecretThatIsThereIsFoundInEachOfItsForms(): void
+    {
+        $this->measurement = new Measurement('2');
+        $canaries = $this->measurement->canaries;
+        $search = new Search($canaries);
+        $planted = ['text' => Forms::examples($canaries->text('text')), 'key' => Forms::examples($canaries->key('key'))];
+        $planted['part of a secret'] = ['raw' => substr($canaries->text('half'), 0, 20)];
+        $this->plant(array_merge(...array_map(array_values(...), array_values($planted))));
+
+        foreach (['memory' => $this->measurement->inMemory(), 'core' => $this->measurement->inCore()] as $where => $copies) {
+            $found = self::bySecret($copies);
+            foreach ($planted as $secret => $examples) {
+                $forms = array_unique(array_map(static fn (Copy $copy): string => $copy->form, $found[$secret] ?? []));
+                self::assertSame([], array_diff(array_keys($examples), $forms), "$secret in $where");
+            }
+        }
+        $answer = 'a log line with ' . $planted['text']['percent'] . ' in it';
+        self::assertSame(['text'], $search->inText($answer));
+    }
+
+    public function testOfAnotherMeasurementNothingIsFound(): void
+    {
+        $this->measurement = new Measurement('2');
+        $other = new Measurement('2');
+        $this->plant(array_values(Forms::examples($other->canaries->text('text'))));
+        $other->stop();
+
+        self::assertSame([], array_map(strval(...), $this->measurement->inMemory()));
+    }
+
+    /**
+     * Holds values in a variable of the worker.
+     *
+     * @param list<string> $values
+     */
+    private function plant(array $values): void
+    {
+        $this->hold = $this->measurement->worker->host->directory->write('hold/go', '');
+        chmod(dirname($this->hold), 0777);
+        $input = ['hold' => $this->hold, 'values' => array_map(base64_encode(...), $values)];
+        $this->planting = $this->measurement->worker->run('plant.php', (string) json_encode($input));
+        $held = fn(): string|false => @file_get_contents($this->hold . '.held');
+        $this->measurement->pid = (int) Poll::until($held, 'a worker that holds the values');
+    }
+
+    /**
+     * @param list<Copy> $copies
+     * @param list<string> $cached what is kept beside the master key
+     */
+    private function assertOnlyTheKeyIsKept(array $copies, string $when, array $cached = []): void
+    {
+        $kept = array_filter($copies, static fn (Copy $copy): bool => $copy->locked);
+        $names = array_column($kept, 'secret');
+        sort($names);
+        self::assertSame([...$cached, Calls::MASTER_KEY], $names, 'in locked pages, ' . $when);
+        self::assertSame([], array_map(strval(...), array_values(array_diff_key($copies, $kept))), $when);
+    }
+
+    /**
+     * @param list<Copy> $copies
+     * @return array<string, list<Copy>>
+     */
+    private static function bySecret(array $copies): array
+    {
+        $found = [];
+        foreach ($copies as $copy) {
+            $found[$copy->secret][] = $copy;
+        }
+        return $found;
+    }
+}

@@ -1,0 +1,221 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
+
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * Calls with secrets that a measurement looks for: in every place, and into every kind of failure. Payload, data key and
+ * master key are such secrets as well.
+ */
+final class Calls
+{
+    public const MASTER_KEY = 'master key';
+
+    /** Fields of a payload that are not secret. */
+    private const ANY_PATH = ['paths' => ['/v1/**']];
+
+    private readonly Sealer $sealer;
+
+    /**
+     * @param string $url the base URL of an API that answers as echo.php does
+     * @param string $refused a base URL that nobody listens at
+     */
+    public function __construct(
+        private readonly Canaries $canaries,
+        private readonly string $url,
+        private readonly string $refused,
+    ) {
+        $this->sealer = new Sealer($canaries->key(self::MASTER_KEY));
+    }
+
+    /**
+     * @return array<string, RequestSpec> by their names; the API answers each with 201
+     */
+    public function placements(): array
+    {
+        $json = [['content-type', 'application/json']];
+        $form = [['content-type', 'application/x-www-form-urlencoded']];
+        $pair = $this->canaries->text('basic secret, user') . ':' . $this->canaries->text('basic secret, password');
+        return [
+            'bearer' => $this->request([$this->typed('bearer', SealedCredential::BEARER, 'token')]),
+            'api_key' => $this->request([$this->typed('api_key', SealedCredential::API_KEY, 'key', ['prefix' => 'Key '])]),
+            'basic' => $this->request([$this->typed('basic', SealedCredential::BASIC, 'username', [
+                'password' => $this->canaries->text('basic, password'),
+            ])]),
+            'secret as bearer' => $this->request([$this->secret('secret as bearer', Placement::bearer())]),
+            'secret as api_key' => $this->request([$this->secret('secret as api_key', Placement::apiKey())]),
+            'secret in a header' => $this->request([$this->secret('header', Placement::header('X-Secret', 'Secret '))]),
+            'secret as basic' => $this->request([$this->sealed('basic secret', $pair, Placement::basic())]),
+            'two halves' => $this->request([
+                $this->secret('user half', Placement::basicUsername()),
+                $this->secret('password half', Placement::basicPassword()),
+            ]),
+            'query' => $this->request([$this->secret('query', Placement::query('key'))]),
+            'JSON body' => $this->request([$this->secret('JSON', Placement::bodyField('key'))], $json, '{"a": 1}'),
+            'form body' => $this->request([$this->secret('form', Placement::bodyField('key'))], $form, 'a=1'),
+            'client' => $this->request([$this->client('client secret', 'access token')]),
+            'several' => $this->request([
+                $this->typed('first of several', SealedCredential::BEARER, 'token', ['binding' => self::ANY_PATH]),
+                $this->secret('second of several', Placement::header('X-Secret')),
+                $this->secret('third of several', Placement::query('key')),
+                $this->secret('fourth of several', Placement::bodyField('key')),
+            ], $json, '{}'),
+        ];
+    }
+
+    /**
+     * @return array<string, array{RequestSpec, int|string}> by their names; with the status or the code of the error
+     */
+    public function failures(): array
+    {
+        $bearer = fn (string $name, array $more = []): SealedCredential
+            => $this->typed($name, SealedCredential::BEARER, 'token', $more);
+        $secret = fn (string $name, string $end): string => $this->canaries->text($name) . $end;
+        $allowed = ['/v1/mirror'];
+        return [
+            'value tampered with' => [
+                $this->request([$this->tampered($bearer('tampered value'), 'encrypted_value')]),
+                'credential.authentication_failed',
+            ],
+            'data key tampered with' => [
+                $this->request([$this->tampered($bearer('tampered key'), 'encrypted_dek')]),
+                'credential.authentication_failed',
+            ],
+            'payload of another form' => [
+                $this->request([$bearer('odd payload', ['surprise' => $this->canaries->text('surprise')])]),
+                'credential.payload_invalid',
+            ],
+            'bound elsewhere' => [
+                $this->request([$bearer('bound', ['binding' => ['hosts' => ['elsewhere.example']]])]),
+                'policy.binding_violated',
+            ],
+            'expired' => [
+                $this->request([$bearer('expired', ['binding' => ['expires_at' => '2020-01-01T00:00:00Z']])]),
+                'credential.expired',
+            ],
+            'unusable in a header' => [
+                $this->request([$this->sealed('line break', $secret('line break', "\n"), Placement::bearer())]),
+                'credential.unusable',
+            ],
+            'unusable in JSON' => [
+                $this->request(
+                    [$this->sealed('no text', $secret('no text', "\xFF"), Placement::bodyField('key'))],
+                    [['content-type', 'application/json']],
+                ),
+                'credential.unusable',
+            ],
+            'parameter is there already' => [
+                $this->request([$this->secret('conflict', Placement::query('key'))], query: [['key', 'other']]),
+                'credential.placement_conflict',
+            ],
+            'nobody listens' => [$this->request([$bearer('refused')], baseUrl: $this->refused), 'connect.refused'],
+            'no answer' => [$this->request([$bearer('timeout')], path: '/silent', timeoutMs: 400), 'timeout.total'],
+            'answer too large' => [$this->request([$bearer('too large')], path: '/bytes/5000'), 'response.too_large'],
+            'redirect refused' => [
+                $this->request([$bearer('redirect')], path: '/mirror', allowedPaths: $allowed, redirects: 1),
+                'policy.redirect_not_allowed',
+            ],
+            'secrets come back' => [
+                $this->request(
+                    [$bearer('echo'), $this->secret('echoed query', Placement::query('key'))],
+                    path: '/mirror',
+                ),
+                302,
+            ],
+        ];
+    }
+
+    /** A call without a credential, to an address that nobody listens at. */
+    public function plain(): RequestSpec
+    {
+        return $this->request([], baseUrl: $this->refused);
+    }
+
+    /** A plain secret of this name. */
+    public function secret(string $name, Placement $placement): SealedCredential
+    {
+        return $this->sealed($name, $this->canaries->text($name), $placement);
+    }
+
+    /** A client whose token endpoint grants the token of this name. */
+    private function client(string $secret, string $token): SealedCredential
+    {
+        $granted = strtr(base64_encode($this->canaries->text($token)), ['+' => '-', '/' => '_', '=' => '']);
+        return $this->typed($secret, SealedCredential::OAUTH2_CLIENT_CREDENTIALS, 'client_secret', [
+            'client_id' => 'client',
+            'token_url' => $this->url . '/token/' . $granted,
+        ]);
+    }
+
+    /**
+     * A payload whose one field is the secret of this name, in an envelope whose data key is one as well.
+     *
+     * @param array<string, mixed> $more of the payload
+     */
+    public function typed(string $name, string $type, string $field, array $more = []): SealedCredential
+    {
+        $payload = (string) json_encode(['type' => $type, $field => $this->canaries->text($name)] + $more);
+        return new SealedCredential($name, $type, $this->envelope($name, $payload));
+    }
+
+    /**
+     * @param list<SealedCredential> $credentials
+     * @param list<array{string, string}> $headers
+     * @param list<array{string, string}> $query
+     * @param list<string>|null $allowedPaths
+     */
+    public function request(
+        array $credentials,
+        array $headers = [],
+        string $body = '',
+        string $path = '/bytes/3',
+        ?string $baseUrl = null,
+        array $query = [],
+        ?int $timeoutMs = null,
+        ?array $allowedPaths = null,
+        int $redirects = 0,
+    ): RequestSpec {
+        $policy = new Policy(['POST'], allowedPaths: $allowedPaths, maxRedirects: $redirects, responseBytes: 1000);
+        return new RequestSpec(
+            'memory',
+            'POST',
+            $policy,
+            $baseUrl ?? $this->url,
+            $path,
+            $query,
+            headers: $headers,
+            body: $body,
+            timeoutMs: $timeoutMs,
+            credentials: $credentials,
+        );
+    }
+
+    private function sealed(string $name, #[\SensitiveParameter] string $secret, Placement $placement): SealedCredential
+    {
+        return new SealedCredential($name, SealedCredential::SECRET, $this->envelope($name, $secret), $placement);
+    }
+
+    private function envelope(string $name, #[\SensitiveParameter] string $plaintext): string
+    {
+        $key = $this->canaries->key('data key of ' . $name);
+        $fields = $this->sealer->fields($name, $plaintext, $key, random_bytes(24), random_bytes(24));
+        return 'nrv1:' . base64_encode((string) json_encode($fields));
+    }
+
+    /** The same with another last byte in one field. */
+    private function tampered(SealedCredential $credential, string $field): SealedCredential
+    {
+        $fields = json_decode((string) base64_decode(substr($credential->sealed, strlen('nrv1:'))), true);
+        $bytes = (string) base64_decode($fields[$field]);
+        $fields[$field] = base64_encode(substr($bytes, 0, -1) . ~$bytes[-1]);
+        $sealed = 'nrv1:' . base64_encode((string) json_encode($fields));
+        return new SealedCredential($credential->identifier, $credential->type, $sealed);
+    }
+}
