@@ -113,5 +113,8 @@ fn fingerprint(document: &[u8]) -> Result<[u8; 32], Error> {
             *key = id;
         }
     }
-    Ok(Sha256::digest(serde_json::to_vec(&value).map_err(invalid)?).into())
+    // Material without an id is in it, and a hash that is moved leaves the last bytes that it was given behind.
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(&value).map_err(invalid)?);
+    Ok(hash.finalize_reset().into())
 }
