@@ -40,6 +40,18 @@ final class MariaDb
     public function freeze(): void
     {
         posix_kill($this->process->pid, SIGSTOP);
+        // A thread may answer until the signal has reached it.
+        Poll::until(fn (): bool => $this->states() === ['T'], 'a server that stands still');
+    }
+
+    /**
+     * @return list<string> what the server's threads are at, each state once
+     */
+    private function states(): array
+    {
+        $lines = array_map(file_get_contents(...), glob('/proc/' . $this->process->pid . '/task/*/stat') ?: []);
+        $after = static fn (string|false $line): string => substr((string) strrchr((string) $line, ')'), 2, 1);
+        return array_values(array_unique(array_map($after, $lines)));
     }
 
     public function wakeUp(): void
