@@ -43,11 +43,16 @@ final class Attempts
             $this->next = null;
             try {
                 $answer = (new Hops($this->settings, $this->prepared, $this->recorder))->attempt($this->stands(...));
+                $status = $answer->head->status;
+                $this->recorder->attemptEnded($status >= 400 ? 'http_' . $status : null);
                 if ($this->next === null) {
                     return $answer;
                 }
                 $this->worst = 'yes';
             } catch (OutboundException $failure) {
+                $this->recorder->attemptEnded($failure->errorCode());
+                // A head that was to be followed by another attempt counts for nothing where the exchange failed after it.
+                $this->next = null;
                 $sent = Failure::worse($this->worst, $failure->sent());
                 if (Again::afterFailure($failure, $this->prepared->isHarmless)) {
                     $this->plan(null);
@@ -79,7 +84,7 @@ final class Attempts
         if ($this->made >= $this->prepared->maxAttempts) {
             return;
         }
-        $asked = $head === null ? null : Pause::retryAfter($head, time());
+        $asked = $head === null ? null : Pause::retryAfter($head, (int) (microtime(true) * 1000));
         $pause = max(Pause::backoff($this->made - 1, random_int(0, PHP_INT_MAX) / PHP_INT_MAX), (int) $asked);
         if ($pause < $this->prepared->deadline->left()) {
             $this->next = Deadline::in($pause);

@@ -50,6 +50,7 @@ final class Configuration
             'internal_hosts' => [],
             'tls' => [],
             'proxy' => null,
+            'token_cache' => null,
             'defaults' => [],
             'limits' => [],
             'http_versions' => self::VERSIONS,
@@ -64,6 +65,7 @@ final class Configuration
         $hosts = InternalHosts::read($config['internal_hosts']);
         $trust = self::trust($config['tls']);
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
+        self::checkTokenCache($config['token_cache']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
         $limits = self::numbers($config['limits'], 'limits', self::LIMITS);
         if ($limits['header_bytes'] < 1024 || $limits['header_bytes'] > 16 << 20) {
@@ -72,7 +74,7 @@ final class Configuration
         $versions = self::versions($config['http_versions']);
         $userAgent = self::userAgent($config['user_agent']);
         $keyring = Keyring::open($config['master_keys']);
-        $handles = new Handles($trust, $versions);
+        $handles = new Handles($trust, in_array('2', $versions, true));
         return new Settings(
             new PolicyDecision($hosts, $limits['request_bytes']),
             new CredentialOpener($keyring),
@@ -82,7 +84,6 @@ final class Configuration
                 $handles,
                 $defaults['connect_timeout_ms'],
                 $limits['header_bytes'],
-                in_array('1.1', $versions, true),
             ),
             $proxy,
             $defaults['timeout_ms'],
@@ -127,6 +128,15 @@ final class Configuration
         return Proxy::create($proxy['url'], self::texts($proxy['no_proxy'], 'proxy.no_proxy'), $proxy['resolve']);
     }
 
+    /** Tokens are the library's; a configuration serves both transports. */
+    private static function checkTokenCache(mixed $cache): void
+    {
+        $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
+        if (!is_string($directory) || !str_starts_with($directory, '/')) {
+            throw self::invalid('token_cache.directory is an absolute path');
+        }
+    }
+
     /**
      * @param array<string, int> $defaults
      * @return array<string, int>
@@ -154,7 +164,13 @@ final class Configuration
         if (array_diff($versions, self::VERSIONS) !== []) {
             throw self::invalid('http_versions has a version that is neither 2 nor 1.1');
         }
-        return $versions !== [] ? $versions : throw self::invalid('http_versions may not be empty');
+        if ($versions === []) {
+            throw self::invalid('http_versions may not be empty');
+        }
+        // A server without HTTP/2 would get the request all the same: libcurl tells the version with the answer.
+        return in_array('1.1', $versions, true) ? $versions : throw self::invalid(
+            'http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
+        );
     }
 
     private static function userAgent(mixed $value): string

@@ -19,8 +19,16 @@ final class Pause
     /** The bound of any pause that the server did not ask for. */
     private const LONGEST = 10_000;
 
-    /** RFC 9110 section 5.6.7: the form that is sent, and the two that recipients accept as well. */
-    private const DATES = ['D, d M Y H:i:s \G\M\T', 'l, d-M-y H:i:s \G\M\T', 'D M _j H:i:s Y'];
+    private const TIME = '(?<hour>\d{1,2}):(?<minute>\d{1,2}):(?<second>\d{1,2})';
+
+    /** RFC 9110 section 5.6.7: the form that is sent, and the two that recipients accept as well; blanks as they come. */
+    private const DATES = [
+        '/\A(?<weekday>[a-z]{3}),\s*(?<day>\d{1,2})\s*(?<month>[a-z]{3})\s*(?<year>\d{4})\s*' . self::TIME . '\s*(?-i:GMT)\z/i',
+        '/\A(?<weekday>[a-z]{6,9}),\s*(?<day>\d{1,2})-(?<month>[a-z]{3})-(?<year>\d\d)\s*' . self::TIME . '\s*(?-i:GMT)\z/i',
+        '/\A(?<weekday>[a-z]{3})\s*(?<month>[a-z]{3})\s*(?<day>\d{1,2})\s*' . self::TIME . '\s*(?<year>\d{4})\z/i',
+    ];
+
+    private const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
     /**
      * Exponential backoff with full jitter: the $random part of a bound that doubles, so that clients that failed together
@@ -38,7 +46,7 @@ final class Pause
      * What an answer's Retry-After asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
      * own clock where it shows it.
      *
-     * @param int $now Unix seconds
+     * @param int $now Unix time in milliseconds
      * @return int|null null where there is none that can be read; a date that has passed is no pause
      */
     public static function retryAfter(Head $head, int $now): ?int
@@ -52,20 +60,42 @@ final class Pause
         if ($until === null) {
             return null;
         }
-        return 1000 * max(0, $until - (self::date(trim($head->values('date')[0] ?? '')) ?? $now));
+        $from = self::date(trim($head->values('date')[0] ?? ''));
+        return max(0, 1000 * $until - ($from === null ? $now : 1000 * $from));
     }
 
     private static function date(string $text): ?int
     {
         foreach (self::DATES as $form) {
-            // createFromFormat() has no day of the month with a space before it, and takes one day for another.
-            $read = str_contains($form, '_j') ? preg_replace('/ {2}/', ' ', $text, 1) : $text;
-            $form = str_replace('_j', 'j', $form);
-            $date = \DateTimeImmutable::createFromFormat('!' . $form, (string) $read, new \DateTimeZone('UTC'));
-            if ($date !== false && $date->format($form) === $read) {
-                return $date->getTimestamp();
+            if (preg_match($form, $text, $found) === 1) {
+                return self::moment($found);
             }
         }
         return null;
+    }
+
+    /**
+     * @param array<string> $found what the names in DATES stand for
+     * @return int|null Unix seconds; null where there is no such moment, or it is on another day of the week
+     */
+    private static function moment(array $found): ?int
+    {
+        $month = 1 + (int) array_search(strtolower($found['month']), self::MONTHS, true);
+        $year = (int) $found['year'];
+        if (strlen($found['year']) === 2) {
+            $year += $year < 69 ? 2000 : 1900;
+        }
+        [$hour, $minute, $second] = [(int) $found['hour'], (int) $found['minute'], (int) $found['second']];
+        if (
+            !in_array(strtolower($found['month']), self::MONTHS, true)
+            || !checkdate($month, (int) $found['day'], $year)
+            || max($hour - 23, $minute - 59, $second - 60) > 0
+        ) {
+            return null;
+        }
+        // A leap second is the one before it.
+        $moment = (int) gmmktime($hour, $minute, min($second, 59), $month, (int) $found['day'], $year);
+        $weekday = gmdate(strlen($found['weekday']) === 3 ? 'D' : 'l', $moment);
+        return strcasecmp($weekday, $found['weekday']) === 0 ? $moment : null;
     }
 }

@@ -35,6 +35,8 @@ final class Recorder
             'bytes_out' => 0,
             'bytes_in' => 0,
             'attempts' => 0,
+            'attempt_errors' => [],
+            'token_requests' => 0,
             'credentials' => [],
             'transport' => PhpTransport::NAME,
             'library_version' => PhpTransport::VERSION,
@@ -75,6 +77,18 @@ final class Recorder
     public function attempt(): void
     {
         $this->record['attempts']++;
+    }
+
+    /**
+     * Notes how the attempt of the moment ended.
+     *
+     * @param string|null $error code of its failure, or "http_503" and the like of an answer that is an error by its status
+     */
+    public function attemptEnded(?string $error): void
+    {
+        if ($error !== null) {
+            $this->record['attempt_errors'][] = $error;
+        }
     }
 
     /**

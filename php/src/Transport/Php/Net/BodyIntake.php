@@ -20,14 +20,12 @@ final class BodyIntake
 
     /**
      * @param \Closure(Head): bool $wantsBody
-     * @param bool $http1 whether HTTP/1.1 may be spoken
      */
     public function __construct(
         private readonly HeadReader $reader,
         private readonly string $method,
         private readonly int $cap,
         private readonly \Closure $wantsBody,
-        private readonly bool $http1,
     ) {
     }
 
@@ -89,10 +87,6 @@ final class BodyIntake
 
     private function decide(Head $head): bool
     {
-        if (!$this->http1 && $head->httpVersion !== '2') {
-            $message = 'the server does not offer HTTP/2, and nothing else may be used';
-            throw OutboundException::create('tls.handshake_failed', $message);
-        }
         // Such an answer is whole. libcurl would wait for the body of a HEAD request that has one itself.
         $this->leftAlone = $head->isBodiless($this->method) || !($this->wantsBody)($head);
         if ($this->leftAlone) {

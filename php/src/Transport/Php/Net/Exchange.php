@@ -26,7 +26,6 @@ final readonly class Exchange
         private Handles $handles,
         private int $connectTimeoutMs,
         private int $headerBytes,
-        private bool $http1,
     ) {
     }
 
@@ -52,7 +51,7 @@ final readonly class Exchange
             throw self::late($deadline);
         }
         $reader = new HeadReader($this->headerBytes);
-        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $wantsBody, $this->http1);
+        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $wantsBody);
         $handle = $this->handles->open($outgoing, $route, min($left), $left[1]);
         curl_setopt_array($handle, [
             CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
@@ -67,7 +66,7 @@ final readonly class Exchange
                 (int) curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
                 $body->arrived(),
                 (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP),
-                $reader->version() ?? ($outgoing->isSecure() ? null : $this->handles->plainVersion()),
+                $reader->version() ?? ($outgoing->isSecure() ? null : '1.1'),
             );
         }
         $this->checkPeer($handle, $route->addresses, $end);

@@ -24,18 +24,10 @@ final readonly class Handles
     private const BODY_METHODS = ['POST', 'PUT', 'PATCH'];
 
     /**
-     * @param list<string> $httpVersions "2", "1.1" or both
+     * @param bool $offersHttp2 beside HTTP/1.1, where TLS agrees on one of them
      */
-    public function __construct(private Trust $trust, private array $httpVersions)
+    public function __construct(private Trust $trust, private bool $offersHttp2)
     {
-    }
-
-    /**
-     * The HTTP version without TLS, where nothing agrees on one: HTTP/2 only where nothing else may be.
-     */
-    public function plainVersion(): string
-    {
-        return in_array('1.1', $this->httpVersions, true) ? '1.1' : '2';
     }
 
     /**
@@ -98,12 +90,8 @@ final readonly class Handles
 
     private function version(bool $isSecure): int
     {
-        $mayBe2 = in_array('2', $this->httpVersions, true);
-        if (!$isSecure) {
-            return $this->plainVersion() === '2' ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1;
-        }
         $knows2 = (curl_version()['features'] & CURL_VERSION_HTTP2) !== 0;
-        return $mayBe2 && $knows2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+        return $isSecure && $this->offersHttp2 && $knows2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     }
 
     /** An empty text, not its absence, keeps the environment's proxy out. */

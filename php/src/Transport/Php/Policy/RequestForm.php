@@ -32,7 +32,7 @@ final class RequestForm
         #[\SensitiveParameter] array $credentials,
     ): void {
         self::checkText($request, $credentials);
-        if (max($request->policy?->maxRedirects, $request->policy?->maxAttempts) > self::UINT32) {
+        if ($request->policy?->maxRedirects > self::UINT32) {
             throw Wire::malformed('a number of the policy is too large');
         }
         if (
