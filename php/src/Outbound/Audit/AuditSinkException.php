@@ -28,6 +28,7 @@ final class AuditSinkException extends \RuntimeException
             13, 1021, 1114 => 'the disk or the table is full',
             14, 2002, 2003 => 'it cannot be reached',
             1044, 1045, 1142 => 'access is denied',
+            1054 => 'a column is missing',
             1146 => 'the table is missing',
             1205, 1969, 3024 => 'a lock was not free in time',
             2006, 2013 => 'the connection was lost, or no answer came in time',

@@ -51,17 +51,24 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Makes the table where it is missing. A new SQLite file has the mode 0640.
+     * Makes the table where it is missing, and adds the columns that one of an earlier version lacks. A new SQLite file
+     * has the mode 0640.
      *
      * @throws AuditSinkException
      */
     public function createTable(): void
     {
+        $driver = $this->connection->driver;
         $mask = umask(0137);
         try {
-            foreach (self::schema($this->connection->driver) as $statement) {
+            foreach (self::schema($driver) as $statement) {
                 $this->run('The audit table was not created', $statement);
             }
+            foreach (PdoSchema::additions($this->connection->column(PdoSchema::columns($driver))) as $statement) {
+                $this->run('The audit table was not extended', $statement);
+            }
+        } catch (\PDOException $exception) {
+            throw AuditSinkException::fromPdo('The audit table was not read', $exception);
         } finally {
             umask($mask);
         }

@@ -65,6 +65,19 @@ final class PdoConnection
     }
 
     /**
+     * The first column of what a query finds.
+     *
+     * @return list<string>
+     * @throws \PDOException
+     */
+    public function column(string $sql): array
+    {
+        $this->open();
+        $statement = @$this->pdo->query($sql);
+        return $statement->fetchAll(\PDO::FETCH_COLUMN);
+    }
+
+    /**
      * @param list<string|int|null> $values
      */
     private function runOnce(string $sql, array $values): int

@@ -66,11 +66,7 @@ final class PdoSchema
      */
     public static function statements(string $driver): array
     {
-        $lines = [];
-        foreach (self::COLUMNS as $column => $type) {
-            $null = in_array($column, self::REQUIRED, true) ? ' NOT NULL' : '';
-            $lines[] = $column . ' ' . (is_int($type) ? 'VARCHAR(' . $type . ')' : $type) . $null;
-        }
+        $lines = array_map(self::definition(...), array_keys(self::COLUMNS));
         $lines[] = 'PRIMARY KEY (id)';
         $after = [];
         foreach (self::INDEXES as $name => $column) {
@@ -84,6 +80,36 @@ final class PdoSchema
         $options = $driver === 'mysql' ? ' ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin' : '';
         $create = 'CREATE TABLE IF NOT EXISTS ' . self::TABLE . " (\n    ";
         return [...$before, $create . implode(",\n    ", $lines) . "\n)" . $options, ...$after];
+    }
+
+    /** Asks for the names of the table's columns. */
+    public static function columns(string $driver): string
+    {
+        return $driver === 'mysql'
+            ? "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '"
+                . self::TABLE . "'"
+            : "SELECT name FROM pragma_table_info('" . self::TABLE . "')";
+    }
+
+    /**
+     * Adds the columns that an older table lacks.
+     *
+     * @param list<string> $present names of the columns that it has
+     * @return list<string>
+     */
+    public static function additions(array $present): array
+    {
+        return array_map(
+            static fn (string $column): string => 'ALTER TABLE ' . self::TABLE . ' ADD COLUMN ' . self::definition($column),
+            array_values(array_diff(array_keys(self::COLUMNS), $present)),
+        );
+    }
+
+    private static function definition(string $column): string
+    {
+        $type = self::COLUMNS[$column];
+        $null = in_array($column, self::REQUIRED, true) ? ' NOT NULL' : '';
+        return $column . ' ' . (is_int($type) ? 'VARCHAR(' . $type . ')' : $type) . $null;
     }
 
     /** Stores an intent; one that is stored already stays as it is. Parameters: values(). */

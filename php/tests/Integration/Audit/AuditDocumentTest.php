@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
+use Netresearch\NrVault\Outbound\Audit\PdoSchema;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
@@ -36,6 +37,14 @@ final class AuditDocumentTest extends TestCase
     public function testTheTableIsTheOneThatIsMade(string $driver): void
     {
         $sql = implode(";\n", PdoAuditSink::schema($driver)) . ";\n";
+
+        self::assertContains($sql, self::blocks('sql'));
+    }
+
+    public function testTheColumnsThatAnOlderTableLacksAreThoseThatAreAdded(): void
+    {
+        $older = array_diff(array_keys(AuditRow::of(AuditEntries::complete())), ['attempt_errors', 'token_requests']);
+        $sql = implode(";\n", PdoSchema::additions(array_values($older))) . ";\n";
 
         self::assertContains($sql, self::blocks('sql'));
     }

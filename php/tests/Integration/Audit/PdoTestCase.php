@@ -134,6 +134,23 @@ abstract class PdoTestCase extends TestCase
         $this->assertIds(['id-1' => 'complete']);
     }
 
+    public function testATableOfAnEarlierVersionGetsItsNewColumns(): void
+    {
+        $this->sink->write(AuditEntries::complete('old'));
+        foreach (['attempt_errors', 'token_requests'] as $column) {
+            $this->application()->exec('ALTER TABLE secure_outbound_audit DROP COLUMN ' . $column);
+        }
+        $this->failure(fn () => $this->sink->write(AuditEntries::complete('lost')));
+        $this->sink->createTable();
+        $this->sink->write(AuditEntries::complete('new'));
+
+        $this->assertIds(['new' => 'complete', 'old' => 'complete']);
+        $rows = array_column($this->rows(), null, 'id');
+        self::assertSame([null, null], [$rows['old']['attempt_errors'], $rows['old']['token_requests']]);
+        self::assertSame('["http_503","response.too_large"]', $rows['new']['attempt_errors']);
+        self::assertSame(AuditEntries::complete()->toArray()['token_requests'], $rows['new']['token_requests']);
+    }
+
     public function testAMissingTableIsAFailure(): void
     {
         $this->application()->exec('DROP TABLE secure_outbound_audit');
