@@ -8,7 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * When a service that keeps failing is left alone, and for how long. The library counts, for each process.
+ * When a service that keeps failing is left alone, and for how long. The library counts, for each process; PhpTransport
+ * does not.
  *
  * @api
  */

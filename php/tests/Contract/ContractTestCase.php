@@ -247,16 +247,37 @@ abstract class ContractTestCase extends TestCase
         }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);
         self::assertGreaterThanOrEqual(0, $audit['duration_us']);
+        self::assertAttempts($outcome, $audit);
         if ($outcome->sent === 'no') {
-            self::assertSame(0, $audit['bytes_out']);
             self::assertNull($audit['status']);
+            if ($outcome->code !== 'protocol.closed_early') {
+                // Else the server may have handed it back unprocessed.
+                self::assertSame(0, $audit['bytes_out']);
+            }
         }
         if ($outcome->httpStatus !== null) {
             self::assertSame('yes', $outcome->sent);
-        } elseif ($request->policy?->maxRedirects === 0) {
-            // With redirects it may be an earlier hop that was answered.
+        } elseif ($request->policy?->maxRedirects === 0 && $request->policy->maxAttempts === 1) {
+            // Else it may be an earlier hop or attempt that was answered.
             self::assertNotSame('yes', $outcome->sent);
         }
+    }
+
+    /**
+     * An entry for each attempt, but for a last one that ended well.
+     *
+     * @param array<string, mixed> $audit
+     */
+    private static function assertAttempts(Outcome $outcome, array $audit): void
+    {
+        $last = $outcome->status >= 400 ? 'http_' . $outcome->status : $outcome->code;
+        $errors = $audit['attempt_errors'];
+        self::assertTrue(array_is_list($errors));
+        self::assertCount(max(0, $audit['attempts'] - ($last === null ? 1 : 0)), $errors);
+        if ($audit['attempts'] > 0 && $last !== null) {
+            self::assertSame($last, end($errors));
+        }
+        self::assertIsInt($audit['token_requests']);
     }
 
     /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */

@@ -84,8 +84,16 @@ final class Deviations
         ],
         'http2-only' => [
             'transports' => [Transports::PHP],
-            'instead' => 'Where `http_versions` is `["2"]`, a server without HTTP/2 is noticed by its answer, so the request '
-                . 'has reached it: `tls.handshake_failed` with `sent: yes`.',
+            'instead' => 'Where `http_versions` has no `1.1`, the configuration is `configuration.invalid`: libcurl tells the version '
+                . 'with the answer, when the request has already reached a server without HTTP/2.',
+        ],
+        'unread-answers' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'The body of an answer that another attempt follows is not read, and does not count in `bytes_in`.',
+        ],
+        'breaker' => [
+            'transports' => [Transports::PHP],
+            'instead' => '`breaker` is read and does nothing: circuits are kept in the memory of the process, and PHP\'s ends with the request.',
         ],
         'memory' => [
             'transports' => [Transports::PHP],
@@ -94,8 +102,8 @@ final class Deviations
         ],
         'oauth' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library '
-                . 'fetches and keeps tokens.',
+            'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library fetches and keeps '
+                . 'tokens. `token_cache` is read and does nothing.',
         ],
     ];
 }

@@ -40,10 +40,24 @@ final class Pages
         return $deviations;
     }
 
-    /** Whether the wire documents say that nobody fetches tokens yet. */
-    public static function saysThatOauthIsMissing(): bool
+    /**
+     * What faults come to: the table of the library, and the rows that PhpTransport has instead.
+     *
+     * @return array{array<string, list<string>>, array<string, list<string>>} by fault, the other five cells
+     */
+    public static function faults(): array
     {
-        return str_contains(self::read('wire.md'), '| `oauth2_client_credentials` | | not yet: `credential.unsupported` |');
+        $heading = "| fault | class | code | GET | POST | POST with an idempotency key |\n|---|---|---|---|---|---|\n";
+        $tables = [];
+        foreach (array_slice(explode($heading, self::read('faults.md')), 1) as $text) {
+            $table = [];
+            foreach (explode("\n", (string) strstr($text, "\n\n", true)) as $line) {
+                $cells = explode(' | ', substr($line, 2, -2));
+                $table[array_shift($cells)] = $cells;
+            }
+            $tables[] = $table;
+        }
+        return $tables;
     }
 
     private static function read(string $page): string

@@ -200,21 +200,53 @@ trait PlacementCases
         self::assertSame(0, self::connections());
     }
 
-    public function testOAuthClientCredentials(): void
+    public function testATokenIsFetchedForAClient(): void
     {
-        $payload = ['client_id' => 'shop', 'client_secret' => self::CANARY, 'token_url' => self::url('tls') . '/token'];
+        $client = self::client('fetches');
+        $token = json_encode(['access_token' => 'tok-' . self::CANARY, 'token_type' => 'bearer', 'expires_in' => 3600]);
         self::$server->answers('plain', [FaultServer::answer()]);
-        self::$server->answers('tls', [FaultServer::answer(401)]);
-        $outcome = self::call(self::request(credentials: [
-            self::seal(SealedCredential::OAUTH2_CLIENT_CREDENTIALS, $payload),
-        ]));
-        if (self::deviates('oauth') || Pages::saysThatOauthIsMissing()) {
+        self::$server->answers('tls', [FaultServer::answer(200, [['content-type', 'application/json']], (string) $token)]);
+        $transport = self::make(['token_cache' => ['directory' => '/nonexistent']]);
+        foreach ([1, 0] as $tokenRequests) {
+            $outcome = self::call(self::request(credentials: [$client]), $transport);
+            if (self::deviates('oauth')) {
+                self::assertFailed('credential.unsupported', 'no', $outcome);
+                self::assertSame([0, 0], [self::connections('tls'), $outcome->audit['token_requests']]);
+            } else {
+                self::assertSame('200', $outcome->brief(), $outcome->message());
+                self::assertSame($tokenRequests, $outcome->audit['token_requests']);
+            }
+        }
+        if (!self::deviates('oauth')) {
+            self::assertSame('/v1/token', self::received('tls')->target);
+            foreach (self::$server->requests('plain') as $request) {
+                self::assertSame(['Bearer tok-' . self::CANARY], $request->values('authorization'));
+            }
+        }
+    }
+
+    public function testATokenEndpointThatRejectsTheClient(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer()]);
+        self::$server->answers('tls', [FaultServer::answer(401, [], '{"error":"invalid_client"}')]);
+        $outcome = self::call(self::request(credentials: [self::client('rejected')], policy: self::policy(maxAttempts: 3)));
+
+        if (self::deviates('oauth')) {
             self::assertFailed('credential.unsupported', 'no', $outcome);
-            self::assertSame(0, self::connections('tls'));
         } else {
             self::assertFailed('oauth.token_endpoint_rejected', 'no', $outcome);
+            self::assertStringContainsString('invalid_client', $outcome->message());
+            self::assertSame([1, 0], [$outcome->audit['token_requests'], $outcome->audit['attempts']]);
         }
+        self::assertSame(self::deviates('oauth') ? 0 : 1, self::connections('tls'));
         self::assertSame(0, self::connections());
+    }
+
+    /** A client whose token endpoint is the listener "tls"; tokens are kept by the identifier. */
+    private static function client(string $identifier): SealedCredential
+    {
+        $payload = ['client_id' => 'shop', 'client_secret' => self::CANARY, 'token_url' => self::url('tls') . '/token'];
+        return self::seal(SealedCredential::OAUTH2_CLIENT_CREDENTIALS, $payload, identifier: $identifier);
     }
 
     public function testAnInjectedSecretIsRedactedInTheAnswersHeaders(): void

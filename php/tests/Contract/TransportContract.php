@@ -10,11 +10,14 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 abstract class TransportContract extends ContractTestCase
 {
     use AddressCases;
+    use AttemptCases;
+    use BreakerCases;
     use CodingCases;
     use ConfigurationCases;
     use DeadlineCases;
     use EnvelopeCases;
     use FaultCases;
+    use FaultTableCases;
     use HostileCases;
     use Http2Cases;
     use LimitCases;
