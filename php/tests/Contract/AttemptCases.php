@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
  * What is attempted again, after which pause, and that nothing else is: by the requests that the server saw.
@@ -120,6 +121,15 @@ trait AttemptCases
         self::assertSame([1, 1], [self::requests(), $outcome->audit['attempts']]);
     }
 
+    public function testARefusedAddressIsNotAskedForAgain(): void
+    {
+        $elsewhere = ['host' => 'localhost', 'networks' => ['10.0.0.0/8'], 'ports' => [self::$server->port('plain')]];
+        $outcome = self::call(self::attempts(3, method: 'GET'), self::make(['internal_hosts' => [$elsewhere]]));
+
+        self::assertFailed('policy.address_not_allowed', 'no', $outcome);
+        self::assertSame(1, $outcome->audit['attempts']);
+    }
+
     public function testEachAttemptHasItsError(): void
     {
         $key = ['idempotencyKey' => 'order-17', 'body' => 'four'];
@@ -128,12 +138,17 @@ trait AttemptCases
         $ends = [
             '200' => [[[$busy], [['close']], [FaultServer::answer()]], ['http_503', 'protocol.closed_early']],
             '404' => [[[$broken], [$busy], [FaultServer::answer(404)]], ['protocol.invalid', 'http_503', 'http_404']],
-            'protocol.closed_early yes' => [[[$busy], [['close']]], ['http_503', ...array_fill(0, 2, 'protocol.closed_early')]],
-            'protocol.invalid maybe' => [[[['close']], [$broken]], ['protocol.closed_early', ...array_fill(0, 2, 'protocol.invalid')]],
+            'protocol.closed_early yes' => [
+                [[$busy], [['close']]],
+                ['http_503', 'protocol.closed_early', 'protocol.closed_early'],
+            ],
+            'protocol.invalid maybe' => [
+                [[['close']], [$broken]],
+                ['protocol.closed_early', 'protocol.invalid', 'protocol.invalid'],
+            ],
             'response.too_large yes' => [
                 [[$busy], [FaultServer::answer(503, [['content-length', '999']])]],
                 ['http_503', 'response.too_large'],
-                2,
             ],
         ];
         foreach ($ends as $brief => [$connections, $errors]) {
@@ -207,11 +222,8 @@ trait AttemptCases
     }
 
     /** A request that may be attempted so often; $more replaces arguments of RequestSpec by name. */
-    private static function attempts(
-        int $attempts,
-        string $listener = 'plain',
-        mixed ...$more,
-    ): \Netresearch\NrVault\Transport\RequestSpec {
+    private static function attempts(int $attempts, string $listener = 'plain', mixed ...$more): RequestSpec
+    {
         return self::request($listener, ...$more + ['policy' => self::policy(maxAttempts: $attempts)]);
     }
 }
