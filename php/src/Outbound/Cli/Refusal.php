@@ -34,7 +34,8 @@ final class Refusal
         'policy.service_unknown' => 'add the service to the registry, or correct its id',
         'policy.service_disabled' => 'correct the entry: secure-outbound doctor --registry=FILE names it',
         'credential.malformed' => 'seal the credential again: what is stored is no envelope',
-        'credential.unsupported' => 'seal the credential again, as a type and with an algorithm of this version',
+        'credential.unsupported' => 'seal the credential again, as a type and with an algorithm of this version; '
+            . 'oauth2_client_credentials needs transport "rust"',
         'credential.authentication_failed' => 'identifier or master key is another than at sealing: compare both',
         'credential.payload_invalid' => 'the type in the registry is not what was sealed: compare both',
         'credential.expired' => 'seal a new credential: expires_at of its binding is over',
