@@ -287,9 +287,37 @@ final class SealTest extends CommandTestCase
         yield 'two keys' => [['my_key', 'KEY', '--key-env=A'], 'Exactly one key goes here'];
         yield 'an unknown algorithm' => [['my_key', 'KEY', '--algorithm=rot13'], '--algorithm is'];
         yield 'a key file that is not there' => [['my_key', '--key-file=/nonexistent'], 'does not exist'];
-        yield 'a directory' => [['my_key', '--key-file=/tmp'], 'no regular file'];
+        yield 'a directory' => [['my_key', '--key-file=/tmp'], 'not a regular file'];
         yield 'a variable that is not set' => [['my_key', '--key-env=NOT_SET'], 'not set'];
         yield 'a typed payload as plain' => [['my_key', 'KEY', '--plain'], 'seal it without --plain'];
+    }
+
+    /**
+     * @dataProvider unusableKeys
+     */
+    public function testAKeyThatCannotBeUsedIsNamed(string $option, string $contents, string $says): void
+    {
+        $arguments = ['seal', 'my_key', $option . '=' . $this->keyFile($contents)];
+        $result = self::command($arguments, '{"type":"bearer","token":"t"}');
+
+        self::assertSame(['code' => 64, 'output' => 'secure-outbound seal: ' . $says . "\n"], $result);
+    }
+
+    /**
+     * @return iterable<string, array{string, string, string}>
+     */
+    public static function unusableKeys(): iterable
+    {
+        $entry = static fn (string $json): string => '{"master_keys":[' . $json . ']}';
+        $file = '--encryption-key-file';
+        $short = $file . ': the encryption key is shorter than 32 bytes.';
+        $raw = '{"provider":"raw","key_base64":"AAAA"}';
+        yield 'text that is too short' => [$file, str_repeat('a', 31) . "\n", $short];
+        yield 'a long file' => [$file, str_repeat('a', 4097), 'The file of the encryption key is too long to be one.'];
+        yield 'an id' => ['--config', $entry('{"id":"a"}'), '--config: the master key has an id, but no provider.'];
+        yield 'a typo' => ['--config', $entry('{"paht":"/x"}'), '--config: a master key has an unknown key.'];
+        yield 'three bytes' => ['--config', $entry($raw), '--config: key_base64 is not the base64 of 32 bytes.'];
+        yield 'none' => ['--config', $entry(''), 'The configuration has no such master key.'];
     }
 
     /**

@@ -4,6 +4,13 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Keys\KeyEntry;
+use Netresearch\NrVault\Transport\Php\Keys\KeyFile;
+use Netresearch\NrVault\Transport\Php\Keys\KeyProblem;
+use Netresearch\NrVault\Transport\Php\Keys\KeySource;
+use Netresearch\NrVault\Transport\Php\Secret;
+
 /**
  * Seals what comes in on standard input; nr-vault's form cannot enter a typed payload with a binding.
  *
@@ -33,27 +40,17 @@ final class SealCommand implements Command
     {
         $arguments = Arguments::parse($argv, ['plain'], ['algorithm', 'key-id', ...self::SOURCES], ['IDENTIFIER']);
         $identifier = self::identifier($arguments->word(0));
-        $algorithm = $arguments->value('algorithm') ?? Envelope::XCHACHA20;
-        Envelope::check($algorithm);
+        $algorithm = Envelope::algorithm($arguments->value('algorithm'));
         $masterKey = self::masterKey($arguments);
-        $payload = $streams->read('The payload');
-        try {
-            if ($arguments->has('plain')) {
-                // One line break is the editor's or echo's, never the secret's.
-                $secret = (string) preg_replace('/\r?\n\z/', '', $payload);
-                if ($secret !== $payload) {
-                    sodium_memzero($payload);
-                }
-                $payload = $secret;
-                unset($secret);
-                Payload::checkPlain($payload);
-            } else {
-                Payload::check($payload);
-            }
-            $streams->write(Envelope::seal($masterKey, $identifier, $payload, $algorithm) . "\n");
-        } finally {
-            sodium_memzero($payload);
+        $payload = new Secret($streams->read('The payload'));
+        if ($arguments->has('plain')) {
+            // One line break is the editor's or echo's, never the secret's.
+            $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
+            Payload::checkPlain($payload->expose());
+        } else {
+            Payload::check($payload->expose());
         }
+        $streams->write(Envelope::seal($masterKey, $identifier, $payload, $algorithm) . "\n");
         return Application::OK;
     }
 
@@ -67,7 +64,7 @@ final class SealCommand implements Command
         return $identifier;
     }
 
-    private static function masterKey(Arguments $arguments): MasterKey
+    private static function masterKey(Arguments $arguments): Secret
     {
         $given = array_values(array_filter(self::SOURCES, $arguments->has(...)));
         if (count($given) !== 1) {
@@ -77,25 +74,38 @@ final class SealCommand implements Command
             throw new UsageError('--key-id goes with --config.');
         }
         $value = $arguments->required($given[0]);
-        return match ($given[0]) {
-            'key-file' => MasterKey::fromFile($value),
-            'key-env' => MasterKey::fromEnvironment($value),
-            'encryption-key-file' => MasterKey::fromEncryptionKey(
-                rtrim(MasterKey::contents($value, 'file of the encryption key'), "\r\n"),
-            ),
-            'encryption-key-env' => MasterKey::fromEncryptionKey((string) getenv($value, true)),
-            'config' => self::configured(ConfigFile::read($value), $arguments->value('key-id')),
+        $key = match ($given[0]) {
+            'key-file' => KeySource::file($value)->load(),
+            'key-env' => KeySource::env($value)->load(),
+            'encryption-key-file' => self::fromEncryptionKeyFile($value),
+            'encryption-key-env' => KeySource::typo3((string) getenv($value, true))->load(),
+            'config' => self::configured(ConfigFile::read($value), $arguments->value('key-id'))->load(),
         };
+        return $key instanceof Secret ? $key : throw new UsageError('--' . $given[0] . ': ' . $key->value . '.');
+    }
+
+    private static function fromEncryptionKeyFile(string $path): Secret|KeyProblem
+    {
+        $text = (new KeyFile($path))->contents();
+        if ($text === KeyProblem::FileNotAKey) {
+            throw new UsageError('The file of the encryption key is too long to be one.');
+        }
+        return $text instanceof Secret ? KeySource::typo3(rtrim($text->expose(), "\r\n"))->load() : $text;
     }
 
     /**
      * @param array<string, mixed> $config
      */
-    private static function configured(#[\SensitiveParameter] array $config, ?string $id): MasterKey
+    private static function configured(#[\SensitiveParameter] array $config, ?string $id): KeySource
     {
         foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $entry) {
             if (is_array($entry) && ($id === null || ($entry['id'] ?? null) === $id)) {
-                return MasterKey::fromEntry($entry);
+                try {
+                    $source = KeyEntry::parse($entry)->source;
+                } catch (OutboundException $refusal) {
+                    throw new UsageError('--config: ' . rtrim(Refusal::message($refusal), '.') . '.');
+                }
+                return $source ?? throw new UsageError('--config: the master key has an id, but no provider.');
             }
         }
         throw new UsageError('The configuration has no such master key.');

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\Php\JsonScanner;
  */
 final readonly class EnvelopeForm
 {
-    private const MARKER = 'nrv1:';
+    public const MARKER = 'nrv1:';
 
     /** What json_decode() with a depth of 8, nr-vault's, lets through below the object; it counts the scalars as well. */
     private const LEVELS = 6;

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
+use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
 use Netresearch\NrVault\Transport\Php\Secret;
 
 /**
@@ -13,8 +14,6 @@ use Netresearch\NrVault\Transport\Php\Secret;
  */
 final class KeySource
 {
-    private const KEY_BYTES = 32;
-
     private const TYPO3_INFO = 'nr-vault-master-key';
 
     /**
@@ -112,9 +111,9 @@ final class KeySource
     /** The encryption key counts as the text it is: its hexadecimal digits are not decoded. */
     private function derive(): Secret|KeyProblem
     {
-        return strlen($this->exposed()) < self::KEY_BYTES
+        return strlen($this->exposed()) < Algorithm::KEY_BYTES
             ? KeyProblem::EncryptionKeyTooShort
-            : new Secret(hash_hkdf('sha256', $this->exposed(), self::KEY_BYTES, self::TYPO3_INFO));
+            : new Secret(hash_hkdf('sha256', $this->exposed(), Algorithm::KEY_BYTES, self::TYPO3_INFO));
     }
 
     private function exposed(): string
@@ -130,6 +129,6 @@ final class KeySource
 
     private static function ofBytes(#[\SensitiveParameter] string $bytes): ?Secret
     {
-        return strlen($bytes) === self::KEY_BYTES ? new Secret($bytes) : null;
+        return strlen($bytes) === Algorithm::KEY_BYTES ? new Secret($bytes) : null;
     }
 }
