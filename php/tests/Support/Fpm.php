@@ -15,7 +15,7 @@ final class Fpm
         [global]
         daemonize = no
         error_log = %1$s/fpm.log
-        process_control_timeout = 10s
+        process_control_timeout = 60s
         [www]
         user = %2$s
         listen = %1$s/fpm.sock
@@ -34,9 +34,15 @@ final class Fpm
      * @param array<string, string|null> $ini the settings of php.ini; null removes one
      * @param bool $unprivileged the master runs as www-data instead of root
      * @param array<string, string> $environment of the master
+     * @param array<string, string> $pool further settings of the pool
      */
-    public function __construct(array $ini, bool $unprivileged = false, int $workers = 1, array $environment = [])
-    {
+    public function __construct(
+        array $ini,
+        bool $unprivileged = false,
+        int $workers = 1,
+        array $environment = [],
+        array $pool = [],
+    ) {
         $this->directory = new TempDir('fpm');
         $path = $this->directory->path;
         if (posix_geteuid() !== 0) {
@@ -47,7 +53,11 @@ final class Fpm
         }
         $this->socket = $path . '/fpm.sock';
         $iniFile = Host::iniFile($this->directory, $ini);
-        $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
+        $configuration = sprintf(self::CONFIGURATION, $path, self::USER, $workers);
+        foreach ($pool as $name => $value) {
+            $configuration .= $name . ' = ' . $value . "\n";
+        }
+        $poolFile = $this->directory->write('fpm.conf', $configuration);
         $this->master = new Process(
             ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $poolFile],
             $path . '/fpm.out',

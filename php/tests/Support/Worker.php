@@ -21,16 +21,19 @@ final class Worker
 
     /**
      * @param array<string, string|null> $ini replaces settings; null removes one
+     * @param array<string, string> $pool further settings of the pool
      */
     public function __construct(
-        private readonly Upstream $upstream,
+        private readonly ApiServer $upstream,
         bool $unprivileged = false,
         bool $load = false,
         int $workers = 1,
         array $ini = [],
+        array $pool = [],
     ) {
         $this->host = new Host();
-        $this->fpm = new Fpm($ini + $this->host->ini($load), $unprivileged, $workers, $this->host->environment($load));
+        $environment = $this->host->environment($load);
+        $this->fpm = new Fpm($ini + $this->host->ini($load), $unprivileged, $workers, $environment, $pool);
     }
 
     /** Starts app/send.php in a worker; see Host::input(). */
