@@ -2,7 +2,7 @@
 //! not its own.
 //!
 //! `make test` makes some thousands and lets Valgrind watch some; `make hardening` makes more (`SECURE_OUTBOUND_CALLS`) and
-//! lets AddressSanitizer watch, in a library built for it (`SECURE_OUTBOUND_SANITIZED`).
+//! lets AddressSanitizer watch, in a library that is built for it (`SECURE_OUTBOUND_SANITIZED`).
 
 mod support;
 
@@ -151,23 +151,21 @@ fn take_anything(connection: &mut Connection<'_, '_>) {
 struct Tool {
     wrapper: &'static [&'static str],
     flags: &'static [&'static str],
-    library: PathBuf,
     /// How many calls of a host it can watch in reasonable time.
     calls: usize,
 }
 
 impl Tool {
     fn none() -> Self {
-        Self { wrapper: &[], flags: &[], library: library::path(), calls: 0 }
+        Self { wrapper: &[], flags: &[], calls: 0 }
     }
 
-    /// AddressSanitizer where there is a library for it, else Valgrind. Either ends the host with code 99.
+    /// AddressSanitizer where the library is built for it, else Valgrind. Either ends the host with code 99.
     fn of_this_run() -> Self {
         match std::env::var_os("SECURE_OUTBOUND_SANITIZED") {
-            Some(library) => Self {
+            Some(_) => Self {
                 wrapper: &["env", "ASAN_OPTIONS=exitcode=99:detect_leaks=1"],
                 flags: &["-fsanitize=address"],
-                library: library.into(),
                 calls: wanted(10_000),
             },
             None => Self {
@@ -180,8 +178,7 @@ impl Tool {
                     "--show-leak-kinds=definite,indirect",
                 ],
                 flags: &[],
-                library: library::path(),
-                calls: 60,
+                calls: wanted(60),
             },
         }
     }
@@ -195,7 +192,7 @@ impl Tool {
             .arg("-I")
             .arg(root.join("include"))
             .arg(root.join("tests/c/calls.c"))
-            .arg(&self.library)
+            .arg(library::path())
             .arg("-o")
             .arg(&program)
             .status()
