@@ -3,7 +3,7 @@
 # make build     the release library
 # make bench     criterion, then a warm call from PHP against php-curl
 # make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
-# make hardening the long forms of the tests, in about ten minutes: docs/hardening.md
+# make hardening the long forms of the tests, in a quarter of an hour the first time: docs/hardening.md
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
