@@ -22,7 +22,7 @@ const THREADS: usize = 4;
 const WARM: usize = 2_000;
 const CALLS: usize = 8_000;
 /// What the resident memory may differ by between the two times it is asked for, in KiB.
-const NOISE: i64 = 512;
+const NOISE: i64 = 1_024;
 /// Descriptors that may come and go: each of the threads may have a connection to each of the servers.
 const CONNECTIONS: i64 = (THREADS * 4) as i64;
 

@@ -21,7 +21,7 @@ final class GrowthTest extends TestCase
     private const REQUESTS = 16;
 
     /** What the resident memory may differ by between the two times it is asked for, in KiB. */
-    private const NOISE = 512;
+    private const NOISE = 1_024;
 
     /** An idle connection to each of the ports may or may not be there. */
     private const CONNECTIONS = 4;

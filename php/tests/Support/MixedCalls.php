@@ -15,6 +15,9 @@ final class MixedCalls
 {
     private const KEY = '0123456789abcdef0123456789abcdef';
 
+    /** Bound and not listening: nobody else gets the port, and who connects to it is refused. */
+    private static \Socket $closed;
+
     /**
      * Input for app/calls.php: so many calls, of all kinds in turn.
      */
@@ -35,7 +38,9 @@ final class MixedCalls
                 self::call('protocol.closed_early', $url, '/short'),
             );
         }
-        $calls[] = self::call('connect.refused', 'https://localhost:' . ($closed = Port::free()), '/echo');
+        self::$closed = socket_create(AF_INET, SOCK_STREAM, SOL_TCP) ?: throw new \RuntimeException('No socket.');
+        socket_bind(self::$closed, '127.0.0.1') && socket_getsockname(self::$closed, $address, $closed);
+        $calls[] = self::call('connect.refused', 'https://localhost:' . $closed, '/echo');
         $config = $upstream->config(['master_keys' => [
             ['id' => 'own', 'provider' => 'raw', 'key_base64' => base64_encode(self::KEY)],
         ]]);
