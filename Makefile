@@ -3,6 +3,7 @@
 # make build     the release library
 # make bench     criterion, a warm call from PHP against php-curl, copies of a secret in a worker
 # make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
+# make hardening the long forms of the tests, in half an hour the first time: docs/hardening.md
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
@@ -24,7 +25,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench fuzz check install uninstall header packages oauth-servers advisories \
+.PHONY: demo test build bench fuzz hardening check install uninstall header packages oauth-servers advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 packages:
@@ -50,6 +51,10 @@ test: packages oauth-servers
 
 fuzz: packages $(CARGO_FUZZ)
 	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(FUZZ)
+
+hardening: packages
+	PHPUNIT="$(PHPUNIT)" CARGO="$(CARGO)" .ci/hardening
+	@$(MAKE) --no-print-directory fuzz FUZZ=120s
 
 bench: packages
 	$(CARGO) bench --locked

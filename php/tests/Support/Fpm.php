@@ -15,7 +15,7 @@ final class Fpm
         [global]
         daemonize = no
         error_log = %1$s/fpm.log
-        process_control_timeout = 10s
+        process_control_timeout = 60s
         [www]
         user = %2$s
         listen = %1$s/fpm.sock
@@ -35,6 +35,7 @@ final class Fpm
      * @param bool $unprivileged the master runs as www-data instead of root
      * @param array<string, string> $environment of the master
      * @param list<string> $extensions see Host::iniFile()
+     * @param array<string, string> $pool further settings of the pool
      */
     public function __construct(
         array $ini,
@@ -42,6 +43,7 @@ final class Fpm
         int $workers = 1,
         array $environment = [],
         array $extensions = [],
+        array $pool = [],
     ) {
         $this->directory = new TempDir('fpm');
         $path = $this->directory->path;
@@ -53,7 +55,11 @@ final class Fpm
         }
         $this->socket = $path . '/fpm.sock';
         $iniFile = Host::iniFile($this->directory, $ini, $extensions);
-        $poolFile = $this->directory->write('fpm.conf', sprintf(self::CONFIGURATION, $path, self::USER, $workers));
+        $configuration = sprintf(self::CONFIGURATION, $path, self::USER, $workers);
+        foreach ($pool as $name => $value) {
+            $configuration .= $name . ' = ' . $value . "\n";
+        }
+        $poolFile = $this->directory->write('fpm.conf', $configuration);
         $this->master = new Process(
             ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $poolFile],
             $path . '/fpm.out',

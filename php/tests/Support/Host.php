@@ -83,7 +83,7 @@ final class Host
      * @param string|null $hold see app/send.php
      */
     public function input(
-        Upstream $upstream,
+        ApiServer $upstream,
         int $count = 1,
         string $path = '/echo',
         ?string $hold = null,

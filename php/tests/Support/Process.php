@@ -19,19 +19,24 @@ final class Process
      * @param array<string, string> $environment on top of PATH; nothing else is inherited
      * @param string $log file for both outputs
      * @param string|null $user whose the process is; null: the one of this process
+     * @param string $input for its standard input
      */
     public function __construct(
         array $command,
         private readonly string $log,
         array $environment = [],
         ?string $user = null,
+        #[\SensitiveParameter] string $input = '',
     ) {
         $identity = $user === null ? [] : ['--reuid', $user, '--regid', $user, '--clear-groups'];
         $program = self::find(array_shift($command));
+        $in = tmpfile();
+        fwrite($in, $input);
+        rewind($in);
         $out = ['file', $log, 'a'];
         $handle = proc_open(
             [self::find('setpriv'), '--pdeathsig', 'TERM', ...$identity, $program, ...$command],
-            [['file', '/dev/null', 'r'], $out, $out],
+            [$in, $out, $out],
             $pipes,
             null,
             $environment + ['PATH' => self::path()],
@@ -86,6 +91,16 @@ final class Process
     public function isRunning(): bool
     {
         return is_resource($this->handle) && proc_get_status($this->handle)['running'];
+    }
+
+    /** Waits for the end of a program that ends by itself, and returns its exit code. */
+    public function exitCode(): int
+    {
+        $status = Poll::until(function (): ?array {
+            $status = proc_get_status($this->handle);
+            return $status['running'] ? null : $status;
+        }, 'the end of ' . $this->pid);
+        return $status['exitcode'];
     }
 
     public function log(): string

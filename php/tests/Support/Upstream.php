@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support;
 /**
  * The API that is called: nginx with TLS and HTTP/2 on loopback, in front of echo.php.
  */
-final class Upstream
+final class Upstream implements ApiServer
 {
     public readonly Certificates $tls;
     public readonly Nginx $nginx;
@@ -37,12 +37,6 @@ final class Upstream
         return 'https://localhost:' . $this->nginx->port($http, $tls) . '/v1';
     }
 
-    /**
-     * A configuration that trusts this upstream and may reach it.
-     *
-     * @param array<string, mixed> $more
-     * @return array<string, mixed>
-     */
     public function config(#[\SensitiveParameter] array $more = []): array
     {
         return $more + [

@@ -22,18 +22,21 @@ final class Worker
     /**
      * @param array<string, string|null> $ini replaces settings; null removes one
      * @param list<string> $extensions see Host::iniFile()
+     * @param array<string, string> $pool further settings of the pool
      */
     public function __construct(
-        private readonly Upstream $upstream,
+        private readonly ApiServer $upstream,
         bool $unprivileged = false,
         bool $load = false,
         int $workers = 1,
         array $ini = [],
         array $extensions = [],
+        array $pool = [],
     ) {
         $this->host = new Host();
         $environment = $this->host->environment($load);
-        $this->fpm = new Fpm($ini + $this->host->ini($load), $unprivileged, $workers, $environment, $extensions);
+        $settings = $ini + $this->host->ini($load);
+        $this->fpm = new Fpm($settings, $unprivileged, $workers, $environment, $extensions, $pool);
     }
 
     /** Starts app/send.php in a worker; see Host::input(). */
