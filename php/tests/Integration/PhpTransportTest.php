@@ -126,7 +126,7 @@ final class PhpTransportTest extends IntegrationTestCase
         // Nobody listens there.
         $port = Port::free();
         $transport = self::php(['internal_hosts' => [
-            ['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => [$port]],
+            ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port]],
         ]]);
         $request = self::request(baseUrl: 'https://localhost:' . $port . '/v1');
         self::assertSame('https://localhost:' . $port . '/v1/echo', $transport->decide($request)->url);

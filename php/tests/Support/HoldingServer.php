@@ -38,7 +38,7 @@ final class HoldingServer implements ApiServer
 
     public function config(#[\SensitiveParameter] array $more = []): array
     {
-        $host = ['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => [$this->port]];
+        $host = ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$this->port]];
         return $more + [
             'version' => 1,
             'internal_hosts' => [$host],
