@@ -106,7 +106,9 @@ final class MemoryTest extends TestCase
             $found = self::bySecret($copies);
             foreach ($planted as $secret => $examples) {
                 $forms = array_unique(array_map(static fn (Copy $copy): string => $copy->form, $found[$secret] ?? []));
-                self::assertSame([], array_diff(array_keys($examples), $forms), "$secret in $where");
+                // A copy has the form of its mark, which is found, and two forms of one mark may be the same text.
+                $wanted = array_intersect(array_keys($examples), array_keys(Forms::of($canaries->mark)));
+                self::assertSame([], array_diff($wanted, $forms), "$secret in $where");
             }
         }
         $answer = 'a log line with ' . $planted['text']['percent'] . ' in it';
