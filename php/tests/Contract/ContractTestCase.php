@@ -137,9 +137,8 @@ abstract class ContractTestCase extends TestCase
         string $identifier = 'my_api_key',
         string $algorithm = Sealer::XCHACHA20,
     ): SealedCredential {
-        $text = is_string($payload) ? $payload : (string) json_encode($payload, JSON_UNESCAPED_SLASHES);
-        $sealed = (new Sealer(self::$masterKey->getValue(), $algorithm))->seal($identifier, $text);
-        return new SealedCredential($identifier, $type, $sealed, $placement);
+        $sealer = new Sealer(self::$masterKey->getValue(), $algorithm);
+        return $sealer->credential($type, $payload, $placement, $identifier);
     }
 
     /** A bearer token with the canary in it, for cases that need any credential. */

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\SealedCredential;
+
 /**
  * Seals with PHP's libsodium into nr-vault's single-string envelope, encryption version 2.
  */
@@ -78,5 +81,20 @@ final class Sealer
         return $this->algorithm === self::AES_GCM
             ? sodium_crypto_aead_aes256gcm_encrypt($text, $identifier, $nonce, $key)
             : sodium_crypto_aead_xchacha20poly1305_ietf_encrypt($text, $identifier, $nonce, $key);
+    }
+
+    /**
+     * A credential of the type.
+     *
+     * @param string|array<string, mixed> $payload
+     */
+    public function credential(
+        string $type,
+        #[\SensitiveParameter] string|array $payload,
+        ?Placement $placement,
+        string $identifier,
+    ): SealedCredential {
+        $text = is_string($payload) ? $payload : (string) json_encode($payload, JSON_UNESCAPED_SLASHES);
+        return new SealedCredential($identifier, $type, $this->seal($identifier, $text), $placement);
     }
 }
