@@ -58,7 +58,7 @@ final readonly class SecureHttpResponse
     }
 
     /**
-     * The body as a JSON object or array.
+     * The body as a JSON object or array. An integer beyond 64 bits is the text of its digits: a float would lose some.
      *
      * @return array<mixed>
      * @throws OutboundException response.decoding_failed for an empty body, a scalar, bad UTF-8, other bad JSON, and
@@ -67,7 +67,7 @@ final readonly class SecureHttpResponse
     public function json(): array
     {
         // PHP counts the scalars inside the innermost array as one level more.
-        $value = json_decode($this->response->body, true, 513);
+        $value = json_decode($this->response->body, true, 513, JSON_BIGINT_AS_STRING);
         if (!is_array($value)) {
             throw OutboundException::create(
                 'response.decoding_failed',

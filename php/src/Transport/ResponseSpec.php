@@ -23,8 +23,8 @@ final readonly class ResponseSpec
     public function __construct(
         public int $status,
         public string $httpVersion,
-        public array $headers,
-        public string $body,
+        #[\SensitiveParameter] public array $headers,
+        #[\SensitiveParameter] public string $body,
         public array $audit,
     ) {
         if ($status < 100 || $status > 599 || !Wire::isPairs($headers)) {
@@ -57,7 +57,7 @@ final readonly class ResponseSpec
      *
      * @throws OutboundException
      */
-    public static function fromWire(string $head, string $body): self
+    public static function fromWire(#[\SensitiveParameter] string $head, #[\SensitiveParameter] string $body): self
     {
         $wire = Wire::decode($head);
         $headers = is_array($wire['headers'] ?? null) ? Wire::headersFromWire($wire['headers']) : null;

@@ -14,6 +14,25 @@ use PHPUnit\Framework\TestCase;
 
 final class RequestSpecTest extends TestCase
 {
+    public function testATraceShowsNothingThatTheCallerAsksFor(): void
+    {
+        $refused = [
+            static fn () => new RequestSpec('s', 'GET', null, null, '/path-c4n4ry', [['q', 'query-c4n4ry']]),
+            static fn () => new RequestSpec('s', 'GET', null, 'x', headers: [['h', 7]], idempotencyKey: 'key-c4n4ry'),
+        ];
+        foreach ($refused as $request) {
+            try {
+                $request();
+                self::fail('The request was taken.');
+            } catch (RequestRefused $refusal) {
+                $frames = array_column($refusal->getTrace(), 'args', 'function');
+                $arguments = print_r($frames['__construct'], true);
+                self::assertStringContainsString('SensitiveParameterValue', $arguments);
+                self::assertStringNotContainsString('c4n4ry', $arguments);
+            }
+        }
+    }
+
     public function testTheHeadIsThatOfTheContract(): void
     {
         $request = new RequestSpec(

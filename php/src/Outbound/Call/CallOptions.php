@@ -30,12 +30,12 @@ final readonly class CallOptions
      * @param list<array{string, string}> $headers
      */
     private function __construct(
-        public array $query,
-        public array $headers,
-        public string $body,
+        #[\SensitiveParameter] public array $query,
+        #[\SensitiveParameter] public array $headers,
+        #[\SensitiveParameter] public string $body,
         public bool $isJson,
         public ?int $timeoutMs,
-        public ?string $idempotencyKey,
+        #[\SensitiveParameter] public ?string $idempotencyKey,
     ) {
     }
 

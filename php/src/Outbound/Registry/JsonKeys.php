@@ -11,7 +11,13 @@ namespace Netresearch\NrVault\Outbound\Registry;
  */
 final class JsonKeys
 {
+    /** Between two of them stand blanks, commas, numbers and words. */
+    private const MARKS = '"{}[]:';
+
     /**
+     * Nothing in here can give up halfway, as a regular expression does at its limits: what was not looked at to its end
+     * would pass for a text without any.
+     *
      * @param string $json valid JSON
      * @return string|null where the second one stands, such as "services.my-api.policy"; null where there is none
      */
@@ -19,10 +25,10 @@ final class JsonKeys
     {
         // Of each open container the keys so far, and the key whose value is being read; a list has null for keys.
         $open = [];
-        $text = null;
-        preg_match_all('/"(?:[^"\\\\]++|\\\\.)*+"|[{}\[\]:]/s', $json, $tokens);
-        foreach ($tokens[0] as $token) {
-            switch ($token) {
+        $text = '';
+        $length = strlen($json);
+        for ($at = strcspn($json, self::MARKS); $at < $length; $at += 1 + strcspn($json, self::MARKS, $at + 1)) {
+            switch ($json[$at]) {
                 case '{':
                     $open[] = ['keys' => [], 'key' => ''];
                     break;
@@ -35,7 +41,7 @@ final class JsonKeys
                     break;
                 case ':':
                     $last = count($open) - 1;
-                    $key = (string) json_decode((string) $text);
+                    $key = (string) json_decode($text);
                     $open[$last]['key'] = $key;
                     if (isset($open[$last]['keys']["k$key"])) {
                         return implode('.', array_column($open, 'key'));
@@ -43,9 +49,21 @@ final class JsonKeys
                     $open[$last]['keys']["k$key"] = true;
                     break;
                 default:
-                    $text = $token;
+                    $end = self::end($json, $at);
+                    $text = substr($json, $at, $end - $at + 1);
+                    $at = $end;
             }
         }
         return null;
+    }
+
+    /** Where the string ends that begins here. */
+    private static function end(string $json, int $at): int
+    {
+        $at += 1 + strcspn($json, '"\\', $at + 1);
+        while (($json[$at] ?? '') === '\\') {
+            $at += 2 + strcspn($json, '"\\', $at + 2);
+        }
+        return $at;
     }
 }

@@ -44,6 +44,9 @@ final class SecureHttpResponseTest extends ClientTestCase
         yield 'an object' => ['{"a": {"b": 1.0}}', ['a' => ['b' => 1.0]]];
         yield 'a list' => ["[1, null]\n", [1, null]];
         yield 'nothing in it' => ['{}', []];
+        yield 'an integer of 64 bits' => ['{"id": 9223372036854775807}', ['id' => PHP_INT_MAX]];
+        $digits = '12345678901234567890';
+        yield 'integers beyond 64 bits' => ['{"id": ' . $digits . ', "l": [-' . $digits . ']}', ['id' => $digits, 'l' => ['-' . $digits]]];
         $deep = json_decode(str_repeat('[', 512) . str_repeat(']', 512), true, 513);
         yield 'as deep as allowed' => [str_repeat('[', 512) . str_repeat(']', 512), $deep];
     }

@@ -57,6 +57,22 @@ final class JsonFileServiceRegistryTest extends TestCase
         self::assertSame([['a', 'b"}{:']], $registry->get('cd')->headers);
     }
 
+    public function testNoLimitOfRegularExpressionsHidesAKeyThatStandsTwice(): void
+    {
+        $limits = ['pcre.jit' => '0', 'pcre.backtrack_limit' => '1', 'pcre.recursion_limit' => '1'];
+        $before = array_map(ini_get(...), array_combine(array_keys($limits), array_keys($limits)));
+        $json = '{"version": 1, "services": {"ab": {"base_url": "https://a.example", "base_url": "https://b.example"}}}';
+        $registry = new JsonFileServiceRegistry($this->directory->write('services.json', $json));
+        try {
+            array_map(ini_set(...), array_keys($limits), $limits);
+            $problems = $registry->problems();
+        } finally {
+            array_map(ini_set(...), array_keys($before), $before);
+        }
+
+        self::assertSame(['services.ab.base_url'], array_column($problems, 'field'));
+    }
+
     /**
      * @dataProvider broken
      */
