@@ -27,7 +27,7 @@ final class CallTest extends CommandTestCase
 
     public function testExplainNamesUrlPatternAndCredentials(): void
     {
-        $output = self::output(['explain', 'crm', 'GET', 'echo/1 2', '--query=a[]=b c', ...$this->options()]);
+        $output = self::printed(['explain', 'crm', 'GET', 'echo/1 2', '--query=a[]=b c', ...$this->options()]);
 
         $base = self::$upstream->url();
         self::assertSame(
@@ -39,7 +39,7 @@ final class CallTest extends CommandTestCase
     public function testExplainAnswersPrograms(): void
     {
         $arguments = ['explain', 'crm', 'GET', '/echo', '--format=json', ...$this->options()];
-        $answer = json_decode(self::output($arguments), true);
+        $answer = json_decode(self::printed($arguments), true);
 
         self::assertSame([
             'version' => 1,
@@ -117,7 +117,7 @@ final class CallTest extends CommandTestCase
     public function testTheRecordGoesToAFile(): void
     {
         $log = $this->directory->path . '/audit.jsonl';
-        self::output(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
+        self::printed(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
         $lines = file($log, FILE_IGNORE_NEW_LINES);
 
         self::assertCount(1, $lines);
@@ -127,7 +127,7 @@ final class CallTest extends CommandTestCase
 
     public function testAnyStatusIsAnAnswer(): void
     {
-        $output = self::output(['send', 'crm', 'GET', '/status/503', ...$this->options()]);
+        $output = self::printed(['send', 'crm', 'GET', '/status/503', ...$this->options()]);
 
         self::assertStringContainsString('HTTP/2 503', $output);
     }
@@ -189,12 +189,12 @@ final class CallTest extends CommandTestCase
     public function testHelpNamesEveryCommand(): void
     {
         foreach ([['help'], ['--help'], []] as $arguments) {
-            $output = self::output($arguments);
+            $output = self::printed($arguments);
             foreach (['seal IDENTIFIER', 'explain SERVICE', 'send SERVICE', 'doctor ['] as $command) {
                 self::assertStringContainsString($command, $output);
             }
         }
-        self::assertStringContainsString('--key-file=PATH', self::output(['seal', '--help']));
+        self::assertStringContainsString('--key-file=PATH', self::printed(['seal', '--help']));
     }
 
     /**
@@ -206,7 +206,7 @@ final class CallTest extends CommandTestCase
         if (!is_file($key)) {
             $this->keyFile();
             $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
-            $envelope = self::output(['seal', 'my_api_key', '--key-file=' . $key], $payload);
+            $envelope = self::printed(['seal', 'my_api_key', '--key-file=' . $key], $payload);
             $this->directory->write('vault/my_api_key', $envelope);
         }
         $config = self::$upstream->config(['master_keys' => [['provider' => 'file', 'path' => $key]]]);

@@ -52,7 +52,7 @@ abstract class CommandTestCase extends TestCase
      * @param list<string> $arguments
      * @param array<string, string> $environment
      */
-    protected static function output(
+    protected static function printed(
         array $arguments,
         #[\SensitiveParameter] string $input = '',
         array $environment = [],

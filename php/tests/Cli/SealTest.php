@@ -43,7 +43,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $json = str_replace('PORT', (string) self::$upstream->nginx->port(), (string) json_encode($payload));
-        $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], $json);
+        $envelope = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $key], $json);
 
         self::assertStringNotContainsString(self::SECRET, $envelope);
         $response = $this->send($envelope, $payload['type'], ['provider' => 'file', 'path' => $key]);
@@ -86,7 +86,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $payload = ['type' => 'bearer', 'token' => self::SECRET, 'binding' => $binding];
-        $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode($payload));
+        $envelope = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode($payload));
 
         try {
             $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);
@@ -115,7 +115,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $arguments = ['seal', self::IDENTIFIER, '--key-file', $key, '--algorithm', $algorithm, '--plain'];
-        $envelope = self::output($arguments, self::SECRET . "\n");
+        $envelope = self::printed($arguments, self::SECRET . "\n");
         $fields = json_decode((string) base64_decode(substr(trim($envelope), 5), true), true);
 
         self::assertSame($algorithm, $fields['encryption_algorithm']);
@@ -140,7 +140,7 @@ final class SealTest extends CommandTestCase
     {
         [$arguments, $environment, $entry] = $source($this);
         $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
-        $envelope = self::output(['seal', self::IDENTIFIER, ...$arguments], $payload, $environment);
+        $envelope = self::printed(['seal', self::IDENTIFIER, ...$arguments], $payload, $environment);
 
         self::assertSame(200, $this->send($envelope, 'bearer', $entry)->status);
     }
@@ -182,7 +182,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
-        $envelope = self::output(['seal', 'another_key', '--key-file=' . $key], $payload);
+        $envelope = self::printed(['seal', 'another_key', '--key-file=' . $key], $payload);
 
         try {
             $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);

@@ -147,7 +147,7 @@ trait AddressCases
                     'tls' => $tls,
                     'answer' => [FaultServer::answer(200, [], 'public')],
                 ]],
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
             ],
             [
@@ -181,7 +181,7 @@ trait AddressCases
                     'tls' => self::$tls->issue('once', ['DNS:api.example']),
                     'answer' => [FaultServer::answer()],
                 ]],
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
             ],
             array_map(
@@ -211,7 +211,7 @@ trait AddressCases
     {
         $task = [
             'hosts' => implode("\n", $lines) . "\n",
-            'transport' => static::name(),
+            'transport' => static::transportName(),
             'config' => $config + ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
         ];
         $requests = array_map(

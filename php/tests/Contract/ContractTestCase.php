@@ -36,7 +36,7 @@ abstract class ContractTestCase extends TestCase
     private static DecidingTransport $transport;
 
     /** The transport's name: "transport" of its audit records, and its key in Deviations. */
-    abstract protected static function name(): string;
+    abstract protected static function transportName(): string;
 
     public static function setUpBeforeClass(): void
     {
@@ -61,7 +61,7 @@ abstract class ContractTestCase extends TestCase
     /** Whether the transport has this deviation; the case then asserts what it does instead. */
     protected static function deviates(string $id): bool
     {
-        return in_array(static::name(), Deviations::LIST[$id]['transports'], true);
+        return in_array(static::transportName(), Deviations::LIST[$id]['transports'], true);
     }
 
     /**
@@ -71,7 +71,7 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function make(#[\SensitiveParameter] array $more = []): DecidingTransport
     {
-        return Transports::make(static::name(), $more + [
+        return Transports::make(static::transportName(), $more + [
             'internal_hosts' => self::internal(self::$server->ports()),
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],
@@ -239,7 +239,7 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->failure?->errorClass(), $audit['error_class']);
         self::assertSame($outcome->code, $audit['error_code']);
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
-        self::assertSame(static::name(), $audit['transport']);
+        self::assertSame(static::transportName(), $audit['transport']);
         if ($outcome->code !== 'invalid_request.malformed') {
             $identifiers = array_column($request->credentials, 'identifier');
             self::assertSame($identifiers, $audit['credentials']);

@@ -65,7 +65,7 @@ trait DeadlineCases
             [
                 'resolver' => 'options timeout:' . $seconds . ' attempts:1',
                 'silent_dns' => true,
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
             ],
             [self::request(baseUrl: 'https://slow.example/v1', timeoutMs: 100)],

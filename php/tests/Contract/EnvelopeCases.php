@@ -153,6 +153,6 @@ trait EnvelopeCases
     {
         static $transports = [];
         $key = self::envelopeVectors()['master_key_base64'];
-        return $transports[static::name()] ??= self::make(['master_keys' => [['provider' => 'raw', 'key_base64' => $key]]]);
+        return $transports[static::transportName()] ??= self::make(['master_keys' => [['provider' => 'raw', 'key_base64' => $key]]]);
     }
 }

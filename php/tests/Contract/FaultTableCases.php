@@ -168,7 +168,7 @@ trait FaultTableCases
         foreach ($lookups as $fault => $names) {
             $answer = OwnNetwork::run(
                 self::$directory,
-                $names + ['transport' => static::name(), 'config' => []],
+                $names + ['transport' => static::transportName(), 'config' => []],
                 array_map(
                     static fn (array $request): RequestSpec
                         => self::thrice('plain', ...$request, baseUrl: 'https://api.example/v1'),

@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
  */
 final class PhpTransportTest extends TransportContract
 {
-    protected static function name(): string
+    protected static function transportName(): string
     {
         return Transports::PHP;
     }

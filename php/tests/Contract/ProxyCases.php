@@ -117,7 +117,7 @@ trait ProxyCases
                 'listen' => ['proxy' => ['address' => '127.0.0.1', 'port' => 3128, 'answer' => [
                     FaultServer::write("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"),
                 ]]],
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['proxy' => ['url' => 'http://the.proxy:3128', 'resolve' => 'proxy']],
             ],
             [self::request(baseUrl: 'https://known.to.the.proxy.example/v1')],

@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
  */
 final class RustFfiTransportTest extends TransportContract
 {
-    protected static function name(): string
+    protected static function transportName(): string
     {
         return Transports::RUST_FFI;
     }

@@ -99,7 +99,7 @@ trait TlsCases
                     'old' => $listen('93.184.216.34', '1', '1.1'),
                     'new' => $listen('93.184.216.35', '1.2', '1.3'),
                 ],
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
             ],
             [self::request(baseUrl: 'https://old.example'), self::request(baseUrl: 'https://new.example')],

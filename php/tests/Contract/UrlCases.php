@@ -182,7 +182,7 @@ trait UrlCases
     private static function deciding(): DecidingTransport
     {
         static $transports = [];
-        return $transports[static::name()] ??= self::make(['limits' => ['request_bytes' => 1000], 'internal_hosts' => [
+        return $transports[static::transportName()] ??= self::make(['limits' => ['request_bytes' => 1000], 'internal_hosts' => [
             ['host' => 'ollama.internal', 'networks' => ['172.18.0.0/16'], 'ports' => [11434, 8443]],
         ]]);
     }

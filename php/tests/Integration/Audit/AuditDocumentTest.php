@@ -62,7 +62,7 @@ final class AuditDocumentTest extends TestCase
     {
         [$example] = self::blocks('php');
         self::assertSame(4, substr_count($example, '$sink = '));
-        $log = $this->output('require "' . __DIR__ . '/../../bootstrap.php";'
+        $log = $this->printed('require "' . __DIR__ . '/../../bootstrap.php";'
             . '$password = ""; $logger = new Psr\Log\NullLogger();' . $this->relocated($example)
             . '$sink->write(Netresearch\NrVault\Outbound\Tests\Support\AuditEntries::complete()); echo "written";');
 
@@ -71,7 +71,7 @@ final class AuditDocumentTest extends TestCase
 
     public function testPurgeRunsAsShown(): void
     {
-        self::assertSame("0 deleted\n", $this->output($this->relocated(substr(self::blocks('php')[1], strlen('<?php')))));
+        self::assertSame("0 deleted\n", $this->printed($this->relocated(substr(self::blocks('php')[1], strlen('<?php')))));
     }
 
     public function testTheQuestionsAreAnswered(): void
@@ -100,7 +100,7 @@ final class AuditDocumentTest extends TestCase
         }
     }
 
-    private function output(string $code): string
+    private function printed(string $code): string
     {
         $file = $this->directory->write('example.php', '<?php ' . $code);
         return Process::run(['php', $file])['output'];
