@@ -3,13 +3,15 @@
 declare(strict_types=1);
 
 require_once __DIR__ . '/../autoload.php';
-// Debian's packages of the PSR interfaces and of one PSR-7 implementation, by the include path.
-require_once 'Psr/Log/autoload.php';
-require_once 'Psr/EventDispatcher/autoload.php';
-require_once 'Psr/Http/Client/autoload.php';
-require_once 'Psr/Http/Message/autoload.php';
-require_once 'Psr/Http/Message/factory-autoload.php';
-require_once 'GuzzleHttp/Psr7/autoload.php';
+// php/vendor/bin/phpunit has Composer's packages; for Debian's phpunit there are Debian's, by the include path.
+if (!interface_exists(\Psr\Http\Client\ClientInterface::class)) {
+    require_once 'Psr/Log/autoload.php';
+    require_once 'Psr/EventDispatcher/autoload.php';
+    require_once 'Psr/Http/Client/autoload.php';
+    require_once 'Psr/Http/Message/autoload.php';
+    require_once 'Psr/Http/Message/factory-autoload.php';
+    require_once 'GuzzleHttp/Psr7/autoload.php';
+}
 
 spl_autoload_register(static function (string $class): void {
     $prefix = 'Netresearch\\NrVault\\Outbound\\Tests\\';
