@@ -12,6 +12,7 @@ use Netresearch\NrVault\Outbound\Call\Caller;
 use Netresearch\NrVault\Outbound\Call\CallOptions;
 use Netresearch\NrVault\Outbound\Call\CallRecord;
 use Netresearch\NrVault\Outbound\Call\RequestBuilder;
+use Netresearch\NrVault\Outbound\Call\SdkHeaders;
 use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
@@ -53,6 +54,7 @@ final readonly class ServiceCalls
      * @internal for the clients
      * @param array<mixed> $options as SecureHttpClientInterface has them
      * @param string|null $url absolute, in place of path and query
+     * @param bool $fromSdk whether its headers are pairs that an SDK set, which knows neither service nor connection
      * @throws OutboundException
      */
     public function call(
@@ -61,6 +63,7 @@ final readonly class ServiceCalls
         #[\SensitiveParameter] string $path,
         #[\SensitiveParameter] array $options,
         #[\SensitiveParameter] ?string $url = null,
+        bool $fromSdk = false,
     ): CallEnd {
         $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
         $record = new CallRecord($this->context, Caller::find(), $serviceId, $method, $correlationId);
@@ -70,6 +73,9 @@ final readonly class ServiceCalls
         try {
             $service = $this->registry->get($serviceId);
             $required = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
+            if ($fromSdk) {
+                $options['headers'] = SdkHeaders::kept($service, $options['headers']);
+            }
             $read = CallOptions::read($options);
             $trace = $this->context?->traceparent();
             $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);

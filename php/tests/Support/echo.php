@@ -48,6 +48,13 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
     http_response_code(302);
     $answer = '';
+} elseif (str_ends_with($path, '/messages')) {
+    // As Anthropic's API answers, with what was seen for a text.
+    $answer = (string) json_encode([
+        'id' => 'msg_1', 'type' => 'message', 'role' => 'assistant', 'model' => 'a', 'container' => null,
+        'content' => [['type' => 'text', 'text' => $answer, 'citations' => null]],
+        'stop_reason' => 'end_turn', 'stop_sequence' => null, 'usage' => ['input_tokens' => 1, 'output_tokens' => 1],
+    ]);
 } elseif (str_ends_with($path, '/short')) {
     header('Content-Length: ' . (strlen($answer) + 1000));
 }

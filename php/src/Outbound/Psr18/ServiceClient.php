@@ -48,6 +48,7 @@ final readonly class ServiceClient implements ClientInterface
                 $options,
                 // A fragment is never sent.
                 (string) $uri->withFragment(''),
+                fromSdk: true,
             );
         } catch (TransferFailed $failure) {
             throw $failure->errorClass() === 'internal'

@@ -16,7 +16,16 @@ use Netresearch\NrVault\Outbound\Policy;
  */
 final class EntryReader
 {
-    private const KEYS = ['base_url', 'policy', 'headers', 'idempotency_header', 'credentials', 'transport', 'audit'];
+    private const KEYS = [
+        'base_url',
+        'policy',
+        'headers',
+        'idempotency_header',
+        'placeholder_headers',
+        'credentials',
+        'transport',
+        'audit',
+    ];
 
     private const HEADER_NAME = '/\A[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,256}\z/';
 
@@ -48,6 +57,7 @@ final class EntryReader
         $policy = $this->policy($map['policy'] ?? null);
         $headers = array_key_exists('headers', $map) ? $this->headers($map['headers']) : [];
         $idempotencyHeader = $this->idempotencyHeader($map);
+        $placeholders = $this->placeholderHeaders($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
@@ -63,6 +73,7 @@ final class EntryReader
             $credentials,
             $transport,
             $audit,
+            $placeholders,
         );
     }
 
@@ -125,6 +136,21 @@ final class EntryReader
             return null;
         }
         return $name;
+    }
+
+    /**
+     * @param array<mixed> $map
+     * @return list<string>
+     */
+    private function placeholderHeaders(array $map): array
+    {
+        $names = array_key_exists('placeholder_headers', $map) ? $map['placeholder_headers'] : [];
+        $isName = static fn (mixed $name): bool => is_string($name) && preg_match(self::HEADER_NAME, $name) === 1;
+        if (!is_array($names) || !array_is_list($names) || array_filter($names, $isName) !== $names) {
+            $this->problem('placeholder_headers', 'must be a list of names of headers.');
+            return [];
+        }
+        return $names;
     }
 
     /**

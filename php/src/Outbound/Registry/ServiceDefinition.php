@@ -31,6 +31,7 @@ final readonly class ServiceDefinition
      * @param list<CredentialReference> $credentials in the order in which they are placed
      * @param string $transport one of TRANSPORTS
      * @param string $audit one of AUDIT_MODES
+     * @param list<string> $placeholderHeaders where an SDK puts the key that it insists on; left out of its requests
      */
     public function __construct(
         public string $id,
@@ -41,6 +42,7 @@ final readonly class ServiceDefinition
         public array $credentials = [],
         public string $transport = self::TRANSPORT_AUTO,
         public string $audit = self::AUDIT_STANDARD,
+        public array $placeholderHeaders = [],
     ) {
     }
 }

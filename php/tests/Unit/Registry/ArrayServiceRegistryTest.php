@@ -22,6 +22,7 @@ final class ArrayServiceRegistryTest extends TestCase
             'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/**'], 'timeout_ms' => 5000],
             'headers' => ['Accept' => 'application/json'],
             'idempotency_header' => 'X-Idem',
+            'placeholder_headers' => ['api-key'],
             'credentials' => [
                 ['identifier' => 'vault:user', 'type' => 'secret', 'placement' => 'basic_username'],
                 ['identifier' => 'password', 'type' => 'secret', 'placement' => ['type' => 'basic_password']],
@@ -36,6 +37,7 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertSame(5000, $service->policy->timeoutMs);
         self::assertSame([['Accept', 'application/json']], $service->headers);
         self::assertSame('X-Idem', $service->idempotencyHeader);
+        self::assertSame(['api-key'], $service->placeholderHeaders);
         self::assertSame(['user', 'password'], array_column($service->credentials, 'identifier'));
         self::assertSame('basic_password', $service->credentials[1]->placement?->type);
         self::assertSame(ServiceDefinition::TRANSPORT_RUST, $service->transport);
@@ -48,6 +50,7 @@ final class ArrayServiceRegistryTest extends TestCase
 
         self::assertSame([], $service->headers);
         self::assertNull($service->idempotencyHeader);
+        self::assertSame([], $service->placeholderHeaders);
         self::assertSame([], $service->credentials);
         self::assertSame(ServiceDefinition::TRANSPORT_AUTO, $service->transport);
         self::assertSame(ServiceDefinition::AUDIT_STANDARD, $service->audit);

@@ -139,6 +139,9 @@ final class SchemaTest extends TestCase
                 '{"x": "a\u0000b"}', '{"x:": "y"}', '{"x": null}',
             ]],
             ['idempotency_header', ['"X-Idempotency"'], ['""', 'null', '"a b"', '7', '"x:"']],
+            ['placeholder_headers', ['[]', '["x-goog-api-key", "Api-Key"]'], [
+                'null', '{}', '"x"', '[""]', '[7]', '[null]', '["a b"]', '["x:"]', '[["x"]]',
+            ]],
             ['credentials', [
                 '[]',
                 '[{"identifier": "vault:my_key", "type": "bearer"}]',

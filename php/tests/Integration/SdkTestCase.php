@@ -1,0 +1,78 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration;
+
+use GuzzleHttp\Psr7\HttpFactory;
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\TransportFactory;
+use Psr\Http\Client\ClientInterface;
+
+/**
+ * SDKs on a PSR-18 client of a service, through either transport.
+ */
+abstract class SdkTestCase extends IntegrationTestCase
+{
+    /** What the SDK is given in place of a key. */
+    protected const PLACEHOLDER = 'pl4ceh0lder';
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function transports(): iterable
+    {
+        yield 'rust' => ['rust'];
+        yield 'php' => ['php'];
+    }
+
+    /**
+     * @param list<string> $placeholders
+     */
+    protected static function sdkClient(
+        string $transport,
+        SealedCredential $credential,
+        array $placeholders = [],
+    ): ClientInterface {
+        $reference = ['identifier' => $credential->identifier, 'type' => $credential->type];
+        if ($credential->placement !== null) {
+            $reference['placement'] = $credential->placement->toWire();
+        }
+        $service = [
+            'base_url' => self::$upstream->url(),
+            'policy' => ['allowed_methods' => ['GET', 'POST', 'PUT'], 'allowed_paths' => ['/v1/**']],
+            'placeholder_headers' => $placeholders,
+            'credentials' => [$reference],
+            'transport' => $transport,
+        ];
+        $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
+        $calls = new ServiceCalls(
+            new ArrayServiceRegistry(['sdk' => $service]),
+            new ArrayCredentialProvider([$credential->identifier => $credential->sealed]),
+            new TransportFactory(self::$upstream->config($keys), Build::library()),
+            new MemoryAuditSink(),
+        );
+        $factory = new HttpFactory();
+        return (new OutboundClientFactory($calls, $factory, $factory))->forService('sdk');
+    }
+
+    /**
+     * The server got the key in this header, the placeholder nowhere, and nothing of the SDK's connection.
+     *
+     * @param array{uri: string, headers: array<string, string>} $seen
+     */
+    protected static function assertKeyArrivedIn(string $header, string $value, array $seen): void
+    {
+        self::assertSame($value, $seen['headers'][$header] ?? null);
+        self::assertStringNotContainsString(self::PLACEHOLDER, (string) json_encode($seen));
+        foreach (['expect', 'te', 'keep-alive', 'x-hop'] as $name) {
+            self::assertArrayNotHasKey($name, $seen['headers']);
+        }
+    }
+}
