@@ -9,6 +9,7 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Quiet;
 
 (static function (): void {
     if (($_SERVER['SECURE_OUTBOUND_DOCTOR'] ?? '') !== '1' || isset($_SERVER['REMOTE_ADDR'])) {
@@ -46,7 +47,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
     try {
         NativeLibrary::bind('libsecure_outbound.so');
         $answer['library'] = NativeLibrary::version();
-        $maps = (string) @file_get_contents('/proc/self/maps');
+        $maps = (string) Quiet::call(static fn () => file_get_contents('/proc/self/maps'));
         if (preg_match('~ (\d+) +(/\S*libsecure_outbound\.so\S*)( \(deleted\))?$~m', $maps, $match) === 1) {
             $answer['mapped'] = ['inode' => (int) $match[1], 'path' => $match[2], 'deleted' => isset($match[3])];
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Tests\Support\StrictHandler;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\TransportInterface;
@@ -32,10 +33,11 @@ final readonly class Outcome
     ) {
     }
 
+    /** No host's error handler has a part in it, so the call is made under the strictest. */
     public static function of(TransportInterface $transport, RequestSpec $request): self
     {
         try {
-            $response = $transport->send($request);
+            $response = StrictHandler::around(static fn (): ResponseSpec => $transport->send($request));
         } catch (OutboundException $failure) {
             return self::failed($failure);
         }

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
+
 /**
  * Appends each record to a local file, as one line of JSON.
  *
@@ -62,9 +65,9 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         $this->putAsideYesterdays();
         $deleted = 0;
         foreach ($this->asideFiles() as $file) {
-            if ((int) @filemtime($file) < time() - $days * 86400) {
+            if ((int) Quiet::call(static fn () => filemtime($file)) < time() - $days * 86400) {
                 $lines = self::countLines($file);
-                if (!@unlink($file)) {
+                if (!Quiet::call(static fn () => unlink($file))) {
                     throw new AuditSinkException('An old audit file could not be deleted.');
                 }
                 $deleted += $lines;
@@ -80,7 +83,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         try {
             self::appendLine($handle, $line);
             flock($handle, LOCK_UN);
-            if ($sync && !@fsync($handle)) {
+            if ($sync && !Quiet::call(static fn () => fsync($handle))) {
                 throw new AuditSinkException('The audit line could not be brought to the disk.');
             }
         } finally {
@@ -105,7 +108,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
                     return $handle;
                 }
                 // Where that fails, the file grows on: a line counts more than a size.
-                $mayPutAside = @rename($this->file, $this->asideName());
+                $mayPutAside = Quiet::call(fn () => rename($this->file, $this->asideName()));
             }
             fclose($handle);
             if (hrtime(true) >= $deadline) {
@@ -121,19 +124,19 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private function open(): mixed
     {
         // Opening a pipe would block.
-        clearstatcache(true, $this->file);
-        $named = @stat($this->file);
+        LocalFile::forget();
+        $named = Quiet::call(fn () => stat($this->file));
         if ($named !== false && !self::isRegular($named)) {
             throw new AuditSinkException('The audit file is not a regular file.');
         }
         $mask = umask(self::UMASK);
         try {
-            $handle = @fopen($this->file, 'a+b');
+            $handle = Quiet::call(fn () => fopen($this->file, 'a+b'), $warning);
         } finally {
             umask($mask);
         }
         if ($handle === false || !self::isRegular((array) fstat($handle))) {
-            throw new AuditSinkException('The audit file cannot be opened' . self::reason());
+            throw new AuditSinkException('The audit file cannot be opened' . self::reason((string) $warning));
         }
         return $handle;
     }
@@ -151,8 +154,8 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private function hasTheName(mixed $handle): bool
     {
-        clearstatcache(true, $this->file);
-        $named = @stat($this->file);
+        LocalFile::forget();
+        $named = Quiet::call(fn () => stat($this->file));
         $open = fstat($handle);
         return $named !== false && $open !== false
             && [$named['dev'], $named['ino']] === [$open['dev'], $open['ino']];
@@ -187,11 +190,9 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             // A process died while it wrote. What it left stays, as a line of its own.
             $line = "\n" . $line;
         }
-        error_clear_last();
-        if (@fwrite($handle, $line) !== strlen($line)) {
-            $reason = self::reason();
+        if (Quiet::call(static fn () => fwrite($handle, $line), $warning) !== strlen($line)) {
             ftruncate($handle, $size);
-            throw new AuditSinkException('The audit line could not be written' . $reason);
+            throw new AuditSinkException('The audit line could not be written' . self::reason((string) $warning));
         }
     }
 
@@ -219,7 +220,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private function asideFiles(): array
     {
-        $names = @scandir(dirname($this->file));
+        $names = Quiet::call(fn () => scandir(dirname($this->file)));
         if ($names === false) {
             throw new AuditSinkException('The directory of the audit file cannot be read.');
         }
@@ -233,18 +234,17 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private static function countLines(string $file): int
     {
         $lines = 0;
-        $handle = @fopen($file, 'rb');
+        $handle = Quiet::call(static fn () => fopen($file, 'rb'));
         while ($handle !== false && !feof($handle)) {
             $lines += substr_count((string) fread($handle, 65536), "\n");
         }
         return $lines;
     }
 
-    /** What the system said last, without the path, as the end of a sentence. */
-    private static function reason(): string
+    /** What the system said in a warning, without the path, as the end of a sentence. */
+    private static function reason(string $warning): string
     {
-        $message = error_get_last()['message'] ?? '';
-        $known = preg_match('/(?:errno=\d+ |Failed to open stream: )([A-Za-z -]+)$/', $message, $match) === 1;
+        $known = preg_match('/(?:errno=\d+ |Failed to open stream: )([A-Za-z -]+)$/', $warning, $match) === 1;
         return $known ? ': ' . $match[1] . '.' : '.';
     }
 }

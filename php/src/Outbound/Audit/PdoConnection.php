@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
+use Netresearch\NrVault\Transport\Quiet;
+
 /**
  * The connection of PdoAuditSink: made when it is first needed, one for each process, with the time limits set.
  *
@@ -73,8 +75,7 @@ final class PdoConnection
     public function column(string $sql): array
     {
         $this->open();
-        $statement = @$this->pdo->query($sql);
-        return $statement->fetchAll(\PDO::FETCH_COLUMN);
+        return Quiet::call(fn (): array => $this->pdo->query($sql)->fetchAll(\PDO::FETCH_COLUMN));
     }
 
     /**
@@ -83,13 +84,15 @@ final class PdoConnection
     private function runOnce(string $sql, array $values): int
     {
         $this->open();
-        $statement = @$this->pdo->prepare($sql);
-        foreach ($values as $index => $value) {
-            $type = is_int($value) ? \PDO::PARAM_INT : ($value === null ? \PDO::PARAM_NULL : \PDO::PARAM_STR);
-            $statement->bindValue($index + 1, $value, $type);
-        }
-        @$statement->execute();
-        return $statement->rowCount();
+        return Quiet::call(function () use ($sql, $values): int {
+            $statement = $this->pdo->prepare($sql);
+            foreach ($values as $index => $value) {
+                $type = is_int($value) ? \PDO::PARAM_INT : ($value === null ? \PDO::PARAM_NULL : \PDO::PARAM_STR);
+                $statement->bindValue($index + 1, $value, $type);
+            }
+            $statement->execute();
+            return $statement->rowCount();
+        });
     }
 
     private function open(): void
@@ -130,11 +133,11 @@ final class PdoConnection
             ini_set('mysqlnd.net_read_timeout', (string) $before);
         }
         $isMariaDb = str_contains((string) $pdo->getAttribute(\PDO::ATTR_SERVER_VERSION), 'MariaDB');
-        @$pdo->exec(
+        Quiet::call(fn () => $pdo->exec(
             "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES', lock_wait_timeout = $seconds, "
             . "innodb_lock_wait_timeout = $seconds"
             . ($isMariaDb ? ', max_statement_time = ' . $this->timeoutMs / 1000 : ''),
-        );
+        ));
         return $pdo;
     }
 
@@ -144,9 +147,7 @@ final class PdoConnection
     private function connect(array $options): \PDO
     {
         [$dsn, $user, $password] = $this->arguments->getValue();
-        return @new \PDO($dsn, $user, $password, $options + [
-            \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
-            \PDO::ATTR_PERSISTENT => false,
-        ]);
+        $options += [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION, \PDO::ATTR_PERSISTENT => false];
+        return Quiet::call(static fn () => new \PDO($dsn, $user, $password, $options));
     }
 }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Transport\LocalFile;
+
 /**
  * The transport's configuration, a JSON file.
  *
@@ -17,8 +19,8 @@ final class ConfigFile
      */
     public static function read(string $path): array
     {
-        $contents = is_file($path) ? @file_get_contents($path) : false;
-        if ($contents === false) {
+        $contents = LocalFile::read($path);
+        if ($contents === null) {
             throw new UsageError('The configuration file does not exist, or this user cannot read it.');
         }
         $config = json_decode($contents, true);

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -30,22 +32,35 @@ final readonly class DirectoryCredentialProvider implements SealedCredentialProv
         if (preg_match(self::NAME, $reference->identifier) !== 1) {
             throw self::notFound();
         }
-        $directory = realpath($this->directory);
-        $file = realpath($this->directory . '/' . $reference->identifier);
-        if ($directory === false || $file === false || !is_file($file)) {
-            throw self::notFound();
-        }
-        if (!str_starts_with($file, rtrim($directory, '/') . '/')) {
-            throw self::denied('The file of a credential is a link that leads out of its directory.');
-        }
-        $envelope = @file_get_contents($file, length: self::MAX_BYTES + 1);
-        if ($envelope === false) {
+        // A link may be put elsewhere, and its old end removed, between finding the file and opening it.
+        $envelope = LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES)
+            ?? LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES);
+        if ($envelope === null) {
             throw self::denied('The file of a credential cannot be read by this process.');
         }
         if (strlen($envelope) > self::MAX_BYTES) {
             throw OutboundException::create('credential.malformed', 'The file of a credential is larger than 1 MiB.');
         }
         return $reference->seal(trim($envelope));
+    }
+
+    /**
+     * The file itself, without a link on the way.
+     *
+     * @throws OutboundException credential.not_found, credential.access_denied
+     */
+    private function locate(string $identifier): string
+    {
+        LocalFile::forget();
+        $resolve = static fn (string $path): mixed => Quiet::call(static fn () => realpath($path));
+        $directory = $resolve($this->directory);
+        $file = $resolve($this->directory . '/' . $identifier);
+        if ($directory === false || $file === false || !is_file($file)) {
+            throw self::notFound();
+        }
+        return str_starts_with($file, rtrim($directory, '/') . '/')
+            ? $file
+            : throw self::denied('The file of a credential is a link that leads out of its directory.');
     }
 
     private static function notFound(): OutboundException

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
 
 /**
  * Services from a JSON file, whose form schema/services.schema.json publishes:
@@ -56,8 +57,8 @@ final class JsonFileServiceRegistry implements ServiceRegistry
 
     private function read(): ArrayServiceRegistry|RegistryProblem
     {
-        $json = is_file($this->file) ? @file_get_contents($this->file, length: self::MAX_BYTES + 1) : false;
-        if ($json === false) {
+        $json = LocalFile::read($this->file, self::MAX_BYTES);
+        if ($json === null) {
             return new RegistryProblem('', '', 'The registry file cannot be read: ' . $this->file);
         }
         if (strlen($json) > self::MAX_BYTES) {

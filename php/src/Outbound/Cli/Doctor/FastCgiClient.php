@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
+use Netresearch\NrVault\Transport\Quiet;
+
 /**
  * One FastCGI request at a time, on a connection of its own: what a web server says to php-fpm, without a web server.
  *
@@ -42,7 +44,7 @@ final class FastCgiClient
     public function run(string $script, array $parameters, #[\SensitiveParameter] string $body): array
     {
         $target = str_starts_with($this->address, '/') ? 'unix://' . $this->address : 'tcp://' . $this->address;
-        $socket = @stream_socket_client($target, timeout: $this->seconds);
+        $socket = Quiet::call(fn () => stream_socket_client($target, timeout: $this->seconds));
         if ($socket === false) {
             throw new \RuntimeException('Nobody listens at the socket, or this user may not connect.');
         }
@@ -62,7 +64,7 @@ final class FastCgiClient
             . self::stream(self::STDIN, $body);
         try {
             // php-fpm reads the request to its end before it runs the script.
-            if (@fwrite($socket, $request) !== strlen($request)) {
+            if (Quiet::call(static fn () => fwrite($socket, $request)) !== strlen($request)) {
                 throw new \RuntimeException('The request could not be written to the socket.');
             }
             return self::answer($socket, microtime(true) + $this->seconds);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\LibraryLocator;
+use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\NativeLibrary;
 
 /**
@@ -72,7 +73,7 @@ final class LibraryFiles
     /** Where the loader found it. */
     private static function mapped(): ?string
     {
-        $maps = (string) @file_get_contents('/proc/self/maps');
+        $maps = (string) LocalFile::read('/proc/self/maps');
         return preg_match('~ (/\S*/libsecure_outbound\.so\S*)$~m', $maps, $match) === 1 ? $match[1] : null;
     }
 

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -169,7 +170,8 @@ final class Worker
         if ($mapped === null) {
             return [];
         }
-        return !$mapped['deleted'] && @fileinode($mapped['path']) === $mapped['inode']
+        $inode = Quiet::call(static fn () => fileinode($mapped['path']));
+        return !$mapped['deleted'] && $inode === $mapped['inode']
             ? [Finding::ok('fpm.library', 'The worker runs ' . $mapped['path'] . ' as it is on disk.')]
             : [Finding::warning(
                 'fpm.library',

@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
+use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Quiet;
 
 /**
  * The file of a master key.
@@ -20,8 +22,7 @@ final readonly class KeyFile
 
     public function __construct(string $path)
     {
-        // A path, never a stream: "php://input" is a file in a directory "php:".
-        $this->path = str_starts_with($path, '/') ? $path : './' . $path;
+        $this->path = LocalFile::local($path);
     }
 
     /** The whole of a short file. */
@@ -33,24 +34,9 @@ final readonly class KeyFile
         if ($this->path === './') {
             return KeyProblem::FileMissing;
         }
-        clearstatcache(true, $this->path);
-        // n: opening a pipe that nobody writes to would otherwise hang the host.
-        $file = @fopen($this->path, 'rn');
-        if ($file === false) {
+        $contents = LocalFile::read($this->path, self::MAX_BYTES);
+        if ($contents === null) {
             return $this->isMissing() ? KeyProblem::FileMissing : KeyProblem::FileUnreadable;
-        }
-        try {
-            if (((fstat($file)['mode'] ?? 0) & 0170000) !== 0100000) {
-                return KeyProblem::FileUnreadable;
-            }
-            // Else a copy stays behind in the stream's own buffer.
-            stream_set_read_buffer($file, 0);
-            $contents = @stream_get_contents($file, self::MAX_BYTES + 1);
-        } finally {
-            fclose($file);
-        }
-        if ($contents === false) {
-            return KeyProblem::FileUnreadable;
         }
         $contents = new Secret($contents);
         return strlen($contents->expose()) > self::MAX_BYTES ? KeyProblem::FileNotAKey : $contents;
@@ -66,7 +52,7 @@ final readonly class KeyFile
         if (str_contains($this->path, "\0")) {
             return [];
         }
-        clearstatcache(true, $this->path);
+        LocalFile::forget();
         $found = [];
         if (is_link($this->path)) {
             $found[] = [
@@ -74,7 +60,8 @@ final readonly class KeyFile
                 'message' => 'the key file is a symbolic link: who may change the link chooses the key',
             ];
         }
-        if (is_file($this->path) && ((int) fileperms($this->path) & 0066) !== 0) {
+        $mode = Quiet::call(fn () => is_file($this->path) ? fileperms($this->path) : 0);
+        if (((int) $mode & 0066) !== 0) {
             $found[] = [
                 'code' => 'key_file.permissions',
                 'message' => 'the key file can be read or changed by others than its owner',

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Net;
 
+use Netresearch\NrVault\Transport\Quiet;
+
 /**
  * Undoes gzip piece by piece: one member or several, each whole, with its checksum, and nothing behind the last.
  *
@@ -36,7 +38,8 @@ final class Gunzip
                     return false;
                 }
             }
-            $output = @inflate_add($this->member, substr($input, $position, self::SLICE), ZLIB_SYNC_FLUSH);
+            $slice = substr($input, $position, self::SLICE);
+            $output = Quiet::call(fn () => inflate_add($this->member, $slice, ZLIB_SYNC_FLUSH));
             if ($output === false) {
                 return false;
             }

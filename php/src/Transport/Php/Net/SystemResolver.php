@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
+use Netresearch\NrVault\Transport\Quiet;
 
 /**
  * Asks getaddrinfo, so that the hosts file and NSS count as they do for every other program. It blocks, and nothing in
@@ -26,7 +27,8 @@ final class SystemResolver implements Resolver
     public function lookup(string $name, Deadline $deadline): array
     {
         $begun = hrtime(true);
-        $answers = @socket_addrinfo_lookup($name, null, ['ai_socktype' => SOCK_STREAM]);
+        $hints = ['ai_socktype' => SOCK_STREAM];
+        $answers = Quiet::call(static fn () => socket_addrinfo_lookup($name, null, $hints));
         if ($answers === false) {
             $spent = intdiv(hrtime(true) - $begun, 1_000_000);
             throw $spent < $deadline->left() && self::isUnknown($name)
@@ -49,14 +51,16 @@ final class SystemResolver implements Resolver
      */
     private static function isUnknown(string $name): bool
     {
-        error_clear_last();
-        $socket = @stream_socket_client('udp://' . $name . ':9', $number, $message, 1);
+        $message = '';
+        $connect = static function () use ($name, &$message): mixed {
+            return stream_socket_client('udp://' . $name . ':9', $number, $message, 1);
+        };
+        $socket = Quiet::call($connect, $warnings);
         if ($socket !== false) {
             fclose($socket);
             return false;
         }
-        $reason = $message . ' ' . (error_get_last()['message'] ?? '');
-        error_clear_last();
+        $reason = $message . ' ' . $warnings;
         foreach (self::UNKNOWN_NAME as $text) {
             if (str_contains($reason, $text)) {
                 return true;

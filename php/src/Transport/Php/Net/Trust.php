@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
 
 /**
  * The trust anchors. Certificate checks cannot be turned off, and neither php.ini's bundle nor SSL_CERT_FILE has a say.
@@ -64,9 +65,9 @@ final readonly class Trust
         }
         $pem = $caFile === null ? null : self::read($caFile);
         return new self(
-            $roots === self::FILE ? self::local((string) $caFile) : self::systemBundle(),
+            $roots === self::FILE ? LocalFile::local((string) $caFile) : self::systemBundle(),
             $roots === self::BOTH ? $pem : null,
-            $crlFile === null ? null : self::local($crlFile),
+            $crlFile === null ? null : LocalFile::local($crlFile),
         );
     }
 
@@ -90,14 +91,15 @@ final readonly class Trust
             // This file has no certificate, and libcurl refuses every server.
             return $options + [CURLOPT_CAINFO => $this->file ?? __FILE__];
         }
-        $system = $this->file === null ? '' : @file_get_contents($this->file) . "\n";
+        $system = $this->file === null ? '' : LocalFile::read($this->file) . "\n";
         return $options + [CURLOPT_CAINFO_BLOB => $system . $this->pem];
     }
 
     private static function systemBundle(): ?string
     {
+        LocalFile::forget();
         foreach (self::SYSTEM_BUNDLES as $path) {
-            if (@is_file($path)) {
+            if (is_file($path)) {
                 return $path;
             }
         }
@@ -127,14 +129,7 @@ final readonly class Trust
 
     private static function contents(string $path, string $name): string
     {
-        $contents = @file_get_contents(self::local($path));
-        return $contents !== false ? $contents : throw self::invalid($name . ' cannot be read');
-    }
-
-    /** A path, never a stream wrapper of PHP's. */
-    private static function local(string $path): string
-    {
-        return str_starts_with($path, '/') ? $path : './' . $path;
+        return LocalFile::read(LocalFile::local($path)) ?? throw self::invalid($name . ' cannot be read');
     }
 
     private static function invalid(string $message): OutboundException
