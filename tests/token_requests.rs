@@ -147,7 +147,9 @@ fn an_answer_that_is_none_is_refused() {
         with("expires_in", json!("soon c4nary")),
         with("padding", json!(large)),
         unread,
-        answer("201 Created", &grant),
+        with("token_type", Value::Null),
+        with("token_type", json!("BearerToken")),
+        answer("204 No Content", &json!({})).replacen("content-length: 2", "content-length: 0", 1).replace("{}", ""),
         answer("302 Found", &grant).replacen("\r\n", "\r\nlocation: /c4nary\r\n", 1),
         answer("307 Temporary Redirect", &grant).replacen("\r\n", "\r\nlocation: https://localhost/c4nary\r\n", 1),
         answer("200 OK", &json!("c4nary")),
@@ -157,6 +159,62 @@ fn an_answer_that_is_none_is_refused() {
     ] {
         let (code, message) = refusal(response.clone(), "c4nary");
         assert_eq!(code, "oauth.token_response_invalid", "{response:.300} {message}");
+    }
+}
+
+#[test]
+fn an_answer_that_another_server_would_write_otherwise_is_taken() {
+    let grant = json!({"access_token": "t", "token_type": "bearer"}).to_string();
+    let framed =
+        |status: &str, body: &str| format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for response in [framed("201 Created", &grant), framed("200 OK", &format!("\u{feff}{grant}"))] {
+        let site = Site::new(move |_, _| response.clone());
+        let reply = site.get();
+        assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"t"[..]), "{}", reply.head);
+    }
+}
+
+/// What the operator has sealed says by which name, or by none, the endpoint means `bearer`.
+#[test]
+fn a_token_type_that_means_bearer_is_sealed_with_the_client() {
+    let absent = Value::Null;
+    let grant = |kind: &Value| {
+        let mut grant = json!({"access_token": "t", "token_type": kind});
+        if kind.is_null() {
+            grant.as_object_mut().expect("an object").remove("token_type");
+        }
+        answer("200 OK", &grant)
+    };
+    for (sealed, said, taken) in [
+        (json!("BearerToken"), json!("BearerToken"), true),
+        (json!("BearerToken"), json!("bearertoken"), true),
+        (json!("BearerToken"), json!("Bearer"), true),
+        (json!("BearerToken"), json!("BearerTokens"), false),
+        (json!("BearerToken"), json!("mac"), false),
+        (json!("BearerToken"), json!(""), false),
+        (json!("BearerToken"), json!(["BearerToken"]), false),
+        (json!("BearerToken"), absent.clone(), false),
+        (json!(""), absent.clone(), true),
+        (json!(""), json!(""), true),
+        (json!(""), json!("bearer"), true),
+        (json!(""), json!("mac"), false),
+        (json!(""), json!(7), false),
+    ] {
+        let response = grant(&said);
+        let site = Site::new(move |_, _| response.clone());
+        let mut payload = site.payload();
+        payload["token_type"] = sealed.clone();
+        let reply = site.call("GET", &payload, |_| {});
+        let code = if taken { "" } else { "oauth.token_response_invalid" };
+        assert_eq!(reply.code(), code, "{sealed} {said}: {}", reply.head);
+        assert_eq!(reply.http_status(), taken.then_some(200), "{sealed} {said}");
+    }
+    for unreadable in [json!(7), absent, json!(["BearerToken"]), json!("a\nb"), json!("a b")] {
+        let site = Site::new(|_, _| token("t"));
+        let mut payload = site.payload();
+        payload["token_type"] = unreadable.clone();
+        assert_eq!(site.call("GET", &payload, |_| {}).code(), "credential.payload_invalid", "{unreadable}");
+        assert_eq!(site.asked(), 0);
     }
 }
 

@@ -34,13 +34,25 @@ pub struct ClientCredentials {
     pub resources: Vec<String>,
     /// How the client authenticates.
     pub auth: ClientAuth,
+    /// What the token endpoint calls a bearer token, beside `bearer` itself. Empty where it gives its tokens no type.
+    pub token_type: Option<String>,
 }
 
 /// Reads a payload. Whether the URL is one that may be asked is the policy's to say.
 pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding>), Invalid> {
-    let names =
-        ["client_id", "client_secret", "token_url", "scopes", "audience", "resource", "client_auth", "type", "binding"];
-    let [client_id, client_secret, token_url, scopes, audience, resource, auth, kind, binding] =
+    let names = [
+        "client_id",
+        "client_secret",
+        "token_url",
+        "scopes",
+        "audience",
+        "resource",
+        "client_auth",
+        "token_type",
+        "type",
+        "binding",
+    ];
+    let [client_id, client_secret, token_url, scopes, audience, resource, auth, token_type, kind, binding] =
         members(document(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
     let scopes = scopes.map(list).transpose()?.unwrap_or_default();
@@ -55,6 +67,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding
         audience: audience.map(plain).transpose()?,
         resources: resource.map(one_or_more).transpose()?.unwrap_or_default(),
         auth: auth.map(client_auth).transpose()?.unwrap_or_default(),
+        token_type: token_type.map(name_of_bearer).transpose()?,
     };
     Ok((client, binding.map(Binding::parse).transpose()?))
 }
@@ -83,6 +96,12 @@ fn client_auth(value: &RawValue) -> Result<ClientAuth, Invalid> {
     }
 }
 
+/// A name or a URI (RFC 6749 section 8.1). An empty one says that there is none.
+fn name_of_bearer(value: &RawValue) -> Result<String, Invalid> {
+    let name: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(name) } else { Err(Invalid) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,19 +118,21 @@ mod tests {
         assert_eq!((client.client_id.expose(), client.client_secret.expose()), (&b"c"[..], &b"s"[..]));
         assert_eq!(client.token_url, "https://a.example/token");
         assert_eq!((client.scopes, client.audience, client.resources), (vec![], None, vec![]));
-        assert_eq!(client.auth, ClientAuth::Body);
+        assert_eq!((client.auth, client.token_type), (ClientAuth::Body, None));
     }
 
     #[test]
     fn what_may_be_said_is_read() {
         let client = with(
             r#", "scopes": ["read", "urn:x/y#z"], "audience": "https://api.example", "resource": "https://r.example",
-                "client_auth": "basic", "type": "oauth2_client_credentials", "binding": {"hosts": []}"#,
+                "client_auth": "basic", "token_type": "BearerToken", "type": "oauth2_client_credentials", "binding": {"hosts": []}"#,
         )
         .expect("a client");
         assert_eq!(client.scopes, ["read", "urn:x/y#z"]);
         assert_eq!(client.audience.as_deref(), Some("https://api.example"));
         assert_eq!((client.resources, client.auth), (vec!["https://r.example".to_owned()], ClientAuth::Basic));
+        assert_eq!(client.token_type.as_deref(), Some("BearerToken"));
+        assert_eq!(with(r#", "token_type": """#).expect("a client").token_type.as_deref(), Some(""));
         let several = with(r#", "resource": ["https://r.example", "urn:s"]"#).expect("a client").resources;
         assert_eq!(several, ["https://r.example", "urn:s"]);
     }
@@ -131,6 +152,9 @@ mod tests {
             r#", "resource": 1"#,
             r#", "client_auth": "post""#,
             r#", "client_auth": null"#,
+            r#", "token_type": null"#,
+            r#", "token_type": ["BearerToken"]"#,
+            r#", "token_type": "Bearer Token""#,
             r#", "type": "bearer""#,
             r#", "binding": {"host": []}"#,
             r#", "client_id": "d""#,

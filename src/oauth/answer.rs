@@ -36,20 +36,21 @@ pub struct Grant {
     pub lifetime: Duration,
 }
 
-/// Reads an answer.
-pub fn read(status: StatusCode, body: &[u8]) -> Result<Grant, Error> {
+/// Reads an answer. `bearer` is what its `token_type` may be beside `bearer` itself, empty where it may have none.
+pub fn read(status: StatusCode, body: &[u8], bearer: Option<&str>) -> Result<Grant, Error> {
     let answer = Answer::parse(body);
     match status.as_u16() {
-        200 => match answer {
+        // Some servers create a token.
+        200 | 201 => match answer {
             // Some servers refuse with 200.
             Ok(answer) if answer.token.is_none() && answer.error.is_some() => Err(rejected(answer.error)),
-            Ok(answer) => answer.grant(),
+            Ok(answer) => answer.grant(bearer),
             Err(Invalid) => Err(invalid("it is not a JSON object")),
         },
         408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
         400..500 => Err(rejected(answer.ok().and_then(|answer| answer.error))),
         300..400 => Err(invalid("it redirects, which a token request does not follow")),
-        _ => Err(invalid("its status is not 200")),
+        _ => Err(invalid("its status is neither 200 nor 201")),
     }
 }
 
@@ -81,6 +82,8 @@ struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+        // Some servers put a byte order mark in front, which RFC 8259 section 8.1 lets a reader leave out.
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         let mut answer = Self::default();
         let names = ["access_token", "token_type", "expires_in", "error"];
         for_each_member(str::from_utf8(body).map_err(|_| Invalid)?, &names, |index, value| {
@@ -97,18 +100,26 @@ impl<'a> Answer<'a> {
         Ok(answer)
     }
 
-    fn grant(self) -> Result<Grant, Error> {
+    fn grant(self, bearer: Option<&str>) -> Result<Grant, Error> {
         let token = self.token.and_then(|token| text(token).ok()).ok_or_else(|| invalid("it has no access_token"))?;
         // RFC 6749 appendix A.12, less the blank, which ends the token for the receiver (RFC 6750 section 2.1).
         if token.expose().is_empty() || !token.expose().iter().all(u8::is_ascii_graphic) {
             return Err(invalid("its access_token cannot stand in a header"));
         }
-        let kind = self.kind.and_then(|kind| text(kind).ok());
-        if !kind.is_some_and(|kind| kind.expose().eq_ignore_ascii_case(b"bearer")) {
-            return Err(invalid("its token_type is not bearer"));
+        if !is_bearer(self.kind, bearer) {
+            return Err(invalid(
+                "its token_type is not bearer; if it means the same, seal what it says with the client, as token_type",
+            ));
         }
         Ok(Grant { token, lifetime: lifetime(self.lifetime)? })
     }
+}
+
+/// Whether the type is one that may be sent as a bearer token. Its case does not count (RFC 6749 section 5.1).
+fn is_bearer(kind: Option<&RawValue>, sealed: Option<&str>) -> bool {
+    let Some(kind) = kind.filter(|kind| kind.get() != "null") else { return sealed == Some("") };
+    let names = ["bearer"].into_iter().chain(sealed);
+    text(kind).is_ok_and(|kind| names.into_iter().any(|name| kind.expose().eq_ignore_ascii_case(name.as_bytes())))
 }
 
 /// Seconds, as a number or as a text that is one, in whole or not. Absent and null say nothing; what is longer than a day
@@ -139,7 +150,7 @@ mod tests {
     }
 
     fn granted(rest: &str) -> Result<Grant, Error> {
-        read(StatusCode::OK, format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes())
+        read(StatusCode::OK, format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes(), None)
     }
 
     #[test]
@@ -200,6 +211,8 @@ mod tests {
             ("access_token=t&token_type=bearer", "JSON"),
             ("[]", "JSON"),
             ("{} {}", "JSON"),
+            ("\u{feff}\u{feff}{}", "JSON"),
+            ("\u{feff}", "JSON"),
             (r#"{"access_token": "a", "access_token": "b", "token_type": "bearer"}"#, "JSON"),
             (r#"{"token_type": "bearer"}"#, "no access_token"),
             (r#"{"access_token": 7, "token_type": "bearer"}"#, "no access_token"),
@@ -212,12 +225,15 @@ mod tests {
             (r#"{"access_token": "a", "token_type": "mac"}"#, "token_type"),
             (r#"{"access_token": "a", "token_type": ["bearer"]}"#, "token_type"),
         ] {
-            let (code, message) = code(read(StatusCode::OK, body.as_bytes())).expect(body);
+            let (code, message) = code(read(StatusCode::OK, body.as_bytes(), None)).expect(body);
             assert_eq!(code, Code::TokenResponseInvalid, "{body}");
             assert!(message.contains(why), "{body}: {message}");
         }
         let odd = br#" {"token_type": "bEaReR", "x": {"access_token": 1}, "access_token": "~!\u0041", "scope": "r"} "#;
-        assert_eq!(read(StatusCode::OK, odd).ok().map(|grant| grant.token.expose().to_vec()), Some(b"~!A".to_vec()));
+        assert_eq!(
+            read(StatusCode::OK, odd, None).ok().map(|grant| grant.token.expose().to_vec()),
+            Some(b"~!A".to_vec())
+        );
     }
 
     #[test]
@@ -232,13 +248,14 @@ mod tests {
             (429, Unreachable),
             (500, Unreachable),
             (503, Unreachable),
-            (201, Code::TokenResponseInvalid),
+            (202, Code::TokenResponseInvalid),
+            (203, Code::TokenResponseInvalid),
             (204, Code::TokenResponseInvalid),
             (302, Code::TokenResponseInvalid),
             (307, Code::TokenResponseInvalid),
         ] {
             let body = br#"{"access_token": "t", "token_type": "bearer", "expires_in": 60}"#;
-            let read = read(StatusCode::from_u16(status).expect("a status"), body);
+            let read = read(StatusCode::from_u16(status).expect("a status"), body, None);
             assert_eq!(code(read).expect("no token").0, expected, "{status}");
         }
     }
@@ -247,10 +264,10 @@ mod tests {
     fn an_error_is_named_and_nothing_else_is() {
         let said = |status: u16, error: &str| {
             let body = format!(r#"{{"error": {error}, "error_description": "s3cr3t", "error_uri": "https://s3cr3t"}}"#);
-            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes())).expect("an error")
+            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), None)).expect("an error")
         };
         for known in ERRORS {
-            for status in [400, 401, 200] {
+            for status in [400, 401, 200, 201] {
                 let expected = format!("the token endpoint refused the client: {known}");
                 assert_eq!(said(status, &format!("\"{known}\"")), (Code::TokenEndpointRejected, expected));
             }

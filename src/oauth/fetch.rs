@@ -102,7 +102,7 @@ async fn request(errand: &Errand, deadline: Instant, asking: impl Fn()) -> Resul
     asking();
     let asked = Moment::now();
     let (status, body) = errand.network.single(request, RESPONSE_BYTES, deadline).await.map_err(failed)?;
-    let grant = answer::read(status, &Zeroizing::new(body))?;
+    let grant = answer::read(status, &Zeroizing::new(body), errand.client.token_type.as_deref())?;
     Ok(Token::granted(grant.token, asked, grant.lifetime, random::number()))
 }
 

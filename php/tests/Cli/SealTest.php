@@ -108,6 +108,27 @@ final class SealTest extends CommandTestCase
         yield 'a time in seconds that is over' => [['expires_at' => 1577836800], 'credential.expired'];
     }
 
+    /** The library reads what was sealed, and then does not like where it would go. */
+    public function testATypeOfTokenIsTheLibrarys(): void
+    {
+        $key = $this->keyFile();
+        foreach (['BearerToken', 'urn:example:token', ''] as $type) {
+            $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode([
+                'type' => 'oauth2_client_credentials',
+                'client_id' => 'c',
+                'client_secret' => self::SECRET,
+                'token_url' => 'https://localhost:9/token',
+                'token_type' => $type,
+            ]));
+            try {
+                $this->send($envelope, 'oauth2_client_credentials', ['provider' => 'file', 'path' => $key]);
+                self::fail('It was sent.');
+            } catch (OutboundException $refusal) {
+                self::assertSame('policy.port_not_allowed', $refusal->errorCode(), $refusal->getMessage());
+            }
+        }
+    }
+
     /**
      * @dataProvider algorithms
      */
@@ -233,6 +254,9 @@ final class SealTest extends CommandTestCase
         yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is no list'];
         yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
         yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body or basic'];
+        yield 'a type of token with a blank' => [$client(['token_type' => 'Bearer Token']), '"token_type" is no'];
+        yield 'a list of types of token' => [$client(['token_type' => ['Bearer']]), '"token_type" is no'];
+        yield 'no type of token' => [$client(['token_type' => null]), '"token_type" is no'];
         yield 'a misspelt key of a client' => [$client(['scope' => 'read']), 'a key that is not one of'];
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];

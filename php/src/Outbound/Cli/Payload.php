@@ -18,7 +18,7 @@ final class Payload
         'basic' => [['username', 'password'], []],
         'oauth2_client_credentials' => [
             ['client_id', 'client_secret', 'token_url'],
-            ['scopes', 'audience', 'resource', 'client_auth'],
+            ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
         ],
     ];
 
@@ -164,6 +164,9 @@ final class Payload
         }
         if (!in_array($payload->client_auth ?? 'body', ['body', 'basic'], true)) {
             throw new UsageError('"client_auth" is body or basic.');
+        }
+        if (preg_match('/\A[\x21-\x7E]*\z/', $payload->token_type ?? '') !== 1) {
+            throw new UsageError('"token_type" is no name of a type, nor empty where the token endpoint gives none.');
         }
     }
 
