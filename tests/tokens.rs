@@ -76,6 +76,30 @@ fn a_second_401_goes_to_the_caller() {
     assert_eq!((&reply.head["audit"]["attempts"], site.asked(), site.api.counts.requests()), (&json!(2), 2, 2));
 }
 
+/// Whoever answers 401 for good does not have a token asked for by every call.
+#[test]
+fn a_renewal_that_did_not_help_is_believed() {
+    let site = Site::with(|_| {}, |n, _| token(nth(n)), |_| false);
+    let replies: Vec<_> = (0..10).map(|_| site.get()).collect();
+    assert!(replies.iter().all(|reply| reply.http_status() == Some(401)), "{replies:?}");
+    assert_eq!((site.asked(), site.api.counts.requests()), (2, 11), "the first call renews and repeats, and no other");
+    assert!(replies.iter().skip(1).all(|reply| reply.head["audit"]["attempts"] == 1 && requests(reply) == 0));
+}
+
+#[test]
+fn renewals_that_help_are_made_as_often_as_they_do() {
+    let valid = Arc::new(AtomicUsize::new(0));
+    let site = {
+        let valid = Arc::clone(&valid);
+        Site::with(|_| {}, |n, _| token(nth(n)), move |token| token == nth(valid.load(Ordering::SeqCst)))
+    };
+    for n in 0..4 {
+        valid.store(n, Ordering::SeqCst);
+        let reply = site.get();
+        assert_eq!((reply.http_status(), reply.body, site.asked()), (Some(200), nth(n).into_bytes(), n + 1));
+    }
+}
+
 #[test]
 fn a_call_without_a_token_of_ours_repeats_nothing_after_a_401() {
     let site = Site::with(|_| {}, |n, _| token(nth(n)), |_| false);

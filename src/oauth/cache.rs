@@ -18,6 +18,9 @@ use crate::net::lock;
 /// How long a failure stands for the next call, so that an outage is not hammered.
 const FAILURE_STANDS: Duration = Duration::from_secs(2);
 
+/// How long a 401 is believed after a renewal that did not help: nobody would be helped by the next one either.
+const REFUSAL_STANDS: Duration = Duration::from_secs(30);
+
 /// Above this number of credentials, those go that were not used for the longest time.
 const SLOTS: usize = 256;
 
@@ -72,8 +75,9 @@ struct State {
     failure: Option<(Instant, Error)>,
     /// The last token that the API did not take. It must not come back from a file.
     rejected: Option<TokenId>,
-    /// Since when the token endpoint stands by a token that the API did not take.
-    confirmed: Option<Instant>,
+    /// Since when it is known that a renewal does not help: the token endpoint stands by a token that the API did not take,
+    /// or the API did not take the new one either.
+    in_vain: Option<Instant>,
 }
 
 /// What a call is to do next.
@@ -113,11 +117,19 @@ impl Slot {
     /// Takes note that the API did not take this token. Another one that has come meanwhile stays.
     pub fn reject(&self, id: TokenId) {
         let mut state = lock(&self.state);
-        let confirmed = state.confirmed.is_some_and(|since| since.elapsed() < FAILURE_STANDS);
+        let stands = state.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_STANDS);
         let replaced = state.token.as_ref().is_some_and(|token| token.id() != id);
-        if !confirmed && !replaced {
+        if !stands && !replaced {
             state.token = None;
             state.rejected = Some(id);
+        }
+    }
+
+    /// Takes note that the API did not take this token either, which came of a renewal.
+    pub fn reject_renewed(&self, id: TokenId) {
+        let mut state = lock(&self.state);
+        if state.token.as_ref().is_some_and(|token| token.id() == id) {
+            state.in_vain.get_or_insert_with(Instant::now);
         }
     }
 
@@ -179,7 +191,7 @@ impl Slot {
             Ok(token) => {
                 // A server that stands by its token is believed for a while, or every 401 would ask it again.
                 let confirmed = state.rejected == Some(token.id());
-                state.confirmed = confirmed.then(Instant::now);
+                state.in_vain = confirmed.then(Instant::now);
                 state.rejected = state.rejected.filter(|_| !confirmed);
                 state.token = Some(Arc::new(token));
                 state.failure = None;
@@ -213,5 +225,34 @@ impl Drop for Landing {
         if !self.flight.has_landed() {
             self.end(Err(Error::new(Code::Panic, "a token request ended in a bug of the library")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// A slot that has known for so long that renewing this token does not help.
+    fn slot(since: Duration) -> (Slot, TokenId) {
+        let token = Token::granted(Secret::new(b"t".to_vec()), Moment::now(), Duration::from_secs(60), 0);
+        let id = token.id();
+        let in_vain = Instant::now().checked_sub(since);
+        let state = State { token: Some(Arc::new(token)), in_vain, ..State::default() };
+        (Slot { id: SlotId::new("a", b"b"), state: Mutex::new(state), requests: AtomicU32::new(0) }, id)
+    }
+
+    #[test]
+    fn that_renewals_are_in_vain_is_believed_for_a_while_only() {
+        for (since, rejects) in [(Duration::ZERO, false), (REFUSAL_STANDS / 2, false), (REFUSAL_STANDS, true)] {
+            let (slot, id) = slot(since);
+            slot.reject(id);
+            assert_eq!(lock(&slot.state).token.is_none(), rejects, "{since:?}");
+        }
+        let (slot, id) = slot(REFUSAL_STANDS);
+        lock(&slot.state).in_vain = None;
+        slot.reject_renewed(id);
+        slot.reject(id);
+        assert!(lock(&slot.state).token.is_some(), "it has just been seen");
     }
 }
