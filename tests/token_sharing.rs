@@ -32,7 +32,7 @@ struct Host {
 #[derive(Default)]
 struct Endpoint {
     asked: AtomicUsize,
-    /// Which request is not answered before `released`; 0 is none.
+    /// So many requests, the first ones, are not answered before `released`.
     hangs: AtomicUsize,
     released: AtomicBool,
     /// Whether the API does not answer for now.
@@ -46,7 +46,7 @@ impl Endpoint {
         while let Some(received) = peer.read() {
             let answered = if received.line().starts_with("POST /token ") {
                 let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-                if number == self.hangs.load(Ordering::SeqCst) && !until(|| self.released.load(Ordering::SeqCst)) {
+                if number <= self.hangs.load(Ordering::SeqCst) && !until(|| self.released.load(Ordering::SeqCst)) {
                     return false;
                 }
                 let body =
@@ -116,7 +116,12 @@ impl Host {
 
     /// The process that holds the lease, if one does.
     fn holder(&self) -> Option<u32> {
-        holder_of(&self.lock()?)
+        self.holders().first().copied()
+    }
+
+    /// The processes that ask for the token: the holder, and whoever has stepped in for it.
+    fn holders(&self) -> Vec<u32> {
+        self.lock().map(|lock| holders_of(&lock)).unwrap_or_default()
     }
 
     /// Says that somebody has begun a renewal so many seconds ago, and died.
@@ -137,15 +142,16 @@ impl Drop for Host {
     }
 }
 
-/// The process that has a record lock on this file, as the kernel tells: `1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF`.
-fn holder_of(file: &Path) -> Option<u32> {
-    let inode = fs::metadata(file).ok()?.ino().to_string();
+/// Who has a record lock on this file, as the kernel tells: `1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF`.
+fn holders_of(file: &Path) -> Vec<u32> {
+    let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
     let locks = fs::read_to_string("/proc/locks").expect("the kernel's locks");
-    locks.lines().find_map(|line| {
+    let holder = |line: &str| {
         let mut words = line.split_whitespace().skip(4);
         let (holder, place) = (words.next()?, words.next()?);
-        (place.rsplit(':').next() == Some(&inode)).then(|| holder.parse().ok()).flatten()
-    })
+        (place.rsplit(':').next() == Some(&metadata.ino().to_string())).then(|| holder.parse().ok()).flatten()
+    };
+    locks.lines().filter_map(holder).collect()
 }
 
 fn envelope(url: &str) -> String {
@@ -211,6 +217,64 @@ fn a_killed_renewer_does_not_block_the_others() {
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.endpoint.asked(), 2, "the one that was killed, and one of the others");
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-2"; 5]);
+    host.endpoint.released.store(true, Ordering::SeqCst);
+}
+
+/// Stopped, and not killed: the kernel keeps its lock for it, and its connection to the token endpoint stays open.
+#[test]
+fn a_stopped_renewer_does_not_block_the_others() {
+    const NAME: &str = "a_stopped_renewer_does_not_block_the_others";
+    if let Some(task) = alone::task() {
+        return call_when_told(&task);
+    }
+    let host = Host::new("stopped");
+    host.endpoint.hangs.store(1, Ordering::SeqCst);
+    let mut others = host.start(NAME, 6);
+    others.iter_mut().for_each(Other::tell);
+    assert!(until(|| host.endpoint.asked() == 1));
+    let holder = host.holder().expect("who asks has the lease");
+    let at = others.iter().position(|other| other.id() == holder).expect("one of them");
+    let mut stopped = others.remove(at);
+    let signal = |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(holder as i32), signal).expect("a child");
+    signal(nix::sys::signal::Signal::SIGSTOP);
+
+    assert!(others.iter_mut().all(|other| other.says() == "200"));
+    assert_eq!(host.endpoint.asked(), 2, "the one that is stopped, and one of the others in its place");
+    assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-2"; 5]);
+    assert_eq!(host.start(NAME, 1)[0].answers(), "200");
+    assert_eq!(host.endpoint.asked(), 2, "and what that one was given is everybody's");
+
+    // It goes on where it stood. Its token is the older one, and does not take the other's place.
+    host.endpoint.released.store(true, Ordering::SeqCst);
+    signal(nix::sys::signal::Signal::SIGCONT);
+    assert!(until(|| stopped.says() == "200"));
+    assert_eq!(host.start(NAME, 1)[0].answers(), "200");
+    assert!(host.endpoint.saw_last("token-2"), "{:?}", host.endpoint.authorizations());
+    assert_eq!(host.endpoint.asked(), 2);
+}
+
+#[test]
+fn as_many_may_be_stopped_as_there_are_parts_of_the_deadline() {
+    const NAME: &str = "as_many_may_be_stopped_as_there_are_parts_of_the_deadline";
+    if let Some(task) = alone::task() {
+        return call_when_told(&task);
+    }
+    let host = Host::new("several-stopped");
+    host.endpoint.hangs.store(2, Ordering::SeqCst);
+    let mut others = host.start(NAME, 5);
+    others.iter_mut().for_each(Other::tell);
+    let mut stopped = Vec::new();
+    for asked in 1..=2 {
+        assert!(until(|| host.endpoint.asked() == asked));
+        let holders: Vec<_> = host.holders().into_iter().filter(|holder| !stopped.contains(holder)).collect();
+        assert_eq!(holders.len(), 1, "{holders:?} beside {stopped:?}");
+        let pid = nix::unistd::Pid::from_raw(holders[0] as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("a child");
+        stopped.push(holders[0]);
+    }
+    assert!(others.iter_mut().filter(|other| !stopped.contains(&other.id())).all(|other| other.says() == "200"));
+    assert_eq!(host.endpoint.asked(), 3);
+    assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-3"; 3]);
     host.endpoint.released.store(true, Ordering::SeqCst);
 }
 

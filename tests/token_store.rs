@@ -243,10 +243,10 @@ fn an_early_renewal_is_left_to_whoever_has_begun_one() {
     let scratch = Scratch::new();
     let slot = slot("early");
     let store = scratch.stored(&slot, 1);
-    let may_begin = || store.try_early_lease(&slot, HOUR).expect("usable").is_some();
+    let may_begin = || store.try_lease_among(&slot, HOUR, 0).expect("usable").is_some();
     assert!(may_begin(), "nobody has begun since the last token came");
     assert!(!may_begin(), "one that has given the lease back without a token may still have it coming");
-    assert!(store.try_early_lease(&slot, Duration::ZERO).expect("usable").is_some());
+    assert!(store.try_lease_among(&slot, Duration::ZERO, 0).expect("usable").is_some());
     assert!(!may_begin());
     assert!(is_free(&store, &slot), "who has no token does not wait for that");
 
@@ -297,6 +297,71 @@ fn a_later_token_replaces_the_earlier_one() {
     let mut names: Vec<_> = fs::read_dir(&scratch.0).expect("lists").flatten().map(|entry| entry.file_name()).collect();
     names.sort();
     assert_eq!(names, [format!("{}.lock", slot.hex()), format!("{}.token", slot.hex())].map(Into::<OsString>::into));
+}
+
+/// Says that nobody has written the file for so long.
+fn age(file: &Path, days: u64) {
+    let file = fs::File::options().write(true).open(file).expect("opens");
+    file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).expect("a time");
+}
+
+#[test]
+fn what_is_over_for_a_month_goes_with_a_later_write() {
+    const NAME: &str = "what_is_over_for_a_month_goes_with_a_later_write";
+    if let Some(task) = alone::task() {
+        let _held = lease(&store_of(&task), &slot("held elsewhere"));
+        say("held");
+        listen();
+        return;
+    }
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    let write = || lease(&store, &slot("writes")).write(&token(), &[key_of(1)]).expect("writes");
+    // A token lives a day at most.
+    let left = [("over", 32), ("not yet over", 30), ("held here", 32), ("held elsewhere", 32)];
+    for (name, _) in left {
+        scratch.stored(&slot(name), 1);
+        fs::write(scratch.file(&slot(name), "new"), "").expect("writes");
+    }
+    for (name, days) in left {
+        age(&scratch.file(&slot(name), "token"), days);
+        age(&scratch.file(&slot(name), "new"), days);
+        age(&scratch.file(&slot(name), "lock"), 400);
+    }
+    let foreign = ["other.token", &format!("{}.tokens", "0".repeat(64)), &format!("{}.token", "x".repeat(64))]
+        .map(|name| scratch.0.join(name));
+    for file in &foreign {
+        fs::write(file, "").expect("writes");
+        age(file, 400);
+    }
+    let set_back = scratch.file(&slot("not yet over"), "new");
+    fs::File::options()
+        .write(true)
+        .open(&set_back)
+        .and_then(|file| file.set_modified(SystemTime::now() + Duration::from_secs(400 * 86_400)))
+        .expect("a time");
+    let is_there = |name: &str, extension: &str| scratch.file(&slot(name), extension).exists();
+
+    let here = lease(&store, &slot("held here"));
+    let mut elsewhere = Other::start(NAME, &task(&scratch));
+    assert_eq!(elsewhere.says(), "held");
+    write();
+    for extension in ["token", "new"] {
+        assert!(!is_there("over", extension), "{extension}");
+        for name in ["not yet over", "held here", "held elsewhere"] {
+            assert!(is_there(name, extension), "{name}.{extension}");
+        }
+    }
+    assert!(foreign.iter().all(|file| file.exists()), "what is not the cache's own stays");
+
+    drop((here, elsewhere));
+    write();
+    for name in ["over", "not yet over", "held here", "held elsewhere"] {
+        assert_eq!(is_there(name, "token"), name == "not yet over", "{name}");
+        assert!(is_there(name, "lock"), "somebody may wait for its lock: {name}");
+        assert!(is_free(&store, &slot(name)));
+    }
+    assert!(is_there("writes", "token"));
 }
 
 #[test]

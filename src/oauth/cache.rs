@@ -103,7 +103,7 @@ impl Slot {
                 Step::Fail(error) => return Err(error),
                 Step::Wait(ride) => ride,
             };
-            ride.flight().hurry();
+            ride.flight().hurry(deadline);
             match timeout_at(deadline, ride.landed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) if ride.resumes() => {}

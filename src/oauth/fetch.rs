@@ -69,7 +69,7 @@ pub async fn fetch(errand: &Errand, slot: &SlotId, flight: &Flight, asking: impl
         // Nobody waits for a fetch that is paused, and it must not keep the others from theirs.
         if !flight.is_deserted() {
             let quiet = if flight.is_urgent() { Duration::ZERO } else { RENEWAL_STANDS };
-            match shared.store.try_early_lease(slot, quiet) {
+            match shared.store.try_lease_among(slot, quiet, flight.stand_ins()) {
                 Ok(lease) => {
                     if lease.is_some_and(|lease| flight.hold(lease)) {
                         break;
@@ -89,11 +89,16 @@ pub async fn fetch(errand: &Errand, slot: &SlotId, flight: &Flight, asking: impl
     let fetched = request(errand, flight.deadline, asking).await;
     // The lease went if the fetch was paused. If nobody else has it now, it comes back; if somebody has, theirs will do.
     let lease = flight.unload().or_else(|| shared.store.try_lease(slot).ok().flatten());
-    if let (Ok(token), Some(lease)) = (&fetched, lease) {
+    let token = fetched?;
+    if let Some(later) = shared.read(slot, flight).filter(|found| found.is_later_than(&token)) {
+        // This process was stopped, and another one has asked in its place.
+        return Ok(later);
+    }
+    if let Some(lease) = lease {
         // A file that cannot be written costs the others a token request each.
         let _ = lease.write(&token.stored(), &shared.keys);
     }
-    fetched
+    Ok(token)
 }
 
 /// One token request.

@@ -16,6 +16,10 @@ use super::token::TokenId;
 use crate::error::{Code, Error};
 use crate::net::lock;
 
+/// Into so many parts the time is divided that somebody has for waiting. After each of them one more process of the host may
+/// ask for the token, beside those that have the right to and do not get on.
+const PARTS: u32 = 4;
+
 /// How a fetch ended.
 pub type Landed = Result<(), Error>;
 
@@ -25,9 +29,9 @@ pub struct Flight {
     pub replaces: Option<TokenId>,
     /// When the fetch gives up, whoever waits for it.
     pub deadline: Instant,
+    begun: Instant,
     aboard: Mutex<Aboard>,
     paused: AtomicBool,
-    urgent: AtomicBool,
     landed: watch::Sender<Option<Landed>>,
     task: OnceLock<AbortHandle>,
 }
@@ -37,6 +41,8 @@ pub struct Flight {
 struct Aboard {
     riders: usize,
     lease: Option<Lease>,
+    /// Since when and until when somebody waits who cannot do without the token: the one that has to give up first.
+    hurry: Option<(Instant, Instant)>,
 }
 
 impl Flight {
@@ -46,9 +52,9 @@ impl Flight {
         Arc::new(Self {
             replaces,
             deadline,
+            begun: Instant::now(),
             aboard: Mutex::default(),
             paused: AtomicBool::new(false),
-            urgent: AtomicBool::new(false),
             landed,
             task: OnceLock::new(),
         })
@@ -67,14 +73,27 @@ impl Flight {
         Ride { flight: Arc::clone(self), was_paused: self.was_paused() }
     }
 
-    /// Says that somebody cannot do without its token.
-    pub fn hurry(&self) {
-        self.urgent.store(true, Ordering::Release);
+    /// Says that somebody cannot do without its token, and waits for it until then.
+    pub fn hurry(&self, until: Instant) {
+        let now = Instant::now();
+        let mut aboard = lock(&self.aboard);
+        if aboard.hurry.is_none_or(|(_, earliest)| until < earliest || earliest <= now) {
+            aboard.hurry = Some((now, until));
+        }
     }
 
     /// Whether somebody cannot do without its token. If not, the one that it replaces still serves.
     pub fn is_urgent(&self) -> bool {
-        self.urgent.load(Ordering::Acquire)
+        lock(&self.aboard).hurry.is_some()
+    }
+
+    /// How many may ask beside the holder of the lease by now. A process that is stopped keeps its lease, and a token endpoint
+    /// that is slow is not to be asked by everybody.
+    pub fn stand_ins(&self) -> u32 {
+        let (since, until) = lock(&self.aboard).hurry.unwrap_or((self.begun, self.deadline));
+        let part = until.duration_since(since) / PARTS;
+        let has_passed = |part_end: &u32| since.elapsed() >= part * *part_end;
+        (1..PARTS).filter(has_passed).count() as u32
     }
 
     /// Whether it was without anybody to drive it at some time.

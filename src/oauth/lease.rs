@@ -1,10 +1,10 @@
-//! The right to renew one slot's token: at most one process of the host has it, and in it at most one caller.
+//! The right to renew one slot's token: one process of the host has it, and in it one caller. Others stand in for one that hangs.
 
 use std::borrow::Borrow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::sealed::{self, StoredToken};
 use super::slot::SlotId;
+use super::sweep::{is_older, sweep};
 use crate::keys::MasterKey;
 
 /// The paths of one slot.
@@ -29,7 +30,9 @@ pub(super) struct Paths {
 /// though, and closing any descriptor of the file drops it, so the callers of one process come to a table first, and only
 /// who has the place there opens the file.
 ///
-/// Whoever pauses a renewal must drop the lease: everybody else waits for it.
+/// Whoever pauses a renewal must drop the lease: everybody else waits for it. A process that is stopped cannot, and its lock
+/// stays with it, so after a part of their time the others may stand in for it, one after the other. Two that write at once do
+/// no harm: whatever is torn by it does not authenticate.
 #[derive(Debug)]
 pub struct Lease {
     slot: SlotId,
@@ -40,13 +43,23 @@ pub struct Lease {
     place: Place,
 }
 
+impl Paths {
+    pub(super) fn new(directory: &Path, slot: &SlotId) -> Self {
+        let name = slot.hex();
+        let path = |extension| directory.join(format!("{name}.{extension}"));
+        Self { token: path("token"), fresh: path("new"), lock: path("lock") }
+    }
+}
+
 impl Lease {
     /// Tries, and does not wait: a caller tries again on its own timer, within its own deadline. `None` while another has
     /// it. An error where the file cannot be made or locked, so that there is nothing to wait for.
     ///
     /// The file's modification time says since when a renewal has been under way that came to nothing yet, as the process
     /// that began it may have no caller now to drive it on. `None` also where that is less than `quiet` ago.
-    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration) -> io::Result<Option<Self>> {
+    ///
+    /// Each byte of the file is a place, the first one the holder's and so many behind it for those that stand in for it.
+    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration, stand_ins: u32) -> io::Result<Option<Self>> {
         let Some(place) = Place::take(slot) else { return Ok(None) };
         // The file stays for ever: whoever waits for the lock of a removed one would have it beside the new one's holder.
         let lock = OpenOptions::new()
@@ -56,17 +69,12 @@ impl Lease {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&paths.lock)?;
-        let whole = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: 0,
-            l_len: 0,
-            l_pid: 0,
-        };
-        match fcntl(&lock, FcntlArg::F_SETLK(&whole)) {
-            Ok(_) => {}
-            Err(Errno::EACCES | Errno::EAGAIN) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
+        let mut locked = false;
+        for byte in 0..=stand_ins {
+            locked = locked || try_lock(&lock, byte)?;
+        }
+        if !locked {
+            return Ok(None);
         }
         if lock.metadata()?.modified()?.elapsed().is_ok_and(|since| since < quiet) {
             return Ok(None);
@@ -100,10 +108,40 @@ impl Lease {
         // No renewal is under way any more, though that is known only to spare a request.
         let ended = || self.lock.set_modified(SystemTime::UNIX_EPOCH).or(Ok(()));
         let written = fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).and_then(|()| ended());
-        written.inspect_err(|_| {
+        let written = written.inspect_err(|_| {
             // What remains is found above the next time.
             let _ = fs::remove_file(&self.fresh);
-        })
+        });
+        if let Some(directory) = self.token.parent() {
+            sweep(directory);
+        }
+        written
+    }
+
+    /// Removes what nobody has written for so long. The lock stays.
+    pub(super) fn remove(self, unwritten_for: Duration) {
+        for path in [&self.token, &self.fresh] {
+            if is_older(path, unwritten_for) {
+                let _ = fs::remove_file(path);
+            }
+        }
+        // No renewal was begun.
+        let _ = self.lock.set_modified(SystemTime::UNIX_EPOCH);
+    }
+}
+
+fn try_lock(file: &File, byte: u32) -> io::Result<bool> {
+    let range = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte.into(),
+        l_len: 1,
+        l_pid: 0,
+    };
+    match fcntl(file, FcntlArg::F_SETLK(&range)) {
+        Ok(_) => Ok(true),
+        Err(Errno::EACCES | Errno::EAGAIN) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -13,6 +13,7 @@ mod lease;
 mod sealed;
 mod slot;
 mod store;
+mod sweep;
 mod token;
 
 pub use cache::{Slot, Tokens};

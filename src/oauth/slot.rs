@@ -19,6 +19,20 @@ impl SlotId {
         Self(digest.finalize().into())
     }
 
+    /// The place of the files with this name.
+    pub fn from_hex(name: &str) -> Option<Self> {
+        let digits = name.as_bytes();
+        let mut digest = [0; 32];
+        if digits.len() != 2 * digest.len() {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        // One name for each place: no upper case, no sign.
+        Some(Self(digest)).filter(|slot| slot.hex() == name)
+    }
+
     /// The digest itself.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -49,5 +63,11 @@ mod tests {
     fn the_name_stays_what_it_is() {
         let name = SlotId::new("api_token", b"nrv1:e30=").hex();
         assert_eq!(name, "8397293f75b28a420cad327447545d0e21aa24a5a3c3282d70f95d9219a0c2d8");
+        assert_eq!(SlotId::from_hex(&name), Some(SlotId::new("api_token", b"nrv1:e30=")));
+        for other in
+            ["", "00", &name.to_uppercase(), &name.replace("83", "+8"), &format!("{name}00"), &"\u{e4}".repeat(32)]
+        {
+            assert_eq!(SlotId::from_hex(other), None, "{other}");
+        }
     }
 }

@@ -44,27 +44,22 @@ impl Store {
     /// keys, and this slot's. What is absent, damaged or somebody else's is simply not there.
     pub fn read(&self, slot: &SlotId, master_keys: &[impl Borrow<MasterKey>], now: u64) -> Option<StoredToken> {
         check(&self.directory).ok()?;
-        let file = read_file(&self.paths(slot).token).ok()?;
+        let file = read_file(&Paths::new(&self.directory, slot).token).ok()?;
         sealed::open(&file, slot, master_keys, now)
     }
 
     /// Tries to become the one that renews the slot's token, without waiting. `None` while another is. An error where there
     /// can be no lease in this directory; then the caller renews for itself alone.
     pub fn try_lease(&self, slot: &SlotId) -> io::Result<Option<Lease>> {
-        self.try_early_lease(slot, Duration::ZERO)
+        self.try_lease_among(slot, Duration::ZERO, 0)
     }
 
     /// The same for a renewal that can wait, because the token still serves: `None` also where a renewal was begun less than
-    /// `quiet` ago that has brought no token yet.
-    pub fn try_early_lease(&self, slot: &SlotId, quiet: Duration) -> io::Result<Option<Lease>> {
+    /// `quiet` ago that has brought no token yet. With `stand_ins`, so many may have a lease beside the first one: its holder
+    /// may have been stopped.
+    pub fn try_lease_among(&self, slot: &SlotId, quiet: Duration, stand_ins: u32) -> io::Result<Option<Lease>> {
         check(&self.directory).map_err(|(_, message)| io::Error::other(message))?;
-        Lease::take(slot, self.paths(slot), quiet)
-    }
-
-    fn paths(&self, slot: &SlotId) -> Paths {
-        let name = slot.hex();
-        let path = |extension| self.directory.join(format!("{name}.{extension}"));
-        Paths { token: path("token"), fresh: path("new"), lock: path("lock") }
+        Lease::take(slot, Paths::new(&self.directory, slot), quiet, stand_ins)
     }
 }
 

@@ -100,6 +100,11 @@ impl Token {
         now.monotonic >= self.due
     }
 
+    /// Whether it was asked for after the other one.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.issued_ms > other.issued_ms
+    }
+
     /// The form in which other processes find it.
     pub fn stored(&self) -> StoredToken {
         let token = Secret::new(self.secret.expose().to_vec());
@@ -159,5 +164,7 @@ mod tests {
         assert_eq!((found.id(), found.secret().expose()), (token.id(), &b"t0ken"[..]));
         assert!(found.is_current(now.plus(59 * SECOND)) && !found.is_current(now.plus(60 * SECOND)));
         assert!(!found.is_due(now.plus(53 * SECOND)) && found.is_due(now.plus(54 * SECOND)));
+        let later = granted(now.plus(SECOND), 60 * SECOND, 0);
+        assert!(later.is_later_than(&found) && !found.is_later_than(&later) && !found.is_later_than(&token));
     }
 }

@@ -1,0 +1,39 @@
+//! What credentials that are gone have left in the directory.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::lease::{Lease, Paths};
+use super::slot::SlotId;
+
+/// A token lives a day at most, so one that was written so long ago has been over for a month.
+const LEFT: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+
+/// Removes tokens that are over for a month, and what was begun and left behind so long ago, each under its own lease.
+///
+/// A lock never goes: whoever waits for that of a removed file would have it beside the new one's holder, and its time says
+/// nothing of its age. It is empty.
+pub(super) fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let Some(slot) = slot(&path)
+            && is_older(&path, LEFT)
+            && let Ok(Some(lease)) = Lease::take(&slot, Paths::new(directory, &slot), Duration::ZERO, 0)
+        {
+            lease.remove(LEFT);
+        }
+    }
+}
+
+/// Whose file it is, where it is one that may go.
+fn slot(path: &Path) -> Option<SlotId> {
+    let is_ours = path.extension().is_some_and(|extension| extension == "token" || extension == "new");
+    SlotId::from_hex(path.file_stem().filter(|_| is_ours)?.to_str()?)
+}
+
+/// Whether nobody has written the file for so long. One from the future was written before the clock was set back.
+pub(super) fn is_older(path: &Path, age: Duration) -> bool {
+    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
+}
