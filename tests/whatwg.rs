@@ -7,14 +7,23 @@ use std::process::Command;
 use secure_outbound::policy::Target;
 use serde_json::Value;
 
+/// What cargo says, and why it says nothing.
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo");
+    let (said, complaint) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "cargo {}: {complaint}", arguments.join(" "));
+    said.expect("UTF-8")
+}
+
 /// The cases, from the url crate's own package.
 fn cases() -> Vec<Value> {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
-        .output()
-        .expect("cargo");
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("metadata");
+    let version = cargo(&["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    // Of other platforms' crates the build has fetched none.
+    let platform = ["--filter-platform", host, "--manifest-path", manifest];
+    let metadata = cargo(&[&["metadata", "--format-version", "1", "--offline", "--locked"][..], &platform].concat());
+    let metadata: Value = serde_json::from_str(&metadata).expect("metadata");
     let packages = metadata["packages"].as_array().expect("packages");
     let manifest =
         packages.iter().find(|package| package["name"] == "url").expect("a dependency")["manifest_path"].as_str();

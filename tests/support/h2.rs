@@ -68,6 +68,16 @@ impl Connection<'_, '_> {
         }
     }
 
+    /// The stream of the next request of which the head is there.
+    pub fn opened(&mut self) -> Option<u32> {
+        loop {
+            let frame = self.next()?;
+            if frame.kind == HEADERS {
+                return Some(frame.stream);
+            }
+        }
+    }
+
     /// The stream of the next request that is complete.
     pub fn request(&mut self) -> Option<u32> {
         let mut body = Vec::new();
