@@ -7,6 +7,7 @@
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
+# make help      these lines
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -25,8 +26,11 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench fuzz hardening check install uninstall header packages oauth-servers composer advisories \
+.PHONY: demo test build bench fuzz hardening check install uninstall header help packages oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 packages:
 	@.ci/packages
@@ -46,12 +50,8 @@ demo: packages
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/demo.php
 
-# The cargo tests run with the hook that makes the library panic on purpose; the release library is built without it.
 test: packages oauth-servers composer
-	$(CARGO) test --locked --features test-hooks
-	@$(MAKE) --no-print-directory build
-	SECURE_OUTBOUND_LIBRARY="$(CURDIR)/$(LIBRARY)" PHPUNIT="$(PHPUNIT)" .ci/phpunit
-	@$(MAKE) --no-print-directory fuzz
+	@CARGO="$(CARGO)" PHPUNIT="$(PHPUNIT)" MAKE="$(MAKE)" .ci/test
 
 fuzz: packages $(CARGO_FUZZ)
 	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(FUZZ)
@@ -69,7 +69,8 @@ bench: packages
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header
 
-check: packages check-format check-clippy check-header check-docs check-supply check-files check-php
+check: packages
+	@MAKE="$(MAKE)" .ci/check
 
 check-format:
 	$(CARGO) fmt --check
