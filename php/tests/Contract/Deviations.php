@@ -39,6 +39,11 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
         ],
+        'key-exchange' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A server that has no other group for the key exchange than P-521, X448 or one of finite fields is agreed with. '
+                . 'Naming the groups would take the post-quantum ones from a newer OpenSSL.',
+        ],
         'revocation-lists' => [
             'transports' => [Transports::PHP],
             'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '

@@ -110,6 +110,77 @@ trait TlsCases
         self::assertSame([], $answer['targets']['old']);
     }
 
+    /** Only what keeps recorded traffic closed when the server's key is lost, and needs no care with padding. */
+    public function testSuitesOfTls12(): void
+    {
+        $rsa = ['-newkey', 'rsa:2048', '-nodes'];
+        $ecdsa = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key];
+        $rsa = self::$tls->issue('rsa', ['DNS:localhost'], key: $rsa);
+        $suites = [
+            'ECDHE-ECDSA-AES256-GCM-SHA384' => [$ecdsa, true],
+            'ECDHE-ECDSA-AES128-GCM-SHA256' => [$ecdsa, true],
+            'ECDHE-ECDSA-CHACHA20-POLY1305' => [$ecdsa, true],
+            'ECDHE-RSA-AES256-GCM-SHA384' => [$rsa, true],
+            'ECDHE-RSA-AES128-GCM-SHA256' => [$rsa, true],
+            'ECDHE-RSA-CHACHA20-POLY1305' => [$rsa, true],
+            'ECDHE-ECDSA-AES128-SHA' => [$ecdsa, false],
+            'ECDHE-ECDSA-AES256-SHA384' => [$ecdsa, false],
+            'ECDHE-ECDSA-AES128-CCM' => [$ecdsa, false],
+            'ECDHE-RSA-AES128-SHA256' => [$rsa, false],
+            'AES128-GCM-SHA256' => [$rsa, false],
+            'AES256-SHA' => [$rsa, false],
+        ];
+        foreach ($suites as $suite => [$own, $isAgreed]) {
+            [$transport, $listener] = self::served($own + ['maximum' => '1.2', 'ciphers' => $suite]);
+            $outcome = self::call(self::request($listener), $transport);
+            self::assertSame($isAgreed ? '200' : 'tls.handshake_failed no', $outcome->brief(), $suite);
+            self::assertSame((int) $isAgreed, self::requests($listener), $suite);
+        }
+    }
+
+    /** The system's settings have no say in this either. */
+    public function testKeysThatAreTooShort(): void
+    {
+        $short = self::$tls->issue('short', ['DNS:short.example'], key: ['-newkey', 'rsa:1024', '-nodes']);
+        $weak = self::$tls->issue('weak', ['DNS:weak.example'], digest: 'sha1');
+        $listen = static fn (string $address, array $tls): array => [
+            'address' => $address,
+            'port' => 443,
+            'tls' => $tls + ['ciphers' => 'DEFAULT'],
+            'answer' => [FaultServer::answer()],
+        ];
+        $lax = "openssl_conf=own\n[own]\nssl_conf=ssl\n[ssl]\nsystem_default=lax\n[lax]\nCipherString=DEFAULT:@SECLEVEL=0\n";
+        $answer = OwnNetwork::run(
+            self::$directory,
+            [
+                'addresses' => ['93.184.216.34', '93.184.216.35'],
+                'hosts' => "93.184.216.34 short.example\n93.184.216.35 weak.example\n",
+                'listen' => ['short' => $listen('93.184.216.34', $short), 'weak' => $listen('93.184.216.35', $weak)],
+                'transport' => static::name(),
+                'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
+            ],
+            [self::request(baseUrl: 'https://short.example'), self::request(baseUrl: 'https://weak.example')],
+            ['OPENSSL_CONF' => self::$directory->write('lax-keys.cnf', $lax)],
+        );
+
+        $refused = 'tls.certificate_invalid no';
+        self::assertSame([$refused, $refused], array_column($answer['outcomes'], 'brief'));
+        self::assertSame(['short' => [], 'weak' => []], $answer['targets']);
+    }
+
+    public function testGroupsOfTheKeyExchange(): void
+    {
+        $own = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key];
+        foreach (['1.2', '1.3'] as $version) {
+            foreach (['prime256v1' => true, 'secp384r1' => true, 'secp521r1' => false] as $group => $isAgreed) {
+                [$transport, $listener] = self::served($own + ['minimum' => $version, 'maximum' => $version, 'group' => $group]);
+                $outcome = self::call(self::request($listener), $transport);
+                $isAgreed = $isAgreed || self::deviates('key-exchange');
+                self::assertSame($isAgreed ? '200' : 'tls.handshake_failed no', $outcome->brief(), $version . $group);
+            }
+        }
+    }
+
     public function testAnAddressIsAName(): void
     {
         self::$server->answers('tls', [FaultServer::answer()]);

@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support;
  */
 final class Certificates
 {
-    private const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    public const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
     public readonly string $authority;
     public readonly string $certificate;
@@ -34,6 +34,7 @@ final class Certificates
      *
      * @param list<string> $names "DNS:…" and "IP:…"
      * @param list<string> $validity arguments of "openssl ca"; of a month from now without any
+     * @param list<string> $key arguments of "openssl req" that make the key
      * @return array{certificate: string, key: string} PEM files
      */
     public function issue(
@@ -42,6 +43,8 @@ final class Certificates
         array $validity = ['-days', '30'],
         string $usage = 'serverAuth',
         bool $selfSigned = false,
+        array $key = self::CURVE,
+        string $digest = 'sha256',
     ): array {
         $base = $this->directory->path . '/' . $name;
         $authority = substr($this->authority, 0, -strlen('.pem'));
@@ -51,14 +54,14 @@ final class Certificates
                 . ($names === [] ? '' : 'subjectAltName=' . implode(',', $names) . "\n"),
         );
         $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
-        self::openssl(['req', ...self::CURVE, '-subj', '/CN=localhost', '-keyout', $files['key'], '-out', $base . '.csr']);
+        self::openssl(['req', ...$key, '-subj', '/CN=localhost', '-keyout', $files['key'], '-out', $base . '.csr']);
         $configuration = $this->configuration($name);
         $signer = $selfSigned
             ? ['-selfsign', '-keyfile', $files['key']]
             : ['-cert', $this->authority, '-keyfile', $authority . '.key'];
         self::openssl([
             'ca', '-batch', '-config', $configuration, ...$signer, '-in', $base . '.csr', '-notext',
-            '-extfile', $extensions, ...$validity, '-out', $files['certificate'],
+            '-extfile', $extensions, ...$validity, '-md', $digest, '-out', $files['certificate'],
         ]);
         return $files;
     }

@@ -35,7 +35,8 @@ final class FaultServer
     /**
      * Listens at a free port of the address.
      *
-     * @param array<string, mixed>|null $tls certificate, key, alpn, minimum, maximum, client_ca; null for plain TCP
+     * @param array<string, mixed>|null $tls certificate, key, alpn, minimum, maximum, client_ca, ciphers, group; null for
+     *        plain TCP
      */
     public function listen(string $name, ?array $tls = null, string $address = '127.0.0.1', int $port = 0): int
     {

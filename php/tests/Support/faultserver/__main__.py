@@ -3,7 +3,8 @@
 It is steered over the Unix socket SOCKET, one JSON document a line in either direction:
 
   {"do": "listen", "name": N, "address"?: A, "port"?: P, "tls"?: {...}}   -> {"port": P}
-      tls: certificate, key (PEM files), alpn (list), minimum and maximum ("1.2", "1.3"), client_ca (PEM file)
+      tls: certificate, key (PEM files), alpn (list), minimum and maximum ("1.2", "1.3"), client_ca (PEM file), ciphers (of
+      TLS 1.2, as OpenSSL names them), group (the only one for the key exchange)
   {"do": "script", "name": N, "connections": [[STEP, …], …], "answers"?: [[STEP, …], …]}   -> {}
       ends what is open, forgets what was seen, and lets the nth connection run the nth script, later ones the last
   {"do": "seen", "name": N}   -> {"connections": [{"received", "requests", "events", "alpn", "server_name"}, …]}
@@ -90,6 +91,10 @@ def context(tls):
     made.maximum_version = ssl.TLSVersion["TLSv" + tls.get("maximum", "1.3").replace(".", "_")]
     if made.minimum_version < ssl.TLSVersion.TLSv1_2:
         made.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if tls.get("ciphers"):
+        made.set_ciphers(tls["ciphers"] + ":@SECLEVEL=0")
+    if tls.get("group"):
+        made.set_ecdh_curve(tls["group"])
     made.load_cert_chain(tls["certificate"], tls["key"])
     if tls.get("alpn"):
         made.set_alpn_protocols(tls["alpn"])

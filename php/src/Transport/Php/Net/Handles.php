@@ -21,6 +21,14 @@ final readonly class Handles
     /** What libcurl would add by itself and the library does not send. */
     private const OWN_HEADERS = ['accept', 'content-type', 'expect', 'user-agent'];
 
+    /**
+     * The library's suites, as OpenSSL names them, and its shortest keys and digests: level 2 is 112 bits, and SHA-1 is
+     * below. A level of the system's, in openssl.cnf, has no say.
+     */
+    private const SUITES_1_2 = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:'
+        . 'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:@SECLEVEL=2';
+    private const SUITES_1_3 = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
+
     private const BODY_METHODS = ['POST', 'PUT', 'PATCH'];
 
     /**
@@ -81,6 +89,8 @@ final readonly class Handles
             CURLOPT_NETRC => CURL_NETRC_IGNORED,
             CURLOPT_NOPROXY => '',
             CURLOPT_SSLVERSION => CURL_SSLVERSION_TLSv1_2,
+            CURLOPT_SSL_CIPHER_LIST => self::SUITES_1_2,
+            CURLOPT_TLS13_CIPHERS => self::SUITES_1_3,
             CURLOPT_SSL_SESSIONID_CACHE => false,
             CURLOPT_TCP_NODELAY => true,
             CURLOPT_NOSIGNAL => true,
