@@ -22,7 +22,8 @@ final readonly class Route
     }
 
     /**
-     * The one entry of CURLOPT_RESOLVE; none for a literal, which libcurl looks up nowhere.
+     * The one entry of CURLOPT_RESOLVE; none for a literal, which libcurl looks up nowhere. It counts for every name: one
+     * of its own could be misread, because libcurl gives a meaning to how an entry begins.
      *
      * @return list<string>
      */
@@ -35,6 +36,6 @@ final readonly class Route
             static fn (Address $address): string => $address->isV6() ? '[' . $address->text() . ']' : $address->text(),
             $this->addresses,
         );
-        return [$this->host->text . ':' . $this->port . ':' . implode(',', $texts)];
+        return ['*:' . $this->port . ':' . implode(',', $texts)];
     }
 }
