@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
@@ -179,6 +180,29 @@ trait FaultTableCases
                 [$code, $sent] = explode(' ', $outcome['brief']);
                 return [$code, $sent, $outcome['audit'], 0];
             }, $answer['outcomes']));
+        }
+    }
+
+    /** The C library's own words are in the language of the locale. */
+    public function testTheLanguageOfTheSystemHasNoSay(): void
+    {
+        $locales = self::$directory->path . '/locales';
+        mkdir($locales);
+        $made = Process::run(['localedef', '-i', 'de_DE', '-f', 'UTF-8', $locales . '/de_DE.UTF-8']);
+        self::assertSame(0, $made['code'], $made['output']);
+        $lookups = [
+            'dns.not_found no' => ['dns' => ['other.example' => [['93.184.216.34']]]],
+            // Nobody is at the name server's port.
+            'dns.failed no' => [],
+        ];
+        foreach ($lookups as $brief => $names) {
+            $answer = OwnNetwork::run(
+                self::$directory,
+                $names + ['locale' => 'de_DE.UTF-8', 'transport' => static::transportName(), 'config' => []],
+                [self::request(baseUrl: 'https://api.example/v1')],
+                ['LOCPATH' => $locales, 'LANGUAGE' => 'de'],
+            );
+            self::assertSame([$brief], array_column($answer['outcomes'], 'brief'));
         }
     }
 

@@ -21,7 +21,7 @@ final class OwnNetwork
      *
      * @param array<string, mixed> $task addresses: of loopback; hosts: lines of /etc/hosts; resolver: lines of
      *        resolv.conf beside the name server 127.0.0.1; listen: listeners by name, arguments of FaultServer::listen and the steps
-     *        of every answer; dns: names for FaultServer::resolve; silent_dns: whether a name server takes questions and never answers; transport and config
+     *        of every answer; dns: names for FaultServer::resolve; silent_dns: whether a name server takes questions and never answers; locale: of all categories; transport and config
      * @param list<RequestSpec> $requests
      * @param array<string, string> $environment
      * @return array{outcomes: list<array<string, mixed>>, targets: array<string, list<string>>,

@@ -156,7 +156,7 @@ trait TlsCases
                 'addresses' => ['93.184.216.34', '93.184.216.35'],
                 'hosts' => "93.184.216.34 short.example\n93.184.216.35 weak.example\n",
                 'listen' => ['short' => $listen('93.184.216.34', $short), 'weak' => $listen('93.184.216.35', $weak)],
-                'transport' => static::name(),
+                'transport' => static::transportName(),
                 'config' => ['tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority]],
             ],
             [self::request(baseUrl: 'https://short.example'), self::request(baseUrl: 'https://weak.example')],

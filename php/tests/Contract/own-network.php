@@ -25,6 +25,10 @@ if (isset($task['dns'])) {
 }
 // Bound, so that a question is taken; never read, so that it stays without an answer.
 $dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
+if (isset($task['locale']) && setlocale(LC_ALL, $task['locale']) === false) {
+    throw new \RuntimeException('There is no locale ' . $task['locale'] . '.');
+}
+$locale = setlocale(LC_ALL, '0');
 $transport = Transports::make($task['transport'], $task['config']);
 $outcomes = [];
 foreach ($task['requests'] as $wire) {
@@ -35,6 +39,9 @@ foreach ($task['requests'] as $wire) {
         'audit' => $outcome->audit,
         'body' => $outcome->body,
     ];
+}
+if (setlocale(LC_ALL, '0') !== $locale) {
+    throw new \RuntimeException('The locale is not what it was: ' . setlocale(LC_ALL, '0'));
 }
 $targets = [];
 foreach ($task['listen'] ?? [] as $name => $listen) {

@@ -7,7 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, its own fixed words tell.
+ * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, OpenSSL's number or libcurl's own
+ * fixed words tell, and never what is in the language of the locale.
  *
  * @internal
  */
@@ -17,6 +18,10 @@ final class Classifier
     private const TOO_LARGE = 100;
     private const ISSUER = 83;
     private const HTTP2_FRAMING = 16;
+
+    /** SSL_R_… of OpenSSL: what an alert's number is added to, and a connection that ends without one. */
+    private const ALERT = 1000;
+    private const UNEXPECTED_END = 294;
 
     /** X509_V_ERR_… of OpenSSL. */
     private const NOT_YET_VALID = 9;
@@ -54,11 +59,12 @@ final class Classifier
             CURLE_SSL_CACERT,
             CURLE_SSL_CACERT_BADFILE,
             self::ISSUER => ['tls.certificate_invalid', self::certificate($end)],
-            CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CIPHER => self::handshake($end),
+            CURLE_SSL_CONNECT_ERROR => self::handshake($end),
             CURLE_RECV_ERROR => self::received($end),
             CURLE_UNSUPPORTED_PROTOCOL,
             CURLE_WEIRD_SERVER_REPLY,
             CURLE_OUT_OF_MEMORY,
+            CURLE_SSL_CIPHER,
             CURLE_BAD_CONTENT_ENCODING,
             self::HTTP2_FRAMING,
             self::TOO_LARGE => $end->begun ? self::invalid() : self::unusable(),
@@ -100,12 +106,15 @@ final class Classifier
     private static function received(Ending $end): array
     {
         if ($end->begun) {
+            $reason = self::opensslReason($end->text);
             return match (true) {
-                str_contains($end->text, 'chunked-encoding') => self::invalid(),
+                // What follows these words is the system's, in the language of the locale.
+                str_starts_with($end->text, 'Recv failure: ') => self::broken($end),
+                str_contains($end->text, 'chunk') => self::invalid(),
                 // libcurl has a limit of its own for the heads of all interim answers together.
                 str_contains($end->text, 'Too large response headers') => self::invalid(),
                 // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
-                !$end->isHeadWhole && str_contains($end->text, ' alert ') => [
+                !$end->isHeadWhole && $reason >= self::ALERT && $reason < self::ALERT + 256 => [
                     'tls.handshake_failed',
                     "the server ended TLS with an alert; it may want a client's certificate",
                 ],
@@ -128,9 +137,18 @@ final class Classifier
      */
     private static function handshake(Ending $end): array
     {
-        return str_contains($end->text, 'SSL_ERROR_SYSCALL') || str_contains($end->text, 'onnection reset')
+        // Where OpenSSL has no reason of its own, it is the connection that has ended.
+        return (self::opensslReason($end->text) ?? self::UNEXPECTED_END) === self::UNEXPECTED_END
             ? ['tls.handshake_failed', 'the connection ended during the TLS handshake']
             : ['tls.handshake_failed', 'TLS 1.2 or 1.3 could not be agreed with the server'];
+    }
+
+    /** SSL_R_… of OpenSSL, whose number libcurl shows beside the words; null where there is none. */
+    private static function opensslReason(#[\SensitiveParameter] string $text): ?int
+    {
+        // In front of the reason stands the library's number, 20 for SSL, and in OpenSSL 1.1 a function's.
+        $isThere = preg_match('/\berror:(?:14[0-9A-F]{3}|0A000)([0-9A-F]{3}):/', $text, $found) === 1;
+        return $isThere ? (int) hexdec($found[1]) : null;
     }
 
     private static function certificate(Ending $end): string

@@ -55,7 +55,9 @@ final class SystemResolver implements Resolver
         $connect = static function () use ($name, &$message): mixed {
             return stream_socket_client('udp://' . $name . ':9', $number, $message, 1);
         };
-        $socket = Quiet::call($connect, $warnings);
+        $socket = self::untranslated(static function () use ($connect, &$warnings): mixed {
+            return Quiet::call($connect, $warnings);
+        });
         if ($socket !== false) {
             fclose($socket);
             return false;
@@ -67,6 +69,21 @@ final class SystemResolver implements Resolver
             }
         }
         return false;
+    }
+
+    /** In the locale "C" nobody translates the C library's words. Where setlocale() is disabled, there is no other. */
+    private static function untranslated(\Closure $call): mixed
+    {
+        if (!function_exists('setlocale')) {
+            return $call();
+        }
+        $locale = setlocale(LC_MESSAGES, '0') ?: 'C';
+        setlocale(LC_MESSAGES, 'C');
+        try {
+            return $call();
+        } finally {
+            setlocale(LC_MESSAGES, $locale);
+        }
     }
 
     private static function failed(string $message): OutboundException

@@ -62,14 +62,27 @@ final class ClassifierTest extends TestCase
             'protocol.invalid yes',
             new Ending(...[56, 'Illegal or missing hexadecimal sequence in chunked-encoding'] + $answered),
         ];
+        yield 'bad chunks, in the words of a later libcurl' => [
+            'protocol.invalid yes',
+            new Ending(...[56, 'chunk hex-length char not a hex digit: 0x7a'] + $answered),
+        ];
+        yield "a reset, in words that are the system's" => [
+            'protocol.closed_early yes',
+            new Ending(...[56, 'Recv failure: Too large response headers in chunked-encoding'] + $answered),
+        ];
+        // OpenSSL 3 and 1.1; the words are missing where its texts are not built in.
+        $alert = 'OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::reason(1116), errno 0';
+        $older = 'OpenSSL SSL_read: error:1409445C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required, errno 0';
         yield 'an alert behind the handshake' => [
             'tls.handshake_failed maybe',
-            new Ending(56, 'OpenSSL SSL_read: SSL routines::tlsv13 alert certificate required', begun: true),
+            new Ending(56, $alert, begun: true),
             'certificate',
         ];
-        yield 'the same words in the middle of an answer' => [
-            'protocol.closed_early yes',
-            new Ending(...[56, 'SSL_read: tlsv1 alert internal error'] + $answered),
+        yield 'the same of an older OpenSSL' => ['tls.handshake_failed maybe', new Ending(56, $older, begun: true)];
+        yield 'the same in the middle of an answer' => ['protocol.closed_early yes', new Ending(...[56, $alert] + $answered)];
+        yield 'another error of TLS' => [
+            'protocol.closed_early maybe',
+            new Ending(56, 'OpenSSL SSL_read: error:0A000126:SSL routines::unexpected alert eof, errno 0', begun: true),
         ];
         yield 'HTTP/0.9' => ['protocol.invalid maybe', new Ending(1, begun: true)];
         yield 'a strange answer' => ['protocol.invalid maybe', new Ending(8, begun: true)];
@@ -83,8 +96,24 @@ final class ClassifierTest extends TestCase
         ];
         yield '403 of a proxy' => ['connect.proxy_refused no', new Ending(56, isProxied: true, tunnelStatus: 403)];
         yield 'a proxy that hangs up' => ['connect.failed no', new Ending(56, isProxied: true)];
-        yield 'no handshake' => ['tls.handshake_failed no', new Ending(35, 'wrong version number'), 'could not be agreed'];
-        yield 'hung up in the handshake' => ['tls.handshake_failed no', new Ending(35, 'SSL_ERROR_SYSCALL'), 'ended'];
+        $handshakes = [
+            'could not be agreed' => [
+                'OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number',
+                'TLS connect error: error:0A000410:SSL routines::sslv3 alert handshake failure',
+                'error:1408F10B:SSL routines:ssl3_get_record:wrong version number',
+            ],
+            'ended during' => [
+                'OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:1 ',
+                'Recv failure: Die Verbindung wurde vom Kommunikationspartner zurückgesetzt',
+                'Send failure: Broken pipe',
+                'TLS connect error: error:0A000126:SSL routines::unexpected eof while reading',
+            ],
+        ];
+        foreach ($handshakes as $says => $texts) {
+            foreach ($texts as $text) {
+                yield $text => ['tls.handshake_failed no', new Ending(35, $text), $says];
+            }
+        }
         yield 'expired' => ['tls.certificate_invalid no', new Ending(60, verification: 10), 'expired'];
         yield 'not yet valid' => ['tls.certificate_invalid no', new Ending(60, verification: 9), 'not valid yet'];
         yield 'another issuer' => ['tls.certificate_invalid no', new Ending(60, verification: 20), 'issuer'];
@@ -93,6 +122,7 @@ final class ClassifierTest extends TestCase
         yield 'another fault' => ['tls.certificate_invalid no', new Ending(60, verification: 7), 'does not stand'];
         yield 'no anchor' => ['tls.certificate_invalid no', new Ending(77), 'no trust anchor'];
         yield 'a curl without TLS' => ['configuration.transport_unavailable no', new Ending(1)];
+        yield 'suites that it does not know' => ['configuration.transport_unavailable no', new Ending(59)];
         yield 'memory' => ['configuration.transport_unavailable no', new Ending(27)];
         yield 'a name that libcurl looked up' => ['dns.failed no', new Ending(6)];
         yield 'an error of a later libcurl' => ['protocol.closed_early maybe', new Ending(9999, begun: true)];
