@@ -17,11 +17,16 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
+/// Whether a TCP connection was refused.
+pub fn is_refused(error: &(dyn StdError + 'static)) -> bool {
+    find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 /// Why a TCP connection was not made.
 pub fn connect_error(error: &(dyn StdError + 'static)) -> Error {
-    match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => Error::new(Code::ConnectRefused, "nobody listens at the host's port"),
-        _ => Error::new(Code::ConnectFailed, "the host cannot be reached"),
+    match is_refused(error) {
+        true => Error::new(Code::ConnectRefused, "nobody listens at the host's port"),
+        false => Error::new(Code::ConnectFailed, "the host cannot be reached"),
     }
 }
 
@@ -32,12 +37,8 @@ pub fn tunnel_error(error: &(dyn StdError + 'static)) -> Error {
             Error::new(Code::ProxyRefused, "the proxy wants other credentials; look at proxy.url")
         }
         Some("unsuccessful") => Error::new(Code::ProxyRefused, "the proxy refused to open a tunnel to the host"),
-        _ => match find::<io::Error>(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => {
-                Error::new(Code::ConnectRefused, "nobody listens at the proxy's port")
-            }
-            _ => Error::new(Code::ConnectFailed, "the proxy cannot be reached or broke the tunnel"),
-        },
+        _ if is_refused(error) => Error::new(Code::ConnectRefused, "nobody listens at the proxy's port"),
+        _ => Error::new(Code::ConnectFailed, "the proxy cannot be reached or broke the tunnel"),
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod connector;
 mod decode;
+mod dial;
 mod exchange;
 mod frames;
 mod guard;

@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod openssl;
 pub mod peak;
 pub mod server;
+pub mod silent;
 pub mod tinyproxy;
 
 use aes_gcm::Aes256Gcm;
