@@ -29,7 +29,7 @@ use breaker::Breakers;
 use crate::audit::Recorder;
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
-use crate::net::{Guard, Network, NetworkOptions, Proxy, Roots, Runtime};
+use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
@@ -48,10 +48,11 @@ pub struct Call<'a> {
     pub sealed: &'a [u8],
 }
 
-/// An open configuration: its settings, its keys, its connections.
+/// An open configuration: its settings, its keys, its connections; and the lookups of the process, which all of them share.
 pub struct Engine {
     settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
+    lookups: Arc<Lookups>,
     network: OnceLock<Arc<Network>>,
     breakers: Breakers,
     tokens: Tokens,
@@ -75,7 +76,11 @@ struct Settings {
 
 impl Engine {
     /// An engine for a configuration. `known` finds the source of a key that is named by its id alone.
-    pub fn new(configuration: Configuration, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
+    pub fn new(
+        configuration: Configuration,
+        known: impl Fn(&str) -> Option<Arc<KeySource>>,
+        lookups: Arc<Lookups>,
+    ) -> Result<Self, Error> {
         let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
         let internal_hosts = Arc::new(InternalHosts::from_specs(&configuration.internal_hosts)?);
         let roots = Roots::load(&configuration.tls)?;
@@ -104,14 +109,15 @@ impl Engine {
             warnings,
         };
         let keyring = Keyring::open(configuration.master_keys, known)?;
-        Ok(Self::with(Arc::new(settings), keyring))
+        Ok(Self::with(Arc::new(settings), keyring, lookups))
     }
 
     /// Settings and keys, and nothing yet of what calls leave behind.
-    fn with(settings: Arc<Settings>, keyring: Keyring) -> Self {
+    fn with(settings: Arc<Settings>, keyring: Keyring, lookups: Arc<Lookups>) -> Self {
         Self {
             settings,
             keyring: Mutex::new(keyring),
+            lookups,
             network: OnceLock::new(),
             breakers: Breakers::default(),
             tokens: Tokens::default(),
@@ -159,7 +165,7 @@ impl Engine {
             return Ok(network);
         }
         // Of two threads that come here together one loses, and its network goes unused.
-        let network = Arc::new(Network::new(self.settings.network.clone())?);
+        let network = Arc::new(Network::new(self.settings.network.clone(), Arc::clone(&self.lookups))?);
         Ok(self.network.get_or_init(|| network))
     }
 
@@ -187,10 +193,10 @@ impl Engine {
     }
 }
 
-impl From<&EngineHeritage> for Engine {
-    fn from(heritage: &EngineHeritage) -> Self {
-        let EngineHeritage { settings, keyring } = heritage;
-        keyring.lock();
-        Self::with(Arc::clone(settings), keyring.clone())
+impl EngineHeritage {
+    /// The child's engine, with the child's lookups.
+    fn engine(&self, lookups: Arc<Lookups>) -> Engine {
+        self.keyring.lock();
+        Engine::with(Arc::clone(&self.settings), self.keyring.clone(), lookups)
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Engine, EngineHeritage};
 use crate::error::{Code, Error};
 use crate::keys::Warning;
+use crate::net::Lookups;
 use crate::spec::Configuration;
 
 /// The least recently used engine goes when one more is opened.
@@ -21,6 +22,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub struct Engines {
     entries: Vec<Entry>,
     changes: u64,
+    lookups: Arc<Lookups>,
 }
 
 struct Entry {
@@ -47,7 +49,7 @@ impl Engines {
             return Ok(opened);
         }
         let known = |id: &str| self.entries.iter().rev().find_map(|entry| entry.engine.key_source(id));
-        let engine = Engine::new(configuration, known)?;
+        let engine = Engine::new(configuration, known, Arc::clone(&self.lookups))?;
         let warnings = engine.warnings();
         if self.entries.len() >= ENGINES {
             self.entries.remove(0);
@@ -95,12 +97,13 @@ impl Engines {
 impl From<&Heritage> for Engines {
     /// The same handles, with engines that share settings and keys with the parent's and have no connection yet.
     fn from(heritage: &Heritage) -> Self {
+        let lookups = Arc::default();
         let entry = |(handle, fingerprint, engine): &(u64, [u8; 32], EngineHeritage)| Entry {
             handle: *handle,
             fingerprint: *fingerprint,
-            engine: Arc::new(engine.into()),
+            engine: Arc::new(engine.engine(Arc::clone(&lookups))),
         };
-        Self { entries: heritage.0.iter().map(entry).collect(), changes: 0 }
+        Self { entries: heritage.0.iter().map(entry).collect(), changes: 0, lookups }
     }
 }
 

@@ -18,6 +18,7 @@ use super::connector::Connector;
 use super::guard::Guard;
 use super::lock;
 use super::proxy::Proxy;
+use super::resolve::Lookups;
 use super::tls::{self, Roots};
 use crate::error::Error;
 use crate::policy::{Scheme, Target};
@@ -75,7 +76,7 @@ pub struct Network {
 
 impl Network {
     /// Prepares connections. Nothing is opened yet.
-    pub fn new(options: NetworkOptions) -> Result<Self, Error> {
+    pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
         let mut alpn = Vec::new();
         if options.http2 {
             alpn.push(b"h2".to_vec());
@@ -84,7 +85,7 @@ impl Network {
             alpn.push(b"http/1.1".to_vec());
         }
         let tls = tls::client_config(&options.roots, alpn)?;
-        let connector = Connector::new(&options, tls);
+        let connector = Connector::new(&options, lookups, tls);
         Ok(Self { connector, options, client: Mutex::new(None), gates: Mutex::default() })
     }
 
@@ -216,7 +217,7 @@ mod tests {
     fn network(port: u16) -> Network {
         let networks = vec!["127.0.0.0/8".to_owned()];
         let internal = InternalHostSpec { host: "127.0.0.1".to_owned(), networks, ports: vec![port] };
-        Network::new(NetworkOptions {
+        let options = NetworkOptions {
             guard: Guard::new(Arc::new(InternalHosts::from_specs(&[internal]).expect("valid"))),
             roots: Roots::load(&TlsSpec::default()).expect("the system's"),
             proxy: None,
@@ -224,8 +225,8 @@ mod tests {
             http1: true,
             http2: true,
             header_bytes: 65536,
-        })
-        .expect("a network")
+        };
+        Network::new(options, Arc::default()).expect("a network")
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::connection::Stream;
 use super::dial::Dialler;
 use super::guard::Guard;
 use super::proxy::Proxy;
-use super::resolve::resolve;
+use super::resolve::Lookups;
 use super::socket::Socket;
 use super::{classify, tls};
 use crate::error::{Code, Error};
@@ -34,6 +34,7 @@ pub struct Connector(Arc<Inner>);
 
 struct Inner {
     guard: Guard,
+    lookups: Arc<Lookups>,
     proxy: Option<Arc<Proxy>>,
     tls: Arc<ClientConfig>,
     timeout: Duration,
@@ -42,9 +43,10 @@ struct Inner {
 
 impl Connector {
     /// A connector of these settings, whose TLS offers what they allow.
-    pub fn new(options: &NetworkOptions, tls: ClientConfig) -> Self {
+    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>, tls: ClientConfig) -> Self {
         Self(Arc::new(Inner {
             guard: options.guard.clone(),
+            lookups,
             proxy: options.proxy.clone(),
             tls: Arc::new(tls),
             timeout: options.connect_timeout,
@@ -80,12 +82,12 @@ impl Inner {
         let tcp = match &self.proxy {
             Some(proxy) if proxy.serves(secure, &host) => {
                 match proxy.resolution {
-                    Resolution::Local => drop(self.guard.addresses(&host).await?),
+                    Resolution::Local => drop(self.addresses(&host).await?),
                     Resolution::Proxy => self.guard.unresolved(&host)?,
                 }
-                tunnel(proxy, origin, deadline).await?
+                self.tunnel(proxy, origin, deadline).await?
             }
-            _ => connect(Dialler::new(self.guard.addresses(&host).await?, deadline), origin).await?,
+            _ => connect(Dialler::new(self.addresses(&host).await?, deadline), origin).await?,
         };
         if !secure {
             return Ok(Stream::plain(tcp, self.http2_only));
@@ -100,6 +102,25 @@ impl Inner {
             ));
         }
         Ok(stream)
+    }
+
+    async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Error> {
+        self.guard.addresses(host, &self.lookups).await
+    }
+
+    async fn tunnel(&self, proxy: &Proxy, origin: &Uri, deadline: Instant) -> Result<Socket, Error> {
+        // The operator chose the proxy, so its own address is not judged: it is private nearly everywhere.
+        let addresses = match &host(&proxy.uri)? {
+            Host::Domain(name) => self.lookups.resolve(name).await?,
+            Host::Ipv4(address) => vec![(*address).into()],
+            Host::Ipv6(address) => vec![(*address).into()],
+        };
+        let mut tunnel = Tunnel::new(proxy.uri.clone(), Dialler::new(addresses, deadline));
+        if let Some(authorization) = &proxy.authorization {
+            tunnel = tunnel.with_auth(authorization.clone());
+        }
+        let opened = tunnel.call(origin.clone()).await;
+        opened.map(|tcp| Socket::new(tcp.into_inner())).map_err(|error| classify::tunnel_error(&error))
     }
 }
 
@@ -120,19 +141,4 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
 async fn connect(mut dialler: Dialler, to: &Uri) -> Result<Socket, Error> {
     let connected = dialler.call(to.clone()).await;
     connected.map(|tcp| Socket::new(tcp.into_inner())).map_err(|error| classify::connect_error(error.as_ref()))
-}
-
-async fn tunnel(proxy: &Proxy, origin: &Uri, deadline: Instant) -> Result<Socket, Error> {
-    // The operator chose the proxy, so its own address is not judged: it is private nearly everywhere.
-    let addresses = match host(&proxy.uri)? {
-        Host::Domain(name) => resolve(name).await?,
-        Host::Ipv4(address) => vec![address.into()],
-        Host::Ipv6(address) => vec![address.into()],
-    };
-    let mut tunnel = Tunnel::new(proxy.uri.clone(), Dialler::new(addresses, deadline));
-    if let Some(authorization) = &proxy.authorization {
-        tunnel = tunnel.with_auth(authorization.clone());
-    }
-    let opened = tunnel.call(origin.clone()).await;
-    opened.map(|tcp| Socket::new(tcp.into_inner())).map_err(|error| classify::tunnel_error(&error))
 }

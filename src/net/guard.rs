@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Host;
 
-use super::resolve::resolve;
+use super::resolve::Lookups;
 use crate::error::Error;
 use crate::policy::InternalHosts;
 
@@ -22,10 +22,10 @@ impl Guard {
     }
 
     /// The addresses of a host, all of which may be dialled.
-    pub async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Error> {
+    pub async fn addresses(&self, host: &Host, lookups: &Lookups) -> Result<Vec<IpAddr>, Error> {
         self.unresolved(host)?;
         let addresses = match host {
-            Host::Domain(name) => resolve(name.clone()).await?,
+            Host::Domain(name) => lookups.resolve(name).await?,
             Host::Ipv4(address) => vec![IpAddr::V4(*address)],
             Host::Ipv6(address) => vec![IpAddr::V6(*address)],
         };

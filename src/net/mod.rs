@@ -22,6 +22,7 @@ pub use decode::{drain_body, read_body};
 pub use exchange::{Answer, Exchange, Failure};
 pub use guard::Guard;
 pub use proxy::Proxy;
+pub use resolve::Lookups;
 pub use runtime::{Runtime, tick};
 pub use tls::Roots;
 

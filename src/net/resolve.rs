@@ -1,28 +1,128 @@
 //! Name resolution by getaddrinfo, so that the hosts file and NSS count as they do for every other program.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 use nix::sys::signal::{SigSet, SigmaskHow};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::lock;
 use crate::error::{Code, Error};
 
-/// Resolves a name to every address that the system gives for it, without duplicates and in its order.
+/// Lookups at a time, each of them a thread.
+const LOOKUPS: usize = 16;
+/// How long a lookup is one that others join. The resolver asks again after seconds only, so where its question was lost a
+/// new lookup is answered sooner.
+const FRESH: Duration = Duration::from_secs(1);
+/// Lookups of one name at a time, so that a name server without an answer leaves room for other names.
+const LOOKUPS_OF_A_NAME: usize = 2;
+const STACK: usize = 256 * 1024;
+const PAGE: usize = 4096;
+
+type Answer = Result<Vec<IpAddr>, Error>;
+
+/// The lookups of a process. A forked child has its own.
 ///
-/// getaddrinfo blocks and cannot be cancelled, so it has a thread of its own, which is left behind when nobody waits any
-/// more. The thread is born with every signal blocked: the host's handlers must run on the host's threads.
-pub async fn resolve(name: String) -> Result<Vec<IpAddr>, Error> {
-    let (answer, waiting) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("outbound-dns".into()).stack_size(256 * 1024);
-    with_signals_blocked(|| {
-        thread.spawn(move || {
-            // The receiver is gone when the deadline came first; nobody wants the answer then.
-            let _ = answer.send(look_up(&name));
+/// getaddrinfo blocks and cannot be cancelled, so each lookup has a thread, which is left behind when nobody waits for it any
+/// more. It has no memory of a call but the name.
+pub struct Lookups {
+    names: Mutex<HashMap<String, Vec<Weak<Lookup>>>>,
+    room: Arc<Semaphore>,
+    stack: usize,
+}
+
+impl Default for Lookups {
+    fn default() -> Self {
+        // The C library gives a new thread the stack of one that has ended, and in a child those of its parent's threads have
+        // ended all at once: where one was in the middle of a lookup, the state of its resolver is still there, with a socket
+        // that parent and child would take each other's answers from. A stack of another generation is too small.
+        static GENERATIONS: AtomicUsize = AtomicUsize::new(0);
+        let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+        Self {
+            names: Mutex::default(),
+            room: Arc::new(Semaphore::new(LOOKUPS)),
+            stack: STACK + generation.saturating_mul(PAGE),
+        }
+    }
+}
+
+/// One lookup, and those who wait for it.
+struct Lookup {
+    wanted: Instant,
+    begun: AtomicBool,
+    answer: watch::Sender<Option<Answer>>,
+}
+
+impl Lookups {
+    /// Resolves a name to every address that the system gives for it, without duplicates and in its order. Who asks while the
+    /// name is looked up shares the answer.
+    pub async fn resolve(&self, name: &str) -> Answer {
+        let lookup = self.join(name);
+        let mut answer = lookup.answer.subscribe();
+        if !lookup.begun.load(Ordering::Acquire) {
+            tokio::select! {
+                biased;
+                _ = answer.wait_for(Option::is_some) => {}
+                Ok(place) = Arc::clone(&self.room).acquire_owned() => {
+                    if !lookup.begun.swap(true, Ordering::AcqRel) {
+                        self.begin(name.to_owned(), Arc::clone(&lookup), place)?;
+                    }
+                }
+            }
+        }
+        let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
+        answer.unwrap_or_else(|| Err(Error::new(Code::DnsFailed, "name resolution ended without an answer")))
+    }
+
+    /// The lookup of a name that is to be waited for.
+    fn join(&self, name: &str) -> Arc<Lookup> {
+        let mut names = lock(&self.names);
+        names.retain(|_, lookups| {
+            lookups.retain(|lookup| lookup.strong_count() > 0);
+            !lookups.is_empty()
+        });
+        let known = names.entry(name.to_owned()).or_default();
+        let running: Vec<_> = known.iter().filter_map(Weak::upgrade).filter(|lookup| lookup.is_running()).collect();
+        if let Some(newest) = running.last()
+            && (!newest.begun.load(Ordering::Acquire)
+                || newest.wanted.elapsed() < FRESH
+                || running.len() >= LOOKUPS_OF_A_NAME)
+        {
+            return Arc::clone(newest);
+        }
+        let (answer, _) = watch::channel(None);
+        let lookup = Arc::new(Lookup { wanted: Instant::now(), begun: AtomicBool::new(false), answer });
+        known.push(Arc::downgrade(&lookup));
+        lookup
+    }
+
+    /// Starts the thread, which is born with every signal blocked: the host's handlers must run on the host's threads.
+    fn begin(&self, name: String, lookup: Arc<Lookup>, place: OwnedSemaphorePermit) -> Result<(), Error> {
+        let thread = std::thread::Builder::new().name("outbound-dns".into()).stack_size(self.stack);
+        let ending = Arc::clone(&lookup);
+        let started = with_signals_blocked(|| {
+            thread.spawn(move || {
+                let answer = look_up(&name);
+                drop(place);
+                lookup.answer.send_replace(Some(answer));
+            })
+        });
+        started.map(drop).map_err(|_| {
+            let error = Error::new(Code::DnsFailed, "no thread can be started for name resolution");
+            ending.answer.send_replace(Some(Err(error.clone())));
+            error
         })
-    })
-    .map_err(|_| Error::new(Code::DnsFailed, "no thread can be started for name resolution"))?;
-    waiting.await.unwrap_or_else(|_| Err(Error::new(Code::DnsFailed, "name resolution ended without an answer")))
+    }
+}
+
+impl Lookup {
+    fn is_running(&self) -> bool {
+        self.answer.borrow().is_none()
+    }
 }
 
 fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
@@ -35,7 +135,7 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
-fn look_up(name: &str) -> Result<Vec<IpAddr>, Error> {
+fn look_up(name: &str) -> Answer {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let answers = dns_lookup::getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {
         LookupErrorKind::NoName | LookupErrorKind::NoData => {
