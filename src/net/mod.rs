@@ -10,6 +10,7 @@ mod dial;
 mod exchange;
 mod frames;
 mod guard;
+mod pins;
 mod proxy;
 mod resolve;
 mod runtime;

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use super::pins::{Pin, Verifier};
 use crate::error::{Code, Error};
 use crate::spec::{RootSource, TlsSpec};
 
@@ -24,11 +26,7 @@ const SYSTEM_BUNDLES: [&str; 5] = [
 
 /// Loaded trust anchors, and what was revoked below them.
 #[derive(Clone)]
-pub struct Roots {
-    store: Arc<RootCertStore>,
-    /// Checks against revocation lists as well; nothing where there are none.
-    revoking: Option<Arc<WebPkiServerVerifier>>,
-}
+pub struct Roots(Arc<Verifier>);
 
 impl Roots {
     /// Reads the trust anchors that the configuration names.
@@ -42,37 +40,36 @@ impl Roots {
             let certificates = CertificateDer::pem_file_iter(bundle).into_iter().flatten().flatten();
             store.add_parsable_certificates(certificates);
         }
-        match (&spec.ca_file, spec.roots) {
+        let own = match (&spec.ca_file, spec.roots) {
             (Some(_), RootSource::System) => {
                 return Err(invalid("tls.ca_file counts only with roots file or system+file"));
             }
             (None, RootSource::File | RootSource::SystemAndFile) => {
                 return Err(invalid("tls.roots file and system+file need tls.ca_file"));
             }
-            (Some(path), _) => {
-                let before = store.len();
-                for certificate in
-                    CertificateDer::pem_file_iter(path).map_err(|_| invalid("tls.ca_file cannot be read"))?
-                {
-                    let certificate = certificate.map_err(|_| invalid("tls.ca_file is not PEM"))?;
-                    store
-                        .add(certificate)
-                        .map_err(|_| invalid("tls.ca_file holds a certificate that cannot be used"))?;
-                }
-                if store.len() == before {
-                    return Err(invalid("tls.ca_file holds no certificate"));
-                }
+            (Some(path), _) => certificates(path)?,
+            (None, RootSource::System) => Vec::new(),
+        };
+        let lists = spec.crl_file.as_deref().map(lists).transpose()?.unwrap_or_default();
+        let mut pins = Vec::new();
+        for certificate in own {
+            let pin = Pin::read(&certificate, &lists);
+            // A server's certificate is no authority's, though webpki would take it for one.
+            if pin.as_ref().is_none_or(Pin::is_authority) {
+                store.add(certificate).map_err(|_| invalid("tls.ca_file holds a certificate that cannot be used"))?;
             }
-            (None, RootSource::System) => {}
+            pins.extend(pin);
         }
-        let store = Arc::new(store);
-        let revoking = spec.crl_file.as_deref().map(|path| revoking(&store, path)).transpose()?;
-        Ok(Self { store, revoking })
+        let chains = match store.is_empty() {
+            true if lists.is_empty() || !pins.is_empty() => None,
+            _ => Some(chains(store, lists)?),
+        };
+        Ok(Self(Arc::new(Verifier::new(chains, pins, provider().signature_verification_algorithms))))
     }
 
     /// Whether no server can be trusted.
     pub fn is_empty(&self) -> bool {
-        self.store.is_empty()
+        self.0.is_empty()
     }
 }
 
@@ -80,35 +77,49 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// A verifier that knows these lists. A certificate of an issuer without a list stands: most public authorities publish
-/// theirs in ways that no file can follow.
-fn revoking(store: &Arc<RootCertStore>, path: &Path) -> Result<Arc<WebPkiServerVerifier>, Error> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
+    let certificates = CertificateDer::pem_file_iter(path)
+        .map_err(|_| invalid("tls.ca_file cannot be read"))?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| invalid("tls.ca_file is not PEM"))?;
+    if certificates.is_empty() { Err(invalid("tls.ca_file holds no certificate")) } else { Ok(certificates) }
+}
+
+fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
     let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
     let lists = CertificateRevocationListDer::pem_file_iter(path)
         .map_err(|_| invalid("tls.crl_file cannot be read"))?
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| invalid("tls.crl_file is not PEM"))?;
-    if lists.is_empty() {
-        return Err(invalid("tls.crl_file holds no revocation list"));
-    }
-    WebPkiServerVerifier::builder_with_provider(Arc::clone(store), provider())
+    if lists.is_empty() { Err(invalid("tls.crl_file holds no revocation list")) } else { Ok(lists) }
+}
+
+/// A verifier that knows these anchors and lists. A certificate of an issuer without a list stands: most public authorities
+/// publish theirs in ways that no file can follow.
+fn chains(
+    store: RootCertStore,
+    lists: Vec<CertificateRevocationListDer<'static>>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let unusable = "tls.crl_file holds a list that cannot be used, or there is no trust anchor beside it";
+    WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
         .with_crls(lists)
         .allow_unknown_revocation_status()
         .build()
-        .map_err(|_| invalid("tls.crl_file holds a list that cannot be used, or there is no trust anchor beside it"))
+        .map_err(|_| Error::new(Code::ConfigurationInvalid, unusable))
 }
 
 /// TLS 1.2 and 1.3 with these anchors, offering these protocols by ALPN. Its session cache is fresh, so a forked child
 /// makes its own.
 pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, Error> {
-    let builder = ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?;
-    let builder = match &roots.revoking {
-        Some(verifier) => builder.with_webpki_verifier(Arc::clone(verifier)),
-        None => builder.with_root_certificates(Arc::clone(&roots.store)),
-    };
-    let mut config = builder.with_no_client_auth();
+        .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?
+        // rustls calls every verifier but its own dangerous. This one takes nothing from a server but what its own takes, and
+        // certificates that the operator has named.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&roots.0) as Arc<dyn ServerCertVerifier>)
+        .with_no_client_auth();
     config.alpn_protocols = alpn;
     Ok(config)
 }
@@ -123,8 +134,19 @@ pub fn handshake_error(error: &std::io::Error) -> Error {
             C::Expired | C::ExpiredContext { .. } => "the server's certificate has expired",
             C::NotValidYet | C::NotValidYetContext { .. } => "the server's certificate is not valid yet",
             C::NotValidForName | C::NotValidForNameContext { .. } => "the server's certificate is for another name",
-            C::UnknownIssuer => "the server's certificate comes from an issuer that is not trusted here",
+            C::UnknownIssuer => {
+                "the server's certificate comes from an issuer that is not trusted here; put the issuer's certificate, or \
+                 the server's own, into tls.ca_file"
+            }
             C::Revoked => "the server's certificate is revoked",
+            C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
+                "the server's certificate does not stand: it is not meant for servers"
+            }
+            // rustls does not export webpki's type, so its own fixed word tells.
+            C::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+                "the server shows an authority's certificate (CA:TRUE), as openssl req -x509 makes it; put exactly this one \
+                 into tls.ca_file, or give the server another"
+            }
             _ => "the server's certificate does not stand",
         }),
         Some(rustls::Error::NoCertificatesPresented) => certificate("the server showed no certificate"),

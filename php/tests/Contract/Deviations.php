@@ -44,6 +44,11 @@ final class Deviations
             'instead' => 'A server that has no other group for the key exchange than P-521, X448 or one of finite fields is agreed with. '
                 . 'Naming the groups would take the post-quantum ones from a newer OpenSSL.',
         ],
+        'authority-as-server' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A server may show an authority\'s certificate (`CA:TRUE`) that a trusted authority has issued, as OpenSSL '
+                . 'lets it; the library takes such a one only where it stands in `tls.ca_file` itself.',
+        ],
         'revocation-lists' => [
             'transports' => [Transports::PHP],
             'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '

@@ -22,6 +22,7 @@ abstract class TransportContract extends ContractTestCase
     use Http2Cases;
     use LimitCases;
     use PayloadCases;
+    use PinCases;
     use PlacementCases;
     use PolicyCases;
     use ProxyCases;

@@ -30,11 +30,32 @@ final class Certificates
     }
 
     /**
+     * A certificate as "openssl req -x509" makes it: that of an authority, and a server's at the same time.
+     *
+     * @param list<string> $names "DNS:…" and "IP:…"
+     * @return array{certificate: string, key: string} PEM files
+     */
+    public function ownMade(string $name, array $names): array
+    {
+        $base = $this->directory->path . '/' . $name;
+        $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
+        self::openssl([
+            'req', '-x509', ...self::CURVE, '-days', '30', '-subj', '/CN=' . $name,
+            '-addext', 'subjectAltName=' . implode(',', $names),
+            '-keyout', $files['key'], '-out', $files['certificate'],
+        ]);
+        return $files;
+    }
+
+    /**
      * A further certificate of the authority, or one that signs itself.
      *
      * @param list<string> $names "DNS:…" and "IP:…"
      * @param list<string> $validity arguments of "openssl ca"; of a month from now without any
      * @param list<string> $key arguments of "openssl req" that make the key
+     * @param string $constraints basicConstraints
+     * @param string $more lines of further extensions
+     * @param array{certificate: string, key: string}|null $issuer another one than the authority
      * @return array{certificate: string, key: string} PEM files
      */
     public function issue(
@@ -45,20 +66,24 @@ final class Certificates
         bool $selfSigned = false,
         array $key = self::CURVE,
         string $digest = 'sha256',
+        string $constraints = 'CA:FALSE',
+        string $more = '',
+        ?array $issuer = null,
     ): array {
         $base = $this->directory->path . '/' . $name;
         $authority = substr($this->authority, 0, -strlen('.pem'));
         $extensions = $this->directory->write(
             $name . '.ext',
-            "basicConstraints=CA:FALSE\nextendedKeyUsage=" . $usage . "\n"
+            'basicConstraints=' . $constraints . "\nextendedKeyUsage=" . $usage . "\n" . $more
                 . ($names === [] ? '' : 'subjectAltName=' . implode(',', $names) . "\n"),
         );
         $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
         self::openssl(['req', ...$key, '-subj', '/CN=localhost', '-keyout', $files['key'], '-out', $base . '.csr']);
         $configuration = $this->configuration($name);
+        $issuer ??= ['certificate' => $this->authority, 'key' => $authority . '.key'];
         $signer = $selfSigned
             ? ['-selfsign', '-keyfile', $files['key']]
-            : ['-cert', $this->authority, '-keyfile', $authority . '.key'];
+            : ['-cert', $issuer['certificate'], '-keyfile', $issuer['key']];
         self::openssl([
             'ca', '-batch', '-config', $configuration, ...$signer, '-in', $base . '.csr', '-notext',
             '-extfile', $extensions, ...$validity, '-md', $digest, '-out', $files['certificate'],

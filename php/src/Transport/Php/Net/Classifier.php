@@ -28,6 +28,7 @@ final class Classifier
     private const EXPIRED = 10;
     private const UNKNOWN_ISSUER = [2, 18, 19, 20, 21];
     private const REVOKED = 23;
+    private const PURPOSE = 26;
     /** libcurl compares the names itself, behind a chain that stands, and before it asks OpenSSL for its judgement. */
     private const OTHER_NAME = [0, 1, 62, 63, 64];
 
@@ -159,8 +160,11 @@ final class Classifier
             $end->verification === self::NOT_YET_VALID => "the server's certificate is not valid yet",
             $end->verification === self::REVOKED => "the server's certificate is revoked",
             in_array($end->verification, self::UNKNOWN_ISSUER, true)
-                => "the server's certificate comes from an issuer that is not trusted here",
+                => "the server's certificate comes from an issuer that is not trusted here; put the issuer's "
+                    . "certificate, or the server's own, into tls.ca_file",
             in_array($end->verification, self::OTHER_NAME, true) => "the server's certificate is for another name",
+            $end->verification === self::PURPOSE
+                => "the server's certificate does not stand: it is not meant for servers",
             default => "the server's certificate does not stand",
         };
     }
