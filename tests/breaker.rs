@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::alone::in_child;
 use support::client::{Client, Over};
-use support::library::{Reply, open};
+use support::library::{Reply, explain, open, send};
+use support::oauth::Gate;
 use support::server::ClosedPort;
 
 const DAY: u64 = 86_400_000;
@@ -70,6 +71,87 @@ fn it_opens_probes_and_closes() {
     }
     assert_open(&client.call("POST", b"", breaker(2, DAY)));
     assert_eq!(client.counts().requests(), 6);
+}
+
+/// One credential, whose envelope is none.
+fn garbled(failures: u32, open_ms: u64) -> impl Fn(&mut Value) {
+    move |request| {
+        breaker(failures, open_ms)(request);
+        request["credentials"] = json!([{"identifier": "a_key", "type": "bearer"}]);
+    }
+}
+
+#[test]
+fn it_is_known_to_the_decision_and_nothing_is_opened() {
+    let (client, _) = server();
+    assert_eq!(client.call("POST", b"", breaker(1, DAY)).http_status(), Some(500));
+    let request = client.request("POST", garbled(1, DAY));
+    assert_open(&send(client.engine, &request, b"", "no envelope"));
+    let (status, head) = explain(client.engine, &request, 0);
+    assert_eq!((status, &head["allowed"], &head["error"]["code"]), (1, &json!(false), &json!("policy.circuit_open")));
+    assert_eq!((&head["error"]["retryable"], &head["error"]["sent"]), (&json!(true), &json!("no")));
+    assert_eq!(head["audit"]["host"], "localhost");
+    let refused = client.request("GET", |request| {
+        garbled(1, DAY)(request);
+        request["policy"]["request_bytes"] = json!(0);
+    });
+    assert_eq!(send(client.engine, &refused, b"body", "no envelope").code(), "policy.request_too_large");
+}
+
+#[test]
+fn a_look_takes_no_probe_and_a_call_that_ends_before_it_is_sent_gives_it_back() {
+    let (client, broken) = server();
+    assert_eq!(client.call("POST", b"", breaker(1, DAY)).http_status(), Some(500));
+    // Longer than the millisecond that it then stays open.
+    thread::sleep(Duration::from_millis(5));
+    for _ in 0..3 {
+        assert_eq!(explain(client.engine, &client.request("POST", breaker(1, 1)), 0).0, 0, "a look");
+        let request = client.request("POST", garbled(1, 1));
+        assert_eq!(send(client.engine, &request, b"", "no envelope").code(), "credential.key_unavailable");
+    }
+    assert_eq!(client.counts().requests(), 1);
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(client.call("POST", b"", breaker(1, 1)).http_status(), Some(200), "the probe");
+}
+
+#[test]
+fn while_a_probe_is_on_its_way_a_look_says_that_it_is_open() {
+    let gate = Gate::default();
+    let waiting = gate.clone();
+    let seen = Arc::new(AtomicBool::new(false));
+    let tell = Arc::clone(&seen);
+    let client = Client::with(
+        Over::Plain,
+        |_| {},
+        move |peer| {
+            while let Some(received) = peer.read() {
+                if received.line().contains("probe") {
+                    tell.store(true, Ordering::SeqCst);
+                    waiting.pass();
+                }
+                peer.write("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n");
+            }
+            true
+        },
+    );
+    assert_eq!(client.call("POST", b"", breaker(1, DAY)).http_status(), Some(500));
+    thread::sleep(Duration::from_millis(5));
+    thread::scope(|scope| {
+        let probe = scope.spawn(|| {
+            client.call("POST", b"", |request| {
+                breaker(1, 1)(request);
+                request["path"] = json!("/probe");
+            })
+        });
+        while !seen.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        let request = client.request("POST", garbled(1, 1));
+        assert_eq!(explain(client.engine, &request, 0).1["error"]["code"], "policy.circuit_open");
+        assert_open(&send(client.engine, &request, b"", "no envelope"));
+        gate.open();
+        assert_eq!(probe.join().expect("no panic").http_status(), Some(500));
+    });
 }
 
 #[test]

@@ -5,21 +5,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::library::{Frame, library, open, send};
+use support::library::{Frame, explain, library, open, send};
 use support::server::{Authority, Server, configuration, request};
-
-fn explain(engine: u64, request: &Value, body_len: usize) -> (i32, Value) {
-    let text = request.to_string();
-    let mut frame = Frame::rubbish();
-    // SAFETY: every pointer is to a live value.
-    unsafe {
-        let status = (library().explain)(engine, text.as_ptr().cast(), text.len(), body_len, &mut frame);
-        let (head, body) = frame.read();
-        assert!(body.is_empty());
-        (library().free)(&mut frame);
-        (status, head)
-    }
-}
 
 #[test]
 fn an_allowed_request_is_shown_in_the_form_that_is_sent() {

@@ -8,27 +8,23 @@ use super::Engine;
 use super::again::{self, Next, Outcome};
 use super::answer::{self, Answered};
 use super::bearer::DRAINING;
-use super::breaker::{self, Verdict};
+use super::breaker::{self, Permit, Verdict};
 use super::hops::{self, Landed};
 use super::pause;
 use super::prepare::Prepared;
 use crate::audit::Recorder;
-use crate::error::{Code, Error, Sent};
+use crate::error::{Error, Sent};
 use crate::net::Network;
 use crate::random;
 
-/// Makes attempts until the end of one stands, and reads its answer. A failure's `sent` is the worst of all of them.
-pub async fn run(
+/// Makes attempts until the end of one stands, and reads its answer. A failure's `sent` is the worst of all of them. The leave
+/// is the first attempt's.
+pub async fn run<'e>(
     network: &Network,
-    engine: &Engine,
-    mut prepared: Prepared,
+    engine: &'e Engine,
+    (mut prepared, mut permit): (Prepared, Permit<'e>),
     recorder: &mut Recorder,
 ) -> Result<Answered, Error> {
-    let breaker = prepared.breaker.take();
-    let admit = || engine.breakers.admit(breaker.as_ref(), std::time::Instant::now());
-    let Some(mut permit) = admit() else {
-        return Err(Error::new(Code::CircuitOpen, "the service has failed too often; it is left alone for a while"));
-    };
     let mut worst = Sent::No;
     let mut made = 0;
     loop {
@@ -58,7 +54,8 @@ pub async fn run(
         if let Some(until) = resume(next, made, &ended, prepared.deadline) {
             permit.settle(breaker::verdict(outcome), std::time::Instant::now());
             // The leave for the next attempt is taken while this one's end can still be handed over.
-            if let Some(leave) = admit() {
+            let breaker = prepared.breaker.as_ref();
+            if let Some(leave) = engine.breakers.admit(breaker, std::time::Instant::now()) {
                 permit = leave;
                 worst = worst.max(sent(outcome));
                 if let Ok(landed) = ended {

@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::again::Outcome;
+use crate::error::{Code, Error};
+use crate::spec::Request;
 
 /// Circuits that remember nothing are swept above this number.
 const CIRCUITS: usize = 1024;
@@ -20,6 +22,22 @@ pub struct Breaker {
     pub failures: u32,
     /// How long it then stays open.
     pub open: Duration,
+}
+
+impl Breaker {
+    /// The breaker of a request, where its policy has one.
+    pub fn of(request: &Request) -> Option<Self> {
+        request.policy.as_ref()?.breaker.as_ref().map(|breaker| Self {
+            service_id: request.service_id.clone(),
+            failures: breaker.failures,
+            open: Duration::from_millis(breaker.open_ms),
+        })
+    }
+}
+
+/// What a call is told while the circuit is open.
+pub fn refusal() -> Error {
+    Error::new(Code::CircuitOpen, "the service has failed too often; it is left alone for a while")
 }
 
 /// What an attempt says of the service.
@@ -77,6 +95,17 @@ enum State {
     },
 }
 
+impl State {
+    /// Whether it lets no attempt through at this moment.
+    fn refuses(self, breaker: &Breaker, now: Instant) -> bool {
+        match self {
+            State::Closed { .. } => false,
+            State::Open { since } => now.saturating_duration_since(since) < breaker.open,
+            State::Probing { .. } => true,
+        }
+    }
+}
+
 /// An attempt's leave. Where it goes without a verdict, a probe of another attempt may follow at once.
 pub struct Permit<'a> {
     breakers: &'a Breakers,
@@ -91,6 +120,11 @@ impl Breakers {
             None => None,
         };
         Some(Permit { breakers: self, watched })
+    }
+
+    /// Whether an attempt would be refused now. A look takes no probe, so another call may come in between.
+    pub fn is_open(&self, breaker: Option<&Breaker>, now: Instant) -> bool {
+        breaker.is_some_and(|breaker| self.circuits().is_open(breaker, now))
     }
 
     fn circuits(&self) -> MutexGuard<'_, Circuits> {
@@ -114,6 +148,10 @@ impl Drop for Permit<'_> {
 }
 
 impl Circuits {
+    fn is_open(&self, breaker: &Breaker, now: Instant) -> bool {
+        self.by_service.get(&breaker.service_id).is_some_and(|circuit| circuit.state.refuses(breaker, now))
+    }
+
     fn admit(&mut self, breaker: &Breaker, now: Instant) -> Option<u64> {
         if self.by_service.len() >= CIRCUITS {
             self.by_service.retain(|_, circuit| !matches!(circuit.state, State::Closed { failures: 0 }));
@@ -122,11 +160,11 @@ impl Circuits {
         let circuit = self.by_service.entry(breaker.service_id.clone());
         let circuit = *circuit.or_insert(Circuit { state: State::Closed { failures: 0 }, change });
         match circuit.state {
-            State::Closed { .. } => Some(circuit.change),
-            State::Open { since } if now.saturating_duration_since(since) >= breaker.open => {
+            state if state.refuses(breaker, now) => None,
+            State::Open { since } | State::Probing { since } => {
                 Some(self.change(&breaker.service_id, State::Probing { since }))
             }
-            State::Open { .. } | State::Probing { .. } => None,
+            State::Closed { .. } => Some(circuit.change),
         }
     }
 
@@ -167,7 +205,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::error::{Code, Sent};
+    use crate::error::Sent;
 
     const OPEN: Duration = Duration::from_secs(30);
 
@@ -223,6 +261,21 @@ mod tests {
         assert!(attempt(&breakers, &breaker, Verdict::Fails, later));
         assert!(!attempt(&breakers, &breaker, Verdict::Works, later + OPEN - Duration::from_nanos(1)));
         assert!(attempt(&breakers, &breaker, Verdict::Works, later + OPEN));
+    }
+
+    #[test]
+    fn a_look_changes_nothing() {
+        let (breakers, breaker, now) = circuits();
+        let is_open = |now| breakers.is_open(Some(&breaker), now);
+        assert!(!is_open(now) && breakers.circuits().by_service.is_empty());
+        fail(&breakers, &breaker, now);
+        assert!(is_open(now) && is_open(now + OPEN - Duration::from_nanos(1)));
+        assert!(!is_open(now + OPEN) && !is_open(now + OPEN), "a look is no probe");
+        let probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
+        assert!(is_open(now + OPEN * 9), "one at a time");
+        drop(probe);
+        assert!(!is_open(now + OPEN));
+        assert!(!breakers.is_open(None, now), "off by default");
     }
 
     #[test]

@@ -20,11 +20,11 @@ pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
-use breaker::Breakers;
+use breaker::{Breaker, Breakers};
 
 use crate::audit::Recorder;
 use crate::error::{Code, Error};
@@ -176,7 +176,12 @@ impl Engine {
             recorder.request(&request);
             let decided = prepare::decide(self, &request, body_bytes);
             recorder.origin(policy::origin(&request));
-            decided
+            let decision = decided?;
+            recorder.path_template(decision.admitted.path_template.clone());
+            match self.breakers.is_open(Breaker::of(&request).as_ref(), Instant::now()) {
+                true => Err(breaker::refusal()),
+                false => Ok(decision),
+            }
         });
         match decided {
             Ok(Decision { method, admitted, .. }) => {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::bearer::Bearer;
-use super::breaker::Breaker;
+use super::breaker::{self, Breaker, Permit};
 use super::transfer::Outgoing;
 use super::{Call, Engine, again};
 use crate::audit::Recorder;
@@ -66,8 +66,14 @@ pub fn decide(engine: &Engine, request: &Request, body_bytes: u64) -> Result<Dec
     policy::decide(request, body_bytes, &context)
 }
 
-/// Decides, opens and places.
-pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Recorder) -> Result<Prepared, Error> {
+/// Decides, opens and places. The leave to send is taken between the decision and the keys: of a call to a service that is
+/// left alone nothing is opened, and two calls never open for one probe.
+pub fn prepare<'e>(
+    engine: &'e Engine,
+    call: Call<'_>,
+    request: &Request,
+    recorder: &mut Recorder,
+) -> Result<(Prepared, Permit<'e>), Error> {
     let settings = &*engine.settings;
     let specs = &request.credentials;
     let envelopes = split(call.sealed, specs.len())?;
@@ -85,6 +91,8 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
     recorder.path_template(admitted.path_template);
     recorder.proxied(settings.network.proxy_resolution(&target));
     placement::check_body(specs, &headers, call.body)?;
+    let breaker = Breaker::of(request);
+    let permit = engine.breakers.admit(breaker.as_ref(), std::time::Instant::now()).ok_or_else(breaker::refusal)?;
 
     let credentials = open(engine, specs, &envelopes)?;
     let mut bindings = Vec::new();
@@ -120,7 +128,7 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
     let asked = request.timeout_ms.into_iter().chain(spec.and_then(|policy| policy.timeout_ms)).min();
     let timeout = asked.unwrap_or(settings.defaults.timeout_ms).min(settings.limits.timeout_ms);
     let response_bytes = spec.and_then(|policy| policy.response_bytes).unwrap_or(settings.defaults.response_bytes);
-    Ok(Prepared {
+    let prepared = Prepared {
         policy,
         bindings,
         outgoing: Outgoing {
@@ -137,14 +145,11 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
         max_redirects: spec.map_or(0, |policy| policy.max_redirects),
         max_attempts: spec.map_or(1, |policy| policy.max_attempts),
         harmless: again::harmless(&request.method, request.idempotency_key.is_some()),
-        breaker: spec.and_then(|policy| policy.breaker.as_ref()).map(|breaker| Breaker {
-            service_id: request.service_id.clone(),
-            failures: breaker.failures,
-            open: Duration::from_millis(breaker.open_ms),
-        }),
+        breaker,
         response_bytes: response_bytes.min(settings.limits.response_bytes),
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
-    })
+    };
+    Ok((prepared, permit))
 }
 
 /// What a binding that has not expired allows.

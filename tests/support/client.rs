@@ -73,14 +73,20 @@ impl Client {
 
     /// A call with a changed request.
     pub fn call(&self, method: &str, body: &[u8], change: impl FnOnce(&mut Value)) -> Reply {
-        let mut request = request(method, &self.base, "/");
-        request["policy"]["allow_http"] = json!(self.base.starts_with("http:"));
-        change(&mut request);
+        let request = self.request(method, change);
         let reply = send(self.engine, &request, body, "");
         if self.once {
             assert!(self.counts().wait_ended(self.counts().connections()));
         }
         reply
+    }
+
+    /// The request head of such a call.
+    pub fn request(&self, method: &str, change: impl FnOnce(&mut Value)) -> Value {
+        let mut request = request(method, &self.base, "/");
+        request["policy"]["allow_http"] = json!(self.base.starts_with("http:"));
+        change(&mut request);
+        request
     }
 
     /// A GET.

@@ -154,3 +154,16 @@ pub fn send(engine: u64, request: &Value, body: &[u8], sealed: &str) -> Reply {
     unsafe { (library().free)(&mut frame) };
     Reply { status, head, body }
 }
+
+/// Asks for the decision about a request, and gives the status and the head.
+pub fn explain(engine: u64, request: &Value, body_len: usize) -> (i32, Value) {
+    let text = request.to_string();
+    let mut frame = Frame::rubbish();
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe { (library().explain)(engine, text.as_ptr().cast(), text.len(), body_len, &mut frame) };
+    let (head, body) = frame.read();
+    assert!(body.is_empty());
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    (status, head)
+}

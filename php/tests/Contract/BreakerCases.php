@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Breaker;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The circuit of a service that keeps failing. Circuits live in the memory of an engine, so each case has a service and a
@@ -56,6 +57,25 @@ trait BreakerCases
         foreach ([503, 429, 503, 404, 503] as $status) {
             self::assertSame((string) $status, self::call($failing, $transport)->brief());
         }
+    }
+
+    public function testAnOpenCircuitIsKnownBeforeTheCredentialIsOpened(): void
+    {
+        $transport = self::make();
+        self::$server->answers('plain', [FaultServer::answer(500)]);
+        self::assertSame('500', self::call(self::failing('known', 1), $transport)->brief());
+        $garbled = [new SealedCredential('my_api_key', SealedCredential::BEARER, 'no envelope')];
+        $outcome = self::call(self::failing('known', 1, credentials: $garbled), $transport);
+        $decision = self::decide(self::failing('known', 1), $transport);
+        if (self::deviates('breaker')) {
+            self::assertFailed('credential.malformed', 'no', $outcome);
+            self::assertSame(self::url('plain') . '/x', $decision);
+            return;
+        }
+        self::assertFailed('policy.circuit_open', 'no', $outcome);
+        self::assertSame('policy.circuit_open', $decision);
+        $refused = self::failing('known', 1, credentials: $garbled, method: 'TRACE');
+        self::assertFailed('policy.method_not_allowed', 'no', self::call($refused, $transport));
     }
 
     /** A request with a breaker that stays open for the time of a test. */

@@ -6,9 +6,12 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use GuzzleHttp\Psr7\HttpFactory;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
@@ -16,6 +19,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\ExampleSdk;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\TransportFactory;
 use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Client\RequestExceptionInterface;
@@ -29,6 +33,7 @@ final class ServiceTest extends IntegrationTestCase
 
     private TempDir $directory;
     private MemoryAuditSink $audit;
+    private TransportFactory $transports;
     private ServiceCalls $calls;
 
     protected function setUp(): void
@@ -55,10 +60,11 @@ final class ServiceTest extends IntegrationTestCase
             'services' => ['my-api' => $entry, 'missing' => $missing],
         ]));
         $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
+        $this->transports = new TransportFactory(self::$upstream->config($keys), Build::library());
         $this->calls = new ServiceCalls(
             new JsonFileServiceRegistry($registry),
             new DirectoryCredentialProvider($this->directory->path . '/envelopes'),
-            new TransportFactory(self::$upstream->config($keys), Build::library()),
+            $this->transports,
             $this->audit,
             new StaticCallContext('cli', '0', 'req-1', self::TRACE),
         );
@@ -133,6 +139,48 @@ final class ServiceTest extends IntegrationTestCase
         self::assertSame(['write', 'begin', 'complete'], $this->audit->steps());
         self::assertSame('credential.not_found', $this->audit->entries()[1]->record['error_code']);
         self::assertSame('localhost', $this->audit->entries()[1]->record['host']);
+    }
+
+    public function testOfAServiceThatIsLeftAloneNothingIsFetchedOrOpened(): void
+    {
+        $provider = new class implements SealedCredentialProvider {
+            public int $fetched = 0;
+            public string $envelope = '';
+
+            public function fetch(CredentialReference $reference): SealedCredential
+            {
+                $this->fetched++;
+                return $reference->seal($this->envelope);
+            }
+        };
+        $provider->envelope = self::seal('bearer', ['token' => self::CANARY], identifier: 'token')->sealed;
+        $client = new SecureHttpClient(new ServiceCalls(
+            new ArrayServiceRegistry(['failing' => [
+                'base_url' => self::$upstream->url(),
+                'policy' => [
+                    'allowed_methods' => ['GET'],
+                    'allowed_paths' => ['/v1/status/**'],
+                    'breaker' => ['failures' => 1, 'open_ms' => 86400000],
+                ],
+                'credentials' => [['identifier' => 'token', 'type' => 'bearer']],
+                'transport' => 'rust',
+                'audit' => 'required',
+            ]]),
+            $provider,
+            $this->transports,
+            $this->audit,
+        ));
+
+        self::assertSame(500, $client->request('failing', 'GET', '/status/500')->statusCode());
+        $provider->envelope = 'no envelope';
+        $code = self::code(fn () => $client->request('failing', 'GET', '/status/500'));
+
+        self::assertSame(['policy.circuit_open', 1], [$code, $provider->fetched]);
+        self::assertSame(['begin', 'complete', 'write'], $this->audit->steps(), 'no intent of what is not sent');
+        $entry = $this->audit->entries()[1];
+        self::assertSame(['refused', 'policy.circuit_open'], [$entry->outcome, $entry->record['error_code']]);
+        self::assertSame(['/v1/status/**', 0], [$entry->record['path_template'], $entry->record['attempts']]);
+        self::assertSame(['token'], $entry->record['credentials']);
     }
 
     public function testADeadlineIsAFailureWithItsRecord(): void

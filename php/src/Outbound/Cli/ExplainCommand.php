@@ -25,7 +25,8 @@ final class ExplainCommand implements Command
             explain SERVICE METHOD PATH $setup
                     [--query=NAME=VALUE]… [--header=NAME:VALUE]… [--format=json]
               Says whether the call would be allowed: its canonical URL and the pattern that matched, or the refusal and
-              what to do. Nothing is sent, no credential is opened and no name is resolved.
+              what to do. Nothing is sent, no credential is opened and no name is resolved. A circuit that has opened in a
+              worker (policy.circuit_open) is not seen: circuits are kept by process, and this one has none.
 
             TEXT;
     }
@@ -59,6 +60,9 @@ final class ExplainCommand implements Command
             $streams->write("allowed: {$decision->method} {$decision->url}\n");
             $streams->write('pattern: ' . ($decision->pathTemplate ?? 'everything below the base path') . "\n");
             $streams->write('credentials: ' . ($identifiers === [] ? 'none' : implode(', ', $identifiers)) . "\n");
+            if ($service->policy->breaker !== null) {
+                $streams->write("circuit: not known here; each worker has its own\n");
+            }
         }
         return Application::OK;
     }
