@@ -48,7 +48,7 @@ pub async fn read(prepared: &Prepared, landed: Landed, recorder: &mut Recorder) 
         let read = read.map_err(|error| error.with_status(status.as_u16()))?;
         (read.bytes, read.decoded)
     };
-    let headers = header_fields(&head.headers, decoded, &prepared.redactor);
+    let headers = header_fields(&head.headers, decoded, &prepared.redactor, &prepared.callers_headers);
     Ok(Answered { status: status.as_u16(), http2, headers, body: bytes })
 }
 

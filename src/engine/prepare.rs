@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -39,6 +39,8 @@ pub struct Prepared {
     pub has_credential: bool,
     /// Finds again what was put into it.
     pub redactor: Redactor,
+    /// What the caller set, so that its echo is not taken for a secret's.
+    pub callers_headers: HeaderMap,
     /// What the access token comes from, where one has to be fetched.
     pub bearer: Option<Bearer>,
     /// How many redirects are followed.
@@ -116,9 +118,12 @@ pub fn prepare<'e>(
         Some((client, uri)) => Some(bearer(engine, client, uri, slot(specs, &envelopes)?)?),
         None => None,
     };
+    let mut callers_headers = headers.clone();
     headers.extend(placed.headers);
     if let Some(key) = &request.idempotency_key {
-        let value = key.parse().map_err(|_| Error::new(Code::Malformed, "idempotency_key cannot stand in a header"))?;
+        let invalid = |_| Error::new(Code::Malformed, "idempotency_key cannot stand in a header");
+        let value: HeaderValue = key.parse().map_err(invalid)?;
+        callers_headers.insert(idempotency_header.clone(), value.clone());
         headers.insert(idempotency_header, value);
     }
     headers.entry(USER_AGENT).or_insert_with(|| settings.user_agent.clone());
@@ -140,6 +145,7 @@ pub fn prepare<'e>(
         fills_query: placed.query.is_some(),
         has_credential: !specs.is_empty(),
         redactor: placed.redactor,
+        callers_headers,
         bearer,
         target,
         max_redirects: spec.map_or(0, |policy| policy.max_redirects),

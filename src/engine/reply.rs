@@ -32,12 +32,19 @@ pub fn panic_reply() -> Reply {
 }
 
 /// An answer's header fields as documents have them. A value that holds an injected secret is not shown: `Location` echoes
-/// query parameters.
-pub fn header_fields(headers: &HeaderMap, decoded: bool, redactor: &Redactor) -> Vec<(String, String)> {
+/// query parameters. One that is the caller's own field, name and whole value, is: to hide it would tell a caller who guesses a
+/// secret, and has the API echo the guess, that it is right.
+pub fn header_fields(
+    headers: &HeaderMap,
+    decoded: bool,
+    redactor: &Redactor,
+    callers: &HeaderMap,
+) -> Vec<(String, String)> {
     let stays = |name: &str| !(decoded && (name == "content-encoding" || name == "content-length"));
     let field = |(name, value): (&http::HeaderName, &HeaderValue)| {
         let bytes = value.as_bytes();
-        let text = if redactor.finds(bytes) {
+        let is_callers = || callers.get_all(name).iter().any(|own| own.as_bytes() == bytes);
+        let text = if redactor.finds(bytes) && !is_callers() {
             REDACTED.to_owned()
         } else {
             bytes.iter().map(|byte| char::from(*byte)).collect()

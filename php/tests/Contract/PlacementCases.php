@@ -267,4 +267,40 @@ trait PlacementCases
         self::assertSame(['s3cr'], $outcome->values('x-fine'));
         self::assertSame('the body has ' . $secret, $outcome->body, 'the body is the caller\'s');
     }
+
+    public function testAnEchoOfTheCallersOwnFieldSaysNothingOfTheSecret(): void
+    {
+        $secret = 'not-the-canary-5d2e';
+        $send = static function (string $guess) use ($secret): Outcome {
+            $echoes = ['x-guess' => $guess, 'x-part' => 'a ' . $guess . ' b', 'x-idem' => $guess, 'x-key' => $secret];
+            $others = ['x-other' => $guess, 'location' => '/next?q=' . $guess, 'x-body' => '{"q":"' . $guess . '"}'];
+            self::$server->answers('plain', [FaultServer::answer(200, [
+                ...array_map(null, array_keys($echoes + $others), array_values($echoes + $others)),
+                ['x-guess', $guess . ', ' . $guess], ['x-part', $guess], ['x-guess', base64_encode($guess)],
+            ])]);
+            return self::call(self::request(
+                headers: [['X-Guess', 'first'], ['X-Guess', $guess], ['x-part', 'a ' . $guess . ' b'], ['x-long', $guess . '!']],
+                query: [['q', $guess]],
+                body: '{"q":"' . $guess . '"}',
+                idempotencyKey: $guess,
+                idempotencyHeader: 'X-Idem',
+                credentials: [self::seal('secret', $secret, Placement::header('X-Key'))],
+            ));
+        };
+        $hidden = '[redacted]';
+        foreach ([$secret => true, 'a-wrong-guess' => false] as $guess => $isRight) {
+            $outcome = $send($guess);
+            $other = static fn (string $value): string => $isRight ? $hidden : $value;
+
+            self::assertSame('200', $outcome->brief(), $outcome->message());
+            $double = $other($guess . ', ' . $guess);
+            self::assertSame([$guess, $double, $other(base64_encode($guess))], $outcome->values('x-guess'));
+            self::assertSame(['a ' . $guess . ' b', $other($guess)], $outcome->values('x-part'));
+            self::assertSame([$guess], $outcome->values('x-idem'));
+            self::assertSame([$hidden], $outcome->values('x-key'), 'the credential is no field of the caller');
+            self::assertSame([$other($guess)], $outcome->values('x-other'));
+            self::assertSame([$other('/next?q=' . $guess)], $outcome->values('location'));
+            self::assertSame([$other('{"q":"' . $guess . '"}')], $outcome->values('x-body'));
+        }
+    }
 }

@@ -37,7 +37,7 @@ final readonly class Call
         try {
             $prepared = $this->preparation->prepare($request, $recorder);
             $answer = (new Attempts($this->settings, $prepared, $recorder))->run();
-            return self::response($answer, $prepared->placed->redactor, $recorder);
+            return self::response($answer, $prepared, $recorder);
         } catch (OutboundException $failure) {
             $isHarmless = Again::isHarmless($request->method, $request->idempotencyKey !== null);
             throw Failure::ofCall($failure, $isHarmless, $recorder->failed($failure));
@@ -64,7 +64,7 @@ final readonly class Call
 
     private static function response(
         #[\SensitiveParameter] Answer $answer,
-        #[\SensitiveParameter] Redactor $redactor,
+        #[\SensitiveParameter] Prepared $prepared,
         Recorder $recorder,
     ): ResponseSpec {
         $head = $answer->head;
@@ -72,8 +72,11 @@ final readonly class Call
         $headers = [];
         foreach ($head->headers as [$name, $value]) {
             if (!in_array($name, $gone, true)) {
-                // Location echoes query parameters.
-                $headers[] = [$name, $redactor->finds($value) ? Redactor::REDACTED : $value];
+                // Location echoes query parameters. What the caller set itself is no secret to it: hidden, it would tell one
+                // who guesses, and has the API echo the guess, that it is right.
+                $hides = $prepared->placed->redactor->finds($value)
+                    && !in_array([$name, $value], $prepared->callersHeaders, true);
+                $headers[] = [$name, $hides ? Redactor::REDACTED : $value];
             }
         }
         return new ResponseSpec(

@@ -61,6 +61,7 @@ final readonly class Preparation
                 $this->headers($request, $admitted, $placed),
                 $placed->body ?? $request->body,
             ),
+            self::callersHeaders($request, $admitted),
             $request->credentials !== [],
             Again::isHarmless($request->method, $request->idempotencyKey !== null),
             (int) $policy?->maxRedirects,
@@ -112,6 +113,15 @@ final readonly class Preparation
             throw $refusal;
         }
         return $bindings;
+    }
+
+    /**
+     * @return list<array{string, string}>
+     */
+    private static function callersHeaders(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted): array
+    {
+        $key = $request->idempotencyKey;
+        return $key === null ? $admitted->headers : [...$admitted->headers, [$admitted->idempotencyHeader, $key]];
     }
 
     /**

@@ -19,6 +19,7 @@ final readonly class Prepared
     /**
      * @param list<BindingRules> $bindings what the credentials are bound to
      * @param Placed $placed what they changed; the secrets of the request are its
+     * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isHarmless whether the request may be processed twice
      * @param int $responseBytes cap of the answer's body
      */
@@ -27,6 +28,7 @@ final readonly class Prepared
         public array $bindings,
         public Placed $placed,
         #[\SensitiveParameter] public Outgoing $outgoing,
+        #[\SensitiveParameter] public array $callersHeaders,
         public bool $hasCredential,
         public bool $isHarmless,
         public int $maxRedirects,
