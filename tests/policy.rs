@@ -73,7 +73,12 @@ fn judge(changes: Value) -> Result<Decision, Error> {
     decide(
         &request(changes)?,
         100,
-        &Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &authorization },
+        &Context {
+            internal_hosts: &internal_hosts,
+            host_limit: None,
+            request_bytes: 1000,
+            filled_headers: &authorization,
+        },
     )
 }
 
@@ -118,7 +123,8 @@ fn the_smaller_limit_of_the_body_counts() {
     assert!(judge(json!({"policy": {"request_bytes": 100}})).is_ok());
     assert_eq!(refusal(json!({"policy": {"request_bytes": 99}})), Code::RequestTooLarge);
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &[] };
+    let context =
+        Context { internal_hosts: &internal_hosts, host_limit: None, request_bytes: 1000, filled_headers: &[] };
     let generous = request(json!({"policy": {"request_bytes": 5000}})).expect("a request document");
     assert!(decide(&generous, 1000, &context).is_ok());
     assert_eq!(decide(&generous, 1001, &context).map_err(|error| error.code).err(), Some(Code::RequestTooLarge));

@@ -362,3 +362,44 @@ fn a_token_does_not_come_back_in_a_header() {
     assert!(!reply.head.to_string().contains("c4nary"));
     assert_eq!(reply.body, b"c4nary-1", "the body is the caller's");
 }
+
+#[test]
+fn a_token_endpoint_is_a_host_that_the_configuration_names() {
+    let limited = |hosts: Value| move |configuration: &mut Value| configuration["limits"] = json!({"hosts": hosts});
+    let site = Site::new(|_, _| token("t"));
+    let (api, endpoint) = (site.api.address.port(), site.endpoint.address.port());
+    let with = |hosts: Value| {
+        let mut configuration = site.configuration.clone();
+        limited(hosts)(&mut configuration);
+        let (status, engine, head) = support::library::open(&configuration);
+        assert_eq!(status, 0, "{head}");
+        let reply = support::library::send(engine, &site.request("GET"), b"", &sealed(&site.payload()));
+        support::library::close(engine);
+        reply
+    };
+    let reply = with(json!([format!("localhost:{api}")]));
+    assert_eq!((reply.code(), reply.sent()), ("policy.host_not_allowed", "no"), "{}", reply.head);
+    let message = reply.head["error"]["message"].as_str().expect("a message");
+    assert!(message.starts_with("the token URL is refused: ") && message.contains("limits.hosts"), "{message}");
+    assert_eq!((site.asked(), site.api.counts.connections(), requests(&reply)), (0, 0, 0));
+    let both = json!([format!("localhost:{api}"), format!("localhost:{endpoint}")]);
+    assert_eq!(with(both).http_status(), Some(200));
+}
+
+#[test]
+fn a_client_may_have_to_be_bound_to_hosts() {
+    let change = |configuration: &mut Value| configuration["limits"] = json!({"require_binding": true});
+    let site = Site::with(change, |_, _| token("t"), |_| true);
+    let hosts = [&site.api, &site.endpoint].map(|server| format!("localhost:{}", server.address.port()));
+    let mut payload = site.payload();
+    for binding in [json!(null), json!({"methods": ["GET"]}), json!({"hosts": hosts})] {
+        if !binding.is_null() {
+            payload["binding"] = binding.clone();
+        }
+        let reply = site.call("GET", &payload, |_| {});
+        match binding.get("hosts") {
+            Some(_) => assert_eq!(reply.http_status(), Some(200), "{}", reply.head),
+            None => assert_eq!((reply.code(), site.asked()), ("policy.binding_violated", 0), "{binding}"),
+        }
+    }
+}

@@ -42,15 +42,18 @@ impl Credential {
     /// Reads what an envelope held as the type that the request declares.
     ///
     /// The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is
-    /// must agree, and a payload that is bound cannot be sent as a plain secret, binding and all.
+    /// must agree, and a payload that is bound is never sent as a plain secret, binding and all.
     pub fn from_payload(spec: &CredentialSpec, payload: Secret) -> Result<Self, Error> {
         let invalid =
             |Invalid| Error::new(Code::PayloadInvalid, "the credential's payload does not have its type's form");
         match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => client(payload.expose()).map_err(invalid),
             (CredentialKind::Secret, Some(placement)) => {
-                refuse_typed(payload.expose()).map_err(invalid)?;
-                Ok(Self { binding: None, value: Value::Plain { secret: payload, placement: placement.clone() } })
+                let (secret, binding) = match bound_secret(payload.expose()).map_err(invalid)? {
+                    Some((secret, binding)) => (secret, Some(binding)),
+                    None => (payload, None),
+                };
+                Ok(Self { binding, value: Value::Plain { secret, placement: placement.clone() } })
             }
             (CredentialKind::Secret, None) => Err(placement::misplaced()),
             (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
@@ -115,23 +118,32 @@ fn check_kind(kind: Option<&serde_json::value::RawValue>, declared: CredentialKi
     if text(kind)?.expose() == declared.as_str().as_bytes() { Ok(()) } else { Err(Invalid) }
 }
 
-/// Refuses bytes that are another type's document, or a bound one.
-fn refuse_typed(payload: &[u8]) -> Result<(), Invalid> {
+/// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. None are bytes that are the
+/// secret themselves; another type's document, or one that is bound or typed in another way, is refused.
+fn bound_secret(payload: &[u8]) -> Result<Option<(Secret, Binding)>, Invalid> {
     use CredentialKind::{ApiKey, Basic, Bearer, Oauth2ClientCredentials};
 
-    let Ok(document) = str::from_utf8(payload) else { return Ok(()) };
-    let is_ours = |name: &Secret| {
-        [Bearer, ApiKey, Basic, Oauth2ClientCredentials].iter().any(|kind| kind.as_str().as_bytes() == name.expose())
-    };
-    let mut is_typed = false;
-    let read = for_each_member(document, &["binding", "type"], |index, value| {
-        is_typed |= match index {
-            Some(0) => true,
-            Some(_) => text(value).is_ok_and(|name| is_ours(&name)),
-            None => false,
-        };
+    let Ok(document) = str::from_utf8(payload) else { return Ok(None) };
+    let is = |kind: CredentialKind, name: &Secret| kind.as_str().as_bytes() == name.expose();
+    let (mut is_typed, mut says_secret, mut has_secret) = (false, false, false);
+    let read = for_each_member(document, &["binding", "type", "secret"], |index, value| {
+        match index {
+            Some(0) => is_typed = true,
+            Some(1) => {
+                let Ok(name) = text(value) else { return Ok(()) };
+                is_typed |= [Bearer, ApiKey, Basic, Oauth2ClientCredentials].iter().any(|kind| is(*kind, &name));
+                says_secret |= is(CredentialKind::Secret, &name);
+            }
+            Some(_) => has_secret = true,
+            None => {}
+        }
         Ok(())
     });
     // What is no JSON object was never accepted as one of the types either.
-    if read.is_ok() && is_typed { Err(Invalid) } else { Ok(()) }
+    if read.is_err() || !(is_typed || says_secret && has_secret) {
+        return Ok(None);
+    }
+    let [secret, kind, binding] = members(document, ["secret", "type", "binding"])?;
+    check_kind(Some(kind.ok_or(Invalid)?), CredentialKind::Secret)?;
+    Ok(Some((text(secret.ok_or(Invalid)?)?, Binding::parse(binding.ok_or(Invalid)?)?)))
 }

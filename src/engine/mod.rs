@@ -31,7 +31,7 @@ use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
-use crate::policy::{self, Decision, InternalHosts};
+use crate::policy::{self, Decision, InternalHosts, Rules};
 use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
 /// What this engine is called in audit records.
@@ -68,6 +68,7 @@ struct Settings {
     internal_hosts: Arc<InternalHosts>,
     defaults: Defaults,
     limits: Limits,
+    host_limit: Option<Arc<Rules>>,
     user_agent: HeaderValue,
     network: NetworkOptions,
     tokens: Option<Store>,
@@ -98,9 +99,12 @@ impl Engine {
             http2: configuration.http_versions.contains(&HttpVersion::Http2),
             header_bytes: configuration.limits.header_bytes,
         };
+        let hosts = configuration.limits.hosts.as_deref();
+        let host_limit = hosts.map(|hosts| Rules::parse(Some(hosts), None, None)).transpose();
         let settings = Settings {
             internal_hosts,
             defaults: configuration.defaults,
+            host_limit: host_limit.map_err(|_| invalid("limits.hosts has an entry that cannot be read"))?.map(Arc::new),
             limits: configuration.limits,
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot stand in a header"))?,

@@ -62,6 +62,7 @@ pub fn decide(engine: &Engine, request: &Request, body_bytes: u64) -> Result<Dec
     placement::check(&request.credentials)?;
     let context = Context {
         internal_hosts: &engine.settings.internal_hosts,
+        host_limit: engine.settings.host_limit.as_ref(),
         request_bytes: engine.settings.limits.request_bytes,
         filled_headers: &placement::filled_headers(&request.credentials),
     };
@@ -100,6 +101,9 @@ pub fn prepare<'e>(
     let mut bindings = Vec::new();
     let mut token_uri = None;
     for credential in &credentials {
+        if settings.limits.require_binding && !credential.binding().is_some_and(|binding| binding.hosts.is_some()) {
+            return Err(unbound());
+        }
         let rules = credential.binding().map(rules).transpose()?;
         if let Some(rules) = &rules {
             rules.allows(&target, &method).map_err(|error| {
@@ -156,6 +160,13 @@ pub fn prepare<'e>(
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     };
     Ok((prepared, permit))
+}
+
+fn unbound() -> Error {
+    Error::new(
+        Code::BindingViolated,
+        "the credential is bound to no hosts, as limits.require_binding demands: seal it again with binding.hosts",
+    )
 }
 
 /// What a binding that has not expired allows.

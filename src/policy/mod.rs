@@ -32,6 +32,7 @@ pub use ::url::Host;
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use destination::{Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
@@ -50,6 +51,8 @@ const OPEN_MS: RangeInclusive<u64> = 1..=86_400_000;
 pub struct Context<'a> {
     /// The configured hosts that are not public.
     pub internal_hosts: &'a InternalHosts,
+    /// The configured ceiling of all hosts, where there is one.
+    pub host_limit: Option<&'a Arc<Rules>>,
     /// The configured ceiling of a request's body.
     pub request_bytes: u64,
     /// The headers that credentials will fill.
@@ -102,6 +105,7 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
         return refuse(Code::PolicyMissing, "the request has no policy");
     };
     let mut policy = Policy::from_spec(spec)?;
+    policy.host_limit = context.host_limit.cloned();
 
     let destination = wanted.destination()?;
     policy
@@ -136,6 +140,8 @@ pub fn origin(request: &Request) -> Option<Origin> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     rules: Rules,
+    /// What the configuration allows at most, whatever the policy says.
+    host_limit: Option<Arc<Rules>>,
     /// What `allowed_paths` falls back to; without a base URL, to everything.
     base_path: Option<String>,
     allow_http: bool,
@@ -145,7 +151,7 @@ pub struct Policy {
 impl Policy {
     /// Reads a policy. Without a method it would allow nothing, so that counts as none.
     ///
-    /// It is not complete before [`decide`] has filled in what the base URL says, so nobody else may have it.
+    /// It is not complete before [`decide`] has filled in what configuration and base URL say, so nobody else may have it.
     fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
         let rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
@@ -161,13 +167,20 @@ impl Policy {
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
         }
-        Ok(Self { rules, base_path: None, allow_http: spec.allow_http, allow_encoded_slash: spec.allow_encoded_slash })
+        Ok(Self {
+            rules,
+            host_limit: None,
+            base_path: None,
+            allow_http: spec.allow_http,
+            allow_encoded_slash: spec.allow_encoded_slash,
+        })
     }
 
     /// Judges the origin of a request that the library makes on its own for this one, which `allowed_hosts` does not name:
-    /// plain HTTP under the same condition as the request's own, and an internal host on its ports only.
+    /// plain HTTP under the same condition as the request's own, the configured hosts only, and an internal host on its ports.
     pub fn check_errand(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
         self.check_scheme(origin, internal_hosts)?;
+        self.check_host_limit(origin)?;
         check_internal_port(origin, internal_hosts)
     }
 
@@ -183,11 +196,21 @@ impl Policy {
     }
 
     fn check_host(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        self.check_host_limit(origin)?;
         if self.rules.hosts.as_ref().is_some_and(Vec::is_empty) {
             return refuse(Code::HostNotAllowed, "no host is allowed: give allowed_hosts or base_url");
         }
         self.rules.allows_origin(origin)?;
         check_internal_port(origin, internal_hosts)
+    }
+
+    fn check_host_limit(&self, origin: &Origin) -> Result<(), Error> {
+        match &self.host_limit {
+            Some(limit) if limit.allows_origin(origin).is_err() => {
+                refuse(Code::HostNotAllowed, "limits.hosts of the configuration does not name the host with this port")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_method(&self, method: &Method) -> Result<(), Error> {

@@ -37,6 +37,9 @@ pub struct Configuration {
     /// Where the workers of the host share access tokens; without it each process has its own.
     #[serde(default)]
     pub token_cache: Option<TokenCacheSpec>,
+    /// Whether the transport in PHP may be used. PHP reads it; the library knows the key, since one document serves both.
+    #[serde(default = "yes")]
+    pub php_transport: bool,
     /// HTTP versions that may be agreed.
     #[serde(default = "both_versions")]
     pub http_versions: Vec<HttpVersion>,
@@ -146,7 +149,7 @@ impl Default for Defaults {
 }
 
 /// Ceilings that nothing exceeds.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Of a call's deadline.
@@ -157,11 +160,22 @@ pub struct Limits {
     pub response_bytes: u64,
     /// Of an answer's head.
     pub header_bytes: u32,
+    /// The only hosts there are for anybody, in the form of `allowed_hosts`; absent are all.
+    pub hosts: Option<Vec<String>>,
+    /// Whether a credential is refused whose binding has no hosts.
+    pub require_binding: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout_ms: 600_000, request_bytes: 32 << 20, response_bytes: 256 << 20, header_bytes: 64 << 10 }
+        Self {
+            timeout_ms: 600_000,
+            request_bytes: 32 << 20,
+            response_bytes: 256 << 20,
+            header_bytes: 64 << 10,
+            hosts: None,
+            require_binding: false,
+        }
     }
 }
 
@@ -174,6 +188,10 @@ pub enum HttpVersion {
     /// HTTP/1.1.
     #[serde(rename = "1.1")]
     Http11,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn both_versions() -> Vec<HttpVersion> {

@@ -65,6 +65,19 @@ final class PhpTransport implements DecidingTransport
         return $this->settings()->warnings;
     }
 
+    /**
+     * What is said where the configuration has php_transport: false.
+     *
+     * @internal
+     */
+    public static function forbidden(string $why = ''): OutboundException
+    {
+        return OutboundException::create(
+            'configuration.transport_unavailable',
+            rtrim('The configuration forbids the transport in PHP (php_transport is false). ' . $why),
+        );
+    }
+
     private function settings(): Settings
     {
         if ($this->settings === null) {

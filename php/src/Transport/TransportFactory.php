@@ -12,7 +12,8 @@ use Psr\Log\LoggerInterface;
  * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and logs why, once.
  *
  * The choice is made before a request is judged, and it stands: a library of another version, a configuration that it
- * refuses or a refused request never leads to the other transport.
+ * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration PHP is
+ * never taken.
  *
  * @api
  */
@@ -21,6 +22,9 @@ final class TransportFactory implements TransportSelector
     private readonly RustFfiTransport $rust;
 
     private readonly PhpTransport $php;
+
+    /** Whether PHP may stand in for the library; what is neither true nor false is refused by whoever reads it. */
+    private readonly bool $hasPhp;
 
     private bool $logged = false;
 
@@ -35,6 +39,7 @@ final class TransportFactory implements TransportSelector
     ) {
         $this->rust = new RustFfiTransport($config, $library);
         $this->php = new PhpTransport($config);
+        $this->hasPhp = ($config['php_transport'] ?? true) !== false;
     }
 
     public function select(string $transport): DecidingTransport
@@ -52,6 +57,9 @@ final class TransportFactory implements TransportSelector
         $reason = $this->rust->bind();
         if ($reason === null) {
             return $this->rust(null);
+        }
+        if (!$this->hasPhp) {
+            throw PhpTransport::forbidden($reason);
         }
         if (!$this->logged) {
             $this->logged = true;

@@ -36,6 +36,15 @@ final class CallTest extends CommandTestCase
         );
     }
 
+    public function testExplainSaysThatItHasNoCircuits(): void
+    {
+        $with = $this->options(policy: ['breaker' => ['failures' => 1, 'open_ms' => 1000]]);
+        $output = self::printed(['explain', 'crm', 'GET', '/echo', ...$with]);
+
+        self::assertStringEndsWith("circuit: not known here; each worker has its own\n", $output);
+        self::assertStringContainsString('circuits are kept by process', self::printed(['explain', '--help']));
+    }
+
     public function testExplainAnswersPrograms(): void
     {
         $arguments = ['explain', 'crm', 'GET', '/echo', '--format=json', ...$this->options()];
@@ -150,6 +159,21 @@ final class CallTest extends CommandTestCase
         self::assertStringContainsString('"transport":"php"', $result['output']);
     }
 
+    public function testWherePhpMayNotMakeTheCallNothingIsOpened(): void
+    {
+        $off = $this->options(['php_transport' => false]);
+        foreach ([['crm', ['-d', 'ffi.enable=0']], ['by-php', []]] as [$service, $php]) {
+            foreach (['explain', 'send'] as $command) {
+                $result = self::command([$command, $service, 'GET', '/echo', ...$off], php: $php);
+                self::assertSame(1, $result['code'], $result['output']);
+                self::assertStringContainsString('configuration.transport_unavailable: ', $result['output']);
+                self::assertStringContainsString('php_transport', $result['output']);
+            }
+        }
+        $output = self::printed(['send', 'crm', 'GET', '/echo', ...$off]);
+        self::assertStringContainsString('"transport":"rust-ffi"', $output);
+    }
+
     public function testATransportThatIsNotBoundIsNamed(): void
     {
         $result = self::command(['explain', 'crm', 'GET', '/echo', ...$this->options()], php: ['-n']);
@@ -198,27 +222,32 @@ final class CallTest extends CommandTestCase
     }
 
     /**
+     * @param array<string, mixed> $more of the configuration
+     * @param array<string, mixed> $policy of the service
      * @return list<string>
      */
-    private function options(): array
+    private function options(array $more = [], array $policy = []): array
     {
         $key = $this->directory->path . '/vault.key';
         if (!is_file($key)) {
             $this->keyFile();
-            $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
+            $payload = '{"type":"bearer","token":"' . self::SECRET . '","binding":{"hosts":["localhost:'
+                . self::$upstream->nginx->port() . '"]}}';
             $envelope = self::printed(['seal', 'my_api_key', '--key-file=' . $key], $payload);
             $this->directory->write('vault/my_api_key', $envelope);
         }
-        $config = self::$upstream->config(['master_keys' => [['provider' => 'file', 'path' => $key]]]);
-        $registry = ['version' => 1, 'services' => [
-            'crm' => [
-                'base_url' => self::$upstream->url(),
-                'policy' => [
-                    'allowed_methods' => ['GET', 'POST'],
-                    'allowed_paths' => ['/v1/echo', '/v1/echo/{id}', '/v1/status/**'],
-                ],
-                'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
+        $config = self::$upstream->config($more + ['master_keys' => [['provider' => 'file', 'path' => $key]]]);
+        $crm = [
+            'base_url' => self::$upstream->url(),
+            'policy' => $policy + [
+                'allowed_methods' => ['GET', 'POST'],
+                'allowed_paths' => ['/v1/echo', '/v1/echo/{id}', '/v1/status/**'],
             ],
+            'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
+        ];
+        $registry = ['version' => 1, 'services' => [
+            'crm' => $crm,
+            'by-php' => ['transport' => 'php'] + $crm,
             'broken' => ['base_url' => 'nowhere'],
         ]];
         return [

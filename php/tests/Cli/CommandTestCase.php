@@ -62,6 +62,22 @@ abstract class CommandTestCase extends TestCase
         return $result['output'];
     }
 
+    /**
+     * What `seal` puts out, without what it warns of.
+     *
+     * @param list<string> $arguments
+     * @param array<string, string> $environment
+     */
+    protected static function envelope(
+        array $arguments,
+        #[\SensitiveParameter] string $input,
+        array $environment = [],
+    ): string {
+        $output = self::printed(['seal', ...$arguments], $input, $environment);
+        self::assertSame(1, preg_match('/^nrv1:\S+$/m', $output, $envelope), $output);
+        return $envelope[0];
+    }
+
     /** Writes a document and returns its path. */
     protected function json(string $name, mixed $document): string
     {

@@ -110,6 +110,26 @@ final class DoctorTest extends CommandTestCase
         ])), 'another version never leads to PHP');
     }
 
+    public function testWherePhpMayNotMakeTheCallsItIsNotAskedForThem(): void
+    {
+        $registry = $this->registry();
+        $registry['services']['by-php'] = ['transport' => 'php'] + $registry['services']['crm'];
+        $files = [
+            'config' => $this->json('config.json', ['php_transport' => false] + $this->config()),
+            'registry' => $this->json('services.json', $registry),
+        ];
+        $report = $this->doctor($files);
+        self::assertSame(['registry.unusable' => 'critical'], self::wrong($report));
+        self::assertStringContainsString('"by-php"', self::finding($report)['message']);
+        self::assertStringContainsString('php_transport', self::finding($report)['message']);
+
+        unlink($this->installation->library);
+        $report = $this->doctor($files);
+        self::assertSame('critical', self::wrong($report)['php.transport']);
+        self::assertStringContainsString('php_transport', self::finding($report, 'php.transport')['message']);
+        self::assertSame('critical', self::wrong($report)['config.unchecked']);
+    }
+
     public function testAFileThatIsNoLibrary(): void
     {
         $report = $this->doctor(['library' => $this->directory->write('lib/text.so', 'no library')]);

@@ -43,7 +43,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $json = str_replace('PORT', (string) self::$upstream->nginx->port(), (string) json_encode($payload));
-        $envelope = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $key], $json);
+        $envelope = self::envelope([self::IDENTIFIER, '--key-file=' . $key], $json);
 
         self::assertStringNotContainsString(self::SECRET, $envelope);
         $response = $this->send($envelope, $payload['type'], ['provider' => 'file', 'path' => $key]);
@@ -86,7 +86,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $payload = ['type' => 'bearer', 'token' => self::SECRET, 'binding' => $binding];
-        $envelope = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode($payload));
+        $envelope = self::envelope([self::IDENTIFIER, '--key-file=' . $key], (string) json_encode($payload));
 
         try {
             $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);
@@ -113,7 +113,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         foreach (['BearerToken', 'urn:example:token', ''] as $type) {
-            $envelope = self::output(['seal', self::IDENTIFIER, '--key-file=' . $key], (string) json_encode([
+            $envelope = self::envelope([self::IDENTIFIER, '--key-file=' . $key], (string) json_encode([
                 'type' => 'oauth2_client_credentials',
                 'client_id' => 'c',
                 'client_secret' => self::SECRET,
@@ -129,14 +129,67 @@ final class SealTest extends CommandTestCase
         }
     }
 
+    public function testABoundSecretIsOpenedAndItsBindingHolds(): void
+    {
+        $key = $this->keyFile();
+        $source = ['provider' => 'file', 'path' => $key];
+        $seal = static fn (string $host): string => self::envelope([self::IDENTIFIER, '--key-file=' . $key], (string) json_encode([
+            'type' => 'secret',
+            'secret' => self::SECRET . "\tx",
+            'binding' => ['hosts' => [$host]],
+        ]));
+
+        $here = $seal('localhost:' . self::$upstream->nginx->port());
+        $response = $this->send($here, 'secret', $source, Placement::header('X-Key'));
+        self::assertSame(self::SECRET . "\tx", json_decode($response->body, true)['headers']['x-key']);
+        try {
+            $this->send($seal('api.example.com'), 'secret', $source, Placement::header('X-Key'));
+            self::fail('It was sent.');
+        } catch (OutboundException $refusal) {
+            self::assertSame('policy.binding_violated', $refusal->errorCode());
+        }
+    }
+
+    /**
+     * @dataProvider unbound
+     * @param list<string> $options
+     */
+    public function testWhatIsBoundToNoHostsIsSealedWithAWarning(string $payload, array $options): void
+    {
+        $output = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile(), ...$options], $payload);
+
+        self::assertStringContainsString('warning: the credential is bound to no hosts', $output);
+        self::assertStringNotContainsString(self::SECRET, $output);
+        self::assertMatchesRegularExpression('/^nrv1:\S+$/m', $output);
+    }
+
+    /**
+     * @return iterable<string, array{string, list<string>}>
+     */
+    public static function unbound(): iterable
+    {
+        $bearer = '{"type":"bearer","token":"' . self::SECRET . '"';
+        yield 'no binding' => [$bearer . '}', []];
+        yield 'a binding of methods' => [$bearer . ',"binding":{"methods":["GET"]}}', []];
+        yield 'bytes' => [self::SECRET, ['--plain']];
+    }
+
+    public function testWhatIsBoundToHostsIsSealedWithoutAWord(): void
+    {
+        $payload = '{"type":"bearer","token":"' . self::SECRET . '","binding":{"hosts":["api.example.com"]}}';
+        $output = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile()], $payload);
+
+        self::assertMatchesRegularExpression('/\Anrv1:\S+\n\z/', $output);
+    }
+
     /**
      * @dataProvider algorithms
      */
     public function testBothAlgorithmsAreOpened(string $algorithm): void
     {
         $key = $this->keyFile();
-        $arguments = ['seal', self::IDENTIFIER, '--key-file', $key, '--algorithm', $algorithm, '--plain'];
-        $envelope = self::printed($arguments, self::SECRET . "\n");
+        $arguments = [self::IDENTIFIER, '--key-file', $key, '--algorithm', $algorithm, '--plain'];
+        $envelope = self::envelope($arguments, self::SECRET . "\n");
         $fields = json_decode((string) base64_decode(substr(trim($envelope), 5), true), true);
 
         self::assertSame($algorithm, $fields['encryption_algorithm']);
@@ -161,7 +214,7 @@ final class SealTest extends CommandTestCase
     {
         [$arguments, $environment, $entry] = $source($this);
         $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
-        $envelope = self::printed(['seal', self::IDENTIFIER, ...$arguments], $payload, $environment);
+        $envelope = self::envelope([self::IDENTIFIER, ...$arguments], $payload, $environment);
 
         self::assertSame(200, $this->send($envelope, 'bearer', $entry)->status);
     }
@@ -203,7 +256,7 @@ final class SealTest extends CommandTestCase
     {
         $key = $this->keyFile();
         $payload = '{"type":"bearer","token":"' . self::SECRET . '"}';
-        $envelope = self::printed(['seal', 'another_key', '--key-file=' . $key], $payload);
+        $envelope = self::envelope(['another_key', '--key-file=' . $key], $payload);
 
         try {
             $this->send($envelope, 'bearer', ['provider' => 'file', 'path' => $key]);
@@ -235,6 +288,14 @@ final class SealTest extends CommandTestCase
         $bound = static fn (string $binding): string => $bearer(',"binding":' . $binding);
         yield 'no JSON' => [self::SECRET, 'no JSON object'];
         yield 'a list' => ['["' . self::SECRET . '"]', 'no JSON object'];
+        $secret = static fn (string $more): string => '{"type":"secret"' . $more . '}';
+        $there = ',"binding":{"hosts":["a.example"]}';
+        yield 'a secret without its binding' => [$secret(',"secret":"' . self::SECRET . '"'), 'needs "binding"'];
+        yield 'a binding without its secret' => [$secret($there), 'needs "secret"'];
+        yield 'an empty secret' => [$secret(',"secret":""' . $there), '"secret" is no text, or is empty'];
+        yield 'a number for a secret' => [$secret(',"secret":7' . $there), '"secret" is no text, or is empty'];
+        yield 'a secret with a token' => [$secret(',"secret":"x","token":"t"' . $there), 'a key that is not one of'];
+        yield 'a secret that is bound nowhere' => [$secret(',"secret":"x","binding":{}'), 'would bind nothing'];
         yield 'no type' => ['{"token":"' . self::SECRET . '"}', '"type" is one of bearer, api_key, basic, oauth2'];
         yield 'an unknown type' => ['{"type":"' . self::SECRET . '"}', '"type" is one of'];
         $client = static fn (array $more): string => (string) json_encode($more + [
@@ -287,11 +348,12 @@ final class SealTest extends CommandTestCase
      * @dataProvider calls
      * @param list<string> $arguments
      */
-    public function testAWrongCallSealsNothing(array $arguments, string $says): void
+    public function testAWrongCallSealsNothing(array $arguments, string $says, ?string $payload = null): void
     {
+        $payload ??= '{"type":"bearer","token":"' . self::SECRET . '"}';
         $key = '--key-file=' . $this->keyFile();
         $arguments = array_map(static fn (string $word): string => $word === 'KEY' ? $key : $word, $arguments);
-        $result = self::command(['seal', ...$arguments], '{"type":"bearer","token":"' . self::SECRET . '"}');
+        $result = self::command(['seal', ...$arguments], $payload);
 
         self::assertSame(64, $result['code'], $result['output']);
         self::assertStringContainsString($says, $result['output']);
@@ -299,7 +361,7 @@ final class SealTest extends CommandTestCase
     }
 
     /**
-     * @return iterable<string, array{list<string>, string}>
+     * @return iterable<string, array{0: list<string>, 1: string, 2?: string}>
      */
     public static function calls(): iterable
     {
@@ -313,6 +375,8 @@ final class SealTest extends CommandTestCase
         yield 'a key file that is not there' => [['my_key', '--key-file=/nonexistent'], 'does not exist'];
         yield 'a directory' => [['my_key', '--key-file=/tmp'], 'not a regular file'];
         yield 'a variable that is not set' => [['my_key', '--key-env=NOT_SET'], 'not set'];
+        yield 'a bound secret as plain' => [['my_key', 'KEY', '--plain'], 'seal it without --plain', '{"type":"secret","secret":"'
+            . self::SECRET . '","binding":{"hosts":["a.example"]}}'];
         yield 'a typed payload as plain' => [['my_key', 'KEY', '--plain'], 'seal it without --plain'];
     }
 

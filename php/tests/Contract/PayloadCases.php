@@ -26,7 +26,13 @@ trait PayloadCases
             'basic' => ['{"username":"' . $c . '"}', '{"username":"u","password":["' . $c . '"]}'],
             'secret' => ['{"token":"' . $c . '","binding":{"hosts":["a.example"]}}', ' {"binding":null}',
                 '{"b\u0069nding":{}}', '{"type":"bearer","token":"' . $c . '"}', '{"type":"oauth2_client_credentials"}',
-                '{"type":"x","type":"basic"}'],
+                '{"type":"x","type":"basic"}',
+                '{"type":"secret","secret":"' . $c . '"}', '{"secret":"' . $c . '","binding":{"hosts":["localhost"]}}',
+                '{"type":"secret","secret":7,"binding":{}}', '{"type":"secret","secret":"' . $c . '","binding":null}',
+                '{"type":"secret","secret":"' . $c . '","binding":{},"token":"t"}',
+                '{"type":"secret","secret":"' . $c . '","binding":{"host":["a"]}}',
+                '{"type":"secret","secret":"' . $c . '","secret":"s","binding":{}}',
+                '{"type":"bearer","secret":"' . $c . '","binding":{}}'],
         ];
         self::$server->answers('plain', [FaultServer::answer()]);
         foreach ($cases as $type => $payloads) {
@@ -48,6 +54,42 @@ trait PayloadCases
             self::call(self::request(credentials: [self::seal('secret', $payload, Placement::apiKey())]));
             self::assertSame($payload, self::received()->value('x-api-key'));
         }
+    }
+
+    public function testASecretMayBeSealedWithItsBinding(): void
+    {
+        $payload = static fn (array $binding): array => [
+            'type' => 'secret', 'secret' => 'ä/"' . self::CANARY, 'binding' => $binding,
+        ];
+        $here = ['hosts' => ['localhost:' . self::$server->port('tls')]];
+        $places = [
+            'x-key' => Placement::header('X-Key', 'Key '),
+            'authorization' => Placement::bearer(),
+            'query' => Placement::query('key'),
+        ];
+        foreach ($places as $place => $placement) {
+            self::$server->answers('tls', [FaultServer::answer()]);
+            $outcome = self::call(self::request('tls', credentials: [self::seal('secret', $payload($here), $placement)]));
+            self::assertSame('200', $outcome->brief(), $outcome->message());
+            $received = self::received('tls');
+            $text = $place === 'query' ? rawurldecode($received->target) : (string) $received->value($place);
+            self::assertStringEndsWith('ä/"' . self::CANARY, $text);
+        }
+        self::$server->answers('tls', [FaultServer::answer()]);
+        foreach (
+            [
+                [['hosts' => ['elsewhere.example']], 'policy.binding_violated'],
+                [['methods' => ['GET']] + $here, 'policy.binding_violated'],
+                [['expires_at' => 1] + $here, 'credential.expired'],
+                [['hosts' => ['a b']], 'credential.payload_invalid'],
+            ] as [$binding, $code]
+        ) {
+            $outcome = self::call(self::request('tls', credentials: [
+                self::seal('secret', $payload($binding), Placement::bearer()),
+            ]));
+            self::assertFailed($code, 'no', $outcome);
+        }
+        self::assertSame(0, self::connections('tls'));
     }
 
     public function testAValueThatCannotStandInItsPlaceIsUnusable(): void

@@ -14,6 +14,7 @@ abstract class TransportContract extends ContractTestCase
     use BreakerCases;
     use CodingCases;
     use ConfigurationCases;
+    use ConfiguredLimitCases;
     use DeadlineCases;
     use EnvelopeCases;
     use FaultCases;

@@ -94,6 +94,24 @@ final class TransportFactoryTest extends TestCase
         self::assertSame([], $answer['log']);
     }
 
+    public function testTheConfigurationCanForbidPhp(): void
+    {
+        $off = '{"php_transport": false}';
+        $answer = $this->select($this->host->installation->library, [], $off);
+        $expected = ['auto' => 'RustFfiTransport', 'rust' => 'RustFfiTransport', 'php' => self::UNAVAILABLE];
+        self::assertSame($expected, $answer['results']);
+
+        foreach ([['/nonexistent.so', []], [$this->host->installation->library, ['ffi.enable' => '0']]] as $without) {
+            $answer = $this->select(...[...$without, $off]);
+            self::assertSame(array_fill_keys(['auto', 'rust', 'php'], self::UNAVAILABLE), $answer['results']);
+            self::assertSame([], $answer['log']);
+            self::assertStringContainsString('php_transport', $answer['messages']['auto']);
+            self::assertStringContainsString($without[1] === [] ? 'could not be opened' : 'ffi.enable', $answer['messages']['auto']);
+        }
+        $answer = $this->select('/nonexistent.so', [], '{"php_transport": true}');
+        self::assertSame('PhpTransport', $answer['results']['auto']);
+    }
+
     public function testAConfigurationThatIsRefusedIsRefusedByBoth(): void
     {
         $answer = $this->select($this->host->installation->library, [], '{"no_such_key": 1}');

@@ -11,7 +11,7 @@ fuzz_target!(|document: &[u8]| {
     match Request::parse(document) {
         Ok(request) => {
             let internal_hosts = InternalHosts::default();
-            let context = Context { internal_hosts: &internal_hosts, request_bytes: 1 << 20, filled_headers: &[] };
+            let context = Context { internal_hosts: &internal_hosts, host_limit: None, request_bytes: 1 << 20, filled_headers: &[] };
             if let Err(error) = decide(&request, 0, &context) {
                 assert!(["invalid_request", "policy"].contains(&error.code.class()), "{error:?}");
             }

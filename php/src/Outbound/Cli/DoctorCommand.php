@@ -68,7 +68,7 @@ final class DoctorCommand implements Command
         return [
             ...PhpSettings::ofThisProcess(),
             ...$files->findings,
-            ...PhpSettings::transportOfThisProcess($files->missing),
+            ...PhpSettings::transportOfThisProcess($files->missing, $config ?? []),
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config)),
             ...self::registry($arguments, $config ?? []),

@@ -20,6 +20,7 @@ final class Payload
             ['client_id', 'client_secret', 'token_url'],
             ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
         ],
+        'secret' => [['secret', 'binding'], []],
     ];
 
     /** Keys whose value may be a list of texts: whether it may be one text instead, and the form of each. */
@@ -54,9 +55,10 @@ final class Payload
     /**
      * A typed payload: a JSON object with "type", the type's keys and perhaps "binding".
      *
+     * @return bool whether the binding names hosts
      * @throws UsageError
      */
-    public static function check(#[\SensitiveParameter] string $json): void
+    public static function check(#[\SensitiveParameter] string $json): bool
     {
         $payload = json_decode($json, false, 16, JSON_BIGINT_AS_STRING);
         if (!$payload instanceof \stdClass) {
@@ -67,6 +69,7 @@ final class Payload
                 throw new UsageError('A key stands twice in the payload.');
             }
             self::checkFields($payload);
+            return isset($payload->binding->hosts);
         } finally {
             self::wipe($payload);
         }
@@ -86,9 +89,11 @@ final class Payload
         if (!$document instanceof \stdClass) {
             return;
         }
-        // The library refuses these as a plain secret: the binding would not be looked at.
+        // No transport takes these for a plain secret: the binding would not be looked at.
         $type = $document->type ?? null;
-        if (isset($document->binding) || (is_string($type) && isset(self::TYPES[$type]))) {
+        $isTyped = is_string($type) && isset(self::TYPES[$type])
+            && ($type !== 'secret' || property_exists($document, 'secret'));
+        if (property_exists($document, 'binding') || $isTyped) {
             throw new UsageError('The secret is a typed payload: seal it without --plain.');
         }
     }
@@ -104,7 +109,8 @@ final class Payload
         foreach ([...$needed, ...$optional] as $key) {
             if (!property_exists($payload, $key)) {
                 if (in_array($key, $needed, true)) {
-                    throw new UsageError('A payload of type ' . $type . ' needs "' . $key . '".');
+                    throw new UsageError('A payload of type ' . $type . ' needs "' . $key . '".'
+                        . ($type === 'secret' ? ' For a secret that is just its bytes: --plain.' : ''));
                 }
                 continue;
             }
@@ -112,12 +118,23 @@ final class Payload
                 self::checkTexts($key, $payload->$key);
                 continue;
             }
+            if ($type === 'secret') {
+                // It may go into a body, so it may be any text.
+                if ($key === 'secret' && (!is_string($payload->secret) || $payload->secret === '')) {
+                    throw new UsageError('"secret" is no text, or is empty.');
+                }
+                continue;
+            }
             // As bytes in a header: line breaks and other controls cannot stand there.
             if (!is_string($payload->$key) || preg_match('/[\x00-\x1F\x7F]/', $payload->$key) !== 0) {
                 throw new UsageError('"' . $key . '" is no text without control characters.');
             }
         }
-        $type === 'oauth2_client_credentials' ? self::checkClient($payload) : self::checkPlaces($payload);
+        match ($type) {
+            'oauth2_client_credentials' => self::checkClient($payload),
+            'secret' => null,
+            default => self::checkPlaces($payload),
+        };
         if (property_exists($payload, 'binding')) {
             self::checkBinding($payload->binding);
         }

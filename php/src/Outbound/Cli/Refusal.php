@@ -17,7 +17,8 @@ final class Refusal
         'invalid_request.malformed' => 'correct the value that the message names',
         'policy.missing' => 'give the service a policy with allowed_methods',
         'policy.scheme_not_allowed' => 'use https; http takes allow_http and an entry in internal_hosts',
-        'policy.host_not_allowed' => 'add the host to policy.allowed_hosts, if the service may reach it',
+        'policy.host_not_allowed' => 'add the host to policy.allowed_hosts, if the service may reach it, and to '
+            . 'limits.hosts, where the configuration has it',
         'policy.port_not_allowed' => 'add host:port to policy.allowed_hosts, if the service may reach it',
         'policy.method_not_allowed' => 'add the method to policy.allowed_methods, if the service may use it',
         'policy.path_not_allowed' => 'add a pattern for the whole path, base path included, to policy.allowed_paths',

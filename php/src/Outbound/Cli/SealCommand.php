@@ -20,12 +20,17 @@ final class SealCommand implements Command
 {
     private const SOURCES = ['key-file', 'key-env', 'encryption-key-file', 'encryption-key-env', 'config'];
 
+    private const UNBOUND = "secure-outbound seal: warning: the credential is bound to no hosts, so whoever can edit the registry\n"
+        . "can send it anywhere. Seal it with \"binding\": {\"hosts\": [\"api.example.com\"]}; bytes as\n"
+        . "{\"type\": \"secret\", \"secret\": \"…\", \"binding\": …}. limits.require_binding refuses what has none.\n";
+
     public static function help(): string
     {
         return <<<'TEXT'
             seal IDENTIFIER KEY [--plain] [--algorithm=xchacha20poly1305|aes256gcm] < PAYLOAD
               Seals the payload into an nr-vault envelope, which goes to standard output. IDENTIFIER is sealed with it.
-              The payload is JSON, {"type": "bearer", "token": "…"} with perhaps "binding" beside it, or --plain, bytes.
+              The payload is JSON, {"type": "bearer", "token": "…", "binding": {"hosts": ["api.example.com"]}}, or with
+              --plain bytes. Without "hosts" there is a warning: whoever edits the registry can send it anywhere.
               KEY is one of
                 --key-file=PATH               32 bytes, or their base64
                 --key-env=NAME                the same in a variable
@@ -47,8 +52,12 @@ final class SealCommand implements Command
             // One line break is the editor's or echo's, never the secret's.
             $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
             Payload::checkPlain($payload->expose());
+            $hasHosts = false;
         } else {
-            Payload::check($payload->expose());
+            $hasHosts = Payload::check($payload->expose());
+        }
+        if (!$hasHosts) {
+            $streams->error(self::UNBOUND);
         }
         $streams->write(Envelope::seal($masterKey, $identifier, $payload, $algorithm) . "\n");
         return Application::OK;

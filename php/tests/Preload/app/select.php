@@ -27,12 +27,14 @@ $logger = new class extends AbstractLogger {
 };
 $config = json_decode($argv[1] ?? '{}', true);
 $results = [];
+$messages = [];
 $factory = new TransportFactory($config, null, $logger);
 foreach (['auto', 'auto', 'rust', 'php'] as $transport) {
     try {
         $results[$transport] = basename(strtr($factory->select($transport)::class, '\\', '/'));
     } catch (OutboundException $exception) {
         $results[$transport] = $exception->errorCode();
+        $messages[$transport] = $exception->getMessage();
     }
 }
-echo json_encode(['results' => $results, 'log' => $logger->lines]);
+echo json_encode(['results' => $results, 'messages' => $messages, 'log' => $logger->lines]);

@@ -63,7 +63,8 @@ final class Configuration
         if ($head === null) {
             return [Finding::critical(
                 'config.unchecked',
-                'Without the library and without curl and sockets, configuration, keys and roots cannot be checked.',
+                'Without the library, and without curl and sockets or with php_transport false, configuration, keys and roots '
+                    . 'cannot be checked.',
                 'Mend what stands above first.',
             )];
         }
@@ -82,7 +83,7 @@ final class Configuration
      * What the transport in PHP says where the library is not bound, in the form of the library's answer.
      *
      * @param array<string, mixed> $config
-     * @return array<string, mixed>|null null where PHP lacks what it needs for that
+     * @return array<string, mixed>|null null where PHP lacks what it needs for that, or may not
      */
     private static function openedInPhp(#[\SensitiveParameter] array $config): ?array
     {

@@ -50,24 +50,35 @@ final class PhpSettings
 
     /**
      * @param string|null $missing why there is no library; null where there is one
+     * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    public static function transportOfThisProcess(?string $missing): array
+    public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config): array
     {
         $canSend = extension_loaded('curl') && extension_loaded('sockets');
-        return $missing === null ? [] : [self::transport('php', $missing, $canSend)];
+        return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config)];
     }
 
     /**
      * What services with transport auto go through where the library is not bound.
      *
      * @param string $reason why it is not bound
+     * @param array<string, mixed> $config of the transport
      */
-    public static function transport(string $area, string $reason, bool $canSend): Finding
-    {
+    public static function transport(
+        string $area,
+        string $reason,
+        bool $canSend,
+        #[\SensitiveParameter] array $config,
+    ): Finding {
         $code = $area . '.transport';
-        $remedy = 'Mend what stands above, or set "transport": "rust" where PHP must never have a credential.';
+        $remedy = 'Mend what stands above, or set "php_transport": false where PHP must never have a credential.';
         return match (true) {
+            ($config['php_transport'] ?? true) === false => Finding::critical(
+                $code,
+                'No call can be made: php_transport is false, and the library is not bound: ' . $reason,
+                'Mend what stands above.',
+            ),
             $canSend => Finding::warning(
                 $code,
                 'Services with transport auto go through PHP, which opens their credentials itself: ' . $reason,

@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\RustFfiTransport;
 use Netresearch\NrVault\Transport\TransportFactory;
@@ -53,11 +54,16 @@ final class RegistryEntries
                 );
         }
         $transport = self::transport($config, $library);
+        $hasPhp = ($config['php_transport'] ?? true) !== false;
         $provider = $credentials === null ? null : new DirectoryCredentialProvider($credentials);
         foreach ($registry->ids() as $id) {
             try {
                 $service = $registry->get($id);
             } catch (OutboundException) {
+                continue;
+            }
+            if (!$hasPhp && $service->transport === ServiceDefinition::TRANSPORT_PHP) {
+                $findings[] = self::refused('registry.unusable', $service, PhpTransport::forbidden());
                 continue;
             }
             array_push($findings, ...self::service($service, $transport, $provider));

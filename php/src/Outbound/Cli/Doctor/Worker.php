@@ -40,7 +40,7 @@ final class Worker
             )];
         } else {
             $answer = self::ask($socket, $config);
-            $findings = $answer instanceof Finding ? [$answer] : self::judge($answer);
+            $findings = $answer instanceof Finding ? [$answer] : self::judge($answer, $config ?? []);
             $header = is_array($answer) ? ($answer['ini']['ffi.preload'] ?? '') : '';
         }
         $this->header = (string) $header === '' ? null : $header;
@@ -75,9 +75,10 @@ final class Worker
 
     /**
      * @param array<string, mixed> $answer of diagnose.php
+     * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    private static function judge(array $answer): array
+    private static function judge(array $answer, array $config): array
     {
         $findings = [PhpSettings::version('fpm', (string) $answer['version'])];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
@@ -95,7 +96,7 @@ final class Worker
             $findings[] = Finding::critical('fpm.unbound', $answer['failure'], $remedy);
             if ($answer['mismatch'] !== true) {
                 $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true;
-                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend);
+                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend, $config);
             }
             return $findings;
         }

@@ -14,6 +14,7 @@ use Netresearch\NrVault\Transport\Php\Net\Proxy;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\Php\Policy\Rules;
 use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -40,7 +41,7 @@ final class Configuration
 
     /**
      * @param array<string, mixed> $config
-     * @throws OutboundException configuration.invalid, credential.key_unavailable
+     * @throws OutboundException configuration.invalid, configuration.transport_unavailable, credential.key_unavailable
      */
     public static function open(#[\SensitiveParameter] array $config): Settings
     {
@@ -53,11 +54,15 @@ final class Configuration
             'token_cache' => null,
             'defaults' => [],
             'limits' => [],
+            'php_transport' => true,
             'http_versions' => self::VERSIONS,
             'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
         ]);
         if ($config['version'] !== Wire::VERSION) {
             throw self::invalid("the configuration's version must be 1");
+        }
+        if (!is_bool($config['php_transport'])) {
+            throw self::invalid('php_transport is neither true nor false');
         }
         if (!is_array($config['master_keys'])) {
             throw self::invalid('master_keys is not a list');
@@ -67,17 +72,28 @@ final class Configuration
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
         self::checkTokenCache($config['token_cache']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
-        $limits = self::numbers($config['limits'], 'limits', self::LIMITS);
+        $more = ['hosts' => null, 'require_binding' => false];
+        $all = self::object($config['limits'], 'limits', self::LIMITS + $more);
+        $limits = self::numbers(array_diff_key($all, $more), 'limits', self::LIMITS);
+        $hostLimit = self::hosts($all['hosts']);
+        if (!is_bool($all['require_binding'])) {
+            throw self::invalid('limits.require_binding is neither true nor false');
+        }
         if ($limits['header_bytes'] < 1024 || $limits['header_bytes'] > 16 << 20) {
             throw self::invalid('limits.header_bytes is from 1024 to 16777216');
         }
         $versions = self::versions($config['http_versions']);
         $userAgent = self::userAgent($config['user_agent']);
+        if (!$config['php_transport']) {
+            // Before any key is read: this is what the setting is for.
+            throw PhpTransport::forbidden();
+        }
         $keyring = Keyring::open($config['master_keys']);
         $handles = new Handles($trust, in_array('2', $versions, true));
         return new Settings(
-            new PolicyDecision($hosts, $limits['request_bytes']),
+            new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
             new CredentialOpener($keyring),
+            $all['require_binding'],
             new Exchange(
                 new Guard($hosts),
                 $proxy,
@@ -134,6 +150,20 @@ final class Configuration
         $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
         if (!is_string($directory) || !str_starts_with($directory, '/')) {
             throw self::invalid('token_cache.directory is an absolute path');
+        }
+    }
+
+    /** The hosts that there are for every policy; null are all. */
+    private static function hosts(mixed $hosts): ?Rules
+    {
+        if ($hosts === null) {
+            return null;
+        }
+        $hosts = self::texts($hosts, 'limits.hosts');
+        try {
+            return Rules::parse($hosts, null, null);
+        } catch (OutboundException) {
+            throw self::invalid('limits.hosts has an entry that cannot be read');
         }
     }
 

@@ -42,7 +42,7 @@ final readonly class Preparation
         Placements::checkBody($request->credentials, $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
-        $bindings = self::bindings($opened, $admitted);
+        $bindings = $this->bindings($opened, $admitted);
         $draft = new Draft($admitted->headers, $admitted->target->query, $request->body);
         $placed = Placer::place($opened, $draft);
 
@@ -98,13 +98,20 @@ final readonly class Preparation
      * @param list<Credential> $opened
      * @return list<object>
      */
-    private static function bindings(#[\SensitiveParameter] array $opened, Admitted $admitted): array
+    private function bindings(#[\SensitiveParameter] array $opened, Admitted $admitted): array
     {
-        $bindings = array_values(array_filter(array_column($opened, 'binding')));
+        $bindings = array_column($opened, 'binding');
         $now = new \DateTimeImmutable();
         try {
             foreach ($bindings as $binding) {
-                $binding->check($admitted->target, $admitted->method, $now);
+                if ($this->settings->requireBinding && $binding?->hasHosts() !== true) {
+                    throw OutboundException::create(
+                        'policy.binding_violated',
+                        'the credential is bound to no hosts, as limits.require_binding demands: seal it again with '
+                            . 'binding.hosts',
+                    );
+                }
+                $binding?->check($admitted->target, $admitted->method, $now);
             }
         } catch (OutboundException $refusal) {
             foreach ($opened as $credential) {
@@ -112,7 +119,7 @@ final readonly class Preparation
             }
             throw $refusal;
         }
-        return $bindings;
+        return array_values(array_filter($bindings));
     }
 
     /**

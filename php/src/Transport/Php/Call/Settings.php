@@ -17,6 +17,7 @@ use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 final readonly class Settings
 {
     /**
+     * @param bool $requireBinding whether a credential is refused whose binding has no hosts
      * @param int $timeoutMs default of a call's deadline
      * @param int $maxTimeoutMs its ceiling
      * @param int $responseBytes default cap of an answer's body
@@ -26,6 +27,7 @@ final readonly class Settings
     public function __construct(
         public PolicyDecision $decision,
         public CredentialOpener $credentials,
+        public bool $requireBinding,
         public Exchange $exchange,
         public ?Proxy $proxy,
         public int $timeoutMs,

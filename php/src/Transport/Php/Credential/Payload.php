@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  * Reads what an envelope held as the type that the request declares.
  *
  * The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is must
- * agree, and a payload that is bound cannot be sent as a plain secret, binding and all.
+ * agree, and a payload that is bound is never sent as a plain secret, binding and all.
  *
  * @internal
  */
@@ -45,8 +45,13 @@ final class Payload
         $isInvalid = false;
         try {
             if ($type === SealedCredential::SECRET) {
-                self::refuseTyped($payload->expose());
-                return new Credential($type, null, $payload, placement: $placement ?? throw Placements::misplaced());
+                $placement ??= throw Placements::misplaced();
+                $bound = self::boundSecret($payload->expose());
+                if ($bound === null) {
+                    return new Credential($type, null, $payload, placement: $placement);
+                }
+                $payload->wipe();
+                return new Credential($type, $bound[1], $bound[0], placement: $placement);
             }
             if (!isset(self::KEYS[$type])) {
                 throw OutboundException::create(
@@ -141,22 +146,40 @@ final class Payload
     }
 
     /**
-     * Refuses bytes that are another type's document, or a bound one.
+     * Reads a secret that is sealed with its binding, {"type": "secret", "secret": …, "binding": …}. Another type's document,
+     * or one that is bound or typed in another way, is refused.
+     *
+     * @return array{Secret, BindingRules}|null null for bytes that are the secret themselves
      */
-    private static function refuseTyped(#[\SensitiveParameter] string $payload): void
+    private static function boundSecret(#[\SensitiveParameter] string $payload): ?array
     {
         $isTyped = false;
+        $saysSecret = false;
+        $hasSecret = false;
         $isObject = (new JsonScanner($payload))->members(
-            ['binding', 'type'],
-            static function (?string $name, int $offset, int $length) use (&$isTyped, $payload): void {
-                $isTyped = $isTyped || $name === 'binding'
-                    || $name === 'type' && self::isOurs(JsonScanner::text($payload, $offset, $length));
+            ['binding', 'type', 'secret'],
+            static function (?string $name, int $offset, int $length) use (
+                &$isTyped,
+                &$saysSecret,
+                &$hasSecret,
+                $payload,
+            ): void {
+                $type = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
+                $isTyped = $isTyped || $name === 'binding' || self::isOurs($type);
+                $saysSecret = $saysSecret || $type === SealedCredential::SECRET;
+                $hasSecret = $hasSecret || $name === 'secret';
             },
         );
         // What is no JSON object was never accepted as one of the types either.
-        if ($isObject && $isTyped) {
+        if (!$isObject || !$isTyped && !($saysSecret && $hasSecret)) {
+            return null;
+        }
+        $places = self::members($payload, ['secret', 'type', 'binding']);
+        if (count($places) !== 3 || JsonScanner::text($payload, ...$places['type']) !== SealedCredential::SECRET) {
             throw new InvalidPayload();
         }
+        $binding = self::binding(substr($payload, ...$places['binding']));
+        return [self::text($payload, $places['secret']), $binding];
     }
 
     private static function isOurs(#[\SensitiveParameter] ?string $type): bool

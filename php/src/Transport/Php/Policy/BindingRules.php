@@ -55,6 +55,12 @@ final readonly class BindingRules
         return new self($lists['hosts'] ?? null, $lists['methods'] ?? null, $lists['paths'] ?? null, $end);
     }
 
+    /** Whether it says which hosts the credential may go to. */
+    public function hasHosts(): bool
+    {
+        return $this->hosts !== null;
+    }
+
     /**
      * Refuses a credential whose time is over, or that is bound elsewhere.
      *

@@ -20,9 +20,13 @@ final readonly class PolicyDecision
 {
     /**
      * @param int $requestBytes the configured ceiling of a request's body
+     * @param Rules|null $hostLimit the configured ceiling of all hosts, where there is one
      */
-    public function __construct(private InternalHosts $internalHosts, private int $requestBytes)
-    {
+    public function __construct(
+        private InternalHosts $internalHosts,
+        private int $requestBytes,
+        private ?Rules $hostLimit = null,
+    ) {
     }
 
     /**
@@ -51,6 +55,7 @@ final readonly class PolicyDecision
         $policy = $policy->withDefaultHost($wanted->baseOrigin());
         $policy->checkScheme($origin, $this->internalHosts);
         $wanted->checkOrigin();
+        $this->checkHostLimit($origin);
         $policy->checkHost($origin, $this->internalHosts);
         $policy->checkMethod($method);
         [$target, $basePath] = $wanted->canonical($policy->allowEncodedSlash);
@@ -127,9 +132,22 @@ final readonly class PolicyDecision
             );
         }
         $policy->checkScheme($new, $this->internalHosts);
+        $this->checkHostLimit($new);
         $policy->checkHost($new, $this->internalHosts);
         $policy->checkMethod($method);
         $template = $policy->checkPath($target);
         return new Admitted($method, $target, $template, $from->headers, $from->idempotencyHeader, $policy);
+    }
+
+    private function checkHostLimit(Origin $origin): void
+    {
+        try {
+            $this->hostLimit?->allowOrigin($origin);
+        } catch (OutboundException) {
+            throw OutboundException::create(
+                'policy.host_not_allowed',
+                'limits.hosts of the configuration does not name the host with this port',
+            );
+        }
     }
 }
