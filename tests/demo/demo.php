@@ -96,10 +96,15 @@ $token = 'demo_' . bin2hex(random_bytes(16));
 $masterKey = random_bytes(32);
 $keyFile = $directory->write('master.key', base64_encode($masterKey), 0400);
 chown($keyFile, Fpm::USER);
+$port = Port::free();
 $identifier = '01937b6e-4b6c-7abc-8def-0123456789ab';
 $seal = Process::run(
     [$prefix . '/bin/secure-outbound', 'seal', $identifier, '--key-file=' . $keyFile],
-    input: (string) json_encode(['type' => 'bearer', 'token' => $token]),
+    input: (string) json_encode([
+        'type' => 'bearer',
+        'token' => $token,
+        'binding' => ['hosts' => ['localhost:' . $port], 'methods' => ['GET', 'POST']],
+    ]),
 );
 if ($seal['code'] !== 0) {
     throw new RuntimeException('secure-outbound seal: ' . $seal['output']);
@@ -108,7 +113,6 @@ $sealed = trim($seal['output']);
 $directory->write('vault/' . $identifier, $sealed);
 
 $tls = new Certificates($directory);
-$port = Port::free();
 $programs[] = upstream($directory, $tls, $port, $token);
 
 foreach (['worker.php', 'Inventory.php', 'canaries.php'] as $file) {
@@ -144,6 +148,8 @@ $directory->write('app/demo.json', (string) json_encode([
         'master_keys' => [['id' => 'demo', 'provider' => 'file', 'path' => $keyFile]],
         'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port]]],
         'tls' => ['roots' => 'file', 'ca_file' => $tls->authority],
+        'limits' => ['require_binding' => true],
+        'php_transport' => false,
     ],
 ]));
 $programs[] = $fpm = new Fpm([

@@ -124,7 +124,15 @@ final class PageTest extends TestCase
             '/root/' => $this->directory->path . '/root/',
             'https://login.example.com/token' => self::$endpoint->url,
             'https://api.example.com/v1' => self::$upstream->url(),
+            '"login.example.com"' => '"' . self::authority(self::$endpoint->url) . '"',
+            '"api.example.com"' => '"' . self::authority(self::$upstream->url()) . '"',
         ];
         return str_replace(array_keys($map), array_values($map), $text);
+    }
+
+    /** What a list of hosts names. */
+    private static function authority(string $url): string
+    {
+        return parse_url($url, PHP_URL_HOST) . ':' . parse_url($url, PHP_URL_PORT);
     }
 }
