@@ -107,7 +107,9 @@ final class RandomCredentials
                 'username' => $this->of(['user', '', 'a:b', "\x01", 'ä']),
                 'password' => $this->secret(),
             ]), null]],
-            4 => [['secret', $this->document('bearer', ['token' => $this->secret()]), $this->placement()]],
+            4 => [['secret', $this->chance(30)
+                ? $this->document('bearer', ['token' => $this->secret()])
+                : $this->document('secret', ['secret' => $this->secret()]), $this->placement()]],
             5 => [$plain(Placement::basicUsername()), $plain(Placement::basicPassword())],
             6 => [['secret', 'user' . $this->of([':', '']) . $this->secret(), Placement::basic()]],
             7, 8 => [$plain(Placement::bodyField($this->of(['key', 'api key', 'k"e\\y', 'ä', '0'])))],
@@ -178,10 +180,12 @@ final class RandomCredentials
         foreach ($texts as $name => $text) {
             $members[] = [$name, $this->chance(4) ? $this->of(self::JSON_VALUES) : $this->text($text)];
         }
-        if ($this->chance(30)) {
+        // Of these the bound form has to have both.
+        $isSecret = $type === 'secret';
+        if ($this->chance($isSecret ? 85 : 30)) {
             $members[] = ['type', $this->text($this->chance(80) ? $type : $this->of(['basic', 'secret', 'x', '']))];
         }
-        if ($this->chance(40)) {
+        if ($this->chance($isSecret ? 85 : 40)) {
             $members[] = ['binding', $this->binding()];
         }
         if ($this->chance(6)) {

@@ -35,6 +35,8 @@ final class WipingTest extends TestCase
             'api_key' => ['api_key', null, '{"prefix":"' . $canary . '","key":"' . $canary . '"}'],
             'basic' => ['basic', null, '{"username":"' . $canary . '","password":"' . $canary . '"}'],
             'secret as basic' => ['secret', 'basic', 'user:' . $canary],
+            'bound secret' => ['secret', 'bearer', '{"type":"secret","secret":"' . $canary . '\/","binding":{"hosts":["a.b"]}}'],
+            'secret bound wrong' => ['secret', 'bearer', '{"type":"secret","secret":"' . $canary . '\/","binding":{"host":[]}}'],
             'query' => ['secret', ['type' => 'query', 'name' => 'key'], $canary . ' "'],
             'body' => ['secret', ['type' => 'body_field', 'name' => 'key'], $canary . ' "'],
             'unusable' => ['bearer', null, '{"token":"' . $canary . '\n"}'],
@@ -54,6 +56,7 @@ final class WipingTest extends TestCase
             'conflict',
             'invalid',
             'typed as secret',
+            'secret bound wrong',
             'another identifier',
             'no envelope',
         ];
