@@ -153,25 +153,21 @@ final class Payload
      */
     private static function boundSecret(#[\SensitiveParameter] string $payload): ?array
     {
-        $isTyped = false;
-        $saysSecret = false;
-        $hasSecret = false;
+        $seen = [];
         $isObject = (new JsonScanner($payload))->members(
             ['binding', 'type', 'secret'],
-            static function (?string $name, int $offset, int $length) use (
-                &$isTyped,
-                &$saysSecret,
-                &$hasSecret,
-                $payload,
-            ): void {
+            static function (?string $name, int $offset, int $length) use (&$seen, $payload): void {
                 $type = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
-                $isTyped = $isTyped || $name === 'binding' || self::isOurs($type);
-                $saysSecret = $saysSecret || $type === SealedCredential::SECRET;
-                $hasSecret = $hasSecret || $name === 'secret';
+                $seen[match (true) {
+                    $name === 'binding', self::isOurs($type) => 'typed',
+                    $type === SealedCredential::SECRET => 'says secret',
+                    $name === 'secret' => 'has secret',
+                    default => '',
+                }] = true;
             },
         );
         // What is no JSON object was never accepted as one of the types either.
-        if (!$isObject || !$isTyped && !($saysSecret && $hasSecret)) {
+        if (!$isObject || !isset($seen['typed']) && !isset($seen['says secret'], $seen['has secret'])) {
             return null;
         }
         $places = self::members($payload, ['secret', 'type', 'binding']);
