@@ -3,11 +3,12 @@
 mod support;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::client::{Client, raw};
-use support::coding::{encode, zstd};
+use support::coding::{bare_deflate, encode, vectors};
 use support::library::Reply;
 
-const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
+const CODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
 const TEXT: &[u8] = b"a body that is worth its coding, a body that is worth its coding";
 
 /// A server whose answers have this coding and body.
@@ -44,6 +45,9 @@ fn codings_are_undone_in_any_case_and_two_deep() {
         ("Br".to_owned(), encode("br", TEXT)),
         (" zStd ,".to_owned(), encode("zstd", TEXT)),
         ("identity, gzip".to_owned(), encode("gzip", TEXT)),
+        ("Deflate".to_owned(), bare_deflate(TEXT)),
+        ("gzip, deflate".to_owned(), bare_deflate(&encode("gzip", TEXT))),
+        ("deflate, br".to_owned(), encode("br", &bare_deflate(TEXT))),
     ];
     cases.extend(CODINGS.map(|coding| (coding.to_owned(), encode(coding, TEXT))));
     for first in CODINGS {
@@ -62,14 +66,19 @@ fn codings_are_undone_in_any_case_and_two_deep() {
 
 #[test]
 fn what_was_not_decoded_keeps_its_fields() {
-    let reply = coded("identity", TEXT).get();
-    assert_eq!((reply.body.as_slice(), fields(&reply)), (TEXT, vec!["content-encoding", "content-length"]));
+    for name in ["identity", "none", "UTF-8", "utf-8, identity", ""] {
+        let reply = coded(name, TEXT).get();
+        let kept = (reply.body.as_slice(), fields(&reply));
+        assert_eq!(kept, (TEXT, vec!["content-encoding", "content-length"]), "{name}: {reply:?}");
+    }
 }
+
+const REFUSED: [&str; 7] = ["compress", "gzip, gzip, gzip", "aws-chunked", "gzip, unknown", "br;q=1", "utf8", "\u{e4}"];
 
 #[test]
 fn codings_that_are_refused() {
     let gzip = encode("gzip", TEXT);
-    for name in ["deflate", "compress", "gzip, gzip, gzip", "aws-chunked", "gzip, unknown", "br;q=1", "\u{e4}"] {
+    for name in REFUSED {
         refused(&coded(name, &gzip).get(), "response.decoding_failed", name);
     }
 }
@@ -77,10 +86,18 @@ fn codings_that_are_refused() {
 #[test]
 fn a_coded_body_without_a_byte_is_empty() {
     // As curl and browsers do: servers label empty answers as well.
-    for coding in ["gzip", "br", "zstd", "gzip, br", "zstd, gzip"] {
+    for coding in
+        ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip", "none", "UTF-8"].into_iter().chain(REFUSED)
+    {
         let reply = coded(coding, b"").get();
         assert_eq!((reply.http_status(), reply.body.len()), (Some(201), 0), "{coding}: {reply:?}");
+        let chunked = format!(
+            "HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+        );
+        let reply = raw(chunked).get();
+        assert_eq!((reply.http_status(), reply.body.len()), (Some(201), 0), "{coding}: {reply:?}");
     }
+    assert_eq!(fields(&coded("compress", b"").get()), ["content-encoding", "content-length"], "nothing was undone");
     for coding in CODINGS {
         assert_eq!(coded(coding, &encode(coding, b"")).get().body, b"", "{coding}");
     }
@@ -127,11 +144,39 @@ fn members_and_frames_that_follow_each_other() {
 }
 
 #[test]
-fn windows_of_zstd() {
-    let text = TEXT.repeat(100);
-    assert_eq!(coded("zstd", &zstd(&text, 23)).get().body, text, "8 MB");
-    refused(&coded("zstd", &zstd(&text, 24)).get(), "response.decoding_failed", "16 MB");
-    refused(&coded("gzip, zstd", &zstd(&encode("gzip", &text), 27)).get(), "response.decoding_failed", "128 MB");
+fn windows() {
+    let vectors = vectors();
+    let cases = |kind: &str| vectors[kind].as_array().expect("cases").clone();
+    let text = |case: &Value, key: &str| case[key].as_str().expect("a text").to_owned();
+    for case in cases("largest_windows") {
+        let (name, body) = (text(&case, "name"), support::base64(&text(&case, "body_base64")));
+        for (coding, body) in
+            [(text(&case, "coding"), body.clone()), (format!("{}, gzip", text(&case, "coding")), encode("gzip", &body))]
+        {
+            let reply = coded(&coding, &body).get();
+            let hash = Sha256::digest(&reply.body).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            assert_eq!(hash, text(&case, "sha256"), "{name} {coding}: {reply:?}");
+        }
+    }
+    for case in cases("illegal_windows") {
+        let (name, coding) = (text(&case, "name"), text(&case, "coding"));
+        let body = support::base64(&text(&case, "body_base64"));
+        refused(&coded(&coding, &body).get(), "response.decoding_failed", &name);
+        for outer in CODINGS {
+            let stacked = coded(&format!("{coding}, {outer}"), &encode(outer, &body));
+            refused(&stacked.get(), "response.decoding_failed", &format!("{name} in {outer}"));
+        }
+        let mut answer =
+            format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\ntransfer-encoding: chunked\r\n\r\n")
+                .into_bytes();
+        answer.extend([b"1\r\n", &body[..1], b"\r\n"].concat());
+        answer.extend([format!("{:x}\r\n", body.len() - 1).as_bytes(), &body[1..], b"\r\n0\r\n\r\n"].concat());
+        refused(
+            &raw(answer).get(),
+            "response.decoding_failed",
+            &format!("{name}, the first byte in a piece of its own"),
+        );
+    }
 }
 
 #[test]

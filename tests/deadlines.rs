@@ -5,11 +5,14 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::client::{Client, Over};
+use support::coding::encode;
 use support::library::Reply;
 use support::server::Peer;
 
@@ -105,6 +108,65 @@ fn a_head_that_drips() {
 fn a_body_that_drips() {
     let client = Client::http1(|peer| drip(peer, "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"));
     in_time(&client, 1000, |_| {}, timed_out(1000));
+}
+
+/// A body that decoding makes nothing of, for a long time: members of no byte.
+fn endless_nothing(outer: &str) -> Vec<u8> {
+    let body = encode(outer, &encode("gzip", b"").repeat(1 << 20));
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip, {outer}\r\ncontent-length: {length}\r\n\r\n");
+    [head.into_bytes(), body].concat()
+}
+
+fn allow_64_mib(request: &mut Value) {
+    request["policy"]["response_bytes"] = json!(64 << 20);
+}
+
+#[test]
+fn a_body_that_decodes_to_nothing() {
+    for outer in ["gzip", "deflate", "br", "zstd"] {
+        let answer = endless_nothing(outer);
+        let client = Client::http1(move |peer| {
+            while peer.read().is_some() && peer.write(&answer) {}
+            true
+        });
+        in_time(&client, 500, allow_64_mib, timed_out(500));
+    }
+}
+
+#[test]
+fn other_calls_go_on_while_a_body_decodes_to_nothing() {
+    let answer = endless_nothing("br");
+    let (written, is_written) = mpsc::channel();
+    let client = Client::http1(move |peer| {
+        while let Some(request) = peer.read() {
+            if request.line().contains("/nothing") {
+                peer.write(&answer);
+                written.send(()).expect("a test that waits");
+            } else {
+                peer.answer("something");
+            }
+        }
+        true
+    });
+    let (is_over, mut meanwhile) = (AtomicBool::new(false), 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let reply = client.call("GET", b"", |request| {
+                request["path"] = json!("/nothing");
+                request["timeout_ms"] = json!(3000);
+                allow_64_mib(request);
+            });
+            is_over.store(true, Ordering::SeqCst);
+            assert_eq!(reply.code(), "timeout.total", "{reply:?}");
+        });
+        is_written.recv().expect("the first call");
+        while meanwhile < 3 {
+            assert_eq!(client.get().body, b"something");
+            assert!(!is_over.load(Ordering::SeqCst), "only {meanwhile} calls were answered meanwhile");
+            meanwhile += 1;
+        }
+    });
 }
 
 #[test]

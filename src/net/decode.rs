@@ -6,24 +6,21 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
-use async_compression::zstd::DParameter;
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
+use super::coding::{Coding, Source};
 use super::connection::Facts;
+use super::paced::{Paced, read_buffered};
 use super::{classify, lock};
 use crate::error::{Code, Error};
 
-/// RFC 8878 lets a decoder refuse windows above 8 MB.
-const ZSTD_WINDOW_LOG: u32 = 23;
-const STACKED_CODINGS: usize = 2;
 const CHUNK: usize = 16 * 1024;
 
 /// A body as read, and its size on the wire.
@@ -46,16 +43,17 @@ pub async fn read_body(
     if length.is_some_and(|length| length > cap) {
         return Err(too_large());
     }
-    let codings = codings(&head.headers)?;
+    let codings = Coding::of(&head.headers);
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
     let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection))), chunk: Bytes::new() };
     let shared = Arc::clone(&source.shared);
     // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
-    let room = if codings.is_empty() { length.unwrap_or(0).min(1 << 20) } else { 0 };
-    let read = timeout_at(deadline, read_decoded(source, &codings, cap, room)).await;
+    let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
+    let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
+    let read = timeout_at(deadline, read_decoded(source, codings, cap, room)).await;
     *wire = lock(&shared).arrived;
     match read {
-        Ok(Ok(bytes)) => Ok(ReadBody { bytes, decoded: !codings.is_empty() }),
+        Ok(Ok(bytes)) => Ok(ReadBody { bytes, decoded }),
         Ok(Err(reading)) => Err(lock(&shared).explain(reading, length)),
         Err(_) => Err(Error::new(Code::TotalTimeout, "the answer's body did not end within timeout_ms")),
     }
@@ -88,83 +86,52 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     value.to_str().ok().and_then(|text| text.trim().parse().ok()).map(Some).ok_or_else(invalid)
 }
 
-#[derive(Clone, Copy)]
-enum Coding {
-    Gzip,
-    Brotli,
-    Zstd,
-}
-
-/// The codings in the order in which the server applied them.
-fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Error> {
-    let unknown = || Error::new(Code::DecodingFailed, "the answer's content coding is none of gzip, br and zstd");
-    let mut codings = Vec::new();
-    for value in headers.get_all(CONTENT_ENCODING) {
-        for name in value.to_str().map_err(|_| unknown())?.split(',') {
-            match name.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => {}
-                "gzip" | "x-gzip" => codings.push(Coding::Gzip),
-                "br" => codings.push(Coding::Brotli),
-                "zstd" => codings.push(Coding::Zstd),
-                _ => return Err(unknown()),
-            }
-        }
-    }
-    if codings.len() > STACKED_CODINGS {
-        return Err(Error::new(Code::DecodingFailed, "the answer has more than two content codings"));
-    }
-    Ok(codings)
-}
-
-type Source = Box<dyn AsyncBufRead + Send + Unpin>;
-
-fn undo(coding: Coding, source: Source) -> Box<dyn AsyncRead + Send + Unpin> {
-    match coding {
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(source);
-            decoder.multiple_members(true);
-            Box::new(decoder)
-        }
-        Coding::Brotli => Box::new(Whole(BrotliDecoder::new(source))),
-        Coding::Zstd => {
-            let mut decoder = ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
-            decoder.multiple_members(true);
-            Box::new(decoder)
-        }
-    }
-}
-
 /// Why reading stopped; the wire's own error, if any, is in [`Shared`].
 enum Reading {
     TooLarge,
+    Unknown(Error),
     Io(io::Error),
 }
 
-async fn read_decoded(wire: Wire, codings: &[Coding], cap: u64, room: u64) -> Result<Vec<u8>, Reading> {
+impl From<io::Error> for Reading {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+async fn read_decoded(
+    wire: Wire,
+    codings: Result<Vec<Coding>, Error>,
+    cap: u64,
+    room: u64,
+) -> Result<Vec<u8>, Reading> {
     lock(&wire.shared).cap = cap;
     let mut source: Source = Box::new(wire);
     // Servers label empty answers as well. No coding makes nothing of nothing, so there is nothing to undo.
-    if source.fill_buf().await.map_err(Reading::Io)?.is_empty() {
+    if source.fill_buf().await?.is_empty() {
         return Ok(Vec::new());
     }
+    let codings = codings.map_err(Reading::Unknown)?;
+    if !codings.is_empty() {
+        source = Box::new(Paced::new(source));
+    }
     for coding in codings.iter().rev() {
-        let decoded = Capped { inner: undo(*coding, source), left: cap };
-        source = Box::new(BufReader::with_capacity(CHUNK, decoded));
+        let decoded = Capped { inner: coding.undo(source).await?, left: cap };
+        source = Box::new(Paced::new(Box::new(BufReader::with_capacity(CHUNK, decoded))));
     }
-    // One byte more, in which the end is found without growing.
-    let mut bytes = Vec::with_capacity(room as usize + 1);
+    let mut bytes = Vec::with_capacity(room as usize);
     loop {
-        if bytes.len() == bytes.capacity() {
-            bytes.reserve(CHUNK);
+        let chunk = source.fill_buf().await?;
+        let length = chunk.len();
+        if length == 0 {
+            return Ok(bytes);
         }
-        match source.read_buf(&mut bytes).await {
-            Ok(0) => break,
-            Ok(_) if bytes.len() as u64 > cap => return Err(Reading::TooLarge),
-            Ok(_) => {}
-            Err(error) => return Err(Reading::Io(error)),
+        if (bytes.len() + length) as u64 > cap {
+            return Err(Reading::TooLarge);
         }
+        bytes.extend_from_slice(chunk);
+        source.consume(length);
     }
-    Ok(bytes)
 }
 
 /// The body on the wire, shared between the decoders that read it and the one who asks why they stopped.
@@ -228,6 +195,7 @@ impl Shared {
         match reading {
             _ if self.over => too_large(),
             Reading::TooLarge => too_large(),
+            Reading::Unknown(error) => error,
             Reading::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => too_large(),
             Reading::Io(_) => garbage(),
         }
@@ -257,27 +225,8 @@ impl AsyncBufRead for Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let available = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = available.len().min(buf.remaining());
-        buf.put_slice(available.get(..amount).unwrap_or_default());
-        self.consume(amount);
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Sees to it that nothing follows a brotli stream, and that what it came out of ends well too. The other decoders look for
-/// another member there themselves.
-struct Whole(BrotliDecoder<Source>);
-
-impl AsyncRead for Whole {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.0).poll_read(cx, buf))?;
-        if buf.filled().len() == before && !ready!(Pin::new(self.0.get_mut()).poll_fill_buf(cx))?.is_empty() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-        }
-        Poll::Ready(Ok(()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        read_buffered(self, cx, buf)
     }
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod classify;
 mod client;
+mod coding;
 mod connection;
 mod connector;
 mod decode;
@@ -10,6 +11,7 @@ mod dial;
 mod exchange;
 mod frames;
 mod guard;
+mod paced;
 mod pins;
 mod proxy;
 mod resolve;

@@ -1,8 +1,9 @@
 //! Content codings, as servers apply them.
 
-use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder};
+use async_compression::tokio::bufread::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
 use async_compression::zstd::CParameter;
 use async_compression::{Level, brotli};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 fn drain(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
@@ -16,6 +17,7 @@ fn drain(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
 pub fn encode(coding: &str, bytes: &[u8]) -> Vec<u8> {
     match coding {
         "gzip" => drain(GzipEncoder::with_quality(bytes, Level::Fastest)),
+        "deflate" => drain(ZlibEncoder::with_quality(bytes, Level::Fastest)),
         "br" => {
             let params = brotli::EncoderParams::default().quality(Level::Fastest);
             drain(BrotliEncoder::with_params(bytes, params))
@@ -25,7 +27,17 @@ pub fn encode(coding: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
+/// What many servers mean by deflate: without the format of zlib around it.
+pub fn bare_deflate(bytes: &[u8]) -> Vec<u8> {
+    drain(DeflateEncoder::with_quality(bytes, Level::Fastest))
+}
+
+/// Bodies that encoders do not make on demand; the contract test of the transports has them too.
+pub fn vectors() -> Value {
+    serde_json::from_str(include_str!("../vectors/codings.json")).expect("JSON")
+}
+
 /// A zstd frame with a window of 2 to this power.
-pub fn zstd(bytes: &[u8], window: u32) -> Vec<u8> {
+fn zstd(bytes: &[u8], window: u32) -> Vec<u8> {
     drain(ZstdEncoder::with_quality_and_params(bytes, Level::Fastest, &[CParameter::window_log(window)]))
 }

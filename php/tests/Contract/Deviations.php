@@ -32,8 +32,9 @@ final class Deviations
         ],
         'codings' => [
             'transports' => [Transports::PHP],
-            'instead' => '`gzip` is the only content coding: it is asked for alone, and an answer in `br` or `zstd` is '
-                . '`response.decoding_failed`. PHP has no decoder of the others that can be stopped at a cap.',
+            'instead' => '`gzip` and `deflate` are the only content codings: `gzip` is asked for alone, and an answer in `br` or `zstd` is '
+                . '`response.decoding_failed`. PHP has no decoder of the others that can be stopped at a cap. `deflate` without zlib\'s '
+                . 'format that repeats what was never there is `response.decoding_failed`; the library reads zeros there.',
         ],
         'common-name' => [
             'transports' => [Transports::PHP],

@@ -25,6 +25,7 @@ final class BodyIntake
         private readonly HeadReader $reader,
         private readonly string $method,
         private readonly int $cap,
+        private readonly Deadline $deadline,
         private readonly \Closure $wantsBody,
     ) {
     }
@@ -92,7 +93,7 @@ final class BodyIntake
         if ($this->leftAlone) {
             return false;
         }
-        $this->body = new BodyReader($head, $this->cap);
+        $this->body = new BodyReader($head, $this->cap, $this->deadline);
         return true;
     }
 }

@@ -15,7 +15,10 @@ final class BodyReader
 {
     private const STACKED_CODINGS = 2;
 
-    /** @var list<Gunzip> in the order in which they are undone */
+    /** What stands where a coding would and names none: servers put there what belongs into other fields. */
+    private const NO_CODINGS = ['', 'identity', 'none', 'utf-8'];
+
+    /** @var list<Inflater> in the order in which they are undone */
     private array $stages = [];
 
     /** @var list<int> bytes that came out of each stage */
@@ -25,11 +28,15 @@ final class BodyReader
     private int $arrived = 0;
     private ?OutboundException $failure = null;
 
+    /** Why the first byte is one too many: an answer without any is empty whatever its coding. */
+    private ?OutboundException $unknown = null;
+
     /**
      * @param int $cap of the body on the wire, and of what decoding makes of it, in bytes
-     * @throws OutboundException protocol.invalid, response.too_large, response.decoding_failed
+     * @param Deadline $deadline libcurl does not look at the clock while it waits for this class
+     * @throws OutboundException protocol.invalid, response.too_large
      */
-    public function __construct(Head $head, private readonly int $cap)
+    public function __construct(Head $head, private readonly int $cap, private readonly Deadline $deadline)
     {
         $length = $head->values('content-length')[0] ?? null;
         if ($length !== null) {
@@ -41,7 +48,12 @@ final class BodyReader
                 throw self::tooLarge();
             }
         }
-        $this->stages = array_map(static fn (): Gunzip => new Gunzip(), self::codings($head));
+        try {
+            $gzips = array_reverse(self::codings($head));
+            $this->stages = array_map(static fn (bool $isGzip): Inflater => new Inflater($isGzip), $gzips);
+        } catch (OutboundException $unknown) {
+            $this->unknown = $unknown;
+        }
         $this->lengths = array_fill(0, count($this->stages), 0);
     }
 
@@ -59,6 +71,7 @@ final class BodyReader
     public function add(#[\SensitiveParameter] string $chunk): bool
     {
         $this->arrived += strlen($chunk);
+        $this->failure ??= $this->unknown;
         if ($this->failure === null && $this->arrived > $this->cap) {
             $this->failure = self::tooLarge();
         }
@@ -107,7 +120,11 @@ final class BodyReader
         $output = $this->stages[$stage]->add($chunk);
         foreach ($output as $piece) {
             $this->lengths[$stage] += strlen($piece);
-            $failure = $this->lengths[$stage] > $this->cap ? self::tooLarge() : $this->pass($piece, $stage + 1);
+            $failure = match (true) {
+                $this->lengths[$stage] > $this->cap => self::tooLarge(),
+                $this->deadline->hasPassed() => self::late(),
+                default => $this->pass($piece, $stage + 1),
+            };
             if ($failure !== null) {
                 return $failure;
             }
@@ -119,20 +136,20 @@ final class BodyReader
      * libcurl could undo br and zstd where it was built for it, but it takes a body that was cut off for a whole one and
      * knows no limit of a zstd window, so its decoders are not used.
      *
-     * @return list<string> "gzip" for each time that it was applied
+     * @return list<bool> whether it is gzip, else deflate, in the order in which they were applied
      */
     private static function codings(Head $head): array
     {
         $codings = [];
         foreach (explode(',', implode(',', $head->values('content-encoding'))) as $name) {
             $name = strtolower(trim($name, " \t"));
-            if ($name === '' || $name === 'identity') {
+            if (in_array($name, self::NO_CODINGS, true)) {
                 continue;
             }
-            if (!in_array($name, ['gzip', 'x-gzip'], true) || !extension_loaded('zlib')) {
-                throw self::undecodable("the answer's content coding is none that this PHP can undo, which is gzip");
+            if (!in_array($name, ['gzip', 'x-gzip', 'deflate'], true) || !extension_loaded('zlib')) {
+                throw self::undecodable("the answer's content coding is none that this PHP can undo: gzip and deflate");
             }
-            $codings[] = 'gzip';
+            $codings[] = $name !== 'deflate';
         }
         if (count($codings) > self::STACKED_CODINGS) {
             throw self::undecodable('the answer has more than two content codings');
@@ -143,6 +160,11 @@ final class BodyReader
     private static function tooLarge(): OutboundException
     {
         return OutboundException::create('response.too_large', "the answer's body is larger than response_bytes");
+    }
+
+    private static function late(): OutboundException
+    {
+        return OutboundException::create('timeout.total', "the answer's body did not end within timeout_ms");
     }
 
     private static function garbage(): OutboundException

@@ -51,7 +51,7 @@ final readonly class Exchange
             throw self::late($deadline);
         }
         $reader = new HeadReader($this->headerBytes);
-        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $wantsBody);
+        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $deadline, $wantsBody);
         $handle = $this->handles->open($outgoing, $route, min($left), $left[1]);
         curl_setopt_array($handle, [
             CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Head;
 use PHPUnit\Framework\TestCase;
 
@@ -53,7 +54,14 @@ final class BodyReaderTest extends TestCase
         yield 'a wrong checksum' => ['gzip', substr($gzip, 0, -8) . "\0\0\0\0" . substr($gzip, -4), null, $broken];
         yield 'zlib under the name of gzip' => ['gzip', (string) gzcompress($text), null, $broken];
         yield 'text under the name of gzip' => ['gzip', $text, null, $broken];
-        yield 'deflate' => ['deflate', (string) gzcompress($text), null, $broken];
+        yield 'deflate' => ['deflate', (string) gzcompress($text), $text];
+        yield 'deflate, bare' => ['Deflate', (string) gzdeflate($text), $text];
+        yield 'deflate twice' => ['deflate, deflate', (string) gzdeflate((string) gzcompress($text)), $text];
+        yield 'deflate behind deflate' => ['deflate', gzcompress($text) . gzcompress($text), null, $broken];
+        yield 'deflate cut off' => ['deflate', substr((string) gzdeflate($text), 0, -1), null, $broken];
+        yield 'deflate without its checksum' => ['deflate', substr((string) gzcompress($text), 0, -4), null, $broken];
+        yield 'what names no coding' => ['none, UTF-8', $text, $text];
+        yield 'no byte in a coding that nobody knows' => ['unknown', '', ''];
         yield 'br, which PHP cannot undo' => ['br', "\x0b\x02\x80abc\x03", null, $broken];
     }
 
@@ -80,13 +88,23 @@ final class BodyReaderTest extends TestCase
         self::assertLessThan($before + (12 << 20), memory_get_peak_usage());
     }
 
+    public function testDecodingEndsAtTheDeadline(): void
+    {
+        foreach (['gzip' => (string) gzencode('text'), 'gzip, gzip' => (string) gzencode((string) gzencode(''))] as $coding => $bytes) {
+            $body = new BodyReader(new Head(200, '1.1', [['content-encoding', $coding]]), 1 << 20, Deadline::in(0));
+
+            self::assertFalse($body->add($bytes), 'nothing more is wanted');
+            self::assertSame(['timeout.total', ''], [$body->failure()?->errorCode(), $body->bytes()]);
+        }
+    }
+
     /**
      * @dataProvider lengths
      */
     public function testAnnouncedLengths(string $length, ?string $code): void
     {
         try {
-            new BodyReader(new Head(200, '1.1', [['content-length', $length]]), 10);
+            new BodyReader(new Head(200, '1.1', [['content-length', $length]]), 10, Deadline::in(60_000));
             $found = null;
         } catch (OutboundException $failure) {
             $found = $failure->errorCode();
@@ -117,7 +135,7 @@ final class BodyReaderTest extends TestCase
     private static function read(array $headers, string $bytes, int $size, int $cap = 1 << 20): array
     {
         try {
-            $body = new BodyReader(new Head(200, '1.1', $headers), $cap);
+            $body = new BodyReader(new Head(200, '1.1', $headers), $cap, Deadline::in(60_000));
         } catch (OutboundException $failure) {
             return [null, $failure->errorCode()];
         }

@@ -1,0 +1,79 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Net;
+
+use Netresearch\NrVault\Transport\Quiet;
+
+/**
+ * Undoes gzip or deflate piece by piece, each stream whole, with its checksum where it has one, and nothing behind the last.
+ * gzip may have several members.
+ *
+ * @internal
+ */
+final class Inflater
+{
+    /** What a slice of input can become is about a thousand times as much, which is in memory before anybody counts it. */
+    private const SLICE = 4096;
+
+    /** The method "deflate" in the lower half of zlib's first byte (RFC 1950). No encoder begins a bare stream like that. */
+    private const ZLIB = 8;
+
+    private ?\InflateContext $stream = null;
+
+    /** Bytes of the stream that were taken. */
+    private int $taken = 0;
+
+    private bool $begun = false;
+
+    public function __construct(private readonly bool $isGzip)
+    {
+    }
+
+    /**
+     * @return \Generator<int, string, void, bool> what comes out of each slice, which may be nothing; false at its end
+     *         where the input is not what the coding says
+     */
+    public function add(#[\SensitiveParameter] string $input): \Generator
+    {
+        $position = 0;
+        while ($position < strlen($input)) {
+            if ($this->stream === null && !$this->begin($input[$position])) {
+                return false;
+            }
+            $slice = substr($input, $position, self::SLICE);
+            $output = Quiet::call(fn () => inflate_add($this->stream, $slice, ZLIB_SYNC_FLUSH));
+            if ($output === false) {
+                return false;
+            }
+            $taken = inflate_get_read_len($this->stream);
+            $position += $taken - $this->taken;
+            $this->taken = $taken;
+            if (inflate_get_status($this->stream) === ZLIB_STREAM_END) {
+                $this->stream = null;
+            }
+            yield $output;
+        }
+        return true;
+    }
+
+    /** Whether the input may end here. */
+    public function isComplete(): bool
+    {
+        return $this->begun && $this->stream === null;
+    }
+
+    /** Begins a stream at its first byte. Under the name of "deflate" servers send zlib's format, as they should, or none. */
+    private function begin(#[\SensitiveParameter] string $first): bool
+    {
+        if ($this->begun && !$this->isGzip) {
+            return false;
+        }
+        $bare = (ord($first) & 0x0F) === self::ZLIB ? ZLIB_ENCODING_DEFLATE : ZLIB_ENCODING_RAW;
+        $this->stream = inflate_init($this->isGzip ? ZLIB_ENCODING_GZIP : $bare) ?: null;
+        $this->taken = 0;
+        $this->begun = true;
+        return $this->stream !== null;
+    }
+}
