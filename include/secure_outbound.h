@@ -95,3 +95,7 @@ int32_t secure_outbound_close(uint64_t engine);
 //
 // `result` is NULL or points to a result that the library wrote.
 void secure_outbound_result_free(struct secure_outbound_result *result);
+
+// Frees what is left of the results that calls of this thread gave, by their ids; those of other threads stay, and freeing one
+// once more does nothing. For a host that ends its work on a thread without ending its calls, as PHP does after a fatal error.
+void secure_outbound_thread_results_free(void);

@@ -83,6 +83,28 @@ fn the_same_client_is_clean_under_valgrind() {
     ]);
 }
 
+#[test]
+fn a_thread_frees_what_its_calls_have_left_and_nothing_of_another() {
+    // Above what the allocator ever keeps for itself.
+    const ANSWER: usize = 40 << 20;
+    let authority = Authority::new();
+    let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
+        let body = "x".repeat(ANSWER);
+        while peer.read().is_some() && peer.answer(&body) {}
+        true
+    });
+    let configuration = configuration(&authority, &["localhost"], &[server.address.port()]);
+    let mut request = request("GET", &server.url("https", "localhost"), "/");
+    request["policy"]["response_bytes"] = ANSWER.into();
+
+    let output = Command::new(compile("threads.c", authority.directory()))
+        .args([configuration.to_string(), request.to_string()])
+        .output()
+        .expect("the host");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output).1);
+    assert_eq!(server.counts.requests(), 3);
+}
+
 /// A server that reads a little, says that it is done, and then goes with unread data: the client's next write has nobody
 /// who takes it.
 fn rude() -> u16 {

@@ -170,3 +170,13 @@ pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultFrame) {
         Ok(())
     });
 }
+
+/// Frees what is left of the results that calls of this thread gave, by their ids; those of other threads stay, and freeing one
+/// once more does nothing. For a host that ends its work on a thread without ending its calls, as PHP does after a fatal error.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_thread_results_free() {
+    guard::without_result(|| {
+        Process::current().results.free_of_this_thread();
+        Ok(())
+    });
+}

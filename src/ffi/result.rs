@@ -30,11 +30,20 @@ impl ResultFrame {
 /// Ids go on over a fork, so that a parent's result never names one of the child's.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Numbers of threads, of which none is used again.
+static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    static THREAD: u64 = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
+}
+
 /// The live results of a process.
 #[derive(Default)]
 pub struct Results(Mutex<HashMap<u64, Owned>>);
 
 struct Owned {
+    /// The thread whose call it answers.
+    thread: u64,
     _head: Box<[u8]>,
     _body: Vec<u8>,
 }
@@ -49,13 +58,21 @@ impl Results {
             frame.body = body.as_ptr().cast();
             frame.body_len = body.len();
         }
-        self.live().insert(id, Owned { _head: head, _body: body });
+        self.live().insert(id, Owned { thread: THREAD.with(|thread| *thread), _head: head, _body: body });
         frame
     }
 
     /// Lets the result of this id go, if it is still there.
     pub fn free(&self, id: u64) {
         let owned = self.live().remove(&id);
+        drop(owned);
+    }
+
+    /// Lets every result go that answers a call of this thread.
+    pub fn free_of_this_thread(&self) {
+        let thread = THREAD.with(|thread| *thread);
+        let owned: Vec<Owned> =
+            self.live().extract_if(|_, owned| owned.thread == thread).map(|(_, owned)| owned).collect();
         drop(owned);
     }
 

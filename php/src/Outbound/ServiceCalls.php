@@ -11,6 +11,7 @@ use Netresearch\NrVault\Outbound\Call\CallEnd;
 use Netresearch\NrVault\Outbound\Call\Caller;
 use Netresearch\NrVault\Outbound\Call\CallOptions;
 use Netresearch\NrVault\Outbound\Call\CallRecord;
+use Netresearch\NrVault\Outbound\Call\OpenCalls;
 use Netresearch\NrVault\Outbound\Call\RequestBuilder;
 use Netresearch\NrVault\Outbound\Call\SdkHeaders;
 use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
@@ -56,6 +57,7 @@ final readonly class ServiceCalls
      * @param string|null $url absolute, in place of path and query
      * @param bool $fromSdk whether its headers are pairs that an SDK set, which knows neither service nor connection
      * @throws OutboundException
+     * @throws \Throwable what a signal handler throws while the transport sends, after the call's record
      */
     public function call(
         string $serviceId,
@@ -67,12 +69,10 @@ final readonly class ServiceCalls
     ): CallEnd {
         $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
         $record = new CallRecord($this->context, Caller::find(), $serviceId, $method, $correlationId);
-        $required = false;
-        $begun = false;
-        $sent = 'no';
+        $call = OpenCalls::begin(fn () => $this->interrupted($record));
         try {
             $service = $this->registry->get($serviceId);
-            $required = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
+            $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
             if ($fromSdk) {
                 $options['headers'] = SdkHeaders::kept($service, $options['headers']);
             }
@@ -81,29 +81,36 @@ final readonly class ServiceCalls
             $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);
             $transport = $this->transports->select($service->transport);
             $record->decided($transport->decide($request, $service->credentials), ...$service->credentials);
-            if ($required) {
+            if ($record->isRequired) {
                 $this->auditor->begin($record->intent());
-                $begun = true;
+                $record->hasBegun = true;
             }
             $sealed = [];
             foreach ($service->credentials as $reference) {
                 $sealed[] = $this->credentials->fetch($reference);
             }
             $request = $request->withCredentials($sealed);
-            $sent = 'maybe';
-            $response = $transport->send($request);
+            $record->sent = 'maybe';
+            return $this->ended($call, $record, $transport->send($request));
         } catch (OutboundException $failure) {
-            throw $this->failed($record, $failure, $required, $begun);
+            throw $this->failed($call, $record, $failure);
         } catch (\Throwable $foreign) {
-            throw $this->failed($record, self::foreign($foreign, $sent), $required, $begun);
+            if ($record->sent === 'no') {
+                throw $this->failed($call, $record, self::foreign($foreign));
+            }
+            // Of a signal handler: the caller's own, who waits for it.
+            if (OpenCalls::end($call)) {
+                $this->interrupted($record);
+            }
+            throw $foreign;
         }
-        return $this->ended($record, $response, $required, $begun);
     }
 
-    private function ended(CallRecord $record, ResponseSpec $response, bool $required, bool $begun): CallEnd
+    private function ended(int $call, CallRecord $record, ResponseSpec $response): CallEnd
     {
         $entry = $record->response($response->audit);
-        if (!$this->auditor->end($entry, $begun) && $required) {
+        OpenCalls::end($call);
+        if (!$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
             $this->auditor->dispatch($entry);
             throw OutboundException::create(
                 'internal.audit_failed',
@@ -117,14 +124,14 @@ final readonly class ServiceCalls
         return new CallEnd($response, $entry);
     }
 
-    private function failed(
-        CallRecord $record,
-        OutboundException $failure,
-        bool $required,
-        bool $begun,
-    ): OutboundException {
+    private function failed(int $call, CallRecord $record, OutboundException $failure): OutboundException
+    {
         $entry = $record->failure($failure);
-        if ($failure->errorCode() !== 'internal.audit_failed' && !$this->auditor->end($entry, $begun) && $required) {
+        if (!OpenCalls::end($call)) {
+            return $failure;
+        }
+        $isUnrecorded = $failure->errorCode() === 'internal.audit_failed';
+        if (!$isUnrecorded && !$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
             $failure = OutboundException::create(
                 'internal.audit_failed',
                 'The call ended in ' . $failure->errorCode() . ', and its record could not be written.',
@@ -137,13 +144,22 @@ final readonly class ServiceCalls
         return $failure;
     }
 
+    /** The record of a call that was left: by an exception that is nobody's here, by a fatal error or by exit(). */
+    private function interrupted(CallRecord $record): void
+    {
+        $message = 'The call was left before its end.';
+        $entry = $record->failure(OutboundException::create('internal.interrupted', $message, sent: $record->sent));
+        $this->auditor->end($entry, $record->hasBegun);
+        $this->auditor->dispatch($entry);
+    }
+
     /**
      * Parts that the host gave may throw what their interface does not say. Such an exception may hold anything, so
      * only its class is passed on, and the call still has its record.
      */
-    private static function foreign(\Throwable $foreign, string $sent): OutboundException
+    private static function foreign(\Throwable $foreign): OutboundException
     {
         $class = strtok($foreign::class, "\0");
-        return OutboundException::create('internal.panic', 'A part of the client threw ' . $class . '.', sent: $sent);
+        return OutboundException::create('internal.panic', 'A part of the client threw ' . $class . '.');
     }
 }

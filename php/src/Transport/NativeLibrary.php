@@ -11,14 +11,15 @@ namespace Netresearch\NrVault\Transport;
  * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
  * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments.
  *
- * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library.
+ * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A
+ * result that a fatal error or exit() leaves there is freed when the request ends, or else by the next bind().
  *
  * @internal used by RustFfiTransport only
  */
 final class NativeLibrary
 {
     /** Of this class's own methods. It changes with them, not with the library. */
-    public const API = 2;
+    public const API = 3;
 
     /** Of the C functions, as secure_outbound_abi_version() answers it. */
     public const ABI = 1;
@@ -57,8 +58,12 @@ final class NativeLibrary
         int32_t secure_outbound_explain(uint64_t engine, const char *request, size_t request_len, size_t body_len,
                                         struct secure_outbound_result *out);
         int32_t secure_outbound_close(uint64_t engine);
+        void secure_outbound_thread_results_free(void);
         void secure_outbound_result_free(struct secure_outbound_result *result);
         C;
+
+    /** Kept for the end of a request whose memory is used up. */
+    private const RESERVE = 1 << 14;
 
     private const VERSION_DECLARATION = 'uint32_t secure_outbound_abi_version(void);';
 
@@ -66,6 +71,8 @@ final class NativeLibrary
 
     /** The file that a binding by cdef came from; null for one by scope. */
     private static ?string $file = null;
+
+    private static ?string $reserve = null;
 
     private function __construct()
     {
@@ -99,8 +106,12 @@ final class NativeLibrary
             if ($direct && $abi === self::ABI) {
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
+            if ($abi === self::ABI) {
+                // Of a request whose end did not get to freeing what it had left.
+                $ffi->secure_outbound_thread_results_free();
+            }
         } catch (\FFI\Exception $failure) {
-            if (\str_contains($failure->getMessage(), 'resolving C function')) {
+            if (\preg_match('/resolving C function|undefined C function/', $failure->getMessage()) === 1) {
                 $message = 'The library lacks a function that this package needs: install matching versions.';
                 throw new \RuntimeException($message, self::WRONG_VERSION);
             }
@@ -112,6 +123,16 @@ final class NativeLibrary
         }
         self::$ffi = $ffi;
         self::$file = $direct ? $file : null;
+        self::$reserve = \str_repeat("\0", self::RESERVE);
+        if (\function_exists('register_shutdown_function')) {
+            \register_shutdown_function(self::end(...));
+        }
+    }
+
+    /** Whether an exception was thrown by this class itself, and not by a signal handler that ran in one of its calls. */
+    public static function threw(\Throwable $failure): bool
+    {
+        return $failure::class === \RuntimeException::class && $failure->getFile() === __FILE__;
     }
 
     /**
@@ -156,7 +177,8 @@ final class NativeLibrary
      * @param string $request request head, JSON
      * @param string $body raw bytes
      * @param string $sealed '' for no credential, the envelope for one, a JSON array of envelopes for several
-     * @return array{status: int, head: string, body: string}
+     * @param int $room how many bytes a body may have to be copied
+     * @return array{status: int, head: string, body: string|null} body is null where it has more
      * @throws \RuntimeException NOT_BOUND, CALL_FAILED
      */
     public static function send(
@@ -164,6 +186,7 @@ final class NativeLibrary
         #[\SensitiveParameter] string $request,
         #[\SensitiveParameter] string $body,
         #[\SensitiveParameter] string $sealed,
+        int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::bound();
         try {
@@ -179,7 +202,8 @@ final class NativeLibrary
                     \strlen($sealed),
                     \FFI::addr($out),
                 );
-                return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+                $body = $out->body_len > $room ? null : self::body($out);
+                return ['status' => $status, 'head' => self::head($out), 'body' => $body];
             } finally {
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }
@@ -226,6 +250,13 @@ final class NativeLibrary
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
         }
+    }
+
+    /** At the end of the request, after a fatal error as well: then no "finally" has run. */
+    private static function end(): void
+    {
+        self::$reserve = null;
+        self::$ffi?->secure_outbound_thread_results_free();
     }
 
     private static function bound(): \FFI

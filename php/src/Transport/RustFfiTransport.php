@@ -26,7 +26,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 final class RustFfiTransport implements DecidingTransport
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 2;
+    private const NATIVE_API = 3;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
@@ -58,7 +58,11 @@ final class RustFfiTransport implements DecidingTransport
             $wire['head'],
             $wire['body'],
             $wire['sealed'],
+            MemoryLimit::room(),
         ));
+        if ($result['body'] === null) {
+            throw self::tooLarge($result['head']);
+        }
         return ResponseSpec::fromWire($result['head'], $result['body']);
     }
 
@@ -120,10 +124,10 @@ final class RustFfiTransport implements DecidingTransport
         try {
             NativeLibrary::bind($this->library);
         } catch (\RuntimeException $failure) {
-            if ($failure->getCode() === NativeLibrary::NOT_BOUND) {
+            if (NativeLibrary::threw($failure) && $failure->getCode() === NativeLibrary::NOT_BOUND) {
                 return $failure->getMessage();
             }
-            throw self::unavailable($failure->getMessage());
+            throw self::told($failure);
         }
         return null;
     }
@@ -142,7 +146,7 @@ final class RustFfiTransport implements DecidingTransport
         try {
             return NativeLibrary::open($json);
         } catch (\RuntimeException $failure) {
-            throw self::unavailable($failure->getMessage());
+            throw self::told($failure);
         }
     }
 
@@ -167,7 +171,7 @@ final class RustFfiTransport implements DecidingTransport
         } catch (OutboundException $refusal) {
             throw $refusal;
         } catch (\RuntimeException $failure) {
-            throw self::unavailable($failure->getMessage());
+            throw self::told($failure);
         }
         return match ($result['status']) {
             NativeLibrary::OK => $result,
@@ -224,6 +228,37 @@ final class RustFfiTransport implements DecidingTransport
     {
         $keys = $config['master_keys'] ?? [];
         return is_array($keys) ? $keys : [];
+    }
+
+    /** What NativeLibrary says, or the exception of a signal handler, which is the caller's as it is. */
+    private static function told(\RuntimeException $failure): \RuntimeException
+    {
+        return NativeLibrary::threw($failure) ? self::unavailable($failure->getMessage()) : $failure;
+    }
+
+    /** Of a response that is there, and for which PHP has no memory. */
+    private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
+    {
+        $code = 'response.too_large';
+        $wire = Wire::decode($head);
+        $status = $wire['status'] ?? null;
+        $audit = $wire['audit'] ?? null;
+        if (!is_int($status) || !is_array($audit)) {
+            return OutboundException::fromWire(null);
+        }
+        // The answer is no longer what the last attempt came to.
+        $errors = array_slice($audit['attempt_errors'] ?? [], 0, max(0, ($audit['attempts'] ?? 1) - 1));
+        return OutboundException::create(
+            $code,
+            MemoryLimit::REFUSAL,
+            sent: 'yes',
+            httpStatus: $status,
+            auditRecord: array_replace($audit, [
+                'attempt_errors' => [...$errors, $code],
+                'error_class' => 'response',
+                'error_code' => $code,
+            ]),
+        );
     }
 
     private static function unavailable(string $message): OutboundException

@@ -33,7 +33,7 @@ abstract class ContractTestCase extends TestCase
     protected static Certificates $tls;
 
     private static \SensitiveParameterValue $masterKey;
-    private static DecidingTransport $transport;
+    protected static DecidingTransport $transport;
 
     /** The transport's name: "transport" of its audit records, and its key in Deviations. */
     abstract protected static function transportName(): string;

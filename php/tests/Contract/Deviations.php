@@ -111,6 +111,11 @@ final class Deviations
             'instead' => 'The opened credential passes through the memory of PHP and libcurl, and nothing is claimed about '
                 . 'what remains there. The audit record says so by `transport: php`.',
         ],
+        'memory-limit' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'An answer needs twice its size of what `memory_limit` leaves, for PHP copies it while it grows; else it is '
+                . '`response.too_large`. With the library it needs its size.',
+        ],
         'oauth' => [
             'transports' => [Transports::PHP],
             'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library fetches and keeps '

@@ -174,4 +174,27 @@ trait LimitCases
             ]],
         ];
     }
+
+    /** PHP cannot be asked whether a string fits: where it does not, the fatal error ends the whole script. */
+    public function testAnAnswerThatDoesNotFitIntoTheMemoryLimitIsTooLarge(): void
+    {
+        $policy = self::policy(responseBytes: 64 << 20);
+        $send = static function (int $mebibytes) use ($policy): string {
+            $head = "HTTP/1.1 200 OK\r\ncontent-length: " . ($mebibytes << 20) . "\r\n\r\n";
+            $body = ['repeat', base64_encode(str_repeat('x', 1 << 16)), $mebibytes << 4];
+            self::$server->answers('plain', [FaultServer::write($head), $body]);
+            $before = ini_set('memory_limit', (string) (memory_get_usage(true) + (26 << 20)));
+            try {
+                $outcome = Outcome::of(self::$transport, self::request(method: 'GET', policy: $policy));
+            } finally {
+                ini_set('memory_limit', (string) $before);
+            }
+            self::assertSame([$outcome->code], array_slice($outcome->audit['attempt_errors'], -1) ?: [null]);
+            return $outcome->brief() . ' ' . ($outcome->httpStatus ?? strlen($outcome->body) >> 20);
+        };
+
+        self::assertSame('200 8', $send(8));
+        self::assertSame('response.too_large yes 200', $send(40));
+        self::assertSame(self::deviates('memory-limit') ? 'response.too_large yes 200' : '200 20', $send(20));
+    }
 }

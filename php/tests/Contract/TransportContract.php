@@ -21,6 +21,7 @@ abstract class TransportContract extends ContractTestCase
     use FaultTableCases;
     use HostileCases;
     use Http2Cases;
+    use InterruptionCases;
     use LimitCases;
     use PayloadCases;
     use PinCases;

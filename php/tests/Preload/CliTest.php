@@ -88,7 +88,7 @@ final class CliTest extends TestCase
     {
         $file = $this->host->installation->php . '/src/Transport/NativeLibrary.php';
         $source = (string) file_get_contents($file);
-        $source = str_replace('public const API = 2;', 'public const API = 99;', $source, $count);
+        $source = str_replace('public const API = 3;', 'public const API = 99;', $source, $count);
         self::assertSame(1, $count);
         $this->host->directory->write('php/src/Transport/NativeLibrary.php', $source);
         $answer = $this->script('report.php', $this->host->installation->library);

@@ -53,6 +53,28 @@ final class HoldingServer implements ApiServer
         $this->server->answers(self::NAME, [$answer], [['hold'], $answer], [$answer]);
     }
 
+    /** The same with an answer to the second that is so many MiB long; for HTTP/1.1. */
+    public function holdTheSecondThatIsLarge(int $mebibytes): void
+    {
+        $answer = FaultServer::answer(body: '{}');
+        $this->server->answers(self::NAME, [$answer], [['hold'], ...self::large($mebibytes)], [$answer]);
+    }
+
+    /** Forgets what was seen, and gives every request an answer that is so many MiB long; for HTTP/1.1. */
+    public function answerLargely(int $mebibytes): void
+    {
+        $this->server->answers(self::NAME, self::large($mebibytes));
+    }
+
+    /**
+     * @return list<array<mixed>>
+     */
+    private static function large(int $mebibytes): array
+    {
+        $head = "HTTP/1.1 200 OK\r\ncontent-length: " . ($mebibytes << 20) . "\r\n\r\n";
+        return [FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $mebibytes << 4]];
+    }
+
     /** Waits until a request is held. */
     public function waitUntilHeld(): void
     {

@@ -20,6 +20,15 @@ use Netresearch\NrVault\Transport\Decision;
  */
 final class CallRecord
 {
+    /** Whether the service wants a record of every call. */
+    public bool $isRequired = false;
+
+    /** Whether the intent was written. */
+    public bool $hasBegun = false;
+
+    /** How far the request can have got, should the call end now. */
+    public string $sent = 'no';
+
     private readonly string $id;
     private readonly int $begun;
 

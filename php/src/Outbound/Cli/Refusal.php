@@ -60,10 +60,11 @@ final class Refusal
         'timeout.total' => 'raise timeout_ms; look at sent before you repeat the call',
         'protocol.closed_early' => 'look at sent before you repeat the call',
         'protocol.invalid' => 'what answers there does not speak HTTP as it should',
-        'response.too_large' => 'raise response_bytes of the policy, up to the limits',
+        'response.too_large' => 'raise response_bytes of the policy, up to the limits, or memory_limit of PHP',
         'response.decoding_failed' => 'the server encodes its answer in a way that is not known',
         'configuration.invalid' => 'correct the key of the configuration that the message names',
         'configuration.transport_unavailable' => 'secure-outbound doctor names what is missing',
+        'internal.interrupted' => 'look for a fatal error or a signal handler of that time; whether it was sent is not known',
         'internal.audit_failed' => 'the audit record could not be written: look at the sink',
         'internal.panic' => 'a bug in the library: please report it, without secrets',
     ];

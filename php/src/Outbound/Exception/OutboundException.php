@@ -34,7 +34,7 @@ abstract class OutboundException extends \RuntimeException
     /**
      * The one place that maps an error class to an exception. docs/wire.md has the codes; those of PHP's own are
      * policy.service_unknown, policy.service_disabled, credential.not_found, credential.access_denied,
-     * configuration.transport_unavailable and internal.audit_failed.
+     * configuration.transport_unavailable and internal.audit_failed; internal.interrupted stands in records alone.
      *
      * @param string $code class and reason, such as "policy.host_not_allowed"
      * @param string $message a fixed text, never one that was built from a request

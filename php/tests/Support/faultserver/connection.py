@@ -10,6 +10,7 @@
   ["drip", BYTES]          writes them one by one
   ["pace", BYTES]          writes them every ten milliseconds until the client goes
   ["hold"]                 waits for the order "release"
+  ["signal", PID, N]       sends a process a signal
   ["silence"]              reads until the client ends
   ["loop"]                 starts over
   ["close"]                ends with TLS's close_notify; what every script does at its end
@@ -21,6 +22,7 @@ reset overtakes an answer.
 """
 
 import base64
+import os
 import socket
 import ssl
 import struct
@@ -126,6 +128,9 @@ class Connection:
     def hold(self):
         self.note("holding")
         self.released.wait()
+
+    def signal(self, pid, number):
+        os.kill(pid, number)
 
     def silence(self):
         self.note("silent")

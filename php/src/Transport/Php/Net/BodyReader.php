@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\MemoryLimit;
 
 /**
  * Takes the body of an answer: content codings are undone and every stage is capped.
@@ -114,6 +115,10 @@ final class BodyReader
     private function pass(#[\SensitiveParameter] string $chunk, int $stage): ?OutboundException
     {
         if (!isset($this->stages[$stage])) {
+            // Room for all of it: PHP copies a string that grows.
+            if (strlen($this->bytes) + strlen($chunk) > MemoryLimit::room()) {
+                return OutboundException::create('response.too_large', MemoryLimit::REFUSAL);
+            }
             $this->bytes .= $chunk;
             return null;
         }

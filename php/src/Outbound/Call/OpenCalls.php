@@ -1,0 +1,72 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+/**
+ * Calls that have begun and have no record yet. A fatal error and exit() end PHP's work without any exception and without
+ * any "finally"; what they leave open gets its record when the request of PHP ends.
+ *
+ * PHP clears the statics of a class with each of its requests.
+ *
+ * @internal
+ */
+final class OpenCalls
+{
+    /** Kept for the end of a request whose memory is used up. */
+    private const RESERVE = 1 << 17;
+
+    /** @var array<int, \Closure(): void> what writes the record, by a number of the call */
+    private static array $open = [];
+
+    private static int $last = 0;
+
+    private static ?string $reserve = null;
+
+    /** A child that a part of the client forks ends without the calls of its parent. */
+    private static int $process = 0;
+
+    /**
+     * @param \Closure(): void $interrupted writes the record of a call that was left
+     * @return int the number of the call, for end()
+     */
+    public static function begin(\Closure $interrupted): int
+    {
+        if (self::$reserve === null) {
+            self::$reserve = str_repeat("\0", self::RESERVE);
+            self::$process = (int) getmypid();
+            // Where a host has disabled it, a call that a fatal error ends has no record.
+            if (function_exists('register_shutdown_function')) {
+                register_shutdown_function(self::close(...));
+            }
+        }
+        self::$open[++self::$last] = $interrupted;
+        return self::$last;
+    }
+
+    /**
+     * The record of the call goes to its sink now, by somebody else.
+     *
+     * @return bool whether it was open until now
+     */
+    public static function end(int $number): bool
+    {
+        $isOpen = isset(self::$open[$number]);
+        unset(self::$open[$number]);
+        return $isOpen;
+    }
+
+    private static function close(): void
+    {
+        self::$reserve = null;
+        if (self::$process !== getmypid()) {
+            return;
+        }
+        while (($number = array_key_first(self::$open)) !== null) {
+            $interrupted = self::$open[$number];
+            unset(self::$open[$number]);
+            $interrupted();
+        }
+    }
+}

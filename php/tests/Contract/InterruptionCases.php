@@ -1,0 +1,99 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\TransportSelector;
+
+/**
+ * A signal handler of the host that throws while a call is answered. The server sends the signal, so that it comes when the
+ * request has been served and no answer has been written.
+ */
+trait InterruptionCases
+{
+    /**
+     * @return array<string, array{\Throwable}>
+     */
+    public static function exceptionsOfHandlers(): array
+    {
+        return [
+            'an exception' => [new \RuntimeException('of the handler')],
+            'an error' => [new \TypeError('of the handler')],
+        ];
+    }
+
+    /**
+     * @dataProvider exceptionsOfHandlers
+     */
+    public function testWhatASignalHandlerThrowsReachesTheCallerAfterTheRecord(\Throwable $alarm): void
+    {
+        $sink = new MemoryAuditSink();
+        $client = self::clientOf(self::$transport, $sink);
+        $call = static fn () => $client->request('interrupted', 'POST', '/x');
+        self::$server->answers('plain', [['signal', getmypid(), SIGALRM], FaultServer::answer(201)], [FaultServer::answer()]);
+
+        self::assertSame($alarm, self::caught($alarm, $call));
+        self::assertSame(1, self::requests());
+        self::assertCount(1, $sink->entries());
+        self::assertSame(AuditEntry::FAILED, $sink->entries()[0]->outcome);
+        self::assertSame('internal.interrupted', $sink->entries()[0]->record['error_code']);
+        self::assertSame(200, $call()->statusCode(), 'the next call');
+        self::assertCount(2, $sink->entries());
+    }
+
+    /**
+     * @dataProvider exceptionsOfHandlers
+     */
+    public function testATransportPassesItOn(\Throwable $alarm): void
+    {
+        $request = self::request(credentials: [self::bearer()]);
+        self::$server->answers('plain', [['signal', getmypid(), SIGALRM], FaultServer::answer(201)], [FaultServer::answer()]);
+
+        self::assertSame($alarm, self::caught($alarm, static fn () => self::$transport->send($request)));
+        self::assertSame('200', self::call($request)->brief(), 'the next call');
+    }
+
+    /** What the call ends in where the handler of SIGALRM throws this. */
+    private static function caught(\Throwable $alarm, \Closure $call): ?\Throwable
+    {
+        $before = pcntl_signal_get_handler(SIGALRM);
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, static fn (): never => throw $alarm);
+        try {
+            $call();
+            return null;
+        } catch (\Throwable $caught) {
+            return $caught;
+        } finally {
+            pcntl_signal(SIGALRM, $before);
+        }
+    }
+
+    private static function clientOf(DecidingTransport $transport, MemoryAuditSink $sink): SecureHttpClient
+    {
+        $selector = new class ($transport) implements TransportSelector {
+            public function __construct(private readonly DecidingTransport $transport)
+            {
+            }
+
+            public function select(string $transport): DecidingTransport
+            {
+                return $this->transport;
+            }
+        };
+        $registry = new ArrayServiceRegistry(['interrupted' => [
+            'base_url' => self::url('plain'),
+            'policy' => ['allowed_methods' => ['POST'], 'allow_http' => true],
+        ]]);
+        return new SecureHttpClient(new ServiceCalls($registry, new ArrayCredentialProvider([]), $selector, $sink));
+    }
+}
