@@ -71,6 +71,12 @@ final class LocalFile
         clearstatcache(true);
     }
 
+    /** Whether open_basedir may hide files that are there. */
+    public static function isConfined(): bool
+    {
+        return (string) ini_get('open_basedir') !== '';
+    }
+
     /** A path, never a stream of PHP's: "php://input" is a file in a directory "php:". */
     public static function local(string $path): string
     {

@@ -50,6 +50,12 @@ final class Deviations
             'instead' => 'A server may show an authority\'s certificate (`CA:TRUE`) that a trusted authority has issued, as OpenSSL '
                 . 'lets it; the library takes such a one only where it stands in `tls.ca_file` itself.',
         ],
+        'open-basedir' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Under `open_basedir` the files of the configuration have to lie within it. The system\'s trust anchors '
+                . 'count without that by `roots: system`, as libcurl knows where they are; `system+file` is '
+                . '`configuration.transport_unavailable` where they are hidden.',
+        ],
         'revocation-lists' => [
             'transports' => [Transports::PHP],
             'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '

@@ -21,7 +21,8 @@ final class OwnNetwork
      *
      * @param array<string, mixed> $task addresses: of loopback; hosts: lines of /etc/hosts; resolver: lines of
      *        resolv.conf beside the name server 127.0.0.1; listen: listeners by name, arguments of FaultServer::listen and the steps
-     *        of every answer; dns: names for FaultServer::resolve; silent_dns: whether a name server takes questions and never answers; locale: of all categories; transport and config
+     *        of every answer; dns: names for FaultServer::resolve; silent_dns: whether a name server takes questions and never answers; locale: of all categories; files: further ones by their
+     *        path, in the place of what is there; open_basedir: directories, from when the servers run; transport and config
      * @param list<RequestSpec> $requests
      * @param array<string, string> $environment
      * @return array{outcomes: list<array<string, mixed>>, targets: array<string, list<string>>,
@@ -40,7 +41,7 @@ final class OwnNetwork
             '/etc/hosts' => $task['hosts'] ?? '',
             '/etc/nsswitch.conf' => "hosts: files dns\n",
             '/etc/resolv.conf' => "nameserver 127.0.0.1\n" . ($task['resolver'] ?? 'options timeout:1 attempts:1') . "\n",
-        ];
+        ] + ($task['files'] ?? []);
         foreach ($files as $target => $text) {
             file_put_contents($base . basename($target), $text);
             $lines[] = 'mount --bind ' . $base . basename($target) . ' ' . $target;

@@ -29,6 +29,9 @@ if (isset($task['locale']) && setlocale(LC_ALL, $task['locale']) === false) {
     throw new \RuntimeException('There is no locale ' . $task['locale'] . '.');
 }
 $locale = setlocale(LC_ALL, '0');
+if (isset($task['open_basedir'])) {
+    ini_set('open_basedir', implode(PATH_SEPARATOR, $task['open_basedir']));
+}
 $transport = Transports::make($task['transport'], $task['config']);
 $outcomes = [];
 foreach ($task['requests'] as $wire) {

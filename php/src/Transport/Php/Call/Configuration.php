@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Net\Exchange;
@@ -247,7 +248,7 @@ final class Configuration
         return !$trust->isEmpty() ? [] : [[
             'code' => 'tls.no_roots',
             'message' => 'no trust anchor was found, so no https server will be trusted; install ca-certificates or '
-                . 'set tls.ca_file',
+                . 'set tls.ca_file' . (LocalFile::isConfined() ? '; open_basedir may hide them, add /etc/ssl/certs or /etc/pki' : ''),
         ]];
     }
 

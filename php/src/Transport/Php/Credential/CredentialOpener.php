@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Secret;
@@ -67,7 +68,8 @@ final readonly class CredentialOpener
             if ($keys === []) {
                 throw OutboundException::create(
                     'credential.key_unavailable',
-                    'no master key could be read; look at master_keys and the warnings of open',
+                    'no master key could be read; look at master_keys and the warnings of open'
+                        . (LocalFile::isConfined() ? ', and whether open_basedir hides it' : ''),
                 );
             }
             foreach ($credentials as $credential) {

@@ -54,7 +54,7 @@ final readonly class KeyFile
         }
         LocalFile::forget();
         $found = [];
-        if (is_link($this->path)) {
+        if (Quiet::call(fn (): bool => is_link($this->path))) {
             $found[] = [
                 'code' => 'key_file.symlink',
                 'message' => 'the key file is a symbolic link: who may change the link chooses the key',
@@ -73,13 +73,17 @@ final readonly class KeyFile
     /** Whether a part of the path is not there, rather than closed to this process: PHP's own answer is the same. */
     private function isMissing(): bool
     {
-        $path = $this->path;
-        if (file_exists($path)) {
-            return false;
-        }
-        do {
-            $path = dirname($path);
-        } while (!file_exists($path));
-        return is_dir($path) && is_executable($path);
+        return Quiet::call(function (): bool {
+            $path = $this->path;
+            if (file_exists($path)) {
+                return false;
+            }
+            do {
+                $below = $path;
+                $path = dirname($path);
+                // Under open_basedir not even the root directory need be there.
+            } while ($path !== $below && !file_exists($path));
+            return is_dir($path) && is_executable($path);
+        });
     }
 }

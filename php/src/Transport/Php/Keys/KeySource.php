@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
+use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
 use Netresearch\NrVault\Transport\Php\Secret;
 
@@ -75,7 +76,11 @@ final class KeySource
         $found = $this->provider === 'file' ? (new KeyFile($this->place))->warnings() : [];
         $loaded = $this->load();
         if ($loaded instanceof KeyProblem) {
-            $found[] = ['code' => $loaded->code(), 'message' => $loaded->value];
+            $isHidden = $loaded === KeyProblem::FileUnreadable && LocalFile::isConfined();
+            $found[] = [
+                'code' => $loaded->code(),
+                'message' => $loaded->value . ($isHidden ? '; it has to lie where open_basedir lets PHP read' : ''),
+            ];
         } else {
             $loaded->wipe();
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\LocalFile;
 
 /**
  * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, OpenSSL's number or libcurl's own
@@ -155,7 +156,8 @@ final class Classifier
     private static function certificate(Ending $end): string
     {
         return match (true) {
-            $end->error === CURLE_SSL_CACERT_BADFILE => 'no trust anchor could be loaded; install ca-certificates',
+            $end->error === CURLE_SSL_CACERT_BADFILE => 'no trust anchor could be loaded; install ca-certificates'
+                . (LocalFile::isConfined() ? ', or name a file within open_basedir in tls.ca_file' : ''),
             $end->verification === self::EXPIRED => "the server's certificate has expired",
             $end->verification === self::NOT_YET_VALID => "the server's certificate is not valid yet",
             $end->verification === self::REVOKED => "the server's certificate is revoked",

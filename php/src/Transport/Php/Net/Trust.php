@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
 
 /**
  * The trust anchors. Certificate checks cannot be turned off, and neither php.ini's bundle nor SSL_CERT_FILE has a say.
@@ -26,6 +27,9 @@ final readonly class Trust
         '/etc/ssl/ca-bundle.pem',
         '/etc/ssl/cert.pem',
     ];
+
+    /** CURLINFO_CAINFO, which PHP has a name for from 8.3 on: the bundle that libcurl was built for. */
+    private const OWN_BUNDLE = 0x10003D;
 
     private const CERTIFICATE = '/-----BEGIN CERTIFICATE-----([A-Za-z0-9+\/=\s]+)-----END CERTIFICATE-----/';
 
@@ -64,8 +68,16 @@ final readonly class Trust
             throw self::invalid('tls.crl_file holds no revocation list');
         }
         $pem = $caFile === null ? null : self::read($caFile);
+        $bundle = $roots === self::FILE ? LocalFile::local((string) $caFile) : self::systemBundle();
+        if ($roots === self::BOTH && $bundle === null && LocalFile::isConfined()) {
+            throw OutboundException::create(
+                'configuration.transport_unavailable',
+                "tls.roots system+file needs the system's trust anchors, which open_basedir hides: add their directory to it, "
+                    . '/etc/ssl/certs or /etc/pki, or put all trust anchors into tls.ca_file and set roots to file.',
+            );
+        }
         return new self(
-            $roots === self::FILE ? LocalFile::local((string) $caFile) : self::systemBundle(),
+            $roots === self::SYSTEM && $bundle === null && LocalFile::isConfined() ? self::ownBundle() : $bundle,
             $roots === self::BOTH ? $pem : null,
             $crlFile === null ? null : LocalFile::local($crlFile),
         );
@@ -99,11 +111,19 @@ final readonly class Trust
     {
         LocalFile::forget();
         foreach (self::SYSTEM_BUNDLES as $path) {
-            if (is_file($path)) {
+            if (Quiet::call(static fn (): bool => is_file($path))) {
                 return $path;
             }
         }
         return null;
+    }
+
+    /** Where libcurl looks for the system's bundle. It opens that by itself, and open_basedir has no say. */
+    private static function ownBundle(): ?string
+    {
+        $handle = curl_init();
+        $path = $handle === false ? null : Quiet::call(static fn (): mixed => curl_getinfo($handle, self::OWN_BUNDLE));
+        return is_string($path) && str_starts_with($path, '/') ? $path : null;
     }
 
     private static function read(string $path): string
@@ -129,7 +149,8 @@ final readonly class Trust
 
     private static function contents(string $path, string $name): string
     {
-        return LocalFile::read(LocalFile::local($path)) ?? throw self::invalid($name . ' cannot be read');
+        return LocalFile::read(LocalFile::local($path)) ?? throw self::invalid($name . ' cannot be read'
+            . (LocalFile::isConfined() ? '; it has to lie where open_basedir lets PHP read' : ''));
     }
 
     private static function invalid(string $message): OutboundException
