@@ -204,7 +204,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     private function putAsideYesterdays(): void
     {
-        if (is_file($this->file)) {
+        if (Quiet::call(fn (): bool => is_file($this->file))) {
             $isOld = static fn (array $stat): bool => $stat['size'] > 0 && self::isOfAnotherDay($stat);
             $handle = $this->lock($isOld);
             $stayed = $isOld((array) fstat($handle));

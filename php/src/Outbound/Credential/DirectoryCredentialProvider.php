@@ -67,7 +67,8 @@ final readonly class DirectoryCredentialProvider implements SealedCredentialProv
     {
         return OutboundException::create(
             'credential.not_found',
-            'The directory has no file for a credential of the service.',
+            'The directory has no file for a credential of the service'
+                . (LocalFile::isConfined() ? ', or open_basedir hides it.' : '.'),
         );
     }
 
