@@ -9,6 +9,7 @@ use crate::engine::Outcome;
 use crate::net::Exchange;
 use crate::policy::Origin;
 use crate::spec::{AuditRecord, Request};
+use crate::text::printable;
 
 /// Gathers an [`AuditRecord`].
 pub struct Recorder {
@@ -37,8 +38,9 @@ impl Recorder {
     pub fn request(&mut self, request: &Request) {
         self.record.service_id = Some(request.service_id.clone());
         self.record.correlation_id = request.correlation_id.clone();
-        self.record.method = Some(request.method.clone());
-        self.record.credentials = request.credentials.iter().map(|credential| credential.identifier.clone()).collect();
+        self.record.method = Some(printable(&request.method).into_owned());
+        self.record.credentials =
+            request.credentials.iter().map(|credential| printable(&credential.identifier).into_owned()).collect();
     }
 
     /// Notes where the request wants to go, as far as its URL can be read.
@@ -49,7 +51,7 @@ impl Recorder {
 
     /// Notes the pattern that matched.
     pub fn path_template(&mut self, template: Option<String>) {
-        self.record.path_template = template;
+        self.record.path_template = template.as_deref().map(printable).map(Cow::into_owned);
     }
 
     /// Notes who resolves the target's name, where a proxy serves it.

@@ -28,3 +28,4 @@ pub mod policy;
 mod random;
 pub mod secret;
 pub mod spec;
+pub mod text;

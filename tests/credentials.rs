@@ -44,7 +44,7 @@ fn json_type() -> HeaderMap {
 /// Places secrets into a request that has nothing in it.
 fn place_all(secrets: &[(CredentialSpec, &str)]) -> Result<Placed, Error> {
     let credentials = secrets.iter().map(|(spec, payload)| credential(spec, *payload)).collect();
-    place(credentials, Draft { headers: &HeaderMap::new(), query: None, body: b"" })
+    place(credentials, Draft { headers: &HeaderMap::new(), query: None, body: b"", key_header: None })
 }
 
 fn field(placed: &Placed) -> (&str, &[u8]) {
@@ -102,7 +102,9 @@ fn an_envelope_travels_the_whole_way() {
     let sealed = seal(br#"{"token":"t0ken"}"#, "an_id", &[7; 32], Algorithm::Aes256Gcm);
     let payload = open(sealed.as_bytes(), "an_id", &[master_key(&[7; 32])]).expect("opens");
     let credential = Credential::from_payload(&spec("bearer", None), payload).expect("a credential");
-    let placed = place(vec![credential], Draft { headers: &HeaderMap::new(), query: None, body: b"" }).expect("places");
+    let placed =
+        place(vec![credential], Draft { headers: &HeaderMap::new(), query: None, body: b"", key_header: None })
+            .expect("places");
     assert_eq!(field(&placed), ("authorization", &b"Bearer t0ken"[..]));
 }
 
@@ -149,6 +151,13 @@ fn a_bound_payload_cannot_be_sent_as_a_plain_secret() {
         r#"{"type":"bearer","token":"t"}"#,
         r#"{"type":"oauth2_client_credentials"}"#,
         r#"{"type":"x","type":"basic"}"#,
+        r#"{"token":"t"}"#,
+        r#"{"key":"k"}"#,
+        r#"{"t\u006fken":"t","beside":1}"#,
+        r#"{"username":"u","password":"p"}"#,
+        r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/"}"#,
+        r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/","scopes":[],"audience":"a"}"#,
+        r#"{"type":7,"token":"t"}"#,
     ] {
         let read = Credential::from_payload(&spec, Secret::new(payload.into()));
         assert_eq!(code(read), Code::PayloadInvalid, "{payload}");
@@ -159,7 +168,11 @@ fn a_bound_payload_cannot_be_sent_as_a_plain_secret() {
         "\"quoted\"",
         r#"{"type":"service_account","private_key":"x"}"#,
         r#"{"type":"secret"}"#,
-        r#"{"token":"t"}"#,
+        r#"{"type":"service_account","key":"x","client_id":"c"}"#,
+        r#"{"username":"u"}"#,
+        r#"{"client_id":"c","client_secret":"s","token_uri":"https://a.example/"}"#,
+        r#"{"Token":"t"}"#,
+        r#"{"a":{"token":"t"}}"#,
         r#"{"a":{"binding":1}}"#,
         r#"["binding"]"#,
         "{binding",
@@ -248,7 +261,7 @@ fn bodies_are_checked_before_anything_is_opened() {
 fn queries_keep_what_they_have() {
     let parameter = plain(r#"{"type":"query","name":"api key"}"#);
     let with = |query: Option<&str>| {
-        let draft = Draft { headers: &HeaderMap::new(), query, body: b"" };
+        let draft = Draft { headers: &HeaderMap::new(), query, body: b"", key_header: None };
         place(vec![credential(&parameter, "a+b c/d")], draft)
     };
     for (query, expected) in [
@@ -271,7 +284,7 @@ fn bodies_keep_what_they_have() {
     let with = |content_type: &str, body: &[u8]| {
         let headers = headers(&[("content-type", content_type)]);
         let credentials = vec![credential(&fields[0], "a\"&"), credential(&fields[1], "7")];
-        place(credentials, Draft { headers: &headers, query: None, body }).map(|placed| placed.body)
+        place(credentials, Draft { headers: &headers, query: None, body, key_header: None }).map(|placed| placed.body)
     };
     let json = with("application/vnd.api+json", b"{ \"a\": 1.0 }\n").expect("places");
     assert_eq!(json, Some(Bytes::from("{ \"a\": 1.0 ,\"key\":\"a\\\"&\",\"id\":\"7\"}\n")));
@@ -282,7 +295,7 @@ fn bodies_keep_what_they_have() {
     assert_eq!(code(with("text/plain", b"")), Code::Malformed);
 
     let binary = vec![credential(&fields[0], [0xff])];
-    let draft = Draft { headers: &json_type(), query: None, body: b"" };
+    let draft = Draft { headers: &json_type(), query: None, body: b"", key_header: None };
     assert_eq!(code(place(binary, draft)), Code::CredentialUnusable);
 }
 
@@ -317,7 +330,17 @@ fn a_client_takes_the_place_of_its_token() {
 fn the_caller_cannot_set_what_a_sealed_payload_fills() {
     let sealed = credential(&spec("api_key", None), r#"{"key":"k","header":"X-Sealed"}"#);
     let headers = headers(&[("x-sealed", "mine")]);
-    assert_eq!(code(place(vec![sealed], Draft { headers: &headers, query: None, body: b"" })), Code::HeaderNotAllowed);
+    let draft = Draft { headers: &headers, query: None, body: b"", key_header: None };
+    assert_eq!(code(place(vec![sealed], draft)), Code::HeaderNotAllowed);
+}
+
+#[test]
+fn the_idempotency_key_does_not_replace_what_a_sealed_payload_fills() {
+    let name = HeaderName::from_static("x-sealed");
+    let sealed = || credential(&spec("api_key", None), r#"{"key":"k","header":"X-Sealed"}"#);
+    let draft = Draft { headers: &HeaderMap::new(), query: None, body: b"", key_header: Some(&name) };
+    assert_eq!(code(place(vec![sealed()], draft)), Code::PlacementConflict);
+    assert!(place(vec![credential(&spec("api_key", None), r#"{"key":"k"}"#)], draft).is_ok());
 }
 
 #[test]

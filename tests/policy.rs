@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use secure_outbound::error::{Code, Error};
-use secure_outbound::policy::{Context, Decision, Host, InternalHosts, Redirect, Rules, Target, decide, parse_method};
+use secure_outbound::policy::{
+    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, Target, decide, parse_method,
+};
 use secure_outbound::spec::{InternalHostSpec, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -174,12 +176,15 @@ fn rules_serve_a_binding_as_well() {
     let target = Target::from_url("https://api.example.com/v1/a", None, false).expect("canonical");
     let get = http::Method::GET;
     let hosts = list(&["api.example.com"]);
-    let bound = Rules::parse(Some(&hosts), None, None).expect("valid");
-    assert_eq!(bound.allows(&target, &get).map(|pattern| pattern.is_some()), Ok(false));
-    let bound = Rules::parse(Some(&hosts), Some(&list(&["POST"])), None).expect("valid");
-    assert_eq!(bound.allows(&target, &get).map_err(|error| error.code), Err(Code::MethodNotAllowed));
-    let bound = Rules::parse(Some(&hosts), None, Some(&list(&["/v2/**"]))).expect("valid");
-    assert_eq!(bound.allows(&target, &get).map_err(|error| error.code), Err(Code::PathNotAllowed));
+    let sealed = |methods: Option<&[String]>, paths: Option<&[String]>| {
+        let rules = Rules::parse_sealed(Some(&hosts), methods, paths).expect("valid");
+        Bound::new("an_id", rules).allows(&target, &get).map_err(|error| (error.code, error.message.to_string()))
+    };
+    assert_eq!(sealed(None, None), Ok(()));
+    let violated =
+        |why: &str| Err((Code::BindingViolated, format!("the credential \"an_id\" is bound elsewhere: {why}")));
+    assert_eq!(sealed(Some(&list(&["POST"])), None), violated("the method is not among the allowed methods"));
+    assert_eq!(sealed(None, Some(&list(&["/v2/**"]))), violated("the path matches no allowed pattern"));
 }
 
 #[test]
@@ -192,7 +197,7 @@ fn no_text_repeats_what_the_caller_wrote() {
         json!({"base_url": "https://canary.example/", "policy": {"allowed_hosts": ["a.example"]}}),
         json!({"path": "canary/../b"}),
         json!({"url": "https://api.example.com/canary"}),
-        json!({"url": "https://api.example.com/v1?canary canary"}),
+        json!({"url": "https://api.example.com/v1?canary\u{7f}canary"}),
         json!({"headers": [["canary x", "canary"]]}),
         json!({"headers": [["proxy-canary", "canary"]]}),
         json!({"method": "canary"}),

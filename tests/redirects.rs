@@ -200,7 +200,6 @@ fn what_the_policy_does_not_allow_is_refused() {
         ("a backslash", "/v1\\to".to_owned(), None, json!({})),
         ("userinfo", format!("https://a:b@localhost:{}/v1/to", world.first.address.port()), None, json!({})),
         ("another scheme", "file:///etc/passwd".to_owned(), None, json!({})),
-        ("not ASCII", "/v1/\u{e4}".to_owned(), None, json!({})),
     ] {
         let mut request = world.request("POST");
         if payload.is_some() {

@@ -118,32 +118,42 @@ fn check_kind(kind: Option<&serde_json::value::RawValue>, declared: CredentialKi
     if text(kind)?.expose() == declared.as_str().as_bytes() { Ok(()) } else { Err(Invalid) }
 }
 
+/// The types that are documents, each with the keys that it cannot lack.
+const DOCUMENTS: [(CredentialKind, &[&str]); 4] = [
+    (CredentialKind::Bearer, &["token"]),
+    (CredentialKind::ApiKey, &["key"]),
+    (CredentialKind::Basic, &["username", "password"]),
+    (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
+];
+
 /// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. None are bytes that are the
-/// secret themselves; another type's document, or one that is bound or typed in another way, is refused.
+/// secret themselves; another type's document, or one that is bound or typed in another way, is refused. One that says of
+/// itself that it is something else, such as a vendor's key file, is a secret whatever keys it has.
 fn bound_secret(payload: &[u8]) -> Result<Option<(Secret, Binding)>, Invalid> {
-    use CredentialKind::{ApiKey, Basic, Bearer, Oauth2ClientCredentials};
+    const NAMES: [&str; 3] = ["secret", "type", "binding"];
 
     let Ok(document) = str::from_utf8(payload) else { return Ok(None) };
-    let is = |kind: CredentialKind, name: &Secret| kind.as_str().as_bytes() == name.expose();
-    let (mut is_typed, mut says_secret, mut has_secret) = (false, false, false);
-    let read = for_each_member(document, &["binding", "type", "secret"], |index, value| {
-        match index {
-            Some(0) => is_typed = true,
-            Some(1) => {
-                let Ok(name) = text(value) else { return Ok(()) };
-                is_typed |= [Bearer, ApiKey, Basic, Oauth2ClientCredentials].iter().any(|kind| is(*kind, &name));
-                says_secret |= is(CredentialKind::Secret, &name);
-            }
-            Some(_) => has_secret = true,
-            None => {}
-        }
+    let names: Vec<&str> = DOCUMENTS.iter().flat_map(|(_, needed)| *needed).copied().chain(NAMES).collect();
+    let mut found = Vec::new();
+    let mut types = Vec::new();
+    let read = for_each_member(document, &names, |index, value| {
+        let name = index.and_then(|index| names.get(index)).copied();
+        found.extend(name);
+        types.extend((name == Some("type")).then(|| text(value).ok()).flatten());
         Ok(())
     });
+    let is = |kind: CredentialKind, name: &Secret| kind.as_str().as_bytes() == name.expose();
+    let is_named = |kind: CredentialKind| types.iter().any(|name| is(kind, name));
+    let is_foreign = types.iter().any(|name| !is(CredentialKind::Secret, name));
+    let is_whole = |needed: &[&str]| !is_foreign && needed.iter().all(|name| found.contains(name));
+    let is_typed = found.contains(&"binding")
+        || DOCUMENTS.iter().any(|(kind, needed)| is_named(*kind) || is_whole(needed))
+        || is_named(CredentialKind::Secret) && found.contains(&"secret");
     // What is no JSON object was never accepted as one of the types either.
-    if read.is_err() || !(is_typed || says_secret && has_secret) {
+    if read.is_err() || !is_typed {
         return Ok(None);
     }
-    let [secret, kind, binding] = members(document, ["secret", "type", "binding"])?;
+    let [secret, kind, binding] = members(document, NAMES)?;
     check_kind(Some(kind.ok_or(Invalid)?), CredentialKind::Secret)?;
     Ok(Some((text(secret.ok_or(Invalid)?)?, Binding::parse(binding.ok_or(Invalid)?)?)))
 }

@@ -24,6 +24,8 @@ pub struct Draft<'a> {
     pub query: Option<&'a str>,
     /// The caller's body.
     pub body: &'a [u8],
+    /// Where the request's idempotency key goes, if it has one.
+    pub key_header: Option<&'a HeaderName>,
 }
 
 /// What credentials change in a request. All memory in it is wiped when it goes.
@@ -227,6 +229,9 @@ impl<'a> Placing<'a> {
     fn claim(&self, name: &HeaderName) -> Result<(), Error> {
         if self.draft.headers.contains_key(name) {
             return Err(Error::new(Code::HeaderNotAllowed, "the caller set a header that a credential fills"));
+        }
+        if self.draft.key_header == Some(name) {
+            return Err(conflict("the idempotency key goes into a header that a credential fills"));
         }
         let has_token = self.client.is_some() && *name == AUTHORIZATION;
         if has_token || self.headers.iter().any(|(taken, _)| taken == name) {

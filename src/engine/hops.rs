@@ -88,8 +88,8 @@ impl Hop {
         };
         let target = prepared.policy.redirect(&redirect, &engine.settings.internal_hosts)?.target;
         let refused = |why: &str| Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {why}"));
-        for rules in &prepared.bindings {
-            rules.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
+        for bound in &prepared.bindings {
+            bound.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
         }
         if prepared.fills_query {
             // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.

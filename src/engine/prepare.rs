@@ -20,7 +20,7 @@ use crate::credential::{Binding, ClientCredentials, Credential, Redactor};
 use crate::envelope;
 use crate::error::{Code, Error};
 use crate::oauth::{Errand, Shared, SlotId, endpoint};
-use crate::policy::{self, Context, Decision, Policy, Rules, Target};
+use crate::policy::{self, Bound, Context, Decision, Policy, Rules, Target};
 use crate::spec::{CredentialKind, CredentialSpec, Request};
 
 /// A request that may be sent, credential included.
@@ -28,7 +28,7 @@ pub struct Prepared {
     /// What every redirect has to pass.
     pub policy: Policy,
     /// What the credentials are bound to.
-    pub bindings: Vec<Rules>,
+    pub bindings: Vec<Bound>,
     /// Where the request goes.
     pub target: Target,
     /// The request itself.
@@ -100,23 +100,22 @@ pub fn prepare<'e>(
     let credentials = open(engine, specs, &envelopes)?;
     let mut bindings = Vec::new();
     let mut token_uri = None;
-    for credential in &credentials {
+    for (spec, credential) in specs.iter().zip(&credentials) {
         if settings.limits.require_binding && !credential.binding().is_some_and(|binding| binding.hosts.is_some()) {
-            return Err(unbound());
+            return Err(unbound(&spec.identifier));
         }
-        let rules = credential.binding().map(rules).transpose()?;
-        if let Some(rules) = &rules {
-            rules.allows(&target, &method).map_err(|error| {
-                Error::new(Code::BindingViolated, format!("the credential is bound elsewhere: {}", error.message))
-            })?;
+        let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
+        if let Some(bound) = &bound {
+            bound.allows(&target, &method)?;
         }
         if let Some(url) = credential.token_url() {
-            token_uri = Some(endpoint::check(url, &policy, rules.as_ref(), &settings.internal_hosts)?);
+            token_uri = Some(endpoint::check(url, &policy, bound.as_ref(), &settings.internal_hosts)?);
         }
-        bindings.extend(rules);
+        bindings.extend(bound);
     }
 
-    let draft = Draft { headers: &headers, query: target.query(), body: call.body };
+    let key_header = request.idempotency_key.as_ref().map(|_| &idempotency_header);
+    let draft = Draft { headers: &headers, query: target.query(), body: call.body, key_header };
     let placed = placement::place(credentials, draft)?;
     let bearer = match placed.client.zip(token_uri) {
         Some((client, uri)) => Some(bearer(engine, client, uri, slot(specs, &envelopes)?)?),
@@ -162,17 +161,16 @@ pub fn prepare<'e>(
     Ok((prepared, permit))
 }
 
-fn unbound() -> Error {
-    Error::new(
-        Code::BindingViolated,
-        "the credential is bound to no hosts, as limits.require_binding demands: seal it again with binding.hosts",
-    )
+fn unbound(identifier: &str) -> Error {
+    let why = "is bound to no hosts, as limits.require_binding demands: seal it again with binding.hosts";
+    Error::new(Code::BindingViolated, format!("the credential \"{identifier}\" {why}"))
 }
 
 /// What a binding that has not expired allows.
-fn rules(binding: &Binding) -> Result<Rules, Error> {
+fn bound(identifier: &str, binding: &Binding) -> Result<Bound, Error> {
     binding.check_expiry(Timestamp::now())?;
-    Rules::parse(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+    Rules::parse_sealed(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+        .map(|rules| Bound::new(identifier, rules))
         .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read"))
 }
 

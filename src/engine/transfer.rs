@@ -98,10 +98,9 @@ pub fn location(answer: &Answer) -> Result<Option<String>, Error> {
     let mut locations = answer.response.headers().get_all(LOCATION).iter();
     match (redirects.contains(&status), locations.next(), locations.next()) {
         (false, ..) | (true, None, _) => Ok(None),
-        (true, Some(location), None) => location
-            .to_str()
+        (true, Some(location), None) => str::from_utf8(location.as_bytes())
             .map(|text| Some(text.to_owned()))
-            .map_err(|_| Error::new(Code::RedirectNotAllowed, "the redirect is refused: its location is not ASCII")),
+            .map_err(|_| Error::new(Code::RedirectNotAllowed, "the redirect is refused: its location is not UTF-8")),
         (true, Some(_), Some(_)) => {
             Err(Error::new(Code::RedirectNotAllowed, "the redirect is refused: it names two locations"))
         }

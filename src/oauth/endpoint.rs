@@ -3,7 +3,7 @@
 use http::Uri;
 
 use crate::error::{Code, Error};
-use crate::policy::{InternalHosts, Policy, Rules, Target};
+use crate::policy::{Bound, InternalHosts, Policy, Target};
 
 /// Judges a token URL: its form, its scheme and its port as the request's policy has them, and its host as the
 /// credential's binding has it. Its addresses are judged where the socket connects.
@@ -12,7 +12,7 @@ use crate::policy::{InternalHosts, Policy, Rules, Target};
 pub fn check(
     token_url: &str,
     policy: &Policy,
-    binding: Option<&Rules>,
+    binding: Option<&Bound>,
     internal_hosts: &InternalHosts,
 ) -> Result<Uri, Error> {
     let target = Target::from_url(token_url, None, false).map_err(|error| match error.code {
@@ -20,9 +20,8 @@ pub fn check(
         _ => refused(error),
     })?;
     policy.check_errand(target.origin(), internal_hosts).map_err(refused)?;
-    if let Some(rules) = binding {
-        let foreign = |_| Error::new(Code::BindingViolated, "the credential is bound to hosts without its token_url's");
-        rules.allows_origin(target.origin()).map_err(foreign)?;
+    if let Some(bound) = binding {
+        bound.allows_token_endpoint(target.origin())?;
     }
     Uri::try_from(target.text(target.query()))
         .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's token_url cannot be sent as it is"))

@@ -1,6 +1,6 @@
 //! The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::malformed;
 use crate::error::{Code, Error};
@@ -16,13 +16,12 @@ pub(super) fn query_of_pairs(pairs: &[(String, String)]) -> Option<String> {
     (!pairs.is_empty()).then(|| fields.collect::<Vec<_>>().join("&"))
 }
 
-/// A query that came in a URL. It stays byte for byte; what a URL's query cannot hold as it is, is refused, and broken escapes
-/// are the server's.
-pub(super) fn query(raw: &str) -> Result<&str, Error> {
-    let kept = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte);
-    match raw.bytes().all(kept) {
-        true => Ok(raw),
-        false => Err(malformed("a query holds a character that must be percent-encoded")),
+/// A query that came in a URL. It stays byte for byte, broken escapes too, which are the server's; what a URL's query cannot
+/// hold as it is, is percent-encoded, as browsers and PHP's clients do it. Nothing of it decides where a request may go.
+pub(super) fn query(raw: &str) -> Result<String, Error> {
+    match raw.bytes().any(|byte| byte.is_ascii_control() || byte == b'#') {
+        true => Err(malformed("a query holds a control character or a number sign")),
+        false => Ok(utf8_percent_encode(raw, NOT_QUERY).to_string()),
     }
 }
 
@@ -96,6 +95,9 @@ fn refused(why: &'static str) -> Error {
 
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What no query holds as it is; beyond ASCII everything.
+const NOT_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
 /// Everything but RFC 3986's pchar, the slash between segments, and the percent sign of an escape that was checked.
 const NOT_PATH: &AsciiSet = &NOT_UNRESERVED
     .remove(b'!')
@@ -128,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn queries_stay_as_they_are() {
-        for (raw, is_sound) in section::<Vec<(String, bool)>>("queries") {
+    fn queries_have_one_spelling() {
+        for (raw, expected) in section::<Vec<(String, Option<String>)>>("queries") {
             let found = query(&raw).map_err(|error| error.code);
-            assert_eq!(found, if is_sound { Ok(&*raw) } else { Err(Code::Malformed) }, "{raw:?}");
+            assert_eq!(found, expected.ok_or(Code::Malformed), "{raw:?}");
         }
     }
 

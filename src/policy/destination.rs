@@ -62,7 +62,7 @@ impl Parts<'_> {
 
     pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
         let query = self.query.map(canonical::query).transpose()?;
-        Target::new(self.origin.clone(), self.canonical_path(allow_encoded_slash)?, query.map(str::to_owned))
+        Target::new(self.origin.clone(), self.canonical_path(allow_encoded_slash)?, query)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Methods and header fields: their form, and which of them are the caller's to set.
 
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{malformed, refuse};
@@ -11,6 +12,14 @@ pub(super) fn idempotency(name: Option<&str>) -> Result<HeaderName, Error> {
     match HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) if !is_connections(&name) => Ok(name),
         _ => Err(malformed("idempotency_header is no header name, or belongs to the connection")),
+    }
+}
+
+/// Refuses the headers that say who asks: a key there would be taken for a credential, and a redirect drops them.
+pub(super) fn check_idempotency(name: &HeaderName) -> Result<(), Error> {
+    match [AUTHORIZATION, COOKIE].contains(name) {
+        true => Err(malformed("idempotency_header is neither authorization nor cookie")),
+        false => Ok(()),
     }
 }
 

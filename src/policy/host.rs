@@ -4,7 +4,7 @@ use url::Host;
 
 use super::address::AddressReason;
 use super::malformed;
-use super::url::Origin;
+use super::url::{Origin, Scheme};
 use crate::error::Error;
 
 /// Reads a host. Names are lower-case, after IDNA and without a trailing dot; an IPv6 address has brackets.
@@ -48,12 +48,16 @@ fn canonical_name(name: &str) -> Result<String, Error> {
     let sound = name.len() <= 253
         && name.split('.').all(|label| {
             (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
                 && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
         });
     if sound {
         Ok(name.to_owned())
     } else {
-        Err(malformed("a host name has a label that is empty, too long or not of letters, digits, - and _"))
+        Err(malformed(
+            "a host name has a label that is empty, too long, not of letters, digits, - and _, or has - at an end",
+        ))
     }
 }
 
@@ -84,9 +88,12 @@ const METADATA_NAMES: &[&str] = &[
     "instance-data.ec2.internal",
 ];
 
-/// An entry of `allowed_hosts`: a host or everything below a name, on one port or on the scheme's own.
+/// An entry of `allowed_hosts`, or of a binding's hosts: a host or everything below a name, on one port or on the scheme's
+/// own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRule {
+    /// The only scheme, where the rule is for one.
+    scheme: Option<Scheme>,
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -102,17 +109,29 @@ impl HostRule {
     /// Reads `host`, `host:port`, `*.example.com` or `[address]`; a port may follow each.
     pub fn parse(text: &str) -> Result<Self, Error> {
         match text.strip_prefix("*.") {
-            None => parse_host_and_port(text).map(|(host, port)| Self { hosts: Hosts::Exactly(host), port }),
+            None => {
+                parse_host_and_port(text).map(|(host, port)| Self { scheme: None, hosts: Hosts::Exactly(host), port })
+            }
             Some(rest) => match parse_host_and_port(rest)? {
-                (Host::Domain(name), port) => Ok(Self { hosts: Hosts::Below(format!(".{name}")), port }),
+                (Host::Domain(name), port) => Ok(Self { scheme: None, hosts: Hosts::Below(format!(".{name}")), port }),
                 _ => Err(malformed("a host rule has a wildcard in front of an address")),
             },
         }
     }
 
+    /// Reads the same of a binding. Whoever sealed it did not see the policy, whose `allow_http` may come later, so it is
+    /// for https unless `http://` stands in front.
+    pub fn parse_sealed(text: &str) -> Result<Self, Error> {
+        let (scheme, rest) = match text.strip_prefix("http://") {
+            Some(rest) => (Scheme::Http, rest),
+            None => (Scheme::Https, text),
+        };
+        Ok(Self { scheme: Some(scheme), ..Self::parse(rest)? })
+    }
+
     /// The rule that this origin's host and port fulfil and nothing else.
     pub fn of(origin: &Origin) -> Self {
-        Self { hosts: Hosts::Exactly(origin.host.clone()), port: Some(origin.port) }
+        Self { scheme: None, hosts: Hosts::Exactly(origin.host.clone()), port: Some(origin.port) }
     }
 
     /// Whether the rule has a port of its own.
@@ -129,8 +148,13 @@ impl HostRule {
         }
     }
 
-    /// Whether the rule allows this origin: its host, and its port.
+    /// Whether the rule allows this origin: its host, its port, and its scheme where the rule is for one.
     pub fn allows(&self, origin: &Origin) -> bool {
+        self.scheme.is_none_or(|scheme| scheme == origin.scheme) && self.allows_in_any_scheme(origin)
+    }
+
+    /// Whether nothing but its scheme keeps the rule from allowing this origin.
+    pub(super) fn allows_in_any_scheme(&self, origin: &Origin) -> bool {
         self.names(&origin.host) && origin.port == self.port.unwrap_or(origin.scheme.default_port())
     }
 }
@@ -155,6 +179,15 @@ mod tests {
             // 0 stands for none: that is no port.
             let found = parse_host_and_port(&text).map(|(_, port)| port.unwrap_or(0)).map_err(|error| error.code);
             assert_eq!(found, expected.ok_or(Code::Malformed), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_host_is_for_one_scheme() {
+        for (rule, url, expected) in section::<Vec<(String, String, Option<bool>)>>("sealed_hosts") {
+            let target = crate::policy::Target::from_url(&url, None, false).expect("canonical");
+            let allows = HostRule::parse_sealed(&rule).ok().map(|rule| rule.allows(target.origin()));
+            assert_eq!(allows, expected, "{rule} for {url}");
         }
     }
 

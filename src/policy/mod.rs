@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod address;
+mod bound;
 mod canonical;
 mod destination;
 mod headers;
@@ -19,6 +20,7 @@ mod url;
 pub(crate) mod vectors;
 
 pub use address::{AddressReason, classify};
+pub use bound::Bound;
 pub use canonical::encode_component;
 pub use headers::{check_headers, is_connections, parse_headers, parse_method};
 pub use host::{HostRule, parse_host, special_name};
@@ -101,6 +103,10 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     let method = parse_method(&request.method)?;
     let headers = parse_headers(&request.headers)?;
     let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
+    let fills_credentials = request.idempotency_key.is_some() && context.filled_headers.contains(&idempotency_header);
+    if !fills_credentials {
+        headers::check_idempotency(&idempotency_header)?;
+    }
     let Some(spec) = &request.policy else {
         return refuse(Code::PolicyMissing, "the request has no policy");
     };
@@ -124,6 +130,9 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     let mut taken = context.filled_headers.to_vec();
     taken.extend(request.idempotency_key.is_some().then(|| idempotency_header.clone()));
     check_headers(&headers, &taken)?;
+    if fills_credentials {
+        return refuse(Code::PlacementConflict, "the idempotency key goes into a header that a credential fills");
+    }
     if body_bytes > spec.request_bytes.unwrap_or(u64::MAX).min(context.request_bytes) {
         return refuse(Code::RequestTooLarge, "the body is larger than request_bytes allows");
     }

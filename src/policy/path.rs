@@ -6,11 +6,13 @@
 use super::{canonical, malformed};
 use crate::error::Error;
 
-/// An entry of `allowed_paths`, compared with a whole canonical path.
+/// An entry of `allowed_paths`, or of a binding's paths, compared with a whole canonical path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: String,
     segments: Vec<Segment>,
+    /// Whether a placeholder or the rest may stand for a segment with an encoded slash in it.
+    spans_encoded_slash: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +39,13 @@ impl PathPattern {
             return Err(malformed("a path pattern has an empty segment, or ** before its end"));
         }
         segments.extend(last);
-        Ok(Self { text: text.to_owned(), segments })
+        Ok(Self { text: text.to_owned(), segments, spans_encoded_slash: true })
+    }
+
+    /// Reads the same of a binding. `allow_encoded_slash` is the policy's, and whoever sealed the binding did not see it:
+    /// what many servers read as two segments is not one to `{name}`, nor below `**`.
+    pub fn parse_sealed(text: &str) -> Result<Self, Error> {
+        Ok(Self { spans_encoded_slash: false, ..Self::parse(text)? })
     }
 
     /// The pattern as it was written.
@@ -52,12 +60,18 @@ impl PathPattern {
         for wanted in &self.segments {
             match (wanted, found.next()) {
                 (Segment::Literal(literal), Some(segment)) if literal == segment => {}
-                (Segment::Any, Some(segment)) if !segment.is_empty() => {}
-                (Segment::Rest, Some(_)) => return true,
+                (Segment::Any, Some(segment)) if !segment.is_empty() && self.spans(segment) => {}
+                (Segment::Rest, Some(segment)) => {
+                    return self.spans(segment) && found.all(|segment| self.spans(segment));
+                }
                 _ => return false,
             }
         }
         found.next().is_none()
+    }
+
+    fn spans(&self, segment: &str) -> bool {
+        self.spans_encoded_slash || !["%2f", "%2F"].iter().any(|slash| segment.contains(slash))
     }
 }
 
@@ -94,6 +108,14 @@ mod tests {
     fn patterns_match_whole_paths() {
         for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("patterns") {
             let matches = PathPattern::parse(&pattern).map(|pattern| pattern.matches(&path));
+            assert_eq!(matches, Ok(expected), "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_pattern_spans_no_encoded_slash() {
+        for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("sealed_patterns") {
+            let matches = PathPattern::parse_sealed(&pattern).map(|pattern| pattern.matches(&path));
             assert_eq!(matches, Ok(expected), "{pattern} on {path}");
         }
     }

@@ -6,7 +6,7 @@ use super::headers::parse_method;
 use super::host::HostRule;
 use super::path::PathPattern;
 use super::refuse;
-use super::url::{Origin, Target};
+use super::url::{Origin, Scheme, Target};
 use crate::error::{Code, Error};
 
 /// What is allowed. A list that is absent restricts nothing, an empty one allows nothing.
@@ -34,6 +34,19 @@ impl Rules {
         })
     }
 
+    /// Reads the lists of a binding, which mean less than the same ones of a policy.
+    pub fn parse_sealed(
+        hosts: Option<&[String]>,
+        methods: Option<&[String]>,
+        paths: Option<&[String]>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            hosts: parse_list(hosts, HostRule::parse_sealed)?,
+            methods: parse_list(methods, parse_method)?,
+            paths: parse_list(paths, PathPattern::parse_sealed)?,
+        })
+    }
+
     /// Whether this request is allowed, in the contract's order: host, port, method, path. The pattern that matched is returned.
     pub fn allows(&self, target: &Target, method: &Method) -> Result<Option<&PathPattern>, Error> {
         self.allows_origin(target.origin())?;
@@ -41,11 +54,20 @@ impl Rules {
         self.allows_path(target.path())
     }
 
-    /// Whether this host and port are allowed.
+    /// Whether this host and port are allowed, and where the rules were sealed, this scheme.
     pub fn allows_origin(&self, origin: &Origin) -> Result<(), Error> {
         let Some(rules) = &self.hosts else { return Ok(()) };
         if rules.iter().any(|rule| rule.allows(origin)) {
             Ok(())
+        } else if rules.iter().any(|rule| rule.allows_in_any_scheme(origin)) {
+            let (other, entry) = match origin.scheme {
+                Scheme::Http => (Scheme::Https, origin.to_string()),
+                Scheme::Https => (Scheme::Http, origin.authority()),
+            };
+            let (other, scheme) = (other.as_str(), origin.scheme.as_str());
+            let why =
+                format!("the entry for the host is for {other}; seal {entry:?} among the hosts to allow {scheme}");
+            Err(Error::new(Code::SchemeNotAllowed, why))
         } else if rules.iter().any(|rule| rule.names(&origin.host)) {
             refuse(Code::PortNotAllowed, "the host is allowed, but not on this port")
         } else {

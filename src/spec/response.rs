@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Sent};
 use crate::keys::Warning;
+use crate::text::printable;
 
 /// A response head (contract section 4.4).
 #[derive(Serialize)]
@@ -112,7 +113,7 @@ impl ErrorDocument {
         Self {
             class: error.code.class(),
             code: error.code.as_str(),
-            message: error.message.to_string(),
+            message: printable(&error.message).into_owned(),
             retryable: error.code.is_transient() && (error.sent == Sent::No || repeatable),
             sent: error.sent.as_str(),
             http_status: error.http_status,
@@ -140,7 +141,7 @@ impl DecisionHead {
             allowed: true,
             method: Some(method),
             url: Some(url),
-            path_template,
+            path_template: path_template.as_deref().map(printable).map(Cow::into_owned),
             error: None,
             audit: None,
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Text;
 
 /**
  * What a transport will do with a request that it allows.
@@ -13,15 +14,18 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final readonly class Decision
 {
+    public ?string $pathTemplate;
+
     /**
      * @param string $url canonical, with the caller's query: not for logs
-     * @param string|null $pathTemplate the pattern of allowed_paths that matched
+     * @param string|null $pathTemplate the pattern of allowed_paths that matched, made printable
      */
     public function __construct(
         public string $method,
         #[\SensitiveParameter] public string $url,
-        public ?string $pathTemplate = null,
+        ?string $pathTemplate = null,
     ) {
+        $this->pathTemplate = $pathTemplate === null ? null : Text::printable($pathTemplate);
     }
 
     /**

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Text;
 use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
@@ -241,7 +242,7 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::transportName(), $audit['transport']);
         if ($outcome->code !== 'invalid_request.malformed') {
-            $identifiers = array_column($request->credentials, 'identifier');
+            $identifiers = array_map(Text::printable(...), array_column($request->credentials, 'identifier'));
             self::assertSame($identifiers, $audit['credentials']);
         }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);

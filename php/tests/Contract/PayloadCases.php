@@ -32,7 +32,12 @@ trait PayloadCases
                 '{"type":"secret","secret":"' . $c . '","binding":{},"token":"t"}',
                 '{"type":"secret","secret":"' . $c . '","binding":{"host":["a"]}}',
                 '{"type":"secret","secret":"' . $c . '","secret":"s","binding":{}}',
-                '{"type":"bearer","secret":"' . $c . '","binding":{}}'],
+                '{"type":"bearer","secret":"' . $c . '","binding":{}}',
+                '{"token":"' . $c . '"}', '{"key":"' . $c . '"}',
+                '{"t\u006fken":"' . $c . '","beside":1}', '{"username":"u","password":"' . $c . '"}',
+                '{"client_id":"c","client_secret":"' . $c . '","token_url":"https://a.example/"}',
+                '{"client_id":"c","client_secret":"' . $c . '","token_url":"https://a.example/","scopes":["a"]}',
+                '{"type":7,"token":"' . $c . '"}'],
         ];
         self::$server->answers('plain', [FaultServer::answer()]);
         foreach ($cases as $type => $payloads) {
@@ -47,8 +52,9 @@ trait PayloadCases
 
     public function testASecretThatOnlyLooksLikeAPayloadIsASecret(): void
     {
-        $payloads = ['123', '"quoted"', '{"type":"service_account","key":"x"}', '{"type":"secret"}', '{"token":"t"}',
-            '{"a":{"binding":1}}', '["binding"]', '{binding'];
+        $payloads = ['123', '"quoted"', '{"type":"service_account","key":"x"}', '{"type":"secret"}', '{"Token":"t"}',
+            '{"username":"u"}', '{"client_id":"c","client_secret":"s","token_uri":"https://a.example/"}',
+            '{"a":{"token":"t"}}', '{"a":{"binding":1}}', '["binding"]', '{binding'];
         foreach ($payloads as $payload) {
             self::$server->answers('plain', [FaultServer::answer()]);
             self::call(self::request(credentials: [self::seal('secret', $payload, Placement::apiKey())]));

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -117,6 +118,17 @@ trait PolicyCases
             idempotencyKey: 'k',
             idempotencyHeader: 'Host',
         );
+        foreach (['authorization', 'Cookie'] as $name) {
+            yield 'the idempotency header ' . $name => $over(
+                $malformed,
+                idempotencyKey: 'k',
+                idempotencyHeader: $name,
+            );
+        }
+        foreach (['-pin.example', 'pin-.example', 'a.-pin.example', 'a.pin-'] as $host) {
+            yield 'the host ' . $host => $over($malformed, baseUrl: 'https://' . $host);
+            yield 'the rule ' . $host => $under($malformed, ['allowedHosts' => [$host]]);
+        }
         yield 'a method in lower case' => $over($malformed, method: 'post');
         yield 'a method with a space' => $over($malformed, method: 'GET /');
         yield 'no method' => $over($malformed, method: '');
@@ -146,6 +158,44 @@ trait PolicyCases
         self::assertFailed('policy.header_not_allowed', 'no', $outcome);
     }
 
+    public function testAnIdempotencyKeyDoesNotReplaceACredential(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer()]);
+        $secret = static fn (Placement $placement): SealedCredential => self::seal('secret', self::CANARY, $placement);
+        $credentials = [
+            'Authorization' => self::bearer(),
+            'AUTHORIZATION' => $secret(Placement::basic()),
+            'x-api-key' => $secret(Placement::apiKey()),
+            'X-KEY' => $secret(Placement::header('x-key')),
+            // The name is sealed, so it is known only once the envelope is open.
+            'X-Sealed' => self::seal('api_key', ['key' => self::CANARY, 'header' => 'x-sealed']),
+            'X-Api-Key' => self::seal('api_key', ['key' => self::CANARY]),
+        ];
+        foreach ($credentials as $name => $credential) {
+            $request = self::request(
+                credentials: [$credential],
+                idempotencyKey: 'mine',
+                idempotencyHeader: $name,
+            );
+            self::assertFailed('credential.placement_conflict', 'no', self::call($request), why: $name);
+            $isKnown = $credential->type !== 'api_key';
+            try {
+                $decision = self::make()->decide($request, [$credential])->url;
+            } catch (OutboundException $refusal) {
+                $decision = $refusal->errorCode();
+            }
+            self::assertSame($isKnown ? 'credential.placement_conflict' : self::url('plain') . '/x', $decision);
+            // Where it is known, nothing is opened for it.
+            $broken = new SealedCredential('an_id', $credential->type, 'nrv1:broken', $credential->placement);
+            $code = $isKnown ? 'credential.placement_conflict' : 'credential.malformed';
+            self::assertFailed($code, 'no', self::call($request->withCredentials([$broken])), why: $name);
+        }
+        self::assertSame(0, self::connections());
+        $apart = self::request(credentials: [self::bearer()], idempotencyKey: 'mine', idempotencyHeader: 'X-Request-Id');
+        self::assertSame('200', self::call($apart)->brief());
+        self::assertSame(['mine'], self::received()->values('x-request-id'));
+    }
+
     public function testWhatAPolicyAllows(): void
     {
         self::$server->answers('plain', [FaultServer::answer()]);
@@ -162,6 +212,28 @@ trait PolicyCases
             self::assertSame('200', $outcome->brief(), $template . $outcome->message());
             self::assertSame($template === '' ? null : $template, $outcome->audit['path_template']);
         }
+    }
+
+    public function testNothingInARecordBreaksALineOrTurnsText(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer()]);
+        $path = "/v1/a\u{85}\u{202E}b\u{2028}\u{9B}c";
+        $request = self::request(path: substr($path, 3), policy: self::policy(allowedPaths: [$path]));
+        $outcome = self::call($request->withCredentials([self::seal('bearer', ['token' => self::CANARY], null, "my\nkey")]));
+        self::assertSame('200', $outcome->brief(), $outcome->message());
+        self::assertSame('/v1/a??b??c', $outcome->audit['path_template']);
+        self::assertSame(['my?key'], $outcome->audit['credentials']);
+        self::assertSame('/v1/a??b??c', self::make()->decide($request, [])->pathTemplate);
+        self::assertSame('/v1/a%C2%85%E2%80%AEb%E2%80%A8%C2%9Bc', self::received()->target);
+
+        $bound = ['token' => self::CANARY, 'binding' => ['methods' => ['GET']]];
+        $outcome = self::call(self::request(credentials: [self::seal('bearer', $bound, null, "my\n\u{202E}key")]));
+        self::assertFailed('policy.binding_violated', 'no', $outcome);
+        self::assertStringContainsString('"my??key"', $outcome->message());
+
+        $outcome = self::call(self::request(method: "POST\n\u{85}"));
+        self::assertFailed('invalid_request.malformed', 'no', $outcome);
+        self::assertSame('POST??', $outcome->audit['method']);
     }
 
     /** A request with every fault, mended one by one: each time the next error of the order must come to light. */
@@ -220,8 +292,8 @@ trait PolicyCases
         $host = 'localhost:' . self::$server->port('plain');
         $cases = [
             '200' => [
-                ['hosts' => [$host], 'methods' => ['POST'], 'paths' => ['/v1/{any}'], 'expires_at' => '2999-01-01T00:00:00Z'],
-                ['hosts' => ['other.example', 'LOCALHOST:' . self::$server->port('plain')]],
+                ['hosts' => ['http://' . $host], 'methods' => ['POST'], 'paths' => ['/v1/{any}'], 'expires_at' => '2999-01-01T00:00:00Z'],
+                ['hosts' => ['other.example', 'http://LOCALHOST:' . self::$server->port('plain')]],
                 ['expires_at' => 32_503_680_000],
                 ['methods' => ['GET', 'POST']],
                 [],
@@ -229,7 +301,8 @@ trait PolicyCases
             'policy.binding_violated no' => [
                 ['hosts' => ['other.example']],
                 ['hosts' => []],
-                ['hosts' => ['localhost']],
+                ['hosts' => ['http://localhost']],
+                ['hosts' => [$host]],
                 ['methods' => ['GET']],
                 ['methods' => []],
                 ['paths' => ['/v1/y']],
@@ -245,6 +318,8 @@ trait PolicyCases
                 ['host' => [$host]],
                 ['hosts' => $host],
                 ['hosts' => ['https://x']],
+                ['hosts' => ['HTTP://x']],
+                ['hosts' => ['-x.example']],
                 ['methods' => ['post']],
                 ['paths' => ['v1']],
                 ['expires_at' => 'tomorrow'],
@@ -260,6 +335,37 @@ trait PolicyCases
                 self::assertSame($expected === 200 ? 1 : 0, self::requests(), json_encode($binding));
             }
         }
+    }
+
+    /** Only what stands in the policy says that plain HTTP or an encoded slash may be, and whoever sealed did not see it. */
+    public function testABindingMeansLessThanAPolicy(): void
+    {
+        $sealed = static fn (array $binding): array => ['credentials' => [
+            self::seal('bearer', ['token' => self::CANARY, 'binding' => $binding]),
+        ]];
+        self::$server->answers('plain', [FaultServer::answer()]);
+        self::$server->answers('tls', [FaultServer::answer()]);
+        $host = 'localhost:' . self::$server->port('plain');
+        $outcome = self::call(self::request(...$sealed(['hosts' => [$host]])));
+        self::assertFailed('policy.binding_violated', 'no', $outcome);
+        self::assertStringContainsString('"my_api_key"', $outcome->message());
+        self::assertStringContainsString('seal "http://' . $host . '" among the hosts', $outcome->message());
+        $secure = 'localhost:' . self::$server->port('tls');
+        $outcome = self::call(self::request('tls', ...$sealed(['hosts' => ['http://' . $secure]])));
+        self::assertFailed('policy.binding_violated', 'no', $outcome);
+        self::assertStringContainsString('seal "' . $secure . '" among the hosts', $outcome->message());
+
+        $slash = ['policy' => self::policy(allowEncodedSlash: true)];
+        foreach (['/v1/customers/{id}', '/v1/customers/**', '/v1/**'] as $pattern) {
+            foreach (['/customers/7%2fsecrets', '/customers/7%2Fsecrets'] as $path) {
+                $outcome = self::call(self::request('plain', ...$sealed(['paths' => [$pattern]]) + $slash, path: $path));
+                self::assertFailed('policy.binding_violated', 'no', $outcome, why: $pattern . $path);
+            }
+        }
+        self::assertSame([0, 0], [self::connections(), self::connections('tls')]);
+        $literal = $sealed(['paths' => ['/v1/customers/7%2fsecrets']]);
+        $outcome = self::call(self::request('plain', ...$literal + $slash, path: '/customers/7%2fsecrets'));
+        self::assertSame('200', $outcome->brief(), $outcome->message());
     }
 
     /**

@@ -97,7 +97,8 @@ trait RedirectCases
             'two slashes' => ['/v1//to', []],
             'userinfo' => ['https://a:b@localhost:' . $port . '/v1/to', []],
             'another scheme' => ['file:///etc/passwd', []],
-            'not ASCII' => ["/v1/\xE4", []],
+            'not UTF-8' => ["/v1/\xE4", []],
+            'a tab' => ["/v1/to?a\tb", []],
         ];
         foreach ($cases as $why => [$location, $more]) {
             self::redirecting(302, [$location]);
@@ -133,6 +134,8 @@ trait RedirectCases
                 '?a=b' => '/v1/x?a=b',
                 '//localhost:' . $port . '/v1/to' => '/v1/to',
                 'HTTPS://LOCALHOST:' . $port . '/v1/to' => '/v1/to',
+                '/v1/Bücher und mehr' => '/v1/B%C3%BCcher%20und%20mehr',
+                "to?größe=ä b\u{85}" => '/v1/to?gr%C3%B6%C3%9Fe=%C3%A4%20b%C2%85',
             ] as $location => $target
         ) {
             self::redirecting(302, [$location]);

@@ -132,8 +132,9 @@ final class PhpCredentialTest extends IntegrationTestCase
         $admitted = (new PolicyDecision($hosts, 1 << 20))->decide($spec, $spec->credentials);
         Placements::checkBody($spec->credentials, $admitted->headers, $spec->body);
         $credentials = self::opener()->open($spec->credentials);
-        foreach ($credentials as $credential) {
-            $credential->binding?->check($admitted->target, $admitted->method, new \DateTimeImmutable());
+        foreach ($credentials as $index => $credential) {
+            $identifier = $spec->credentials[$index]->identifier;
+            $credential->binding?->check($identifier, $admitted->target, $admitted->method, new \DateTimeImmutable());
         }
         return Placer::place($credentials, new Draft($admitted->headers, $admitted->target->query, $spec->body));
     }

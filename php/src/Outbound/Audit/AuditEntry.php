@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
+use Netresearch\NrVault\Outbound\Text;
+
 /**
  * What is kept of one call: the record of the transport and who made the call. Metadata only; never a path, a query, a
  * header value, a body or a secret.
@@ -32,14 +34,20 @@ final readonly class AuditEntry
     /** @var array<string, mixed> */
     public array $record;
 
+    public ?string $actorType;
+    public ?string $actorId;
+    public ?string $caller;
+    public ?string $requestId;
+
     /**
      * @param string $id UUIDv7 of this call; an intent and its completion share it
      * @param string $state INTENT or COMPLETE
      * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
      * @param array<string, mixed> $record keys of RECORD; missing ones become null, others are left out. `timestamp`
      *        is RFC 3339 in UTC with milliseconds and never null; service_id is null where the caller's was no id;
-     *        credentials is a list of identifiers, attempt_errors one of codes
-     * @param string|null $actorType of the context, at most 255 bytes, without control characters, as the next three
+     *        credentials is a list of identifiers, attempt_errors one of codes. Texts are made printable: UTF-8 without
+     *        controls, format characters and separators of lines
+     * @param string|null $actorType of the context, printable and cut to 255 bytes, as the next three
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
      */
     public function __construct(
@@ -47,13 +55,17 @@ final readonly class AuditEntry
         public string $state,
         public ?string $outcome,
         array $record,
-        public ?string $actorType = null,
-        public ?string $actorId = null,
-        public ?string $caller = null,
-        public ?string $requestId = null,
+        ?string $actorType = null,
+        ?string $actorId = null,
+        ?string $caller = null,
+        ?string $requestId = null,
     ) {
+        [$this->actorType, $this->actorId, $this->caller, $this->requestId] = array_map(
+            static fn (?string $text): ?string => $text === null ? null : Text::printable($text, 255),
+            [$actorType, $actorId, $caller, $requestId],
+        );
         $all = array_fill_keys(self::RECORD, null);
-        $this->record = array_replace($all, array_intersect_key($record, $all));
+        $this->record = Text::printableAll(array_replace($all, array_intersect_key($record, $all)));
     }
 
     /**

@@ -51,10 +51,7 @@ final class CallRecord
     ) {
         $this->id = Uuid7::generate();
         $this->begun = hrtime(true);
-        $this->identity = array_map(
-            self::clean(...),
-            [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()],
-        );
+        $this->identity = [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()];
         $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
         $this->record = [
             'service_id' => preg_match(ServiceDefinition::ID, $serviceId) === 1 ? $serviceId : null,
@@ -117,21 +114,5 @@ final class CallRecord
             ['timestamp' => $record['timestamp'] ?? $this->record['timestamp']] + $record,
             ...$this->identity,
         );
-    }
-
-    /** UTF-8 without control characters, at most 255 bytes. */
-    private static function clean(?string $text): ?string
-    {
-        if ($text === null) {
-            return null;
-        }
-        if (preg_match('//u', $text) !== 1) {
-            $text = (string) preg_replace('/[\x80-\xFF]/', '?', $text);
-        }
-        $text = substr((string) preg_replace('/[\p{Cc}\p{Cf}]/u', '?', $text), 0, 255);
-        while (preg_match('//u', $text) !== 1) {
-            $text = substr($text, 0, -1);
-        }
-        return $text;
     }
 }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Exception;
 
+use Netresearch\NrVault\Outbound\Text;
+
 /**
  * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a list that grows.
  * Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
@@ -28,7 +30,7 @@ abstract class OutboundException extends \RuntimeException
         private readonly ?int $httpStatus,
         private readonly ?array $auditRecord,
     ) {
-        parent::__construct($message . ' [' . $errorCode . ']', static::NUMBER);
+        parent::__construct(Text::printable($message) . ' [' . $errorCode . ']', static::NUMBER);
     }
 
     /**

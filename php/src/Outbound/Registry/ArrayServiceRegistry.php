@@ -44,7 +44,7 @@ final class ArrayServiceRegistry implements ServiceRegistry
         $field = $problem->field === '' ? '' : $problem->field . ' ';
         throw OutboundException::create(
             'policy.service_disabled',
-            'The service "' . self::printable($id) . '" is disabled: ' . $field . $problem->message,
+            'The service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
         );
     }
 
@@ -69,11 +69,5 @@ final class ArrayServiceRegistry implements ServiceRegistry
     private function read(string $id): ServiceDefinition|array
     {
         return $this->read[$id] ??= (new EntryReader($id))->read($this->services[$id]);
-    }
-
-    /** An id that is none may hold anything. */
-    private static function printable(string $id): string
-    {
-        return substr((string) preg_replace('/[^\x21-\x7E]/', '?', $id), 0, 64);
     }
 }

@@ -4,22 +4,31 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
+use Netresearch\NrVault\Outbound\Text;
+
 /**
- * One fault of a registry. Its texts hold no value of the entry.
+ * One fault of a registry. Its texts hold no value of the entry, and names in it are made printable.
  *
  * @api
  */
 final readonly class RegistryProblem
 {
+    public string $entry;
+    public string $field;
+    public string $message;
+
     /**
      * @param string $entry id of the service; "" for a fault of the whole registry, such as a file that is no JSON
      * @param string $field such as "policy.allowed_hosts" or "credentials.0.type"; "" for the whole entry
      * @param string $message what is wrong, and what would be right
      */
     public function __construct(
-        public string $entry,
-        public string $field,
-        public string $message,
+        string $entry,
+        string $field,
+        string $message,
     ) {
+        $this->entry = Text::printable($entry, 64);
+        $this->field = Text::printable($field, 255);
+        $this->message = Text::printable($message);
     }
 }

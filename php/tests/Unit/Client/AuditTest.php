@@ -224,6 +224,6 @@ final class AuditTest extends ClientTestCase
 
         self::assertSame('a?b', $entry->actorType);
         self::assertSame(str_repeat('ä', 127), $entry->actorId);
-        self::assertSame('??x', $entry->requestId);
+        self::assertSame("\u{FFFD}\u{FFFD}x", $entry->requestId);
     }
 }

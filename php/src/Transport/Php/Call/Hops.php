@@ -103,8 +103,8 @@ final class Hops
             return null;
         }
         $locations = $head->values('location');
-        if (preg_match('/[^\t\x20-\x7E]/', $locations[0]) === 1) {
-            throw self::refused('the redirect is refused: its location is not ASCII');
+        if (preg_match('//u', $locations[0]) !== 1) {
+            throw self::refused('the redirect is refused: its location is not UTF-8');
         }
         return count($locations) === 1
             ? $locations[0]

@@ -13,9 +13,11 @@ use Netresearch\NrVault\Transport\Php\Credential\Placer;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Php\Secret;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * From a request to one that may be sent, in the order in which the contract wants its errors.
@@ -42,8 +44,9 @@ final readonly class Preparation
         Placements::checkBody($request->credentials, $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
-        $bindings = $this->bindings($opened, $admitted);
-        $draft = new Draft($admitted->headers, $admitted->target->query, $request->body);
+        $bindings = $this->bindings($request->credentials, $opened, $admitted);
+        $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
+        $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
         $placed = Placer::place($opened, $draft);
 
         $policy = $request->policy;
@@ -95,23 +98,31 @@ final readonly class Preparation
     }
 
     /**
-     * @param list<Credential> $opened
-     * @return list<object>
+     * @param list<SealedCredential> $sealed
+     * @param list<Credential> $opened the same, in their order
+     * @return list<BindingRules>
      */
-    private function bindings(#[\SensitiveParameter] array $opened, Admitted $admitted): array
-    {
-        $bindings = array_column($opened, 'binding');
+    private function bindings(
+        #[\SensitiveParameter] array $sealed,
+        #[\SensitiveParameter] array $opened,
+        Admitted $admitted,
+    ): array {
         $now = new \DateTimeImmutable();
+        $bindings = [];
         try {
-            foreach ($bindings as $binding) {
-                if ($this->settings->requireBinding && $binding?->hasHosts() !== true) {
+            foreach ($opened as $index => $credential) {
+                $identifier = $sealed[$index]->identifier;
+                if ($this->settings->requireBinding && $credential->binding?->hasHosts() !== true) {
                     throw OutboundException::create(
                         'policy.binding_violated',
-                        'the credential is bound to no hosts, as limits.require_binding demands: seal it again with '
-                            . 'binding.hosts',
+                        'the credential "' . $identifier . '" is bound to no hosts, as limits.require_binding demands: seal it '
+                            . 'again with binding.hosts',
                     );
                 }
-                $binding?->check($admitted->target, $admitted->method, $now);
+                if ($credential->binding !== null) {
+                    $credential->binding->check($identifier, $admitted->target, $admitted->method, $now);
+                    $bindings[] = $credential->binding;
+                }
             }
         } catch (OutboundException $refusal) {
             foreach ($opened as $credential) {
@@ -119,7 +130,7 @@ final readonly class Preparation
             }
             throw $refusal;
         }
-        return array_values(array_filter($bindings));
+        return $bindings;
     }
 
     /**

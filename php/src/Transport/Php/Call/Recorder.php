@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Call;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Text;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -136,6 +137,6 @@ final class Recorder
      */
     private function end(array $last): array
     {
-        return array_replace($this->record, $last, ['duration_us' => intdiv(hrtime(true) - $this->begun, 1000)]);
+        return array_replace(Text::printableAll($this->record), $last, ['duration_us' => intdiv(hrtime(true) - $this->begun, 1000)]);
     }
 }

@@ -14,11 +14,13 @@ final readonly class Draft
     /**
      * @param list<array{string, string}> $headers the caller's, names in any case, values as bytes
      * @param string|null $query as it will be sent, without its question mark
+     * @param string|null $keyHeader where the request's idempotency key goes, if it has one; in lower case
      */
     public function __construct(
         #[\SensitiveParameter] public array $headers = [],
         #[\SensitiveParameter] public ?string $query = null,
         #[\SensitiveParameter] public string $body = '',
+        public ?string $keyHeader = null,
     ) {
     }
 }

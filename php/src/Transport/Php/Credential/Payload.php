@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
@@ -16,20 +17,24 @@ use Netresearch\NrVault\Transport\SealedCredential;
  * Reads what an envelope held as the type that the request declares.
  *
  * The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is must
- * agree, and a payload that is bound is never sent as a plain secret, binding and all.
+ * agree, and a payload that is bound, or has the form of another type, is never sent as a plain secret.
  *
  * @internal
  */
 final class Payload
 {
-    /** Type => names of its keys, the secret first. All but "header" and "prefix" are needed. */
+    /** Type => names of the keys that it cannot lack, the secret first, and of those that it may have. */
     private const KEYS = [
-        SealedCredential::BEARER => ['token'],
-        SealedCredential::API_KEY => ['key', 'header', 'prefix'],
-        SealedCredential::BASIC => ['password', 'username'],
+        SealedCredential::BEARER => [['token'], []],
+        SealedCredential::API_KEY => [['key'], ['header', 'prefix']],
+        SealedCredential::BASIC => [['password', 'username'], []],
+        SealedCredential::OAUTH2_CLIENT_CREDENTIALS => [
+            ['client_secret', 'client_id', 'token_url'],
+            ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
+        ],
+        // With its type and its binding: without them it would be bytes like any other.
+        SealedCredential::SECRET => [['secret'], []],
     ];
-
-    private const OPTIONAL = ['header', 'prefix'];
 
     private const BINDING = ['hosts', 'methods', 'paths', 'expires_at'];
 
@@ -42,144 +47,178 @@ final class Payload
         ?Placement $placement,
         #[\SensitiveParameter] Secret $payload,
     ): Credential {
-        $isInvalid = false;
+        $isKept = false;
         try {
             if ($type === SealedCredential::SECRET) {
                 $placement ??= throw Placements::misplaced();
-                $bound = self::boundSecret($payload->expose());
-                if ($bound === null) {
+                $isKept = self::isPlain($payload->expose());
+                if ($isKept) {
                     return new Credential($type, null, $payload, placement: $placement);
                 }
-                $payload->wipe();
-                return new Credential($type, $bound[1], $bound[0], placement: $placement);
             }
-            if (!isset(self::KEYS[$type])) {
+            if ($type === SealedCredential::OAUTH2_CLIENT_CREDENTIALS) {
                 throw OutboundException::create(
                     'credential.unsupported',
                     'oauth2_client_credentials needs the library: this transport does not fetch tokens',
                 );
             }
-            return self::typed($type, $payload->expose());
+            return self::parse($type, $payload->expose(), $placement);
         } catch (InvalidPayload) {
-            $isInvalid = true;
+            // Made below, where no other exception is in its trace.
         } finally {
-            if ($isInvalid || $type !== SealedCredential::SECRET) {
+            if (!$isKept) {
                 $payload->wipe();
             }
         }
-        // Made here, where no other exception is in its trace.
         throw OutboundException::create(
             'credential.payload_invalid',
             "the credential's payload does not have its type's form",
         );
     }
 
-    /**
-     * The places of an object's values, offset and length; the object has no other keys than these, and none of them
-     * twice.
-     *
-     * @param list<string> $names
-     * @return array<string, array{int, int}>
-     * @throws InvalidPayload
-     */
-    public static function members(#[\SensitiveParameter] string $document, array $names): array
+    /** @return list<string> the types of payloads that are documents */
+    public static function types(): array
     {
-        $places = [];
-        $isClean = true;
-        $isObject = (new JsonScanner($document))->members(
-            $names,
-            static function (?string $name, int $offset, int $length) use (&$places, &$isClean): void {
-                $isClean = $isClean && $name !== null && !isset($places[$name]);
-                $places[(string) $name] = [$offset, $length];
-            },
-        );
-        return $isObject && $isClean ? $places : throw new InvalidPayload();
+        return array_keys(self::KEYS);
     }
 
-    private static function typed(string $type, #[\SensitiveParameter] string $document): Credential
-    {
-        $names = self::KEYS[$type];
-        $places = self::members($document, [...$names, 'type', 'binding']);
-        if (isset($places['type']) && self::text($document, $places['type'])->expose() !== $type) {
-            throw new InvalidPayload();
-        }
+    /**
+     * Reads the document of a type whose value stands in the request itself.
+     *
+     * @throws InvalidPayload
+     */
+    public static function parse(
+        string $type,
+        #[\SensitiveParameter] string $document,
+        ?Placement $placement = null,
+    ): Credential {
+        $places = self::fields($type, $document);
         $texts = [];
-        foreach ($names as $name) {
+        foreach (array_merge(...self::KEYS[$type]) as $name) {
             if (isset($places[$name])) {
-                $texts[$name] = self::text($document, $places[$name]);
-            } elseif (!in_array($name, self::OPTIONAL, true)) {
-                throw new InvalidPayload();
+                $texts[$name] = self::text($document, $places, $name);
             }
         }
         $header = match (true) {
-            isset($texts['header']) => HeaderRules::settable($texts['header']->expose()) ?? throw new InvalidPayload(),
+            isset($texts['header']) => HeaderRules::settable($texts['header']->expose())
+                ?? throw new InvalidPayload('"header" is no name of a header, or that of one that no credential may fill'),
             $type === SealedCredential::API_KEY => HeaderField::X_API_KEY,
             default => null,
         };
         return new Credential(
             $type,
-            isset($places['binding']) ? self::binding(substr($document, ...$places['binding'])) : null,
-            $texts[$names[0]],
+            self::binding($document, $places),
+            $texts[self::KEYS[$type][0][0]],
             $texts['username'] ?? null,
             $header,
             $texts['prefix'] ?? null,
+            $placement,
         );
     }
 
-    private static function binding(#[\SensitiveParameter] string $json): BindingRules
+    /**
+     * The places of the values of a type's document, offset and length. It has no other keys than those of the type, none of
+     * them twice, and all that it cannot lack; and its "type", if it has one, is that.
+     *
+     * @return array<string, array{int, int}>
+     * @throws InvalidPayload
+     */
+    public static function fields(string $type, #[\SensitiveParameter] string $document): array
     {
-        $places = self::members($json, self::BINDING);
+        [$needed, $optional] = self::KEYS[$type];
+        $places = self::members($document, [...$needed, ...$optional, 'type', 'binding'], 'the payload');
+        if (isset($places['type']) && self::text($document, $places, 'type')->expose() !== $type) {
+            throw new InvalidPayload('its "type" is another');
+        }
+        foreach ($type === SealedCredential::SECRET ? [...$needed, 'type', 'binding'] : $needed as $name) {
+            if (!isset($places[$name])) {
+                throw new InvalidPayload('a payload of type ' . $type . ' needs "' . $name . '"');
+            }
+        }
+        return $places;
+    }
+
+    /**
+     * @param array<string, array{int, int}> $places
+     * @throws InvalidPayload
+     */
+    public static function binding(#[\SensitiveParameter] string $document, array $places): ?BindingRules
+    {
+        if (!isset($places['binding'])) {
+            return null;
+        }
+        $json = substr($document, ...$places['binding']);
+        $places = self::members($json, self::BINDING, '"binding"');
         // A float to the library, and zero to json_decode().
         if (isset($places['expires_at']) && substr($json, ...$places['expires_at']) === '-0') {
-            throw new InvalidPayload();
+            throw new InvalidPayload('"binding.expires_at" is no time');
         }
-        return BindingRules::read(json_decode($json)) ?? throw new InvalidPayload();
+        return BindingRules::read(json_decode($json));
     }
 
     /**
-     * @param array{int, int} $place
+     * @param array<string, array{int, int}> $places
+     * @throws InvalidPayload
      */
-    private static function text(#[\SensitiveParameter] string $document, array $place): Secret
+    public static function text(#[\SensitiveParameter] string $document, array $places, string $name): Secret
     {
-        $text = JsonScanner::text($document, ...$place);
-        return $text === null ? throw new InvalidPayload() : new Secret($text);
+        $text = JsonScanner::text($document, ...$places[$name]);
+        return $text === null ? throw new InvalidPayload('"' . $name . '" is no text') : new Secret($text);
     }
 
     /**
-     * Reads a secret that is sealed with its binding, {"type": "secret", "secret": …, "binding": …}. Another type's document,
-     * or one that is bound or typed in another way, is refused.
+     * The places of an object's values; the object has no other keys than these, and none of them twice.
      *
-     * @return array{Secret, BindingRules}|null null for bytes that are the secret themselves
+     * @param list<string> $names
+     * @return array<string, array{int, int}>
      */
-    private static function boundSecret(#[\SensitiveParameter] string $payload): ?array
+    private static function members(#[\SensitiveParameter] string $document, array $names, string $what): array
     {
-        $seen = [];
+        $places = [];
+        $fault = null;
+        $isObject = (new JsonScanner($document))->members(
+            $names,
+            static function (?string $name, int $offset, int $length) use (&$places, &$fault, $names, $what): void {
+                $fault ??= match (true) {
+                    $name === null => $what . ' has a key that is not one of ' . implode(', ', $names),
+                    isset($places[$name]) => 'a key stands twice in ' . $what,
+                    default => null,
+                };
+                $places[(string) $name] = [$offset, $length];
+            },
+        );
+        $fault = $isObject ? $fault : $what . ' is no JSON object';
+        return $fault === null ? $places : throw new InvalidPayload($fault);
+    }
+
+    /**
+     * Whether bytes are a secret themselves, and not a document: of another type, or bound. One that says of itself that it is
+     * something else, such as a vendor's key file, is a secret whatever keys it has.
+     */
+    public static function isPlain(#[\SensitiveParameter] string $payload): bool
+    {
+        $found = [];
+        $types = [];
         $isObject = (new JsonScanner($payload))->members(
-            ['binding', 'type', 'secret'],
-            static function (?string $name, int $offset, int $length) use (&$seen, $payload): void {
-                $type = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
-                $seen[match (true) {
-                    $name === 'binding', self::isOurs($type) => 'typed',
-                    $type === SealedCredential::SECRET => 'says secret',
-                    $name === 'secret' => 'has secret',
-                    default => '',
-                }] = true;
+            ['binding', 'type', ...array_merge(...array_column(self::KEYS, 0))],
+            static function (?string $name, int $offset, int $length) use (&$found, &$types, $payload): void {
+                $found[] = $name;
+                $types[] = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
             },
         );
         // What is no JSON object was never accepted as one of the types either.
-        if (!$isObject || !isset($seen['typed']) && !isset($seen['says secret'], $seen['has secret'])) {
-            return null;
+        if (!$isObject || in_array('binding', $found, true)) {
+            return !$isObject;
         }
-        $places = self::members($payload, ['secret', 'type', 'binding']);
-        if (count($places) !== 3 || JsonScanner::text($payload, ...$places['type']) !== SealedCredential::SECRET) {
-            throw new InvalidPayload();
+        $types = array_filter($types, is_string(...));
+        $isForeign = array_diff($types, [SealedCredential::SECRET]) !== [];
+        foreach (self::KEYS as $type => [$needed]) {
+            $isNamed = in_array($type, $types, true);
+            $isWhole = array_diff($needed, $found) === [];
+            if ($type === SealedCredential::SECRET ? $isNamed && $isWhole : $isNamed || !$isForeign && $isWhole) {
+                return false;
+            }
         }
-        $binding = self::binding(substr($payload, ...$places['binding']));
-        return [self::text($payload, $places['secret']), $binding];
-    }
-
-    private static function isOurs(#[\SensitiveParameter] ?string $type): bool
-    {
-        return $type === SealedCredential::OAUTH2_CLIENT_CREDENTIALS || isset(self::KEYS[(string) $type]);
+        return true;
     }
 }

@@ -181,6 +181,9 @@ final class Placer
                 );
             }
         }
+        if ($this->draft->keyHeader === $name) {
+            throw self::conflict('the idempotency key goes into a header that a credential fills');
+        }
         if (self::isTaken($this->headers, $name)) {
             throw self::conflict('two credentials fill the same header');
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\InvalidPayload;
 
 /**
  * What was sealed with a credential to say where it may go and until when. What is absent does not bind; an empty list
@@ -14,6 +15,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final readonly class BindingRules
 {
+    private const LISTS = ['hosts', 'methods', 'paths'];
+
     /**
      * @param list<string>|null $hosts in the form of allowed_hosts
      * @param list<string>|null $methods
@@ -32,25 +35,28 @@ final readonly class BindingRules
      * Reads the payload's "binding".
      *
      * @param mixed $binding decoded JSON, in which an object is a stdClass; that no key stands twice is the reader's task
-     * @return self|null null for what is not of its form: the payload is invalid
+     * @throws InvalidPayload
      */
-    public static function read(#[\SensitiveParameter] mixed $binding): ?self
+    public static function read(#[\SensitiveParameter] mixed $binding): self
     {
         if (!$binding instanceof \stdClass) {
-            return null;
+            throw new InvalidPayload('"binding" is no object');
         }
-        $members = get_object_vars($binding);
-        $lists = array_intersect_key($members, ['hosts' => 0, 'methods' => 0, 'paths' => 0]);
-        foreach ($lists as $list) {
-            if (!is_array($list) || array_filter($list, is_string(...)) !== $list) {
-                return null;
+        $lists = get_object_vars($binding);
+        $end = null;
+        if (array_key_exists('expires_at', $lists)) {
+            $end = Moment::read($lists['expires_at']) ?? throw new InvalidPayload(
+                '"binding.expires_at" is neither a time of RFC 3339 nor whole seconds since 1970',
+            );
+            unset($lists['expires_at']);
+        }
+        foreach ($lists as $key => $list) {
+            if (!in_array($key, self::LISTS, true)) {
+                throw new InvalidPayload('"binding" has a key that is not one of hosts, methods, paths, expires_at');
             }
-        }
-        $others = array_diff_key($members, $lists);
-        $hasEnd = array_key_exists('expires_at', $others);
-        $end = $hasEnd ? Moment::read($others['expires_at']) : null;
-        if (count($others) !== (int) $hasEnd || $hasEnd && $end === null) {
-            return null;
+            if (!is_array($list) || array_filter($list, is_string(...)) !== $list) {
+                throw new InvalidPayload('"binding.' . $key . '" is no list of texts');
+            }
         }
         return new self($lists['hosts'] ?? null, $lists['methods'] ?? null, $lists['paths'] ?? null, $end);
     }
@@ -62,11 +68,46 @@ final readonly class BindingRules
     }
 
     /**
+     * Refuses what binds nothing, and what no call can pass: for whoever seals it.
+     *
+     * @throws InvalidPayload
+     */
+    public function verify(): void
+    {
+        $lists = array_combine(self::LISTS, [$this->hosts, $this->methods, $this->paths]);
+        if ($this->expiresAt === null && array_filter($lists, is_array(...)) === []) {
+            throw new InvalidPayload('"binding" is empty and would bind nothing');
+        }
+        foreach ($lists as $key => $list) {
+            if ($list === []) {
+                throw new InvalidPayload('"binding.' . $key . '" is empty, which allows nothing');
+            }
+            try {
+                Rules::parseSealed(...[$key => $list] + array_fill_keys(self::LISTS, null));
+                array_map(HeaderRules::checkMethod(...), $key === 'methods' ? $list ?? [] : []);
+            } catch (OutboundException $refusal) {
+                throw new InvalidPayload('"binding.' . $key . '": ' . RequestForm::reason($refusal));
+            }
+        }
+    }
+
+    /**
+     * Whether a token may be asked for there. Methods and paths are about the API.
+     *
+     * @throws OutboundException policy.*
+     */
+    public function checkTokenEndpoint(Origin $origin): void
+    {
+        $this->rules()->allowOrigin($origin);
+    }
+
+    /**
      * Refuses a credential whose time is over, or that is bound elsewhere.
      *
+     * @param string $identifier the credential's: whoever reads the refusal has to know which of several it is about
      * @throws OutboundException credential.expired, credential.payload_invalid, policy.binding_violated
      */
-    public function check(Target $target, string $method, \DateTimeInterface $now): void
+    public function check(string $identifier, Target $target, string $method, \DateTimeInterface $now): void
     {
         if ($this->expiresAt?->isOver($now) === true) {
             throw OutboundException::create('credential.expired', 'the credential has expired');
@@ -77,7 +118,7 @@ final readonly class BindingRules
         } catch (OutboundException $refusal) {
             throw OutboundException::create(
                 'policy.binding_violated',
-                'the credential is bound elsewhere: ' . RequestForm::reason($refusal),
+                'the credential "' . $identifier . '" is bound elsewhere: ' . RequestForm::reason($refusal),
             );
         }
     }
@@ -102,7 +143,7 @@ final readonly class BindingRules
     private function rules(): Rules
     {
         try {
-            return Rules::parse($this->hosts, $this->methods, $this->paths);
+            return Rules::parseSealed($this->hosts, $this->methods, $this->paths);
         } catch (OutboundException) {
             throw OutboundException::create(
                 'credential.payload_invalid',

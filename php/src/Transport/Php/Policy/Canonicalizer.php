@@ -59,7 +59,7 @@ final class Canonicalizer
         };
         $url = Url::parse($text);
         $origin = $url->origin();
-        $query = $url->query === null ? null : Spelling::query($url->query);
+        $query = $url->canonicalQuery();
         return new Target($origin, Spelling::path(self::withoutDots($url->path), $allowEncodedSlash), $query);
     }
 

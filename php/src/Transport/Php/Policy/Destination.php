@@ -43,9 +43,7 @@ final readonly class Destination
             throw Wire::malformed('base_url holds a query');
         }
         $whole = $url === null ? null : Url::parse($url);
-        if ($whole?->query !== null) {
-            Spelling::query($whole->query);
-        }
+        $whole?->canonicalQuery();
         if ($base === null && $whole === null) {
             throw Wire::malformed('base_url or url is required');
         }
@@ -88,7 +86,7 @@ final readonly class Destination
         $basePath = $this->base?->canonicalPath($allowEncodedSlash);
         if ($this->url !== null) {
             $path = $this->url->canonicalPath($allowEncodedSlash);
-            return [new Target($this->origin(), $path, $this->url->query), $basePath];
+            return [new Target($this->origin(), $path, $this->url->canonicalQuery()), $basePath];
         }
         $path = Spelling::path(Spelling::join($this->base->path, $this->path), $allowEncodedSlash);
         return [new Target($this->origin(), $path, Spelling::queryOfPairs($this->query)), $basePath];

@@ -87,6 +87,18 @@ final class HeaderRules
     }
 
     /**
+     * Refuses the headers that say who asks: a key there would be taken for a credential, and a redirect drops them.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function checkIdempotency(string $name): void
+    {
+        if ($name === 'authorization' || $name === 'cookie') {
+            throw Wire::malformed('idempotency_header is neither authorization nor cookie');
+        }
+    }
+
+    /**
      * Reads header fields. The white space around a value is not part of it (RFC 9110 section 5.5).
      *
      * @param list<array{string, string}> $fields a value is bytes

@@ -28,6 +28,9 @@ final readonly class Host
         'instance-data.ec2.internal',
     ];
 
+    /** As long as a resolver takes it. A hyphen in front of a name is a sign of its own to libcurl. */
+    private const LABEL = '(?!-)[a-z0-9_-]{1,63}(?<!-)';
+
     /**
      * @param string $text as it stands in a URL: an IPv6 address has brackets
      * @param Address|null $address of a host that is one; null for a name
@@ -65,10 +68,10 @@ final readonly class Host
             );
         }
         $name = self::withoutDot($name);
-        // 253 is the longest name that a resolver takes, 63 its longest label.
-        if (strlen($name) > 253 || preg_match('/\A[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\z/', $name) !== 1) {
+        // The longest name that a resolver takes.
+        if (strlen($name) > 253 || preg_match('/\A' . self::LABEL . '(\.' . self::LABEL . ')*\z/', $name) !== 1) {
             throw Wire::malformed(
-                'a host name has a label that is empty, too long or not of letters, digits, - and _',
+                'a host name has a label that is empty, too long, not of letters, digits, - and _, or has - at an end',
             );
         }
         return new self($name, null);

@@ -8,7 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * An entry of allowed_hosts: a host or everything below a name, on one port or on the scheme's own.
+ * An entry of allowed_hosts, or of a binding's hosts: a host or everything below a name, on one port or on the scheme's
+ * own.
  *
  * @internal
  */
@@ -17,9 +18,14 @@ final readonly class HostRule
     /**
      * @param Host|null $host the host itself; null for everything below $suffix
      * @param string $suffix a name with its leading dot
+     * @param string|null $scheme the only one, where the rule is for one
      */
-    private function __construct(private ?Host $host, private string $suffix, private ?int $port)
-    {
+    private function __construct(
+        private ?Host $host,
+        private string $suffix,
+        private ?int $port,
+        private ?string $scheme = null,
+    ) {
     }
 
     /**
@@ -38,6 +44,19 @@ final readonly class HostRule
             throw Wire::malformed('a host rule has a wildcard in front of an address');
         }
         return new self(null, '.' . $host->text, $port);
+    }
+
+    /**
+     * Reads the same of a binding. Whoever sealed it did not see the policy, whose allow_http may come later, so it is for
+     * https unless "http://" stands in front.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function parseSealed(string $text): self
+    {
+        $isPlain = str_starts_with($text, 'http://');
+        $rule = self::parse($isPlain ? substr($text, strlen('http://')) : $text);
+        return new self($rule->host, $rule->suffix, $rule->port, $isPlain ? Origin::HTTP : Origin::HTTPS);
     }
 
     /** The rule that this origin's host and port fulfil and nothing else. */
@@ -60,8 +79,14 @@ final readonly class HostRule
         return $host->isName() && str_ends_with($host->text, $this->suffix);
     }
 
-    /** Whether the rule allows this origin: its host, and its port. */
+    /** Whether the rule allows this origin: its host, its port, and its scheme where the rule is for one. */
     public function allows(Origin $origin): bool
+    {
+        return $origin->scheme === ($this->scheme ?? $origin->scheme) && $this->allowsInAnyScheme($origin);
+    }
+
+    /** Whether nothing but its scheme keeps the rule from allowing this origin. */
+    public function allowsInAnyScheme(Origin $origin): bool
     {
         return $this->names($origin->host) && $origin->port === ($this->port ?? Origin::defaultPort($origin->scheme));
     }

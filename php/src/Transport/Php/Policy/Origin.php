@@ -35,7 +35,18 @@ final readonly class Origin
     /** As it begins a URL: without the scheme's own port. */
     public function text(): string
     {
-        $text = $this->scheme . '://' . $this->host->text;
-        return $this->port === self::defaultPort($this->scheme) ? $text : $text . ':' . $this->port;
+        return $this->scheme . '://' . $this->authority();
+    }
+
+    /** The entry among the hosts of a binding that allows it. */
+    public function sealedText(): string
+    {
+        return $this->scheme === self::HTTP ? $this->text() : $this->authority();
+    }
+
+    private function authority(): string
+    {
+        $isDefault = $this->port === self::defaultPort($this->scheme);
+        return $this->host->text . ($isDefault ? '' : ':' . $this->port);
     }
 }

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * An entry of allowed_paths, compared with a whole canonical path: literal segments, {name} for one segment that is not
+ * An entry of allowed_paths, or of a binding's paths, compared with a whole canonical path: literal segments, {name} for one segment that is not
  * empty, and a final ** for the rest, which may be empty.
  *
  * @internal
@@ -21,9 +21,13 @@ final readonly class PathPattern
     /**
      * @param string $text as it was written
      * @param list<string|bool> $segments a string is a literal
+     * @param bool $spansEncodedSlash whether a placeholder or the rest may stand for a segment with an encoded slash in it
      */
-    private function __construct(public string $text, private array $segments)
-    {
+    private function __construct(
+        public string $text,
+        private array $segments,
+        private bool $spansEncodedSlash = true,
+    ) {
     }
 
     /**
@@ -47,6 +51,17 @@ final readonly class PathPattern
         return new self($text, $segments);
     }
 
+    /**
+     * Reads the same of a binding. allow_encoded_slash is the policy's, and whoever sealed the binding did not see it: what
+     * many servers read as two segments is not one to {name}, nor below **.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function parseSealed(string $text): self
+    {
+        return new self($text, self::parse($text)->segments, false);
+    }
+
     /** Whether this canonical path fulfils the pattern. */
     public function matches(#[\SensitiveParameter] string $path): bool
     {
@@ -57,13 +72,18 @@ final readonly class PathPattern
                 return false;
             }
             if ($wanted === self::REST) {
-                return true;
+                return $this->spans(implode('/', array_slice($found, $index)));
             }
-            if ($wanted === self::ANY ? $segment === '' : $segment !== $wanted) {
+            if ($wanted === self::ANY ? $segment === '' || !$this->spans($segment) : $segment !== $wanted) {
                 return false;
             }
         }
         return count($found) === count($this->segments);
+    }
+
+    private function spans(#[\SensitiveParameter] string $segments): bool
+    {
+        return $this->spansEncodedSlash || stripos($segments, '%2f') === false;
     }
 
     private static function segment(string $text): string|bool

@@ -46,6 +46,11 @@ final readonly class PolicyDecision
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
         $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
+        $taken = Placements::filledHeaders($credentials);
+        $fillsCredentials = $request->idempotencyKey !== null && in_array($idempotencyHeader, $taken, true);
+        if (!$fillsCredentials) {
+            HeaderRules::checkIdempotency($idempotencyHeader);
+        }
         if ($request->policy === null) {
             throw OutboundException::create('policy.missing', 'the request has no policy');
         }
@@ -63,11 +68,16 @@ final readonly class PolicyDecision
         $policy = $policy->withBasePath($basePath);
         $template = $policy->checkPath($target);
 
-        $taken = Placements::filledHeaders($credentials);
         if ($request->idempotencyKey !== null) {
             $taken[] = $idempotencyHeader;
         }
         HeaderRules::check($headers, $taken);
+        if ($fillsCredentials) {
+            throw OutboundException::create(
+                'credential.placement_conflict',
+                'the idempotency key goes into a header that a credential fills',
+            );
+        }
         $limit = min($request->policy->requestBytes ?? PHP_INT_MAX, $this->requestBytes);
         if (strlen($request->body) > $limit) {
             throw OutboundException::create(

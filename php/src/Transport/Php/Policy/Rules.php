@@ -40,6 +40,23 @@ final readonly class Rules
         );
     }
 
+    /**
+     * Reads the lists of a binding, which mean less than the same ones of a policy.
+     *
+     * @param list<string>|null $hosts
+     * @param list<string>|null $methods
+     * @param list<string>|null $paths
+     * @throws OutboundException invalid_request.malformed for an entry that cannot be read
+     */
+    public static function parseSealed(?array $hosts, ?array $methods, ?array $paths): self
+    {
+        return new self(
+            $hosts === null ? null : array_map(HostRule::parseSealed(...), $hosts),
+            $methods === null ? null : array_map(HeaderRules::method(...), $methods),
+            $paths === null ? null : array_map(PathPattern::parseSealed(...), $paths),
+        );
+    }
+
     /** The same rules; where no hosts are listed, with this one's alone, or none. */
     public function withDefaultHost(?Origin $origin): self
     {
@@ -60,15 +77,28 @@ final readonly class Rules
         return $this->allowPath($target->path);
     }
 
-    /** @throws OutboundException policy.host_not_allowed, policy.port_not_allowed */
+    /**
+     * @throws OutboundException policy.host_not_allowed, policy.port_not_allowed; where the rules were sealed,
+     *         policy.scheme_not_allowed
+     */
     public function allowOrigin(Origin $origin): void
     {
         $isNamed = false;
+        $isOfAnotherScheme = false;
         foreach ($this->hosts ?? [] as $rule) {
             if ($rule->allows($origin)) {
                 return;
             }
             $isNamed = $isNamed || $rule->names($origin->host);
+            $isOfAnotherScheme = $isOfAnotherScheme || $rule->allowsInAnyScheme($origin);
+        }
+        if ($isOfAnotherScheme) {
+            throw self::refuse('scheme', sprintf(
+                'the entry for the host is for %s; seal "%s" among the hosts to allow %s',
+                $origin->scheme === Origin::HTTP ? Origin::HTTPS : Origin::HTTP,
+                $origin->sealedText(),
+                $origin->scheme,
+            ));
         }
         if ($isNamed) {
             throw self::refuse('port', 'the host is allowed, but not on this port');

@@ -38,22 +38,22 @@ final class Spelling
                 throw self::refused('it holds a dot segment');
             }
         }
-        return preg_replace_callback(self::NOT_PATH, static fn (array $byte): string => rawurlencode($byte[0]), $raw)
-            ?? throw self::refused('it is too long');
+        return self::encode(self::NOT_PATH, $raw);
     }
 
     /**
-     * A query that came in a URL. It stays byte for byte; what a URL's query cannot hold as it is, is refused, and
-     * broken escapes are the server's.
+     * A query that came in a URL. It stays byte for byte, broken escapes too, which are the server's; what a URL's query
+     * cannot hold as it is, is percent-encoded, as browsers and PHP's clients do it. Nothing of it decides where a request
+     * may go.
      *
      * @throws OutboundException invalid_request.malformed
      */
     public static function query(#[\SensitiveParameter] string $raw): string
     {
-        if (preg_match('/[^\x21-\x7E]|["#<>]/', $raw) !== 0) {
-            throw Wire::malformed('a query holds a character that must be percent-encoded');
+        if (preg_match('/[\x00-\x1F\x7F#]/', $raw) !== 0) {
+            throw Wire::malformed('a query holds a control character or a number sign');
         }
-        return $raw;
+        return self::encode('/[ "<>\x80-\xFF]/', $raw);
     }
 
     /**
@@ -90,6 +90,12 @@ final class Spelling
     public static function notCanonical(string $message): OutboundException
     {
         return OutboundException::create('policy.path_not_canonical', $message);
+    }
+
+    private static function encode(string $bytes, #[\SensitiveParameter] string $raw): string
+    {
+        return preg_replace_callback($bytes, static fn (array $byte): string => rawurlencode($byte[0]), $raw)
+            ?? throw self::refused('it is too long');
     }
 
     private static function checkBytes(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash): void

@@ -66,6 +66,12 @@ final readonly class Url
         );
     }
 
+    /** @throws OutboundException invalid_request.malformed */
+    public function canonicalQuery(): ?string
+    {
+        return $this->query === null ? null : Spelling::query($this->query);
+    }
+
     /** @throws OutboundException policy.path_not_canonical */
     public function canonicalPath(bool $allowEncodedSlash): string
     {

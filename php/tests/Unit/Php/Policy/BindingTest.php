@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy;
 
+use Netresearch\NrVault\Transport\Php\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\Moment;
@@ -35,7 +36,7 @@ final class BindingTest extends TestCase
     {
         foreach (PolicyVectors::section('bad_moments') as $written) {
             self::assertNull(Moment::read($written), json_encode($written));
-            self::assertNull(BindingRules::read((object) ['expires_at' => $written]), json_encode($written));
+            self::assertNotRead((object) ['expires_at' => $written]);
         }
     }
 
@@ -43,9 +44,19 @@ final class BindingTest extends TestCase
     {
         $documents = ['{"host": ["a.example"]}', '{"hosts": "a.example"}', '{"hosts": [1]}', '{"hosts": null}'];
         foreach ([...$documents, '{"paths": {}}', '{"expires_at": null}', '[]', 'null', '"x"'] as $document) {
-            self::assertNull(BindingRules::read(json_decode($document)), $document);
+            self::assertNotRead(json_decode($document));
         }
         self::assertNotNull(BindingRules::read(json_decode('{}')));
+    }
+
+    private static function assertNotRead(mixed $binding): void
+    {
+        try {
+            BindingRules::read($binding);
+        } catch (InvalidPayload) {
+            return;
+        }
+        self::fail('It was read: ' . json_encode($binding));
     }
 
     /** @dataProvider bindings */
@@ -53,9 +64,8 @@ final class BindingTest extends TestCase
     {
         $target = Canonicalizer::fromUrl('https://api.example.com/v1/a', null, false);
         $rules = BindingRules::read(json_decode($binding, flags: JSON_THROW_ON_ERROR));
-        self::assertNotNull($rules);
         $verdict = PolicyVectors::verdict(static function () use ($rules, $target): array {
-            $rules->check($target, 'GET', self::clock(1795300000));
+            $rules->check('an_id', $target, 'GET', self::clock(1795300000));
             return ['', null];
         });
         self::assertSame($code, $verdict['code'], (string) $verdict['message']);
@@ -91,7 +101,7 @@ final class BindingTest extends TestCase
         $rules = BindingRules::read(json_decode('{"paths": ["/v1/a"], "methods": ["GET"], "expires_at": 1}'));
         $code = static fn (string $url, string $method): ?string => PolicyVectors::verdict(
             static function () use ($rules, $url, $method): array {
-                $rules?->checkRedirect(Canonicalizer::fromUrl($url, null, false), $method);
+                $rules->checkRedirect(Canonicalizer::fromUrl($url, null, false), $method);
                 return ['', null];
             },
         )['code'];

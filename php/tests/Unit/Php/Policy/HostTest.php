@@ -4,8 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\Host;
+use Netresearch\NrVault\Transport\Php\Policy\HostRule;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -40,6 +43,19 @@ final class HostTest extends TestCase
     public static function ports(): iterable
     {
         return PolicyVectors::cases('ports');
+    }
+
+    public function testASealedHostIsForOneScheme(): void
+    {
+        foreach (PolicyVectors::section('sealed_hosts') as [$text, $url, $expected]) {
+            try {
+                $allows = HostRule::parseSealed($text)->allows(Canonicalizer::fromUrl($url, null, false)->origin);
+            } catch (OutboundException $refusal) {
+                self::assertSame('invalid_request.malformed', $refusal->errorCode());
+                $allows = null;
+            }
+            self::assertSame($expected, $allows, "$text for $url");
+        }
     }
 
     public function testSpecialNamesAreKnownWithoutResolving(): void

@@ -1,0 +1,69 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
+use Netresearch\NrVault\Outbound\Text;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Nothing that breaks a line, hides or turns text gets into a record or a message.
+ */
+final class TextTest extends TestCase
+{
+    /** A line break, NEL, the separator of lines, the override from right to left. */
+    private const FOUL = "\n\u{85}\u{2028}\u{202E}";
+
+    public function testWhatIsNoTextIsAQuestionMark(): void
+    {
+        foreach (PolicyVectors::section('printable') as [$text, $expected]) {
+            self::assertSame($expected, Text::printable($text), json_encode($text));
+        }
+        self::assertSame("a\u{FFFD}b?", Text::printable("a\xFFb\n"));
+        self::assertSame('ab', Text::printable('abcd', 2));
+        self::assertSame('a', Text::printable('aü', 2));
+    }
+
+    public function testAnUnknownKeyOfAnEntryIsNamedInOneLine(): void
+    {
+        $registry = new ArrayServiceRegistry(['erp' => [
+            'base_url' => 'https://api.example',
+            'policy' => ['allowed_methods' => ['GET'], 'b' . self::FOUL => 1],
+            'a' . self::FOUL => 1,
+        ], "id\n" => []]);
+        $fields = [];
+        foreach ($registry->problems() as $problem) {
+            $fields[] = $problem->entry . ' ' . $problem->field;
+        }
+        self::assertContains('erp a????', $fields);
+        self::assertContains('erp policy.b????', $fields);
+        self::assertContains('id? ', $fields);
+        $this->expectExceptionMessageMatches('/\A[\x20-\x7E]*"erp" is disabled: a\?{4} is no key[\x20-\x7E]*\z/');
+        $registry->get('erp');
+    }
+
+    public function testAMessageIsOneLine(): void
+    {
+        $failure = OutboundException::create('policy.service_disabled', 'a' . self::FOUL . 'b');
+        self::assertSame('a????b [policy.service_disabled]', $failure->getMessage());
+    }
+
+    public function testARecordHoldsText(): void
+    {
+        $entry = new AuditEntry('id', AuditEntry::COMPLETE, null, [
+            'method' => 'GET' . self::FOUL,
+            'path_template' => '/v1/' . self::FOUL,
+            'credentials' => ['my' . self::FOUL . 'key'],
+            'status' => 200,
+        ]);
+        self::assertSame('GET????', $entry->record['method']);
+        self::assertSame('/v1/????', $entry->record['path_template']);
+        self::assertSame(['my????key'], $entry->record['credentials']);
+        self::assertSame(200, $entry->record['status']);
+    }
+}

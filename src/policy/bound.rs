@@ -1,0 +1,38 @@
+//! A credential's binding as it is enforced: on the request, on every redirect, and on the token endpoint.
+
+use http::Method;
+
+use super::rules::Rules;
+use super::url::{Origin, Target};
+use crate::error::{Code, Error};
+
+/// What a credential is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    identifier: String,
+    rules: Rules,
+}
+
+impl Bound {
+    /// The rules that were sealed with the credential of this identifier.
+    pub fn new(identifier: &str, rules: Rules) -> Self {
+        Self { identifier: identifier.to_owned(), rules }
+    }
+
+    /// Whether the credential may go with this request.
+    pub fn allows(&self, target: &Target, method: &Method) -> Result<(), Error> {
+        self.rules.allows(target, method).map(|_| ()).map_err(|error| self.violated("", &error))
+    }
+
+    /// Whether a token may be asked for there. Methods and paths are about the API.
+    pub fn allows_token_endpoint(&self, origin: &Origin) -> Result<(), Error> {
+        self.rules.allows_origin(origin).map_err(|error| self.violated("the token URL is refused: ", &error))
+    }
+
+    /// Whoever reads it has to know which of several credentials it is about.
+    fn violated(&self, what: &str, error: &Error) -> Error {
+        let Self { identifier, .. } = self;
+        let why = format!("{what}the credential \"{identifier}\" is bound elsewhere: {}", error.message);
+        Error::new(Code::BindingViolated, why)
+    }
+}
