@@ -427,11 +427,46 @@ final class DoctorTest extends CommandTestCase
             'registry.unusable',
             'policy.scheme_not_allowed',
         ];
+        yield 'an idempotency header that is none' => [
+            ['erp' => $good + ['idempotency_header' => 'Cookie']],
+            'registry.unusable',
+            'idempotency_header is neither',
+        ];
+        yield 'an idempotency header that a credential fills' => [
+            ['erp' => $good + [
+                'idempotency_header' => 'Authorization',
+                'credentials' => [['identifier' => 'vault:my_key', 'type' => 'bearer']],
+            ]],
+            'registry.unusable',
+            'credential.placement_conflict',
+        ];
         yield 'a reserved header' => [
             ['erp' => $good + ['headers' => ['Proxy-Thing' => 'x']]],
             'registry.unusable',
             'policy.header_not_allowed',
         ];
+    }
+
+    public function testACredentialThatGoesOverPlainHttp(): void
+    {
+        $hosts = [['host' => 'api.internal', 'networks' => ['10.0.0.0/8'], 'ports' => [8443]]];
+        $entry = [
+            'base_url' => 'http://api.internal:8443/v1',
+            'policy' => ['allowed_methods' => ['GET'], 'allow_http' => true],
+        ];
+        $credentials = [['identifier' => 'vault:my_key', 'type' => 'bearer']];
+        $report = fn (array $more): array => $this->doctor([
+            'config' => $this->json('transport.json', ['internal_hosts' => $hosts] + $this->config()),
+            'registry' => $this->json('services.json', ['version' => 1, 'services' => ['erp' => $more + $entry]]),
+        ]);
+
+        $plain = $report(['credentials' => $credentials]);
+        self::assertSame(['registry.plain_http' => 'warning'], self::wrong($plain));
+        self::assertStringContainsString('"my_key"', self::finding($plain)['message']);
+        self::assertStringContainsString('"http://api.internal:8443"', self::finding($plain)['remedy']);
+        self::assertSame([], self::wrong($report([])), 'nothing goes that could be read');
+        $secure = ['base_url' => 'https://api.internal:8443/v1', 'credentials' => $credentials];
+        self::assertSame([], self::wrong($report($secure)));
     }
 
     public function testARegistryFileThatCannotBeRead(): void

@@ -10,6 +10,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Php\Policy\Origin;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\RustFfiTransport;
@@ -48,8 +50,7 @@ final class RegistryEntries
                 ? Finding::critical('registry.file', $problem->message, 'Correct ' . $file . '.')
                 : Finding::critical(
                     'registry.entry',
-                    rtrim('Service "' . self::printable($problem->entry) . '" is disabled: '
-                        . self::printable($problem->field)) . ' ' . $problem->message,
+                    rtrim('Service "' . $problem->entry . '" is disabled: ' . $problem->field) . ' ' . $problem->message,
                     'Correct the entry in ' . $file . '; schema/services.schema.json has its form.',
                 );
         }
@@ -102,6 +103,8 @@ final class RegistryEntries
             $service->policy,
             $service->baseUrl,
             headers: $service->headers,
+            idempotencyKey: $service->idempotencyHeader === null ? null : 'doctor',
+            idempotencyHeader: $service->idempotencyHeader,
         );
         try {
             $transport->decide($request, $service->credentials);
@@ -120,9 +123,30 @@ final class RegistryEntries
                 $findings[] = self::refused('registry.credential', $service, $failure);
             }
         }
+        array_push($findings, ...self::plainHttp($service, $request));
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
+    }
+
+    /**
+     * A binding is sealed, so whether its hosts allow plain HTTP shows with the first call only.
+     *
+     * @return list<Finding>
+     */
+    private static function plainHttp(ServiceDefinition $service, RequestSpec $request): array
+    {
+        $origin = PolicyDecision::origin($request);
+        if ($service->credentials === [] || $origin?->scheme !== Origin::HTTP) {
+            return [];
+        }
+        $identifiers = implode('", "', array_column($service->credentials, 'identifier'));
+        return [Finding::warning(
+            'registry.plain_http',
+            'Service "' . $service->id . '" is called over plain HTTP, where who listens reads "' . $identifiers . '".',
+            'Call it over https; or, where the credential is bound to hosts, seal it with "' . $origin->sealedText()
+                . '" among them.',
+        )];
     }
 
     private static function refused(string $code, ServiceDefinition $service, OutboundException $refusal): Finding
@@ -132,11 +156,5 @@ final class RegistryEntries
             'Service "' . $service->id . '": ' . $refusal->getMessage(),
             ucfirst(Refusal::remedy($refusal->errorCode())) . '.',
         );
-    }
-
-    /** Names in a faulty entry may hold anything. */
-    private static function printable(string $name): string
-    {
-        return substr((string) preg_replace('/[^\x21-\x7E]/', '?', $name), 0, 64);
     }
 }
