@@ -68,7 +68,7 @@ final class SealTest extends CommandTestCase
         ];
         yield 'with a binding that allows it' => [
             $bearer + ['binding' => [
-                'hosts' => ['localhost:PORT'],
+                'hosts' => ['localhost:PORT', 'http://a.internal:8080', '*.b.example', '[::1]:8443'],
                 'methods' => ['GET'],
                 'paths' => ['/v1/**'],
                 'expires_at' => '2199-12-31T23:59:59Z',
@@ -292,8 +292,8 @@ final class SealTest extends CommandTestCase
         $there = ',"binding":{"hosts":["a.example"]}';
         yield 'a secret without its binding' => [$secret(',"secret":"' . self::SECRET . '"'), 'needs "binding"'];
         yield 'a binding without its secret' => [$secret($there), 'needs "secret"'];
-        yield 'an empty secret' => [$secret(',"secret":""' . $there), '"secret" is no text, or is empty'];
-        yield 'a number for a secret' => [$secret(',"secret":7' . $there), '"secret" is no text, or is empty'];
+        yield 'an empty secret' => [$secret(',"secret":""' . $there), 'is empty'];
+        yield 'a number for a secret' => [$secret(',"secret":7' . $there), '"secret" is no text'];
         yield 'a secret with a token' => [$secret(',"secret":"x","token":"t"' . $there), 'a key that is not one of'];
         yield 'a secret that is bound nowhere' => [$secret(',"secret":"x","binding":{}'), 'would bind nothing'];
         yield 'no type' => ['{"token":"' . self::SECRET . '"}', '"type" is one of bearer, api_key, basic, oauth2'];
@@ -304,15 +304,25 @@ final class SealTest extends CommandTestCase
             'client_secret' => self::SECRET,
             'token_url' => 'https://a.example/token',
         ], JSON_UNESCAPED_SLASHES);
-        yield 'a client without its secret' => ['{"type":"oauth2_client_credentials"}', 'needs "client_id"'];
+        yield 'a client without its secret' => ['{"type":"oauth2_client_credentials"}', 'needs "client_secret"'];
         yield 'a client with an empty secret' => [$client(['client_secret' => '']), 'is empty'];
-        yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url" is no absolute'];
-        yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url" is no'];
-        yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url" is no'];
+        yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url": a URL is not absolute'];
+        yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url": a URL holds a user'];
+        yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url": a URL holds a fragment'];
+        yield 'another scheme in it' => [$client(['token_url' => 'ftp://a.example/']), '"token_url": the URL\'s scheme'];
+        yield 'a path that reads in two ways' => [$client(['token_url' => 'https://a.example/a/../b']), '"token_url": the path'];
+        yield 'a token endpoint that it is not bound to' => [
+            $client(['binding' => ['hosts' => ['api.example']]]),
+            '"token_url": the host is not among',
+        ];
+        yield 'a token endpoint over plain HTTP that it is not bound to' => [
+            $client(['token_url' => 'http://a.internal:81/', 'binding' => ['hosts' => ['a.internal:81']]]),
+            'seal "http://a.internal:81" among the hosts',
+        ];
         yield 'scopes in one text' => [$client(['scopes' => 'read write']), '"scopes" is no list'];
         yield 'two scopes in one' => [$client(['scopes' => ['read write']]), '"scopes" is no list'];
         yield 'an object of scopes' => [$client(['scopes' => ['a' => 'read']]), '"scopes" is no list'];
-        yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is no list'];
+        yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is neither'];
         yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
         yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body or basic'];
         yield 'a type of token with a blank' => [$client(['token_type' => 'Bearer Token']), '"token_type" is no'];
@@ -322,24 +332,36 @@ final class SealTest extends CommandTestCase
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];
-        yield 'a key that stands twice' => [$bearer(',"token":"x"'), 'A key stands twice'];
-        yield 'a key that stands twice, escaped' => [$bearer(',"tok\u0065n":"x"'), 'A key stands twice'];
+        yield 'a key that stands twice' => [$bearer(',"token":"x"'), 'a key stands twice'];
+        yield 'a key that stands twice, escaped' => [$bearer(',"tok\u0065n":"x"'), 'a key stands twice'];
         yield 'a number' => ['{"type":"bearer","token":7}', '"token" is no text'];
         yield 'an empty token' => ['{"type":"bearer","token":""}', 'is empty'];
         yield 'an empty pair' => ['{"type":"basic","username":"","password":""}', 'is empty'];
-        yield 'a line break' => ['{"type":"bearer","token":"' . self::SECRET . '\n"}', 'control characters'];
+        yield 'a line break' => ['{"type":"bearer","token":"' . self::SECRET . '\n"}', 'a control character'];
         yield 'a blank at the end' => ['{"type":"bearer","token":"' . self::SECRET . ' "}', 'ends with a blank'];
         yield 'a colon in the user' => ['{"type":"basic","username":"a:b","password":"' . self::SECRET . '"}', 'colon'];
         yield 'a reserved header' => ['{"type":"api_key","key":"k","header":"Proxy-X"}', '"header" is no name'];
         yield 'a broken header' => ['{"type":"api_key","key":"k","header":"a b"}', '"header" is no name'];
         yield 'an empty binding' => [$bound('{}'), 'would bind nothing'];
-        yield 'a list for a binding' => [$bound('[]'), '"binding" is no object'];
-        yield 'a misspelt key of the binding' => [$bound('{"host":["a.example"]}'), 'The binding has a key'];
-        yield 'a key of the binding twice' => [$bound('{"hosts":["a.b"],"hosts":["c.d"]}'), 'A key stands twice'];
-        yield 'a host that is a URL' => [$bound('{"hosts":["https://a.example/"]}'), '"binding.hosts" is'];
+        yield 'a list for a binding' => [$bound('[]'), '"binding" is no JSON object'];
+        yield 'a misspelt key of the binding' => [$bound('{"host":["a.example"]}'), '"binding" has a key'];
+        yield 'a key of the binding twice' => [$bound('{"hosts":["a.b"],"hosts":["c.d"]}'), 'a key stands twice'];
+        yield 'a host that is a URL' => [$bound('{"hosts":["https://a.example/"]}'), '"binding.hosts": '];
         yield 'a list that allows nothing' => [$bound('{"hosts":[]}'), '"binding.hosts" is empty'];
-        yield 'a method in small letters' => [$bound('{"methods":["get"]}'), '"binding.methods" is'];
-        yield 'a path without a slash' => [$bound('{"paths":["v1"]}'), '"binding.paths" is'];
+        $faults = [
+            'hosts' => ['010.0.0.1', 'api.example:99999', '-bad-..example', '-bad.example', 'a b', '*', 'api.example/v1',
+                'HTTP://a.example', 'http://a.example/', 'u@a.example', 'xn--a', ''],
+            'methods' => ['get', 'CONNECT', 'TRACE', 'GE T', ''],
+            'paths' => ['v1', '/a*b', '/{', '/{a}b', '/v1/../x', '/v1/%2e%2e', '/**/a', '/v1//x', '/a?b', '/%zz', ''],
+        ];
+        foreach ($faults as $key => $entries) {
+            foreach ($entries as $entry) {
+                $list = (string) json_encode([$key => [$entry]]);
+                yield $key . ' ' . $entry => [$bound($list), '"binding.' . $key . '": '];
+            }
+        }
+        yield 'milliseconds' => [$bound('{"expires_at":99999999999999}'), '"binding.expires_at" is'];
+        yield 'a part of a second' => [$bound('{"expires_at":1795300000.5}'), '"binding.expires_at" is'];
         yield 'a day' => [$bound('{"expires_at":"2027-01-01"}'), '"binding.expires_at" is'];
         yield 'no day' => [$bound('{"expires_at":"2027-02-30T00:00:00Z"}'), '"binding.expires_at" is'];
     }

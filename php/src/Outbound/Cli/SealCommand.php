@@ -51,10 +51,10 @@ final class SealCommand implements Command
         if ($arguments->has('plain')) {
             // One line break is the editor's or echo's, never the secret's.
             $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
-            Payload::checkPlain($payload->expose());
+            Payload::checkPlain($payload);
             $hasHosts = false;
         } else {
-            $hasHosts = Payload::check($payload->expose());
+            $hasHosts = Payload::check($payload);
         }
         if (!$hasHosts) {
             $streams->error(self::UNBOUND);

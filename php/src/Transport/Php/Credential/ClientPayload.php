@@ -1,0 +1,92 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\InvalidPayload;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
+use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * The payload of an OAuth client: who asks for a token, where, and for what. Only the library asks; what it would refuse must
+ * not be sealed, so it is judged here as well.
+ *
+ * @internal
+ */
+final class ClientPayload
+{
+    /** RFC 6749 section 3.3. A blank would make two scopes of one. */
+    private const SCOPE = '/\A[\x21\x23-\x5B\x5D-\x7E]+\z/';
+
+    /**
+     * @return BindingRules|null what it is bound to
+     * @throws InvalidPayload
+     */
+    public static function check(#[\SensitiveParameter] string $document): ?BindingRules
+    {
+        $places = Payload::fields(SealedCredential::OAUTH2_CLIENT_CREDENTIALS, $document);
+        foreach (['client_id', 'client_secret'] as $name) {
+            if (Payload::text($document, $places, $name)->expose() === '') {
+                throw new InvalidPayload('"' . $name . '" is empty');
+            }
+        }
+        // What is no secret is decoded; a value that is not there is as good as its default.
+        $value = static fn (string $name, mixed $default): mixed
+            => isset($places[$name]) ? json_decode(substr($document, ...$places[$name])) : $default;
+        if (!self::isListOf($value('scopes', []), self::isScope(...))) {
+            throw new InvalidPayload('"scopes" is no list of scopes, each without a blank');
+        }
+        $resource = $value('resource', []);
+        if (!self::isText($resource) && !self::isListOf($resource, self::isText(...))) {
+            throw new InvalidPayload('"resource" is neither a text nor a list of texts, or one of them is empty');
+        }
+        if (!self::isText($value('audience', 'any'))) {
+            throw new InvalidPayload('"audience" is empty or no text');
+        }
+        if (!in_array($value('client_auth', 'body'), ['body', 'basic'], true)) {
+            throw new InvalidPayload('"client_auth" is body or basic');
+        }
+        $tokenType = $value('token_type', '');
+        if (!is_string($tokenType) || preg_match('/\A[\x21-\x7E]*\z/', $tokenType) !== 1) {
+            throw new InvalidPayload('"token_type" is no name of a type, nor empty where the token endpoint gives none');
+        }
+        $binding = Payload::binding($document, $places);
+        self::checkEndpoint($value('token_url', ''), $binding);
+        return $binding;
+    }
+
+    private static function checkEndpoint(#[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
+    {
+        if (!self::isText($url)) {
+            throw new InvalidPayload('"token_url" is empty or no text');
+        }
+        try {
+            $origin = Canonicalizer::fromUrl($url, null, false)->origin;
+            $binding?->checkTokenEndpoint($origin);
+        } catch (OutboundException $refusal) {
+            throw new InvalidPayload('"token_url": ' . RequestForm::reason($refusal));
+        }
+    }
+
+    private static function isScope(mixed $scope): bool
+    {
+        return is_string($scope) && preg_match(self::SCOPE, $scope) === 1;
+    }
+
+    private static function isText(mixed $text): bool
+    {
+        return is_string($text) && $text !== '';
+    }
+
+    /**
+     * @param \Closure(mixed): bool $fits
+     */
+    private static function isListOf(mixed $list, \Closure $fits): bool
+    {
+        return is_array($list) && array_filter($list, $fits) === $list;
+    }
+}
