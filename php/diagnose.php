@@ -8,6 +8,7 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Quiet;
 
@@ -32,6 +33,7 @@ use Netresearch\NrVault\Transport\Quiet;
             'curl' => extension_loaded('curl'),
             'sockets' => extension_loaded('sockets'),
         ],
+        'functions' => PhpSettings::missing(),
         'preloaded' => $preloaded,
         'api' => NativeLibrary::API,
         'abi' => NativeLibrary::ABI,

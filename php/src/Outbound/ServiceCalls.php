@@ -18,6 +18,7 @@ use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\TransportSelector;
 use Psr\EventDispatcher\EventDispatcherInterface;
@@ -67,10 +68,17 @@ final readonly class ServiceCalls
         #[\SensitiveParameter] ?string $url = null,
         bool $fromSdk = false,
     ): CallEnd {
-        $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
-        $record = new CallRecord($this->context, Caller::find(), $serviceId, $method, $correlationId);
+        try {
+            $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
+            $record = new CallRecord($this->context, Caller::find(), $serviceId, $method, $correlationId);
+        } catch (\Error $error) {
+            // Of a function that PHP lacks. Without it there is no record either.
+            Functions::demand();
+            throw $error;
+        }
         $call = OpenCalls::begin(fn () => $this->interrupted($record));
         try {
+            Functions::demand();
             $service = $this->registry->get($serviceId);
             $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
             if ($fromSdk) {

@@ -81,6 +81,7 @@ final class PhpTransport implements DecidingTransport
     private function settings(): Settings
     {
         if ($this->settings === null) {
+            Functions::demand(true);
             foreach (self::EXTENSIONS as $extension => $use) {
                 if (!extension_loaded($extension)) {
                     throw OutboundException::create(

@@ -121,6 +121,10 @@ final class RustFfiTransport implements DecidingTransport
                 'The preloaded NativeLibrary is of another version of this package: reload PHP after an update.',
             );
         }
+        $missing = Functions::missing();
+        if ($missing !== []) {
+            return Functions::message($missing);
+        }
         try {
             NativeLibrary::bind($this->library);
         } catch (\RuntimeException $failure) {

@@ -80,6 +80,7 @@ final class DoctorFpmTest extends CommandTestCase
             'fpm.opcache_preload',
             'opcache.preload is empty',
         ];
+        yield 'a function is taken away' => [['disable_functions' => 'hrtime'], 'fpm.functions', 'takes away hrtime'];
         yield 'no header' => [['ffi.preload' => null], 'fpm.ffi_preload', 'ffi.preload is empty'];
     }
 

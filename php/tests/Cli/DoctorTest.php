@@ -78,6 +78,17 @@ final class DoctorTest extends CommandTestCase
         self::assertSame('ffi.enable = preload', self::finding($report, 'php.ffi_enable')['remedy']);
     }
 
+    public function testFunctionsThatAreTakenAwayAreNamed(): void
+    {
+        $report = $this->doctor(php: ['-d', 'disable_functions=curl_exec']);
+        self::assertSame(['php.functions' => 'warning'], self::wrong($report));
+        self::assertStringContainsString('takes away curl_exec', self::finding($report)['message']);
+
+        $report = $this->doctor(php: ['-d', 'disable_functions=http_build_query,curl_exec']);
+        self::assertSame('critical', self::wrong($report)['php.functions']);
+        self::assertStringContainsString('takes away http_build_query.', self::finding($report, 'php.functions')['message']);
+    }
+
     public function testAHeaderThatTheCommandLinePreloads(): void
     {
         $report = $this->doctor(php: ['-d', 'ffi.preload=' . $this->installation->header]);

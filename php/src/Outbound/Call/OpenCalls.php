@@ -35,7 +35,7 @@ final class OpenCalls
     {
         if (self::$reserve === null) {
             self::$reserve = str_repeat("\0", self::RESERVE);
-            self::$process = (int) getmypid();
+            self::$process = self::process();
             // Where a host has disabled it, a call that a fatal error ends has no record.
             if (function_exists('register_shutdown_function')) {
                 register_shutdown_function(self::close(...));
@@ -57,10 +57,16 @@ final class OpenCalls
         return $isOpen;
     }
 
+    /** Hosts that take functions away like to begin with this one, and do without forks. */
+    private static function process(): int
+    {
+        return function_exists('getmypid') ? (int) getmypid() : 0;
+    }
+
     private static function close(): void
     {
         self::$reserve = null;
-        if (self::$process !== getmypid()) {
+        if (self::$process !== self::process()) {
             return;
         }
         while (($number = array_key_first(self::$open)) !== null) {

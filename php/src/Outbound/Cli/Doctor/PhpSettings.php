@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
+use Netresearch\NrVault\Transport\Functions;
+
 /**
  * PHP itself, by values that its process or a worker told.
  *
@@ -28,7 +30,7 @@ final class PhpSettings
      */
     public static function ofThisProcess(): array
     {
-        $findings = [self::version('php', PHP_VERSION)];
+        $findings = [self::version('php', PHP_VERSION), self::functions('php', self::missing())];
         foreach (self::EXTENSIONS as $name => [$use, $vital]) {
             $findings[] = self::extension('php', $name, extension_loaded($name), $use, $vital);
         }
@@ -55,7 +57,7 @@ final class PhpSettings
      */
     public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config): array
     {
-        $canSend = extension_loaded('curl') && extension_loaded('sockets');
+        $canSend = extension_loaded('curl') && extension_loaded('sockets') && Functions::missing(true) === [];
         return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config)];
     }
 
@@ -97,6 +99,38 @@ final class PhpSettings
         return version_compare($version, self::OLDEST, '>=')
             ? Finding::ok($area . '.version', 'PHP ' . $version . '.')
             : Finding::critical($area . '.version', 'PHP ' . $version . ' is too old.', 'Install PHP 8.2 or newer.');
+    }
+
+    /**
+     * What the library's way lacks, and what PhpTransport lacks; neither counts extensions that are not loaded.
+     *
+     * @return array{client: list<string>, php: list<string>}
+     */
+    public static function missing(): array
+    {
+        return ['client' => Functions::missing(), 'php' => Functions::missing(true)];
+    }
+
+    /**
+     * @param array{client: list<string>, php: list<string>} $missing
+     */
+    public static function functions(string $area, array $missing): Finding
+    {
+        $code = $area . '.functions';
+        $remedy = 'Take them out of disable_functions.';
+        return match (true) {
+            $missing['client'] !== [] => Finding::critical(
+                $code,
+                'No call can be made, for disable_functions takes away ' . implode(', ', $missing['client']) . '.',
+                $remedy,
+            ),
+            $missing['php'] !== [] => Finding::warning(
+                $code,
+                'The transport in PHP is not there, for disable_functions takes away ' . implode(', ', $missing['php']) . '.',
+                $remedy,
+            ),
+            default => Finding::ok($code, 'PHP has every function that a call needs.'),
+        };
     }
 
     public static function extension(string $area, string $name, bool $loaded, string $use, bool $vital): Finding

@@ -80,7 +80,10 @@ final class Worker
      */
     private static function judge(array $answer, array $config): array
     {
-        $findings = [PhpSettings::version('fpm', (string) $answer['version'])];
+        $findings = [
+            PhpSettings::version('fpm', (string) $answer['version']),
+            PhpSettings::functions('fpm', $answer['functions']),
+        ];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
             $findings[] = PhpSettings::extension('fpm', $name, $answer['extensions'][$name] === true, $use, true);
         }
@@ -95,7 +98,8 @@ final class Worker
             $remedy = 'docs/preload.md, "When something is missing"; then ' . self::RELOAD;
             $findings[] = Finding::critical('fpm.unbound', $answer['failure'], $remedy);
             if ($answer['mismatch'] !== true) {
-                $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true;
+                $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true
+                    && $answer['functions']['php'] === [];
                 $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend, $config);
             }
             return $findings;

@@ -1,0 +1,119 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The functions of PHP that a call needs. Hosts take some away by disable_functions, and calling one of those is an error
+ * in the middle of whatever is done then; so they are looked for before.
+ *
+ * @internal
+ */
+final class Functions
+{
+    /** Of the client and of both transports; all are PHP's core. */
+    private const NEEDED = [
+        'array_change_key_case', 'array_column', 'array_diff_key', 'array_fill_keys', 'array_filter', 'array_flip',
+        'array_intersect_key', 'array_is_list', 'array_key_exists', 'array_key_first', 'array_keys', 'array_map',
+        'array_pop', 'array_push', 'array_replace', 'array_slice', 'array_values', 'basename', 'bin2hex', 'ceil', 'chr',
+        'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
+        'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode', 'in_array', 'ini_get',
+        'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_string',
+        'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match', 'preg_replace',
+        'preg_replace_callback', 'random_bytes', 'rawurldecode', 'realpath', 'restore_error_handler', 'rtrim',
+        'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split', 'str_starts_with', 'strcspn',
+        'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower', 'strval', 'substr',
+        'trim', 'vsprintf',
+    ];
+
+    /** Of PhpTransport beside these, by extension; those of one that is not loaded are not missed. */
+    private const NEEDED_BY_PHP = [
+        'core' => [
+            'array_diff', 'array_fill', 'array_intersect', 'array_key_last', 'array_reverse', 'array_search',
+            'array_unique', 'base64_decode', 'base64_encode', 'checkdate', 'dechex', 'defined', 'dirname',
+            'file_exists', 'fileperms', 'gmdate', 'gmmktime', 'hash_hkdf', 'hexdec', 'intval', 'is_dir',
+            'is_executable', 'is_finite', 'is_link', 'ltrim', 'preg_match_all', 'random_int', 'rawurlencode', 'round',
+            'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp', 'stream_socket_client', 'strncmp',
+            'strpbrk', 'strpos', 'strrpos', 'strspn', 'strtr', 'substr_compare', 'substr_count', 'unpack', 'urldecode',
+            'usleep',
+        ],
+        'curl' => [
+            'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',
+            'curl_version',
+        ],
+        'openssl' => ['openssl_decrypt'],
+        'sockets' => ['socket_addrinfo_explain', 'socket_addrinfo_lookup'],
+        'sodium' => [
+            'sodium_crypto_aead_aes256gcm_decrypt', 'sodium_crypto_aead_aes256gcm_is_available',
+            'sodium_crypto_aead_xchacha20poly1305_ietf_decrypt',
+        ],
+        'zlib' => ['inflate_add', 'inflate_get_read_len', 'inflate_get_status', 'inflate_init'],
+    ];
+
+    /** @var array<int, list<string>> what is missing, for this request of PHP */
+    private static array $missing = [];
+
+    /**
+     * What this PHP does not have.
+     *
+     * @param bool $isPhp whether PhpTransport is to send
+     * @return list<string>
+     */
+    public static function missing(bool $isPhp = false): array
+    {
+        return self::$missing[(int) $isPhp] ??= self::look($isPhp);
+    }
+
+    /**
+     * @throws OutboundException configuration.transport_unavailable, with their names
+     */
+    public static function demand(bool $isPhp = false): void
+    {
+        $missing = self::missing($isPhp);
+        if ($missing !== []) {
+            throw OutboundException::create('configuration.transport_unavailable', self::message($missing));
+        }
+    }
+
+    /**
+     * @param non-empty-list<string> $missing
+     */
+    public static function message(array $missing): string
+    {
+        $names = '';
+        foreach ($missing as $name) {
+            $names .= ($names === '' ? '' : ', ') . $name;
+        }
+        return 'PHP lacks functions that a call needs: ' . $names . '. Take them out of disable_functions.';
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function look(bool $isPhp): array
+    {
+        try {
+            if (function_exists('ini_get') && ini_get('disable_functions') === '') {
+                return [];
+            }
+            $lists = [['core', self::NEEDED]];
+            foreach ($isPhp ? self::NEEDED_BY_PHP : [] as $extension => $names) {
+                $lists[] = [$extension, $names];
+            }
+            $missing = [];
+            foreach ($lists as [$extension, $names]) {
+                foreach ($names as $name) {
+                    if (!function_exists($name) && extension_loaded($extension)) {
+                        $missing[] = $name;
+                    }
+                }
+            }
+            return $missing;
+        } catch (\Error) {
+            return ['function_exists', 'extension_loaded'];
+        }
+    }
+}

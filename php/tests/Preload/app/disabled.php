@@ -1,0 +1,50 @@
+<?php
+
+/**
+ * What a host sees of functions that its PHP lacks: with each transport the end of a call, and of one through the client.
+ */
+
+declare(strict_types=1);
+
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportFactory;
+
+require __DIR__ . '/../php/autoload.php';
+require 'Psr/Log/autoload.php';
+require 'Psr/EventDispatcher/autoload.php';
+
+$config = ['version' => 1, 'defaults' => ['timeout_ms' => 1000]];
+// Refused by the address guard: nothing is sent, also where nothing is missing.
+$url = 'https://127.0.0.1:1';
+$sink = new MemoryAuditSink();
+$client = static function (string $transport) use ($config, $url, $sink): void {
+    $policy = ['allowed_methods' => ['GET']];
+    $registry = new ArrayServiceRegistry(['my-api' => ['base_url' => $url, 'policy' => $policy, 'transport' => $transport]]);
+    $calls = new ServiceCalls($registry, new ArrayCredentialProvider([]), new TransportFactory($config), $sink);
+    (new SecureHttpClient($calls))->request('my-api', 'GET', '/');
+};
+$ways = [
+    'rust' => static fn () => (new RustFfiTransport($config))->send(new RequestSpec('a', 'GET', new Policy(['GET']), $url)),
+    'php' => static fn () => (new PhpTransport($config))->send(new RequestSpec('a', 'GET', new Policy(['GET']), $url)),
+    'client, rust' => static fn () => $client('rust'),
+    'client, php' => static fn () => $client('php'),
+    'client, auto' => static fn () => $client('auto'),
+];
+foreach ($ways as $way => $call) {
+    try {
+        $call();
+        echo $way, ": answered\n";
+    } catch (OutboundException $failure) {
+        echo $way, ': ', $failure->getMessage(), "\n";
+    }
+}
+echo 'records: ', count($sink->entries()), "\n";

@@ -1,0 +1,83 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use Netresearch\NrVault\Transport\Functions;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The functions that a call is said to need are those that its code calls.
+ */
+final class FunctionsTest extends TestCase
+{
+    private const SOURCES = __DIR__ . '/../../src/';
+
+    /** Not part of a call: programs, tests of hosts, and sinks, whose failures are failures of a sink. */
+    private const ELSEWHERE = '~^Outbound/(?:Cli|Testing|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))~';
+
+    /** Looked for by function_exists() where they are called, and done without. */
+    private const OPTIONAL = [
+        'getmypid',
+        'idn_to_ascii',
+        'ini_parse_quantity',
+        'memory_get_usage',
+        'register_shutdown_function',
+        'sodium_memzero',
+    ];
+
+    public function testTheListsAreThoseOfTheSources(): void
+    {
+        $used = ['base' => [], 'php' => []];
+        $sources = new \RecursiveDirectoryIterator(self::SOURCES, \FilesystemIterator::SKIP_DOTS);
+        foreach (new \RecursiveIteratorIterator($sources) as $file) {
+            $name = substr($file->getPathname(), strlen(self::SOURCES));
+            if (preg_match(self::ELSEWHERE, $name) !== 1) {
+                $part = preg_match('~^Transport/Php(?:/|Transport)~', $name) === 1 ? 'php' : 'base';
+                $used[$part] = [...$used[$part], ...self::functions((string) file_get_contents($file->getPathname()))];
+            }
+        }
+        $base = array_diff(array_unique($used['base']), self::OPTIONAL);
+        $php = array_diff(array_unique($used['php']), $base, self::OPTIONAL);
+        $listed = (new \ReflectionClass(Functions::class))->getConstants();
+
+        self::assertEqualsCanonicalizing(array_values($base), $listed['NEEDED']);
+        self::assertEqualsCanonicalizing(array_values($php), array_merge(...array_values($listed['NEEDED_BY_PHP'])));
+        $core = ['core', 'standard', 'date', 'hash', 'json', 'pcre', 'random', 'spl'];
+        foreach ($listed['NEEDED_BY_PHP'] + ['core' => $listed['NEEDED']] as $extension => $names) {
+            foreach ($names as $name) {
+                $of = strtolower((string) (new \ReflectionFunction($name))->getExtensionName());
+                self::assertContains($of, $extension === 'core' ? $core : [$extension], $name);
+            }
+        }
+    }
+
+    public function testNothingIsMissingHere(): void
+    {
+        self::assertSame([[], []], [Functions::missing(), Functions::missing(true)]);
+    }
+
+    /**
+     * The functions of PHP that a source calls.
+     *
+     * @return list<string>
+     */
+    private static function functions(string $source): array
+    {
+        $tokens = array_values(array_filter(
+            \PhpToken::tokenize($source),
+            static fn (\PhpToken $token): bool => !$token->isIgnorable(),
+        ));
+        $names = [];
+        foreach ($tokens as $index => $token) {
+            $isCalled = $token->is([T_STRING, T_NAME_FULLY_QUALIFIED]) && ($tokens[$index + 1]->text ?? '') === '(';
+            $isOther = in_array($tokens[$index - 1]->text ?? '', ['->', '?->', '::', 'function', 'new', '#['], true);
+            $name = ltrim($token->text, '\\');
+            if ($isCalled && !$isOther && function_exists($name)) {
+                $names[] = $name;
+            }
+        }
+        return $names;
+    }
+}
