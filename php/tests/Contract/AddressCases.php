@@ -12,6 +12,9 @@ use Netresearch\NrVault\Transport\RequestSpec;
  */
 trait AddressCases
 {
+    /**
+     * @group own-network
+     */
     public function testEveryAddressHasItsVerdictAsALiteral(): void
     {
         $addresses = Vectors::read('addresses.json')['addresses'];
@@ -20,6 +23,9 @@ trait AddressCases
         self::assertVerdicts($addresses, self::dialled($hosts, []));
     }
 
+    /**
+     * @group own-network
+     */
     public function testEveryAddressHasItsVerdictAsAnAnswer(): void
     {
         $addresses = Vectors::read('addresses.json')['addresses'];
@@ -39,6 +45,9 @@ trait AddressCases
         self::assertVerdicts($addresses, $outcomes);
     }
 
+    /**
+     * @group own-network
+     */
     public function testOneBadAnswerAmongSeveralRefuses(): void
     {
         $hosts = ['first.example', 'last.example', 'six.example', 'good.example'];
@@ -125,6 +134,9 @@ trait AddressCases
         self::assertSame('localhost:' . $port, self::received('tls')->authority, 'without a trailing dot');
     }
 
+    /**
+     * @group own-network
+     */
     public function testAnInternalHostWithAPublicAnswerIsRefused(): void
     {
         $outcomes = self::dialled(['inside.example'], ['93.184.216.34 inside.example'], ['internal_hosts' => [
@@ -133,6 +145,9 @@ trait AddressCases
         self::assertSame('policy.address_not_allowed no', $outcomes[0]['brief']);
     }
 
+    /**
+     * @group own-network
+     */
     public function testAPublicAddressIsDialledAndRecorded(): void
     {
         $tls = self::$tls->issue('public', ['DNS:api.example', 'IP:93.184.216.34']);
@@ -163,6 +178,9 @@ trait AddressCases
         self::assertSame(['/v1/x', '/v1/x', '/v1/x'], $answer['targets']['api']);
     }
 
+    /**
+     * @group own-network
+     */
     public function testANameIsResolvedOnceAndWhatWasJudgedIsDialled(): void
     {
         $answer = OwnNetwork::run(

@@ -56,6 +56,9 @@ trait DeadlineCases
         socket_close($listener);
     }
 
+    /**
+     * @group own-network
+     */
     public function testADeadlineWhileTheResolverWaits(): void
     {
         // Nobody answers at the name server's port; the system's resolver gives up after this many seconds.

@@ -159,6 +159,9 @@ trait FaultTableCases
         self::assertSame(0, self::requests($listener));
     }
 
+    /**
+     * @group own-network
+     */
     public function testNamesThatAreNotFoundAtAnyAttempt(): void
     {
         $lookups = [
@@ -183,7 +186,11 @@ trait FaultTableCases
         }
     }
 
-    /** The C library's own words are in the language of the locale. */
+    /**
+     * The C library's own words are in the language of the locale.
+     *
+     * @group own-network
+     */
     public function testTheLanguageOfTheSystemHasNoSay(): void
     {
         $locales = self::$directory->path . '/locales';

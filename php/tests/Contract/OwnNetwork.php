@@ -12,7 +12,8 @@ use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
  * Calls in a network namespace that has nothing but loopback, with its own hosts file and resolver. So public addresses
- * can be named, and even listened at, and no packet leaves the machine. It needs root.
+ * can be named, and even listened at, and no packet leaves the machine. It needs root: tests that use it are of the group
+ * own-network, which .ci/phpunit leaves out where no namespace can be made.
  */
 final class OwnNetwork
 {
@@ -30,6 +31,7 @@ final class OwnNetwork
      */
     public static function run(TempDir $directory, array $task, array $requests, array $environment = []): array
     {
+        self::checkGroup();
         $base = $directory->path . '/network-' . bin2hex(random_bytes(4));
         $lines = ['set -e', 'ip link set lo up'];
         foreach ($task['addresses'] ?? [] as $address) {
@@ -61,5 +63,18 @@ final class OwnNetwork
             throw new \RuntimeException('In a network of its own: ' . $result['output']);
         }
         return $answer;
+    }
+
+    /** Else the test would be red where its group is left out. */
+    private static function checkGroup(): void
+    {
+        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+            if (isset($frame['class']) && str_starts_with($frame['function'], 'test')) {
+                $comment = (string) (new \ReflectionMethod($frame['class'], $frame['function']))->getDocComment();
+                if (!str_contains($comment, '@group own-network')) {
+                    throw new \LogicException($frame['function'] . ' is not of the group own-network.');
+                }
+            }
+        }
     }
 }

@@ -108,6 +108,9 @@ trait ProxyCases
         self::assertSame(0, self::connections());
     }
 
+    /**
+     * @group own-network
+     */
     public function testAProxyThatResolvesIsTheOnlyOneThatDoes(): void
     {
         $answer = OwnNetwork::run(

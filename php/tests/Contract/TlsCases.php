@@ -79,6 +79,9 @@ trait TlsCases
         }
     }
 
+    /**
+     * @group own-network
+     */
     public function testTheSystemsSettingsDoNotLowerTheVersion(): void
     {
         $lax = "openssl_conf=own\n[own]\nssl_conf=ssl\n[ssl]\nsystem_default=lax\n"
@@ -138,7 +141,11 @@ trait TlsCases
         }
     }
 
-    /** The system's settings have no say in this either. */
+    /**
+     * The system's settings have no say in this either.
+     *
+     * @group own-network
+     */
     public function testKeysThatAreTooShort(): void
     {
         $short = self::$tls->issue('short', ['DNS:short.example'], key: ['-newkey', 'rsa:1024', '-nodes']);

@@ -51,6 +51,9 @@ final class FullDiskTest extends TestCase
         $this->directory->remove();
     }
 
+    /**
+     * @group own-network
+     */
     public function testALineThatDoesNotFitIsTakenBack(): void
     {
         $this->fill('64k', 16_384, '1000000:' . $this->disk . '/audit.jsonl');
@@ -73,6 +76,9 @@ final class FullDiskTest extends TestCase
         );
     }
 
+    /**
+     * @group own-network
+     */
     public function testSqliteKeepsWhatItHas(): void
     {
         (new PdoAuditSink('sqlite:' . $this->before . '/audit.db'))->createTable();
