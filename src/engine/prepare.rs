@@ -101,7 +101,7 @@ pub fn prepare<'e>(
     let mut bindings = Vec::new();
     let mut token_uri = None;
     for (spec, credential) in specs.iter().zip(&credentials) {
-        if settings.limits.require_binding && !credential.binding().is_some_and(|binding| binding.hosts.is_some()) {
+        if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
             return Err(unbound(&spec.identifier));
         }
         let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
