@@ -18,27 +18,27 @@ final class Functions
     private const NEEDED = [
         'array_change_key_case', 'array_column', 'array_diff_key', 'array_fill_keys', 'array_filter', 'array_flip',
         'array_intersect_key', 'array_is_list', 'array_key_exists', 'array_key_first', 'array_keys', 'array_map',
-        'array_pop', 'array_push', 'array_replace', 'array_slice', 'array_values', 'basename', 'bin2hex', 'ceil', 'chr',
-        'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
-        'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode', 'in_array', 'ini_get',
-        'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_string',
-        'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match', 'preg_replace',
-        'preg_replace_callback', 'random_bytes', 'rawurldecode', 'realpath', 'restore_error_handler', 'rtrim',
-        'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split', 'str_starts_with', 'strcspn',
-        'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower', 'strval', 'substr',
-        'trim', 'vsprintf',
+        'array_pop', 'array_push', 'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename',
+        'bin2hex', 'ceil', 'chr', 'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose',
+        'fopen', 'fstat', 'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode',
+        'in_array', 'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object',
+        'is_string', 'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match',
+        'preg_replace', 'preg_replace_callback', 'random_bytes', 'rawurldecode', 'realpath', 'restore_error_handler',
+        'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split', 'str_starts_with',
+        'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower',
+        'strval', 'substr', 'trim', 'vsprintf',
     ];
 
     /** Of PhpTransport beside these, by extension; those of one that is not loaded are not missed. */
     private const NEEDED_BY_PHP = [
         'core' => [
-            'array_diff', 'array_fill', 'array_intersect', 'array_key_last', 'array_reverse', 'array_search',
-            'array_unique', 'base64_decode', 'base64_encode', 'checkdate', 'dechex', 'defined', 'dirname',
-            'file_exists', 'fileperms', 'gmdate', 'gmmktime', 'hash_hkdf', 'hexdec', 'intval', 'is_dir',
-            'is_executable', 'is_finite', 'is_link', 'ltrim', 'preg_match_all', 'random_int', 'rawurlencode', 'round',
-            'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp', 'stream_socket_client', 'strncmp',
-            'strpbrk', 'strpos', 'strrpos', 'strspn', 'strtr', 'substr_compare', 'substr_count', 'unpack', 'urldecode',
-            'usleep',
+            'array_combine', 'array_diff', 'array_fill', 'array_intersect', 'array_key_last', 'array_merge',
+            'array_reverse', 'array_search', 'array_unique', 'base64_decode', 'base64_encode', 'checkdate', 'dechex',
+            'defined', 'dirname', 'file_exists', 'fileperms', 'gmdate', 'gmmktime', 'hash_hkdf', 'hexdec', 'intval',
+            'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim', 'preg_match_all', 'random_int', 'rawurlencode',
+            'round', 'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp', 'stream_socket_client',
+            'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos', 'strspn', 'strtr', 'substr_compare', 'substr_count',
+            'unpack', 'urldecode', 'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',
