@@ -17,6 +17,7 @@ use support::alone;
 use support::library::{Reply, open, send};
 use support::nginx::Nginx;
 use support::server::{Authority, configuration, request};
+use support::sockets::sockets;
 
 const CALLS: u64 = 1000;
 
@@ -43,20 +44,6 @@ fn pause(call: u64, task: &Value) {
 
 fn is_http1_post(task: &Value) -> bool {
     task["http"] == "1.1" && task["method"] == "POST"
-}
-
-/// This process's TCP sockets in this state: 01 is ESTABLISHED, 08 is CLOSE_WAIT.
-fn sockets(state: &str) -> Vec<String> {
-    let links = std::fs::read_dir("/proc/self/fd").expect("this process's files").flatten();
-    let own: BTreeSet<_> = links
-        .filter_map(|file| std::fs::read_link(file.path()).ok())
-        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
-        .collect();
-    let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the kernel's table");
-    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let found =
-        rows.filter(|row| row.get(3) == Some(&state)).filter_map(|row| row.get(9).map(|inode| (*inode).to_owned()));
-    found.filter(|inode| own.contains(inode)).collect()
 }
 
 /// A thousand calls, none of which may fail.

@@ -257,3 +257,82 @@ fn a_server_that_wants_a_clients_certificate() {
         assert_eq!((client.counts().requests(), client.counts().connections()), (0, 1));
     }
 }
+
+/// What a client says first, and what it is answered with: nothing, and the end of the connection.
+fn first_words(configure: impl Fn(&mut Value)) -> (Vec<u8>, Reply) {
+    let (said, words) = channel();
+    let client = Client::with(
+        Over::Plain,
+        |configuration| configure(configuration),
+        move |peer| {
+            let record = peer.take(5).and_then(|head| {
+                let body = peer.take(usize::from(u16::from_be_bytes([head[3], head[4]])))?;
+                Some([head, body].concat())
+            });
+            record.is_some_and(|record| said.send(record).is_ok())
+        },
+    );
+    let reply = post(&client, "localhost");
+    (words.recv_timeout(Duration::from_secs(10)).expect("a ClientHello"), reply)
+}
+
+/// The groups that a ClientHello offers (RFC 8446 section 4.2.7).
+fn groups(hello: &[u8]) -> Vec<u16> {
+    let number = |at: usize| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    // The record's head, the message's head, version, random; then session id, suites and compression methods.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(hello[at]);
+    at += 2 + number(at);
+    at += 1 + usize::from(hello[at]);
+    let end = at + 2 + number(at);
+    at += 2;
+    while at < end {
+        let (kind, length) = (number(at), number(at + 2));
+        if kind == 10 {
+            return (at + 6..at + 4 + length).step_by(2).map(|at| number(at) as u16).collect();
+        }
+        at += 4 + length;
+    }
+    Vec::new()
+}
+
+#[test]
+fn post_quantum_key_exchange_can_be_left_out() {
+    const X25519MLKEM768: u16 = 0x11ec;
+    const CLASSIC: [u16; 3] = [29, 23, 24];
+    let named = |reply: &Reply| {
+        assert_eq!((reply.code(), reply.sent()), ("tls.handshake_failed", "no"), "{reply:?}");
+        reply.head["error"]["message"].as_str().unwrap_or_default().contains("tls.post_quantum")
+    };
+    for explicit in [false, true] {
+        let (hello, reply) = first_words(|configuration| {
+            if explicit {
+                configuration["tls"]["post_quantum"] = json!(true);
+            }
+        });
+        assert!(groups(&hello).contains(&X25519MLKEM768) && hello.len() > 1200, "{} bytes", hello.len());
+        assert!(named(&reply), "the remedy is named");
+    }
+    let (hello, reply) = first_words(|configuration| configuration["tls"]["post_quantum"] = json!(false));
+    let mut offered = groups(&hello);
+    offered.sort_unstable();
+    assert_eq!(offered, [23, 24, 29]);
+    assert!(CLASSIC.iter().all(|group| offered.contains(group)) && hello.len() < 512, "{} bytes", hello.len());
+    assert!(!named(&reply), "what is done already is no remedy");
+}
+
+#[test]
+fn a_server_answers_whether_post_quantum_key_exchange_is_offered_or_not() {
+    for post_quantum in [true, false] {
+        let client = Client::with(
+            Over::Http1,
+            |configuration| configuration["tls"]["post_quantum"] = json!(post_quantum),
+            answering,
+        );
+        assert_eq!(client.post(b"x").http_status(), Some(200));
+    }
+    for wrong in [json!(null), json!("no"), json!(0)] {
+        let (status, _, head) = open(&json!({"version": 1, "tls": {"post_quantum": wrong}}));
+        assert_eq!((status, &head["error"]["code"]), (1, &json!("configuration.invalid")), "{wrong}");
+    }
+}

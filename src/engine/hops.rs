@@ -7,7 +7,7 @@ use super::prepare::{Prepared, uri};
 use super::transfer::{self, Outgoing};
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Answer, Network};
+use crate::net::{Answer, Network, Way};
 use crate::policy::{Redirect, Target};
 
 /// The answer that an attempt ended with; its body is still on the wire.
@@ -31,7 +31,8 @@ pub async fn attempt(
     let mut hops = 0;
     let mut redirected = None;
     loop {
-        let sent = transfer::send(network, &hop.outgoing, prepared.deadline, recorder, &mut worst).await;
+        let way = if hop.target.origin() == prepared.target.origin() { Way::Called } else { Way::Redirected };
+        let sent = transfer::send(network, &hop.outgoing, way, prepared.deadline, recorder, &mut worst).await;
         let answer = sent.map_err(|error| match (error.code, redirected) {
             (Code::AddressNotAllowed, Some(status)) => {
                 Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {}", error.message))

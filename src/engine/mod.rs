@@ -97,6 +97,7 @@ impl Engine {
             connect_timeout: Duration::from_millis(configuration.defaults.connect_timeout_ms),
             http1: configuration.http_versions.contains(&HttpVersion::Http11),
             http2: configuration.http_versions.contains(&HttpVersion::Http2),
+            post_quantum: configuration.tls.post_quantum,
             header_bytes: configuration.limits.header_bytes,
         };
         let hosts = configuration.limits.hosts.as_deref();

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Answer, Network};
+use crate::net::{Answer, Network, Way};
 
 /// How often a request that the server says it has not processed is sent again.
 const UNPROCESSED_RESENDS: u32 = 3;
@@ -58,6 +58,7 @@ impl Outgoing {
 pub async fn send(
     network: &Network,
     outgoing: &Outgoing,
+    way: Way,
     deadline: Instant,
     recorder: &mut Recorder,
     worst: &mut Sent,
@@ -66,7 +67,7 @@ pub async fn send(
     let mut resends = UNPROCESSED_RESENDS;
     let mut retries = u32::from(repeatable);
     loop {
-        let failure = match network.exchange(outgoing.request(), deadline).await {
+        let failure = match network.exchange(outgoing.request(), way, deadline).await {
             Ok(answer) => {
                 recorder.exchange(&answer.exchange);
                 return Ok(answer);

@@ -48,17 +48,28 @@ pub struct Verdict {
     pub error: Error,
     /// The other side says that it has not processed the request: REFUSED_STREAM, or GOAWAY below the stream (RFC 9113).
     pub unprocessed: bool,
+    /// The other side wants HTTP/1.1 for the request.
+    pub wants_http1: bool,
+}
+
+impl From<Error> for Verdict {
+    fn from(error: Error) -> Self {
+        Self { error, unprocessed: false, wants_http1: false }
+    }
 }
 
 /// Why no answer came.
 pub fn exchange_error(error: &(dyn StdError + 'static)) -> Verdict {
     if let Some(own) = find::<Error>(error) {
-        return Verdict { error: own.clone(), unprocessed: false };
+        return own.clone().into();
     }
-    let unprocessed = find::<h2::Error>(error).is_some_and(|error| {
-        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
-    });
-    Verdict { error: transfer_error(error), unprocessed }
+    let remote = find::<h2::Error>(error).filter(|error| error.is_remote());
+    let reason = remote.and_then(h2::Error::reason);
+    Verdict {
+        error: transfer_error(error),
+        unprocessed: remote.is_some_and(h2::Error::is_go_away) || reason == Some(h2::Reason::REFUSED_STREAM),
+        wants_http1: reason == Some(h2::Reason::HTTP_1_1_REQUIRED),
+    }
 }
 
 /// Why an exchange on an open connection broke: the peer's HTTP is wrong, or the connection ended.
@@ -96,6 +107,15 @@ fn io_error(error: &io::Error) -> Error {
 
 fn invalid() -> Error {
     Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP")
+}
+
+/// The server would have had the request by HTTP/1.1, which may be spoken or not.
+pub fn wants_http1(may_be: bool) -> Error {
+    let message = match may_be {
+        true => "the server wants the request by HTTP/1.1 (HTTP_1_1_REQUIRED), and is asked by it from now on",
+        false => "the server wants the request by HTTP/1.1 (HTTP_1_1_REQUIRED), which http_versions leaves out",
+    };
+    Error::new(Code::ClosedEarly, message)
 }
 
 /// The connection or the stream ended in the middle.

@@ -1,4 +1,4 @@
-//! The pooled client and its age, and one dial at a time for an origin.
+//! The pooled clients, and one dial at a time for an origin.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,19 +16,23 @@ use tokio::task::JoinHandle;
 use super::body::WitnessBody;
 use super::connector::Connector;
 use super::guard::Guard;
+use super::http1::{Http1Origins, origin};
 use super::lock;
+use super::pool::Pool;
 use super::proxy::Proxy;
 use super::resolve::Lookups;
-use super::tls::{self, Roots};
+use super::tls::Roots;
 use crate::error::Error;
 use crate::policy::{Scheme, Target};
 use crate::spec::Resolution;
 
 /// Servers close idle connections after 60 s and more; going first avoids the race.
-const IDLE: Duration = Duration::from_secs(55);
-/// The guard judges at connect only, so no connection outlives this.
-const AGE: Duration = Duration::from_secs(300);
+const IDLE_TIME: Duration = Duration::from_secs(55);
 const IDLE_PER_ORIGIN: usize = 8;
+/// Of all origins that calls went to.
+const IDLE: usize = 64;
+/// Of all that only redirects led to: their number is the servers' choice.
+const IDLE_REDIRECTED: usize = 8;
 /// Gates of origins that nobody waits at are swept above this number.
 const GATES: usize = 64;
 
@@ -47,6 +51,8 @@ pub struct NetworkOptions {
     pub http1: bool,
     /// HTTP/2 may be agreed.
     pub http2: bool,
+    /// TLS offers key exchanges that a quantum computer does not break.
+    pub post_quantum: bool,
     /// Cap of an answer's head.
     pub header_bytes: u32,
 }
@@ -66,27 +72,38 @@ impl NetworkOptions {
 /// The client type that the pool works with.
 pub type HttpClient = Client<Connector, WitnessBody>;
 
+/// Who chose the origin of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The caller.
+    Called,
+    /// A server, by a redirect.
+    Redirected,
+}
+
 /// The connections of one engine in one process.
 pub struct Network {
     connector: Connector,
     options: NetworkOptions,
-    client: Mutex<Option<(Instant, HttpClient)>>,
+    origins: Arc<Http1Origins>,
+    called: Pool,
+    redirected: Pool,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Network {
     /// Prepares connections. Nothing is opened yet.
     pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
-        let mut alpn = Vec::new();
-        if options.http2 {
-            alpn.push(b"h2".to_vec());
-        }
-        if options.http1 {
-            alpn.push(b"http/1.1".to_vec());
-        }
-        let tls = tls::client_config(&options.roots, alpn)?;
-        let connector = Connector::new(&options, lookups, tls);
-        Ok(Self { connector, options, client: Mutex::new(None), gates: Mutex::default() })
+        let origins = Arc::<Http1Origins>::default();
+        let connector = Connector::new(&options, lookups, Arc::clone(&origins))?;
+        Ok(Self {
+            connector,
+            options,
+            origins,
+            called: Pool::new(IDLE),
+            redirected: Pool::new(IDLE_REDIRECTED),
+            gates: Mutex::default(),
+        })
     }
 
     /// Cap of an answer's head in bytes.
@@ -99,17 +116,22 @@ impl Network {
         self.options.connect_timeout
     }
 
-    /// The client of this moment. One that is too old finishes what it has and goes, with its idle connections.
-    pub(super) fn client(&self, now: Instant) -> HttpClient {
-        let mut slot = lock(&self.client);
-        match &*slot {
-            Some((born, client)) if now.saturating_duration_since(*born) < AGE => client.clone(),
-            _ => {
-                let client = self.build(TokioExecutor::new(), IDLE_PER_ORIGIN);
-                *slot = Some((now, client.clone()));
-                client
-            }
+    /// Whether HTTP/1.1 may be spoken.
+    pub(super) fn http1(&self) -> bool {
+        self.options.http1
+    }
+
+    /// The connections of requests that came this way.
+    pub(super) fn pool(&self, way: Way) -> &Pool {
+        match way {
+            Way::Called => &self.called,
+            Way::Redirected => &self.redirected,
         }
+    }
+
+    /// The client of this moment that works with this pool.
+    pub(super) fn client(&self, pool: &Pool, now: Instant) -> HttpClient {
+        pool.client(now, self.origins.changes(), || self.build(TokioExecutor::new(), IDLE_PER_ORIGIN))
     }
 
     /// A client for one request, which keeps no connection, and what tells that its connection is gone.
@@ -124,7 +146,7 @@ impl Network {
         Client::builder(executor)
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(idle)
             .http2_only(!self.options.http1)
             .http1_max_buf_size(head as usize)
@@ -135,16 +157,11 @@ impl Network {
     /// The gate that lets one dial at a time through to an origin: without it, calls that start together each make a
     /// connection before the first of them learns that it could have been shared.
     pub(super) fn gate(&self, target: &Uri) -> Arc<Semaphore> {
-        let origin = format!(
-            "{}://{}",
-            target.scheme_str().unwrap_or_default(),
-            target.authority().map(|authority| authority.as_str()).unwrap_or_default()
-        );
         let mut gates = lock(&self.gates);
         if gates.len() > GATES {
             gates.retain(|_, gate| Arc::strong_count(gate) > 1);
         }
-        Arc::clone(gates.entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        Arc::clone(gates.entry(origin(target)).or_insert_with(|| Arc::new(Semaphore::new(1))))
     }
 }
 
@@ -224,6 +241,7 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             http1: true,
             http2: true,
+            post_quantum: true,
             header_bytes: 65536,
         };
         Network::new(options, Arc::default()).expect("a network")
@@ -237,7 +255,7 @@ mod tests {
         for (age, expected) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3), (601, 3)] {
             let (body, _) = WitnessBody::new(Bytes::new());
             let request = Request::get(format!("http://127.0.0.1:{port}/")).body(body).expect("a request");
-            let client = network.client(born + Duration::from_secs(age));
+            let client = network.client(&network.called, born + Duration::from_secs(age));
             let status = runtime.block_on(client.request(request)).expect("an answer").status();
             assert_eq!((status.as_u16(), connections.load(Ordering::SeqCst)), (204, expected), "after {age} s");
             // The connection goes back to the pool when its task has its turn.

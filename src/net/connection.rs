@@ -2,9 +2,10 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::frames::Frames;
+use super::http1::Http1Origins;
 use super::socket::Socket;
 
 /// What is known of a connection for as long as it lives.
@@ -25,12 +27,15 @@ pub struct Facts {
     /// Whether HTTP/2 is spoken.
     pub http2: bool,
     used: AtomicBool,
+    ended: AtomicBool,
+    users: AtomicUsize,
     received: AtomicU64,
     /// What had been received when the writing of the request of the moment began.
     before: AtomicU64,
     /// Whether the last that moved was something received.
     reading: AtomicBool,
     cut: AtomicBool,
+    leaves_for_http1: AtomicBool,
 }
 
 impl Facts {
@@ -43,6 +48,26 @@ impl Facts {
     /// the answer may learn of the connection only when another thread has already read from it.
     pub fn unanswered(&self) -> bool {
         self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
+    }
+
+    /// Bytes that the other side has sent.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Acquire)
+    }
+
+    /// Whether it has not ended.
+    pub fn is_open(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether an exchange goes on.
+    pub fn is_in_use(&self) -> bool {
+        self.users.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether the server leaves an HTTP/2 connection because it wants HTTP/1.1.
+    pub fn leaves_for_http1(&self) -> bool {
+        self.leaves_for_http1.load(Ordering::Acquire)
     }
 
     /// Whether an HTTP/2 stream was reset in the middle of its answer.
@@ -64,12 +89,51 @@ impl Facts {
     }
 }
 
+/// A connection for as long as an exchange uses it.
+#[derive(Debug)]
+pub struct InUse(Arc<Facts>);
+
+impl InUse {
+    /// Until this value is dropped.
+    pub fn new(facts: Arc<Facts>) -> Self {
+        facts.users.fetch_add(1, Ordering::AcqRel);
+        Self(facts)
+    }
+
+    /// What is known of it, for longer.
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.0
+    }
+}
+
+impl Deref for InUse {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// The stream that hyper reads and writes.
 pub struct Stream {
     io: Io,
     facts: Arc<Facts>,
     /// On HTTP/2.
     frames: Option<Frames>,
+    /// Who is told when the server asks for HTTP/1.1, and of which origin.
+    http1: Option<(Arc<Http1Origins>, String)>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.facts.ended.store(true, Ordering::Release);
+    }
 }
 
 enum Io {
@@ -103,12 +167,21 @@ impl Stream {
             tls_version,
             http2,
             used: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            users: AtomicUsize::new(0),
             received: AtomicU64::new(0),
             before: AtomicU64::new(0),
             reading: AtomicBool::new(false),
             cut: AtomicBool::new(false),
+            leaves_for_http1: AtomicBool::new(false),
         };
-        Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default) }
+        Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
+    }
+
+    /// The same stream, which tells these of it when the server asks for HTTP/1.1.
+    pub fn telling(mut self, origins: Arc<Http1Origins>, origin: String) -> Self {
+        self.http1 = self.http2().then_some((origins, origin));
+        self
     }
 
     /// Whether HTTP/2 is spoken.
@@ -150,14 +223,23 @@ impl AsyncRead for Stream {
         let polled = self.io().poll_read(cx, buf);
         let arrived = buf.filled().get(before..).unwrap_or_default();
         self.facts.read(arrived.len());
-        if let Some(frames) = &mut self.frames {
+        let this = &mut *self;
+        if let Some(frames) = &mut this.frames {
             let acceptable = frames.arrived(arrived);
             let cut = frames.cut();
             if !acceptable {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             if cut {
-                self.facts.cut.store(true, Ordering::Release);
+                this.facts.cut.store(true, Ordering::Release);
+            }
+            if frames.leaves_for_http1() {
+                this.facts.leaves_for_http1.store(true, Ordering::Release);
+            }
+            if frames.wants_http1()
+                && let Some((origins, origin)) = this.http1.take()
+            {
+                origins.insert(&origin);
             }
         }
         polled

@@ -21,6 +21,7 @@ use super::client::NetworkOptions;
 use super::connection::Stream;
 use super::dial::Dialler;
 use super::guard::Guard;
+use super::http1::{Http1Origins, origin as origin_of};
 use super::proxy::Proxy;
 use super::resolve::Lookups;
 use super::socket::Socket;
@@ -37,21 +38,36 @@ struct Inner {
     lookups: Arc<Lookups>,
     proxy: Option<Arc<Proxy>>,
     tls: Arc<ClientConfig>,
+    /// What is offered to servers that have asked for HTTP/1.1, where it may be spoken.
+    http1_tls: Option<Arc<ClientConfig>>,
+    origins: Arc<Http1Origins>,
     timeout: Duration,
     http2_only: bool,
+    post_quantum: bool,
 }
 
 impl Connector {
     /// A connector of these settings, whose TLS offers what they allow.
-    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>, tls: ClientConfig) -> Self {
-        Self(Arc::new(Inner {
+    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>, origins: Arc<Http1Origins>) -> Result<Self, Error> {
+        let versions = [(options.http2, &b"h2"[..]), (options.http1, b"http/1.1")];
+        let offered = versions.iter().filter(|(allowed, _)| *allowed).map(|(_, name)| name.to_vec()).collect();
+        let tls = tls::client_config(&options.roots, offered, options.post_quantum)?;
+        let http1_tls = options.http1.then(|| {
+            let mut tls = tls.clone();
+            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Arc::new(tls)
+        });
+        Ok(Self(Arc::new(Inner {
             guard: options.guard.clone(),
             lookups,
             proxy: options.proxy.clone(),
             tls: Arc::new(tls),
+            http1_tls,
+            origins,
             timeout: options.connect_timeout,
             http2_only: !options.http1,
-        }))
+            post_quantum: options.post_quantum,
+        })))
     }
 }
 
@@ -93,15 +109,17 @@ impl Inner {
             return Ok(Stream::plain(tcp, self.http2_only));
         }
         let name = server_name(&host)?;
-        let session = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await;
-        let stream = session.map(Stream::tls).map_err(|error| tls::handshake_error(&error))?;
+        let key = origin_of(origin);
+        let http1 = self.http1_tls.as_ref().filter(|_| self.origins.contains(&key));
+        let session = TlsConnector::from(Arc::clone(http1.unwrap_or(&self.tls))).connect(name, tcp).await;
+        let stream = session.map(Stream::tls).map_err(|error| tls::handshake_error(&error, self.post_quantum))?;
         if self.http2_only && !stream.http2() {
             return Err(Error::new(
                 Code::HandshakeFailed,
                 "the server does not offer HTTP/2, and nothing else may be used",
             ));
         }
-        Ok(stream)
+        Ok(stream.telling(Arc::clone(&self.origins), key))
     }
 
     async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Error> {

@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::{Witness, WitnessBody};
 use super::classify;
-use super::client::{HttpClient, Network};
-use super::connection::Facts;
+use super::client::{HttpClient, Network, Way};
+use super::connection::{Facts, InUse};
 use super::frames::INTERIM_ANSWERS;
+use super::runtime::tick;
 use crate::error::{Code, Error, Sent};
 
 const HEADER_FIELDS: usize = 100;
@@ -37,6 +38,8 @@ pub struct Failure {
     pub unprocessed: bool,
     /// An HTTP/1.1 connection ended before the first byte of an answer.
     pub unanswered: bool,
+    /// The other side wants the request by HTTP/1.1, and the next connection will speak it.
+    pub http1_next: bool,
     /// What the exchange used.
     pub exchange: Exchange,
 }
@@ -45,7 +48,7 @@ pub struct Failure {
 #[derive(Debug, Default)]
 pub struct Exchange {
     /// The connection, once there was one.
-    pub connection: Option<Arc<Facts>>,
+    pub connection: Option<InUse>,
     /// Whether no connect was needed.
     pub reused: bool,
     /// Body bytes that the connection took.
@@ -54,9 +57,19 @@ pub struct Exchange {
 
 impl Network {
     /// Sends a request and waits for the head of its answer, inside the deadline.
-    pub async fn exchange(&self, request: Request<Bytes>, deadline: Instant) -> Result<Answer, Box<Failure>> {
-        let gate = self.gate(request.uri());
-        self.exchange_by(self.client(std::time::Instant::now()), &gate, request, deadline).await
+    pub async fn exchange(&self, request: Request<Bytes>, way: Way, deadline: Instant) -> Result<Answer, Box<Failure>> {
+        let (gate, pool) = (self.gate(request.uri()), self.pool(way));
+        let client = self.client(pool, std::time::Instant::now());
+        let ended = self.exchange_by(client, &gate, request, deadline).await;
+        let used = ended.as_ref().map_or_else(|failure| &failure.exchange, |answer| &answer.exchange);
+        if let Some(connection) = used.connection.as_ref().filter(|_| !used.reused) {
+            pool.note(connection.facts());
+        }
+        if pool.make_room() {
+            // They hang up now, and not with the next call.
+            tick().await;
+        }
+        ended
     }
 
     /// The same by this client, behind this gate.
@@ -71,7 +84,7 @@ impl Network {
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let mut watch = Watch { connection: capture_connection(&mut request), witness, facts: None, reused: false };
+        let mut watch = Watch::new(capture_connection(&mut request), witness);
         let finished = timeout_at(deadline, async {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not answer would wait for each other.
@@ -82,7 +95,7 @@ impl Network {
                     biased;
                     answer = &mut answer => break answer.map_err(|error| classify::exchange_error(&error)),
                     () = interim.exceeded.notified() => {
-                        break Err(classify::Verdict { error: InterimLimit::error(), unprocessed: false });
+                        break Err(InterimLimit::error().into());
                     }
                     () = connected(&mut watch.connection), if dial.is_some() => {
                         dial = None;
@@ -104,29 +117,40 @@ impl Network {
                         error: error.with_status(response.status().as_u16()),
                         unprocessed: false,
                         unanswered: false,
+                        http1_next: false,
                         exchange,
                     })),
                 }
             }
-            Ok(Err(verdict)) => {
+            Ok(Err(mut verdict)) => {
                 let closed = verdict.error.code == Code::ClosedEarly;
+                let wants_http1 = closed && (verdict.wants_http1 || watch.is_left_for_http1());
+                if wants_http1 {
+                    verdict.error = classify::wants_http1(self.http1());
+                }
                 // A connection that ends as soon as it is there hands the request back before any of it was written. So does the
                 // pool, where a request waited for another one's dial that failed.
                 let unprocessed = verdict.unprocessed || closed && !watch.witness.taken();
                 let sent = if unprocessed { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: verdict.error.sent(sent),
-                    unprocessed,
+                    // Where nothing but HTTP/2 may be spoken, it would only be refused again.
+                    unprocessed: unprocessed && (!wants_http1 || self.http1()),
                     unanswered: closed && watch.unanswered(),
+                    http1_next: wants_http1 && self.http1(),
                     exchange: watch.exchange(),
                 }))
             }
-            Err(_) => Err(Box::new(Failure {
-                error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
-                unprocessed: false,
-                unanswered: false,
-                exchange: watch.exchange(),
-            })),
+            Err(_) => {
+                watch.give_up_where_silent();
+                Err(Box::new(Failure {
+                    error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
+                    unprocessed: false,
+                    unanswered: false,
+                    http1_next: false,
+                    exchange: watch.exchange(),
+                }))
+            }
         }
     }
 }
@@ -139,11 +163,17 @@ async fn connected(connection: &mut CaptureConnection) {
 struct Watch {
     connection: CaptureConnection,
     witness: Arc<Witness>,
-    facts: Option<Arc<Facts>>,
+    facts: Option<InUse>,
     reused: bool,
+    /// What had come on the connection when the request went to it.
+    received: u64,
 }
 
 impl Watch {
+    fn new(connection: CaptureConnection, witness: Arc<Witness>) -> Self {
+        Self { connection, witness, facts: None, reused: false, received: 0 }
+    }
+
     /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
     /// made.
     fn connected(&mut self) {
@@ -152,10 +182,11 @@ impl Watch {
             connected.get_extras(&mut extensions);
         }
         if let Some(facts) = extensions.remove::<Arc<Facts>>()
-            && !self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known, &facts))
+            && !self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known.facts(), &facts))
         {
             self.reused = facts.use_once();
-            self.facts = Some(facts);
+            self.received = facts.received();
+            self.facts = Some(InUse::new(facts));
         }
     }
 
@@ -166,6 +197,22 @@ impl Watch {
     /// Whether an HTTP/1.1 connection ended before the first byte of an answer.
     fn unanswered(&self) -> bool {
         self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.unanswered())
+    }
+
+    /// Whether the server left the connection because it wants HTTP/1.1.
+    fn is_left_for_http1(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.leaves_for_http1())
+    }
+
+    /// Keeps an HTTP/2 connection from being used again on which nothing came since the request went to it: the other side
+    /// may be gone without a word. Streams that are open on it go on, and may still be answered.
+    fn give_up_where_silent(&self) {
+        let silent = self.facts.as_ref().is_some_and(|facts| facts.http2 && facts.received() == self.received);
+        if let Some(connected) = &*self.connection.connection_metadata()
+            && silent
+        {
+            connected.poison();
+        }
     }
 
     fn exchange(self) -> Exchange {

@@ -16,8 +16,12 @@ const PER_DATA_SENT: u32 = 8;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
+const HTTP_1_1_REQUIRED: u32 = 13;
 const FRAME_HEAD: usize = 9;
+/// What is read of a frame's payload: the code of a reset, or the last stream and the code of a GOAWAY.
+const PAYLOAD_HEAD: usize = 8;
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
@@ -30,6 +34,8 @@ pub struct Frames {
     heads: HashMap<u32, u32>,
     idle_left: u32,
     cut: bool,
+    wants_http1: bool,
+    leaves_for_http1: bool,
 }
 
 impl Default for Frames {
@@ -40,6 +46,8 @@ impl Default for Frames {
             heads: HashMap::new(),
             idle_left: IDLE_FRAMES,
             cut: false,
+            wants_http1: false,
+            leaves_for_http1: false,
         }
     }
 }
@@ -75,7 +83,21 @@ impl Frames {
         self.cut
     }
 
+    /// Whether the server has asked for HTTP/1.1, in a stream or altogether.
+    pub fn wants_http1(&self) -> bool {
+        self.wants_http1
+    }
+
+    /// Whether the server goes away because it wants HTTP/1.1.
+    pub fn leaves_for_http1(&self) -> bool {
+        self.leaves_for_http1
+    }
+
     fn arrival(&mut self, head: Head) -> bool {
+        if head.code == Some(HTTP_1_1_REQUIRED) {
+            self.wants_http1 = true;
+            self.leaves_for_http1 |= head.kind == GOAWAY;
+        }
         let begun = self.heads.get_mut(&head.stream);
         let known = begun.is_some();
         let heads = match (head.kind, begun) {
@@ -110,7 +132,7 @@ impl Frames {
 /// Finds the heads of frames in bytes that come in pieces.
 #[derive(Default)]
 struct Splitter {
-    head: [u8; FRAME_HEAD],
+    head: [u8; FRAME_HEAD + PAYLOAD_HEAD],
     filled: usize,
     /// Bytes to pass over before the next head.
     payload: usize,
@@ -122,6 +144,8 @@ struct Head {
     kind: u8,
     flags: u8,
     stream: u32,
+    /// Of a reset or a GOAWAY.
+    code: Option<u32>,
 }
 
 impl Splitter {
@@ -130,20 +154,38 @@ impl Splitter {
         while !bytes.is_empty() {
             let (_, rest) = bytes.split_at(self.payload.min(bytes.len()));
             self.payload -= bytes.len() - rest.len();
-            let missing = self.head.get_mut(self.filled..)?;
+            let wanted = self.wanted();
+            let missing = self.head.get_mut(self.filled..wanted)?;
             let (taken, rest) = rest.split_at(missing.len().min(rest.len()));
             missing.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
             self.filled += taken.len();
             *bytes = rest;
-            if self.filled == FRAME_HEAD {
-                let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = self.head;
-                self.filled = 0;
-                self.payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
+            if self.filled >= FRAME_HEAD && self.filled == self.wanted() {
+                let [l0, l1, l2, kind, flags, s0, s1, s2, s3, a0, a1, a2, a3, b0, b1, b2, b3] = self.head;
+                let payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
                 let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-                return Some(Head { payload: self.payload, kind, flags, stream });
+                let code = match self.filled - FRAME_HEAD {
+                    0 => None,
+                    4 => Some(u32::from_be_bytes([a0, a1, a2, a3])),
+                    _ => Some(u32::from_be_bytes([b0, b1, b2, b3])),
+                };
+                self.payload = payload - (self.filled - FRAME_HEAD);
+                self.filled = 0;
+                return Some(Head { payload, kind, flags, stream, code });
             }
         }
         None
+    }
+
+    /// How many bytes of the frame are to be read, as far as that is known.
+    fn wanted(&self) -> usize {
+        let [l0, l1, l2, kind, ..] = self.head;
+        let payload = u32::from_be_bytes([0, l0, l1, l2]);
+        match kind {
+            RST_STREAM if self.filled >= FRAME_HEAD && payload >= 4 => FRAME_HEAD + 4,
+            GOAWAY if self.filled >= FRAME_HEAD && payload >= 8 => FRAME_HEAD + PAYLOAD_HEAD,
+            _ => FRAME_HEAD,
+        }
     }
 }
 
@@ -220,6 +262,32 @@ mod tests {
             let mut frames = opened();
             assert!(frames.arrived(&[before, reset.clone()].concat()));
             assert_eq!(frames.cut(), cut);
+        }
+    }
+
+    #[test]
+    fn a_server_asks_for_http_1_in_a_stream_or_altogether() {
+        let code = |code: u8| [0, 0, 0, code];
+        let reset = |wanted| frame(RST_STREAM, 0, 1, &code(wanted));
+        let leaving = |wanted| frame(GOAWAY, 0, 0, &[&code(0)[..], &code(wanted), b"because"].concat());
+        let wanted = HTTP_1_1_REQUIRED as u8;
+        for (bytes, expected) in [
+            (reset(2), (false, false)),
+            (reset(wanted), (true, false)),
+            (leaving(0), (false, false)),
+            (leaving(wanted), (true, true)),
+            (frame(RST_STREAM, 0, 1, b"\0\0"), (false, false)),
+            (frame(GOAWAY, 0, 0, &code(wanted)), (false, false)),
+            (frame(6, 0, 0, &[&code(0)[..], &code(wanted)].concat()), (false, false)),
+        ] {
+            for size in [1, 3, 9, 12, 100] {
+                // What stands before and behind is found as well.
+                let all = [frame(HEADERS, 4, 3, b"x"), bytes.clone(), frame(HEADERS, END_STREAM, 3, b"")].concat();
+                let mut frames = opened();
+                assert!(all.chunks(size).all(|chunk| frames.arrived(chunk)));
+                assert_eq!((frames.wants_http1(), frames.leaves_for_http1()), expected, "{bytes:?} by {size}");
+                assert!(!frames.heads.contains_key(&3));
+            }
         }
     }
 

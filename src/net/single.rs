@@ -24,8 +24,13 @@ impl Network {
         deadline: Instant,
     ) -> Result<(StatusCode, Vec<u8>), Error> {
         let (client, tasks) = self.one_off();
-        let tasks = Ending(tasks);
-        let exchanged = self.exchange_by(client, &Semaphore::new(1), request, deadline).await;
+        let mut tasks = Ending(tasks);
+        let mut exchanged = self.exchange_by(client, &Semaphore::new(1), request.clone(), deadline).await;
+        if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {
+            let (client, others) = self.one_off();
+            tasks = Ending(others);
+            exchanged = self.exchange_by(client, &Semaphore::new(1), request, deadline).await;
+        }
         let (head, body) = exchanged.map_err(|failure| failure.error)?.response.into_parts();
         let read = read_body(&head, body, cap, deadline, &mut 0).await;
         // Whoever waits for the connection before the body is gone waits for itself.

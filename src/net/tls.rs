@@ -64,7 +64,7 @@ impl Roots {
             true if lists.is_empty() || !pins.is_empty() => None,
             _ => Some(chains(store, lists)?),
         };
-        Ok(Self(Arc::new(Verifier::new(chains, pins, provider().signature_verification_algorithms))))
+        Ok(Self(Arc::new(Verifier::new(chains, pins, provider(true).signature_verification_algorithms))))
     }
 
     /// Whether no server can be trusted.
@@ -73,8 +73,13 @@ impl Roots {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+/// What TLS works with. Without post-quantum key exchange a ClientHello fits into one packet, which some old firewalls and
+/// proxies want.
+fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
+    use rustls::NamedGroup::{X25519, secp256r1, secp384r1};
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.kx_groups.retain(|group| post_quantum || [X25519, secp256r1, secp384r1].contains(&group.name()));
+    Arc::new(provider)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -102,7 +107,7 @@ fn chains(
     lists: Vec<CertificateRevocationListDer<'static>>,
 ) -> Result<Arc<WebPkiServerVerifier>, Error> {
     let unusable = "tls.crl_file holds a list that cannot be used, or there is no trust anchor beside it";
-    WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
+    WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider(true))
         .with_crls(lists)
         .allow_unknown_revocation_status()
         .build()
@@ -111,8 +116,8 @@ fn chains(
 
 /// TLS 1.2 and 1.3 with these anchors, offering these protocols by ALPN. Its session cache is fresh, so a forked child
 /// makes its own.
-pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>, post_quantum: bool) -> Result<ClientConfig, Error> {
+    let mut config = ClientConfig::builder_with_provider(provider(post_quantum))
         .with_safe_default_protocol_versions()
         .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?
         // rustls calls every verifier but its own dangerous. This one takes nothing from a server but what its own takes, and
@@ -124,11 +129,17 @@ pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, 
     Ok(config)
 }
 
+/// What may help where a large ClientHello does not pass.
+const REMEDY: &str =
+    "; an old firewall or proxy may not let a large ClientHello pass: tls.post_quantum false sends a small one";
+
 /// Why a handshake failed, in words that hold nothing of the peer's.
-pub fn handshake_error(error: &std::io::Error) -> Error {
+pub fn handshake_error(error: &std::io::Error, post_quantum: bool) -> Error {
     use rustls::CertificateError as C;
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let certificate = |message| Error::new(Code::CertificateInvalid, message);
+    let remedy = if post_quantum { REMEDY } else { "" };
+    let handshake = |message| Error::new(Code::HandshakeFailed, format!("{message}{remedy}"));
     match cause {
         Some(rustls::Error::InvalidCertificate(reason)) => certificate(match reason {
             C::Expired | C::ExpiredContext { .. } => "the server's certificate has expired",
@@ -150,7 +161,7 @@ pub fn handshake_error(error: &std::io::Error) -> Error {
             _ => "the server's certificate does not stand",
         }),
         Some(rustls::Error::NoCertificatesPresented) => certificate("the server showed no certificate"),
-        Some(_) => Error::new(Code::HandshakeFailed, "TLS 1.2 or 1.3 could not be agreed with the server"),
-        None => Error::new(Code::HandshakeFailed, "the connection ended during the TLS handshake"),
+        Some(_) => handshake("TLS 1.2 or 1.3 could not be agreed with the server"),
+        None => handshake("the connection ended during the TLS handshake"),
     }
 }

@@ -61,18 +61,23 @@ pub struct InternalHostSpec {
 }
 
 /// Trust anchors.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct TlsSpec {
     /// Which trust anchors count.
-    #[serde(default)]
     pub roots: RootSource,
     /// PEM file of trust anchors; required for `file` and `system+file`.
-    #[serde(default)]
     pub ca_file: Option<PathBuf>,
     /// PEM file of certificate revocation lists (RFC 5280 section 5).
-    #[serde(default)]
     pub crl_file: Option<PathBuf>,
+    /// Whether key exchanges are offered that a quantum computer does not break.
+    pub post_quantum: bool,
+}
+
+impl Default for TlsSpec {
+    fn default() -> Self {
+        Self { roots: RootSource::default(), ca_file: None, crl_file: None, post_quantum: true }
+    }
 }
 
 /// Which trust anchors count.

@@ -17,6 +17,7 @@ pub mod openssl;
 pub mod peak;
 pub mod server;
 pub mod silent;
+pub mod sockets;
 pub mod tinyproxy;
 
 use aes_gcm::Aes256Gcm;

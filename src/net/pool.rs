@@ -1,0 +1,66 @@
+//! The connections that are kept for later calls: how old they become and how many there are.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use super::client::HttpClient;
+use super::connection::Facts;
+use super::lock;
+
+/// The guard judges at connect only, so no connection outlives this.
+const AGE: Duration = Duration::from_secs(300);
+
+/// A client that is replaced when it is too old or keeps too much. The stack below counts by origin, and with every origin a
+/// few more would stay open.
+pub struct Pool {
+    kept: Mutex<Option<Kept>>,
+    known: Mutex<Vec<Weak<Facts>>>,
+    limit: usize,
+}
+
+struct Kept {
+    client: HttpClient,
+    born: Instant,
+    version: u64,
+}
+
+impl Pool {
+    /// One that keeps so many idle connections at most, whatever they lead to.
+    pub fn new(limit: usize) -> Self {
+        Self { kept: Mutex::default(), known: Mutex::default(), limit }
+    }
+
+    /// The client of this moment. One that is too old or of another version finishes what it has and goes, with its idle
+    /// connections.
+    pub fn client(&self, now: Instant, version: u64, build: impl FnOnce() -> HttpClient) -> HttpClient {
+        let mut kept = lock(&self.kept);
+        match &*kept {
+            Some(kept) if kept.version == version && now.saturating_duration_since(kept.born) < AGE => {
+                kept.client.clone()
+            }
+            _ => {
+                let client = build();
+                *kept = Some(Kept { client: client.clone(), born: now, version });
+                client
+            }
+        }
+    }
+
+    /// Takes note of a connection that is used for the first time.
+    pub fn note(&self, connection: &Arc<Facts>) {
+        lock(&self.known).push(Arc::downgrade(connection));
+    }
+
+    /// Begins anew where there is no room for one more idle connection. Says whether it did.
+    pub fn make_room(&self) -> bool {
+        let mut known = lock(&self.known);
+        known.retain(|connection| connection.upgrade().is_some_and(|connection| connection.is_open()));
+        let idle = known.iter().filter_map(Weak::upgrade).filter(|connection| !connection.is_in_use()).count();
+        let is_full = idle >= self.limit;
+        if is_full {
+            known.clear();
+            *lock(&self.kept) = None;
+        }
+        is_full
+    }
+}
