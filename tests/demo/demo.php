@@ -132,7 +132,6 @@ $registry = $directory->write('services.json', (string) json_encode(['version' =
     'metadata' => [
         'base_url' => 'https://169.254.169.254',
         'policy' => ['allowed_methods' => ['GET']],
-        'credentials' => [['identifier' => 'vault:' . $identifier, 'type' => 'bearer']],
     ],
 ]]));
 $audit = $directory->write('audit.jsonl', '', 0600);
