@@ -1,12 +1,13 @@
 //! The metadata of one call, gathered while it goes on.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
 use crate::engine::Outcome;
-use crate::net::Exchange;
+use crate::net::{Exchange, Witness};
 use crate::policy::Origin;
 use crate::spec::{AuditRecord, Request};
 use crate::text::printable;
@@ -15,6 +16,8 @@ use crate::text::printable;
 pub struct Recorder {
     begun: Instant,
     record: AuditRecord,
+    /// The bodies of all exchanges. They may go on leaving after their answers have begun.
+    bodies: Vec<Arc<Witness>>,
 }
 
 impl Recorder {
@@ -26,7 +29,7 @@ impl Recorder {
             library_version: env!("CARGO_PKG_VERSION"),
             ..AuditRecord::default()
         };
-        Self { begun: Instant::now(), record }
+        Self { begun: Instant::now(), record, bodies: Vec::new() }
     }
 
     /// When the call came in; its deadline counts from here.
@@ -79,7 +82,7 @@ impl Recorder {
 
     /// Notes what an exchange used.
     pub fn exchange(&mut self, exchange: &Exchange) {
-        self.record.bytes_out += exchange.bytes_out;
+        self.bodies.push(Arc::clone(&exchange.body));
         if let Some(connection) = &exchange.connection {
             self.record.remote_address = connection.remote.map(|address| address.ip().to_string());
             self.record.tls_version = connection.tls_version;
@@ -105,6 +108,7 @@ impl Recorder {
 
     /// Ends with the call.
     pub fn end(mut self) -> AuditRecord {
+        self.record.bytes_out = self.bodies.iter().map(|body| body.bytes()).sum();
         self.record.duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.record
     }

@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::client::{Client, head, http1_head, raw};
-use support::h2;
+use support::h2::{self, Connection};
 
 /// Fields of this many bytes in all, counted as HTTP/1.1 writes them: name, colon, space, value, line end.
 fn fields(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
@@ -75,8 +75,6 @@ fn answers_that_are_not_acceptable() {
         ),
         ("chunked in 1.0", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()),
         ("099", "HTTP/1.1 099 Low\r\ncontent-length: 0\r\n\r\n".to_owned()),
-        ("600", "HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n".to_owned()),
-        ("999", "HTTP/1.1 999 Higher\r\ncontent-length: 0\r\n\r\n".to_owned()),
         ("a status of two digits", "HTTP/1.1 20 OK\r\n\r\n".to_owned()),
         ("garbage", "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()),
         ("HTTP/0.9", "<html></html>\r\n\r\n".to_owned()),
@@ -104,7 +102,6 @@ fn answers_that_are_not_acceptable() {
 fn a_head_that_was_read_and_refused_says_its_status() {
     for (status, answer) in [
         (101, "HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n"),
-        (600, "HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n"),
         (201, "HTTP/1.1 201 Created\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     ] {
         let reply = raw(answer).post(b"x");
@@ -115,6 +112,87 @@ fn a_head_that_was_read_and_refused_says_its_status() {
         );
         assert_eq!(reply.head["status"], Value::Null);
     }
+}
+
+#[test]
+fn a_status_above_599_is_an_answer() {
+    for status in [600, 777, 999] {
+        let http1 = raw(format!("HTTP/1.1 {status} High\r\ncontent-length: 4\r\n\r\nbody"));
+        let http2 = Client::http2(move |connection| {
+            while let Some(stream) = connection.request() {
+                connection.head(stream, &[(":status", status.to_string().as_bytes())], false);
+                connection.data(stream, b"body", true);
+            }
+            true
+        });
+        for client in [http1, http2] {
+            let reply = client.post(b"x");
+            assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(status), &b"body"[..]), "{reply:?}");
+            assert_eq!(reply.head["audit"]["attempt_errors"], json!([format!("http_{status}")]));
+        }
+    }
+}
+
+#[test]
+fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
+    let http1 = [
+        "HTTP/1.1 201 Created\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\nx-a: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(66_000)),
+        "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(101) + "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ];
+    for answer in http1 {
+        let client = Client::http1(move |peer| {
+            while peer.read().is_some() {
+                if peer.connection == 0 {
+                    peer.write(&answer)
+                } else {
+                    peer.answer("acceptable")
+                };
+            }
+            true
+        });
+        assert_eq!(client.post(b"x").code(), "protocol.invalid");
+        acceptable_on_another(&client);
+    }
+    let http2: [(&str, fn(&mut Connection<'_, '_>, u32)); 4] = [
+        ("no status", |connection, stream| {
+            connection.head(stream, &[("a", b"b")], true);
+        }),
+        ("a length that is none", |connection, stream| {
+            connection.head(stream, &[(":status", b"200"), ("content-length", b"x")], false);
+            connection.data(stream, b"body", true);
+        }),
+        ("a head that is too large", |connection, stream| {
+            connection.head(stream, &[(":status", b"200"), ("x-a", &[b'a'; 66_000])], true);
+        }),
+        ("more than was announced", |connection, stream| {
+            connection.head(stream, &[(":status", b"200"), ("content-length", b"1")], false);
+            connection.data(stream, b"b", false);
+            connection.data(stream, b"ody", true);
+        }),
+    ];
+    for (name, bad) in http2 {
+        let client = Client::http2(move |connection| {
+            while let Some(stream) = connection.request() {
+                if connection.peer.connection == 0 {
+                    bad(connection, stream);
+                } else {
+                    connection.answer(stream, "acceptable");
+                }
+            }
+            true
+        });
+        let reply = client.post(b"x");
+        assert_eq!(reply.code(), "protocol.invalid", "{name}: {reply:?}");
+        acceptable_on_another(&client);
+    }
+}
+
+fn acceptable_on_another(client: &Client) {
+    for _ in 0..2 {
+        assert_eq!(client.post(b"x").body, b"acceptable");
+    }
+    assert_eq!(client.counts().connections(), 2);
 }
 
 #[test]

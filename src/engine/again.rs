@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn four_answers_are_repeated_for_a_harmless_request() {
-        for status in 100..=599 {
+        for status in 100..=999 {
             let status = StatusCode::from_u16(status).expect("in range");
             let repeated = [429, 502, 503, 504].contains(&status.as_u16());
             let expected = if repeated { Next::Repeat } else { Next::Stop };

@@ -54,7 +54,8 @@ pub enum Verdict {
 /// What the end of an attempt says of the service. Its own 4xx, 429 included, are answers.
 pub fn verdict(outcome: Outcome) -> Verdict {
     match outcome {
-        Outcome::Answered(status) if status.is_server_error() => Verdict::Fails,
+        // RFC 9110 section 15 has what is above 599 treated like a 5xx.
+        Outcome::Answered(status) if status.as_u16() >= 500 => Verdict::Fails,
         Outcome::Answered(_) => Verdict::Works,
         Outcome::Failed { code, .. } => match code.class() {
             "dns" | "connect" | "tls" | "timeout" | "protocol" => Verdict::Fails,
@@ -324,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_counts_as_a_failure() {
-        for status in 200..=599 {
+        for status in 200..=999 {
             let status = StatusCode::from_u16(status).expect("in range");
             let expected = if status.as_u16() >= 500 { Verdict::Fails } else { Verdict::Works };
             assert_eq!(verdict(Outcome::Answered(status)), expected, "{status}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 /// What a connection took of one request.
@@ -22,9 +22,32 @@ impl Witness {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Body bytes that the connection took.
+    /// Body bytes that the connection took until now. They may become more for as long as the request is being written,
+    /// which an answer does not end.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
+    }
+}
+
+/// The bytes of a body, on their way. Over HTTP/2 most of them wait for the other side to make room, long after the stack
+/// has been given the body.
+pub struct Leaving {
+    bytes: Bytes,
+    witness: Arc<Witness>,
+}
+
+impl Buf for Leaving {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.witness.bytes.fetch_add(count as u64, Ordering::AcqRel);
     }
 }
 
@@ -46,16 +69,15 @@ impl WitnessBody {
 }
 
 impl Body for WitnessBody {
-    type Data = Bytes;
+    type Data = Leaving;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let data = std::mem::take(&mut self.data);
-        if data.is_empty() {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Leaving>, Infallible>>> {
+        let bytes = std::mem::take(&mut self.data);
+        if bytes.is_empty() {
             return Poll::Ready(None);
         }
-        self.witness.bytes.fetch_add(data.len() as u64, Ordering::AcqRel);
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        Poll::Ready(Some(Ok(Frame::data(Leaving { bytes, witness: Arc::clone(&self.witness) }))))
     }
 
     fn is_end_stream(&self) -> bool {

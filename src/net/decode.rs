@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::coding::{Coding, Source};
 use super::connection::Facts;
+use super::exchange::forsake;
 use super::paced::{Paced, read_buffered};
 use super::{classify, lock};
 use crate::error::{Code, Error};
@@ -39,6 +40,16 @@ pub async fn read_body(
     deadline: Instant,
     wire: &mut u64,
 ) -> Result<ReadBody, Error> {
+    let read = read(head, body, cap, deadline, wire).await;
+    if read.as_ref().is_err_and(|error| error.code == Code::ProtocolInvalid)
+        && let Some(connection) = head.extensions.get()
+    {
+        forsake(connection);
+    }
+    read
+}
+
+async fn read(head: &Parts, body: Incoming, cap: u64, deadline: Instant, wire: &mut u64) -> Result<ReadBody, Error> {
     let length = content_length(&head.headers)?;
     if length.is_some_and(|length| length > cap) {
         return Err(too_large());

@@ -51,8 +51,8 @@ pub struct Exchange {
     pub connection: Option<InUse>,
     /// Whether no connect was needed.
     pub reused: bool,
-    /// Body bytes that the connection took.
-    pub bytes_out: u64,
+    /// What the connection takes of the body.
+    pub body: Arc<Witness>,
 }
 
 impl Network {
@@ -84,7 +84,8 @@ impl Network {
         let (body, witness) = WitnessBody::new(body);
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
-        let mut watch = Watch::new(capture_connection(&mut request), witness);
+        let connection = capture_connection(&mut request);
+        let mut watch = Watch::new(connection.clone(), witness);
         let finished = timeout_at(deadline, async {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not answer would wait for each other.
@@ -106,8 +107,9 @@ impl Network {
         })
         .await;
         watch.connected();
-        match finished {
-            Ok(Ok(response)) => {
+        let ended = match finished {
+            Ok(Ok(mut response)) => {
+                response.extensions_mut().insert(connection.clone());
                 let exchange = watch.exchange();
                 // All of them may have come in one piece with the answer.
                 let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
@@ -151,7 +153,19 @@ impl Network {
                     exchange: watch.exchange(),
                 }))
             }
+        };
+        if ended.as_ref().is_err_and(|failure| failure.error.code == Code::ProtocolInvalid) {
+            forsake(&connection);
         }
+        ended
+    }
+}
+
+/// Keeps a connection from being used again: whoever answers what is no HTTP may be at odds with us about where the next
+/// answer begins. Requests that are on it already go on.
+pub(super) fn forsake(connection: &CaptureConnection) {
+    if let Some(connected) = &*connection.connection_metadata() {
+        connected.poison();
     }
 }
 
@@ -208,15 +222,13 @@ impl Watch {
     /// may be gone without a word. Streams that are open on it go on, and may still be answered.
     fn give_up_where_silent(&self) {
         let silent = self.facts.as_ref().is_some_and(|facts| facts.http2 && facts.received() == self.received);
-        if let Some(connected) = &*self.connection.connection_metadata()
-            && silent
-        {
-            connected.poison();
+        if silent {
+            forsake(&self.connection);
         }
     }
 
     fn exchange(self) -> Exchange {
-        Exchange { connection: self.facts, reused: self.reused, bytes_out: self.witness.bytes() }
+        Exchange { connection: self.facts, reused: self.reused, body: self.witness }
     }
 }
 
@@ -253,9 +265,6 @@ fn check_head(response: &Response<Incoming>, cap: usize) -> Result<(), Error> {
     let headers = response.headers();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return invalid("the server switched protocols, which nobody asked for");
-    }
-    if response.status().as_u16() > 599 {
-        return invalid("the server's status is outside 100 to 599");
     }
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return invalid("the server sent transfer-encoding together with content-length");

@@ -22,6 +22,7 @@ mod single;
 mod socket;
 mod tls;
 
+pub use body::Witness;
 pub use client::{Network, NetworkOptions, Way};
 pub use decode::{drain_body, read_body};
 pub use exchange::{Answer, Exchange, Failure};

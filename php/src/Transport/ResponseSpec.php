@@ -14,7 +14,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 final readonly class ResponseSpec
 {
     /**
-     * @param int $status 100 to 599
+     * @param int $status 100 to 999
      * @param string $httpVersion "1.1" or "2"
      * @param list<array{string, string}> $headers lower-case names and values in order; a value is bytes
      * @param string $body raw bytes, decoded
@@ -27,7 +27,7 @@ final readonly class ResponseSpec
         #[\SensitiveParameter] public string $body,
         public array $audit,
     ) {
-        if ($status < 100 || $status > 599 || !Wire::isPairs($headers)) {
+        if ($status < 100 || $status > 999 || !Wire::isPairs($headers)) {
             throw new \InvalidArgumentException('The status or the headers of a response are impossible.');
         }
     }

@@ -99,6 +99,12 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A stream of unknown length that RST_STREAM with NO_ERROR ends counts as whole.',
         ],
+        'http2-early-answer' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'An HTTP/2 answer without `content-length` that comes before the server has read the request is waited for until the '
+                . 'deadline, or is `protocol.closed_early`, unless RST_STREAM with NO_ERROR follows it: libcurl does not tell of its end '
+                . 'before it has sent everything.',
+        ],
         'http2-only' => [
             'transports' => [Transports::PHP],
             'instead' => 'Where `http_versions` has no `1.1`, the configuration is `configuration.invalid`: libcurl tells the version '

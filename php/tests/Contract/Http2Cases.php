@@ -135,6 +135,41 @@ trait Http2Cases
         }
     }
 
+    public function testAnAnswerBeforeTheRequestWasRead(): void
+    {
+        $body = str_repeat('x', 20_000_000);
+        $head = static fn (?string $length, bool $end): array
+            => ['h2-head', [[':status', '413'], ...($length === null ? [] : [['content-length', $length]])], $end];
+        $data = ['h2-data', base64_encode('big'), true];
+        $answers = [
+            'a reset' => ['big', [$head('3', false), $data, ['h2-rst', 0]]],
+            'nothing more' => ['big', [$head('3', false), $data]],
+            'another reset' => ['big', [$head('3', false), $data, ['h2-rst', 8]]],
+            'GOAWAY' => ['big', [$head('3', false), $data, ['h2-goaway', null, 0]]],
+            'no body' => ['', [$head('0', true)]],
+            'no body, and a reset' => ['', [$head('0', true), ['h2-rst', 0]]],
+            'no length, and a reset' => ['big', [$head(null, false), $data, ['h2-rst', 0]]],
+            'no length, no body, and a reset' => ['', [$head(null, true), ['h2-rst', 0]]],
+        ];
+        $untold = [
+            'no length' => ['big', [$head(null, false), $data]],
+            'no length, no body' => ['', [$head(null, true)]],
+            'no length, and another reset' => ['big', [$head(null, false), $data, ['h2-rst', 8]]],
+        ];
+        foreach ($answers + $untold as $name => [$text, $steps]) {
+            $deviates = isset($untold[$name]) && self::deviates('http2-early-answer');
+            self::$server->script('h2', [['h2-fill'], ...$steps, ['silence']]);
+            $outcome = self::call(self::request('h2', body: $body, timeoutMs: $deviates ? 1000 : 60_000));
+
+            if ($deviates) {
+                self::assertContains($outcome->brief(), ['timeout.total yes', 'protocol.closed_early yes'], $name);
+            } else {
+                self::assertSame(['413', $text], [$outcome->brief(), $outcome->body], $name . $outcome->message());
+            }
+            self::assertSame(65_535, $outcome->audit['bytes_out'], $name . ': what the server made room for');
+        }
+    }
+
     public function testALargeRequestAndALargeAnswer(): void
     {
         $body = random_bytes(3_000_000);

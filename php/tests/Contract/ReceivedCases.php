@@ -167,7 +167,7 @@ trait ReceivedCases
      */
     public function testEveryStatusIsAResponse(string $listener): void
     {
-        foreach ([200, 202, 206, 300, 304, 400, 401, 404, 407, 418, 429, 500, 503, 599] as $status) {
+        foreach ([200, 202, 206, 300, 304, 400, 401, 404, 407, 418, 429, 500, 503, 599, 600, 777, 999] as $status) {
             self::$server->answers($listener, [FaultServer::answer($status, [['x-a', 'b']], $status === 304 ? '' : 'body')]);
             $outcome = self::call(self::request($listener));
             self::assertSame((string) $status, $outcome->brief());

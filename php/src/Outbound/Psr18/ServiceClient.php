@@ -57,7 +57,18 @@ final readonly class ServiceClient implements ClientInterface
         } catch (OutboundException $failure) {
             throw new ServiceRequestException($request, $failure);
         }
-        return (new SecureHttpResponse($end->response, $end->entry))->toPsrResponse($this->responses, $this->streams);
+        try {
+            return (new SecureHttpResponse($end->response, $end->entry))->toPsrResponse($this->responses, $this->streams);
+        } catch (\InvalidArgumentException) {
+            // Some refuse a status above 599. PSR-18 allows no other exception than its own.
+            throw new ServiceNetworkException($request, OutboundException::create(
+                'protocol.invalid',
+                'The answer has a status or a header that the PSR-7 factory in use does not take.',
+                sent: 'yes',
+                httpStatus: $end->response->status,
+                auditRecord: $end->entry->record,
+            ));
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 """HTTP/2 as a server speaks it, frame by frame, so that every frame can be wrong.
 
   ["h2-head", FIELDS, END]      HEADERS with these fields, ":status" among them; split into CONTINUATIONs if it is long
+  ["h2-fill"]                   reads a request until its body fills the window that it began with, and makes no room for more
   ["h2-data", BYTES, END]       DATA, within the client's windows
   ["h2-rst", CODE]              RST_STREAM
   ["h2-goaway", LAST, CODE]     GOAWAY; LAST null is the current stream
@@ -18,7 +19,7 @@ import hpack
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 1, 1, 4, 8, 32
-INITIAL_WINDOW, FRAME = 4, 16384
+INITIAL_WINDOW, FRAME, WINDOW = 4, 16384, 65535
 
 
 class Http2:
@@ -26,7 +27,8 @@ class Http2:
         self.connection = connection
         self.decoder, self.encoder = hpack.Decoder(), hpack.Encoder()
         self.open, self.stream = {}, 0
-        self.initial, self.windows = 65535, {0: 65535}
+        self.initial, self.windows = WINDOW, {0: WINDOW}
+        self.makes_room = True
         connection.exactly(len(PREFACE))
         self.frame(SETTINGS, 0, 0, "")
 
@@ -40,6 +42,14 @@ class Http2:
                 encoded = base64.b64encode(body).decode()
                 self.connection.record({"fields": fields, "body": encoded, "stream": complete})
                 return
+
+    def fill(self):
+        self.makes_room = False
+        while sum(len(body) for _, body in self.open.values()) < WINDOW:
+            self.next()
+        self.stream, (fields, body) = next(iter(self.open.items()))
+        encoded = base64.b64encode(body).decode()
+        self.connection.record({"fields": fields, "body": encoded, "stream": self.stream})
 
     def answer(self, status, fields, body=""):
         fields = [[":status", str(status)]] + [[name.lower(), value] for name, value in fields]
@@ -130,7 +140,7 @@ class Http2:
         return stream if ended & END_STREAM else None
 
     def body(self, flags, stream, payload):
-        if payload:
+        if payload and self.makes_room:
             update = struct.pack(">I", len(payload))
             self.raw(WINDOW_UPDATE, 0, 0, update)
             self.raw(WINDOW_UPDATE, 0, stream, update)

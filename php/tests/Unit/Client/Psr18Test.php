@@ -53,6 +53,22 @@ final class Psr18Test extends ClientTestCase
         self::assertSame([], $second->headers);
     }
 
+    public function testAnAnswerThatPsr7DoesNotTakeIsAnExceptionOfPsr18(): void
+    {
+        $this->transport->respond(999, 'body');
+        try {
+            $this->psrClient()->sendRequest(new Request('GET', self::URI));
+            self::fail("Guzzle's factory took the status.");
+        } catch (ServiceNetworkException $failure) {
+            self::assertSame(['protocol.invalid', 'yes', 999], [
+                $failure->failure()->errorCode(),
+                $failure->failure()->sent(),
+                $failure->failure()->httpStatus(),
+            ]);
+        }
+        self::assertCount(1, $this->audit->entries());
+    }
+
     public function testAStreamThatCannotBeRewoundIsReadOnce(): void
     {
         $this->transport->respond();

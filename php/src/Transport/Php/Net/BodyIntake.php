@@ -43,7 +43,7 @@ final class BodyIntake
         }
         $this->decided = true;
         try {
-            return $this->decide($head);
+            return $this->decide($head) && !$this->isWhole();
         } catch (OutboundException $failure) {
             $this->failure = $failure;
             return false;
@@ -53,7 +53,7 @@ final class BodyIntake
     /** @return bool whether the transfer goes on */
     public function chunk(#[\SensitiveParameter] string $chunk): bool
     {
-        return $this->body?->add($chunk) ?? false;
+        return ($this->body?->add($chunk) ?? false) && !$this->isWhole();
     }
 
     /** Body bytes that came off the wire. */
@@ -79,11 +79,18 @@ final class BodyIntake
             // The transfer was ended here. A body that libcurl saw end too early may also not decode, but that is no news.
             throw Failure::of($own, $end->sent(), $end->status);
         }
-        $failure = Classifier::failure($end) ?? ($own === null ? null : Failure::of($own, $end->sent(), $end->status));
+        $failure = ($this->isWhole() ? null : Classifier::failure($end))
+            ?? ($own === null ? null : Failure::of($own, $end->sent(), $end->status));
         if ($failure !== null || $head === null) {
             throw $failure ?? OutboundException::create('internal.panic', 'A head is missing.', sent: $end->sent());
         }
         return new Answer($head, $this->body);
+    }
+
+    /** Over HTTP/2 libcurl does not end before it has sent the request, which a server that has answered may never read. */
+    private function isWhole(): bool
+    {
+        return $this->body?->isWhole() ?? false;
     }
 
     private function decide(Head $head): bool

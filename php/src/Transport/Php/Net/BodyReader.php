@@ -25,6 +25,9 @@ final class BodyReader
     /** @var list<int> bytes that came out of each stage */
     private array $lengths = [];
 
+    /** What the server announced; null where it did not. */
+    private ?int $length = null;
+
     private string $bytes = '';
     private int $arrived = 0;
     private ?OutboundException $failure = null;
@@ -48,6 +51,7 @@ final class BodyReader
             if (strlen(ltrim($length, '0')) > 18 || (int) $length > $cap) {
                 throw self::tooLarge();
             }
+            $this->length = (int) $length;
         }
         try {
             $gzips = array_reverse(self::codings($head));
@@ -92,6 +96,12 @@ final class BodyReader
             }
         }
         return $this->failure;
+    }
+
+    /** Whether all of what was announced has come. */
+    public function isWhole(): bool
+    {
+        return $this->arrived === $this->length;
     }
 
     /** Bytes on the wire, so far. */

@@ -127,7 +127,6 @@ final class HeadReader
         $lengths = $fields['~content-length'] ?? [];
         $fault = match (true) {
             $this->status === 101 => 'the server switched protocols, which nobody asked for',
-            $this->status > 599 => "the server's status is outside 100 to 599",
             $codings !== [] && $lengths !== [] => 'the server sent transfer-encoding together with content-length',
             $codings !== [] && $this->isOld => 'the server sent a transfer-encoding in HTTP/1.0',
             // libcurl would undo others as well, and one that it does not know is the caller's body for it.

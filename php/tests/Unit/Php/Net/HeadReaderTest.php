@@ -95,7 +95,6 @@ final class HeadReaderTest extends TestCase
         $ok = "HTTP/1.1 200 OK\r\n";
         $http = 'not acceptable HTTP';
         yield '101' => ["HTTP/1.1 101 Switching Protocols\r\nupgrade: x", 'switched'];
-        yield '600' => ['HTTP/1.1 600 x', 'outside 100 to 599'];
         yield 'two framings' => [$ok . "content-length: 1\r\nTransfer-Encoding: chunked", 'together'];
         yield 'gzip on the way' => [$ok . 'transfer-encoding: gzip, chunked', 'other than chunked'];
         yield 'chunked twice' => [$ok . "transfer-encoding: chunked\r\ntransfer-encoding: chunked", 'other than chunked'];
