@@ -53,7 +53,7 @@ fn stack(criterion: &mut Criterion) {
         header_bytes: 65_536,
     };
     // A connection belongs to the runtime that it was made on.
-    let network = || Arc::new(Network::new(options.clone()).expect("a network"));
+    let network = || Arc::new(Network::new(options.clone(), Arc::default()).expect("a network"));
 
     let calling = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let pooled = network();
