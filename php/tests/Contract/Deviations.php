@@ -58,8 +58,8 @@ final class Deviations
         ],
         'revocation-lists' => [
             'transports' => [Transports::PHP],
-            'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there is refused, and a list past its '
-                . 'date is none: so OpenSSL checks them.',
+            'instead' => 'With `tls.crl_file`, a certificate whose issuer has no list there, or is not among the trust anchors itself, '
+                . 'is refused, and a list past its date is none: so OpenSSL checks them.',
         ],
         'close-notify' => [
             'transports' => [Transports::PHP],
