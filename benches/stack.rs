@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
-use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, read_body};
+use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Way, read_body};
 use secure_outbound::policy::InternalHosts;
 use secure_outbound::spec::Configuration;
 use support::server::{Authority, Server, configuration};
@@ -27,7 +27,8 @@ async fn exchange(network: &Network, url: &str) {
     *request.uri_mut() = url.parse().expect("a URL");
     let deadline = Instant::now() + Duration::from_secs(10);
     tokio::task::yield_now().await;
-    let answer = network.exchange(request, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
+    let answer =
+        network.exchange(request, Way::Called, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
     let (head, body) = answer.response.into_parts();
     let mut wire = 0;
     read_body(&head, body, 1 << 20, deadline, &mut wire).await.expect("a body");
@@ -51,6 +52,7 @@ fn stack(criterion: &mut Criterion) {
         http1: true,
         http2: true,
         header_bytes: 65_536,
+        post_quantum: true,
     };
     // A connection belongs to the runtime that it was made on.
     let network = || Arc::new(Network::new(options.clone(), Arc::default()).expect("a network"));

@@ -12,6 +12,9 @@ use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
  */
 trait OpenBasedirCases
 {
+    /**
+     * @group own-network
+     */
     public function testTheSystemsTrustAnchorsCountUnderOpenBasedir(): void
     {
         self::assertSame('200', self::underOpenBasedir([])['brief']);
@@ -23,6 +26,9 @@ trait OpenBasedirCases
         self::assertSame('tls.certificate_invalid no', self::underOpenBasedir([], self::foreignAuthority())['brief']);
     }
 
+    /**
+     * @group own-network
+     */
     public function testWhatOpenBasedirHidesIsSaid(): void
     {
         $hidden = ['tls' => ['roots' => 'file', 'ca_file' => '/etc/ssl/certs/ca-certificates.crt']];
@@ -41,6 +47,9 @@ trait OpenBasedirCases
         self::assertSame('200', $file['brief'], $file['message']);
     }
 
+    /**
+     * @group own-network
+     */
     public function testAKeyFileThatOpenBasedirHides(): void
     {
         $config = ['master_keys' => [['provider' => 'file', 'path' => '/etc/issue']]];
