@@ -12,6 +12,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` asks a worker of a real php-fpm, and names what is wrong with it.
+ *
+ * @group root
  */
 final class DoctorFpmTest extends CommandTestCase
 {

@@ -11,6 +11,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
 /**
  * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.
  * What only php-fpm knows is in DoctorFpmTest.
+ *
+ * @group root
  */
 final class DoctorTest extends CommandTestCase
 {

@@ -19,6 +19,8 @@ use PHPUnit\Framework\TestCase;
  * - JSON is written to the absolute path that the line before it names last.
  * - Shell commands have to succeed.
  * - PHP prints, of each line that has both, what its comment says: echo 1 + 1; // 2
+ *
+ * @group root
  */
 final class PageTest extends TestCase
 {

@@ -13,6 +13,8 @@ use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The keys that PHP reads, against those that the library reads: the same warnings, the same envelopes that open.
+ *
+ * @group root
  */
 final class PhpKeysTest extends IntegrationTestCase
 {

@@ -12,6 +12,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The CLI binds by itself, in a process of its own here.
+ *
+ * @group root
  */
 final class CliTest extends TestCase
 {

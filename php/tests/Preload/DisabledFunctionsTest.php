@@ -12,6 +12,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * disable_functions of a host: calls say at once what is taken away.
+ *
+ * @group root
  */
 final class DisabledFunctionsTest extends TestCase
 {

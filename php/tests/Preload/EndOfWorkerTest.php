@@ -14,6 +14,8 @@ use PHPUnit\Framework\TestCase;
 /**
  * What ends a real php-fpm worker while it is in a call: the server holds its answer until the signal has arrived. And
  * the end of a worker that has a live connection.
+ *
+ * @group root
  */
 final class EndOfWorkerTest extends TestCase
 {

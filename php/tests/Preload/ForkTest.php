@@ -11,6 +11,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * pcntl_fork in the middle of use: with a live connection, and children that send and end while their parent is in a call.
+ *
+ * @group root
  */
 final class ForkTest extends TestCase
 {

@@ -12,6 +12,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * Real php-fpm with ffi.enable=preload, in each binding that is documented.
+ *
+ * @group root
  */
 final class FpmTest extends TestCase
 {

@@ -13,6 +13,8 @@ use PHPUnit\Framework\TestCase;
  * What a php-fpm worker holds does not grow with its calls, of which good and bad ones are mixed.
  *
  * SECURE_OUTBOUND_CALLS asks for more calls than "make test" makes.
+ *
+ * @group root
  */
 final class GrowthTest extends TestCase
 {

@@ -13,6 +13,8 @@ use PHPUnit\Framework\TestCase;
 /**
  * Calls that a real php-fpm worker leaves before their end, by a fatal error or by exit(), and answers that are larger than
  * its memory_limit: what the worker holds afterwards, and the one record of each.
+ *
+ * @group root
  */
 final class LeftCallTest extends TestCase
 {

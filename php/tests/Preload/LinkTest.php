@@ -14,6 +14,8 @@ use PHPUnit\Framework\TestCase;
 /**
  * Files behind links that another process puts elsewhere while a worker of php-fpm lives on, as Kubernetes does it with
  * secrets and a deployment with its "current": the next call has the new ones.
+ *
+ * @group root
  */
 final class LinkTest extends TestCase
 {

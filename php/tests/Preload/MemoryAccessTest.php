@@ -14,6 +14,8 @@ use PHPUnit\Framework\TestCase;
  * A tool watches every access to memory while PHP makes calls, good and bad ones mixed: Valgrind, or AddressSanitizer
  * where SECURE_OUTBOUND_SANITIZED says that the library is built for it. PHP takes its memory from the C library then, so
  * that the tool knows each block. SECURE_OUTBOUND_CALLS asks for more calls than "make test" makes.
+ *
+ * @group root
  */
 final class MemoryAccessTest extends TestCase
 {

@@ -15,6 +15,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * What a php-fpm worker holds of the secrets that it sent: read from its memory, locked pages included, and from its core.
+ *
+ * @group root
  */
 final class MemoryTest extends TestCase
 {

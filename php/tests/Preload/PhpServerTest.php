@@ -11,6 +11,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * php -S with ffi.enable=preload.
+ *
+ * @group root
  */
 final class PhpServerTest extends TestCase
 {

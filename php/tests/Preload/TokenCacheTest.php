@@ -16,6 +16,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The workers of a real php-fpm share tokens: counted where they are given out.
+ *
+ * @group root
  */
 final class TokenCacheTest extends TestCase
 {

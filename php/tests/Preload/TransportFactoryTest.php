@@ -11,6 +11,8 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The choice between the library and PHP, each in a process of its own.
+ *
+ * @group root
  */
 final class TransportFactoryTest extends TestCase
 {
