@@ -188,7 +188,7 @@ impl Shared {
         }
     }
 
-    /// hyper takes a reset with NO_ERROR for the end. It may follow a whole answer, so the frames decide.
+    /// hyper takes a reset or GOAWAY with NO_ERROR for the end. It may follow a whole answer, so the frames decide.
     fn is_cut(&self) -> bool {
         !self.body.is_end_stream() && self.connection.as_ref().is_some_and(|connection| connection.cut())
     }

@@ -26,7 +26,7 @@ const PAYLOAD_HEAD: usize = 8;
 const PREFACE: usize = 24;
 
 /// Follows the frames of a connection. The stack above passes over interim answers without a word, so a server could send
-/// them until the deadline; it takes a reset with NO_ERROR for the end of a body; and it has patience with idle frames.
+/// them until the deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it has patience with idle frames.
 pub struct Frames {
     arriving: Splitter,
     leaving: Splitter,
@@ -78,7 +78,7 @@ impl Frames {
         }
     }
 
-    /// Whether a stream was reset in the middle of its answer.
+    /// Whether a stream was reset in the middle of its answer, or GOAWAY came there and may have left it out.
     pub fn cut(&self) -> bool {
         self.cut
     }
@@ -98,6 +98,7 @@ impl Frames {
             self.wants_http1 = true;
             self.leaves_for_http1 |= head.kind == GOAWAY;
         }
+        self.cut |= head.kind == GOAWAY && self.heads.values().any(|heads| *heads > 0);
         let begun = self.heads.get_mut(&head.stream);
         let known = begun.is_some();
         let heads = match (head.kind, begun) {
@@ -252,16 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_cuts_an_answer_that_has_begun_and_not_ended() {
-        let reset = frame(RST_STREAM, 0, 1, b"0000");
-        for (before, cut) in [
-            (vec![], false),
-            (frame(HEADERS, 4, 1, b""), true),
-            ([frame(HEADERS, 4, 1, b""), frame(DATA, END_STREAM, 1, b"x")].concat(), false),
-        ] {
-            let mut frames = opened();
-            assert!(frames.arrived(&[before, reset.clone()].concat()));
-            assert_eq!(frames.cut(), cut);
+    fn a_reset_or_goaway_cuts_an_answer_that_has_begun_and_not_ended() {
+        for end in [frame(RST_STREAM, 0, 1, b"0000"), frame(GOAWAY, 0, 0, b"00000000")] {
+            for (before, cut) in [
+                (vec![], false),
+                (frame(HEADERS, 4, 1, b""), true),
+                ([frame(HEADERS, 4, 1, b""), frame(DATA, END_STREAM, 1, b"x")].concat(), false),
+            ] {
+                let mut frames = opened();
+                assert!(frames.arrived(&[before, end.clone()].concat()));
+                assert_eq!(frames.cut(), cut);
+            }
         }
     }
 

@@ -65,6 +65,12 @@ abstract class ContractTestCase extends TestCase
         return in_array(static::transportName(), Deviations::LIST[$id]['transports'], true);
     }
 
+    /** Whether libcurl is this version or newer, as curl_version() counts them: what some deviations depend on. */
+    protected static function hasCurl(int $version): bool
+    {
+        return curl_version()['version_number'] >= $version;
+    }
+
     /**
      * A transport that trusts the fault server, may reach it and has the master key; $more replaces whole keys.
      *

@@ -63,7 +63,7 @@ final class Deviations
         ],
         'close-notify' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A body over TLS that ends by closing counts as whole without close_notify: libcurl takes the '
+            'instead' => 'With a libcurl older than 8.14.1, a body over TLS that ends by closing counts as whole without close_notify: it takes the '
                 . 'one end for the other.',
         ],
         'status-line' => [
@@ -79,15 +79,19 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'Order and spelling of the header lines of HTTP/1.1 are those of libcurl; the fields are the same.',
         ],
+        'http2' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'With a libcurl older than 8.14.1, HTTP/1.1 alone is offered: it does not tell, or only at the deadline, that an HTTP/2 '
+                . 'connection broke within a body of unknown length. What is said of HTTP/2 here is of later ones.',
+        ],
         'http2-refusal' => [
             'transports' => [Transports::PHP],
-            'instead' => 'What an HTTP/2 server handed back unprocessed is `sent: maybe`: ext-curl does not tell. After '
-                . 'REFUSED_STREAM libcurl itself asks again five times; after GOAWAY nobody does, and the code is '
-                . '`protocol.invalid`.',
+            'instead' => 'What an HTTP/2 server handed back unprocessed is `sent: maybe`: ext-curl does not tell. libcurl '
+                . 'itself asks again five times.',
         ],
         'http2-violation' => [
             'transports' => [Transports::PHP],
-            'instead' => 'Violations of HTTP/2 and heads far above the limit are `protocol.closed_early` in place of '
+            'instead' => 'Violations of HTTP/2 and heads far above the limit may be `protocol.closed_early` in place of '
                 . '`protocol.invalid`; DATA beyond `content-length` is dropped.',
         ],
         'http2-floods' => [
@@ -103,7 +107,8 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'An HTTP/2 answer without `content-length` that comes before the server has read the request is waited for until the '
                 . 'deadline, or is `protocol.closed_early`, unless RST_STREAM with NO_ERROR follows it: libcurl does not tell of its end '
-                . 'before it has sent everything.',
+                . 'before it has sent everything. '
+                . '`bytes_out` holds up to 64 KiB that it has not sent.',
         ],
         'http2-only' => [
             'transports' => [Transports::PHP],

@@ -166,7 +166,7 @@ trait FaultCases
         foreach (['part', ''] as $body) {
             self::$server->script('tls', [['read'], FaultServer::write("HTTP/1.1 201 Created\r\n\r\n" . $body), ['cut']]);
             $outcome = self::call(self::request('tls'));
-            if (self::deviates('close-notify')) {
+            if (self::deviates('close-notify') && !self::hasCurl(0x080E01)) {
                 self::assertSame(['201', $body], [$outcome->brief(), $outcome->body], $outcome->message());
             } else {
                 self::assertFailed('protocol.closed_early', 'yes', $outcome, 201);

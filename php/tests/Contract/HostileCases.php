@@ -81,6 +81,9 @@ trait HostileCases
      */
     public function testAFloodOverHttp2Ends(array $steps): void
     {
+        if (!self::speaksHttp2()) {
+            return;
+        }
         $deviates = self::deviates('http2-floods');
         self::$server->script('h2', [['read'], ...$steps, ['silence']]);
         $outcome = self::call(self::request(

@@ -209,7 +209,7 @@ trait TlsCases
         $only = static fn (string $version): DecidingTransport => self::make(['http_versions' => [$version]]);
 
         self::assertSame('1.1', self::call(self::request('h2'), $only('1.1'))->httpVersion);
-        self::assertSame('2', self::call(self::request('h2'))->httpVersion);
+        self::assertSame(self::httpVersion('h2'), self::call(self::request('h2'))->httpVersion);
         self::assertSame('1.1', self::call(self::request('tls'))->httpVersion);
         self::$server->answers('tls', [FaultServer::answer()]);
         $outcome = self::call(self::request('tls'), $only('2'));

@@ -30,6 +30,8 @@ final class PhpTransportTest extends IntegrationTestCase
         );
         $response = self::php()->send($request);
         $seen = self::seen($response);
+        // An older libcurl is not trusted with HTTP/2; docs/transports.md says why.
+        $http = curl_version()['version_number'] >= 0x080E01 ? $http : '1.1';
 
         self::assertSame([200, $http], [$response->status, $response->httpVersion]);
         self::assertSame('Bearer ' . self::CANARY, $seen['headers']['authorization']);

@@ -51,6 +51,8 @@ final class Classifier
         return match ($end->error) {
             // A connection that ends within the head counts as a whole answer for libcurl.
             CURLE_OK, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR => self::broken($end),
+            // It says so of an HTTP/2 connection that ended, and of one that it ended itself.
+            self::HTTP2_FRAMING => $end->begun ? self::broken($end) : self::unusable(),
             CURLE_OPERATION_TIMEOUTED => self::timeout($end),
             CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY => [
                 'dns.failed',
@@ -68,7 +70,6 @@ final class Classifier
             CURLE_OUT_OF_MEMORY,
             CURLE_SSL_CIPHER,
             CURLE_BAD_CONTENT_ENCODING,
-            self::HTTP2_FRAMING,
             self::TOO_LARGE => $end->begun ? self::invalid() : self::unusable(),
             default => $end->begun ? self::broken($end) : self::unusable(),
         };

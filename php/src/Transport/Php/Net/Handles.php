@@ -18,6 +18,12 @@ use Netresearch\NrVault\Transport\Php\Secret;
  */
 final readonly class Handles
 {
+    /**
+     * 8.14.1. An older libcurl takes an HTTP/2 connection that breaks within a body of unknown length for the end of it, or
+     * waits for the deadline; the end of a chunked body shows.
+     */
+    private const TELLS_OF_HTTP2 = 0x080E01;
+
     /** What libcurl would add by itself and the library does not send. */
     private const OWN_HEADERS = ['accept', 'content-type', 'expect', 'user-agent'];
 
@@ -101,8 +107,15 @@ final readonly class Handles
 
     private function version(bool $isSecure): int
     {
-        $knows2 = (curl_version()['features'] & CURL_VERSION_HTTP2) !== 0;
-        return $isSecure && $this->offersHttp2 && $knows2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+        return $isSecure && $this->offersHttp2 && self::knowsHttp2()
+            ? CURL_HTTP_VERSION_2TLS
+            : CURL_HTTP_VERSION_1_1;
+    }
+
+    private static function knowsHttp2(): bool
+    {
+        $curl = curl_version();
+        return ($curl['features'] & CURL_VERSION_HTTP2) !== 0 && $curl['version_number'] >= self::TELLS_OF_HTTP2;
     }
 
     /** An empty text, not its absence, keeps the environment's proxy out. */

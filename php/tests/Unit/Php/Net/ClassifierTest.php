@@ -87,7 +87,7 @@ final class ClassifierTest extends TestCase
         yield 'HTTP/0.9' => ['protocol.invalid maybe', new Ending(1, begun: true)];
         yield 'a strange answer' => ['protocol.invalid maybe', new Ending(8, begun: true)];
         yield 'a line without end' => ['protocol.invalid yes', new Ending(...[27] + $status)];
-        yield 'frames that are none' => ['protocol.invalid maybe', new Ending(16, begun: true)];
+        yield 'frames that are none' => ['protocol.closed_early maybe', new Ending(16, begun: true)];
         yield 'a stream that is reset' => ['protocol.closed_early maybe', new Ending(92, begun: true)];
         yield '407' => [
             'connect.proxy_refused no',
