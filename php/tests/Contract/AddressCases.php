@@ -69,6 +69,48 @@ trait AddressCases
     }
 
     /**
+     * @group own-network
+     */
+    public function testASilentAddressKeepsNoOtherFromItsTurn(): void
+    {
+        $silent = ['93.184.216.34', '93.184.216.35'];
+        $served = '93.184.216.36';
+        $names = ['one.example' => [$silent[0], $served], 'two.example' => [...$silent, $served]];
+        $lines = '';
+        foreach ($names as $name => $addresses) {
+            foreach ($addresses as $address) {
+                $lines .= $address . ' ' . $name . "\n";
+            }
+        }
+        $answer = OwnNetwork::run(
+            self::$directory,
+            [
+                'addresses' => [...$silent, $served],
+                'hosts' => $lines,
+                'silent' => $silent,
+                'listen' => ['served' => [
+                    'address' => $served,
+                    'port' => 443,
+                    'tls' => self::$tls->issue('several', array_map(static fn (string $name): string => 'DNS:' . $name, array_keys($names))),
+                    'answer' => [FaultServer::answer()],
+                ]],
+                'transport' => static::transportName(),
+                'config' => [
+                    'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
+                    'defaults' => ['connect_timeout_ms' => 3000],
+                ],
+            ],
+            array_map(static fn (string $name): RequestSpec => self::request(baseUrl: 'https://' . $name), array_keys($names)),
+        );
+        foreach ($answer['outcomes'] as $outcome) {
+            self::assertSame(['200', $served], [$outcome['brief'], $outcome['audit']['remote_address']], $outcome['message']);
+            if (self::deviates('address-turns')) {
+                self::assertGreaterThan(900_000, $outcome['audit']['duration_us'], 'the first had its share of the time');
+            }
+        }
+    }
+
+    /**
      * @dataProvider hosts
      */
     public function testHostOfAUrl(int $index): void

@@ -40,6 +40,16 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
         ],
+        'post-quantum' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Post-quantum key exchange is offered where PHP\'s OpenSSL has it, which is from 3.5 on; '
+                . '`tls.post_quantum: false` leaves it out.',
+        ],
+        'address-turns' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'Of the addresses of a name one of each family is tried at a time, the second of them 200 ms later, and '
+                . 'every such pair has an equal share of `connect_timeout_ms`, TLS included.',
+        ],
         'key-exchange' => [
             'transports' => [Transports::PHP],
             'instead' => 'A server that has no other group for the key exchange than P-521, X448 or one of finite fields is agreed with. '

@@ -22,7 +22,7 @@ final class OwnNetwork
      *
      * @param array<string, mixed> $task addresses: of loopback; hosts: lines of /etc/hosts; resolver: lines of
      *        resolv.conf beside the name server 127.0.0.1; listen: listeners by name, arguments of FaultServer::listen and the steps
-     *        of every answer; dns: names for FaultServer::resolve; silent_dns: whether a name server takes questions and never answers; locale: of all categories; files: further ones by their
+     *        of every answer; dns: names for FaultServer::resolve; silent: addresses where port 443 answers nothing at all; silent_dns: whether a name server takes questions and never answers; locale: of all categories; files: further ones by their
      *        path, in the place of what is there; open_basedir: directories, from when the servers run; transport and config
      * @param list<RequestSpec> $requests
      * @param array<string, string> $environment

@@ -113,6 +113,57 @@ trait TlsCases
         self::assertSame([], $answer['targets']['old']);
     }
 
+    public function testPostQuantumKeyExchangeCanBeLeftOut(): void
+    {
+        $trust = ['roots' => 'file', 'ca_file' => self::$tls->authority];
+        foreach ([[], ['post_quantum' => true], ['post_quantum' => false]] as $tls) {
+            self::$server->script('plain', [['take', 200]]);
+            $baseUrl = 'https://localhost:' . self::$server->port('plain');
+            $outcome = self::call(self::request(baseUrl: $baseUrl), self::make(['tls' => $tls + $trust]));
+            self::assertFailed('tls.handshake_failed', 'no', $outcome);
+
+            $groups = self::offeredGroups(self::$server->seen('plain')[0]['received']);
+            $offers = $tls['post_quantum'] ?? true;
+            if (self::deviates('post-quantum')) {
+                $offers = $offers && version_compare(self::opensslVersion(), '3.5', '>=');
+            }
+            self::assertSame($offers, in_array(0x11EC, $groups, true), json_encode($tls + ['groups' => $groups]));
+            if (($tls['post_quantum'] ?? true) === false) {
+                self::assertEqualsCanonicalizing([29, 23, 24], $groups);
+            }
+            self::$server->script('tls', [['read'], FaultServer::answer()]);
+            self::assertSame('200', self::call(self::request('tls'), self::make(['tls' => $tls + $trust]))->brief());
+        }
+    }
+
+    private static function opensslVersion(): string
+    {
+        preg_match('~OpenSSL/([0-9.]+)~', curl_version()['ssl_version'], $found);
+        return $found[1] ?? '0';
+    }
+
+    /**
+     * The groups that a ClientHello names (RFC 8446 section 4.2.7).
+     *
+     * @return list<int>
+     */
+    private static function offeredGroups(string $hello): array
+    {
+        $number = static fn (int $at): int => unpack('n', $hello, $at)[1];
+        // The heads of record and message, version, random; then session id, suites and compression methods.
+        $at = 5 + 4 + 2 + 32;
+        $at += 1 + ord($hello[$at]);
+        $at += 2 + $number($at);
+        $at += 1 + ord($hello[$at]);
+        $end = $at + 2 + $number($at);
+        for ($at += 2; $at < $end; $at += 4 + $number($at + 2)) {
+            if ($number($at) === 10) {
+                return array_values(unpack('n*', substr($hello, $at + 6, $number($at + 2) - 2)));
+            }
+        }
+        return [];
+    }
+
     /** Only what keeps recorded traffic closed when the server's key is lost, and needs no care with padding. */
     public function testSuitesOfTls12(): void
     {

@@ -23,6 +23,7 @@ foreach ($task['listen'] ?? [] as $name => $listen) {
 if (isset($task['dns'])) {
     $server->resolve($task['dns']);
 }
+$silent = array_map(SilentListener::at(...), $task['silent'] ?? []);
 // Bound, so that a question is taken; never read, so that it stays without an answer.
 $dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
 if (isset($task['locale']) && setlocale(LC_ALL, $task['locale']) === false) {

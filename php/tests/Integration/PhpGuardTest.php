@@ -118,7 +118,7 @@ final class PhpGuardTest extends TestCase
     {
         $port = self::$server->port('plain');
         $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
-        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false);
+        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
         $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $connectMs, 65536);
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
         $outgoing = new Outgoing('GET', $target, null, [], '');

@@ -55,7 +55,8 @@ final class Refusal
         'connect.failed' => 'look at the way there: routes, firewall, proxy',
         'connect.proxy_refused' => "look at the proxy's rules, and at user and password in proxy.url",
         'tls.certificate_invalid' => "correct the server's certificate, or name its authority in tls.ca_file",
-        'tls.handshake_failed' => 'the server has to speak TLS 1.2 or 1.3',
+        'tls.handshake_failed' => 'the server has to speak TLS 1.2 or 1.3; where an old firewall or proxy on the way ends it, '
+            . 'set tls.post_quantum to false',
         'timeout.connect' => 'look at the way there, or raise connect_timeout_ms',
         'timeout.total' => 'raise timeout_ms; look at sent before you repeat the call',
         'protocol.closed_early' => 'look at sent before you repeat the call',

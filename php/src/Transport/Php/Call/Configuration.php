@@ -38,6 +38,8 @@ final class Configuration
         'header_bytes' => 64 << 10,
     ];
 
+    private const TLS = ['roots' => Trust::SYSTEM, 'ca_file' => null, 'crl_file' => null, 'post_quantum' => true];
+
     private const VERSIONS = ['2', '1.1'];
 
     /**
@@ -90,7 +92,7 @@ final class Configuration
             throw PhpTransport::forbidden();
         }
         $keyring = Keyring::open($config['master_keys']);
-        $handles = new Handles($trust, in_array('2', $versions, true));
+        $handles = new Handles($trust, in_array('2', $versions, true), $config['tls']['post_quantum'] ?? true);
         return new Settings(
             new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
             new CredentialOpener($keyring),
@@ -114,7 +116,10 @@ final class Configuration
 
     private static function trust(mixed $tls): Trust
     {
-        $tls = self::object($tls, 'tls', ['roots' => Trust::SYSTEM, 'ca_file' => null, 'crl_file' => null]);
+        $tls = self::object($tls, 'tls', self::TLS);
+        if (!is_bool($tls['post_quantum'])) {
+            throw self::invalid('tls.post_quantum is neither true nor false');
+        }
         if (!in_array($tls['roots'], [Trust::SYSTEM, Trust::FILE, Trust::BOTH], true)) {
             throw self::invalid('tls.roots is system, file or system+file');
         }

@@ -46,21 +46,10 @@ final readonly class Exchange
     ): Answer {
         $connecting = Deadline::in($this->connectTimeoutMs);
         $route = $this->route($outgoing, $deadline);
-        $left = [$connecting->left(), $deadline->left()];
-        if (min($left) <= 0) {
-            throw self::late($deadline);
-        }
         $reader = new HeadReader($this->headerBytes);
         $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $deadline, $wantsBody);
-        $handle = $this->handles->open($outgoing, $route, min($left), $left[1]);
-        curl_setopt_array($handle, [
-            CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
-                => $body->line($line) ? strlen($line) : -1,
-            CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int
-                => $body->chunk($chunk) ? strlen($chunk) : -1,
-        ]);
-        curl_exec($handle);
-        $end = $this->ending($handle, $route, $reader, $left[0] < $left[1]);
+        [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $body);
+        $end = $this->ending($handle, $route, $reader, $connectIsTimed);
         if ($end->begun) {
             $recorder->exchange(
                 (int) curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
@@ -72,6 +61,46 @@ final readonly class Exchange
         $this->checkPeer($handle, $route->addresses, $end);
         unset($handle);
         return $body->answer($end);
+    }
+
+    /**
+     * Tries one address of each family at a time, until there is a connection. Of several of one family libcurl passes over
+     * some where the time is short.
+     *
+     * @return array{\CurlHandle, bool} the handle, and whether connecting had less time than the whole
+     */
+    private function perform(
+        #[\SensitiveParameter] Outgoing $outgoing,
+        Route $route,
+        Deadline $connecting,
+        Deadline $deadline,
+        BodyIntake $body,
+    ): array {
+        $turns = $route->turns();
+        do {
+            $turn = array_shift($turns);
+            $whole = $deadline->left();
+            $left = min($connecting->left(), $whole);
+            if ($left <= 0) {
+                throw self::late($deadline);
+            }
+            $share = max(1, intdiv($left, count($turns) + 1));
+            $handle = $this->handles->open($outgoing, $turn, $share, $whole);
+            curl_setopt_array($handle, [
+                CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
+                    => $body->line($line) ? strlen($line) : -1,
+                CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int
+                    => $body->chunk($chunk) ? strlen($chunk) : -1,
+            ]);
+            curl_exec($handle);
+        } while ($turns !== [] && self::isUnconnected($handle));
+        return [$handle, $share < $whole];
+    }
+
+    private static function isUnconnected(\CurlHandle $handle): bool
+    {
+        return in_array(curl_errno($handle), [CURLE_COULDNT_CONNECT, CURLE_OPERATION_TIMEOUTED], true)
+            && curl_getinfo($handle, CURLINFO_PRIMARY_IP) === '';
     }
 
     private function route(#[\SensitiveParameter] Outgoing $outgoing, Deadline $deadline): Route

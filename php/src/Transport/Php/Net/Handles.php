@@ -39,8 +39,9 @@ final readonly class Handles
 
     /**
      * @param bool $offersHttp2 beside HTTP/1.1, where TLS agrees on one of them
+     * @param bool $offersPostQuantum key exchanges that a quantum computer does not break, where OpenSSL has them
      */
-    public function __construct(private Trust $trust, private bool $offersHttp2)
+    public function __construct(private Trust $trust, private bool $offersHttp2, private bool $offersPostQuantum)
     {
     }
 
@@ -57,7 +58,7 @@ final readonly class Handles
     ): \CurlHandle {
         $handle = curl_init();
         $target = $outgoing->requestTarget();
-        $options = self::fixed() + $this->trust->options() + [
+        $options = self::fixed() + $this->trust->options() + $this->groups() + [
             CURLOPT_URL => $outgoing->target->origin->text() . '/',
             CURLOPT_REQUEST_TARGET => $target,
             CURLOPT_PROTOCOLS => $outgoing->isSecure() ? CURLPROTO_HTTPS : CURLPROTO_HTTP,
@@ -103,6 +104,19 @@ final readonly class Handles
             CURLOPT_NOSIGNAL => true,
             CURLOPT_NOPROGRESS => true,
         ];
+    }
+
+    /**
+     * The library's groups without those that make a large ClientHello. libcurl before 7.73 has no option for it, and an
+     * OpenSSL of its time nothing to leave out.
+     *
+     * @return array<int, string>
+     */
+    private function groups(): array
+    {
+        return $this->offersPostQuantum || !defined('CURLOPT_SSL_EC_CURVES')
+            ? []
+            : [constant('CURLOPT_SSL_EC_CURVES') => 'X25519:P-256:P-384'];
     }
 
     private function version(bool $isSecure): int

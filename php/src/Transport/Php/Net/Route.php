@@ -22,6 +22,22 @@ final readonly class Route
     }
 
     /**
+     * The same route by one address of each family after the other.
+     *
+     * @return non-empty-list<self>
+     */
+    public function turns(): array
+    {
+        $turns = $seen = [];
+        foreach ($this->addresses as $address) {
+            $turns[$seen[(int) $address->isV6()] ??= 0][] = $address;
+            $seen[(int) $address->isV6()]++;
+        }
+        $route = fn (array $addresses): self => new self($this->host, $this->port, $addresses, $this->proxy);
+        return $turns === [] ? [$this] : array_map($route, $turns);
+    }
+
+    /**
      * The one entry of CURLOPT_RESOLVE; none for a literal, which libcurl looks up nowhere. It counts for every name: one
      * of its own could be misread, because libcurl gives a meaning to how an entry begins.
      *
