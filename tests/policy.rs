@@ -188,6 +188,21 @@ fn rules_serve_a_binding_as_well() {
 }
 
 #[test]
+fn a_bound_client_asks_over_https_unless_it_is_sealed_otherwise() {
+    let endpoint = |url: &str| Target::from_url(url, None, false).expect("canonical").origin().clone();
+    let asks = |host: &str, url: &str| {
+        let rules = Rules::parse_sealed(Some(&[host.to_owned()]), None, Some(&[])).expect("valid");
+        Bound::new("an_id", rules).allows_token_endpoint(&endpoint(url))
+    };
+    assert_eq!(asks("idp.internal:81", "https://idp.internal:81/token"), Ok(()));
+    assert_eq!(asks("http://idp.internal:81", "http://idp.internal:81/token"), Ok(()));
+    let refusal = asks("idp.internal:81", "http://idp.internal:81/token").expect_err("in clear text");
+    assert_eq!(refusal.code, Code::BindingViolated);
+    assert!(refusal.message.starts_with("the token URL is refused: the credential \"an_id\""), "{}", refusal.message);
+    assert!(refusal.message.contains("seal \"http://idp.internal:81\" among the hosts"), "{}", refusal.message);
+}
+
+#[test]
 fn no_text_repeats_what_the_caller_wrote() {
     let canary = "canary";
     for changes in [
