@@ -99,6 +99,11 @@ final class Deviations
             'instead' => 'What an HTTP/2 server handed back unprocessed is `sent: maybe`: ext-curl does not tell. libcurl '
                 . 'itself asks again five times.',
         ],
+        'http1-required' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'After RST_STREAM with HTTP_1_1_REQUIRED libcurl itself asks once more by HTTP/1.1, whatever the '
+                . 'method. GOAWAY with it is as any other. The next call begins with HTTP/2 again.',
+        ],
         'http2-violation' => [
             'transports' => [Transports::PHP],
             'instead' => 'Violations of HTTP/2 and heads far above the limit may be `protocol.closed_early` in place of '

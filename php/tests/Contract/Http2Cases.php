@@ -40,6 +40,44 @@ trait Http2Cases
         }
     }
 
+    public function testAServerThatWantsHttp1(): void
+    {
+        if (!self::speaksHttp2()) {
+            return;
+        }
+        $wanted = 13;
+        $refusals = [
+            'RST_STREAM' => [['h2-rst', $wanted], ['loop']],
+            'GOAWAY of the stream' => [['h2-goaway', null, $wanted]],
+            'GOAWAY of nothing' => [['h2-goaway', 0, $wanted]],
+        ];
+        foreach ($refusals as $name => $steps) {
+            // The same configuration would be the same engine, which remembers the server.
+            $transport = self::make(['user_agent' => $name]);
+            self::$server->script('h2', [['read'], ...$steps], [['read'], FaultServer::answer(), ['loop']]);
+            $outcome = self::call(self::request('h2', body: 'x'), $transport);
+
+            if (self::deviates('http1-required')) {
+                $isReset = $name === 'RST_STREAM';
+                self::assertSame($isReset ? '200' : 'protocol.closed_early maybe', $outcome->brief(), $name);
+                if ($isReset) {
+                    self::assertSame(2, self::requests('h2'));
+                }
+                continue;
+            }
+            if ($name === 'GOAWAY of nothing') {
+                self::assertSame('200', $outcome->brief(), $outcome->message());
+            } else {
+                self::assertFailed('protocol.closed_early', 'maybe', $outcome, why: $name);
+                self::assertStringContainsString('HTTP_1_1_REQUIRED', $outcome->message());
+                self::assertSame(1, self::requests('h2'), $name);
+                $outcome = self::call(self::request('h2', body: 'x'), $transport);
+            }
+            self::assertSame(['200', '1.1'], [$outcome->brief(), $outcome->audit['http_version']], $name);
+            self::assertSame([2, 2], [self::requests('h2'), self::connections('h2')], $name);
+        }
+    }
+
     public function testWhatMayHaveBeenProcessedIsNotRepeated(): void
     {
         if (!self::speaksHttp2()) {
