@@ -33,12 +33,12 @@ final class Functions
     private const NEEDED_BY_PHP = [
         'core' => [
             'array_combine', 'array_diff', 'array_fill', 'array_intersect', 'array_key_last', 'array_merge',
-            'array_reverse', 'array_search', 'array_unique', 'base64_decode', 'base64_encode', 'checkdate', 'dechex',
-            'defined', 'dirname', 'file_exists', 'fileperms', 'gmdate', 'gmmktime', 'hash_hkdf', 'hexdec', 'intval',
-            'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim', 'preg_match_all', 'random_int', 'rawurlencode',
-            'round', 'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp', 'stream_socket_client',
-            'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos', 'strspn', 'strtr', 'substr_compare', 'substr_count',
-            'unpack', 'urldecode', 'usleep',
+            'array_reverse', 'array_search', 'array_shift', 'array_unique', 'base64_decode', 'base64_encode',
+            'checkdate', 'constant', 'dechex', 'defined', 'dirname', 'file_exists', 'fileperms', 'gmdate', 'gmmktime',
+            'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim',
+            'preg_match_all', 'random_int', 'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad',
+            'str_replace', 'strcasecmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos',
+            'strspn', 'strtr', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',
