@@ -92,6 +92,38 @@ fn http_2_serves_as_well() {
     assert!(client.counts().wait_closed(1), "the token's connection");
 }
 
+/// An endpoint that wants HTTP/1.1, and an API beside it that answers whatever is asked.
+#[test]
+fn an_endpoint_that_wants_http_1_has_it() {
+    let authority = support::server::Authority::new();
+    let tls = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
+    let client = Client::serving(authority, Some(tls), master_key, |peer| {
+        while let Some(begun) = peer.take(3) {
+            if begun == b"PRI" {
+                let mut connection = support::h2::Connection { peer };
+                let settled = connection.peer.take(21).is_some() && connection.frame(support::h2::SETTINGS, 0, 0, b"");
+                if settled && connection.request().is_some() {
+                    connection.go_away(0, support::h2::HTTP_1_1_REQUIRED);
+                }
+                return true;
+            }
+            let body = json!({"access_token": "t", "token_type": "bearer"}).to_string();
+            if peer.read().is_none() || !peer.answer(&body) {
+                break;
+            }
+        }
+        true
+    });
+    let url = client.server.url("https", "localhost");
+    let payload = json!({"client_id": "c", "client_secret": "s", "token_url": format!("{url}/token")});
+    let mut request = support::server::request("POST", &url, "/");
+    request["credentials"] = json!([{"identifier": "an_id", "type": "oauth2_client_credentials"}]);
+    let reply = support::library::send(client.engine, &request, b"", &sealed(&payload));
+    assert_eq!((reply.http_status(), &reply.head["http_version"]), (Some(200), &json!("1.1")), "{}", reply.head);
+    // The token by HTTP/2 and by HTTP/1.1, and the call by HTTP/1.1 at once: it is the same server.
+    assert_eq!((client.counts().requests(), client.counts().connections()), (3, 3));
+}
+
 fn master_key(configuration: &mut Value) {
     configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
 }

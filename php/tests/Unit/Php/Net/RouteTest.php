@@ -45,6 +45,23 @@ final class RouteTest extends TestCase
         self::assertSame([], (new Route(Host::parse('[2606:2800::1]'), 443, $addresses, null))->pin());
     }
 
+    public function testOneAddressOfEachFamilyIsTriedAtATime(): void
+    {
+        $cases = [
+            [['1.0.0.1', '1.0.0.2', '::1', '1.0.0.3', '::2'], [['1.0.0.1', '::1'], ['1.0.0.2', '::2'], ['1.0.0.3']]],
+            [['::1', '1.0.0.1'], [['::1', '1.0.0.1']]],
+            [['::1', '::2'], [['::1'], ['::2']]],
+            [['1.0.0.1'], [['1.0.0.1']]],
+        ];
+        foreach ($cases as [$all, $turns]) {
+            $route = new Route(Host::parse('name.example'), 443, array_map(self::address(...), $all), null);
+            $texts = static fn (Route $turn): array
+                => array_map(static fn (Address $address): string => $address->text(), $turn->addresses);
+
+            self::assertSame($turns, array_map($texts, $route->turns()));
+        }
+    }
+
     private static function address(string $text): Address
     {
         return Address::parse($text) ?? throw new \LogicException($text);
