@@ -120,10 +120,8 @@ final class Deviations
         ],
         'http2-early-answer' => [
             'transports' => [Transports::PHP],
-            'instead' => 'An HTTP/2 answer without `content-length` that comes before the server has read the request is waited for until the '
-                . 'deadline, or is `protocol.closed_early`, unless RST_STREAM with NO_ERROR follows it: libcurl does not tell of its end '
-                . 'before it has sent everything. '
-                . '`bytes_out` holds up to 64 KiB that it has not sent.',
+            'instead' => 'Of a request that is answered over HTTP/2 before the server has read it, `bytes_out` holds up to 64 KiB that '
+                . 'libcurl has not sent.',
         ],
         'http2-only' => [
             'transports' => [Transports::PHP],
