@@ -27,7 +27,7 @@ final class Deviations
         ],
         'unicode' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A host name with characters that are newer than the Unicode of PHP\'s intl is '
+            'instead' => 'A host name with characters that are newer than the Unicode of PHP\'s intl, or whose mapping has changed since, is '
                 . '`invalid_request.malformed`.',
         ],
         'codings' => [
@@ -38,7 +38,12 @@ final class Deviations
         ],
         'common-name' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A certificate without any alternative name is taken by its common name, as OpenSSL does.',
+            'instead' => 'A certificate that has neither a DNS name nor an address among its alternative names is taken by its common '
+                . 'name, as OpenSSL does.',
+        ],
+        'key-usage' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A certificate whose `keyUsage` or `nsCertType` is for something else than a server is refused, as OpenSSL does.',
         ],
         'post-quantum' => [
             'transports' => [Transports::PHP],
@@ -80,6 +85,14 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'Where an answer breaks within its head, the status line alone makes `sent: yes` with its '
                 . '`http_status`; the library takes heads as a whole and says `maybe`.',
+        ],
+        'empty-line' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'An answer with an empty line before its status line is `protocol.invalid`: libcurl takes it for none.',
+        ],
+        'tunnel-status' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A proxy that answers CONNECT with any status from 200 to 299 has opened a tunnel; for the library it is 200 alone.',
         ],
         'resend' => [
             'transports' => [Transports::PHP],

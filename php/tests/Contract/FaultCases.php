@@ -215,6 +215,12 @@ trait FaultCases
         yield 'garbage' => ["SSH-2.0-OpenSSH_9.2\r\n\r\n", null];
         yield 'HTTP/0.9' => ["<html></html>\r\n\r\n", null];
         yield 'another version' => ["HTTP/3.0 200 OK\r\n\r\n", null];
+        $chunked = $ok . "transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n";
+        yield 'a folded trailer' => [$chunked . "x-a: one\r\n two\r\n\r\n", 200];
+        yield 'a trailer with a space before the colon' => [$chunked . "x-a : one\r\n\r\n", 200];
+        yield '200 trailers' => [$chunked . str_repeat("x-a: one\r\n", 200) . "\r\n", 200];
+        yield 'HTTP/2 in a status line' => ["HTTP/2 200 OK\r\ncontent-length: 1\r\n\r\na", null];
+        yield 'a length above 2^64' => [$ok . "content-length: 18446744073709551617\r\n\r\na", null];
         yield 'a folded line' => [$ok . "x-a: one\r\n two\r\ncontent-length: 0\r\n\r\n", null];
         yield 'a space before the colon' => [$ok . "x-a : one\r\ncontent-length: 0\r\n\r\n", null];
         yield 'NUL in a value' => [$ok . "x-a: o\0e\r\ncontent-length: 0\r\n\r\n", null];
@@ -223,6 +229,21 @@ trait FaultCases
         yield 'a signed length' => [$ok . "content-length: +10\r\n\r\n" . $body, null];
         yield 'a negative length' => [$ok . "content-length: -1\r\n\r\n" . $body, null];
         yield 'a bad chunk' => [$ok . "transfer-encoding: chunked\r\n\r\nzz\r\na\r\n0\r\n\r\n", 200];
+    }
+
+    public function testAnEmptyLineBeforeTheStatusLine(): void
+    {
+        foreach (['plain', 'tls'] as $listener) {
+            $answer = "\r\nHTTP/1.1 201 Created\r\ncontent-length: 1\r\n\r\na";
+            self::$server->script($listener, [['read'], FaultServer::write($answer)]);
+            $outcome = self::call(self::request($listener));
+
+            if (self::deviates('empty-line')) {
+                self::assertFailed('protocol.invalid', 'maybe', $outcome);
+            } else {
+                self::assertSame(['201', 'a'], [$outcome->brief(), $outcome->body]);
+            }
+        }
     }
 
     /** The status of a status line that has the form of one. */

@@ -46,6 +46,17 @@ trait ProxyCases
         self::assertSame(self::httpVersion('h2'), $outcome->httpVersion, $outcome->message());
     }
 
+    public function testATunnelThatIsCreated(): void
+    {
+        $proxy = ['proxy' => ['url' => 'http://127.0.0.1:' . self::$server->port('plain')]];
+        self::$server->script('plain', [['read-head'], FaultServer::write("HTTP/1.1 201 Created\r\n\r\n"), ['close']]);
+        $outcome = self::call(self::request('tls'), self::make($proxy));
+
+        // Taken for a tunnel, it is one that ends in the handshake.
+        $code = self::deviates('tunnel-status') ? 'tls.handshake_failed' : 'connect.proxy_refused';
+        self::assertFailed($code, 'no', $outcome);
+    }
+
     public function testAProxyThatDoesNotOpenATunnel(): void
     {
         $refusals = [

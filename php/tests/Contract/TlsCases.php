@@ -49,13 +49,31 @@ trait TlsCases
 
     public function testACommonNameAloneIsNoName(): void
     {
-        [$transport, $listener] = self::served(self::$tls->issue('common', []));
-        $outcome = self::call(self::request($listener), $transport);
+        foreach (['none' => [], 'email' => ['email:a@localhost'], 'uri' => ['URI:https://localhost']] as $what => $names) {
+            [$transport, $listener] = self::served(self::$tls->issue('common-' . $what, $names));
+            $outcome = self::call(self::request($listener), $transport);
 
-        if (self::deviates('common-name')) {
-            self::assertSame('200', $outcome->brief());
-        } else {
-            self::assertFailed('tls.certificate_invalid', 'no', $outcome);
+            if (self::deviates('common-name')) {
+                self::assertSame('200', $outcome->brief(), $what);
+            } else {
+                self::assertFailed('tls.certificate_invalid', 'no', $outcome, why: $what);
+            }
+        }
+    }
+
+    public function testWhatTheKeyOfACertificateIsFor(): void
+    {
+        $usages = [
+            'digitalSignature' => true,
+            'keyAgreement' => true,
+            'keyEncipherment' => true,
+            'cRLSign' => !self::deviates('key-usage'),
+        ];
+        foreach ($usages as $usage => $isTaken) {
+            $more = "serverAuth\nkeyUsage=critical," . $usage;
+            [$transport, $listener] = self::served(self::$tls->issue('usage-' . $usage, ['DNS:localhost'], usage: $more));
+            $outcome = self::call(self::request($listener), $transport);
+            self::assertSame($isTaken ? '200' : 'tls.certificate_invalid no', $outcome->brief(), $usage);
         }
     }
 

@@ -16,6 +16,9 @@ final class BodyReader
 {
     private const STACKED_CODINGS = 2;
 
+    /** 2^64 - 1: the first number that the library takes for none. */
+    private const NO_LENGTH = '18446744073709551615';
+
     /** What stands where a coding would and names none: servers put there what belongs into other fields. */
     private const NO_CODINGS = ['', 'identity', 'none', 'utf-8'];
 
@@ -47,8 +50,12 @@ final class BodyReader
             if (preg_match('/\A[0-9]+\z/', $length) !== 1) {
                 throw OutboundException::create('protocol.invalid', "the server's content-length is not a number");
             }
+            $digits = ltrim($length, '0');
+            if (strlen($digits) > 20 || strlen($digits) === 20 && strcmp($digits, self::NO_LENGTH) >= 0) {
+                throw OutboundException::create('protocol.invalid', "the server's content-length is not a number");
+            }
             // What is too long for an integer is too large as well.
-            if (strlen(ltrim($length, '0')) > 18 || (int) $length > $cap) {
+            if (strlen($digits) > 18 || (int) $length > $cap) {
                 throw self::tooLarge();
             }
             $this->length = (int) $length;

@@ -46,7 +46,7 @@ final readonly class Exchange
     ): Answer {
         $connecting = Deadline::in($this->connectTimeoutMs);
         $route = $this->route($outgoing, $deadline);
-        $reader = new HeadReader($this->headerBytes);
+        $reader = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing->isSecure()));
         $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $deadline, $wantsBody);
         [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $body);
         $end = $this->ending($handle, $route, $reader, $connectIsTimed);

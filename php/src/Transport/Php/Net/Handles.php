@@ -121,9 +121,13 @@ final readonly class Handles
 
     private function version(bool $isSecure): int
     {
-        return $isSecure && $this->offersHttp2 && self::knowsHttp2()
-            ? CURL_HTTP_VERSION_2TLS
-            : CURL_HTTP_VERSION_1_1;
+        return $this->offers2($isSecure) ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    }
+
+    /** Whether HTTP/2 is offered beside HTTP/1.1. */
+    public function offers2(bool $isSecure): bool
+    {
+        return $isSecure && $this->offersHttp2 && self::knowsHttp2();
     }
 
     private static function knowsHttp2(): bool

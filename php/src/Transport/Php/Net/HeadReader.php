@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
  * Reads the lines of answers' heads as libcurl hands them out, and judges what libcurl lets pass. Interim answers are read
- * over, and so are trailers.
+ * over, and so are trailers, if they have the form of fields.
  *
  * @internal
  */
@@ -33,8 +33,9 @@ final class HeadReader
 
     /**
      * @param int $cap of a head's names and values in bytes, with four more for each field
+     * @param bool $isOffered2 whether HTTP/2 can have been agreed on; else a status line that says so is none
      */
-    public function __construct(private readonly int $cap)
+    public function __construct(private readonly int $cap, private readonly bool $isOffered2 = true)
     {
     }
 
@@ -69,12 +70,10 @@ final class HeadReader
      */
     public function line(#[\SensitiveParameter] string $line): bool
     {
-        if ($this->head !== null) {
-            return true;
-        }
         if ($this->fault === null) {
             $line = preg_replace('/\r?\n\z/', '', $line) ?? $line;
             $this->fault = match (true) {
+                $this->head !== null => $line === '' ? null : $this->field($line),
                 $this->version === '' => $this->statusLine($line),
                 $line === '' => $this->end(),
                 default => $this->field($line),
@@ -86,7 +85,7 @@ final class HeadReader
     private function statusLine(#[\SensitiveParameter] string $line): ?string
     {
         $form = '~\AHTTP/(1\.[01]|2) ([1-9][0-9]{2})(?: [^\x00-\x08\x0A-\x1F\x7F]*)?\z~';
-        if (preg_match($form, $line, $found) !== 1) {
+        if (preg_match($form, $line, $found) !== 1 || $found[1] === '2' && !$this->isOffered2) {
             return "the server's answer is not acceptable HTTP";
         }
         $this->version = $found[1] === '2' ? '2' : '1.1';

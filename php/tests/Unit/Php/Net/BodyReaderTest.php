@@ -120,7 +120,10 @@ final class BodyReaderTest extends TestCase
         foreach (['0' => null, '10' => null, '0000000000000000000000010' => null] as $length => $code) {
             yield (string) $length => [(string) $length, $code];
         }
-        foreach (['11', '9223372036854775808', '18446744073709551617'] as $length) {
+        foreach (['18446744073709551615', '99999999999999999999', '100000000000000000000'] as $length) {
+            yield $length => [$length, 'protocol.invalid'];
+        }
+        foreach (['11', '9223372036854775808', '18446744073709551614'] as $length) {
             yield $length => [$length, 'response.too_large'];
         }
         foreach (['', '+1', '-1', '1x', '1, 1', '0x1', ' 1'] as $length) {

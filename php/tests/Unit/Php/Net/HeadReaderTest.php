@@ -52,9 +52,11 @@ final class HeadReaderTest extends TestCase
         self::assertNull($reader->head());
         self::assertSame(null, $reader->fault());
 
-        $reader = $this->read($interim . "HTTP/1.1 200 OK\r\na: b\r\n\r\nx-trailer: c\r\nno field\r\n");
+        $reader = $this->read($interim . "HTTP/1.1 200 OK\r\na: b\r\n\r\nx-trailer: c\r\n\r\n");
         self::assertSame([['a', 'b']], $reader->head()?->headers);
         self::assertNull($reader->fault());
+        self::assertFalse($reader->line("no field\r\n"));
+        self::assertNotNull($reader->fault());
     }
 
     public function testAHundredInterimAnswersAndNoMore(): void
