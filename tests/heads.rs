@@ -133,6 +133,9 @@ fn a_status_above_599_is_an_answer() {
     }
 }
 
+/// Answers the request of this stream.
+type BadAnswer = fn(&mut Connection<'_, '_>, u32);
+
 #[test]
 fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
     let http1 = [
@@ -154,7 +157,7 @@ fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
         assert_eq!(client.post(b"x").code(), "protocol.invalid");
         acceptable_on_another(&client);
     }
-    let http2: [(&str, fn(&mut Connection<'_, '_>, u32)); 4] = [
+    let http2: [(&str, BadAnswer); 4] = [
         ("no status", |connection, stream| {
             connection.head(stream, &[("a", b"b")], true);
         }),
