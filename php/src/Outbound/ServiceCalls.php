@@ -84,7 +84,7 @@ final readonly class ServiceCalls
             if ($fromSdk) {
                 $options['headers'] = SdkHeaders::kept($service, $options['headers']);
             }
-            $read = CallOptions::read($options);
+            $read = CallOptions::read($options, $service->policy->requestBytes);
             $trace = $this->context?->traceparent();
             $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);
             $transport = $this->transports->select($service->transport);

@@ -4,17 +4,20 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Service;
 
+use Netresearch\NrVault\Outbound\HttpMethods;
 use Netresearch\NrVault\Outbound\ServiceCalls;
 
 /**
  * The client of extensions.
  *
- *     $client->request('my-api', 'GET', '/resources/1', ['query' => ['include' => 'metadata']])->json()
+ *     $client->get('my-api', '/resources/1', ['query' => ['include' => 'metadata']])->json()
  *
  * @api
  */
 final readonly class SecureHttpClient implements SecureHttpClientInterface
 {
+    use HttpMethods;
+
     public function __construct(private ServiceCalls $calls)
     {
     }

@@ -5,10 +5,29 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Service;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\FormPart;
 
 /**
  * Calls an external API by the id of its service. Endpoint, policy and credentials are the registry's.
  *
+ * It has one method, so that a double has one and decorators stay whole when there are more options. get(), post() and
+ * the like are HttpMethods of the clients that there are, and of ServiceApi for whoever has this interface only.
+ *
+ * @phpstan-type Query array<string, scalar|array<mixed>|null>|list<array{string, string}>
+ * @phpstan-type Headers array<string, string|int|list<string|int>>|list<array{string, string}>
+ * @phpstan-type FormFields array<string, scalar|array<mixed>|null>|list<array{string, string}>
+ * @phpstan-type Parts array<string, string|int|FormPart|list<string|int|FormPart>>|list<array{string, string|FormPart}>
+ * @phpstan-type Options array{
+ *     query?: Query|null,
+ *     headers?: Headers|null,
+ *     json?: array<mixed>|object|null,
+ *     body?: string|null,
+ *     form_params?: FormFields|null,
+ *     multipart?: Parts|null,
+ *     timeout?: int|float|null,
+ *     idempotencyKey?: string|null,
+ *     correlationId?: string|null,
+ * }
  * @api
  */
 interface SecureHttpClientInterface
@@ -20,21 +39,16 @@ interface SecureHttpClientInterface
      * - `query`: a map, encoded as http_build_query() does with RFC 3986, or a list of [name, value] pairs
      * - `headers`: a map of names to a value or a list of values, or a list of [name, value] pairs
      * - `json`: an array or object to be encoded; content-type becomes application/json where it is not set
-     * - `body`: a string of bytes, not together with json
+     * - `body`: a string of bytes
+     * - `form_params`: the fields of a form, as query; the body is application/x-www-form-urlencoded
+     * - `multipart`: a map of names to a part or a list of parts, or a list of [name, part] pairs; the body is
+     *   multipart/form-data. A string is the content of a field, whatever it looks like; FormPart names files
      * - `timeout`: seconds for the whole call, int or float, above 0
      * - `idempotencyKey`: printable ASCII; sent in the header that the service names, Idempotency-Key by default
      * - `correlationId`: of A-Z a-z 0-9 . _ : - up to 128; a UUIDv7 where absent
      *
      * @param string $path below the service's base URL; '' is the base URL itself
-     * @param array{
-     *     query?: array<mixed>|null,
-     *     headers?: array<mixed>|null,
-     *     json?: array<mixed>|object|null,
-     *     body?: string|null,
-     *     timeout?: int|float|null,
-     *     idempotencyKey?: string|null,
-     *     correlationId?: string|null,
-     * } $options
+     * @param Options $options one of json, body, form_params and multipart
      * @throws OutboundException what was refused or failed; its final class says where, errorCode() why
      */
     public function request(

@@ -5,7 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Service;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Call\HeaderPairs;
+use Netresearch\NrVault\Outbound\Call\JsonBody;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Uuid7;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\ResponseInterface;
@@ -25,9 +28,72 @@ final readonly class SecureHttpResponse
     {
     }
 
+    /**
+     * A response that nobody sent, for tests: what a double of SecureHttpClientInterface returns.
+     *
+     * @param array<string, string|int|list<string|int>>|list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed for headers that have none of these forms
+     */
+    public static function create(
+        int $status = 200,
+        array $headers = [],
+        #[\SensitiveParameter] string $body = '',
+    ): self {
+        $pairs = array_map(
+            static fn (array $pair): array => [strtolower($pair[0]), $pair[1]],
+            HeaderPairs::read($headers),
+        );
+        $record = [
+            'timestamp' => (new \DateTimeImmutable('now', new \DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.v\Z'),
+            'status' => $status,
+            'bytes_in' => strlen($body),
+            'credentials' => [],
+            'attempt_errors' => [],
+        ];
+        $entry = new AuditEntry(Uuid7::generate(), AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record);
+        return new self(new ResponseSpec($status, '2', $pairs, $body, $entry->record), $entry);
+    }
+
+    /**
+     * The same with a body of JSON and its content-type.
+     *
+     * @param array<mixed>|object $value
+     * @param array<string, string|int|list<string|int>>|list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function createJson(
+        #[\SensitiveParameter] array|object $value,
+        int $status = 200,
+        array $headers = [],
+    ): self {
+        $pairs = HeaderPairs::read($headers);
+        if (!HeaderPairs::has($pairs, 'content-type')) {
+            $pairs[] = ['content-type', 'application/json'];
+        }
+        return self::create($status, $pairs, JsonBody::encode($value));
+    }
+
     public function statusCode(): int
     {
         return $this->response->status;
+    }
+
+    /** Whether the status is one of 200 to 299. */
+    public function isOk(): bool
+    {
+        return intdiv($this->response->status, 100) === 2;
+    }
+
+    /** Whether the status is one of 400 to 499: the request is at fault. */
+    public function isClientError(): bool
+    {
+        return intdiv($this->response->status, 100) === 4;
+    }
+
+    /** Whether the status is one of 500 to 599: the API is at fault. */
+    public function isServerError(): bool
+    {
+        return intdiv($this->response->status, 100) === 5;
     }
 
     /**

@@ -22,10 +22,10 @@ final class Functions
         'bin2hex', 'ceil', 'chr', 'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose',
         'fopen', 'fstat', 'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode',
         'in_array', 'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object',
-        'is_string', 'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match',
+        'is_scalar', 'is_string', 'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match',
         'preg_replace', 'preg_replace_callback', 'random_bytes', 'rawurldecode', 'realpath', 'restore_error_handler',
         'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split', 'str_starts_with',
-        'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower',
+        'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower', 'strtr',
         'strval', 'substr', 'trim', 'vsprintf',
     ];
 
@@ -38,7 +38,7 @@ final class Functions
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim',
             'preg_match_all', 'random_int', 'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad',
             'str_replace', 'strcasecmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos',
-            'strspn', 'strtr', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
+            'strspn', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',

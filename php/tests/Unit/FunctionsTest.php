@@ -25,6 +25,8 @@ final class FunctionsTest extends TestCase
         'memory_get_usage',
         'register_shutdown_function',
         'sodium_memzero',
+        'stream_wrapper_register',
+        'stream_wrapper_unregister',
     ];
 
     public function testTheListsAreThoseOfTheSources(): void

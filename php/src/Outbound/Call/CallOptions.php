@@ -14,10 +14,11 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final readonly class CallOptions
 {
-    private const NAMES = ['query', 'headers', 'json', 'body', 'timeout', 'idempotencyKey', 'correlationId'];
+    private const NAMES = [
+        'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idempotencyKey', 'correlationId',
+    ];
 
-    private const JSON = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
-        | JSON_PRESERVE_ZERO_FRACTION;
+    private const BODIES = ['json', 'body', 'form_params', 'multipart'];
 
     /** A day, as the ceiling of the library's configuration. */
     private const MAX_TIMEOUT = 86400;
@@ -41,24 +42,15 @@ final readonly class CallOptions
 
     /**
      * @param array<mixed> $options
-     * @throws OutboundException invalid_request.malformed
+     * @param int|null $most bytes that the policy lets a body have, for files that are to be read
+     * @throws OutboundException invalid_request.malformed, policy.request_too_large
      */
-    public static function read(#[\SensitiveParameter] array $options): self
+    public static function read(#[\SensitiveParameter] array $options, ?int $most = null): self
     {
         if (array_diff_key($options, array_flip(self::NAMES)) !== []) {
             throw Wire::malformed('The call has an unknown option. Known are ' . implode(', ', self::NAMES) . '.');
         }
-        if (isset($options['json'], $options['body'])) {
-            throw Wire::malformed('The call has both json and body.');
-        }
-        $headers = self::headers($options['headers'] ?? []);
-        $body = $options['body'] ?? '';
-        if (isset($options['json'])) {
-            $body = self::json($options['json']);
-        }
-        if (!is_string($body)) {
-            throw Wire::malformed('The option body is no string.');
-        }
+        [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []), $most);
         $key = $options['idempotencyKey'] ?? null;
         if ($key !== null && !is_string($key)) {
             throw Wire::malformed('The option idempotencyKey is no string.');
@@ -107,52 +99,35 @@ final readonly class CallOptions
     }
 
     /**
-     * @return list<array{string, string}>
+     * @param array<mixed> $options
+     * @param list<array{string, string}> $headers
+     * @return array{list<array{string, string}>, string} the headers with the content type of a form, and the body
      */
-    private static function headers(#[\SensitiveParameter] mixed $headers): array
-    {
-        if (!is_array($headers)) {
-            throw Wire::malformed('The option headers is no array.');
+    private static function body(
+        #[\SensitiveParameter] array $options,
+        #[\SensitiveParameter] array $headers,
+        ?int $most,
+    ): array {
+        $given = array_values(array_filter(self::BODIES, static fn (string $name): bool => isset($options[$name])));
+        if (count($given) > 1) {
+            throw Wire::malformed("The call has both $given[0] and $given[1]: one of them is the body.");
         }
-        if (array_is_list($headers)) {
-            return Wire::isPairs($headers) ? $headers : throw Wire::malformed('The headers are a list, not of pairs.');
-        }
-        $pairs = [];
-        foreach ($headers as $name => $values) {
-            foreach (is_array($values) ? $values : [$values] as $value) {
-                if (!is_string($value) && !is_int($value)) {
-                    throw Wire::malformed('The value of a header is no string.');
+        $hasType = HeaderPairs::has($headers, 'content-type');
+        switch ($given[0] ?? null) {
+            case 'json':
+                return [$headers, JsonBody::encode($options['json'])];
+            case 'form_params':
+                $type = $hasType ? [] : [['content-type', FormFields::CONTENT_TYPE]];
+                return [[...$headers, ...$type], FormFields::encode($options['form_params'])];
+            case 'multipart':
+                if ($hasType) {
+                    throw Wire::malformed('The call has multipart and the header content-type: leave the header out.');
                 }
-                $pairs[] = [(string) $name, (string) $value];
-            }
+                $form = Multipart::encode($options['multipart'], $most);
+                return [[...$headers, ['content-type', $form->contentType]], $form->body];
         }
-        return $pairs;
-    }
-
-    private static function json(#[\SensitiveParameter] mixed $value): string
-    {
-        if (!is_array($value) && !is_object($value)) {
-            throw Wire::malformed('The option json is no array and no object.');
-        }
-        try {
-            return json_encode($value, self::JSON);
-        } catch (\JsonException $failure) {
-            // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
-            throw Wire::malformed('The option json cannot be encoded: ' . self::jsonError($failure->getCode()));
-        } catch (\Throwable) {
-            throw Wire::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
-        }
-    }
-
-    private static function jsonError(int $code): string
-    {
-        return match ($code) {
-            JSON_ERROR_UTF8 => 'a text is not UTF-8.',
-            JSON_ERROR_DEPTH => 'it is nested deeper than 512.',
-            JSON_ERROR_INF_OR_NAN => 'a number is infinite or none.',
-            JSON_ERROR_RECURSION => 'it contains itself.',
-            default => 'a value has no form in JSON.',
-        };
+        $body = $options['body'] ?? '';
+        return is_string($body) ? [$headers, $body] : throw Wire::malformed('The option body is no string.');
     }
 
     private static function timeout(mixed $seconds): ?int

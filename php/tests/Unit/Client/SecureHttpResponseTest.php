@@ -95,6 +95,74 @@ final class SecureHttpResponseTest extends ClientTestCase
     }
 
     /**
+     * @dataProvider statuses
+     */
+    public function testItSaysWhoseFaultItIs(int $status, bool $isOk, bool $isClientError, bool $isServerError): void
+    {
+        $response = SecureHttpResponse::create($status);
+
+        self::assertSame(
+            [$isOk, $isClientError, $isServerError],
+            [$response->isOk(), $response->isClientError(), $response->isServerError()],
+        );
+    }
+
+    /**
+     * @return iterable<array{int, bool, bool, bool}>
+     */
+    public static function statuses(): iterable
+    {
+        yield [199, false, false, false];
+        yield [200, true, false, false];
+        yield [299, true, false, false];
+        yield [304, false, false, false];
+        yield [400, false, true, false];
+        yield [499, false, true, false];
+        yield [500, false, false, true];
+        yield [599, false, false, true];
+        yield [600, false, false, false];
+    }
+
+    public function testOneCanBeMade(): void
+    {
+        $headers = ['Content-Type' => 'text/plain', 'Set-Cookie' => ['a=1', 'b=2'], 'X-N' => 7];
+        $made = SecureHttpResponse::create(418, $headers, "raw\0");
+
+        self::assertSame([418, "raw\0"], [$made->statusCode(), $made->body()]);
+        self::assertSame(
+            ['content-type' => ['text/plain'], 'set-cookie' => ['a=1', 'b=2'], 'x-n' => ['7']],
+            $made->headers(),
+        );
+        self::assertSame('a=1, b=2', SecureHttpResponse::create(200, [['A', 'a=1'], ['a', 'b=2']])->header('A'));
+        self::assertSame([418, 4], [$made->audit()->record['status'], $made->audit()->record['bytes_in']]);
+        self::assertSame('response', $made->audit()->outcome);
+        $failure = self::failure(static fn () => $made->json());
+        self::assertSame([418, 'yes'], [$failure->httpStatus(), $failure->sent()]);
+        $factory = new HttpFactory();
+        self::assertSame("raw\0", (string) $made->toPsrResponse($factory, $factory)->getBody());
+    }
+
+    public function testOneOfJsonCanBeMade(): void
+    {
+        $made = SecureHttpResponse::createJson(['price' => 1.0, 'name' => 'Zoë'], 201, ['Content-Type' => 'application/x+json']);
+
+        self::assertSame('{"price":1.0,"name":"Zoë"}', $made->body());
+        self::assertSame([201, 'application/x+json'], [$made->statusCode(), $made->header('content-type')]);
+        self::assertSame('application/json', SecureHttpResponse::createJson([])->header('content-type'));
+        self::assertSame('{}', SecureHttpResponse::createJson(new \stdClass())->body());
+    }
+
+    public function testWhatNoServerAnswersCannotBeMade(): void
+    {
+        self::assertSame(
+            'invalid_request.malformed',
+            self::failure(static fn () => SecureHttpResponse::create(200, ['x' => true]))->errorCode(),
+        );
+        $this->expectException(\InvalidArgumentException::class);
+        SecureHttpResponse::create(99);
+    }
+
+    /**
      * @param list<array{string, string}> $headers
      */
     private function response(string $body, int $status = 200, array $headers = []): SecureHttpResponse

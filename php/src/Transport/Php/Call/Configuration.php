@@ -48,19 +48,7 @@ final class Configuration
      */
     public static function open(#[\SensitiveParameter] array $config): Settings
     {
-        $config = self::object($config, 'the configuration', [
-            'version' => Wire::VERSION,
-            'master_keys' => [],
-            'internal_hosts' => [],
-            'tls' => [],
-            'proxy' => null,
-            'token_cache' => null,
-            'defaults' => [],
-            'limits' => [],
-            'php_transport' => true,
-            'http_versions' => self::VERSIONS,
-            'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
-        ]);
+        $config = self::document($config);
         if ($config['version'] !== Wire::VERSION) {
             throw self::invalid("the configuration's version must be 1");
         }
@@ -75,16 +63,7 @@ final class Configuration
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
         self::checkTokenCache($config['token_cache']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
-        $more = ['hosts' => null, 'require_binding' => false];
-        $all = self::object($config['limits'], 'limits', self::LIMITS + $more);
-        $limits = self::numbers(array_diff_key($all, $more), 'limits', self::LIMITS);
-        $hostLimit = self::hosts($all['hosts']);
-        if (!is_bool($all['require_binding'])) {
-            throw self::invalid('limits.require_binding is neither true nor false');
-        }
-        if ($limits['header_bytes'] < 1024 || $limits['header_bytes'] > 16 << 20) {
-            throw self::invalid('limits.header_bytes is from 1024 to 16777216');
-        }
+        [$limits, $hostLimit, $requireBinding] = self::limits($config['limits']);
         $versions = self::versions($config['http_versions']);
         $userAgent = self::userAgent($config['user_agent']);
         if (!$config['php_transport']) {
@@ -96,7 +75,7 @@ final class Configuration
         return new Settings(
             new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
             new CredentialOpener($keyring),
-            $all['require_binding'],
+            $requireBinding,
             new Exchange(
                 new Guard($hosts),
                 $proxy,
@@ -112,6 +91,58 @@ final class Configuration
             $userAgent,
             [...self::warnings($trust), ...$keyring->warnings()],
         );
+    }
+
+    /**
+     * What decides about requests, of a configuration whose files and keys are not looked at.
+     *
+     * @param array<string, mixed> $config
+     * @throws OutboundException configuration.invalid
+     */
+    public static function decision(#[\SensitiveParameter] array $config): PolicyDecision
+    {
+        $config = self::document($config);
+        [$limits, $hostLimit] = self::limits($config['limits']);
+        return new PolicyDecision(InternalHosts::read($config['internal_hosts']), $limits['request_bytes'], $hostLimit);
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>
+     */
+    private static function document(#[\SensitiveParameter] array $config): array
+    {
+        return self::object($config, 'the configuration', [
+            'version' => Wire::VERSION,
+            'master_keys' => [],
+            'internal_hosts' => [],
+            'tls' => [],
+            'proxy' => null,
+            'token_cache' => null,
+            'defaults' => [],
+            'limits' => [],
+            'php_transport' => true,
+            'http_versions' => self::VERSIONS,
+            'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
+        ]);
+    }
+
+    /**
+     * @return array{array<string, int>, Rules|null, bool} the numbers, the hosts that there are, and require_binding
+     */
+    private static function limits(mixed $limits): array
+    {
+        $more = ['hosts' => null, 'require_binding' => false];
+        $all = self::object($limits, 'limits', self::LIMITS + $more);
+        $numbers = self::numbers(array_diff_key($all, $more), 'limits', self::LIMITS);
+        $hosts = self::hosts($all['hosts']);
+        if (!is_bool($all['require_binding'])) {
+            throw self::invalid('limits.require_binding is neither true nor false');
+        }
+        if ($numbers['header_bytes'] < 1024 || $numbers['header_bytes'] > 16 << 20) {
+            throw self::invalid('limits.header_bytes is from 1024 to 16777216');
+        }
+        return [$numbers, $hosts, $all['require_binding']];
     }
 
     private static function trust(mixed $tls): Trust

@@ -1,0 +1,42 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * The body of a form, application/x-www-form-urlencoded.
+ *
+ * @internal
+ */
+final class FormFields
+{
+    public const CONTENT_TYPE = 'application/x-www-form-urlencoded';
+
+    /**
+     * @param mixed $fields a map, encoded as http_build_query() does, or a list of pairs
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function encode(#[\SensitiveParameter] mixed $fields): string
+    {
+        if (!is_array($fields)) {
+            throw Wire::malformed('The option form_params is no array.');
+        }
+        if (array_is_list($fields)) {
+            return implode('&', array_map(
+                static fn (array $pair): string => http_build_query([$pair[0] => $pair[1]], '', '&'),
+                Wire::isPairs($fields) ? $fields : throw Wire::malformed('The form_params are a list, not of pairs.'),
+            ));
+        }
+        array_walk_recursive($fields, static function (#[\SensitiveParameter] mixed $value): void {
+            // Of an object its public properties would be sent, and of a file's name the name.
+            if ($value !== null && !is_scalar($value)) {
+                throw Wire::malformed('A value of form_params is no text, number or boolean. Files go into multipart.');
+            }
+        });
+        return http_build_query($fields, '', '&');
+    }
+}

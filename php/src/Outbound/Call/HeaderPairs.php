@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Headers as whoever calls may write them: a map of names to a value or a list of values, or a list of pairs.
+ *
+ * @internal
+ */
+final class HeaderPairs
+{
+    /**
+     * @return list<array{string, string}>
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function read(#[\SensitiveParameter] mixed $headers): array
+    {
+        if (!is_array($headers)) {
+            throw Wire::malformed('The option headers is no array.');
+        }
+        if (array_is_list($headers)) {
+            return Wire::isPairs($headers) ? $headers : throw Wire::malformed('The headers are a list, not of pairs.');
+        }
+        $pairs = [];
+        foreach ($headers as $name => $values) {
+            foreach (is_array($values) ? $values : [$values] as $value) {
+                if (!is_string($value) && !is_int($value)) {
+                    throw Wire::malformed('The value of a header is no string.');
+                }
+                $pairs[] = [(string) $name, (string) $value];
+            }
+        }
+        return $pairs;
+    }
+
+    /**
+     * @param list<array{string, string}> $pairs
+     * @param string $name in lower case
+     */
+    public static function has(#[\SensitiveParameter] array $pairs, string $name): bool
+    {
+        return in_array($name, array_map(strtolower(...), array_column($pairs, 0)), true);
+    }
+}

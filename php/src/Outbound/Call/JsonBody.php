@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * A body of JSON.
+ *
+ * @internal
+ */
+final class JsonBody
+{
+    private const FLAGS = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE
+        | JSON_PRESERVE_ZERO_FRACTION;
+
+    /**
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function encode(#[\SensitiveParameter] mixed $value): string
+    {
+        if (!is_array($value) && !is_object($value)) {
+            throw Wire::malformed('The option json is no array and no object.');
+        }
+        try {
+            return json_encode($value, self::FLAGS);
+        } catch (\JsonException $failure) {
+            // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
+            throw Wire::malformed('The option json cannot be encoded: ' . self::reason($failure->getCode()));
+        } catch (\Throwable) {
+            throw Wire::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
+        }
+    }
+
+    private static function reason(int $code): string
+    {
+        return match ($code) {
+            JSON_ERROR_UTF8 => 'a text is not UTF-8.',
+            JSON_ERROR_DEPTH => 'it is nested deeper than 512.',
+            JSON_ERROR_INF_OR_NAN => 'a number is infinite or none.',
+            JSON_ERROR_RECURSION => 'it contains itself.',
+            default => 'a value has no form in JSON.',
+        };
+    }
+}

@@ -1,0 +1,99 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\FormPart;
+use Netresearch\NrVault\Transport\MemoryLimit;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * The body of a form with files, multipart/form-data (RFC 7578).
+ *
+ * @internal
+ */
+final readonly class Multipart
+{
+    private const FORM = 'multipart is a map of names to parts, or a list of [name, part] pairs. A part is a text, an '
+        . 'integer or a FormPart.';
+
+    /** As browsers do; a line break would be the end of the header. */
+    private const ESCAPES = ['"' => '%22', "\r" => '%0D', "\n" => '%0A'];
+
+    private function __construct(#[\SensitiveParameter] public string $body, public string $contentType)
+    {
+    }
+
+    /**
+     * @param int|null $most bytes that the body may have
+     * @throws OutboundException invalid_request.malformed, policy.request_too_large before a file is read
+     */
+    public static function encode(#[\SensitiveParameter] mixed $parts, ?int $most): self
+    {
+        $boundary = bin2hex(random_bytes(20));
+        $pieces = new Pieces();
+        try {
+            foreach (self::pairs($parts) as [$name, $part]) {
+                $pieces->add("--$boundary\r\n" . self::head($name, $part) . "\r\n");
+                $pieces->add($part instanceof FormPart ? $part->open() : $part);
+                $pieces->add("\r\n");
+            }
+            $pieces->add("--$boundary--\r\n");
+            if ($pieces->length() > ($most ?? PHP_INT_MAX)) {
+                throw self::tooLarge('the body is larger than request_bytes allows');
+            }
+            if ($pieces->length() > MemoryLimit::room()) {
+                throw self::tooLarge("the body does not fit into PHP's memory_limit");
+            }
+            return new self($pieces->join(), 'multipart/form-data; boundary=' . $boundary);
+        } finally {
+            $pieces->close();
+        }
+    }
+
+    /**
+     * @return iterable<array{string, string|FormPart}>
+     */
+    private static function pairs(#[\SensitiveParameter] mixed $parts): iterable
+    {
+        if (!is_array($parts)) {
+            throw Wire::malformed(self::FORM);
+        }
+        $isList = array_is_list($parts);
+        foreach ($parts as $name => $values) {
+            if ($isList) {
+                $isPair = is_array($values) && array_is_list($values) && count($values) === 2 && is_string($values[0]);
+                [$name, $values] = $isPair ? $values : throw Wire::malformed(self::FORM);
+            }
+            foreach (!$isList && is_array($values) ? $values : [$values] as $value) {
+                if (!is_string($value) && !is_int($value) && !$value instanceof FormPart) {
+                    throw Wire::malformed(self::FORM);
+                }
+                yield [(string) $name, is_int($value) ? (string) $value : $value];
+            }
+        }
+    }
+
+    private static function head(#[\SensitiveParameter] string $name, #[\SensitiveParameter] string|FormPart $part): string
+    {
+        $head = 'Content-Disposition: form-data; name="' . self::quoted($name) . '"';
+        return $part instanceof FormPart
+            ? "$head; filename=\"" . self::quoted($part->filename()) . "\"\r\nContent-Type: {$part->contentType()}\r\n"
+            : $head . "\r\n";
+    }
+
+    private static function quoted(#[\SensitiveParameter] string $text): string
+    {
+        if (preg_match('/[\x00-\x09\x0B\x0C\x0E-\x1F\x7F]/', $text) !== 0) {
+            throw Wire::malformed('A name in multipart, of a field or of a file, has a control character.');
+        }
+        return strtr($text, self::ESCAPES);
+    }
+
+    private static function tooLarge(string $message): OutboundException
+    {
+        return OutboundException::create('policy.request_too_large', $message);
+    }
+}

@@ -1,0 +1,70 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Transport\Quiet;
+
+// phpcs:disable PSR1.Methods.CamelCapsMethodName -- PHP names the methods of a stream.
+
+/**
+ * Pieces as a stream of PHP's that knows its length.
+ *
+ * @internal
+ */
+final class PiecesStream
+{
+    private static ?Pieces $next = null;
+
+    /** Set by PHP. */
+    public mixed $context = null;
+
+    private ?Pieces $pieces = null;
+    private int $at = 0;
+
+    /**
+     * Nobody else can open the stream: its name is gone when this returns, and it opens what is given here.
+     */
+    public static function read(Pieces $pieces): string|false
+    {
+        $name = 'p' . bin2hex(random_bytes(8));
+        return Quiet::call(static function () use ($pieces, $name): string|false {
+            stream_wrapper_register($name, self::class);
+            try {
+                self::$next = $pieces;
+                $stream = fopen($name . '://', 'r');
+                return $stream === false ? false : stream_get_contents($stream);
+            } finally {
+                self::$next = null;
+                stream_wrapper_unregister($name);
+            }
+        });
+    }
+
+    public function stream_open(): bool
+    {
+        $this->pieces = self::$next;
+        return $this->pieces !== null;
+    }
+
+    public function stream_read(int $count): string
+    {
+        $bytes = (string) $this->pieces?->next($count);
+        $this->at += strlen($bytes);
+        return $bytes;
+    }
+
+    public function stream_eof(): bool
+    {
+        return $this->at >= (int) $this->pieces?->length();
+    }
+
+    /**
+     * @return array{size: int}
+     */
+    public function stream_stat(): array
+    {
+        return ['size' => (int) $this->pieces?->length()];
+    }
+}

@@ -1,0 +1,103 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Service\SecureHttpClientInterface;
+use Netresearch\NrVault\Service\SecureHttpResponse;
+
+/**
+ * One service on any client, a double included:
+ *
+ *     $api = new ServiceApi($client, 'my-api');
+ *     $api->post('/resources', ['json' => ['name' => 'Zoë']])->json()
+ *
+ * @phpstan-import-type Options from SecureHttpClientInterface
+ * @api
+ */
+final readonly class ServiceApi
+{
+    public function __construct(private SecureHttpClientInterface $client, private string $serviceId)
+    {
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function request(
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->client->request($this->serviceId, $method, $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function get(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('GET', $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function head(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('HEAD', $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function post(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('POST', $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function put(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('PUT', $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function patch(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('PATCH', $path, $options);
+    }
+
+    /**
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function delete(
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->request('DELETE', $path, $options);
+    }
+}
