@@ -37,8 +37,8 @@ final class Functions
             'checkdate', 'constant', 'dechex', 'defined', 'dirname', 'file_exists', 'fileperms', 'gmdate', 'gmmktime',
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim',
             'preg_match_all', 'random_int', 'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad',
-            'str_replace', 'strcasecmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos',
-            'strspn', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
+            'str_replace', 'strcasecmp', 'strcmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos',
+            'strrpos', 'strspn', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',
