@@ -7,6 +7,7 @@
 # make check     format, lints, header drift, docs, supply chain, PSR-12
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
+# make codes     regenerates PHP's enum of error codes from docs/wire.md
 # make help      these lines
 
 PREFIX  ?= /usr/local
@@ -26,7 +27,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench fuzz hardening check install uninstall header help packages oauth-servers composer advisories \
+.PHONY: demo test build bench fuzz hardening check install uninstall header codes help packages oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 help:
@@ -68,6 +69,9 @@ bench: packages
 
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header
+
+codes:
+	SECURE_OUTBOUND_BLESS=1 $(PHPUNIT) -c php/phpunit.xml.dist php/tests/Unit/Exception/ErrorCodeTest.php
 
 check: packages
 	@MAKE="$(MAKE)" .ci/check

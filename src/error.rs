@@ -116,13 +116,13 @@ codes! {
     ClosedEarly = "protocol.closed_early";
     /// The answer is not HTTP as the library accepts it.
     ProtocolInvalid = "protocol.invalid";
-    /// The answer's body is larger than allowed.
-    ResponseTooLarge = "response.too_large";
     /// The answer's body cannot be decoded.
     DecodingFailed = "response.decoding_failed";
+    /// The answer's body is larger than allowed.
+    ResponseTooLarge = "response.too_large";
     /// The configuration does not have the form the contract gives it.
     ConfigurationInvalid = "configuration.invalid";
-    /// A bug in the library; nothing else of the process is affected.
+    /// A bug of ours; nothing else of the process is affected.
     Panic = "internal.panic";
 }
 

@@ -16,6 +16,7 @@ use Netresearch\NrVault\Outbound\Call\RequestBuilder;
 use Netresearch\NrVault\Outbound\Call\SdkHeaders;
 use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\Functions;
@@ -70,7 +71,7 @@ final readonly class ServiceCalls
     ): CallEnd {
         try {
             $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
-            $record = new CallRecord($this->context, Caller::find(), $serviceId, $method, $correlationId);
+            $record = new CallRecord(Caller::find(), $serviceId, $method, $correlationId);
         } catch (\Error $error) {
             // Of a function that PHP lacks. Without it there is no record either.
             Functions::demand();
@@ -79,6 +80,7 @@ final readonly class ServiceCalls
         $call = OpenCalls::begin(fn () => $this->interrupted($record));
         try {
             Functions::demand();
+            $record->madeBy($this->context);
             $service = $this->registry->get($serviceId);
             $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
             if ($fromSdk) {
@@ -104,7 +106,7 @@ final readonly class ServiceCalls
             throw $this->failed($call, $record, $failure);
         } catch (\Throwable $foreign) {
             if ($record->sent === 'no') {
-                throw $this->failed($call, $record, self::foreign($foreign));
+                throw $this->failed($call, $record, PartFailure::orBug($foreign));
             }
             // Of a signal handler: the caller's own, who waits for it.
             if (OpenCalls::end($call)) {
@@ -159,15 +161,5 @@ final readonly class ServiceCalls
         $entry = $record->failure(OutboundException::create('internal.interrupted', $message, sent: $record->sent));
         $this->auditor->end($entry, $record->hasBegun);
         $this->auditor->dispatch($entry);
-    }
-
-    /**
-     * Parts that the host gave may throw what their interface does not say. Such an exception may hold anything, so
-     * only its class is passed on, and the call still has its record.
-     */
-    private static function foreign(\Throwable $foreign): OutboundException
-    {
-        $class = strtok($foreign::class, "\0");
-        return OutboundException::create('internal.panic', 'A part of the client threw ' . $class . '.');
     }
 }

@@ -9,6 +9,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * The response to one request, whatever its status.
  *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
  * @internal
  */
 final readonly class ResponseSpec
@@ -18,7 +20,7 @@ final readonly class ResponseSpec
      * @param string $httpVersion "1.1" or "2"
      * @param list<array{string, string}> $headers lower-case names and values in order; a value is bytes
      * @param string $body raw bytes, decoded
-     * @param array<string, mixed> $audit the record of the call, metadata only; all keys, unknown ones null
+     * @param AuditRecord $audit the record of the call, metadata only
      */
     public function __construct(
         public int $status,

@@ -214,11 +214,7 @@ final class RustFfiTransport implements DecidingTransport
             $material = is_array($entry) ? ($entry['material'] ?? null) : null;
             if ($material instanceof \Closure) {
                 unset($entry['material']);
-                $rest = $material();
-                if (!is_array($rest)) {
-                    throw OutboundException::create('configuration.invalid', 'The closure of a key returned no array.');
-                }
-                $config['master_keys'][$index] = $entry + $rest;
+                $config['master_keys'][$index] = $entry + KeyMaterial::of($material);
             }
         }
         return $config;

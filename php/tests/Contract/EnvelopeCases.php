@@ -17,6 +17,17 @@ trait EnvelopeCases
     /**
      * @dataProvider envelopes
      */
+    /** The closure is the host's: of what it throws, the class is told and nothing else. */
+    public function testAKeysClosureThatThrows(): void
+    {
+        $keys = [['id' => 'contract-' . bin2hex(random_bytes(4)), 'material' => static fn (): array => throw new \DomainException(
+            self::CANARY,
+        )]];
+        $outcome = self::call(self::request(), self::make(['master_keys' => $keys]));
+        self::assertFailed('internal.part_failed', 'no', $outcome);
+        self::assertStringStartsWith('The closure of a master key threw DomainException.', $outcome->message());
+    }
+
     public function testEnvelope(int $index): void
     {
         $vectors = self::envelopeVectors();

@@ -10,6 +10,35 @@ use Netresearch\NrVault\Outbound\Text;
  * What is kept of one call: the record of the transport and who made the call. Metadata only; never a path, a query, a
  * header value, a body or a secret.
  *
+ * The keys of a record. Each is there; what is not known is null.
+ *
+ * @phpstan-type AuditRecord array{
+ *     service_id: string|null,
+ *     correlation_id: string|null,
+ *     timestamp: string,
+ *     method: string|null,
+ *     host: string|null,
+ *     port: int|null,
+ *     path_template: string|null,
+ *     status: int|null,
+ *     duration_us: int|null,
+ *     bytes_out: int|null,
+ *     bytes_in: int|null,
+ *     attempts: int|null,
+ *     attempt_errors: list<string>|null,
+ *     token_requests: int|null,
+ *     remote_address: string|null,
+ *     tls_version: string|null,
+ *     http_version: string|null,
+ *     connection_reused: bool|null,
+ *     credentials: list<string>|null,
+ *     error_class: string|null,
+ *     error_code: string|null,
+ *     transport: string|null,
+ *     library_version: string|null,
+ *     proxy_resolve: string|null
+ * }
+ *
  * @api
  */
 final readonly class AuditEntry
@@ -23,7 +52,7 @@ final readonly class AuditEntry
     public const REFUSED = 'refused';
     public const FAILED = 'failed';
 
-    /** The keys of a record, in order. Each is there; what is not known is null. */
+    /** The keys of AuditRecord, in order. */
     public const RECORD = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status',
         'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'token_requests', 'remote_address',
@@ -31,7 +60,7 @@ final readonly class AuditEntry
         'library_version', 'proxy_resolve',
     ];
 
-    /** @var array<string, mixed> */
+    /** @var AuditRecord */
     public array $record;
 
     public ?string $actorType;
@@ -43,7 +72,7 @@ final readonly class AuditEntry
      * @param string $id UUIDv7 of this call; an intent and its completion share it
      * @param string $state INTENT or COMPLETE
      * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
-     * @param array<string, mixed> $record keys of RECORD; missing ones become null, others are left out. `timestamp`
+     * @param array<string, mixed> $record keys of AuditRecord; missing ones become null, others are left out. `timestamp`
      *        is RFC 3339 in UTC with milliseconds and never null; service_id is null where the caller's was no id;
      *        credentials is a list of identifiers, attempt_errors one of codes. Texts are made printable: UTF-8 without
      *        controls, format characters and separators of lines

@@ -16,6 +16,8 @@ use Netresearch\NrVault\Transport\Decision;
 /**
  * What becomes the audit entries of one call. Where the transport gives no record of its own, this one stands for it.
  *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
  * @internal
  */
 final class CallRecord
@@ -33,7 +35,7 @@ final class CallRecord
     private readonly int $begun;
 
     /** @var array{?string, ?string, string, ?string} actor type and id, caller, request id */
-    private readonly array $identity;
+    private array $identity;
 
     /** @var array<string, mixed> */
     private array $record;
@@ -43,7 +45,6 @@ final class CallRecord
      * @param string $method as it was given; what is no method is left out
      */
     public function __construct(
-        ?CallContext $context,
         string $caller,
         string $serviceId,
         string $method,
@@ -51,7 +52,7 @@ final class CallRecord
     ) {
         $this->id = Uuid7::generate();
         $this->begun = hrtime(true);
-        $this->identity = [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()];
+        $this->identity = [null, null, $caller, null];
         $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
         $this->record = [
             'service_id' => preg_match(ServiceDefinition::ID, $serviceId) === 1 ? $serviceId : null,
@@ -60,6 +61,13 @@ final class CallRecord
             'method' => preg_match('/\A[A-Z][A-Z0-9_-]{0,31}\z/', $method) === 1 ? $method : null,
             'credentials' => [],
         ];
+    }
+
+    /** Notes who makes the call, as the host says it. */
+    public function madeBy(?CallContext $context): void
+    {
+        [, , $caller] = $this->identity;
+        $this->identity = [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()];
     }
 
     /** Notes what the transport decided, and the credentials that will be used. */
@@ -80,7 +88,7 @@ final class CallRecord
     }
 
     /**
-     * @param array<string, mixed> $record the transport's
+     * @param AuditRecord $record the transport's
      */
     public function response(array $record): AuditEntry
     {

@@ -67,7 +67,8 @@ final class Refusal
         'configuration.transport_unavailable' => 'secure-outbound doctor names what is missing',
         'internal.interrupted' => 'look for a fatal error or a signal handler of that time; whether it was sent is not known',
         'internal.audit_failed' => 'the audit record could not be written: look at the sink',
-        'internal.panic' => 'a bug in the library: please report it, without secrets',
+        'internal.part_failed' => 'a part that the host gave threw: look at the class that the message names',
+        'internal.panic' => 'a bug: please report it, without secrets',
     ];
 
     public static function remedy(string $code): string

@@ -12,6 +12,8 @@ use Netresearch\NrVault\Outbound\Text;
  *
  * getCode() is a fixed number for each of the four.
  *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
  * @api
  */
 abstract class OutboundException extends \RuntimeException
@@ -20,7 +22,7 @@ abstract class OutboundException extends \RuntimeException
     protected const NUMBER = 0;
 
     /**
-     * @param array<string, mixed>|null $auditRecord
+     * @param AuditRecord|null $auditRecord
      */
     final protected function __construct(
         private readonly string $errorCode,
@@ -34,14 +36,13 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The one place that maps an error class to an exception. docs/wire.md has the codes; those of PHP's own are
-     * policy.service_unknown, policy.service_disabled, credential.not_found, credential.access_denied,
-     * configuration.transport_unavailable and internal.audit_failed; internal.interrupted stands in records alone.
+     * The one place that maps an error class to an exception. ErrorCode has the codes of this version; a later library may
+     * add some.
      *
      * @param string $code class and reason, such as "policy.host_not_allowed"
      * @param string $message a fixed text, never one that was built from a request
      * @param string $sent "no", "maybe" or "yes"
-     * @param array<string, mixed>|null $auditRecord
+     * @param AuditRecord|null $auditRecord
      */
     final public static function create(
         string $code,
@@ -94,6 +95,12 @@ abstract class OutboundException extends \RuntimeException
         return $this->errorCode;
     }
 
+    /** The case of errorCode(), which tells its meaning; null for one that only a later version has. */
+    final public function code(): ?ErrorCode
+    {
+        return ErrorCode::tryFrom($this->errorCode);
+    }
+
     /** Whether the same request may succeed later. Look at sent() before repeating one that is not idempotent. */
     final public function isRetryable(): bool
     {
@@ -117,7 +124,7 @@ abstract class OutboundException extends \RuntimeException
     /**
      * The library's record of the call, metadata only; null where it was refused before the library was asked to send.
      *
-     * @return array<string, mixed>|null
+     * @return AuditRecord|null
      */
     final public function auditRecord(): ?array
     {

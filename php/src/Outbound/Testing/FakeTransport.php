@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Testing;
 
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Decision;
@@ -17,6 +18,8 @@ use Netresearch\NrVault\Transport\TransportSelector;
  *
  * Of a policy it judges the method only. Hosts, paths and sizes are the library's to judge; a refusal of theirs is
  * queued by refuse().
+ *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
  * @api
  */
@@ -70,10 +73,10 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     public function fail(string $code, string $sent = 'maybe', bool $retryable = false): self
     {
         $this->answers[] = static fn (#[\SensitiveParameter] RequestSpec $request): never =>
-            throw OutboundException::create($code, 'Queued by a test.', $retryable, $sent, null, [
-                'error_class' => strstr($code . '.', '.', true),
-                'error_code' => $code,
-            ] + self::audit($request, null, 0));
+            throw OutboundException::create($code, 'Queued by a test.', $retryable, $sent, null, array_replace(
+                self::audit($request, null, 0),
+                ['error_class' => strstr($code . '.', '.', true), 'error_code' => $code],
+            ));
         return $this;
     }
 
@@ -128,18 +131,18 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     {
         $this->requests[] = $request;
         $answer = array_shift($this->answers) ?? throw OutboundException::create(
-            'internal.panic',
+            'internal.part_failed',
             'FakeTransport has no answer left: queue one for each request.',
         );
         return $answer($request);
     }
 
     /**
-     * @return array<string, mixed>
+     * @return AuditRecord
      */
     private static function audit(#[\SensitiveParameter] RequestSpec $request, ?int $status, int $bytesIn): array
     {
-        return [
+        return array_replace(array_fill_keys(AuditEntry::RECORD, null), [
             'service_id' => $request->serviceId,
             'correlation_id' => $request->correlationId,
             'timestamp' => gmdate('Y-m-d\TH:i:s.000\Z'),
@@ -153,6 +156,6 @@ final class FakeTransport implements DecidingTransport, TransportSelector
             'token_requests' => 0,
             'credentials' => array_column($request->credentials, 'identifier'),
             'transport' => 'fake',
-        ];
+        ]);
     }
 }

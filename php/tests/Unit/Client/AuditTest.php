@@ -5,11 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Client;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\FailingSink;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -101,7 +103,7 @@ final class AuditTest extends ClientTestCase
         self::assertSame(['my_key'], $record['credentials']);
     }
 
-    public function testAForeignExceptionIsOneRecordAndKeepsItsMessage(): void
+    public function testAPartOfTheHostThatThrowsIsOneRecordAndKeepsItsMessage(): void
     {
         $provider = new class implements SealedCredentialProvider {
             public function fetch(CredentialReference $reference): SealedCredential
@@ -111,11 +113,48 @@ final class AuditTest extends ClientTestCase
         };
         $failure = self::failure(fn () => $this->client(credentials: $provider)->request('my-api', 'GET', '/x'));
 
-        self::assertSame('internal.panic', $failure->errorCode());
+        self::assertSame('A part that the host gave threw PDOException. [internal.part_failed]', $failure->getMessage());
         self::assertSame('no', $failure->sent());
-        self::assertStringContainsString('PDOException', $failure->getMessage());
         self::assertStringNotContainsString('hunter2', (string) $failure);
         self::assertSame(['write'], $this->audit->steps());
+    }
+
+    public function testAContextThatThrowsIsOneRecordWithoutAnActor(): void
+    {
+        foreach (['actorType', 'actorId', 'requestId', 'traceparent'] as $method) {
+            $this->audit = new MemoryAuditSink();
+            $context = $this->createMock(CallContext::class);
+            $context->method($method)->willThrowException(new \DomainException('hunter2'));
+            $failure = self::failure(fn () => $this->client(context: $context)->request('my-api', 'GET', '/x'));
+
+            self::assertSame('internal.part_failed', $failure->errorCode(), $method);
+            self::assertStringContainsString('DomainException', $failure->getMessage());
+            self::assertStringNotContainsString('hunter2', (string) $failure);
+            self::assertSame(['write'], $this->audit->steps());
+            $entry = $this->audit->entries()[0];
+            self::assertSame('internal.part_failed', $entry->record['error_code']);
+            self::assertNull($entry->actorType);
+            self::assertStringStartsWith(self::class, (string) $entry->caller);
+        }
+    }
+
+    /** An argument of a wrong type is this package's fault only where this package gave it. */
+    public function testABugOfThePackageIsNoPartOfTheHost(): void
+    {
+        $failure = self::failure(fn () => $this->calls()->call('my-api', 'GET', '/x', ['headers' => 'hunter2'], null, true));
+
+        self::assertSame('internal.panic', $failure->errorCode());
+        self::assertStringContainsString('TypeError', $failure->getMessage());
+        self::assertStringNotContainsString('hunter2', (string) $failure);
+
+        $provider = new class implements SealedCredentialProvider {
+            public function fetch(CredentialReference $reference): SealedCredential
+            {
+                return $reference->seal(...[[]]);
+            }
+        };
+        $failure = self::failure(fn () => $this->client(credentials: $provider)->request('my-api', 'GET', '/x'));
+        self::assertSame('A part that the host gave threw TypeError. [internal.part_failed]', $failure->getMessage());
     }
 
     public function testModeRequiredWritesAnIntentBeforeTheCredentialIsFetched(): void

@@ -16,6 +16,8 @@ use Netresearch\NrVault\Transport\SealedCredential;
 /**
  * Gathers the audit record of one call. It has every key; what is not known is null.
  *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
  * @internal
  */
 final class Recorder
@@ -23,7 +25,7 @@ final class Recorder
     /** When the call came in, in nanoseconds of hrtime(); its deadline counts from here. */
     public readonly int $begun;
 
-    /** @var array<string, mixed> */
+    /** @var AuditRecord */
     private array $record;
 
     public function __construct()
@@ -112,7 +114,7 @@ final class Recorder
     /**
      * Ends with the call.
      *
-     * @return array<string, mixed>
+     * @return AuditRecord
      */
     public function answered(int $status): array
     {
@@ -120,7 +122,7 @@ final class Recorder
     }
 
     /**
-     * @return array<string, mixed>
+     * @return AuditRecord
      */
     public function failed(#[\SensitiveParameter] OutboundException $failure): array
     {
@@ -133,7 +135,7 @@ final class Recorder
 
     /**
      * @param array<string, mixed> $last
-     * @return array<string, mixed>
+     * @return AuditRecord
      */
     private function end(array $last): array
     {

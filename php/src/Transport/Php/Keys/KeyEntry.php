@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\KeyMaterial;
 
 /**
  * One entry of `master_keys`: an id, a source, or both. Unknown keys and keys of another provider are refused.
@@ -26,7 +27,7 @@ final readonly class KeyEntry
     }
 
     /**
-     * @throws OutboundException configuration.invalid
+     * @throws OutboundException configuration.invalid, internal.part_failed
      */
     public static function parse(#[\SensitiveParameter] mixed $entry): self
     {
@@ -36,11 +37,7 @@ final readonly class KeyEntry
         $material = $entry['material'] ?? null;
         if ($material instanceof \Closure) {
             unset($entry['material']);
-            $rest = $material();
-            if (!is_array($rest)) {
-                throw self::invalid('The closure of a key returned no array.');
-            }
-            $entry += $rest;
+            $entry += KeyMaterial::of($material);
         }
         $known = ['id', 'provider', ...array_values(self::PROVIDERS)];
         if (array_diff(array_keys($entry), $known) !== []) {

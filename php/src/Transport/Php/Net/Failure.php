@@ -11,6 +11,8 @@ use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
  * Says of a failure how far the request had got. A failure is made anew for that, and the first one is let go: the frames
  * of its trace hold more than the caller is shown.
  *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
  * @internal
  */
 final class Failure
@@ -46,7 +48,7 @@ final class Failure
      * The same failure as the end of a call.
      *
      * @param bool $isHarmless whether the request may be processed twice
-     * @param array<string, mixed> $auditRecord
+     * @param AuditRecord $auditRecord
      */
     public static function ofCall(
         #[\SensitiveParameter] OutboundException $failure,

@@ -1,0 +1,35 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
+
+/**
+ * What the closure of a master key returns. It is the host's, and may throw whatever it likes.
+ *
+ * @internal
+ */
+final class KeyMaterial
+{
+    /**
+     * @return array<mixed> the rest of the entry
+     * @throws OutboundException configuration.invalid, internal.part_failed
+     */
+    public static function of(#[\SensitiveParameter] \Closure $closure): array
+    {
+        try {
+            $rest = $closure();
+        } catch (OutboundException $own) {
+            throw $own;
+        } catch (\Throwable $thrown) {
+            throw PartFailure::of($thrown, 'The closure of a master key');
+        }
+        return is_array($rest) ? $rest : throw OutboundException::create(
+            'configuration.invalid',
+            'The closure of a master key returned no array.',
+        );
+    }
+}
