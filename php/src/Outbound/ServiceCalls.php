@@ -39,7 +39,8 @@ final readonly class ServiceCalls
     private Auditor $auditor;
 
     /**
-     * @param LoggerInterface|null $logger is told of audit sinks and listeners that fail
+     * @param LoggerInterface|null $logger is told of audit sinks and listeners that fail; null:
+     *        PHP's error log is
      */
     public function __construct(
         private ServiceRegistry $registry,

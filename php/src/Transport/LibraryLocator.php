@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Transport;
 
 /**
  * Finds the library's file where PHP opens it itself (CLI, thread-safe builds): an explicit path, then the environment
- * variable SECURE_OUTBOUND_LIBRARY, then the loader's own path.
+ * variable SECURE_OUTBOUND_LIBRARY, then the one that was installed together with these files, then the loader's own path.
  *
  * Under ffi.enable=preload none of this counts: there FFI_LIB of the preloaded header names the file.
  *
@@ -29,6 +29,16 @@ final class LibraryLocator
                 return $path;
             }
         }
-        return self::FILE;
+        return self::besideThisPackage() ?? self::FILE;
+    }
+
+    /** Of `make install`, which puts both below one PREFIX: the loader's cache need not know the directory. */
+    private static function besideThisPackage(): ?string
+    {
+        if (preg_match('~^(.*)/share/secure-outbound/php/src/Transport$~D', __DIR__, $match) !== 1) {
+            return null;
+        }
+        $file = $match[1] . '/lib/' . self::FILE;
+        return Quiet::call(static fn (): bool => is_file($file)) ? $file : null;
     }
 }

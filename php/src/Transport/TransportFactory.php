@@ -9,7 +9,8 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Psr\Log\LoggerInterface;
 
 /**
- * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and logs why, once.
+ * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and says why, once: in the
+ * log, and on standard error of a command line process.
  *
  * The choice is made before a request is judged, and it stands: a library of another version, a configuration that it
  * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration PHP is
@@ -31,6 +32,7 @@ final class TransportFactory implements TransportSelector
     /**
      * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
      * @param string|null $library path of the library where PHP opens it itself
+     * @param LoggerInterface|null $logger null: PHP's error log
      */
     public function __construct(
         #[\SensitiveParameter] array $config,
@@ -63,7 +65,7 @@ final class TransportFactory implements TransportSelector
         }
         if (!$this->logged) {
             $this->logged = true;
-            $this->logger?->warning('secure-outbound: PHP opens the credentials itself: {reason}', [
+            OperatorLog::announce($this->logger, 'warning', 'secure-outbound: PHP opens the credentials itself: {reason}', [
                 'reason' => $reason,
             ]);
         }

@@ -134,6 +134,71 @@ final class CallTest extends CommandTestCase
         self::assertStringNotContainsString(self::SECRET, $lines[0]);
     }
 
+    /**
+     * @group root
+     */
+    public function testRootWritesTheRecordAsTheOwnerOfTheDirectory(): void
+    {
+        $options = $this->options();
+        $directory = $this->directory->path . '/log';
+        mkdir($directory) && chmod($directory, 0750) && chown($directory, 'www-data');
+        $send = ['send', 'crm', 'GET', '/echo', '--audit-log=' . $directory . '/audit.jsonl', ...$options];
+        self::printed($send);
+        self::printed($send);
+
+        $stat = stat($directory . '/audit.jsonl');
+        self::assertSame([33, 33, 0640], [$stat['uid'], $stat['gid'], $stat['mode'] & 0777]);
+        self::assertCount(2, (array) file($directory . '/audit.jsonl'));
+        self::assertSame(33, fileowner($directory));
+    }
+
+    /**
+     * The directory is the workers', who may put a link there.
+     *
+     * @group root
+     */
+    public function testALinkInTheDirectoryLeadsRootToNothingOfRoots(): void
+    {
+        $options = $this->options();
+        $mine = $this->directory->write('of-root', "kept\n", 0600);
+        $directory = $this->directory->path . '/log';
+        mkdir($directory) && chown($directory, 'www-data') && symlink($mine, $directory . '/audit.jsonl');
+        $result = self::command(['send', 'crm', 'GET', '/echo', '--audit-log=' . $directory . '/audit.jsonl', ...$options]);
+
+        self::assertSame("kept\n", file_get_contents($mine));
+        self::assertSame(0, fileowner($mine));
+        self::assertStringContainsString('the audit sink failed', $result['output']);
+        self::assertStringContainsString('Permission denied', $result['output']);
+    }
+
+    /**
+     * @group root
+     */
+    public function testRootWithoutPosixIsToldWhoseCommandItIs(): void
+    {
+        $options = $this->options();
+        $before = count(self::$upstream->nginx->seen());
+        $directory = $this->directory->path . '/log';
+        mkdir($directory) && chown($directory, 'www-data');
+        $send = ['send', 'crm', 'GET', '/echo', '--audit-log=' . $directory . '/audit.jsonl', ...$options];
+        $result = self::command($send, php: ['-d', 'disable_functions=posix_seteuid']);
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString('runuser -u www-data -- secure-outbound send', $result['output']);
+        self::assertFileDoesNotExist($directory . '/audit.jsonl');
+        self::assertCount($before, self::$upstream->nginx->seen());
+    }
+
+    public function testARecordThatCannotBeWrittenIsNotLostWithoutAWord(): void
+    {
+        $log = $this->directory->path . '/nowhere/audit.jsonl';
+        $output = self::printed(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
+
+        self::assertStringContainsString('secure-outbound: the audit sink failed', $output);
+        self::assertStringContainsString('No such file or directory', $output);
+        self::assertStringContainsString('service_id crm', $output);
+    }
+
     public function testAnyStatusIsAnAnswer(): void
     {
         $output = self::printed(['send', 'crm', 'GET', '/status/503', ...$this->options()]);
@@ -157,6 +222,15 @@ final class CallTest extends CommandTestCase
 
         self::assertSame(0, $result['code'], $result['output']);
         self::assertStringContainsString('"transport":"php"', $result['output']);
+        $notice = 'secure-outbound: PHP opens the credentials itself: ';
+        self::assertSame(1, substr_count($result['output'], $notice . 'ffi.enable is off'), $result['output']);
+
+        // A command line that logs into a file says it at the terminal as well.
+        $log = $this->directory->path . '/php.log';
+        $php = ['-d', 'ffi.enable=0', '-d', 'error_log=' . $log];
+        $result = self::command(['send', 'crm', 'GET', '/echo', ...$this->options()], php: $php);
+        self::assertSame(1, substr_count($result['output'], $notice));
+        self::assertStringContainsString($notice, (string) file_get_contents($log));
     }
 
     public function testWherePhpMayNotMakeTheCallNothingIsOpened(): void

@@ -37,6 +37,7 @@ final class TransportFactoryTest extends TestCase
         $expected = ['auto' => 'RustFfiTransport', 'rust' => 'RustFfiTransport', 'php' => 'PhpTransport'];
         self::assertSame($expected, $answer['results']);
         self::assertSame([], $answer['log']);
+        self::assertSame('', $answer['said']);
     }
 
     public function testWithoutALibraryAutoTakesPhpAndSaysWhyOnce(): void
@@ -48,6 +49,7 @@ final class TransportFactoryTest extends TestCase
         self::assertCount(1, $answer['log']);
         self::assertStringStartsWith('warning ', $answer['log'][0]);
         self::assertStringContainsString('The library could not be opened', $answer['log'][0]);
+        self::assertSame(1, substr_count($answer['said'], 'secure-outbound: PHP opens the credentials itself: '));
     }
 
     /**
@@ -139,6 +141,9 @@ final class TransportFactoryTest extends TestCase
             [PHP_BINARY, '-c', $iniFile, $this->host->app . '/select.php', $config],
             ['SECURE_OUTBOUND_LIBRARY' => $library] + Host::ONLY_THIS_INI,
         );
-        return json_decode($result['output'], true) ?? throw new \RuntimeException($result['output']);
+        // Standard error is what came before.
+        [$said, $json] = explode('{"results"', $result['output'], 2) + [1 => ''];
+        $answer = json_decode('{"results"' . $json, true) ?? throw new \RuntimeException($result['output']);
+        return $answer + ['said' => $said];
     }
 }

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\OperatorLog;
 use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 
@@ -78,16 +79,12 @@ final readonly class Auditor
 
     private function log(string $what, AuditEntry $entry, \Throwable $failure): void
     {
-        try {
-            $this->logger?->error($what . ' ({type}): {message}', [
-                'type' => $failure::class,
-                'message' => $failure->getMessage(),
-                'service_id' => $entry->record['service_id'],
-                'correlation_id' => $entry->record['correlation_id'],
-                'entry_id' => $entry->id,
-            ]);
-        } catch (\Throwable) {
-            // A logger that fails is nobody's to tell.
-        }
+        OperatorLog::write($this->logger, 'error', $what . ' ({type}): {message}', [
+            'type' => $failure::class,
+            'message' => $failure->getMessage(),
+            'service_id' => $entry->record['service_id'],
+            'correlation_id' => $entry->record['correlation_id'],
+            'entry_id' => $entry->id,
+        ]);
     }
 }

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
-use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
 use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Service\SecureHttpClient;
@@ -24,7 +23,8 @@ final class SendCommand implements Command
                  [--query=NAME=VALUE]… [--header=NAME:VALUE]… [--timeout=SECONDS] [--idempotency-key=KEY]
                  [--body | --json] [--audit-log=FILE]
               Calls the service and shows status, headers and body. With --body, standard input is the body; with --json
-              it is one of JSON. The audit record is a line of standard error, or one that is appended to the file.
+              it is one of JSON. The audit record is a line of standard error, or one that is appended to the file, which
+              root touches as the owner of its directory.
 
             TEXT;
     }
@@ -44,7 +44,7 @@ final class SendCommand implements Command
             $setup->registry,
             $setup->credentials,
             $setup->transports,
-            $log === null ? new StandardErrorAuditSink($streams) : new JsonLinesAuditSink($log),
+            $log === null ? new StandardErrorAuditSink($streams) : OwnersAuditSink::open($log),
             new StaticCallContext('cli', get_current_user()),
         ));
         $response = $client->request($arguments->word(0), $arguments->word(1), $arguments->word(2), $options);

@@ -11,8 +11,11 @@ use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\FailingSink;
+use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -231,6 +234,30 @@ final class AuditTest extends ClientTestCase
         self::assertSame('error', $this->logger->records[0]['level']);
         self::assertStringContainsString('audit sink failed', $this->logger->records[0]['message']);
         self::assertSame('my-api', $this->logger->records[0]['context']['service_id']);
+    }
+
+    public function testWithoutALoggerPhpsErrorLogHearsOfIt(): void
+    {
+        $log = (string) tempnam(sys_get_temp_dir(), 'secure-outbound-');
+        $before = (string) ini_set('error_log', $log);
+        try {
+            $this->transport->respond(200, 'ok');
+            $registry = new ArrayServiceRegistry(['my-api' => [
+                'base_url' => 'https://api.example.com/v1',
+                'policy' => ['allowed_methods' => ['GET']],
+            ]]);
+            $calls = new ServiceCalls($registry, $this->credentials, $this->transport, new FailingSink(['write']));
+            $client = new SecureHttpClient($calls);
+            self::assertSame('ok', $client->request('my-api', 'GET', '/x')->body());
+        } finally {
+            ini_set('error_log', $before);
+            $said = (string) file_get_contents($log);
+            unlink($log);
+        }
+
+        self::assertSame(1, substr_count($said, "\n"));
+        self::assertStringContainsString('secure-outbound: the audit sink failed (RuntimeException): ', $said);
+        self::assertStringContainsString('[service_id my-api, correlation_id ', $said);
     }
 
     public function testAnEventFollowsEachCall(): void

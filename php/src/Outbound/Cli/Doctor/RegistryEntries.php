@@ -15,7 +15,6 @@ use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\RustFfiTransport;
-use Netresearch\NrVault\Transport\TransportFactory;
 
 /**
  * The entries of a registry: their form, whether base URL and policy are taken, and whether each credential has
@@ -74,16 +73,23 @@ final class RegistryEntries
     }
 
     /**
-     * The transport that auto stands for on this machine; where there is none, its decisions say so.
+     * The transport that auto stands for on this machine; where there is none, its decisions say so. Not by the factory,
+     * which announces what php.transport says here.
      *
      * @param array<string, mixed> $config
      */
     private static function transport(#[\SensitiveParameter] array $config, ?string $library): DecidingTransport
     {
+        $rust = new RustFfiTransport($config, $library);
         try {
-            return (new TransportFactory($config, $library))->select(ServiceDefinition::TRANSPORT_AUTO);
+            if ($rust->bind() === null || ($config['php_transport'] ?? true) === false) {
+                return $rust;
+            }
+            $php = new PhpTransport($config);
+            $php->open();
+            return $php;
         } catch (OutboundException) {
-            return new RustFfiTransport($config, $library);
+            return $rust;
         }
     }
 

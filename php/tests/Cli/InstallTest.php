@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Cli;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
+
+/**
+ * What `make install` lays down works by itself: without variables, and whatever the loader's cache knows.
+ *
+ * @group root
+ */
+final class InstallTest extends CommandTestCase
+{
+    use DoctorFindings;
+
+    private string $prefix;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->prefix = $this->directory->path . '/usr';
+        $this->make('install');
+    }
+
+    public function testTheInstalledCommandFindsTheLibraryBesideItself(): void
+    {
+        $report = $this->report(['--no-fpm']);
+
+        self::assertSame([], self::wrong($report));
+        $library = $this->prefix . '/lib/libsecure_outbound.so';
+        self::assertSame('The library is ' . $library . '.', self::finding($report, 'library.file')['message']);
+        $header = self::finding($report, 'header.file')['message'];
+        self::assertSame('The header is ' . $this->prefix . '/include/secure_outbound.h.', $header);
+    }
+
+    public function testAVariableAndAnOptionGoBefore(): void
+    {
+        $environment = ['SECURE_OUTBOUND_LIBRARY' => '/nonexistent/lib.so'];
+        self::assertStringContainsString(
+            '/nonexistent/lib.so',
+            self::finding($this->report(['--no-fpm'], $environment), 'library.file')['message'],
+        );
+        $report = $this->report(['--no-fpm', '--library=/nonexistent/other.so'], $environment);
+        self::assertStringContainsString('/nonexistent/other.so', self::finding($report, 'library.file')['message']);
+    }
+
+    public function testWithoutItsLibraryTheCommandSaysSo(): void
+    {
+        unlink($this->prefix . '/lib/libsecure_outbound.so');
+
+        self::assertSame('critical', self::wrong($this->report(['--no-fpm']))['library.file']);
+    }
+
+    public function testUninstallWarnsOfAnIniThatStillNamesTheHeader(): void
+    {
+        $directory = 'root/etc/php/8.2/fpm/conf.d';
+        $lines = "ffi.enable = preload\nffi.preload = \"{$this->prefix}/include/secure_outbound.h\"\n";
+        $ini = $this->directory->write($directory . '/99-secure-outbound.ini', $lines);
+        $this->directory->write($directory . '/50-off.ini', ';' . strtr($lines, ["\n" => "\n;"]));
+        $this->directory->write($directory . '/60-other.ini', "ffi.preload = /other{$this->prefix}x/include/secure_outbound.h\n");
+        $script = $this->directory->write($directory . '/70.ini', "opcache.preload={$this->prefix}"
+            . "/share/secure-outbound/php/preload.php ; ours\n");
+        $root = ['DESTDIR=' . $this->directory->path . '/root'];
+        $output = $this->make('uninstall', $root);
+
+        self::assertStringContainsString('warning: ' . $ini . ' still preloads from ' . $this->prefix, $output);
+        self::assertStringContainsString('warning: ' . $script . ' still preloads from ' . $this->prefix, $output);
+        self::assertSame(2, substr_count($output, 'warning: '), $output);
+        unlink($ini);
+        unlink($script);
+        self::assertSame('', $this->make('uninstall', $root));
+    }
+
+    /**
+     * @param list<string> $arguments
+     * @param array<string, string> $environment
+     * @return array{verdict: string, findings: list<array<string, string>>, exit: int}
+     */
+    private function report(array $arguments, array $environment = []): array
+    {
+        $files = [
+            '--config=' . $this->json('config.json', $this->config()),
+            '--registry=' . $this->json('services.json', $this->registry()),
+        ];
+        $command = [$this->prefix . '/bin/secure-outbound', 'doctor', '--format=json', ...$files, ...$arguments];
+        $result = Process::run($command, $environment);
+        $report = json_decode($result['output'], true);
+        self::assertIsArray($report, $result['output']);
+        return $report + ['exit' => $result['code']];
+    }
+
+    /**
+     * With the library that is built, whatever cargo would say.
+     *
+     * @param list<string> $more
+     */
+    private function make(string $target, array $more = []): string
+    {
+        $arguments = ['-s', '-C', dirname(Build::php()), 'CARGO=/nonexistent', 'PREFIX=' . $this->prefix, ...$more, $target];
+        $result = Process::run(['make', ...$arguments]);
+        self::assertSame(0, $result['code'], $result['output']);
+        return $result['output'];
+    }
+}
