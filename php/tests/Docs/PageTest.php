@@ -83,7 +83,7 @@ final class PageTest extends TestCase
      */
     public static function pages(): iterable
     {
-        yield 'php-api.md' => ['php-api.md', 14];
+        yield 'php-api.md' => ['php-api.md', 15];
         yield 'from-guzzle.md' => ['from-guzzle.md', 3];
         yield 'oauth.md' => ['oauth.md', 1];
     }

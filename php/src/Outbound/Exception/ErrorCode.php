@@ -96,7 +96,7 @@ enum ErrorCode: string
             self::PolicyHeaderNotAllowed =>
                 'the request sets a header that is not the caller\'s',
             self::PolicyRequestTooLarge =>
-                'the body is above `request_bytes`',
+                'the body is above `request_bytes`, or the files of a form do not fit into PHP\'s `memory_limit`',
             self::PolicyRedirectNotAllowed =>
                 'a redirect leads where none may',
             self::PolicyBindingViolated =>

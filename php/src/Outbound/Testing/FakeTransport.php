@@ -5,19 +5,28 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Testing;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Service\SecureHttpResponse;
 use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\Php\Call\Configuration;
+use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\TransportSelector;
 
 /**
- * A transport for tests: it answers what was queued and records what it was asked to send. Give it to ServiceCalls in
- * place of the TransportFactory.
+ * A transport for tests: it answers what it was told to and records what it was asked to send. Give it to ServiceCalls in
+ * place of the TransportFactory, or take FakeClient, which does it.
  *
- * Of a policy it judges the method only. Hosts, paths and sizes are the library's to judge; a refusal of theirs is
- * queued by refuse().
+ * With a configuration, if only an empty one, a request is refused as PhpTransport would refuse it without opening,
+ * resolving or connecting: by the policy of its service, the host's own limits and the address guard for literal addresses.
+ * Without one the method alone is judged. What is sealed is never looked at, so a binding refuses nothing here.
+ *
+ * Answers by on() come first, then those that were queued, then that of otherwise().
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
@@ -25,8 +34,17 @@ use Netresearch\NrVault\Transport\TransportSelector;
  */
 final class FakeTransport implements DecidingTransport, TransportSelector
 {
+    private readonly ?PolicyDecision $decision;
+    private readonly InternalHosts $internalHosts;
+
+    /** @var list<FakeRoute> */
+    private array $routes = [];
+
     /** @var list<\Closure(RequestSpec): ResponseSpec> */
-    private array $answers = [];
+    private array $queue = [];
+
+    /** @var \Closure(RequestSpec): SecureHttpResponse|null */
+    private ?\Closure $otherwise = null;
 
     private ?OutboundException $refusal = null;
 
@@ -37,13 +55,71 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     private array $selected = [];
 
     /**
+     * @param array<string, mixed>|null $config the transport's configuration, of which internal_hosts and limits count
+     * @throws OutboundException configuration.invalid
+     */
+    public function __construct(#[\SensitiveParameter] ?array $config = null)
+    {
+        $this->decision = $config === null ? null : Configuration::decision($config);
+        $this->internalHosts = InternalHosts::read($config['internal_hosts'] ?? []);
+    }
+
+    /**
+     * A failure for an answer to throw.
+     *
+     * @param ErrorCode|string $code such as "timeout.total"; one that a caller can get
+     * @param string $sent "no", "maybe" or "yes"
+     * @throws \InvalidArgumentException for a code that there is not
+     */
+    public static function failure(
+        ErrorCode|string $code,
+        string $sent = 'maybe',
+        bool $retryable = false,
+    ): OutboundException {
+        $known = is_string($code) ? ErrorCode::tryFrom($code) : $code;
+        if ($known === null || $known === ErrorCode::InternalInterrupted) {
+            throw new \InvalidArgumentException(
+                'There is no error code ' . ($known->value ?? $code) . ' for callers: ErrorCode has those that there are.',
+            );
+        }
+        if (!in_array($sent, ['no', 'maybe', 'yes'], true)) {
+            throw new \InvalidArgumentException('A request is sent "no", "maybe" or "yes", and not ' . $sent . '.');
+        }
+        return OutboundException::create($known->value, 'Made by a test.', $retryable, $sent);
+    }
+
+    /**
+     * Answers the requests of a service with this method and path, in turn; the last answer stays.
+     *
+     * @param string $path below the base URL, with {name} for any segment and a final ** for the rest
+     * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
+     * @throws \InvalidArgumentException
+     */
+    public function on(string $serviceId, string $method, string $path, SecureHttpResponse|\Closure ...$answers): self
+    {
+        $this->routes[] = new FakeRoute($serviceId, $method, $path, array_values($answers));
+        return $this;
+    }
+
+    /**
+     * Answers what nothing else answers.
+     *
+     * @param \Closure(RequestSpec): SecureHttpResponse $answer
+     */
+    public function otherwise(\Closure $answer): self
+    {
+        $this->otherwise = $answer;
+        return $this;
+    }
+
+    /**
      * Queues a response.
      *
      * @param list<array{string, string}> $headers lower-case names and values
      */
     public function respond(int $status = 200, string $body = '', array $headers = []): self
     {
-        $this->answers[] = static fn (#[\SensitiveParameter] RequestSpec $request): ResponseSpec => new ResponseSpec(
+        $this->queue[] = static fn (#[\SensitiveParameter] RequestSpec $request): ResponseSpec => new ResponseSpec(
             $status,
             '2',
             $headers,
@@ -67,12 +143,14 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     /**
      * Queues a failure of the transfer.
      *
-     * @param string $code such as "timeout.total"
+     * @param ErrorCode|string $code such as "timeout.total"
      * @param string $sent "no", "maybe" or "yes"
+     * @throws \InvalidArgumentException for a code that there is not
      */
-    public function fail(string $code, string $sent = 'maybe', bool $retryable = false): self
+    public function fail(ErrorCode|string $code, string $sent = 'maybe', bool $retryable = false): self
     {
-        $this->answers[] = static fn (#[\SensitiveParameter] RequestSpec $request): never =>
+        $code = self::failure($code, $sent)->errorCode();
+        $this->queue[] = static fn (#[\SensitiveParameter] RequestSpec $request): never =>
             throw OutboundException::create($code, 'Queued by a test.', $retryable, $sent, null, array_replace(
                 self::audit($request, null, 0),
                 ['error_class' => strstr($code . '.', '.', true), 'error_code' => $code],
@@ -80,10 +158,14 @@ final class FakeTransport implements DecidingTransport, TransportSelector
         return $this;
     }
 
-    /** Refuses the next request before its credentials are asked for. */
-    public function refuse(string $code): self
+    /**
+     * Refuses the next request before its credentials are asked for.
+     *
+     * @throws \InvalidArgumentException for a code that there is not
+     */
+    public function refuse(ErrorCode|string $code): self
     {
-        $this->refusal = OutboundException::create($code, 'Queued by a test.');
+        $this->refusal = self::failure($code, 'no');
         return $this;
     }
 
@@ -120,6 +202,10 @@ final class FakeTransport implements DecidingTransport, TransportSelector
         if ($refusal !== null) {
             throw $refusal;
         }
+        $admitted = $this->decision?->decide($request, $references);
+        if ($admitted !== null) {
+            return new Decision($admitted->method, $admitted->target->text($admitted->target->query), $admitted->pathTemplate);
+        }
         if (!in_array($request->method, $request->policy?->allowedMethods ?? [], true)) {
             throw OutboundException::create('policy.method_not_allowed', 'The policy does not allow the method.');
         }
@@ -129,12 +215,43 @@ final class FakeTransport implements DecidingTransport, TransportSelector
 
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
     {
+        $admitted = $this->decision?->decide($request, $request->credentials);
+        if ($admitted !== null) {
+            Placements::checkBody($request->credentials, $admitted->headers, $request->body);
+            $this->internalHosts->judgeHost($admitted->target->origin->host);
+        }
         $this->requests[] = $request;
-        $answer = array_shift($this->answers) ?? throw OutboundException::create(
-            'internal.part_failed',
-            'FakeTransport has no answer left: queue one for each request.',
-        );
-        return $answer($request);
+        foreach ($this->routes as $route) {
+            if ($route->matches($request)) {
+                return self::answer($route->next(), $request);
+            }
+        }
+        $queued = array_shift($this->queue);
+        if ($queued !== null) {
+            return $queued($request);
+        }
+        return self::answer($this->otherwise ?? throw new \LogicException(
+            "The test has no answer for {$request->method} {$request->path} of {$request->serviceId}.",
+        ), $request);
+    }
+
+    /**
+     * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answer
+     */
+    private static function answer(
+        #[\SensitiveParameter] SecureHttpResponse|\Closure $answer,
+        #[\SensitiveParameter] RequestSpec $request,
+    ): ResponseSpec {
+        $response = $answer instanceof \Closure ? $answer($request) : $answer;
+        $headers = [];
+        foreach ($response->headers() as $name => $values) {
+            foreach ($values as $value) {
+                $headers[] = [(string) $name, $value];
+            }
+        }
+        $body = $response->body();
+        $audit = self::audit($request, $response->statusCode(), strlen($body));
+        return new ResponseSpec($response->statusCode(), '2', $headers, $body, $audit);
     }
 
     /**

@@ -1,0 +1,121 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Testing;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Exception\ErrorCode;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\HttpMethods;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Service\SecureHttpClientInterface;
+use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Transport\RequestSpec;
+
+/**
+ * A client for tests, of the services that the registry has. All of a call happens as ever but its sending: options are
+ * read, the policy decides, a record is written. FakeTransport says what is refused.
+ *
+ *     $client = (new FakeClient($registry))
+ *         ->on('my-api', 'GET', '/resources/{id}', SecureHttpResponse::createJson(['id' => 1]))
+ *         ->on('my-api', 'POST', '/resources', fn () => throw FakeClient::failure('timeout.total'));
+ *
+ * @api
+ */
+final class FakeClient implements SecureHttpClientInterface
+{
+    use HttpMethods;
+
+    private readonly ServiceRegistry $registry;
+    private readonly SecureHttpClient $client;
+    private readonly FakeTransport $transport;
+    private readonly MemoryAuditSink $audit;
+
+    /**
+     * @param ServiceRegistry|array<string, mixed> $services the host's registry, or entries as ArrayServiceRegistry has them
+     * @param array<string, mixed> $config the transport's configuration, of which internal_hosts and limits count
+     * @throws OutboundException configuration.invalid
+     */
+    public function __construct(ServiceRegistry|array $services, #[\SensitiveParameter] array $config = [])
+    {
+        $this->registry = is_array($services) ? new ArrayServiceRegistry($services) : $services;
+        $this->transport = new FakeTransport($config);
+        $this->audit = new MemoryAuditSink();
+        $credentials = new FakeCredentialProvider();
+        $calls = new ServiceCalls($this->registry, $credentials, $this->transport, $this->audit);
+        $this->client = new SecureHttpClient($calls);
+    }
+
+    /**
+     * A failure for an answer to throw.
+     *
+     * @param ErrorCode|string $code such as "timeout.total"; one that a caller can get
+     * @param string $sent "no", "maybe" or "yes"
+     * @throws \InvalidArgumentException for a code that there is not
+     */
+    public static function failure(
+        ErrorCode|string $code,
+        string $sent = 'maybe',
+        bool $retryable = false,
+    ): OutboundException {
+        return FakeTransport::failure($code, $sent, $retryable);
+    }
+
+    /**
+     * Answers the requests of a service with this method and path, in turn; the last answer stays.
+     *
+     * @param string $path below the base URL, with {name} for any segment and a final ** for the rest
+     * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
+     * @throws OutboundException policy.service_unknown, policy.service_disabled
+     */
+    public function on(string $serviceId, string $method, string $path, SecureHttpResponse|\Closure ...$answers): self
+    {
+        $this->registry->get($serviceId);
+        $this->transport->on($serviceId, $method, $path, ...$answers);
+        return $this;
+    }
+
+    /**
+     * Answers what nothing else answers. Without it such a request is a \LogicException.
+     *
+     * @param \Closure(RequestSpec): SecureHttpResponse $answer
+     */
+    public function otherwise(\Closure $answer): self
+    {
+        $this->transport->otherwise($answer);
+        return $this;
+    }
+
+    public function request(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): SecureHttpResponse {
+        return $this->client->request($serviceId, $method, $path, $options);
+    }
+
+    /**
+     * What was sent, in order.
+     *
+     * @return list<RequestSpec>
+     */
+    public function requests(): array
+    {
+        return $this->transport->requests();
+    }
+
+    /**
+     * The records of all calls, refused ones included.
+     *
+     * @return list<AuditEntry>
+     */
+    public function records(): array
+    {
+        return $this->audit->entries();
+    }
+}
