@@ -165,7 +165,8 @@ enum ErrorCode: string
                 'the answer\'s body is above `response_bytes`, decoded or not, or does not fit into PHP\'s '
                     . '`memory_limit`',
             self::ConfigurationInvalid =>
-                'the configuration does not have its form; the message names the key',
+                'the configuration does not have its form, and the message names the key; or a file of it is not '
+                    . 'there, and the message names the file',
             self::InternalPanic =>
                 'a bug in the library or in this package\'s PHP; please report it, without secrets',
             self::PolicyServiceUnknown =>

@@ -1,0 +1,149 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound;
+
+use Netresearch\NrVault\Outbound\Audit\AuditSink;
+use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
+
+/**
+ * What a host lays down. What is not there is named, and how it comes to be there; the first call would find it as well, and
+ * could not say where it was looked for.
+ *
+ * @internal
+ */
+final readonly class HostDirectory
+{
+    private string $directory;
+
+    /**
+     * @throws OutboundException configuration.invalid
+     */
+    public function __construct(string $directory, private string $auditLog)
+    {
+        if (!str_starts_with($directory, '/') || !str_starts_with($auditLog, '/')) {
+            throw self::invalid('The directory and the audit log are absolute paths.');
+        }
+        $this->directory = rtrim($directory, '/');
+    }
+
+    /**
+     * @return array<string, mixed>
+     * @throws OutboundException configuration.invalid
+     */
+    public function configuration(): array
+    {
+        $file = $this->directory . '/transport.json';
+        $json = LocalFile::read($file) ?? throw $this->missing(
+            $file,
+            'Write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it.',
+        );
+        $config = json_decode($json);
+        if (!$config instanceof \stdClass) {
+            throw self::invalid("$file is no JSON object: " . json_last_error_msg() . '.');
+        }
+        return (array) json_decode($json, true);
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid for the file as a whole; an entry with a fault disables its service
+     */
+    public function registry(): ServiceRegistry
+    {
+        $file = $this->directory . '/services.json';
+        if (LocalFile::read($file, 0) === null) {
+            throw $this->missing($file, 'Write {"version": 1, "services": {"my-api": {"base_url": '
+                . '"https://api.example.com/v1", "policy": {"allowed_methods": ["GET"]}}}} into it.');
+        }
+        $registry = new JsonFileServiceRegistry($file);
+        if ($registry->ids() === [] && $registry->problems() !== []) {
+            throw self::invalid($file . ': ' . $registry->problems()[0]->message);
+        }
+        return $registry;
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid
+     */
+    public function credentials(): SealedCredentialProvider
+    {
+        $directory = $this->directory . '/vault';
+        if (!self::holds(static fn (): bool => is_dir($directory) && is_executable($directory))) {
+            throw $this->missing($directory, "Make the directory: install -d -m 0755 $directory; "
+                . "secure-outbound seal NAME --config={$this->directory}/transport.json > $directory/NAME fills it.");
+        }
+        return new DirectoryCredentialProvider($directory);
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid
+     */
+    public function audit(): AuditSink
+    {
+        $file = $this->auditLog;
+        $directory = dirname($file);
+        LocalFile::forget();
+        $user = self::user() ?? 'USER';
+        $mend = "Make the directory of the audit log: install -d -o $user -g adm -m 2750 $directory";
+        if (!self::holds(static fn (): bool => is_dir($directory))) {
+            throw $this->missing($directory, $mend);
+        }
+        if (!self::holds(static fn (): bool => is_writable($directory))) {
+            throw self::invalid("$directory cannot be written by " . self::process() . '. ' . $mend);
+        }
+        if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
+            throw self::invalid("$file cannot be written by " . self::process() . ". Give it to it: chown -h $user $file");
+        }
+        return new JsonLinesAuditSink($file);
+    }
+
+    private function missing(string $path, string $mend): OutboundException
+    {
+        $process = self::process();
+        LocalFile::forget();
+        if (!self::holds(static fn (): bool => file_exists($path))) {
+            $hidden = LocalFile::isConfined() ? ', or open_basedir hides it' : '';
+            return self::invalid("$path is not there, or $process cannot see it$hidden. $mend");
+        }
+        return self::holds(static fn (): bool => is_readable($path))
+            ? self::invalid("$path is of another kind. $mend")
+            : self::invalid("$path cannot be read by $process. Give it to a group of it, with mode 0640 or 0750.");
+    }
+
+    /**
+     * @param \Closure(): bool $look which open_basedir may warn of
+     */
+    private static function holds(\Closure $look): bool
+    {
+        return Quiet::call($look);
+    }
+
+    private static function process(): string
+    {
+        $user = self::user();
+        return $user === null ? 'this process' : 'user ' . $user;
+    }
+
+    /** Whose this process is, where PHP can tell. */
+    private static function user(): ?string
+    {
+        if (!function_exists('posix_geteuid') || !function_exists('posix_getpwuid')) {
+            return null;
+        }
+        $user = posix_getpwuid(posix_geteuid());
+        return $user === false ? null : $user['name'];
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

@@ -1,0 +1,71 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound;
+
+use Netresearch\NrVault\Outbound\Audit\CallContext;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\TransportFactory;
+use Psr\EventDispatcher\EventDispatcherInterface;
+use Psr\Log\LoggerInterface;
+
+/**
+ * A client from a directory that has transport.json, services.json and vault/, as docs/php-api.md lays them down:
+ *
+ *     $client = SecureOutbound::fromDirectory('/etc/secure-outbound');
+ *
+ * A host that has its registry, its envelopes or its records elsewhere makes ServiceCalls itself.
+ *
+ * @api
+ */
+final class SecureOutbound
+{
+    public const AUDIT_LOG = '/var/log/secure-outbound/audit.jsonl';
+
+    /**
+     * @param string $directory absolute
+     * @param string $auditLog absolute; PHP may make files in its directory
+     * @param CallContext|null $context who calls
+     * @param LoggerInterface|null $logger null: PHP's error log
+     * @throws OutboundException configuration.invalid, which names the file that is missing and what to write;
+     *         configuration.transport_unavailable
+     */
+    public static function fromDirectory(
+        string $directory,
+        string $auditLog = self::AUDIT_LOG,
+        ?CallContext $context = null,
+        ?EventDispatcherInterface $events = null,
+        ?LoggerInterface $logger = null,
+    ): SecureHttpClient {
+        return new SecureHttpClient(self::callsFromDirectory($directory, $auditLog, $context, $events, $logger));
+    }
+
+    /**
+     * The same for Psr18\OutboundClientFactory and other clients.
+     *
+     * @throws OutboundException as fromDirectory()
+     */
+    public static function callsFromDirectory(
+        string $directory,
+        string $auditLog = self::AUDIT_LOG,
+        ?CallContext $context = null,
+        ?EventDispatcherInterface $events = null,
+        ?LoggerInterface $logger = null,
+    ): ServiceCalls {
+        Functions::demand();
+        $host = new HostDirectory($directory, $auditLog);
+        $transports = new TransportFactory($host->configuration(), null, $logger);
+        return new ServiceCalls(
+            $host->registry(),
+            $host->credentials(),
+            $transports,
+            $host->audit(),
+            $context,
+            $events,
+            $logger,
+        );
+    }
+}

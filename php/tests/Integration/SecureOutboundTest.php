@@ -1,0 +1,260 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Integration;
+
+use GuzzleHttp\Psr7\HttpFactory;
+use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\SecureOutbound;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+
+/**
+ * A client from the directory that a host lays down.
+ */
+final class SecureOutboundTest extends IntegrationTestCase
+{
+    private const FIRST = '{"version": 1, "services": {"my-api": {"base_url": "https://api.example.com/v1"'
+        . ', "policy": {"allowed_methods": ["GET"]}}}}';
+
+    private TempDir $directory;
+    private string $etc;
+    private string $log;
+
+    protected function setUp(): void
+    {
+        $this->directory = new TempDir('start');
+        $this->etc = $this->directory->path . '/etc';
+        $this->log = $this->directory->path . '/log/audit.jsonl';
+        putenv('SECURE_OUTBOUND_LIBRARY=' . Build::library());
+    }
+
+    protected function tearDown(): void
+    {
+        $this->directory->remove();
+    }
+
+    /**
+     * @testWith ["rust", "rust-ffi"]
+     *           ["php", "php"]
+     */
+    public function testOneLineCallsAService(string $transport, string $name): void
+    {
+        $this->layDown($transport);
+        $client = SecureOutbound::fromDirectory($this->etc . '/', $this->log, new StaticCallContext('cli', 'me'));
+        $seen = $client->get('my-api', '/echo')->json();
+
+        self::assertSame('Bearer ' . self::CANARY, $seen['headers']['authorization']);
+        $record = json_decode((string) file_get_contents($this->log), true);
+        self::assertSame(['my-api', 200, $name, 'cli', 'me'], [
+            $record['service_id'], $record['status'], $record['transport'], $record['actor_type'], $record['actor_id'],
+        ]);
+        self::assertSame(self::class . '::' . __FUNCTION__, $record['caller']);
+    }
+
+    public function testAnSdkHasTheSame(): void
+    {
+        $this->layDown('rust');
+        $factory = new HttpFactory();
+        $calls = SecureOutbound::callsFromDirectory($this->etc, $this->log);
+        $client = (new OutboundClientFactory($calls, $factory, $factory))->forService('my-api');
+        $request = $factory->createRequest('GET', self::$upstream->url() . '/echo');
+
+        self::assertSame(200, $client->sendRequest($request)->getStatusCode());
+    }
+
+    /**
+     * What is missing is named until nothing is; what is said to be written is written.
+     *
+     * @group root
+     */
+    public function testItSaysWhatIsMissingAndWhatToWrite(): void
+    {
+        $says = fn (): string => self::refusal(fn () => SecureOutbound::fromDirectory($this->etc, $this->log));
+
+        $message = $says();
+        self::assertStringStartsWith($this->etc . '/transport.json is not there', $message);
+        $this->directory->write('etc/transport.json', self::json($message));
+        $message = $says();
+        self::assertStringStartsWith($this->etc . '/services.json is not there', $message);
+        self::assertSame(self::FIRST, self::json($message));
+        $this->directory->write('etc/services.json', self::json($message));
+        $message = $says();
+        self::assertStringStartsWith($this->etc . '/vault is not there', $message);
+        self::paste($message);
+        $message = $says();
+        self::assertStringStartsWith(dirname($this->log) . ' is not there', $message);
+        self::paste($message);
+
+        $this->directory->write('etc/vault.key', base64_encode(random_bytes(32)), 0400);
+        $config = ['master_keys' => [['provider' => 'file', 'path' => $this->etc . '/vault.key']]];
+        self::assertSame($config, array_diff_key(
+            json_decode((string) file_get_contents($this->etc . '/transport.json'), true),
+            ['version' => 1],
+        ));
+        $client = SecureOutbound::fromDirectory($this->etc, $this->log);
+        $refusal = self::refusal(static fn () => $client->request('my-api', 'POST', '/x'), 'policy.method_not_allowed');
+        self::assertNotSame('', $refusal);
+        self::assertStringContainsString('"policy.method_not_allowed"', (string) file_get_contents($this->log));
+    }
+
+    /**
+     * @dataProvider faults
+     * @param array<string, string> $files
+     */
+    public function testAFaultNamesItsFile(array $files, string $message): void
+    {
+        $this->layDown('rust');
+        foreach ($files as $name => $contents) {
+            unlink($this->directory->path . '/' . $name);
+            $this->directory->write($name, $contents);
+        }
+        $said = self::refusal(fn () => SecureOutbound::fromDirectory($this->etc, $this->log));
+
+        self::assertStringStartsWith($this->etc . '/' . $message, $said);
+        self::assertStringNotContainsString('hunter2', $said);
+    }
+
+    /**
+     * @return iterable<string, array{array<string, string>, string}>
+     */
+    public static function faults(): iterable
+    {
+        yield 'no JSON' => [['etc/transport.json' => '{"hunter2"'], 'transport.json is no JSON object: Syntax error.'];
+        yield 'a list' => [['etc/transport.json' => '["hunter2"]'], 'transport.json is no JSON object: '];
+        yield 'empty' => [['etc/transport.json' => ''], 'transport.json is no JSON object: Syntax error.'];
+        yield 'a registry without JSON' => [['etc/services.json' => 'hunter2'], 'services.json: The registry file is no JSON'];
+        yield 'a registry of another version' => [['etc/services.json' => '{"version": 2}'], 'services.json: '];
+    }
+
+    public function testAFaultyEntryDisablesItsServiceAlone(): void
+    {
+        $this->layDown('rust');
+        $services = json_decode((string) file_get_contents($this->etc . '/services.json'), true);
+        $services['services']['broken'] = ['base_url' => 'no URL'];
+        $this->directory->write('etc/services.json', (string) json_encode($services));
+        $client = SecureOutbound::fromDirectory($this->etc, $this->log);
+
+        self::assertTrue($client->get('my-api', '/echo')->isOk());
+        self::refusal(static fn () => $client->get('broken', '/'), 'policy.service_disabled');
+    }
+
+    /**
+     * A fault is one of the user that PHP runs as, so another one starts it.
+     *
+     * @group root
+     */
+    public function testWhatAUserMayNotIsNamedWithTheUser(): void
+    {
+        $this->layDown('rust');
+        chmod($this->etc . '/transport.json', 0600);
+        self::assertStringStartsWith($this->etc . '/transport.json cannot be read by user nobody.', $this->asNobody());
+        chmod($this->etc . '/transport.json', 0644);
+        chmod($this->etc . '/vault', 0700);
+        self::assertStringStartsWith($this->etc . '/vault cannot be read by user nobody.', $this->asNobody());
+        chmod($this->etc . '/vault', 0755);
+        $log = dirname($this->log);
+        self::assertSame("$log cannot be written by user nobody. Make the directory of the audit log: "
+            . "install -d -o nobody -g adm -m 2750 $log [configuration.invalid]", $this->asNobody());
+        self::paste($this->asNobody());
+        self::assertSame('', $this->asNobody());
+        $this->directory->write('log/audit.jsonl', '');
+        self::assertStringEndsWith("Give it to it: chown -h nobody {$this->log} [configuration.invalid]", $this->asNobody());
+    }
+
+    public function testWhatOpenBasedirHidesIsNoWarning(): void
+    {
+        $this->layDown('rust');
+        $script = $this->directory->write('script.php', <<<'PHP'
+            <?php
+            require $argv[1] . '/tests/bootstrap.php';
+            set_error_handler(static fn (int $level, string $message): never => throw new ErrorException($message));
+            ini_set('open_basedir', $argv[1] . ':/usr/share/php');
+            try {
+                Netresearch\NrVault\Outbound\SecureOutbound::fromDirectory($argv[2], $argv[3]);
+            } catch (RuntimeException $refusal) {
+                echo $refusal->getMessage();
+            }
+            PHP);
+        $result = Process::run([PHP_BINARY, $script, Build::php(), $this->etc, $this->log]);
+
+        self::assertStringStartsWith($this->etc . '/transport.json is not there', $result['output']);
+        self::assertStringContainsString('or open_basedir hides it', $result['output']);
+    }
+
+    public function testThePathsAreAbsolute(): void
+    {
+        foreach ([['etc', $this->log], ['php://input', $this->log], [$this->etc, 'audit.jsonl']] as [$directory, $log]) {
+            $said = self::refusal(static fn () => SecureOutbound::fromDirectory($directory, $log));
+            self::assertStringContainsString('absolute', $said);
+        }
+    }
+
+    private function layDown(string $transport): void
+    {
+        $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
+        $this->directory->write('etc/transport.json', (string) json_encode(self::$upstream->config($keys)));
+        $envelope = self::seal('bearer', ['token' => self::CANARY], identifier: 'token')->sealed;
+        $this->directory->write('etc/vault/token', $envelope . "\n");
+        mkdir(dirname($this->log));
+        $this->directory->write('etc/services.json', (string) json_encode(['version' => 1, 'services' => ['my-api' => [
+            'base_url' => self::$upstream->url(),
+            'policy' => ['allowed_methods' => ['GET']],
+            'credentials' => [['identifier' => 'vault:token', 'type' => 'bearer']],
+            'transport' => $transport,
+        ]]]));
+    }
+
+    /** What the start says to the user nobody, '' where it says nothing. */
+    private function asNobody(): string
+    {
+        $script = $this->directory->write('start.php', <<<'PHP'
+            <?php
+            require $argv[1] . '/tests/bootstrap.php';
+            $start = static function (string $directory) use ($argv): string {
+                try {
+                    Netresearch\NrVault\Outbound\SecureOutbound::fromDirectory($directory, $argv[3]);
+                    return '';
+                } catch (RuntimeException $refusal) {
+                    return $refusal->getMessage();
+                }
+            };
+            // The sources may lie where nobody cannot read them.
+            $start($argv[2]);
+            $start('/nowhere');
+            posix_setgid(posix_getpwnam('nobody')['gid']);
+            posix_setuid(posix_getpwnam('nobody')['uid']);
+            echo $start($argv[2]);
+            PHP);
+        return Process::run([PHP_BINARY, $script, Build::php(), $this->etc, $this->log])['output'];
+    }
+
+    private static function refusal(\Closure $start, string $code = 'configuration.invalid'): string
+    {
+        try {
+            $start();
+        } catch (OutboundException $refusal) {
+            self::assertSame($code, $refusal->errorCode(), $refusal->getMessage());
+            self::assertShowsNoSecret($refusal);
+            return $refusal->getMessage();
+        }
+        self::fail('It has begun.');
+    }
+
+    private static function json(string $message): string
+    {
+        preg_match('/Write (\{.*\}) into it/', $message, $match);
+        return $match[1] ?? '';
+    }
+
+    /** Runs the command that a message has. */
+    private static function paste(string $message): void
+    {
+        preg_match('/install -d [^;\[]+/', $message, $match);
+        self::assertSame(['code' => 0, 'output' => ''], Process::run(explode(' ', trim($match[0] ?? ''))), $message);
+    }
+}
