@@ -17,7 +17,7 @@ foreach (getallheaders() as $name => $value) {
 }
 $seen['body'] = base64_encode((string) file_get_contents('php://input'));
 if ($_POST !== [] || $_FILES !== []) {
-    // What PHP's own parser makes of a form.
+    // What PHP's own parser makes of a form; of bytes that JSON cannot hold, only "body" is exact.
     $digest = static fn (string $file): string => $file === '' ? '' : (string) sha1_file($file);
     $seen['fields'] = $_POST;
     $seen['files'] = array_map(static fn (array $file): array => [
@@ -26,7 +26,7 @@ if ($_POST !== [] || $_FILES !== []) {
         'sha1' => is_array($file['tmp_name']) ? array_map($digest, $file['tmp_name']) : $digest($file['tmp_name']),
     ], $_FILES);
 }
-$answer = (string) json_encode($seen, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+$answer = (string) json_encode($seen, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE);
 
 $path = (string) strtok($_SERVER['REQUEST_URI'], '?');
 header('Content-Type: application/json');
