@@ -224,11 +224,19 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         if ($names === false) {
             throw new AuditSinkException('The directory of the audit file cannot be read.');
         }
-        $pattern = '/^' . preg_quote(basename($this->file), '/') . '\.\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}$/D';
-        return array_map(
-            fn (string $name): string => dirname($this->file) . '/' . $name,
-            array_values(preg_grep($pattern, $names) ?: []),
-        );
+        $aside = array_filter($names, fn (string $name): bool => self::isAside($this->file, $name));
+        return array_map(fn (string $name): string => dirname($this->file) . '/' . $name, array_values($aside));
+    }
+
+    /**
+     * Whether a name in the directory of an audit file is one that the file was put aside under.
+     *
+     * @internal
+     */
+    public static function isAside(string $file, string $name): bool
+    {
+        $pattern = '/^' . preg_quote(basename($file), '/') . '\.\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{4}$/D';
+        return preg_match($pattern, $name) === 1;
     }
 
     private static function countLines(string $file): int

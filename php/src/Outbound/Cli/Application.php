@@ -27,6 +27,7 @@ final class Application
         'explain' => ExplainCommand::class,
         'send' => SendCommand::class,
         'doctor' => DoctorCommand::class,
+        'audit' => AuditCommand::class,
     ];
 
     /**

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Transport\Quiet;
+
 /**
  * The three streams of a process.
  *
@@ -43,6 +45,12 @@ final readonly class Streams
     public function write(string $text): void
     {
         fwrite($this->out, $text);
+    }
+
+    /** @return bool false where nobody reads it any more, as behind "| head" */
+    public function line(string $text): bool
+    {
+        return Quiet::call(fn () => fwrite($this->out, $text . "\n")) === strlen($text) + 1;
     }
 
     public function error(string $text): void

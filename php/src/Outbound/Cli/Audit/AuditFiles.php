@@ -1,0 +1,187 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Audit;
+
+use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
+
+/**
+ * The lines of an audit file and of those that were put aside before it, in the order of their writing. One line is in
+ * memory at a time.
+ *
+ * @internal
+ */
+final class AuditFiles
+{
+    /** A record is far shorter; what is longer is none. */
+    private const MAX_LINE = 65_536;
+
+    /** How often a file that is followed is looked at. */
+    private const WAIT_US = 200_000;
+
+    /** @var resource|null the file that is read */
+    private mixed $handle = null;
+
+    public function __construct(private readonly string $file)
+    {
+    }
+
+    /**
+     * The lines that there are. What was put aside and has not changed since a time is left out.
+     *
+     * @param int $since seconds since 1970
+     * @return \Generator<int, string|null>|null lines without their end; null for one that is too long. Null instead of
+     *         all where there is nothing to read
+     */
+    public function lines(int $since): ?\Generator
+    {
+        // The present one first: one that is put aside from now on is read through this handle, and only once.
+        $this->handle = LocalFile::open($this->file);
+        $aside = $this->aside($this->handle === null ? null : self::identity((array) fstat($this->handle)));
+        if ($this->handle === null && $aside === []) {
+            return null;
+        }
+        return $this->read(array_filter(
+            $aside,
+            static fn (string $file): bool => (int) Quiet::call(static fn () => filemtime($file)) >= $since,
+        ));
+    }
+
+    /**
+     * The lines that come from now on, without an end.
+     *
+     * @param bool $fromNow whether what the file holds already is left out
+     * @return \Generator<int, string|null>
+     */
+    public function follow(bool $fromNow): \Generator
+    {
+        $this->handle ??= LocalFile::open($this->file);
+        if ($fromNow && $this->handle !== null) {
+            fseek($this->handle, 0, SEEK_END);
+        }
+        for (;; usleep(self::WAIT_US)) {
+            // Looked at before its end is: what is written between the two is read below.
+            $next = $this->next();
+            if ($this->handle !== null) {
+                yield from $this->whole($this->handle, $next !== null);
+            }
+            if ($next !== null) {
+                $this->handle = LocalFile::open($next);
+            }
+        }
+    }
+
+    /**
+     * @param array<string> $aside
+     * @return \Generator<int, string|null>
+     */
+    private function read(array $aside): \Generator
+    {
+        foreach ($aside as $file) {
+            $handle = LocalFile::open($file);
+            if ($handle !== null) {
+                yield from $this->whole($handle, true);
+                fclose($handle);
+            }
+        }
+        if ($this->handle !== null) {
+            yield from $this->whole($this->handle, true);
+        }
+    }
+
+    /**
+     * The lines from here to the end.
+     *
+     * @param resource $handle
+     * @param bool $torn whether what has no end yet is a line; else it is read again the next time
+     * @return \Generator<int, string|null>
+     */
+    private function whole(mixed $handle, bool $torn): \Generator
+    {
+        for (;;) {
+            $start = (int) ftell($handle);
+            $line = fgets($handle, self::MAX_LINE);
+            if ($line === false) {
+                fseek($handle, $start);
+                return;
+            }
+            if (str_ends_with($line, "\n")) {
+                yield substr($line, 0, -1);
+            } elseif (strlen($line) === self::MAX_LINE - 1) {
+                $this->skip($handle);
+                yield null;
+            } elseif ($torn) {
+                yield $line;
+            } else {
+                fseek($handle, $start);
+                return;
+            }
+        }
+    }
+
+    /**
+     * @param resource $handle
+     */
+    private function skip(mixed $handle): void
+    {
+        do {
+            $rest = fgets($handle, self::MAX_LINE);
+        } while ($rest !== false && !str_ends_with($rest, "\n"));
+    }
+
+    /** The file that comes after the one that is read; null where that one is the last. */
+    private function next(): ?string
+    {
+        LocalFile::forget();
+        $present = Quiet::call(fn () => stat($this->file));
+        if ($present === false) {
+            return null;
+        }
+        $read = $this->handle === null ? null : self::identity((array) fstat($this->handle));
+        if ($read === self::identity($present)) {
+            return null;
+        }
+        $aside = $this->aside(null);
+        foreach ($aside as $index => $file) {
+            if ($read !== null && self::identity((array) Quiet::call(static fn () => stat($file))) === $read) {
+                return $aside[$index + 1] ?? $this->file;
+            }
+        }
+        return $this->file;
+    }
+
+    /**
+     * What the sink put aside, the oldest first: their names have the time.
+     *
+     * @param string|null $without identity of one that is left out
+     * @return list<string>
+     */
+    private function aside(?string $without): array
+    {
+        LocalFile::forget();
+        $directory = dirname($this->file);
+        $names = Quiet::call(static fn () => scandir($directory)) ?: [];
+        $files = [];
+        foreach ($names as $name) {
+            $file = $directory . '/' . $name;
+            if (JsonLinesAuditSink::isAside($this->file, $name)) {
+                $stat = Quiet::call(static fn () => stat($file));
+                if ($stat !== false && self::identity($stat) !== $without) {
+                    $files[] = $file;
+                }
+            }
+        }
+        return $files;
+    }
+
+    /**
+     * @param array<mixed> $stat
+     */
+    private static function identity(array $stat): string
+    {
+        return ($stat['dev'] ?? '') . ':' . ($stat['ino'] ?? '');
+    }
+}

@@ -1,0 +1,175 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli;
+
+use Netresearch\NrVault\Outbound\Cli\Audit\AuditFiles;
+use Netresearch\NrVault\Outbound\Cli\Audit\RecordFilter;
+use Netresearch\NrVault\Outbound\Cli\Audit\StoredRecord;
+
+/**
+ * Shows what a file of JsonLinesAuditSink holds. Nothing is locked or changed.
+ *
+ * @internal
+ */
+final class AuditCommand implements Command
+{
+    /** Intents that wait for their completions; of more, the oldest are shown as they are. */
+    private const MAX_OPEN = 1000;
+
+    /** @var array<StoredRecord> by id */
+    private array $open = [];
+
+    private int $skipped = 0;
+
+    /** @var array<string, int> by service and ending */
+    private array $counts = [];
+
+    public static function help(): string
+    {
+        return <<<'TEXT'
+            audit FILE [--service=ID]… [--code=CODE]… [--status=404|4xx]… [--outcome=response|refused|failed]…
+                  [--correlation-id=ID]… [--since=TIME] [--until=TIME] [--count | --follow] [--format=json]
+              Shows the calls of an audit file of JSON lines, and of those that were put aside before it. CODE is a code or
+              its class (policy); TIME is a time ago (30m, 12h, 7d) or a moment (2026-11-21, 2026-11-21T22:20:48Z). A call
+              that was begun and has no end comes last. --count counts by service and ending. --follow waits for new
+              records; with --since those that are there come first. JSON is one record a line. Lines that are no records
+              are counted on standard error.
+
+            TEXT;
+    }
+
+    public function run(array $argv, Streams $streams): int
+    {
+        $arguments = Arguments::parse($argv, ['count', 'follow'], ['format', ...RecordFilter::OPTIONS], ['FILE']);
+        $format = $arguments->value('format') ?? 'text';
+        if (!in_array($format, ['text', 'json'], true)) {
+            throw new UsageError('--format is text or json.');
+        }
+        if ($arguments->has('count') && $arguments->has('follow')) {
+            throw new UsageError('--count and --follow exclude each other.');
+        }
+        $json = $format === 'json';
+        $filter = RecordFilter::read($arguments);
+        $files = new AuditFiles(self::absolute($arguments->word(0)));
+        $show = $arguments->has('count')
+            ? $this->count(...)
+            : static fn (StoredRecord $record): bool => $streams->line($json ? $record->json() : $record->text());
+        if ($arguments->has('follow')) {
+            return $this->follow($files, $filter, $show, $streams);
+        }
+        $lines = $files->lines((int) $filter->since?->getTimestamp())
+            ?? throw new UsageError('The audit file does not exist, or this user cannot read it.');
+        $isHeard = $this->all($lines, $filter, $show);
+        foreach ($isHeard ? $this->open : [] as $record) {
+            if (!$show($record)) {
+                break;
+            }
+        }
+        if ($arguments->has('count')) {
+            $this->total($json, $streams);
+        }
+        $this->tellSkipped($streams);
+        return Application::OK;
+    }
+
+    /**
+     * @param \Closure(StoredRecord): bool $show
+     */
+    private function follow(AuditFiles $files, RecordFilter $filter, \Closure $show, Streams $streams): int
+    {
+        $lines = $filter->since === null ? null : $files->lines($filter->since->getTimestamp());
+        foreach ([$lines ?? [], $files->follow($lines === null)] as $part) {
+            foreach ($part as $line) {
+                $record = $line === null ? null : StoredRecord::read($line);
+                if ($record === null) {
+                    $streams->error("secure-outbound audit: a line is no record.\n");
+                } elseif ($filter->takes($record) && !$show($record)) {
+                    break 2;
+                }
+            }
+        }
+        return Application::OK;
+    }
+
+    /**
+     * @param \Generator<int, string|null> $lines
+     * @param \Closure(StoredRecord): bool $show
+     * @return bool false where nobody reads what is shown
+     */
+    private function all(\Generator $lines, RecordFilter $filter, \Closure $show): bool
+    {
+        foreach ($lines as $line) {
+            $record = $line === null ? null : StoredRecord::read($line);
+            if ($record === null) {
+                // Before a torn line the sink ends it; an empty one is no loss.
+                $this->skipped += $line === '' ? 0 : 1;
+                continue;
+            }
+            unset($this->open[$record->id()]);
+            if (!$filter->takes($record)) {
+                continue;
+            }
+            if ($record->isIntent()) {
+                $record = $this->opened($record);
+            }
+            if ($record !== null && !$show($record)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Keeps an intent, and gives back the oldest where there are too many. */
+    private function opened(StoredRecord $intent): ?StoredRecord
+    {
+        $this->open[$intent->id()] = $intent;
+        if (count($this->open) <= self::MAX_OPEN) {
+            return null;
+        }
+        $oldest = array_key_first($this->open);
+        $record = $this->open[$oldest];
+        unset($this->open[$oldest]);
+        return $record;
+    }
+
+    private function count(StoredRecord $record): bool
+    {
+        $key = json_encode([$record->row['service_id'], $record->ending()], JSON_THROW_ON_ERROR);
+        $this->counts[$key] = ($this->counts[$key] ?? 0) + 1;
+        return true;
+    }
+
+    private function total(bool $json, Streams $streams): void
+    {
+        ksort($this->counts);
+        $groups = [];
+        foreach ($this->counts as $key => $count) {
+            [$service, $ending] = json_decode($key);
+            $groups[] = ['service_id' => $service, 'ending' => $ending, 'count' => $count];
+        }
+        $count = array_sum($this->counts);
+        if ($json) {
+            $streams->json(['version' => 1, 'count' => $count, 'skipped' => $this->skipped, 'groups' => $groups]);
+            return;
+        }
+        foreach ($groups as $group) {
+            $streams->write(sprintf("%8d  %s  %s\n", $group['count'], $group['service_id'] ?? '-', $group['ending']));
+        }
+        $streams->write(sprintf("%8d  calls\n", $count));
+    }
+
+    private function tellSkipped(Streams $streams): void
+    {
+        if ($this->skipped > 0) {
+            $lines = $this->skipped === 1 ? '1 line is no record' : $this->skipped . ' lines are no records';
+            $streams->error("secure-outbound audit: $lines, and left out.\n");
+        }
+    }
+
+    private static function absolute(string $file): string
+    {
+        return str_starts_with($file, '/') ? $file : getcwd() . '/' . $file;
+    }
+}
