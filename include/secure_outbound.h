@@ -85,6 +85,23 @@ int32_t secure_outbound_explain(uint64_t engine,
                                 size_t body_len,
                                 struct secure_outbound_result *out);
 
+// Opens the envelopes of a request head (`request`, JSON) and wipes them again, `sealed` as `secure_outbound_send` has it. Key,
+// type, binding and expiry are judged for the request's method and origin, its path is not. Nothing is sent, resolved, counted
+// or recorded, so this is no call.
+//
+// Returns `SECURE_OUTBOUND_OK` where the credentials can be used, `SECURE_OUTBOUND_FAILED` where they cannot, each with a head in
+// `*out` that holds a code and no text, or a negative status.
+//
+// # Safety
+//
+// `request` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
+int32_t secure_outbound_check(uint64_t engine,
+                              const char *request,
+                              size_t request_len,
+                              const char *sealed,
+                              size_t sealed_len,
+                              struct secure_outbound_result *out);
+
 // Ends a handle. What runs on it finishes; its idle connections hang up. Returns `SECURE_OUTBOUND_OK` or a
 // negative status.
 int32_t secure_outbound_close(uint64_t engine);

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
-use support::library::{open, send};
+use support::library::{check, open, send};
 use support::memory::{Canaries, Copy, in_core, in_process};
 use support::oauth::{Site, sealed, token};
 use support::server::{Authority, Server, configuration, request};
@@ -84,6 +84,45 @@ fn nothing_remains_of_a_token_once_its_connection_is_closed() {
     });
     let output = alone::run("nothing_remains_of_a_token_once_its_connection_is_closed", &task);
     print!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Has envelopes looked at, and looks after each for what was in them; once more with a secret planted.
+fn checker(task: &Value) {
+    let canaries = task["canaries"].as_str().expect("a path");
+    let (_, engine, _) = open(&task["configuration"]);
+    for (kind, code) in [("bearer", None), ("basic", Some("credential.payload_invalid"))] {
+        let request = json!({
+            "version": 1, "service_id": "crm", "method": "GET", "base_url": "https://api.example.com",
+            "credentials": [{"identifier": "my_api_key", "type": kind}], "policy": {"allowed_methods": ["GET"]},
+        });
+        assert_eq!(check(engine, &request, task["sealed"].as_str().expect("an envelope")).1.as_deref(), code);
+        let found = in_process(std::process::id(), canaries);
+        assert!(matches!(found.as_slice(), [copy] if is_kept_key(copy)), "{found:?}");
+    }
+    assert_eq!(in_core(std::process::id(), canaries).len(), 0);
+    let planted = support::base64(&fs::read_to_string(task["planted"].as_str().expect("a path")).expect("a file"));
+    assert_eq!(in_process(std::process::id(), canaries).len(), 2, "what is there is found");
+    drop(std::hint::black_box(planted));
+}
+
+#[test]
+fn nothing_remains_of_an_envelope_that_was_only_looked_at() {
+    if let Some(task) = alone::task() {
+        return checker(&task);
+    }
+    let directory = Authority::new();
+    let canaries = Canaries::make(directory.directory(), &["token", "planted", "KEY:key"]);
+    let key: [u8; 32] = canaries.get("key").try_into().expect("32 bytes");
+    let (key_file, planted) = (directory.directory().join("vault.key"), directory.directory().join("planted"));
+    fs::write(&key_file, support::encode(&key)).expect("a file");
+    fs::write(&planted, support::encode(&canaries.get("planted"))).expect("a file");
+    let payload = json!({"token": canaries.text("token")}).to_string();
+    let task = json!({
+        "configuration": {"version": 1, "master_keys": [{"provider": "file", "path": key_file}]},
+        "sealed": support::seal(payload.as_bytes(), "my_api_key", &key, Algorithm::XChaCha20Poly1305),
+        "canaries": canaries.file, "planted": planted,
+    });
+    alone::run("nothing_remains_of_an_envelope_that_was_only_looked_at", &task);
 }
 
 /// Makes a call with a token that the library fetches, and looks while the cache has it, and when the engine is closed.

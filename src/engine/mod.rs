@@ -32,7 +32,7 @@ use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts, Rules};
-use crate::spec::{Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
+use crate::spec::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 
 /// What this engine is called in audit records.
 const TRANSPORT: &str = "rust-ffi";
@@ -195,6 +195,13 @@ impl Engine {
             }
             Err(error) => document(false, &DecisionHead::refused(&error, recorder.end())),
         }
+    }
+
+    /// Says by a code alone whether the credentials of a request can be used. It is no call: nothing is counted, recorded or
+    /// sent, and no part of an envelope is in the answer.
+    pub fn check(&self, request: &[u8], sealed: &[u8]) -> Reply {
+        let refusal = prepare::check(self, request, sealed).err();
+        document(refusal.is_none(), &CheckHead::new(refusal.as_ref()))
     }
 
     /// Makes one call and answers with documents, whatever happens. `runtime` is asked for only where something is sent.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -60,13 +60,33 @@ pub struct Prepared {
 /// Decides what can be decided of a request without opening, resolving and connecting.
 pub fn decide(engine: &Engine, request: &Request, body_bytes: u64) -> Result<Decision, Error> {
     placement::check(&request.credentials)?;
-    let context = Context {
-        internal_hosts: &engine.settings.internal_hosts,
-        host_limit: engine.settings.host_limit.as_ref(),
-        request_bytes: engine.settings.limits.request_bytes,
-        filled_headers: &placement::filled_headers(&request.credentials),
-    };
-    policy::decide(request, body_bytes, &context)
+    let filled_headers = placement::filled_headers(&request.credentials);
+    policy::decide(request, body_bytes, &context(engine, &filled_headers))
+}
+
+/// Opens a request's credentials and judges what can be judged without its path: key, type, binding, expiry. They are wiped
+/// where this returns.
+pub fn check(engine: &Engine, request: &[u8], sealed: &[u8]) -> Result<(), Error> {
+    let request = Request::parse(request)?;
+    let specs = &request.credentials;
+    let envelopes = split(sealed, specs.len())?;
+    placement::check(specs)?;
+    let filled_headers = placement::filled_headers(specs);
+    let (policy, origin, method) = policy::decide_origin(&request, &context(engine, &filled_headers))?;
+    let credentials = open(engine, specs, &envelopes)?;
+    specs.iter().zip(&credentials).try_for_each(|(spec, credential)| {
+        judge(engine, spec, credential, &policy, |bound| bound.allows_service(&origin, &method)).map(|_| ())
+    })
+}
+
+fn context<'a>(engine: &'a Engine, filled_headers: &'a [HeaderName]) -> Context<'a> {
+    let settings = &*engine.settings;
+    Context {
+        internal_hosts: &settings.internal_hosts,
+        host_limit: settings.host_limit.as_ref(),
+        request_bytes: settings.limits.request_bytes,
+        filled_headers,
+    }
 }
 
 /// Decides, opens and places. The leave to send is taken between the decision and the keys: of a call to a service that is
@@ -101,16 +121,8 @@ pub fn prepare<'e>(
     let mut bindings = Vec::new();
     let mut token_uri = None;
     for (spec, credential) in specs.iter().zip(&credentials) {
-        if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
-            return Err(unbound(&spec.identifier));
-        }
-        let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
-        if let Some(bound) = &bound {
-            bound.allows(&target, &method)?;
-        }
-        if let Some(url) = credential.token_url() {
-            token_uri = Some(endpoint::check(url, &policy, bound.as_ref(), &settings.internal_hosts)?);
-        }
+        let (bound, uri) = judge(engine, spec, credential, &policy, |bound| bound.allows(&target, &method))?;
+        token_uri = uri.or(token_uri);
         bindings.extend(bound);
     }
 
@@ -159,6 +171,26 @@ pub fn prepare<'e>(
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     };
     Ok((prepared, permit))
+}
+
+/// Holds an open credential against its own binding, of which `allows` says whether it covers what is asked, and the token
+/// endpoint against that and the policy.
+fn judge(
+    engine: &Engine,
+    spec: &CredentialSpec,
+    credential: &Credential,
+    policy: &Policy,
+    allows: impl FnOnce(&Bound) -> Result<(), Error>,
+) -> Result<(Option<Bound>, Option<Uri>), Error> {
+    let settings = &*engine.settings;
+    if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
+        return Err(unbound(&spec.identifier));
+    }
+    let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
+    bound.as_ref().map(allows).transpose()?;
+    let endpoint = |url| endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts);
+    let uri = credential.token_url().map(endpoint).transpose()?;
+    Ok((bound, uri))
 }
 
 fn unbound(identifier: &str) -> Error {

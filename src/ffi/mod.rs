@@ -10,6 +10,7 @@ mod pages;
 mod process;
 mod result;
 mod signals;
+mod stack;
 mod status;
 
 use std::ffi::c_char;
@@ -133,6 +134,35 @@ pub unsafe extern "C" fn secure_outbound_explain(
             let request = input(request, request_len)?;
             let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
             Ok(engine.explain(request, body_len as u64))
+        })
+    }
+}
+
+/// Opens the envelopes of a request head (`request`, JSON) and wipes them again, `sealed` as `secure_outbound_send` has it. Key,
+/// type, binding and expiry are judged for the request's method and origin, its path is not. Nothing is sent, resolved, counted
+/// or recorded, so this is no call.
+///
+/// Returns `SECURE_OUTBOUND_OK` where the credentials can be used, `SECURE_OUTBOUND_FAILED` where they cannot, each with a head in
+/// `*out` that holds a code and no text, or a negative status.
+///
+/// # Safety
+///
+/// `request` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_check(
+    engine: u64,
+    request: *const c_char,
+    request_len: usize,
+    sealed: *const c_char,
+    sealed_len: usize,
+    out: *mut ResultFrame,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter(out, || {
+            let (request, sealed) = (input(request, request_len)?, input(sealed, sealed_len)?);
+            let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            Ok(stack::wiped(|| engine.check(request, sealed)))
         })
     }
 }

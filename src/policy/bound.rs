@@ -24,6 +24,12 @@ impl Bound {
         self.rules.allows(target, method).map(|_| ()).map_err(|error| self.violated("", &error))
     }
 
+    /// Whether the credential may go there with this method, by some path.
+    pub fn allows_service(&self, origin: &Origin, method: &Method) -> Result<(), Error> {
+        let allowed = self.rules.allows_origin(origin).and_then(|()| self.rules.allows_method(method));
+        allowed.map_err(|error| self.violated("", &error))
+    }
+
     /// Whether a token may be asked for there. Methods and paths are about the API.
     pub fn allows_token_endpoint(&self, origin: &Origin) -> Result<(), Error> {
         self.rules.allows_origin(origin).map_err(|error| self.violated("the token URL is refused: ", &error))

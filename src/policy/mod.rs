@@ -36,7 +36,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use destination::{Wanted, check_below};
+use destination::{Destination, Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::error::{Code, Error};
@@ -94,34 +94,53 @@ pub struct Admitted {
     pub path_template: Option<String>,
 }
 
+/// What can be said of a request before its path is looked at.
+struct Approach<'a> {
+    policy: Policy,
+    method: Method,
+    destination: Destination<'a>,
+    idempotency_header: HeaderName,
+    fills_credentials: bool,
+    headers: HeaderMap,
+}
+
+impl<'a> Approach<'a> {
+    fn of(request: &'a Request, context: &Context<'_>) -> Result<Self, Error> {
+        let path = request.path.as_deref().unwrap_or_default();
+        let query = request.query.as_deref().unwrap_or_default();
+        let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
+        let method = parse_method(&request.method)?;
+        let headers = parse_headers(&request.headers)?;
+        let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
+        let fills_credentials =
+            request.idempotency_key.is_some() && context.filled_headers.contains(&idempotency_header);
+        if !fills_credentials {
+            headers::check_idempotency(&idempotency_header)?;
+        }
+        let Some(spec) = &request.policy else {
+            return refuse(Code::PolicyMissing, "the request has no policy");
+        };
+        let mut policy = Policy::from_spec(spec)?;
+        policy.host_limit = context.host_limit.cloned();
+
+        let destination = wanted.destination()?;
+        policy
+            .rules
+            .hosts
+            .get_or_insert_with(|| destination.base().map(|base| HostRule::of(&base.origin)).into_iter().collect());
+        policy.check_scheme(destination.origin(), context.internal_hosts)?;
+        destination.check_origin()?;
+        policy.check_host(destination.origin(), context.internal_hosts)?;
+        policy.check_method(&method)?;
+        Ok(Self { policy, method, destination, idempotency_header, fills_credentials, headers })
+    }
+}
+
 /// Decides about a request, in the order in which the contract wants its errors (section 4.5): malformed, policy missing,
 /// scheme, host, port, method, path not canonical, path, header, request size.
 pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Result<Decision, Error> {
-    let path = request.path.as_deref().unwrap_or_default();
-    let query = request.query.as_deref().unwrap_or_default();
-    let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
-    let method = parse_method(&request.method)?;
-    let headers = parse_headers(&request.headers)?;
-    let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
-    let fills_credentials = request.idempotency_key.is_some() && context.filled_headers.contains(&idempotency_header);
-    if !fills_credentials {
-        headers::check_idempotency(&idempotency_header)?;
-    }
-    let Some(spec) = &request.policy else {
-        return refuse(Code::PolicyMissing, "the request has no policy");
-    };
-    let mut policy = Policy::from_spec(spec)?;
-    policy.host_limit = context.host_limit.cloned();
-
-    let destination = wanted.destination()?;
-    policy
-        .rules
-        .hosts
-        .get_or_insert_with(|| destination.base().map(|base| HostRule::of(&base.origin)).into_iter().collect());
-    policy.check_scheme(destination.origin(), context.internal_hosts)?;
-    destination.check_origin()?;
-    policy.check_host(destination.origin(), context.internal_hosts)?;
-    policy.check_method(&method)?;
+    let Approach { mut policy, method, destination, idempotency_header, fills_credentials, headers } =
+        Approach::of(request, context)?;
     let (target, base_path) = destination.canonical(policy.allow_encoded_slash)?;
     check_below(&target, base_path.as_deref())?;
     policy.base_path = base_path;
@@ -133,10 +152,17 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     if fills_credentials {
         return refuse(Code::PlacementConflict, "the idempotency key goes into a header that a credential fills");
     }
-    if body_bytes > spec.request_bytes.unwrap_or(u64::MAX).min(context.request_bytes) {
+    let limit = request.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
+    if body_bytes > limit.min(context.request_bytes) {
         return refuse(Code::RequestTooLarge, "the body is larger than request_bytes allows");
     }
     Ok(Decision { policy, method, admitted, idempotency_header, headers })
+}
+
+/// Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a call.
+pub fn decide_origin(request: &Request, context: &Context<'_>) -> Result<(Policy, Origin, Method), Error> {
+    let Approach { policy, method, destination, .. } = Approach::of(request, context)?;
+    Ok((policy, destination.origin().clone(), method))
 }
 
 /// Where a request wants to go, whether it may or not: for the record of a refusal.

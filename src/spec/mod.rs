@@ -9,7 +9,7 @@ pub use configuration::{
     TokenCacheSpec,
 };
 pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
-pub use response::{AuditRecord, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
+pub use response::{AuditRecord, CheckHead, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
 
 use serde::de::DeserializeOwned;
 

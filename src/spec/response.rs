@@ -155,6 +155,20 @@ impl DecisionHead {
     }
 }
 
+/// What came of looking at credentials. It has a code and no text: whoever asks holds the envelope, not what is in it.
+#[derive(Debug, Serialize)]
+pub struct CheckHead {
+    version: u32,
+    code: Option<&'static str>,
+}
+
+impl CheckHead {
+    /// The head of credentials that can be used, or of ones that cannot.
+    pub fn new(refusal: Option<&Error>) -> Self {
+        Self { version: 1, code: refusal.map(|error| error.code.as_str()) }
+    }
+}
+
 /// The head of `open` (contract section 3).
 #[derive(Debug, Serialize)]
 pub struct OpenHead {

@@ -127,6 +127,8 @@ static void make(const struct call *call)
 
     secure_outbound_explain(engine, call->request.data, call->request.len, call->body.len, &result);
     let_go(&result);
+    secure_outbound_check(engine, call->request.data, call->request.len, call->sealed.data, call->sealed.len, &result);
+    let_go(&result);
     status = secure_outbound_send(engine, call->request.data, len, call->body.data, call->body.len, call->sealed.data,
                                   call->sealed.len, &result);
     if (status != call->status && strcmp(mode, "beyond") != 0) {

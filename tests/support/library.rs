@@ -43,6 +43,7 @@ type Open = unsafe extern "C" fn(*const c_char, usize, *mut u64, *mut Frame) -> 
 type Send =
     unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
 type Explain = unsafe extern "C" fn(u64, *const c_char, usize, usize, *mut Frame) -> i32;
+type Check = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
@@ -53,6 +54,7 @@ pub struct Library {
     pub open: Open,
     pub send: Send,
     pub explain: Explain,
+    pub check: Check,
     pub close: Close,
     pub free: Free,
 }
@@ -82,6 +84,7 @@ pub fn library() -> &'static Library {
                 open: *file.get(symbol("open").as_bytes()).expect("open"),
                 send: *file.get(symbol("send").as_bytes()).expect("send"),
                 explain: *file.get(symbol("explain").as_bytes()).expect("explain"),
+                check: *file.get(symbol("check").as_bytes()).expect("check"),
                 close: *file.get(symbol("close").as_bytes()).expect("close"),
                 free: *file.get(symbol("result_free").as_bytes()).expect("result_free"),
             }
@@ -166,4 +169,20 @@ pub fn explain(engine: u64, request: &Value, body_len: usize) -> (i32, Value) {
     // SAFETY: as above.
     unsafe { (library().free)(&mut frame) };
     (status, head)
+}
+
+/// Has the credentials of a request looked at, and gives the status and the code.
+pub fn check(engine: u64, request: &Value, sealed: &str) -> (i32, Option<String>) {
+    let text = request.to_string();
+    let mut frame = Frame::rubbish();
+    let (sealed, sealed_len) = (sealed.as_ptr().cast(), sealed.len());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe { (library().check)(engine, text.as_ptr().cast(), text.len(), sealed, sealed_len, &mut frame) };
+    let (head, body) = frame.read();
+    assert!(body.is_empty());
+    let keys: Vec<_> = head.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!((keys, head["version"].as_u64()), (vec!["code", "version"], Some(1)), "a code, and nothing of the rest");
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    (status, head["code"].as_str().map(str::to_owned))
 }

@@ -19,7 +19,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Of this class's own methods. It changes with them, not with the library. */
-    public const API = 3;
+    public const API = 4;
 
     /** Of the C functions, as secure_outbound_abi_version() answers it. */
     public const ABI = 1;
@@ -62,6 +62,13 @@ final class NativeLibrary
         void secure_outbound_result_free(struct secure_outbound_result *result);
         C;
 
+    /** What a library or a header of an older release lacks, and no call needs. */
+    private const OPTIONAL = <<<'C'
+        int32_t secure_outbound_check(uint64_t engine, const char *request, size_t request_len,
+                                      const char *sealed, size_t sealed_len,
+                                      struct secure_outbound_result *out);
+        C;
+
     /** Kept for the end of a request whose memory is used up. */
     private const RESERVE = 1 << 14;
 
@@ -73,6 +80,8 @@ final class NativeLibrary
     private static ?string $file = null;
 
     private static ?string $reserve = null;
+
+    private static bool $canCheck = false;
 
     private function __construct()
     {
@@ -106,6 +115,7 @@ final class NativeLibrary
             if ($direct && $abi === self::ABI) {
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
+            $whole = $abi === self::ABI ? self::whole($ffi, $direct ? $file : null) : null;
             if ($abi === self::ABI) {
                 // Of a request whose end did not get to freeing what it had left.
                 $ffi->secure_outbound_thread_results_free();
@@ -121,7 +131,8 @@ final class NativeLibrary
             $message = 'The library speaks ABI version %d, this package %d: install matching versions.';
             throw new \RuntimeException(\sprintf($message, $abi, self::ABI), self::WRONG_VERSION);
         }
-        self::$ffi = $ffi;
+        self::$ffi = $whole ?? $ffi;
+        self::$canCheck = $whole !== null;
         self::$file = $direct ? $file : null;
         self::$reserve = \str_repeat("\0", self::RESERVE);
         if (\function_exists('register_shutdown_function')) {
@@ -238,6 +249,41 @@ final class NativeLibrary
         }
     }
 
+    /** Whether library and header have check(). */
+    public static function canCheck(): bool
+    {
+        return self::$canCheck;
+    }
+
+    /**
+     * Opens envelopes, says by a code whether a request could use them, and wipes them. It is no call.
+     *
+     * @param int $engine handle from open()
+     * @param string $request request head, JSON, with its credentials
+     * @param string $sealed as of send()
+     * @return array{status: int, head: string}
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canCheck(), CALL_FAILED
+     */
+    public static function check(int $engine, #[\SensitiveParameter] string $request, string $sealed): array
+    {
+        $ffi = self::bound();
+        if (!self::$canCheck) {
+            throw new \RuntimeException('The library or its header has no secure_outbound_check.', self::WRONG_VERSION);
+        }
+        try {
+            $out = $ffi->new('secure_outbound_result');
+            try {
+                [$length, $size] = [\strlen($request), \strlen($sealed)];
+                $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, \FFI::addr($out));
+                return ['status' => $status, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        }
+    }
+
     /**
      * @return int OK or UNKNOWN_ENGINE
      * @throws \RuntimeException NOT_BOUND, CALL_FAILED
@@ -257,6 +303,23 @@ final class NativeLibrary
     {
         self::$reserve = null;
         self::$ffi?->secure_outbound_thread_results_free();
+    }
+
+    /**
+     * The binding with what is optional; null where that is not there.
+     *
+     * @param string|null $file null: of a scope, which has what its header declares
+     */
+    private static function whole(\FFI $ffi, ?string $file): ?\FFI
+    {
+        try {
+            $whole = $file === null ? $ffi : \FFI::cdef(self::DECLARATIONS . "\n" . self::OPTIONAL, $file);
+            // PHP says so of a function that a scope's header does not declare when it is looked at.
+            $whole->secure_outbound_check;
+            return $whole;
+        } catch (\FFI\Exception) {
+            return null;
+        }
     }
 
     private static function bound(): \FFI

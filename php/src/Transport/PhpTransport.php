@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Call\Call;
 use Netresearch\NrVault\Transport\Php\Call\Configuration;
+use Netresearch\NrVault\Transport\Php\Call\Preparation;
 use Netresearch\NrVault\Transport\Php\Call\Settings;
 
 /**
@@ -52,6 +53,18 @@ final class PhpTransport implements DecidingTransport
     public function decide(#[\SensitiveParameter] RequestSpec $request, array $references = []): Decision
     {
         return (new Call($this->settings()))->decide($request, $references);
+    }
+
+    /**
+     * Whether the credentials of a request can be used: they are opened and wiped again, and its path is not judged. It is no
+     * call.
+     *
+     * @internal for the doctor
+     * @throws OutboundException
+     */
+    public function check(#[\SensitiveParameter] RequestSpec $request): void
+    {
+        (new Preparation($this->settings()))->check($request);
     }
 
     /**

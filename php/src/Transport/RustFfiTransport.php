@@ -26,7 +26,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 final class RustFfiTransport implements DecidingTransport
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 3;
+    private const NATIVE_API = 4;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;

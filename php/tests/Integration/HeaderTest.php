@@ -15,7 +15,8 @@ final class HeaderTest extends TestCase
 {
     public function testTheDeclarationsAreThoseOfTheHeader(): void
     {
-        $declarations = (new \ReflectionClass(NativeLibrary::class))->getConstant('DECLARATIONS');
+        $class = new \ReflectionClass(NativeLibrary::class);
+        $declarations = $class->getConstant('DECLARATIONS') . "\n" . $class->getConstant('OPTIONAL');
         $header = array_filter(
             self::statements((string) file_get_contents(Build::header())),
             static fn (string $statement): bool => preg_match('/^(typedef )?enum /', $statement) !== 1,

@@ -92,7 +92,7 @@ final class TransportFactoryTest extends TestCase
 
     public function testALibraryThatLacksAFunctionNeverFallsBack(): void
     {
-        $answer = $this->select(OtherLibrary::build($this->host->directory, without: 'secure_outbound_explain'));
+        $answer = $this->select(OtherLibrary::build($this->host->directory, 'secure_outbound_explain', 1));
 
         self::assertSame(self::UNAVAILABLE, $answer['results']['auto']);
         self::assertSame([], $answer['log']);

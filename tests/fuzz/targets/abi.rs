@@ -11,8 +11,8 @@ use std::ptr::null;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
-    ResultFrame, secure_outbound_close, secure_outbound_explain, secure_outbound_open, secure_outbound_result_free,
-    secure_outbound_send,
+    ResultFrame, secure_outbound_check, secure_outbound_close, secure_outbound_explain, secure_outbound_open,
+    secure_outbound_result_free, secure_outbound_send,
 };
 use serde_json::Value;
 
@@ -83,6 +83,8 @@ fuzz_target!(|data: &[u8]| {
                 1 => {
                     let ((request, r), (body, b), (sealed, s)) = (input.bytes(), input.bytes(), input.bytes());
                     let status = secure_outbound_send(engine, request, r, body, b, sealed, s, &mut frame);
+                    look(&mut frame, status, handle % 3 == 0);
+                    let status = secure_outbound_check(engine, request, r, sealed, s, &mut frame);
                     look(&mut frame, status, handle % 3 == 0);
                 }
                 2 => {

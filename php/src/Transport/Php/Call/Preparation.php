@@ -108,6 +108,46 @@ final readonly class Preparation
         Admitted $admitted,
     ): array {
         $now = new \DateTimeImmutable();
+        $allow = static function (string $identifier, BindingRules $rules) use ($admitted, $now): void {
+            $rules->check($identifier, $admitted->target, $admitted->method, $now);
+        };
+        return $this->judge($sealed, $opened, $allow);
+    }
+
+    /**
+     * Opens a request's credentials and judges what can be judged without its path: key, type, binding, expiry. They are
+     * wiped when this returns.
+     *
+     * @throws OutboundException
+     */
+    public function check(#[\SensitiveParameter] RequestSpec $request): void
+    {
+        [$origin, $method] = $this->settings->decision->decideOrigin($request, $request->credentials);
+        $now = new \DateTimeImmutable();
+        $opened = $this->settings->credentials->open($request->credentials);
+        $this->judge(
+            $request->credentials,
+            $opened,
+            static fn (string $identifier, BindingRules $rules) => $rules->checkService($identifier, $origin, $method, $now),
+        );
+        foreach ($opened as $credential) {
+            $credential->wipe();
+        }
+    }
+
+    /**
+     * Holds open credentials against their own bindings; where one does not allow it, all are wiped.
+     *
+     * @param list<SealedCredential> $sealed
+     * @param list<Credential> $opened the same, in their order
+     * @param \Closure(string, BindingRules): void $allow
+     * @return list<BindingRules>
+     */
+    private function judge(
+        #[\SensitiveParameter] array $sealed,
+        #[\SensitiveParameter] array $opened,
+        \Closure $allow,
+    ): array {
         $bindings = [];
         try {
             foreach ($opened as $index => $credential) {
@@ -120,7 +160,7 @@ final readonly class Preparation
                     );
                 }
                 if ($credential->binding !== null) {
-                    $credential->binding->check($identifier, $admitted->target, $admitted->method, $now);
+                    $allow($identifier, $credential->binding);
                     $bindings[] = $credential->binding;
                 }
             }

@@ -109,12 +109,35 @@ final readonly class BindingRules
      */
     public function check(string $identifier, Target $target, string $method, \DateTimeInterface $now): void
     {
+        $this->judge($identifier, $now, static function (Rules $rules) use ($target, $method): void {
+            $rules->allow($target, $method);
+        });
+    }
+
+    /**
+     * The same of a service that is looked at without a call: its paths are about the call.
+     *
+     * @throws OutboundException credential.expired, credential.payload_invalid, policy.binding_violated
+     */
+    public function checkService(string $identifier, Origin $origin, string $method, \DateTimeInterface $now): void
+    {
+        $this->judge($identifier, $now, static function (Rules $rules) use ($origin, $method): void {
+            $rules->allowOrigin($origin);
+            $rules->allowMethod($method);
+        });
+    }
+
+    /**
+     * @param \Closure(Rules): void $allow
+     */
+    private function judge(string $identifier, \DateTimeInterface $now, \Closure $allow): void
+    {
         if ($this->expiresAt?->isOver($now) === true) {
             throw OutboundException::create('credential.expired', 'the credential has expired');
         }
         $rules = $this->rules();
         try {
-            $rules->allow($target, $method);
+            $allow($rules);
         } catch (OutboundException $refusal) {
             throw OutboundException::create(
                 'policy.binding_violated',

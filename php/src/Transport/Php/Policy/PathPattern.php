@@ -81,6 +81,27 @@ final readonly class PathPattern
         return count($found) === count($this->segments);
     }
 
+    /**
+     * Whether a path that lies below this one, or is it, can fulfil the pattern.
+     *
+     * @param string $basePath canonical
+     */
+    public function reachesBelow(#[\SensitiveParameter] string $basePath): bool
+    {
+        // "/v1/" and "/v1" have the same segments in front of whatever lies below.
+        $base = explode('/', rtrim($basePath, '/'));
+        foreach (array_slice($base, 1) as $index => $segment) {
+            $wanted = $this->segments[$index] ?? null;
+            if ($wanted === self::REST) {
+                return $this->spans(implode('/', array_slice($base, $index)));
+            }
+            if ($wanted === null || ($wanted === self::ANY ? !$this->spans($segment) : $segment !== $wanted)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private function spans(#[\SensitiveParameter] string $segments): bool
     {
         return $this->spansEncodedSlash || stripos($segments, '%2f') === false;

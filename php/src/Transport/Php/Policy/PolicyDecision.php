@@ -40,29 +40,8 @@ final readonly class PolicyDecision
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] array $credentials,
     ): Admitted {
-        RequestForm::check($request, $credentials);
-        Placements::check($credentials);
-        $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
-        $method = HeaderRules::method($request->method);
-        $headers = HeaderRules::read($request->headers);
-        $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
-        $taken = Placements::filledHeaders($credentials);
+        [$wanted, $method, $policy, $headers, $idempotencyHeader, $taken] = $this->approach($request, $credentials);
         $fillsCredentials = $request->idempotencyKey !== null && in_array($idempotencyHeader, $taken, true);
-        if (!$fillsCredentials) {
-            HeaderRules::checkIdempotency($idempotencyHeader);
-        }
-        if ($request->policy === null) {
-            throw OutboundException::create('policy.missing', 'the request has no policy');
-        }
-        $policy = RequestPolicy::read($request->policy);
-
-        $origin = $wanted->origin();
-        $policy = $policy->withDefaultHost($wanted->baseOrigin());
-        $policy->checkScheme($origin, $this->internalHosts);
-        $wanted->checkOrigin();
-        $this->checkHostLimit($origin);
-        $policy->checkHost($origin, $this->internalHosts);
-        $policy->checkMethod($method);
         [$target, $basePath] = $wanted->canonical($policy->allowEncodedSlash);
         Destination::checkBelow($target, $basePath);
         $policy = $policy->withBasePath($basePath);
@@ -86,6 +65,59 @@ final readonly class PolicyDecision
             );
         }
         return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $policy);
+    }
+
+    /**
+     * Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a
+     * call.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @return array{Origin, string} origin and method
+     * @throws OutboundException
+     */
+    public function decideOrigin(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): array {
+        [$wanted, $method] = $this->approach($request, $credentials);
+        return [$wanted->origin(), $method];
+    }
+
+    /**
+     * What can be decided before the path is looked at.
+     *
+     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @return array{Destination, string, RequestPolicy, list<array{string, string}>, string, list<string>} the last three are
+     *         headers, the name of the idempotency header, and the headers that credentials fill
+     * @throws OutboundException
+     */
+    private function approach(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+    ): array {
+        RequestForm::check($request, $credentials);
+        Placements::check($credentials);
+        $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
+        $method = HeaderRules::method($request->method);
+        $headers = HeaderRules::read($request->headers);
+        $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
+        $taken = Placements::filledHeaders($credentials);
+        if ($request->idempotencyKey === null || !in_array($idempotencyHeader, $taken, true)) {
+            HeaderRules::checkIdempotency($idempotencyHeader);
+        }
+        if ($request->policy === null) {
+            throw OutboundException::create('policy.missing', 'the request has no policy');
+        }
+        $policy = RequestPolicy::read($request->policy);
+
+        $origin = $wanted->origin();
+        $policy = $policy->withDefaultHost($wanted->baseOrigin());
+        $policy->checkScheme($origin, $this->internalHosts);
+        $wanted->checkOrigin();
+        $this->checkHostLimit($origin);
+        $policy->checkHost($origin, $this->internalHosts);
+        $policy->checkMethod($method);
+        return [$wanted, $method, $policy, $headers, $idempotencyHeader, $taken];
     }
 
     /**
