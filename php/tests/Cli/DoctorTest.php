@@ -482,6 +482,41 @@ final class DoctorTest extends CommandTestCase
         self::assertSame([], self::wrong($report($secure)));
     }
 
+    /**
+     * @dataProvider patterns
+     * @param list<string> $patterns
+     * @param list<string> $mended
+     */
+    public function testAPatternOutsideTheBasePath(string $base, array $patterns, ?string $verdict, array $mended = []): void
+    {
+        $registry = $this->registry();
+        $registry['services']['crm']['base_url'] = 'https://api.example.com' . $base;
+        $registry['services']['crm']['policy']['allowed_paths'] = $patterns;
+        $ask = fn (array $registry): array => $this->doctor(['registry' => $this->json('services.json', $registry)]);
+        $report = $ask($registry);
+
+        self::assertSame($verdict === null ? [] : ['registry.path' => $verdict], self::wrong($report));
+        if ($verdict !== null) {
+            $mend = json_decode('{' . self::finding($report)['remedy'] . '}', true);
+            self::assertSame(['allowed_paths' => $mended], $mend);
+            $registry['services']['crm']['policy'] = $mend + $registry['services']['crm']['policy'];
+            self::assertSame([], self::wrong($ask($registry)));
+        }
+    }
+
+    /**
+     * @return iterable<string, array{0: string, 1: list<string>, 2: string|null, 3?: list<string>}>
+     */
+    public static function patterns(): iterable
+    {
+        yield 'all' => ['/v1', ['/contacts/{id}'], 'critical', ['/v1/contacts/{id}']];
+        yield 'one' => ['/v1/', ['/v1/a', '/v2/**'], 'warning', ['/v1/a', '/v1/v2/**']];
+        yield 'one that is too short' => ['/v1/a', ['/v1', '/v1/{what}/b'], 'warning', ['/v1/a/v1', '/v1/{what}/b']];
+        yield 'wildcards' => ['/v1', ['/**', '/{version}/a', '/v1'], null];
+        yield 'no base path' => ['', ['/contacts', '/**'], null];
+        yield 'a slash' => ['/', ['/contacts', '/'], null];
+    }
+
     public function testARegistryFileThatCannotBeRead(): void
     {
         $file = $this->directory->path . '/services.json';

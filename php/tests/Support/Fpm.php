@@ -15,7 +15,7 @@ final class Fpm
         [global]
         daemonize = no
         error_log = %1$s/fpm.log
-        process_control_timeout = 60s
+        %4$s
         [www]
         user = %2$s
         listen = %1$s/fpm.sock
@@ -28,6 +28,7 @@ final class Fpm
 
     public readonly Process $master;
     public readonly string $socket;
+    public readonly string $file;
     private readonly TempDir $directory;
 
     /**
@@ -36,6 +37,7 @@ final class Fpm
      * @param array<string, string> $environment of the master
      * @param list<string> $extensions see Host::iniFile()
      * @param array<string, string> $pool further settings of the pool
+     * @param string $global a line for the master
      */
     public function __construct(
         array $ini,
@@ -44,6 +46,7 @@ final class Fpm
         array $environment = [],
         array $extensions = [],
         array $pool = [],
+        string $global = 'process_control_timeout = 60s',
     ) {
         $this->directory = new TempDir('fpm');
         $path = $this->directory->path;
@@ -55,13 +58,13 @@ final class Fpm
         }
         $this->socket = $path . '/fpm.sock';
         $iniFile = Host::iniFile($this->directory, $ini, $extensions);
-        $configuration = sprintf(self::CONFIGURATION, $path, self::USER, $workers);
+        $configuration = sprintf(self::CONFIGURATION, $path, self::USER, $workers, $global);
         foreach ($pool as $name => $value) {
             $configuration .= $name . ' = ' . $value . "\n";
         }
-        $poolFile = $this->directory->write('fpm.conf', $configuration);
+        $this->file = $this->directory->write('fpm.conf', $configuration);
         $this->master = new Process(
-            ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $poolFile],
+            ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $this->file],
             $path . '/fpm.out',
             $environment + Host::ONLY_THIS_INI,
             $unprivileged ? self::USER : null,

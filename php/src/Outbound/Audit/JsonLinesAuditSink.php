@@ -76,6 +76,24 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         return $deleted;
     }
 
+    /**
+     * Refuses where a record could not be written, and leaves neither a record nor a file.
+     *
+     * @internal for the doctor
+     * @throws AuditSinkException
+     */
+    public function verify(): void
+    {
+        LocalFile::forget();
+        if (Quiet::call(fn (): bool => file_exists($this->file))) {
+            fclose($this->open());
+        }
+        $directory = dirname($this->file);
+        if (!Quiet::call(static fn (): bool => is_dir($directory) && is_writable($directory) && is_executable($directory))) {
+            throw new AuditSinkException('No file can be made in the directory of the audit file.');
+        }
+    }
+
     private function append(AuditEntry $entry, bool $sync): void
     {
         $line = AuditRow::json(AuditRow::of($entry)) . "\n";

@@ -21,16 +21,19 @@ final class DoctorCommand implements Command
     public static function help(): string
     {
         return <<<'TEXT'
-            doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--fpm-socket=PATH | --no-fpm] [--format=json]
+            doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--audit-log=FILE] [--fpm-socket=PATH | --no-fpm]
+                   [--format=json]
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
-              php-fpm at a worker. --library=PATH and --header=PATH name what is not where it is usually installed.
+              php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
+              could write the audit record. --library=PATH and --header=PATH name what is not where it is usually
+              installed.
 
             TEXT;
     }
 
     public function run(array $argv, Streams $streams): int
     {
-        $valued = ['config', 'registry', 'credentials', 'fpm-socket', 'format', 'library', 'header'];
+        $valued = ['config', 'registry', 'credentials', 'audit-log', 'fpm-socket', 'format', 'library', 'header'];
         $arguments = Arguments::parse($argv, ['no-fpm'], $valued, []);
         $format = $arguments->value('format') ?? 'text';
         if (!in_array($format, ['text', 'json'], true)) {
@@ -63,7 +66,7 @@ final class DoctorCommand implements Command
         [$config, $unreadable] = self::config($arguments->value('config'));
         $worker = $arguments->has('no-fpm')
             ? null
-            : new Worker($socket, $config === null ? null : Configuration::forWorker($config));
+            : new Worker($socket, $config === null ? null : Configuration::forWorker($config), self::files($arguments));
         $files = new LibraryFiles($arguments->value('library'), $arguments->value('header') ?? $worker?->header);
         return [
             ...PhpSettings::ofThisProcess(),
@@ -74,6 +77,24 @@ final class DoctorCommand implements Command
             ...self::registry($arguments, $config ?? []),
             ...($worker?->findings ?? []),
         ];
+    }
+
+    /**
+     * What a worker is to try, by paths that hold in its directory as well.
+     *
+     * @return array<string, string>
+     */
+    private static function files(Arguments $arguments): array
+    {
+        $files = [];
+        foreach (['config', 'registry', 'credentials', 'audit' => 'audit-log'] as $name => $option) {
+            $path = $arguments->value($option);
+            if ($path !== null) {
+                $absolute = str_starts_with($path, '/') ? $path : getcwd() . '/' . $path;
+                $files[is_int($name) ? $option : $name] = rtrim($absolute, '/');
+            }
+        }
+        return $files;
     }
 
     /**

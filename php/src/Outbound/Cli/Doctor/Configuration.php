@@ -139,13 +139,14 @@ final class Configuration
      * id would replace the key of the application; and no engine of the application's.
      *
      * @param array<string, mixed> $config
+     * @param bool $isItsOwn whether the worker has read it itself: then with every key that stands in it
      * @return array<string, mixed>
      */
-    public static function forWorker(#[\SensitiveParameter] array $config): array
+    public static function forWorker(#[\SensitiveParameter] array $config, bool $isItsOwn = false): array
     {
         $keys = [];
         foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $entry) {
-            if (is_array($entry) && in_array($entry['provider'] ?? null, ['file', 'env'], true)) {
+            if (is_array($entry) && ($isItsOwn || in_array($entry['provider'] ?? null, ['file', 'env'], true))) {
                 $keys[] = array_diff_key($entry, ['id' => 0]);
             }
         }

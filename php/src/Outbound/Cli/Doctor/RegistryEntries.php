@@ -10,7 +10,9 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
+use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -129,7 +131,7 @@ final class RegistryEntries
                 $findings[] = self::refused('registry.credential', $service, $failure);
             }
         }
-        array_push($findings, ...self::plainHttp($service, $request));
+        array_push($findings, ...self::plainHttp($service, $request), ...self::paths($service));
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
@@ -153,6 +155,38 @@ final class RegistryEntries
             'Call it over https; or, where the credential is bound to hosts, seal it with "' . $origin->sealedText()
                 . '" among them.',
         )];
+    }
+
+    /**
+     * Patterns that no request can fulfil: it lies below the base path, and they do not.
+     *
+     * @return list<Finding>
+     */
+    private static function paths(ServiceDefinition $service): array
+    {
+        $patterns = $service->policy->allowedPaths ?? [];
+        try {
+            $destination = Destination::read($service->baseUrl, null);
+            $base = (string) $destination->canonical($service->policy->allowEncodedSlash)[1];
+            $isIdle = static fn (string $pattern): bool => !PathPattern::parse($pattern)->reachesBelow($base);
+            $idle = array_values(array_filter($patterns, $isIdle));
+        } catch (OutboundException) {
+            // A finding of its own says so.
+            return [];
+        }
+        if ($idle === []) {
+            return [];
+        }
+        $mended = array_map(
+            static fn (string $pattern): string => $isIdle($pattern) ? rtrim($base, '/') . $pattern : $pattern,
+            $patterns,
+        );
+        $message = 'Service "' . $service->id . '": no request fulfils ' . implode(', ', $idle) . ', for all of them lie below the '
+            . 'base path ' . $base . '.';
+        $remedy = '"allowed_paths": ' . json_encode($mended, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+        return [count($idle) === count($patterns)
+            ? Finding::critical('registry.path', $message, $remedy)
+            : Finding::warning('registry.path', $message, $remedy)];
     }
 
     private static function refused(string $code, ServiceDefinition $service, OutboundException $refusal): Finding

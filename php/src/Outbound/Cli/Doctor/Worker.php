@@ -28,8 +28,9 @@ final class Worker
     /**
      * @param string|null $socket null: not asked
      * @param array<string, mixed>|null $config of the transport; keys in it are named by file or variable only
+     * @param array<string, string> $files absolute paths that the worker is to try: config, registry, credentials, audit
      */
-    public function __construct(?string $socket, ?array $config)
+    public function __construct(?string $socket, ?array $config, array $files = [])
     {
         $header = null;
         if ($socket === null) {
@@ -39,8 +40,10 @@ final class Worker
                 'Ask a worker: --fpm-socket=/run/php/php8.2-fpm.sock; where there is no php-fpm: --no-fpm',
             )];
         } else {
-            $answer = self::ask($socket, $config);
-            $findings = $answer instanceof Finding ? [$answer] : self::judge($answer, $config ?? []);
+            $answer = self::ask($socket, $config, $files);
+            $findings = $answer instanceof Finding
+                ? [$answer]
+                : [...self::judge($answer, $config ?? []), ...(new ProbeFindings($answer, $files))->all()];
             $header = is_array($answer) ? ($answer['ini']['ffi.preload'] ?? '') : '';
         }
         $this->header = (string) $header === '' ? null : $header;
@@ -49,12 +52,13 @@ final class Worker
 
     /**
      * @param array<string, mixed>|null $config
+     * @param array<string, string> $files
      * @return array<string, mixed>|Finding
      */
-    private static function ask(string $socket, ?array $config): array|Finding
+    private static function ask(string $socket, ?array $config, array $files): array|Finding
     {
         $script = dirname(__DIR__, 4) . '/diagnose.php';
-        $body = $config === null ? '' : Wire::encode($config);
+        $body = Wire::encode(['config' => $config, 'files' => $files]);
         try {
             $answer = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
         } catch (\RuntimeException $failure) {
@@ -110,7 +114,7 @@ final class Worker
             $findings[] = Finding::critical('fpm.package', $message, self::RELOAD);
         }
         array_push($findings, ...self::mapped($answer['mapped']));
-        if (is_array($answer['open'])) {
+        if (is_array($answer['open'] ?? null)) {
             array_push($findings, ...Configuration::judge('fpm', $answer['open']));
         }
         return $findings;

@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\LocalFile;
+
+/**
+ * How long php-fpm lets workers finish when it is reloaded. With 0, its default, a reload ends the calls that are under way.
+ * Only the master knows it; the title of its process names the file that it has read.
+ *
+ * @internal
+ */
+final class ControlTimeout
+{
+    private const CODE = 'fpm.control_timeout';
+
+    private const SETTING = '/^\s*process_control_timeout\s*=\s*["\']?(\d+)/m';
+
+    /**
+     * @param int $master process id; 0 where it is not known
+     * @param string $reload the line that reloads it
+     */
+    public static function of(int $master, string $reload): Finding
+    {
+        $title = (string) LocalFile::read('/proc/' . $master . '/cmdline');
+        $named = preg_match('/\Aphp-fpm: master process \((\/[^)\0]+)\)/', $title, $match) === 1;
+        $text = $named ? LocalFile::read($match[1]) : null;
+        if ($text === null) {
+            return Finding::ok(self::CODE, "process_control_timeout was not looked at: php-fpm's file is not known here.");
+        }
+        $file = $match[1];
+        preg_match_all('/^\s*include\s*=\s*(\S+)/m', $text, $includes);
+        $texts = [$text];
+        foreach ($includes[1] as $pattern) {
+            foreach (glob($pattern) ?: [] as $included) {
+                $texts[] = (string) LocalFile::read($included);
+            }
+        }
+        preg_match_all(self::SETTING, implode("\n", $texts), $values);
+        $value = (int) (end($values[1]) ?: 0);
+        return $value > 0
+            ? Finding::ok(self::CODE, 'A reload lets workers finish: process_control_timeout is ' . $value . '.')
+            : Finding::warning(
+                self::CODE,
+                'A reload of php-fpm ends the calls that are under way: process_control_timeout is 0 in ' . $file . '.',
+                self::line($text) . ' ' . escapeshellarg($file) . ' && ' . $reload,
+            );
+    }
+
+    private static function line(string $text): string
+    {
+        return preg_match('/^[;\s]*process_control_timeout\s*=/m', $text) === 1
+            ? "sed -i 's/^[;[:space:]]*process_control_timeout[[:space:]]*=.*/process_control_timeout = 10s/'"
+            : "sed -i '0,/^[[:space:]]*\\[global\\]/s//&\\nprocess_control_timeout = 10s/'";
+    }
+}

@@ -1,0 +1,242 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Outbound\Cli\Refusal;
+use Netresearch\NrVault\Transport\LocalFile;
+
+/**
+ * What came of a worker's trying the files of an operator, see WorkerProbe.
+ *
+ * @internal
+ */
+final readonly class ProbeFindings
+{
+    private const SEALED_AGAIN = [
+        'credential.authentication_failed' => 'no master key of the configuration opens it for this identifier',
+        'credential.expired' => 'its binding has expired',
+        'credential.payload_invalid' => 'what was sealed is not of the type that the registry has',
+        'credential.malformed' => 'its file holds no envelope',
+        'credential.not_found' => 'the worker finds no file for it',
+    ];
+
+    private string $reload;
+
+    private string $user;
+
+    private string $group;
+
+    private int $master;
+
+    /**
+     * @param array<string, mixed> $answer of diagnose.php
+     * @param array<string, string> $files that the worker was asked about: config, registry, credentials, audit
+     */
+    public function __construct(private array $answer, private array $files)
+    {
+        $version = implode('.', array_slice(explode('.', (string) $answer['version']), 0, 2));
+        $this->reload = 'php-fpm' . $version . ' -t && systemctl reload php' . $version . '-fpm';
+        [$this->master, $user, $group] = self::process((int) ($answer['pid'] ?? 0));
+        $this->user = self::name('posix_getpwuid', $answer['user'] ?? $user);
+        $this->group = self::name('posix_getgrgid', $group);
+    }
+
+    /**
+     * @return list<Finding>
+     */
+    public function all(): array
+    {
+        $findings = [ControlTimeout::of($this->master, $this->reload)];
+        $denied = $this->answer['denied'] ?? [];
+        if (array_key_exists('config', $denied)) {
+            $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
+        }
+        if (array_key_exists('registry', $denied)) {
+            $findings[] = $this->file('fpm.registry', $this->files['registry'], $denied['registry']);
+        }
+        if (is_array($this->answer['credentials'] ?? null)) {
+            array_push($findings, ...$this->credentials($this->answer['credentials']));
+        }
+        if (is_array($this->answer['audit'] ?? null)) {
+            $findings[] = $this->audit($this->answer['audit']);
+        }
+        return $findings;
+    }
+
+    /**
+     * What the system tells of a worker: its master, its user and its group.
+     *
+     * @return array{int, int|null, int|null}
+     */
+    private static function process(int $pid): array
+    {
+        // In another namespace of processes, such as a container's, the number is somebody else's.
+        if (!str_starts_with((string) LocalFile::read('/proc/' . $pid . '/cmdline'), 'php-fpm: pool ')) {
+            return [0, null, null];
+        }
+        $status = (string) LocalFile::read('/proc/' . $pid . '/status');
+        $number = static fn (string $name): ?int
+            => preg_match('/^' . $name . ':\s+(?:\d+\s+)?(\d+)/m', $status, $match) === 1 ? (int) $match[1] : null;
+        return [$number('PPid') ?? 0, $number('Uid'), $number('Gid')];
+    }
+
+    private static function name(string $lookup, ?int $id): string
+    {
+        $entry = $id !== null && function_exists($lookup) ? $lookup($id) : false;
+        return $entry['name'] ?? (string) ($id ?? 'www-data');
+    }
+
+    /**
+     * @param array{reason: string, at: string}|null $denied
+     */
+    private function file(string $code, string $path, ?array $denied): Finding
+    {
+        return $denied === null
+            ? Finding::ok($code, 'The worker reads ' . $path . '.')
+            : Finding::critical($code, $this->why('The worker cannot read ' . $path, $denied), $this->letRead($denied));
+    }
+
+    /**
+     * @param array{checked: int, unchecked: int, problems: list<array<string, mixed>>, key_ids: list<string>} $told
+     * @return list<Finding>
+     */
+    private function credentials(array $told): array
+    {
+        $findings = [];
+        foreach ($told['problems'] as $problem) {
+            $findings[] = $this->credential($problem);
+        }
+        if ($told['key_ids'] !== []) {
+            $findings[] = Finding::critical(
+                'fpm.key_id',
+                'The worker has another key under the id "' . implode('", "', $told['key_ids']) . '": another site of this '
+                    . 'php-fpm uses the same id, and whoever comes second gets the key of the first.',
+                $this->renameIds($told['key_ids']),
+            );
+        }
+        if ($told['unchecked'] > 0) {
+            $findings[] = Finding::warning(
+                'fpm.unchecked',
+                'The worker cannot look into ' . $told['unchecked'] . ' envelopes: ' . $this->whyUnchecked(),
+                'make install PREFIX=/usr/local && ' . $this->reload,
+            );
+        }
+        return $findings === []
+            ? [Finding::ok('fpm.credentials', 'The worker can use every credential of the registry: ' . $told['checked'] . '.')]
+            : $findings;
+    }
+
+    private function whyUnchecked(): string
+    {
+        return match (true) {
+            ($this->answer['failure'] ?? null) !== null => 'it has not bound the library, and PHP serves none of their services.',
+            ($this->answer['checks'] ?? false) !== true => 'its library or header is older and has no secure_outbound_check.',
+            default => 'no engine can be opened with this configuration, or the transport in PHP is not there.',
+        };
+    }
+
+    /**
+     * @param array<string, mixed> $problem
+     */
+    private function credential(array $problem): Finding
+    {
+        ['service' => $service, 'identifier' => $identifier, 'code' => $code] = $problem;
+        $name = 'Service "' . $service . '", credential "' . $identifier . '": ';
+        $seal = $this->seal($identifier);
+        if (is_array($problem['denied'] ?? null) && $problem['denied']['reason'] !== 'missing') {
+            $message = $this->why($name . 'the worker cannot read its file', $problem['denied']);
+            return Finding::critical('fpm.credential', $message, $this->letRead($problem['denied']));
+        }
+        if ($code === 'policy.binding_violated') {
+            $methods = $problem['methods'] ?? [];
+            $message = $name . ($methods === []
+                ? 'its binding does not allow the host or the methods of the service, or there has to be one'
+                : 'its binding does not allow ' . implode(', ', $methods) . ', which the service may use') . ' [' . $code . '].';
+            return $methods === []
+                ? Finding::critical('fpm.binding', $message, $seal)
+                : Finding::warning('fpm.binding', $message, $seal);
+        }
+        $why = self::SEALED_AGAIN[$code] ?? Refusal::remedy($code);
+        $message = $name . $why . ' [' . $code . '].';
+        return Finding::critical(
+            'fpm.credential',
+            $message,
+            isset(self::SEALED_AGAIN[$code]) ? $seal : ucfirst(Refusal::remedy($code)) . '.',
+        );
+    }
+
+    /** Seals another envelope into the file of one; the payload is what the operator has in a file of that name. */
+    private function seal(string $identifier): string
+    {
+        return 'secure-outbound seal ' . escapeshellarg($identifier) . ' --config=' . escapeshellarg($this->files['config'] ?? '')
+            . ' < PAYLOAD > ' . escapeshellarg(($this->files['credentials'] ?? '') . '/' . $identifier);
+    }
+
+    /**
+     * @param array{message: ?string, denied: array{reason: string, at: string}|null} $told
+     */
+    private function audit(array $told): Finding
+    {
+        $file = $this->files['audit'];
+        if ($told['message'] === null) {
+            return Finding::ok('fpm.audit', 'The worker can write ' . $file . '.');
+        }
+        $message = 'The worker cannot write the audit record to ' . $file . ': ' . $told['message'];
+        if (($told['denied']['reason'] ?? '') === 'open_basedir') {
+            return Finding::critical('fpm.audit', $message, $this->openBasedir($file));
+        }
+        $own = '-o ' . escapeshellarg($this->user) . ' -g ' . escapeshellarg($this->group) . ' -m 0750 ';
+        $mend = 'install -d ' . $own . escapeshellarg(dirname($file));
+        if (is_file($file)) {
+            $mend .= ' && chown -h ' . escapeshellarg($this->user . ':' . $this->group) . ' ' . escapeshellarg($file);
+        }
+        return Finding::critical('fpm.audit', $message, $mend);
+    }
+
+    /**
+     * @param array{reason: string, at: string} $denied
+     */
+    private function why(string $what, array $denied): string
+    {
+        return $what . match ($denied['reason']) {
+            'open_basedir' => ': open_basedir of the pool does not name its directory.',
+            'missing' => ': for it, there is no such file.',
+            default => ': user ' . $this->user . ' may not ' . (is_dir($denied['at']) ? 'enter ' : 'read ') . $denied['at'] . '.',
+        };
+    }
+
+    /**
+     * @param array{reason: string, at: string} $denied
+     */
+    private function letRead(array $denied): string
+    {
+        $at = escapeshellarg($denied['at']);
+        return match ($denied['reason']) {
+            'open_basedir' => $this->openBasedir($denied['at']),
+            'missing' => 'ls -l ' . $at,
+            default => 'chgrp ' . escapeshellarg($this->group) . ' ' . $at . ' && chmod ' . (is_dir($denied['at']) ? 'g+rx ' : 'g+r ') . $at,
+        };
+    }
+
+    private function openBasedir(string $path): string
+    {
+        $present = (string) ($this->answer['ini']['open_basedir'] ?? '');
+        return 'php_admin_value[open_basedir] = ' . ltrim($present . ':' . dirname($path) . '/', ':');
+    }
+
+    /**
+     * @param list<string> $ids
+     */
+    private function renameIds(array $ids): string
+    {
+        $lines = array_map(
+            static fn (string $id): string => 's/"id"[[:space:]]*:[[:space:]]*"' . preg_quote($id, '/') . '"/"id": "' . $id . '-'
+                . bin2hex(random_bytes(3)) . '"/',
+            $ids,
+        );
+        return 'sed -i ' . implode(' ', array_map(static fn (string $line): string => '-e ' . escapeshellarg($line), $lines)) . ' '
+            . escapeshellarg($this->files['config'] ?? '');
+    }
+}

@@ -1,0 +1,131 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
+use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Cli\ConfigFile;
+use Netresearch\NrVault\Outbound\Cli\UsageError;
+use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * What a worker does with the files of an operator, tried in that worker: diagnose.php runs it for the doctor alone. Nothing
+ * is sent, written or told of what an envelope holds.
+ *
+ * @internal
+ */
+final class WorkerProbe
+{
+    /**
+     * @param array{config?: ?array<string, mixed>, files?: array<string, string>} $asked the configuration as the doctor may
+     *        hand it over, and the paths of config, registry, credentials and audit
+     * @param bool $bound whether the worker has bound the library
+     * @return array<string, mixed>
+     */
+    public static function look(#[\SensitiveParameter] array $asked, bool $bound): array
+    {
+        $files = $asked['files'] ?? [];
+        $config = $asked['config'] ?? null;
+        $denied = [];
+        foreach (array_intersect_key($files, ['config' => 0, 'registry' => 0]) as $name => $path) {
+            $denied[$name] = self::denied($path);
+        }
+        $isRead = static fn (string $name): bool => array_key_exists($name, $denied) && $denied[$name] === null;
+        $own = $isRead('config') ? self::config($files['config']) : null;
+        // The worker reads keys that stand in its own file; those that the doctor hands over name files and variables.
+        $config = $own === null ? $config : Configuration::forWorker($own, true);
+        $engine = 0;
+        $open = null;
+        if ($bound && $config !== null) {
+            $result = NativeLibrary::open(Wire::encode($config));
+            [$engine, $open] = [$result['engine'], Wire::decode($result['head'])];
+        }
+        $credentials = null;
+        if (isset($files['credentials']) && $own !== null && $isRead('registry')) {
+            $probe = new CredentialProbe($own, $engine, $bound);
+            $credentials = $probe->look(new JsonFileServiceRegistry($files['registry']), $files['credentials']);
+        }
+        if ($engine > 0) {
+            NativeLibrary::close($engine);
+        }
+        return [
+            'open' => $open,
+            'denied' => $denied,
+            'credentials' => $credentials,
+            'audit' => isset($files['audit']) ? self::audit($files['audit']) : null,
+        ];
+    }
+
+    /**
+     * Why this process cannot read a file: what stands in the way, and where.
+     *
+     * @return array{reason: string, at: string}|null null where it can
+     */
+    public static function denied(string $path): ?array
+    {
+        if (self::isHidden($path)) {
+            return ['reason' => 'open_basedir', 'at' => $path];
+        }
+        $file = LocalFile::open($path);
+        if ($file !== null) {
+            fclose($file);
+            return null;
+        }
+        return self::obstacle($path) ?? ['reason' => 'denied', 'at' => $path];
+    }
+
+    /** Whether open_basedir keeps the path from PHP, though not from the library. */
+    private static function isHidden(string $path): bool
+    {
+        Quiet::call(static fn () => is_file($path), $warnings);
+        return str_contains((string) $warnings, 'open_basedir');
+    }
+
+    /**
+     * The first directory on the way that may not be entered, or the end of the way.
+     *
+     * @return array{reason: string, at: string}|null
+     */
+    private static function obstacle(string $path): ?array
+    {
+        for ($at = 0; ($at = strpos($path, '/', $at + 1)) !== false;) {
+            $directory = substr($path, 0, $at);
+            if (Quiet::call(static fn (): bool => is_dir($directory) && !is_executable($directory))) {
+                return ['reason' => 'denied', 'at' => $directory];
+            }
+        }
+        return Quiet::call(static fn (): bool => file_exists($path)) ? null : ['reason' => 'missing', 'at' => $path];
+    }
+
+    /**
+     * @return array<string, mixed>|null
+     */
+    private static function config(string $file): ?array
+    {
+        try {
+            return ConfigFile::read($file);
+        } catch (UsageError) {
+            return null;
+        }
+    }
+
+    /**
+     * @return array{message: ?string, denied: array{reason: string, at: string}|null} message: why no record can be written
+     */
+    private static function audit(string $file): array
+    {
+        try {
+            (new JsonLinesAuditSink($file))->verify();
+            return ['message' => null, 'denied' => null];
+        } catch (AuditSinkException | \InvalidArgumentException $failure) {
+            $hidden = self::isHidden($file) ? ['reason' => 'open_basedir', 'at' => $file] : null;
+            return ['message' => $failure->getMessage(), 'denied' => $hidden ?? self::obstacle($file)];
+        }
+    }
+}
