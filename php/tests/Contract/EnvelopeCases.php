@@ -14,9 +14,6 @@ use Netresearch\NrVault\Transport\SealedCredential;
  */
 trait EnvelopeCases
 {
-    /**
-     * @dataProvider envelopes
-     */
     /** The closure is the host's: of what it throws, the class is told and nothing else. */
     public function testAKeysClosureThatThrows(): void
     {
@@ -28,6 +25,9 @@ trait EnvelopeCases
         self::assertStringStartsWith('The closure of a master key threw DomainException.', $outcome->message());
     }
 
+    /**
+     * @dataProvider envelopes
+     */
     public function testEnvelope(int $index): void
     {
         $vectors = self::envelopeVectors();
