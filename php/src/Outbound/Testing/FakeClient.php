@@ -80,6 +80,17 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
+     * Answers the next requests that on() does not answer, one each.
+     *
+     * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
+     */
+    public function queue(SecureHttpResponse|\Closure ...$answers): self
+    {
+        $this->transport->queue(...$answers);
+        return $this;
+    }
+
+    /**
      * Answers what nothing else answers. Without it such a request is a \LogicException.
      *
      * @param \Closure(RequestSpec): SecureHttpResponse $answer

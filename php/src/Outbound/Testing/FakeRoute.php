@@ -29,6 +29,9 @@ final class FakeRoute
         if ($answers === []) {
             throw new \InvalidArgumentException('The route has no answer.');
         }
+        if (preg_match('/\A[A-Z][A-Z0-9_-]*\z/', $method) !== 1) {
+            throw new \InvalidArgumentException('The method of a route is no upper-case token.');
+        }
         self::pattern('', $path);
     }
 

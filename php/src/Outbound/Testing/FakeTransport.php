@@ -102,6 +102,20 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     }
 
     /**
+     * Answers the next requests that on() does not answer, one each.
+     *
+     * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
+     */
+    public function queue(SecureHttpResponse|\Closure ...$answers): self
+    {
+        foreach ($answers as $answer) {
+            $this->queue[] = static fn (#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+                => self::answer($answer, $request);
+        }
+        return $this;
+    }
+
+    /**
      * Answers what nothing else answers.
      *
      * @param \Closure(RequestSpec): SecureHttpResponse $answer

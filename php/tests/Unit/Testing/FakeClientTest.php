@@ -73,6 +73,21 @@ final class FakeClientTest extends TestCase
         self::assertTrue($client->get('my-api', '/resources')->isOk());
     }
 
+    public function testWhatIsQueuedAnswersOnceEach(): void
+    {
+        $client = self::client()
+            ->queue(SecureHttpResponse::create(202), static fn () => throw FakeClient::failure('dns.failed', 'no'))
+            ->queue(self::path(...))
+            ->on('my-api', 'GET', '/resources', SecureHttpResponse::create(204))
+            ->otherwise(static fn () => SecureHttpResponse::create(418));
+
+        self::assertSame(202, $client->get('my-api', '/resources/1')->statusCode());
+        self::assertSame(204, $client->get('my-api', '/resources')->statusCode());
+        self::assertSame('dns.failed', self::failure(static fn () => $client->get('my-api', '/resources/2'))->errorCode());
+        self::assertSame(['/resources/3'], $client->get('my-api', '/resources/3')->json());
+        self::assertSame(418, $client->get('my-api', '/resources/4')->statusCode());
+    }
+
     public function testARequestWithoutAnAnswerIsAFaultOfTheTest(): void
     {
         $client = self::client();
@@ -175,6 +190,7 @@ final class FakeClientTest extends TestCase
         yield 'a refused code' => [static fn () => (new FakeTransport())->refuse('policy.no'), 'no error code policy.no'];
         yield 'no answer' => [static fn () => self::client()->on('my-api', 'GET', '/'), 'no answer'];
         $answer = SecureHttpResponse::create();
+        yield 'a method' => [static fn () => self::client()->on('my-api', 'get', '/', $answer), 'no upper-case token'];
         yield 'a path' => [static fn () => self::client()->on('my-api', 'GET', '/**/a', $answer), 'no pattern'];
     }
 
