@@ -14,7 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
 use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Way, read_body};
 use secure_outbound::policy::InternalHosts;
-use secure_outbound::spec::Configuration;
+use secure_outbound::spec::{ByteLimit, Configuration};
 use support::server::{Authority, Server, configuration};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ async fn exchange(network: &Network, url: &str) {
         network.exchange(request, Way::Called, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
     let (head, body) = answer.response.into_parts();
     let mut wire = 0;
-    read_body(&head, body, 1 << 20, deadline, &mut wire).await.expect("a body");
+    read_body(&head, body, ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, &mut wire).await.expect("a body");
 }
 
 fn stack(criterion: &mut Criterion) {

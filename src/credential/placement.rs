@@ -9,6 +9,7 @@ use super::body::Kind;
 use super::redact::Redactor;
 use super::{ClientCredentials, Credential, Value, form, header};
 use crate::error::{Code, Error};
+use crate::policy::filled_with_key;
 use crate::secret::{Kept, Secret};
 use crate::spec::{CredentialKind, CredentialSpec, Placement};
 
@@ -228,13 +229,15 @@ impl<'a> Placing<'a> {
     /// Takes a header for a credential, once.
     fn claim(&self, name: &HeaderName) -> Result<(), Error> {
         if self.draft.headers.contains_key(name) {
-            return Err(Error::new(Code::HeaderNotAllowed, "the caller set a header that a credential fills"));
+            let why = format!("the request sets the header \"{name}\", which a credential fills");
+            return Err(Error::new(Code::HeaderNotAllowed, why));
         }
         if self.draft.key_header == Some(name) {
-            return Err(conflict("the idempotency key goes into a header that a credential fills"));
+            return Err(filled_with_key(name));
         }
         let has_token = self.client.is_some() && *name == AUTHORIZATION;
         if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
+            // An `api_key` names its header under the seal, so the name stays there.
             return Err(conflict("two credentials fill the same header"));
         }
         Ok(())

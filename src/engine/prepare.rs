@@ -21,7 +21,7 @@ use crate::envelope;
 use crate::error::{Code, Error};
 use crate::oauth::{Errand, Shared, SlotId, endpoint};
 use crate::policy::{self, Bound, Context, Decision, Policy, Rules, Target};
-use crate::spec::{CredentialKind, CredentialSpec, Request};
+use crate::spec::{ByteLimit, CredentialKind, CredentialSpec, Request};
 
 /// A request that may be sent, credential included.
 pub struct Prepared {
@@ -52,7 +52,7 @@ pub struct Prepared {
     /// The service's breaker, where the policy has one.
     pub breaker: Option<Breaker>,
     /// Cap of the answer's body.
-    pub response_bytes: u64,
+    pub response_bytes: ByteLimit,
     /// When the call ends.
     pub deadline: Instant,
 }
@@ -147,7 +147,10 @@ pub fn prepare<'e>(
     let spec = request.policy.as_ref();
     let asked = request.timeout_ms.into_iter().chain(spec.and_then(|policy| policy.timeout_ms)).min();
     let timeout = asked.unwrap_or(settings.defaults.timeout_ms).min(settings.limits.timeout_ms);
-    let response_bytes = spec.and_then(|policy| policy.response_bytes).unwrap_or(settings.defaults.response_bytes);
+    let response_bytes = match spec.and_then(|policy| policy.response_bytes) {
+        Some(bytes) => ByteLimit { bytes, of: "policy.response_bytes" },
+        None => ByteLimit { bytes: settings.defaults.response_bytes, of: "defaults.response_bytes" },
+    };
     let prepared = Prepared {
         policy,
         bindings,
@@ -167,7 +170,8 @@ pub fn prepare<'e>(
         max_attempts: spec.map_or(1, |policy| policy.max_attempts),
         harmless: again::harmless(&request.method, request.idempotency_key.is_some()),
         breaker,
-        response_bytes: response_bytes.min(settings.limits.response_bytes),
+        response_bytes: response_bytes
+            .least(ByteLimit { bytes: settings.limits.response_bytes, of: "limits.response_bytes" }),
         deadline: Instant::from_std(recorder.begun() + Duration::from_millis(timeout)),
     };
     Ok((prepared, permit))

@@ -21,6 +21,7 @@ use super::exchange::forsake;
 use super::paced::{Paced, read_buffered};
 use super::{classify, lock};
 use crate::error::{Code, Error};
+use crate::spec::ByteLimit;
 
 const CHUNK: usize = 16 * 1024;
 
@@ -36,7 +37,7 @@ pub struct ReadBody {
 pub async fn read_body(
     head: &Parts,
     body: Incoming,
-    cap: u64,
+    cap: ByteLimit,
     deadline: Instant,
     wire: &mut u64,
 ) -> Result<ReadBody, Error> {
@@ -49,19 +50,25 @@ pub async fn read_body(
     read
 }
 
-async fn read(head: &Parts, body: Incoming, cap: u64, deadline: Instant, wire: &mut u64) -> Result<ReadBody, Error> {
+async fn read(
+    head: &Parts,
+    body: Incoming,
+    cap: ByteLimit,
+    deadline: Instant,
+    wire: &mut u64,
+) -> Result<ReadBody, Error> {
     let length = content_length(&head.headers)?;
-    if length.is_some_and(|length| length > cap) {
-        return Err(too_large());
+    if length.is_some_and(|length| length > cap.bytes) {
+        return Err(too_large(cap));
     }
     let codings = Coding::of(&head.headers);
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
-    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection))), chunk: Bytes::new() };
+    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection, cap))), chunk: Bytes::new() };
     let shared = Arc::clone(&source.shared);
     // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
     let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
-    let read = timeout_at(deadline, read_decoded(source, codings, cap, room)).await;
+    let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, room)).await;
     *wire = lock(&shared).arrived;
     match read {
         Ok(Ok(bytes)) => Ok(ReadBody { bytes, decoded }),
@@ -87,8 +94,8 @@ pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
     arrived
 }
 
-fn too_large() -> Error {
-    Error::new(Code::ResponseTooLarge, "the answer's body is larger than response_bytes")
+fn too_large(cap: ByteLimit) -> Error {
+    Error::new(Code::ResponseTooLarge, cap.exceeded_by("the answer's body"))
 }
 
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
@@ -116,7 +123,6 @@ async fn read_decoded(
     cap: u64,
     room: u64,
 ) -> Result<Vec<u8>, Reading> {
-    lock(&wire.shared).cap = cap;
     let mut source: Source = Box::new(wire);
     // Servers label empty answers as well. No coding makes nothing of nothing, so there is nothing to undo.
     if source.fill_buf().await?.is_empty() {
@@ -149,15 +155,15 @@ async fn read_decoded(
 struct Shared {
     body: Incoming,
     connection: Option<Arc<Facts>>,
-    cap: u64,
+    cap: ByteLimit,
     arrived: u64,
     failure: Option<Error>,
     over: bool,
 }
 
 impl Shared {
-    fn new(body: Incoming, connection: Option<Arc<Facts>>) -> Self {
-        Self { body, connection, cap: 0, arrived: 0, failure: None, over: false }
+    fn new(body: Incoming, connection: Option<Arc<Facts>>, cap: ByteLimit) -> Self {
+        Self { body, connection, cap, arrived: 0, failure: None, over: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
@@ -172,7 +178,7 @@ impl Shared {
                     // Trailers are read past: nothing of them reaches the caller.
                     let Ok(data) = frame.into_data() else { continue };
                     self.arrived += data.len() as u64;
-                    if self.arrived > self.cap {
+                    if self.arrived > self.cap.bytes {
                         self.over = true;
                         return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
                     }
@@ -204,10 +210,10 @@ impl Shared {
             return failure;
         }
         match reading {
-            _ if self.over => too_large(),
-            Reading::TooLarge => too_large(),
+            _ if self.over => too_large(self.cap),
+            Reading::TooLarge => too_large(self.cap),
             Reading::Unknown(error) => error,
-            Reading::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => too_large(),
+            Reading::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => too_large(self.cap),
             Reading::Io(_) => garbage(),
         }
     }

@@ -10,17 +10,18 @@ use tokio::time::{Instant, timeout};
 use super::client::{Network, Tasks};
 use super::decode::read_body;
 use crate::error::Error;
+use crate::spec::ByteLimit;
 
 /// A connection takes a few turns to end and waits for nobody. This only bounds what cannot be foreseen.
 const ENDING: Duration = Duration::from_secs(1);
 
 impl Network {
-    /// Sends a request and reads the whole answer, whose body is at most `cap` bytes, inside the deadline. No connection is
+    /// Sends a request and reads the whole answer, whose body is within `cap`, inside the deadline. No connection is
     /// taken from the pool and none is put there, so that nothing of it stays in buffers.
     pub async fn single(
         &self,
         request: Request<Bytes>,
-        cap: u64,
+        cap: ByteLimit,
         deadline: Instant,
     ) -> Result<(StatusCode, Vec<u8>), Error> {
         let (client, tasks) = self.one_off();

@@ -15,9 +15,10 @@ use crate::error::{Code, Error};
 use crate::keys::MasterKey;
 use crate::net::Network;
 use crate::random;
+use crate::spec::ByteLimit;
 
 /// Cap of a token endpoint's answer.
-const RESPONSE_BYTES: u64 = 64 * 1024;
+const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response" };
 
 /// How long a worker waits before it looks again whether another one has renewed the token.
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
@@ -106,7 +107,7 @@ async fn request(errand: &Errand, deadline: Instant, asking: impl Fn()) -> Resul
     let request = ask::token_request(&errand.client, &errand.uri, &errand.user_agent)?;
     asking();
     let asked = Moment::now();
-    let (status, body) = errand.network.single(request, RESPONSE_BYTES, deadline).await.map_err(failed)?;
+    let (status, body) = errand.network.single(request, RESPONSE, deadline).await.map_err(failed)?;
     let grant = answer::read(status, &Zeroizing::new(body), errand.client.token_type.as_deref())?;
     Ok(Token::granted(grant.token, asked, grant.lifetime, random::number()))
 }

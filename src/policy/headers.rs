@@ -35,19 +35,21 @@ pub fn parse_method(text: &str) -> Result<Method, Error> {
 pub fn parse_headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
+        // What is no name may be anything, so it is not repeated.
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed("a header name is not a token"))?;
-        headers.try_append(name, parse_value(value)?).map_err(|_| malformed("there are too many headers"))?;
+        let value = parse_value(&name, value)?;
+        headers.try_append(name, value).map_err(|_| malformed("there are too many headers"))?;
     }
     Ok(headers)
 }
 
 /// Reads a value as ISO-8859-1. The white space around it is not part of it (RFC 9110 section 5.5).
-fn parse_value(text: &str) -> Result<HeaderValue, Error> {
+fn parse_value(name: &HeaderName, text: &str) -> Result<HeaderValue, Error> {
     let bytes = text.trim_matches([' ', '\t']).chars().map(u8::try_from).collect::<Result<Vec<_>, _>>();
-    bytes
-        .ok()
-        .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
-        .ok_or_else(|| malformed("a header value holds a control character or one above U+00FF"))
+    bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok()).ok_or_else(|| {
+        let why = format!("the value of the header \"{name}\" holds a control character or one above U+00FF");
+        Error::new(Code::Malformed, why)
+    })
 }
 
 /// Refuses the methods that ask for a tunnel or for an echo of the request, credential included.
@@ -60,13 +62,20 @@ pub(super) fn check_method(method: &Method) -> Result<(), Error> {
 
 /// Refuses headers that belong to the connection, or that the library itself sets for this request.
 pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Error> {
-    if headers.keys().any(is_connections) {
-        refuse(Code::HeaderNotAllowed, "a header is not the caller's to set")
-    } else if headers.keys().any(|name| taken.contains(name)) {
-        refuse(Code::HeaderNotAllowed, "a credential or the idempotency key fills a header that the request sets")
+    if let Some(name) = headers.keys().find(|name| is_connections(name)) {
+        Err(Error::new(Code::HeaderNotAllowed, format!("the header \"{name}\" is not the caller's to set")))
+    } else if let Some(name) = headers.keys().find(|name| taken.contains(name)) {
+        let why = format!("the request sets the header \"{name}\", which a credential or the idempotency key fills");
+        Err(Error::new(Code::HeaderNotAllowed, why))
     } else {
         Ok(())
     }
+}
+
+/// An idempotency key that would stand where a credential does.
+pub fn filled_with_key(name: &HeaderName) -> Error {
+    let why = format!("the idempotency key goes into the header \"{name}\", which a credential fills");
+    Error::new(Code::PlacementConflict, why)
 }
 
 /// Whether a field belongs to the connection or is the library's own, so that neither the caller nor a credential may fill it.

@@ -12,6 +12,7 @@ mod destination;
 mod headers;
 mod host;
 mod internal;
+mod listing;
 mod path;
 mod redirect;
 mod rules;
@@ -22,7 +23,7 @@ pub(crate) mod vectors;
 pub use address::{AddressReason, classify};
 pub use bound::Bound;
 pub use canonical::encode_component;
-pub use headers::{check_headers, is_connections, parse_headers, parse_method};
+pub use headers::{check_headers, filled_with_key, is_connections, parse_headers, parse_method};
 pub use host::{HostRule, parse_host, special_name};
 pub use internal::{InternalHost, InternalHosts};
 pub use path::PathPattern;
@@ -40,7 +41,7 @@ use destination::{Destination, Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::error::{Code, Error};
-use crate::spec::{PolicySpec, Request};
+use crate::spec::{ByteLimit, PolicySpec, Request};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
 const MAX_ATTEMPTS: u32 = 10;
@@ -150,11 +151,13 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     taken.extend(request.idempotency_key.is_some().then(|| idempotency_header.clone()));
     check_headers(&headers, &taken)?;
     if fills_credentials {
-        return refuse(Code::PlacementConflict, "the idempotency key goes into a header that a credential fills");
+        return Err(headers::filled_with_key(&idempotency_header));
     }
-    let limit = request.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
-    if body_bytes > limit.min(context.request_bytes) {
-        return refuse(Code::RequestTooLarge, "the body is larger than request_bytes allows");
+    let own = request.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
+    let own = ByteLimit { bytes: own, of: "policy.request_bytes" };
+    let limit = own.least(ByteLimit { bytes: context.request_bytes, of: "limits.request_bytes" });
+    if body_bytes > limit.bytes {
+        return Err(Error::new(Code::RequestTooLarge, limit.exceeded_by("the body")));
     }
     Ok(Decision { policy, method, admitted, idempotency_header, headers })
 }
@@ -250,11 +253,24 @@ impl Policy {
 
     fn check_method(&self, method: &Method) -> Result<(), Error> {
         headers::check_method(method)?;
-        self.rules.allows_method(method)
+        self.rules.allows_method(method).map_err(|error| match &self.rules.methods {
+            Some(methods) => {
+                listing::refusal(error.code, "the method is not in allowed_methods", methods.iter().map(Method::as_str))
+            }
+            None => error,
+        })
     }
 
     fn admit(&self, target: Target) -> Result<Admitted, Error> {
-        let template = self.rules.allows_path(target.path())?.map(|pattern| pattern.as_str().to_owned());
+        let matched = self.rules.allows_path(target.path()).map_err(|error| match &self.rules.paths {
+            Some(patterns) => listing::refusal(
+                error.code,
+                "the path matches no pattern of allowed_paths",
+                patterns.iter().map(PathPattern::as_str),
+            ),
+            None => error,
+        });
+        let template = matched?.map(|pattern| pattern.as_str().to_owned());
         if self.rules.paths.is_none() {
             check_below(&target, self.base_path.as_deref())?;
         }

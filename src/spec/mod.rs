@@ -1,6 +1,7 @@
 //! The documents of the contract and nothing else: no input, no output, no decision.
 
 mod configuration;
+mod limit;
 mod request;
 mod response;
 
@@ -8,6 +9,7 @@ pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
     TokenCacheSpec,
 };
+pub use limit::ByteLimit;
 pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, CheckHead, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
 

@@ -23,6 +23,7 @@ abstract class TransportContract extends ContractTestCase
     use Http2Cases;
     use InterruptionCases;
     use LimitCases;
+    use MessageCases;
     use OpenBasedirCases;
     use PayloadCases;
     use PinCases;

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\FormPart;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\MemoryLimit;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -41,8 +42,8 @@ final readonly class Multipart
                 $pieces->add("\r\n");
             }
             $pieces->add("--$boundary--\r\n");
-            if ($pieces->length() > ($most ?? PHP_INT_MAX)) {
-                throw self::tooLarge('the body is larger than request_bytes allows');
+            if ($most !== null && $pieces->length() > $most) {
+                throw self::tooLarge((new ByteLimit($most, 'policy.request_bytes'))->exceededBy('the body'));
             }
             if ($pieces->length() > MemoryLimit::room()) {
                 throw self::tooLarge("the body does not fit into PHP's memory_limit");

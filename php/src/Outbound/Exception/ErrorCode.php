@@ -85,18 +85,20 @@ enum ErrorCode: string
             self::PolicyPortNotAllowed =>
                 'the host is allowed, its port is not',
             self::PolicyMethodNotAllowed =>
-                'the method is not in `allowed_methods`, or is CONNECT or TRACE',
+                'the method is not in `allowed_methods`, which the message lists, or is CONNECT or TRACE',
             self::PolicyPathNotAllowed =>
-                'no pattern matches, or the path lies outside the base path',
+                'no pattern of `allowed_paths` matches, and the message lists them; or the path lies outside the base '
+                    . 'path',
             self::PolicyPathNotCanonical =>
                 'the path could be read in two ways; write it in one',
             self::PolicyAddressNotAllowed =>
                 'an address of the host is not public, or lies outside an internal host\'s networks; the message names '
                     . 'the range',
             self::PolicyHeaderNotAllowed =>
-                'the request sets a header that is not the caller\'s',
+                'the request sets a header that is not the caller\'s; the message names it',
             self::PolicyRequestTooLarge =>
-                'the body is above `request_bytes`, or the files of a form do not fit into PHP\'s `memory_limit`',
+                'the body is above `request_bytes`, or the files of a form do not fit into PHP\'s `memory_limit`; the '
+                    . 'message says which limit and how much it allows',
             self::PolicyRedirectNotAllowed =>
                 'a redirect leads where none may',
             self::PolicyBindingViolated =>
@@ -162,8 +164,8 @@ enum ErrorCode: string
                 'the answer\'s content coding is unknown, broken, in a window that is too large, or more than two '
                     . 'stacked',
             self::ResponseTooLarge =>
-                'the answer\'s body is above `response_bytes`, decoded or not, or does not fit into PHP\'s '
-                    . '`memory_limit`',
+                'the answer\'s body is above `response_bytes`, decoded or not, and the message says which limit and '
+                    . 'how much it allows; or it does not fit into PHP\'s `memory_limit`',
             self::ConfigurationInvalid =>
                 'the configuration does not have its form, and the message names the key; or a file of it is not '
                     . 'there, and the message names the file',

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Placed;
@@ -52,7 +53,9 @@ final readonly class Preparation
         $policy = $request->policy;
         $times = array_filter([$request->timeoutMs, $policy?->timeoutMs], is_int(...));
         $timeout = min($times === [] ? $this->settings->timeoutMs : min($times), $this->settings->maxTimeoutMs);
-        $responseBytes = $policy?->responseBytes ?? $this->settings->responseBytes;
+        $responseBytes = $policy?->responseBytes === null
+            ? new ByteLimit($this->settings->responseBytes, 'defaults.response_bytes')
+            : new ByteLimit($policy->responseBytes, 'policy.response_bytes');
         return new Prepared(
             $admitted,
             $bindings,
@@ -69,7 +72,7 @@ final readonly class Preparation
             Again::isHarmless($request->method, $request->idempotencyKey !== null),
             (int) $policy?->maxRedirects,
             (int) $policy?->maxAttempts,
-            min($responseBytes, $this->settings->maxResponseBytes),
+            $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),
             Deadline::in($timeout, $recorder->begun),
         );
     }

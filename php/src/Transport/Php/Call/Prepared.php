@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Call;
 
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Credential\Placed;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
@@ -21,7 +22,7 @@ final readonly class Prepared
      * @param Placed $placed what they changed; the secrets of the request are its
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isHarmless whether the request may be processed twice
-     * @param int $responseBytes cap of the answer's body
+     * @param ByteLimit $responseBytes cap of the answer's body
      */
     public function __construct(
         public Admitted $admitted,
@@ -33,7 +34,7 @@ final readonly class Prepared
         public bool $isHarmless,
         public int $maxRedirects,
         public int $maxAttempts,
-        public int $responseBytes,
+        public ByteLimit $responseBytes,
         public Deadline $deadline,
     ) {
     }

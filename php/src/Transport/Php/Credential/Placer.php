@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -175,16 +176,14 @@ final class Placer
     {
         foreach ($this->draft->headers as [$callers]) {
             if (strtolower($callers) === $name) {
-                throw OutboundException::create(
-                    'policy.header_not_allowed',
-                    'the caller set a header that a credential fills',
-                );
+                throw HeaderRules::filledByCredential($name);
             }
         }
         if ($this->draft->keyHeader === $name) {
-            throw self::conflict('the idempotency key goes into a header that a credential fills');
+            throw HeaderRules::filledWithKey($name);
         }
         if (self::isTaken($this->headers, $name)) {
+            // An api_key names its header under the seal, so the name stays there.
             throw self::conflict('two credentials fill the same header');
         }
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 
 /**
  * What the callbacks of a transfer do: it ends where the answer is not acceptable, too large, or of no further interest.
@@ -24,7 +25,7 @@ final class BodyIntake
     public function __construct(
         private readonly HeadReader $reader,
         private readonly string $method,
-        private readonly int $cap,
+        private readonly ByteLimit $cap,
         private readonly Deadline $deadline,
         private readonly \Closure $wantsBody,
     ) {

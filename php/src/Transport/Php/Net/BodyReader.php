@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\MemoryLimit;
 
 /**
@@ -39,11 +40,11 @@ final class BodyReader
     private ?OutboundException $unknown = null;
 
     /**
-     * @param int $cap of the body on the wire, and of what decoding makes of it, in bytes
+     * @param ByteLimit $cap of the body on the wire, and of what decoding makes of it
      * @param Deadline $deadline libcurl does not look at the clock while it waits for this class
      * @throws OutboundException protocol.invalid, response.too_large
      */
-    public function __construct(Head $head, private readonly int $cap, private readonly Deadline $deadline)
+    public function __construct(Head $head, private readonly ByteLimit $cap, private readonly Deadline $deadline)
     {
         $length = $head->values('content-length')[0] ?? null;
         if ($length !== null) {
@@ -55,8 +56,8 @@ final class BodyReader
                 throw OutboundException::create('protocol.invalid', "the server's content-length is not a number");
             }
             // What is too long for an integer is too large as well.
-            if (strlen($digits) > 18 || (int) $length > $cap) {
-                throw self::tooLarge();
+            if (strlen($digits) > 18 || (int) $length > $cap->bytes) {
+                throw $this->tooLarge();
             }
             $this->length = (int) $length;
         }
@@ -84,8 +85,8 @@ final class BodyReader
     {
         $this->arrived += strlen($chunk);
         $this->failure ??= $this->unknown;
-        if ($this->failure === null && $this->arrived > $this->cap) {
-            $this->failure = self::tooLarge();
+        if ($this->failure === null && $this->arrived > $this->cap->bytes) {
+            $this->failure = $this->tooLarge();
         }
         $this->failure ??= $this->pass($chunk, 0);
         return $this->failure === null;
@@ -143,7 +144,7 @@ final class BodyReader
         foreach ($output as $piece) {
             $this->lengths[$stage] += strlen($piece);
             $failure = match (true) {
-                $this->lengths[$stage] > $this->cap => self::tooLarge(),
+                $this->lengths[$stage] > $this->cap->bytes => $this->tooLarge(),
                 $this->deadline->hasPassed() => self::late(),
                 default => $this->pass($piece, $stage + 1),
             };
@@ -179,9 +180,9 @@ final class BodyReader
         return $codings;
     }
 
-    private static function tooLarge(): OutboundException
+    private function tooLarge(): OutboundException
     {
-        return OutboundException::create('response.too_large', "the answer's body is larger than response_bytes");
+        return OutboundException::create('response.too_large', $this->cap->exceededBy("the answer's body"));
     }
 
     private static function late(): OutboundException

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Call\Outgoing;
 use Netresearch\NrVault\Transport\Php\Call\Recorder;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
@@ -32,7 +33,7 @@ final readonly class Exchange
     /**
      * Sends a request and reads its answer, inside the deadline.
      *
-     * @param int $responseBytes cap of the body
+     * @param ByteLimit $responseBytes cap of the body
      * @param \Closure(Head): bool $wantsBody asked once the head is there; the body of an answer that is to be followed
      *        or repeated is left where it is
      * @throws OutboundException with how far this request had got
@@ -40,7 +41,7 @@ final readonly class Exchange
     public function send(
         #[\SensitiveParameter] Outgoing $outgoing,
         Deadline $deadline,
-        int $responseBytes,
+        ByteLimit $responseBytes,
         \Closure $wantsBody,
         Recorder $recorder,
     ): Answer {

@@ -109,24 +109,28 @@ final class HeaderRules
     {
         $values = [];
         foreach ($fields as [$text, $raw]) {
+            // What is no name may be anything, so it is not repeated.
+            $read = self::name($text) ?? throw Wire::malformed('a header name is not a token');
             // The tilde keeps PHP from making an integer of a name like "1".
-            $name = '~' . (self::name($text) ?? throw Wire::malformed('a header name is not a token'));
+            $name = '~' . $read;
             $value = trim($raw, " \t");
             if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value) !== 0) {
-                throw Wire::malformed('a header value holds a control character or one above U+00FF');
+                throw Wire::malformed(
+                    "the value of the header \"$read\" holds a control character or one above U+00FF",
+                );
             }
             if (count($values) >= self::NAMES) {
                 throw Wire::malformed('there are too many headers');
             }
             $values[$name][] = $value;
         }
-        $read = [];
+        $pairs = [];
         foreach ($values as $name => $ofName) {
             foreach ($ofName as $value) {
-                $read[] = [substr($name, 1), $value];
+                $pairs[] = [substr($name, 1), $value];
             }
         }
-        return $read;
+        return $pairs;
     }
 
     /**
@@ -139,15 +143,34 @@ final class HeaderRules
     public static function check(#[\SensitiveParameter] array $headers, array $taken): void
     {
         $names = array_column($headers, 0);
-        if (array_filter($names, self::isConnections(...)) !== []) {
-            throw OutboundException::create('policy.header_not_allowed', "a header is not the caller's to set");
+        foreach (array_filter($names, self::isConnections(...)) as $name) {
+            throw self::notAllowed("the header \"$name\" is not the caller's to set");
         }
-        if (array_intersect($names, $taken) !== []) {
-            throw OutboundException::create(
-                'policy.header_not_allowed',
-                'a credential or the idempotency key fills a header that the request sets',
+        foreach (array_intersect($names, $taken) as $name) {
+            throw self::notAllowed(
+                "the request sets the header \"$name\", which a credential or the idempotency key fills",
             );
         }
+    }
+
+    /** A header of the caller's that a credential fills. */
+    public static function filledByCredential(string $name): OutboundException
+    {
+        return self::notAllowed("the request sets the header \"$name\", which a credential fills");
+    }
+
+    /** An idempotency key that would stand where a credential does. */
+    public static function filledWithKey(string $name): OutboundException
+    {
+        return OutboundException::create(
+            'credential.placement_conflict',
+            "the idempotency key goes into the header \"$name\", which a credential fills",
+        );
+    }
+
+    private static function notAllowed(string $message): OutboundException
+    {
+        return OutboundException::create('policy.header_not_allowed', $message);
     }
 
     /** Whether a field belongs to the connection, so that neither the caller nor a credential may fill it. */

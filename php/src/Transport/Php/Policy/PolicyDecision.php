@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Credential\Placements;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -52,17 +53,12 @@ final readonly class PolicyDecision
         }
         HeaderRules::check($headers, $taken);
         if ($fillsCredentials) {
-            throw OutboundException::create(
-                'credential.placement_conflict',
-                'the idempotency key goes into a header that a credential fills',
-            );
+            throw HeaderRules::filledWithKey($idempotencyHeader);
         }
-        $limit = min($request->policy->requestBytes ?? PHP_INT_MAX, $this->requestBytes);
-        if (strlen($request->body) > $limit) {
-            throw OutboundException::create(
-                'policy.request_too_large',
-                'the body is larger than request_bytes allows',
-            );
+        $own = new ByteLimit($request->policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
+        $limit = $own->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
+        if (strlen($request->body) > $limit->bytes) {
+            throw OutboundException::create('policy.request_too_large', $limit->exceededBy('the body'));
         }
         return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $policy);
     }

@@ -84,7 +84,15 @@ final readonly class RequestPolicy
     public function checkMethod(string $method): void
     {
         HeaderRules::checkMethod($method);
-        $this->rules->allowMethod($method);
+        try {
+            $this->rules->allowMethod($method);
+        } catch (OutboundException $refusal) {
+            throw Listing::refusal(
+                $refusal->errorCode(),
+                'the method is not in allowed_methods',
+                (array) $this->rules->methods,
+            );
+        }
     }
 
     /**
@@ -93,7 +101,15 @@ final readonly class RequestPolicy
      */
     public function checkPath(Target $target): ?string
     {
-        $template = $this->rules->allowPath($target->path);
+        try {
+            $template = $this->rules->allowPath($target->path);
+        } catch (OutboundException $refusal) {
+            throw Listing::refusal(
+                $refusal->errorCode(),
+                'the path matches no pattern of allowed_paths',
+                array_column((array) $this->rules->paths, 'text'),
+            );
+        }
         if ($this->rules->paths === null) {
             Destination::checkBelow($target, $this->basePath);
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Head;
@@ -91,7 +92,7 @@ final class BodyReaderTest extends TestCase
     public function testDecodingEndsAtTheDeadline(): void
     {
         foreach (['gzip' => (string) gzencode('text'), 'gzip, gzip' => (string) gzencode((string) gzencode(''))] as $coding => $bytes) {
-            $body = new BodyReader(new Head(200, '1.1', [['content-encoding', $coding]]), 1 << 20, Deadline::in(0));
+            $body = new BodyReader(new Head(200, '1.1', [['content-encoding', $coding]]), self::cap(1 << 20), Deadline::in(0));
 
             self::assertFalse($body->add($bytes), 'nothing more is wanted');
             self::assertSame(['timeout.total', ''], [$body->failure()?->errorCode(), $body->bytes()]);
@@ -104,7 +105,7 @@ final class BodyReaderTest extends TestCase
     public function testAnnouncedLengths(string $length, ?string $code): void
     {
         try {
-            new BodyReader(new Head(200, '1.1', [['content-length', $length]]), 10, Deadline::in(60_000));
+            new BodyReader(new Head(200, '1.1', [['content-length', $length]]), self::cap(10), Deadline::in(60_000));
             $found = null;
         } catch (OutboundException $failure) {
             $found = $failure->errorCode();
@@ -138,7 +139,7 @@ final class BodyReaderTest extends TestCase
     private static function read(array $headers, string $bytes, int $size, int $cap = 1 << 20): array
     {
         try {
-            $body = new BodyReader(new Head(200, '1.1', $headers), $cap, Deadline::in(60_000));
+            $body = new BodyReader(new Head(200, '1.1', $headers), self::cap($cap), Deadline::in(60_000));
         } catch (OutboundException $failure) {
             return [null, $failure->errorCode()];
         }
@@ -148,5 +149,10 @@ final class BodyReaderTest extends TestCase
             }
         }
         return [$body, $body->failure()?->errorCode()];
+    }
+
+    private static function cap(int $bytes): ByteLimit
+    {
+        return new ByteLimit($bytes, 'policy.response_bytes');
     }
 }

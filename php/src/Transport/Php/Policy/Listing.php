@@ -1,0 +1,50 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * Names what a policy allows where it did not allow something. What is sealed with a credential is never listed.
+ *
+ * @internal
+ */
+final class Listing
+{
+    /** Nobody reads more of them in one line. */
+    private const MOST = 8;
+
+    /** Whatever their number: the longest text that they make. */
+    private const MOST_BYTES = 512;
+
+    /**
+     * A refusal that names the entries of the list in question, and the command that tries others.
+     *
+     * @param list<string> $entries
+     */
+    public static function refusal(string $code, string $what, array $entries): OutboundException
+    {
+        $listed = [];
+        $room = self::MOST_BYTES;
+        foreach (array_slice($entries, 0, self::MOST) as $entry) {
+            $room -= strlen($entry);
+            if ($room < 0) {
+                break;
+            }
+            $listed[] = '"' . $entry . '"';
+        }
+        $rest = count($entries) - count($listed);
+        $more = match (true) {
+            $entries === [] => ', which is empty',
+            $rest === 0 => ': ' . implode(', ', $listed),
+            $listed === [] => ', whose entries are too long to list',
+            default => ': ' . implode(', ', $listed) . ' and ' . $rest . ' more',
+        };
+        return OutboundException::create(
+            $code,
+            $what . $more . '; secure-outbound explain tries a request without sending it',
+        );
+    }
+}
