@@ -115,7 +115,8 @@ final class Deviations
         'http1-required' => [
             'transports' => [Transports::PHP],
             'instead' => 'After RST_STREAM with HTTP_1_1_REQUIRED libcurl itself asks once more by HTTP/1.1, whatever the '
-                . 'method. GOAWAY with it is as any other. The next call begins with HTTP/2 again.',
+                . 'method. GOAWAY with it is as any other, and where it leaves the request out, libcurl asks again by HTTP/2. '
+                . 'The next call begins with HTTP/2 again.',
         ],
         'http2-violation' => [
             'transports' => [Transports::PHP],

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * A real php-fpm 8.2 with a pool on a Unix socket, without Debian's own configuration.
+ * A real php-fpm, of the version that runs the tests, with a pool on a Unix socket, without Debian's own configuration.
  */
 final class Fpm
 {
@@ -64,7 +64,7 @@ final class Fpm
         }
         $this->file = $this->directory->write('fpm.conf', $configuration);
         $this->master = new Process(
-            ['php-fpm8.2', '-F', '-c', $iniFile, '-y', $this->file],
+            ['php-fpm' . PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION, '-F', '-c', $iniFile, '-y', $this->file],
             $path . '/fpm.out',
             $environment + Host::ONLY_THIS_INI,
             $unprivileged ? self::USER : null,
