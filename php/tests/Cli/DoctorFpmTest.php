@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 
 /**
@@ -59,31 +60,57 @@ final class DoctorFpmTest extends CommandTestCase
      * @dataProvider settings
      * @param array<string, string|null> $ini
      */
-    public function testAWrongSetting(array $ini, string $code, string $says): void
+    public function testAWrongSetting(array $ini, string $code, string $says, string $mend): void
     {
         $report = $this->ask($ini + $this->host->ini());
 
         self::assertSame(2, $report['exit']);
         self::assertSame('critical', self::wrong($report)[$code] ?? self::wrong($report));
         self::assertStringContainsString($says, self::finding($report, $code)['message']);
-        self::assertNotSame('', self::finding($report, $code)['remedy']);
+        self::assertStringStartsWith($mend, self::finding($report, $code)['remedy']);
     }
 
     /**
-     * @return iterable<string, array{array<string, string|null>, string, string}>
+     * @return iterable<string, array{array<string, string|null>, string, string, string}>
      */
     public static function settings(): iterable
     {
-        yield 'ffi.enable off' => [['ffi.enable' => '0'], 'fpm.ffi_enable', 'ffi.enable is off'];
-        yield 'ffi.enable open' => [['ffi.enable' => '1'], 'fpm.ffi_enable', 'every file may call any C function'];
-        yield 'opcache off' => [['opcache.enable' => '0'], 'fpm.opcache_enable', 'opcache.enable is off'];
+        yield 'ffi.enable off' => [
+            ['ffi.enable' => '0'],
+            'fpm.ffi_enable',
+            'ffi.enable is off',
+            "echo 'ffi.enable = preload' >> /etc/php/8.2/fpm/conf.d/99-secure-outbound.ini && ",
+        ];
+        yield 'ffi.enable open' => [
+            ['ffi.enable' => '1'],
+            'fpm.ffi_enable',
+            'every file may call any C function',
+            "echo 'ffi.enable = preload' >> ",
+        ];
+        yield 'opcache off' => [
+            ['opcache.enable' => '0'],
+            'fpm.opcache_enable',
+            'opcache.enable is off',
+            "echo 'opcache.enable = 1' >> ",
+        ];
         yield 'no preload script' => [
             ['opcache.preload' => null],
             'fpm.opcache_preload',
             'opcache.preload is empty',
+            "echo 'opcache.preload = /",
         ];
-        yield 'a function is taken away' => [['disable_functions' => 'hrtime'], 'fpm.functions', 'takes away hrtime'];
-        yield 'no header' => [['ffi.preload' => null], 'fpm.ffi_preload', 'ffi.preload is empty'];
+        yield 'a function is taken away' => [
+            ['disable_functions' => 'hrtime'],
+            'fpm.functions',
+            'takes away hrtime',
+            'grep -rn disable_functions /etc/php/8.2/fpm   # take out hrtime',
+        ];
+        yield 'no header' => [
+            ['ffi.preload' => null],
+            'fpm.ffi_preload',
+            'ffi.preload is empty',
+            "echo 'ffi.preload = /",
+        ];
     }
 
     public function testAPreloadScriptThatLoadsSomethingElse(): void
@@ -92,7 +119,9 @@ final class DoctorFpmTest extends CommandTestCase
         $report = $this->ask(['opcache.preload' => $other] + $this->host->ini());
 
         self::assertSame('critical', self::wrong($report)['fpm.opcache_preload']);
-        self::assertStringContainsString('/preload.php', self::finding($report, 'fpm.opcache_preload')['remedy']);
+        $mend = (string) strstr(self::finding($report, 'fpm.opcache_preload')['remedy'], ' && ', true);
+        self::assertSame(0, Process::run(['sh', '-c', $mend])['code']);
+        self::assertSame("<?php\n\nrequire '" . $this->installation->php . "/preload.php';", file_get_contents($other));
         // The settings of this pool load neither curl nor sockets.
         self::assertSame('critical', self::wrong($report)['fpm.transport']);
     }
@@ -128,7 +157,19 @@ final class DoctorFpmTest extends CommandTestCase
         $report = $this->ask($this->host->ini());
 
         self::assertSame(['fpm.key_file.unreadable' => 'critical'], self::wrong($report));
-        self::assertStringContainsString('chown www-data', self::finding($report)['remedy']);
+        $file = "'" . $this->host->keyFile . "'";
+        $mend = self::finding($report)['remedy'];
+        self::assertSame('chown www-data: ' . $file . ' && chmod 0400 ' . $file, $mend);
+        self::assertSame(0, Process::run(['sh', '-c', $mend])['code']);
+        self::assertSame([], self::wrong($this->ask()));
+    }
+
+    public function testNothingIsSaidOfThePreloadScriptWhereOpcacheIsOff(): void
+    {
+        $wrong = self::wrong($this->ask(['opcache.enable' => '0'] + $this->host->ini()));
+
+        self::assertArrayHasKey('fpm.opcache_enable', $wrong);
+        self::assertArrayNotHasKey('fpm.opcache_preload', $wrong, 'it is right, and not run');
     }
 
     public function testAPackageOfAnotherVersion(): void

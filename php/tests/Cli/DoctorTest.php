@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Cli;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Tests\Support\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Process;
 
 /**
  * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.
@@ -40,7 +41,7 @@ final class DoctorTest extends CommandTestCase
         $result = self::command(['doctor', ...$this->arguments()]);
 
         self::assertSame(0, $result['code'], $result['output']);
-        self::assertMatchesRegularExpression('/^ok +library\.abi +It is version \S+ and/m', $result['output']);
+        self::assertMatchesRegularExpression('/^ +ok +library\.abi +It is version \S+ and/m', $result['output']);
         self::assertMatchesRegularExpression('/^\d+ ok, 0 warnings, 0 critical$/m', $result['output']);
     }
 
@@ -62,7 +63,7 @@ final class DoctorTest extends CommandTestCase
         self::assertSame('critical', self::wrong($report)['library.file']);
         self::assertSame('critical', self::wrong($report)['config.unchecked']);
         self::assertSame(2, $report['exit']);
-        self::assertStringContainsString('phpenmod ffi', self::finding($report, 'php.extension.ffi')['remedy']);
+        self::assertStringContainsString('phpenmod -v ' . PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION . ' ffi', self::finding($report, 'php.extension.ffi')['remedy']);
     }
 
     public function testAnOldPhp(): void
@@ -77,7 +78,7 @@ final class DoctorTest extends CommandTestCase
         $report = $this->doctor(php: ['-d', 'ffi.enable=0']);
 
         self::assertSame('critical', self::wrong($report)['php.ffi_enable']);
-        self::assertSame('ffi.enable = preload', self::finding($report, 'php.ffi_enable')['remedy']);
+        self::assertStringStartsWith("echo 'ffi.enable = preload' >> /", self::finding($report, 'php.ffi_enable')['remedy']);
     }
 
     public function testFunctionsThatAreTakenAwayAreNamed(): void
@@ -89,6 +90,28 @@ final class DoctorTest extends CommandTestCase
         $report = $this->doctor(php: ['-d', 'disable_functions=http_build_query,curl_exec']);
         self::assertSame('critical', self::wrong($report)['php.functions']);
         self::assertStringContainsString('takes away http_build_query.', self::finding($report, 'php.functions')['message']);
+    }
+
+    public function testWithoutThemItIsNotAnExtensionThatIsMissing(): void
+    {
+        unlink($this->installation->library);
+        $report = $this->doctor(php: ['-d', 'disable_functions=curl_exec']);
+
+        self::assertSame('critical', self::wrong($report)['php.transport']);
+        self::assertStringContainsString('disable_functions takes', self::finding($report, 'php.transport')['message']);
+        self::assertStringNotContainsString('apt-get', self::finding($report, 'php.transport')['remedy']);
+    }
+
+    public function testFunctionsAreTakenOutOfTheFileThatHasThem(): void
+    {
+        $ini = $this->directory->write('conf.d/x.ini', "; disable_functions = a\ndisable_functions = exec,curl_exec, system\n");
+        $environment = ['PHP_INI_SCAN_DIR' => ':' . dirname($ini)];
+        $report = $this->doctor(environment: $environment);
+
+        self::assertSame(['php.functions' => 'warning'], self::wrong($report));
+        self::assertSame(0, Process::run(['sh', '-c', self::finding($report)['remedy']])['code']);
+        self::assertSame("; disable_functions = a\ndisable_functions = exec,system\n", file_get_contents($ini));
+        self::assertSame([], self::wrong($this->doctor(environment: $environment)));
     }
 
     public function testAHeaderThatTheCommandLinePreloads(): void
@@ -285,6 +308,11 @@ final class DoctorTest extends CommandTestCase
 
         self::assertSame([$code => $verdict], self::wrong($report));
         self::assertNotSame('', self::finding($report)['remedy']);
+        if (in_array($code, ['config.key_file.permissions', 'config.key_file.symlink'], true)) {
+            self::assertSame(0, Process::run(['sh', '-c', self::finding($report)['remedy']])['code']);
+            // The key is the workers' then, and this user may still read it.
+            self::assertSame([], self::wrong($this->doctor(['config' => $config])));
+        }
     }
 
     /**

@@ -54,6 +54,27 @@ final class InstallTest extends CommandTestCase
         self::assertSame('critical', self::wrong($this->report(['--no-fpm']))['library.file']);
     }
 
+    public function testWhatMendsNameIsInstalled(): void
+    {
+        unlink($this->prefix . '/include/secure_outbound.h');
+        $config = $this->json('wrong.json', ['no_such_key' => 1]);
+        $report = $this->report(['--no-fpm'], config: $config);
+        $mend = self::finding($report, 'header.file')['remedy'];
+        self::assertStringStartsWith('make install PREFIX=' . $this->prefix . '   # ', $mend);
+        self::assertSame(1, preg_match('~/\S+\.md~', self::finding($report, 'config.open')['remedy'], $page));
+        self::assertSame($this->prefix . '/share/doc/secure-outbound/docs/wire.md', $page[0]);
+        self::assertFileEquals(dirname(Build::php()) . '/docs/wire.md', $page[0]);
+
+        $man = (string) file_get_contents($this->prefix . '/share/man/man1/secure-outbound.1');
+        $text = strtr($man, ['\\-' => '-', '\\e' => '\\', "\\&" => '']);
+        $help = Process::run([$this->prefix . '/bin/secure-outbound', 'help'])['output'];
+        foreach (array_slice(explode("\n", $help), 2) as $line) {
+            self::assertStringContainsString($line . "\n", $text . "\n");
+        }
+        $this->make('uninstall');
+        self::assertSame([], glob($this->prefix . '/share/{doc,man/man1}/*', GLOB_BRACE));
+    }
+
     public function testUninstallWarnsOfAnIniThatStillNamesTheHeader(): void
     {
         $directory = 'root/etc/php/8.2/fpm/conf.d';
@@ -79,10 +100,10 @@ final class InstallTest extends CommandTestCase
      * @param array<string, string> $environment
      * @return array{verdict: string, findings: list<array<string, string>>, exit: int}
      */
-    private function report(array $arguments, array $environment = []): array
+    private function report(array $arguments, array $environment = [], ?string $config = null): array
     {
         $files = [
-            '--config=' . $this->json('config.json', $this->config()),
+            '--config=' . ($config ?? $this->json('config.json', $this->config())),
             '--registry=' . $this->json('services.json', $this->registry()),
         ];
         $command = [$this->prefix . '/bin/secure-outbound', 'doctor', '--format=json', ...$files, ...$arguments];

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -17,7 +18,7 @@ final class DoctorWarningsTest extends TestCase
     {
         $head = ['version' => 1, 'warnings' => [['code' => 'memory.not_locked', 'message' => 'The limit.']]];
         $wrong = array_filter(
-            Configuration::judge('fpm', $head),
+            Configuration::judge('fpm', $head, Mend::ofThisHost(null, [], null)),
             static fn (Finding $finding): bool => $finding->verdict !== Finding::OK,
         );
 

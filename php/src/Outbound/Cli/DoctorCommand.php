@@ -7,8 +7,10 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\RegistryEntries;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
 
 /**
@@ -22,19 +24,20 @@ final class DoctorCommand implements Command
     {
         return <<<'TEXT'
             doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--audit-log=FILE] [--fpm-socket=PATH | --no-fpm]
-                   [--format=json]
+                   [--quiet | --format=json]
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
               php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
-              could write the audit record. --library=PATH and --header=PATH name what is not where it is usually
-              installed.
+              could write the audit record; where none answers, at what php-fpm -t says. --library=PATH, --header=PATH and
+              --php-fpm=PROGRAM name what is not where it is usually installed. Each problem has the line that mends it, with
+              what else is to know behind "#". --quiet shows problems only.
 
             TEXT;
     }
 
     public function run(array $argv, Streams $streams): int
     {
-        $valued = ['config', 'registry', 'credentials', 'audit-log', 'fpm-socket', 'format', 'library', 'header'];
-        $arguments = Arguments::parse($argv, ['no-fpm'], $valued, []);
+        $valued = ['config', 'registry', 'credentials', 'audit-log', 'fpm-socket', 'format', 'library', 'header', 'php-fpm'];
+        $arguments = Arguments::parse($argv, ['no-fpm', 'quiet'], $valued, []);
         $format = $arguments->value('format') ?? 'text';
         if (!in_array($format, ['text', 'json'], true)) {
             throw new UsageError('--format is text or json.');
@@ -45,12 +48,8 @@ final class DoctorCommand implements Command
             $streams->json(['version' => 1, 'verdict' => Finding::VERDICTS[$exit], 'findings' => $findings]);
             return $exit;
         }
-        foreach ($findings as $finding) {
-            $streams->write(sprintf("%-8s  %-24s  %s\n", $finding->verdict, $finding->code, $finding->message));
-            $streams->write($finding->remedy === '' ? '' : str_repeat(' ', 36) . '→ ' . $finding->remedy . "\n");
-        }
-        $counts = array_count_values(array_column($findings, 'verdict')) + array_fill_keys(Finding::VERDICTS, 0);
-        $streams->write("\n{$counts['ok']} ok, {$counts['warning']} warnings, {$counts['critical']} critical\n");
+        $isColoured = $streams->isTerminal() && (string) getenv('NO_COLOR', true) === '';
+        (new Report($streams, $isColoured, $streams->width()))->write($findings, $arguments->has('quiet'));
         return $exit;
     }
 
@@ -64,16 +63,23 @@ final class DoctorCommand implements Command
             throw new UsageError('--fpm-socket and --no-fpm exclude each other.');
         }
         [$config, $unreadable] = self::config($arguments->value('config'));
+        $mend = Mend::ofThisHost($arguments->value('config'), $config ?? [], $socket);
         $worker = $arguments->has('no-fpm')
             ? null
-            : new Worker($socket, $config === null ? null : Configuration::forWorker($config), self::files($arguments));
+            : new Worker(
+                $socket,
+                $config === null ? null : Configuration::forWorker($config),
+                $mend,
+                self::files($arguments),
+                $arguments->value('php-fpm'),
+            );
         $files = new LibraryFiles($arguments->value('library'), $arguments->value('header') ?? $worker?->header);
         return [
-            ...PhpSettings::ofThisProcess(),
+            ...PhpSettings::ofThisProcess($mend),
             ...$files->findings,
-            ...PhpSettings::transportOfThisProcess($files->missing, $config ?? []),
+            ...PhpSettings::transportOfThisProcess($files->missing, $config ?? [], $mend),
             ...$unreadable,
-            ...($config === null ? [] : Configuration::ofThisProcess($config)),
+            ...($config === null ? [] : Configuration::ofThisProcess($config, $mend)),
             ...self::registry($arguments, $config ?? []),
             ...($worker?->findings ?? []),
         ];
@@ -106,13 +112,14 @@ final class DoctorCommand implements Command
             return [null, [Finding::warning(
                 'config.file',
                 'No configuration was named: master keys and roots were not looked at.',
-                'Name it: --config=FILE',
+                'secure-outbound doctor --config=/etc/secure-outbound/transport.json   # or where it is',
             )]];
         }
         try {
             return [ConfigFile::read($file), []];
         } catch (UsageError $error) {
-            return [null, [Finding::critical('config.file', $file . ': ' . $error->getMessage(), 'Correct the file.')]];
+            return [null, [Finding::critical('config.file', $file . ': ' . $error->getMessage(), 'php -r ' . escapeshellarg('json_decode('
+                . 'file_get_contents($argv[1]), false, 512, JSON_THROW_ON_ERROR);') . ' ' . escapeshellarg($file))]];
         }
     }
 
@@ -124,7 +131,11 @@ final class DoctorCommand implements Command
     {
         $file = $arguments->value('registry');
         if ($file === null) {
-            return [Finding::warning('registry.file', 'No registry was named.', 'Name it: --registry=FILE')];
+            return [Finding::warning(
+                'registry.file',
+                'No registry was named.',
+                'secure-outbound doctor --registry=/etc/secure-outbound/services.json   # or where it is',
+            )];
         }
         return RegistryEntries::examine($file, $arguments->value('credentials'), $config, $arguments->value('library'));
     }

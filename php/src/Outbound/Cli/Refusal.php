@@ -71,6 +71,16 @@ final class Refusal
         'internal.panic' => 'a bug: please report it, without secrets',
     ];
 
+    /** Of a refusal, whose message tells apart what has one code. */
+    public static function remedyOf(OutboundException $refusal): string
+    {
+        $isInternalPort = $refusal->errorCode() === 'policy.port_not_allowed'
+            && str_contains($refusal->getMessage(), 'internal host');
+        return $isInternalPort
+            ? 'add the port to the entry of the host in internal_hosts of the configuration'
+            : self::remedy($refusal->errorCode());
+    }
+
     public static function remedy(string $code): string
     {
         return self::REMEDIES[$code] ?? 'docs/wire.md explains the code';
@@ -84,7 +94,7 @@ final class Refusal
             "%s: %s\nwhat to do: %s\nsent: %s%s\n",
             $refusal->errorCode(),
             self::message($refusal),
-            self::remedy($refusal->errorCode()),
+            self::remedyOf($refusal),
             $refusal->sent(),
             $status,
         );
@@ -100,7 +110,7 @@ final class Refusal
         return [
             'code' => $refusal->errorCode(),
             'message' => self::message($refusal),
-            'remedy' => self::remedy($refusal->errorCode()),
+            'remedy' => self::remedyOf($refusal),
             'retryable' => $refusal->isRetryable(),
             'sent' => $refusal->sent(),
             'http_status' => $refusal->httpStatus(),

@@ -58,6 +58,22 @@ final readonly class Streams
         fwrite($this->error, $text);
     }
 
+    /** Whether a person sees what is written. */
+    public function isTerminal(): bool
+    {
+        return stream_isatty($this->out);
+    }
+
+    /** In characters; of a file or a pipe the one that reads well. */
+    public function width(): int
+    {
+        $columns = (int) getenv('COLUMNS', true);
+        if ($columns === 0 && $this->isTerminal() && function_exists('shell_exec')) {
+            $columns = (int) (explode(' ', (string) shell_exec('stty size < /dev/tty 2> /dev/null'))[1] ?? 0);
+        }
+        return $columns > 0 ? $columns : 100;
+    }
+
     /** A line of JSON for people and programs. */
     public function json(mixed $value): void
     {

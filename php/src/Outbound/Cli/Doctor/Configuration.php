@@ -17,10 +17,6 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class Configuration
 {
-    private const OWN = 'chown www-data: KEYFILE && chmod 0400 KEYFILE';
-
-    private const CACHE = 'install -d -o www-data -g www-data -m 0700 DIRECTORY';
-
     /** What does not keep a call from being made. */
     private const MINOR = [
         'key_file.permissions',
@@ -31,28 +27,13 @@ final class Configuration
         'token_cache.permissions',
     ];
 
-    private const REMEDIES = [
-        'key_file.permissions' => self::OWN,
-        'key_file.symlink' => 'Name the file itself in "path".',
-        'key_file.missing' => 'Correct "path", or lay the key there: docs/install.md, "The master key"',
-        'key_file.unreadable' => self::OWN,
-        'key_file.invalid' => 'The file holds 32 bytes or their base64: lay the right one there, or restore it.',
-        'key_variable.missing' => "Set the variable: env[NAME] in php-fpm's pool, the environment on the command line.",
-        'key_variable.invalid' => 'The variable holds 32 bytes or their base64: set it to the right key.',
-        'memory.not_locked' => 'Raise the limit of locked memory: LimitMEMLOCK= in the unit of php-fpm, ulimit -l in a shell.',
-        'token_cache.missing' => self::CACHE,
-        'token_cache.owner' => self::CACHE,
-        'token_cache.permissions' => self::CACHE,
-        'tls.no_roots' => 'apt-get install ca-certificates, or name a file in tls.ca_file',
-    ];
-
     /**
      * Opens an engine in this process.
      *
      * @param array<string, mixed> $config
      * @return list<Finding>
      */
-    public static function ofThisProcess(#[\SensitiveParameter] array $config): array
+    public static function ofThisProcess(#[\SensitiveParameter] array $config, Mend $mend): array
     {
         try {
             $result = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]));
@@ -65,15 +46,15 @@ final class Configuration
                 'config.unchecked',
                 'Without the library, and without curl and sockets or with php_transport false, configuration, keys and roots '
                     . 'cannot be checked.',
-                'Mend what stands above first.',
+                Mend::install() . '   # and what else is named here',
             )];
         }
-        $findings = self::judge('config', $head);
+        $findings = self::judge('config', $head, $mend);
         if (!isset($config['master_keys']) || $config['master_keys'] === []) {
             $findings[] = Finding::warning(
                 'config.no_key',
                 'The configuration has no master key: only requests without a credential work.',
-                'Add one to "master_keys": {"provider": "file", "path": "/etc/typo3/vault.key"}',
+                $mend->layDownKey() . '; then "master_keys": [{"id": "vault", "provider": "file", "path": …}]',
             );
         }
         return $findings;
@@ -100,12 +81,12 @@ final class Configuration
      * @param array<mixed> $head of `open`
      * @return list<Finding>
      */
-    public static function judge(string $area, array $head): array
+    public static function judge(string $area, array $head, Mend $mend): array
     {
         $process = $area === 'fpm' ? 'The worker: ' : '';
         if (isset($head['error'])) {
             $message = $process . ($head['error']['message'] ?? '') . ' [' . ($head['error']['code'] ?? '') . ']';
-            return [Finding::critical($area . '.open', $message, 'Correct it in the configuration: docs/wire.md')];
+            return [Finding::critical($area . '.open', $message, 'less ' . Mend::page('wire.md') . '   # "Configuration" has every key')];
         }
         $findings = [Finding::ok($area . '.open', $process . 'The configuration is taken.')];
         $keys = true;
@@ -113,7 +94,7 @@ final class Configuration
         foreach ($head['warnings'] ?? [] as ['code' => $code, 'message' => $message]) {
             $keys = $keys && !str_starts_with($code, 'key_');
             $roots = $roots && $code !== 'tls.no_roots';
-            $remedy = self::REMEDIES[$code] ?? 'docs/wire.md, "Configuration"';
+            $remedy = self::remedy($code, $mend);
             $name = $area . '.' . $code;
             $findings[] = match (true) {
                 // The doctor is seldom run by the user of the workers. Only a worker knows whether the owner is right.
@@ -132,6 +113,20 @@ final class Configuration
             $findings[] = Finding::ok($area . '.roots', $process . 'Trust anchors are loaded.');
         }
         return $findings;
+    }
+
+    private static function remedy(string $code, Mend $mend): string
+    {
+        return match ($code) {
+            'key_file.permissions', 'key_file.unreadable' => $mend->ownKeys(),
+            'key_file.symlink' => $mend->withoutLinks(),
+            'key_file.missing', 'key_file.invalid' => $mend->layDownKey(),
+            'key_variable.missing', 'key_variable.invalid' => $mend->poolVariable(),
+            'memory.not_locked' => $mend->lockedMemory(),
+            'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $mend->tokenCache(),
+            'tls.no_roots' => 'apt-get install ca-certificates   # or name a file in tls.ca_file',
+            default => 'less ' . Mend::page('wire.md') . '   # "Configuration"',
+        };
     }
 
     /**

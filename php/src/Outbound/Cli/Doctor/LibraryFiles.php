@@ -15,8 +15,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
  */
 final class LibraryFiles
 {
-    private const INSTALL = 'make install PREFIX=/usr/local';
-    private const LOCATE = 'Name it: --library=PATH or SECURE_OUTBOUND_LIBRARY; install it: ' . self::INSTALL;
+    private const HEADER = '/include/secure_outbound.h';
 
     /** Of the library that is bound; null where none is. */
     public readonly ?string $library;
@@ -38,7 +37,7 @@ final class LibraryFiles
         $first = $findings[0];
         $this->missing = $first->code === 'library.file' && $first->verdict === 'critical' ? $first->message : null;
         $place = $this->library ?? $file;
-        $header ??= str_contains($place, '/') ? dirname($place, 2) . '/include/secure_outbound.h' : null;
+        $header ??= str_contains($place, '/') ? dirname($place, 2) . self::HEADER : null;
         $this->findings = [...$findings, ...self::header($header, $this->library)];
     }
 
@@ -49,12 +48,12 @@ final class LibraryFiles
     {
         $named = str_contains($file, '/');
         if ($named && !is_file($file)) {
-            return [null, [Finding::critical('library.file', 'There is no library at ' . $file . '.', self::LOCATE)]];
+            return [null, [Finding::critical('library.file', 'There is no library at ' . $file . '.', self::locate())]];
         }
         try {
             NativeLibrary::bind($file);
         } catch (\RuntimeException $failure) {
-            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? self::INSTALL : self::LOCATE;
+            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? Mend::install() : self::locate();
             $code = $failure->getCode() === NativeLibrary::WRONG_VERSION ? 'library.abi' : 'library.file';
             $found = $named ? self::owner('library', $file) : [];
             return [null, [Finding::critical($code, $failure->getMessage(), $remedy), ...$found]];
@@ -68,6 +67,19 @@ final class LibraryFiles
             ),
             ...($path === null ? [] : self::owner('library', $path)),
         ]];
+    }
+
+    /** Beside the library, where that is installed; what php-fpm is to preload. */
+    public static function installedHeader(): string
+    {
+        $library = LibraryLocator::locate();
+        $prefix = str_contains($library, '/') ? dirname($library, 2) : '/usr/local';
+        return (is_file($prefix . self::HEADER) ? $prefix : '/usr/local') . self::HEADER;
+    }
+
+    private static function locate(): string
+    {
+        return Mend::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
     }
 
     /** Where the loader found it. */
@@ -87,7 +99,7 @@ final class LibraryFiles
             return [Finding::warning(
                 'header.file',
                 'There is no readable header' . $where . '; php-fpm needs one, the command line does not.',
-                'Name it: --header=PATH; install it: ' . self::INSTALL,
+                Mend::install() . '   # or name it: --header=PATH',
             )];
         }
         $text = (string) file_get_contents($header);
@@ -105,7 +117,7 @@ final class LibraryFiles
         $declared = (int) ($match[1] ?? 0);
         if ($declared !== NativeLibrary::ABI) {
             $message = sprintf('The header is of ABI version %d, this package of %d.', $declared, NativeLibrary::ABI);
-            return Finding::critical('header.abi', $message, self::INSTALL);
+            return Finding::critical('header.abi', $message, Mend::install());
         }
         $functions = static function (string $declarations): array {
             preg_match_all('/\b(secure_outbound_[a-z_]+)\(/', $declarations, $names);
@@ -115,14 +127,14 @@ final class LibraryFiles
         $missing = array_diff($functions($used), $functions($text));
         if ($missing !== []) {
             $message = 'The header does not declare ' . implode(', ', $missing) . '.';
-            return Finding::critical('header.abi', $message, self::INSTALL);
+            return Finding::critical('header.abi', $message, Mend::install());
         }
         return Finding::ok('header.abi', 'It is of ABI version ' . $declared . '.');
     }
 
     private static function headerLibrary(string $text, ?string $library): Finding
     {
-        $mend = self::INSTALL . ', which writes the path into the header';
+        $mend = Mend::install() . '   # which writes the path into the header';
         if (preg_match('/\A#define FFI_SCOPE "SECURE_OUTBOUND"\r?\n#define FFI_LIB "([^"]*)"/', $text, $match) !== 1) {
             $message = 'The header does not begin with FFI_SCOPE and FFI_LIB, so PHP does not see them.';
             return Finding::critical('header.ffi_lib', $message, $mend);
@@ -137,7 +149,7 @@ final class LibraryFiles
         }
         if ($library !== null && realpath($path) !== realpath($library)) {
             $message = 'FFI_LIB names ' . $path . ', the command line uses ' . $library . '.';
-            return Finding::warning('header.ffi_lib', $message, 'Let both be one: SECURE_OUTBOUND_LIBRARY=' . $path);
+            return Finding::warning('header.ffi_lib', $message, 'export SECURE_OUTBOUND_LIBRARY=' . escapeshellarg($path) . '   # so that both are one');
         }
         return Finding::ok('header.ffi_lib', 'FFI_LIB names ' . $path . '.');
     }
@@ -157,13 +169,13 @@ final class LibraryFiles
             // In a directory like /tmp, others cannot replace what is not theirs.
             $sticky = is_dir($place) && ($state['mode'] & 01000) !== 0;
             if ($state['uid'] !== 0) {
-                return [Finding::critical($code, $place . ' does not belong to root.', 'chown root:root ' . $place)];
+                return [Finding::critical($code, $place . ' does not belong to root.', 'chown root:root ' . escapeshellarg($place))];
             }
             if (($state['mode'] & 0002) !== 0 && !$sticky) {
-                return [Finding::critical($code, $place . ' can be written by everybody.', 'chmod o-w ' . $place)];
+                return [Finding::critical($code, $place . ' can be written by everybody.', 'chmod o-w ' . escapeshellarg($place))];
             }
             if (($state['mode'] & 0020) !== 0 && $state['gid'] !== 0 && !$sticky) {
-                $worst ??= Finding::warning($code, $place . ' can be written by its group.', 'chmod g-w ' . $place);
+                $worst ??= Finding::warning($code, $place . ' can be written by its group.', 'chmod g-w ' . escapeshellarg($place));
             }
             if ($place === '/') {
                 return [$worst ?? Finding::ok($code, $path . ' and the directories above it are root\'s.')];

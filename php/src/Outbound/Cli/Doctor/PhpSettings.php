@@ -28,15 +28,15 @@ final class PhpSettings
      *
      * @return list<Finding>
      */
-    public static function ofThisProcess(): array
+    public static function ofThisProcess(Mend $mend): array
     {
-        $findings = [self::version('php', PHP_VERSION), self::functions('php', self::missing())];
+        $findings = [self::version('php', PHP_VERSION), self::functions('php', self::missing(), $mend)];
         foreach (self::EXTENSIONS as $name => [$use, $vital]) {
-            $findings[] = self::extension('php', $name, extension_loaded($name), $use, $vital);
+            $findings[] = self::extension('php', $name, extension_loaded($name), $use, $vital, $mend);
         }
         if (extension_loaded('ffi')) {
             $findings[] = self::isOff((string) ini_get('ffi.enable'))
-                ? Finding::critical('php.ffi_enable', 'ffi.enable is off on the command line.', 'ffi.enable = preload')
+                ? Finding::critical('php.ffi_enable', 'ffi.enable is off on the command line.', $mend->cliIni('ffi.enable = preload'))
                 : Finding::ok('php.ffi_enable', 'ffi.enable is ' . ini_get('ffi.enable') . '; the command line is not '
                     . 'restricted by it.');
             $findings[] = (string) ini_get('ffi.preload') === ''
@@ -44,7 +44,7 @@ final class PhpSettings
                 : Finding::warning(
                     'php.ffi_preload',
                     'ffi.preload is set for the command line: a broken library keeps every php from starting.',
-                    "Move the line to php-fpm's own directory, /etc/php/8.2/fpm/conf.d/.",
+                    $mend->withoutCliSetting('ffi.preload') . ' && ' . $mend->fpmIni('ffi.preload = ' . ini_get('ffi.preload')),
                 );
         }
         return $findings;
@@ -55,10 +55,10 @@ final class PhpSettings
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config): array
+    public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config, Mend $mend): array
     {
         $canSend = extension_loaded('curl') && extension_loaded('sockets') && Functions::missing(true) === [];
-        return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config)];
+        return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config, $mend, self::missing())];
     }
 
     /**
@@ -66,30 +66,38 @@ final class PhpSettings
      *
      * @param string $reason why it is not bound
      * @param array<string, mixed> $config of the transport
+     * @param array{client: list<string>, php: list<string>} $missing functions
      */
     public static function transport(
         string $area,
         string $reason,
         bool $canSend,
         #[\SensitiveParameter] array $config,
+        Mend $mend,
+        array $missing,
     ): Finding {
         $code = $area . '.transport';
-        $remedy = 'Mend what stands above, or set "php_transport": false where PHP must never have a credential.';
+        $remedy = Mend::install() . '   # and what else is named here; "php_transport": false, where PHP must never open any';
         return match (true) {
             ($config['php_transport'] ?? true) === false => Finding::critical(
                 $code,
                 'No call can be made: php_transport is false, and the library is not bound: ' . $reason,
-                'Mend what stands above.',
+                Mend::install() . '   # and what else is named here',
             ),
             $canSend => Finding::warning(
                 $code,
                 'Services with transport auto go through PHP, which opens their credentials itself: ' . $reason,
                 $remedy,
             ),
+            $missing['php'] !== [] => Finding::critical(
+                $code,
+                'No call can be made: the library is not bound, and disable_functions takes the transport in PHP away.',
+                $mend->allowFunctions($area, $missing['php']),
+            ),
             default => Finding::critical(
                 $code,
                 'No call can be made: the library is not bound, and the transport in PHP lacks curl or sockets.',
-                'apt-get install php8.2-curl php8.2-common',
+                $mend->extension('curl') . ' sockets',
             ),
         };
     }
@@ -98,7 +106,7 @@ final class PhpSettings
     {
         return version_compare($version, self::OLDEST, '>=')
             ? Finding::ok($area . '.version', 'PHP ' . $version . '.')
-            : Finding::critical($area . '.version', 'PHP ' . $version . ' is too old.', 'Install PHP 8.2 or newer.');
+            : Finding::critical($area . '.version', 'PHP ' . $version . ' is too old.', 'apt-get install php-cli php-fpm   # 8.2 or newer');
     }
 
     /**
@@ -114,40 +122,44 @@ final class PhpSettings
     /**
      * @param array{client: list<string>, php: list<string>} $missing
      */
-    public static function functions(string $area, array $missing): Finding
+    public static function functions(string $area, array $missing, Mend $mend): Finding
     {
         $code = $area . '.functions';
-        $remedy = 'Take them out of disable_functions.';
         return match (true) {
             $missing['client'] !== [] => Finding::critical(
                 $code,
                 'No call can be made, for disable_functions takes away ' . implode(', ', $missing['client']) . '.',
-                $remedy,
+                $mend->allowFunctions($area, [...$missing['client'], ...array_diff($missing['php'], $missing['client'])]),
             ),
             $missing['php'] !== [] => Finding::warning(
                 $code,
                 'The transport in PHP is not there, for disable_functions takes away ' . implode(', ', $missing['php']) . '.',
-                $remedy,
+                $mend->allowFunctions($area, $missing['php']),
             ),
             default => Finding::ok($code, 'PHP has every function that a call needs.'),
         };
     }
 
-    public static function extension(string $area, string $name, bool $loaded, string $use, bool $vital): Finding
-    {
+    public static function extension(
+        string $area,
+        string $name,
+        bool $loaded,
+        string $use,
+        bool $vital,
+        Mend $mend,
+    ): Finding {
         $code = $area . '.extension.' . $name;
-        $package = ['curl' => 'php8.2-curl', 'opcache' => 'php8.2-opcache'][$name] ?? 'php8.2-common';
         return match (true) {
             $loaded => Finding::ok($code, 'The extension ' . $name . ' is loaded.'),
             $vital => Finding::critical(
                 $code,
                 'The extension ' . $name . ' is not loaded; ' . $use . '.',
-                'apt-get install ' . $package . ' && phpenmod ' . $name,
+                $mend->extension($name),
             ),
             default => Finding::warning(
                 $code,
                 'The extension ' . $name . ' is not loaded; ' . $use . '.',
-                'apt-get install ' . $package . ' && phpenmod ' . $name,
+                $mend->extension($name),
             ),
         };
     }

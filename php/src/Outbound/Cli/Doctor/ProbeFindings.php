@@ -120,7 +120,7 @@ final readonly class ProbeFindings
             $findings[] = Finding::warning(
                 'fpm.unchecked',
                 'The worker cannot look into ' . $told['unchecked'] . ' envelopes: ' . $this->whyUnchecked(),
-                'make install PREFIX=/usr/local && ' . $this->reload,
+                Mend::install() . ' && ' . $this->reload,
             );
         }
         return $findings === []

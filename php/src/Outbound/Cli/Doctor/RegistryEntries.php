@@ -194,7 +194,7 @@ final class RegistryEntries
         return Finding::critical(
             $code,
             'Service "' . $service->id . '": ' . $refusal->getMessage(),
-            ucfirst(Refusal::remedy($refusal->errorCode())) . '.',
+            ucfirst(Refusal::remedyOf($refusal)) . '.',
         );
     }
 }

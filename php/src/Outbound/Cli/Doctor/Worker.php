@@ -16,9 +16,6 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class Worker
 {
-    private const INI = '/etc/php/8.2/fpm/conf.d/99-secure-outbound.ini';
-    private const RELOAD = 'php-fpm8.2 -t && systemctl reload php8.2-fpm';
-
     /** The header that the worker's PHP loads; null where that is not known. */
     public readonly ?string $header;
 
@@ -29,25 +26,42 @@ final class Worker
      * @param string|null $socket null: not asked
      * @param array<string, mixed>|null $config of the transport; keys in it are named by file or variable only
      * @param array<string, string> $files absolute paths that the worker is to try: config, registry, credentials, audit
+     * @param string|null $program of php-fpm, which is asked where no worker answers
      */
-    public function __construct(?string $socket, ?array $config, array $files = [])
-    {
+    public function __construct(
+        ?string $socket,
+        ?array $config,
+        private readonly Mend $mend,
+        array $files = [],
+        ?string $program = null,
+    ) {
         $header = null;
         if ($socket === null) {
             $findings = [Finding::warning(
                 'fpm.unknown',
                 'Whether php-fpm has preloaded the library cannot be known from the command line.',
-                'Ask a worker: --fpm-socket=/run/php/php8.2-fpm.sock; where there is no php-fpm: --no-fpm',
+                'secure-outbound doctor --fpm-socket=' . self::socket($mend) . '   # where there is no php-fpm: --no-fpm',
             )];
         } else {
-            $answer = self::ask($socket, $config, $files);
-            $findings = $answer instanceof Finding
-                ? [$answer]
-                : [...self::judge($answer, $config ?? []), ...(new ProbeFindings($answer, $files))->all()];
+            $answer = $this->ask($socket, $config, $files);
+            $findings = match (true) {
+                is_array($answer) => [
+                    ...self::judge($answer, $config ?? [], $mend->ofWorker((string) $answer['version'], $answer['user'])),
+                    ...(new ProbeFindings($answer, $files))->all(),
+                ],
+                $answer->code === 'fpm.socket' => [FpmStart::examine($program, $mend), $answer],
+                default => [$answer],
+            };
             $header = is_array($answer) ? ($answer['ini']['ffi.preload'] ?? '') : '';
         }
         $this->header = (string) $header === '' ? null : $header;
         $this->findings = $findings;
+    }
+
+    /** One that is there, or Debian's. */
+    private static function socket(Mend $mend): string
+    {
+        return (glob('/run/php/php' . $mend->version . '*.sock') ?: ['/run/php/php' . $mend->version . '-fpm.sock'])[0];
     }
 
     /**
@@ -55,14 +69,17 @@ final class Worker
      * @param array<string, string> $files
      * @return array<string, mixed>|Finding
      */
-    private static function ask(string $socket, ?array $config, array $files): array|Finding
+    private function ask(string $socket, ?array $config, array $files): array|Finding
     {
         $script = dirname(__DIR__, 4) . '/diagnose.php';
         $body = Wire::encode(['config' => $config, 'files' => $files]);
         try {
             $answer = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
         } catch (\RuntimeException $failure) {
-            $remedy = 'Look at "listen" of the pool, and whether php-fpm runs.';
+            $found = self::socket($this->mend);
+            $remedy = $found !== $socket && file_exists($found)
+                ? 'secure-outbound doctor --fpm-socket=' . $found
+                : 'systemctl restart php' . $this->mend->version . '-fpm   # and compare "listen" of the pool';
             return Finding::critical('fpm.socket', $socket . ': ' . $failure->getMessage(), $remedy);
         }
         $told = json_decode($answer['body'], true);
@@ -73,7 +90,7 @@ final class Worker
         return Finding::critical(
             'fpm.script',
             'The worker could not run ' . $script . '.' . $why,
-            'Let the user of the pool read the file and its directories (chroot, open_basedir, mode).',
+            'runuser -u ' . $this->mend->user . ' -- cat ' . $script . ' > /dev/null   # mode; or chroot, open_basedir of the pool',
         );
     }
 
@@ -82,57 +99,63 @@ final class Worker
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    private static function judge(array $answer, array $config): array
+    private static function judge(array $answer, array $config, Mend $mend): array
     {
         $findings = [
             PhpSettings::version('fpm', (string) $answer['version']),
-            PhpSettings::functions('fpm', $answer['functions']),
+            PhpSettings::functions('fpm', $answer['functions'], $mend),
         ];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
-            $findings[] = PhpSettings::extension('fpm', $name, $answer['extensions'][$name] === true, $use, true);
+            $findings[] = PhpSettings::extension('fpm', $name, $answer['extensions'][$name] === true, $use, true, $mend);
         }
         if ($answer['extensions']['ffi'] === true) {
-            $findings[] = self::ffiEnable($answer['ini']['ffi.enable']);
+            $findings[] = self::ffiEnable($answer['ini']['ffi.enable'], $mend);
         }
-        array_push($findings, ...self::preload($answer));
+        array_push($findings, ...self::preload($answer, $mend));
         if ($answer['user'] === 0) {
-            $findings[] = Finding::warning('fpm.user', 'The worker runs as root.', 'user = www-data in the pool');
+            $findings[] = Finding::warning(
+                'fpm.user',
+                'The worker runs as root.',
+                "sed -i 's/^ *user *=.*/user = " . $mend->user . "/' /etc/php/" . $mend->version . '/fpm/pool.d/*.conf && '
+                    . $mend->reload(),
+            );
         }
         if ($answer['failure'] !== null) {
-            $remedy = 'docs/preload.md, "When something is missing"; then ' . self::RELOAD;
+            $remedy = ($answer['mismatch'] === true ? Mend::install() . ' && ' : '') . $mend->reload() . '   # '
+                . Mend::page('preload.md') . ', "When something is missing"';
             $findings[] = Finding::critical('fpm.unbound', $answer['failure'], $remedy);
             if ($answer['mismatch'] !== true) {
                 $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true
                     && $answer['functions']['php'] === [];
-                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend, $config);
+                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend, $config, $mend, $answer['functions']);
             }
             return $findings;
         }
         $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer['library'] . '.');
         if ($answer['api'] !== NativeLibrary::API || $answer['abi'] !== NativeLibrary::ABI) {
             $message = 'The worker has preloaded NativeLibrary of another version of this package.';
-            $findings[] = Finding::critical('fpm.package', $message, self::RELOAD);
+            $findings[] = Finding::critical('fpm.package', $message, $mend->reload());
         }
-        array_push($findings, ...self::mapped($answer['mapped']));
+        array_push($findings, ...self::mapped($answer['mapped'], $mend));
         if (is_array($answer['open'] ?? null)) {
-            array_push($findings, ...Configuration::judge('fpm', $answer['open']));
+            array_push($findings, ...Configuration::judge('fpm', $answer['open'], $mend));
         }
         return $findings;
     }
 
-    private static function ffiEnable(string $value): Finding
+    private static function ffiEnable(string $value, Mend $mend): Finding
     {
         return match (true) {
             strtolower($value) === 'preload' => Finding::ok('fpm.ffi_enable', 'ffi.enable is preload.'),
             PhpSettings::isOff($value) => Finding::critical(
                 'fpm.ffi_enable',
                 'ffi.enable is off.',
-                'ffi.enable = preload in ' . self::INI,
+                $mend->fpmIni('ffi.enable = preload'),
             ),
             default => Finding::critical(
                 'fpm.ffi_enable',
                 'ffi.enable is ' . $value . ': every file may call any C function.',
-                'ffi.enable = preload in ' . self::INI . ', and no php_admin_value[ffi.enable] in the pool',
+                $mend->fpmIni('ffi.enable = preload') . '   # and no php_admin_value[ffi.enable] in the pool',
             ),
         };
     }
@@ -141,29 +164,31 @@ final class Worker
      * @param array<string, mixed> $answer
      * @return list<Finding>
      */
-    private static function preload(array $answer): array
+    private static function preload(array $answer, Mend $mend): array
     {
         $ini = $answer['ini'];
         $own = dirname(__DIR__, 4) . '/preload.php';
         $findings = [];
         if (PhpSettings::isOff($ini['opcache.enable'])) {
-            $remedy = 'opcache.enable = 1 in ' . self::INI;
-            $findings[] = Finding::critical('fpm.opcache_enable', 'opcache.enable is off.', $remedy);
+            $message = 'opcache.enable is off, so nothing is preloaded.';
+            $findings[] = Finding::critical('fpm.opcache_enable', $message, $mend->fpmIni('opcache.enable = 1'));
         }
         if ($ini['opcache.preload'] === '') {
-            $remedy = 'opcache.preload = ' . $own . ' in ' . self::INI;
+            $remedy = $mend->fpmIni('opcache.preload = ' . $own);
             $findings[] = Finding::critical('fpm.opcache_preload', 'opcache.preload is empty.', $remedy);
-        } elseif ($answer['preloaded'] !== true) {
+        } elseif ($answer['preloaded'] !== true && !PhpSettings::isOff($ini['opcache.enable'])) {
             $message = $ini['opcache.preload'] . ' is preloaded and does not load NativeLibrary.';
-            $findings[] = Finding::critical('fpm.opcache_preload', $message, "Add to it: require '" . $own . "';");
-        } else {
+            $line = escapeshellarg("\nrequire '" . $own . "';");
+            $remedy = 'printf %b ' . $line . ' >> ' . escapeshellarg($ini['opcache.preload']) . ' && ' . $mend->reload();
+            $findings[] = Finding::critical('fpm.opcache_preload', $message, $remedy);
+        } elseif ($answer['preloaded'] === true) {
             $message = 'NativeLibrary is preloaded by ' . $ini['opcache.preload'] . '.';
             $findings[] = Finding::ok('fpm.opcache_preload', $message);
         }
         if ($ini['ffi.preload'] !== '') {
             $findings[] = Finding::ok('fpm.ffi_preload', 'ffi.preload is ' . $ini['ffi.preload'] . '.');
         } elseif ($answer['failure'] !== null && $answer['zts'] !== true) {
-            $remedy = 'ffi.preload = /usr/local/include/secure_outbound.h in ' . self::INI;
+            $remedy = $mend->fpmIni('ffi.preload = ' . LibraryFiles::installedHeader());
             $findings[] = Finding::critical('fpm.ffi_preload', 'ffi.preload is empty.', $remedy);
         }
         return $findings;
@@ -173,7 +198,7 @@ final class Worker
      * @param array{inode: int, path: string, deleted: bool}|null $mapped
      * @return list<Finding>
      */
-    private static function mapped(?array $mapped): array
+    private static function mapped(?array $mapped, Mend $mend): array
     {
         clearstatcache();
         if ($mapped === null) {
@@ -185,7 +210,7 @@ final class Worker
             : [Finding::warning(
                 'fpm.library',
                 $mapped['path'] . ' was replaced; the worker still runs the old library.',
-                self::RELOAD,
+                $mend->reload(),
             )];
     }
 }

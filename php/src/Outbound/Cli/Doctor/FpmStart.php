@@ -1,0 +1,171 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
+
+/**
+ * Why php-fpm does not start: what its own test says, which opens the library and runs the preload script, and what PHP does
+ * not say of a library that it cannot open.
+ *
+ * @internal
+ */
+final readonly class FpmStart
+{
+    private const SECONDS = '20';
+
+    private function __construct(private string $program, private Mend $mend)
+    {
+    }
+
+    /**
+     * @param string|null $program of php-fpm; null: Debian's name of it
+     */
+    public static function examine(?string $program, Mend $mend): Finding
+    {
+        return (new self($program ?? 'php-fpm' . $mend->version, $mend))->run();
+    }
+
+    private function run(): Finding
+    {
+        $line = $this->program . ' -t';
+        // Another user has other rights, and PHP asks it for no opcache.preload_user.
+        if (!function_exists('posix_geteuid') || posix_geteuid() !== 0 || !function_exists('proc_open')) {
+            return Finding::warning('fpm.start', 'Whether php-fpm can start is known to root only.', 'sudo ' . $line);
+        }
+        [$code, $output] = self::output([$this->program, '-t']);
+        return match ($code) {
+            0 => Finding::ok('fpm.start', $line . ' finds nothing wrong: php-fpm can start.'),
+            126, 127 => Finding::warning(
+                'fpm.start',
+                'There is no program ' . $this->program . ' to test php-fpm with.',
+                'apt-get install php' . $this->mend->version . '-fpm   # or name it: --php-fpm=PATH',
+            ),
+            default => $this->judge(self::plain($output)),
+        };
+    }
+
+    private function judge(string $output): Finding
+    {
+        $own = dirname(__DIR__, 4) . '/preload.php';
+        $reload = $this->mend->reload();
+        return match (true) {
+            str_contains($output, '"opcache.preload_user" has not been defined') => Finding::critical(
+                'fpm.preload_user',
+                'php-fpm does not start: its master is root, and opcache.preload_user is not set.',
+                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user),
+            ),
+            preg_match('/failed to getpwnam\("([^"]*)"\)/', $output, $match) === 1 => Finding::critical(
+                'fpm.preload_user',
+                'php-fpm does not start: there is no user ' . $match[1] . ', which opcache.preload_user names.',
+                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user),
+            ),
+            preg_match("/'([^']+)', cannot resolve C function '(\w+)'/", $output, $match) === 1 => Finding::critical(
+                'fpm.header_newer',
+                'php-fpm does not start: the header ' . $match[1] . ' is newer than the library, which has no ' . $match[2] . '.',
+                Mend::install() . ' && ' . $reload,
+            ),
+            preg_match("/'([^']+)', file doesn't exist/", $output, $match) === 1 => Finding::critical(
+                'fpm.header_missing',
+                'php-fpm does not start: ffi.preload names ' . $match[1] . ', where nothing is.',
+                Mend::install() . ' && ' . $reload,
+            ),
+            preg_match("/Failed pre-loading '([^']+)'/", $output, $match) === 1 => $this->library($match[1]),
+            preg_match("/Failed opening required '([^']+)'/", $output, $match) === 1 => Finding::critical(
+                'fpm.script_missing',
+                'php-fpm does not start: ' . $match[1] . ' is to be preloaded and cannot be read.',
+                $this->mend->fpmIni('opcache.preload = ' . $own),
+            ),
+            default => Finding::critical(
+                'fpm.start',
+                'php-fpm does not start: ' . ($output === '' ? 'its test says nothing.' : substr($output, 0, 300)),
+                $this->program . ' -t   # ' . Mend::page('preload.md') . ' has what it may say',
+            ),
+        };
+    }
+
+    /** PHP says only that it could not open it; here the loader is asked for its reason. */
+    private function library(string $file): Finding
+    {
+        $what = 'php-fpm does not start: ';
+        if (!is_file($file)) {
+            $message = $what . "there is no library at $file, which the header's FFI_LIB names.";
+            return Finding::critical('fpm.library_missing', $message, Mend::install() . ' && ' . $this->mend->reload());
+        }
+        $mount = self::mount($file);
+        if ($mount !== null && preg_match('/(^|,)noexec(,|$)/', $mount['options']) === 1) {
+            return Finding::critical(
+                'fpm.noexec',
+                $what . $file . ' lies on ' . $mount['place'] . ', which is mounted noexec.',
+                'mount -o remount,exec ' . escapeshellarg($mount['place']) . '   # and in /etc/fstab; or install elsewhere',
+            );
+        }
+        $reason = self::loaderSays($file);
+        if (preg_match('/GLIBC_[0-9.]+|libc\.musl[\w.-]*|ld-musl[\w.-]*|not a dynamic executable/', $reason, $match) === 1) {
+            $made = $match[0] === 'not a dynamic executable'
+                ? 'it is no library for this machine'
+                : 'it was built for another libc: ' . $match[0];
+            return Finding::critical('fpm.libc', $what . $file . ' cannot be opened; ' . $made . '.', $this->buildHere());
+        }
+        return Finding::critical(
+            'fpm.library_missing',
+            $what . $file . ' cannot be opened' . ($reason === '' ? '.' : ': ' . $reason),
+            'ldd ' . escapeshellarg($file),
+        );
+    }
+
+    private function buildHere(): string
+    {
+        return 'make build && ' . Mend::install() . ' && ' . $this->mend->reload() . '   # on this machine';
+    }
+
+    /**
+     * @param non-empty-list<string> $command
+     * @return array{int, string} exit code and both outputs
+     */
+    private static function output(array $command): array
+    {
+        $streams = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]];
+        $pipes = [];
+        $process = Quiet::call(static function () use ($command, $streams, &$pipes): mixed {
+            return proc_open(['timeout', self::SECONDS, ...$command], $streams, $pipes);
+        });
+        if ($process === false) {
+            return [127, ''];
+        }
+        $output = (string) stream_get_contents($pipes[1]);
+        return [proc_close($process), $output];
+    }
+
+    private static function loaderSays(string $file): string
+    {
+        [, $output] = self::output(['ldd', $file]);
+        return implode(' ', preg_grep('/not found|not a dynamic executable|error/', explode("\n", $output)) ?: []);
+    }
+
+    /**
+     * @return array{place: string, options: string}|null
+     */
+    private static function mount(string $file): ?array
+    {
+        $best = null;
+        $path = (string) realpath($file);
+        preg_match_all('/^\S+ (\S+) \S+ (\S+)/m', (string) LocalFile::read('/proc/self/mounts'), $mounts, PREG_SET_ORDER);
+        foreach ($mounts as [, $place, $options]) {
+            $place = stripcslashes($place);
+            if (str_starts_with($path . '/', rtrim($place, '/') . '/') && strlen($place) >= strlen($best['place'] ?? '')) {
+                $best = ['place' => $place, 'options' => $options];
+            }
+        }
+        return $best;
+    }
+
+    /** PHP writes what happens at its start in HTML where html_errors says so, over several lines. */
+    private static function plain(string $output): string
+    {
+        return trim((string) preg_replace('/\s+/', ' ', strip_tags($output)));
+    }
+}

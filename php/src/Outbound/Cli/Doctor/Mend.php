@@ -1,0 +1,237 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\LocalFile;
+
+/**
+ * Lines that mend something: to be pasted into a shell, with the paths, the version of PHP and the user of this host. What
+ * else there is to know stands behind a "#".
+ *
+ * @internal
+ */
+final readonly class Mend
+{
+    /**
+     * @param string $version of PHP, "8.2"
+     * @param string $user whose the workers are
+     * @param string|null $configFile of the transport
+     * @param list<string> $keyFiles that it names
+     * @param list<string> $variables that hold keys
+     * @param string $tokens the directory of its token cache
+     */
+    private function __construct(
+        public string $version,
+        public string $user,
+        private ?string $configFile,
+        private array $keyFiles,
+        private array $variables,
+        private string $tokens,
+    ) {
+    }
+
+    /**
+     * @param array<string, mixed> $config of the transport
+     * @param string|null $socket of php-fpm; Debian's has the version of PHP in its name
+     */
+    public static function ofThisHost(?string $configFile, #[\SensitiveParameter] array $config, ?string $socket): self
+    {
+        $version = PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION;
+        if (preg_match('~/php(\d+\.\d+)-fpm[^/]*$~', (string) $socket, $match) === 1) {
+            $version = $match[1];
+        }
+        $files = [];
+        $variables = [];
+        foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $key) {
+            if (is_array($key) && ($key['provider'] ?? null) === 'file' && is_string($key['path'] ?? null)) {
+                $files[] = $key['path'];
+            } elseif (is_array($key) && ($key['provider'] ?? null) === 'env' && is_string($key['name'] ?? null)) {
+                $variables[] = $key['name'];
+            }
+        }
+        $tokens = is_array($config['token_cache'] ?? null) ? $config['token_cache']['directory'] ?? '' : '';
+        return new self($version, self::poolUser($version), $configFile, $files, $variables, is_string($tokens) ? $tokens : '');
+    }
+
+    /** The same for a worker that has told its version and its user. */
+    public function ofWorker(string $version, ?int $user): self
+    {
+        $account = $user === null || !function_exists('posix_getpwuid') ? false : posix_getpwuid($user);
+        $version = implode('.', array_slice(explode('.', $version), 0, 2));
+        $name = $user === 0 ? $this->user : $account['name'] ?? $this->user;
+        return new self($version, $name, $this->configFile, $this->keyFiles, $this->variables, $this->tokens);
+    }
+
+    /** Tests, then reloads. */
+    public function reload(): string
+    {
+        return 'php-fpm' . $this->version . ' -t && systemctl reload php' . $this->version . '-fpm';
+    }
+
+    /** Adds a line to the ini file of php-fpm that docs/install.md makes; what stands last there counts. */
+    public function fpmIni(string $line): string
+    {
+        return 'echo ' . escapeshellarg($line) . ' >> /etc/php/' . $this->version . '/fpm/conf.d/99-secure-outbound.ini && '
+            . $this->reload();
+    }
+
+    /** The same for the command line. */
+    public function cliIni(string $line): string
+    {
+        $directory = PHP_CONFIG_FILE_SCAN_DIR === '' ? '/etc/php/' . $this->version . '/cli/conf.d' : PHP_CONFIG_FILE_SCAN_DIR;
+        return 'echo ' . escapeshellarg($line) . ' >> ' . rtrim($directory, '/') . '/99-secure-outbound.ini';
+    }
+
+    /** Takes a setting out of the file of the command line that has it. */
+    public function withoutCliSetting(string $setting): string
+    {
+        $file = self::fileWith(preg_quote($setting) . '[ \t]*=', self::cliFiles());
+        return $file === null
+            ? 'php --ini   # take ' . $setting . ' out of the file that has it'
+            : "sed -i '/^[[:space:]]*" . $setting . "[[:space:]]*=/d' " . escapeshellarg($file);
+    }
+
+    /**
+     * Takes functions out of disable_functions.
+     *
+     * @param non-empty-list<string> $names
+     */
+    public function allowFunctions(string $area, array $names): string
+    {
+        $files = $area === 'fpm' ? $this->fpmFiles() : self::cliFiles();
+        $file = self::fileWith('[^;\n]*disable_functions.*=.*\b' . $names[0] . '\b', $files);
+        if ($file === null) {
+            $where = $area === 'fpm' ? '/etc/php/' . $this->version . '/fpm' : '/etc/php/' . $this->version . '/cli';
+            return 'grep -rn disable_functions ' . $where . '   # take out ' . implode(', ', $names);
+        }
+        $line = "sed -i -E '/^[^;]*disable_functions/s/\\b(" . implode('|', $names) . ")\\b[ ,]*//g' " . escapeshellarg($file);
+        return $area === 'fpm' ? $line . ' && ' . $this->reload() : $line;
+    }
+
+    public function extension(string $name): string
+    {
+        $package = ['curl' => '-curl', 'opcache' => '-opcache'][$name] ?? '-common';
+        return 'apt-get install php' . $this->version . $package . ' && phpenmod -v ' . $this->version . ' ' . $name;
+    }
+
+    /** Gives the key files to the workers, and to nobody else. */
+    public function ownKeys(): string
+    {
+        $files = $this->keyFiles === [] ? 'KEYFILE' : implode(' ', array_map(escapeshellarg(...), $this->keyFiles));
+        return 'chown ' . $this->user . ': ' . $files . ' && chmod 0400 ' . $files;
+    }
+
+    /** Names in the configuration what its links lead to. */
+    public function withoutLinks(): string
+    {
+        $changes = [];
+        foreach ($this->keyFiles as $file) {
+            $target = is_link($file) ? realpath($file) : false;
+            if ($target !== false) {
+                $changes[] = '-e ' . escapeshellarg('s#"' . $file . '"#"' . $target . '"#');
+            }
+        }
+        return $changes === [] || $this->configFile === null
+            ? 'ls -l ' . implode(' ', array_map(escapeshellarg(...), $this->keyFiles)) . '   # name what it leads to in "path"'
+            : 'sed -i ' . implode(' ', $changes) . ' ' . escapeshellarg($this->configFile);
+    }
+
+    /** Lays a key down again; which one, only its keeper knows. */
+    public function layDownKey(): string
+    {
+        return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
+            . escapeshellarg($this->keyFiles[0] ?? '/etc/typo3/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';
+    }
+
+    /** Of a pool; on the command line it is set in the shell. */
+    public function poolVariable(): string
+    {
+        $name = $this->variables[0] ?? 'VAULT_KEY';
+        return 'echo ' . escapeshellarg('env[' . $name . '] = "…"') . ' >> /etc/php/' . $this->version . '/fpm/pool.d/www.conf && '
+            . $this->reload() . '   # 32 bytes in base64; in a shell: export ' . $name . '=…';
+    }
+
+    public function lockedMemory(): string
+    {
+        $unit = 'php' . $this->version . '-fpm.service';
+        return 'mkdir -p /etc/systemd/system/' . $unit . ".d && printf '[Service]\\nLimitMEMLOCK=8M\\n' > /etc/systemd/system/" . $unit
+            . '.d/secure-outbound.conf && systemctl daemon-reload && systemctl restart ' . $unit . '   # in a shell: ulimit -l 8192';
+    }
+
+    public function tokenCache(): string
+    {
+        $directory = escapeshellarg($this->tokens === '' ? '/run/secure-outbound' : $this->tokens);
+        return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . $directory;
+    }
+
+    /** Where this command was installed to, or out of the checkout that it runs in. */
+    public static function install(): string
+    {
+        $package = dirname(__DIR__, 4);
+        if (preg_match('~^(.+)/share/secure-outbound/php$~D', $package, $match) === 1) {
+            return 'make install PREFIX=' . $match[1];
+        }
+        $makefile = is_file(dirname($package) . '/Makefile') ? ' -C ' . escapeshellarg(dirname($package)) : '';
+        return 'make' . $makefile . ' install PREFIX=/usr/local';
+    }
+
+    /** A page of docs/ where it is on this host. */
+    public static function page(string $name): string
+    {
+        $package = dirname(__DIR__, 4);
+        foreach ([dirname($package, 2) . '/doc/secure-outbound/docs/', dirname($package) . '/docs/'] as $directory) {
+            if (is_file($directory . $name)) {
+                return $directory . $name;
+            }
+        }
+        return 'docs/' . $name;
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function cliFiles(): array
+    {
+        $scanned = explode(',', (string) php_ini_scanned_files());
+        return array_values(array_filter(array_map(trim(...), [(string) php_ini_loaded_file(), ...$scanned])));
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function fpmFiles(): array
+    {
+        $directory = '/etc/php/' . $this->version . '/fpm/';
+        return array_merge(
+            [$directory . 'php.ini', $directory . 'php-fpm.conf'],
+            glob($directory . 'conf.d/*.ini') ?: [],
+            glob($directory . 'pool.d/*.conf') ?: [],
+        );
+    }
+
+    /**
+     * @param string $setting a pattern of what a line begins with
+     * @param list<string> $files
+     */
+    private static function fileWith(string $setting, array $files): ?string
+    {
+        foreach (array_reverse($files) as $file) {
+            if (preg_match('~^[ \t]*' . $setting . '~m', (string) LocalFile::read($file)) === 1) {
+                return $file;
+            }
+        }
+        return null;
+    }
+
+    private static function poolUser(string $version): string
+    {
+        foreach (glob('/etc/php/' . $version . '/fpm/pool.d/*.conf') ?: [] as $file) {
+            if (preg_match('/^\s*user\s*=\s*([a-z_][a-z0-9_-]*)/m', (string) LocalFile::read($file), $match) === 1) {
+                return $match[1];
+            }
+        }
+        return 'www-data';
+    }
+}
