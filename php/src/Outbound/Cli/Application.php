@@ -28,6 +28,7 @@ final class Application
         'send' => SendCommand::class,
         'doctor' => DoctorCommand::class,
         'audit' => AuditCommand::class,
+        'diff' => DiffCommand::class,
     ];
 
     /**
@@ -78,6 +79,6 @@ final class Application
             $text .= "\n" . $class::help();
         }
         return $text . "\nExit codes: 0 done, 1 refused or failed, 64 called wrongly; of the doctor 0, 1 for "
-            . "warnings and 2\nfor what is critical.\n";
+            . "warnings and 2\nfor what is critical; of diff 1 where more is allowed.\n";
     }
 }

@@ -70,6 +70,16 @@ final readonly class HostRule
         return $this->port !== null;
     }
 
+    /**
+     * An origin that stands for all that the rule allows with a scheme: rules that allow it allow all.
+     *
+     * @param string $any a label that no rule names
+     */
+    public function example(string $scheme, string $any): Origin
+    {
+        return new Origin($scheme, $this->host ?? Host::parse($any . $this->suffix), $this->port ?? Origin::defaultPort($scheme));
+    }
+
     /** Whether the rule names this host, on whatever port. A wildcard spans labels and leaves out the apex. */
     public function names(Host $host): bool
     {

@@ -102,6 +102,44 @@ final readonly class PathPattern
         return true;
     }
 
+    /**
+     * Paths that stand for all that the pattern matches: whatever allows each of them by patterns or by a base path allows
+     * all. What a placeholder may be is the segment of $base in its place where there is one, else $any.
+     *
+     * @param list<string> $base segments
+     * @param string $any a segment that no pattern names
+     * @param int $depth how many segments the rest has at most, more than any pattern
+     * @return list<string>
+     */
+    public function examples(array $base, string $any, int $depth): array
+    {
+        $path = '';
+        foreach ($this->segments as $index => $segment) {
+            if ($segment === self::REST) {
+                $below = array_slice($base, $index);
+                $path .= $below === [] ? '' : '/' . implode('/', $below);
+                return [...($below === [] ? [] : [$path]), ...self::below($path, $any, $depth)];
+            }
+            $path .= '/' . ($segment === self::ANY ? $base[$index] ?? $any : $segment);
+        }
+        return [$path];
+    }
+
+    /**
+     * The path with a slash, and paths of 1 to $depth segments below it, each with a slash at its end and without.
+     *
+     * @return list<string>
+     */
+    public static function below(string $path, string $any, int $depth): array
+    {
+        $paths = [$path . '/'];
+        for ($i = 0; $i < $depth; $i++) {
+            $path .= '/' . $any;
+            array_push($paths, $path, $path . '/');
+        }
+        return $paths;
+    }
+
     private function spans(#[\SensitiveParameter] string $segments): bool
     {
         return $this->spansEncodedSlash || stripos($segments, '%2f') === false;

@@ -1,0 +1,151 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Diff;
+
+use Netresearch\NrVault\Outbound\Breaker;
+use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+
+/**
+ * What one service allows now and did not before.
+ *
+ * @internal
+ */
+final class Comparison
+{
+    /** What holds where neither the policy nor the configuration says; the configuration is not looked at. */
+    private const LIMITS = ['timeout_ms' => 30_000, 'request_bytes' => 32 << 20, 'response_bytes' => 8 << 20];
+
+    /** From the one that asks most of the host to the one that asks least. */
+    private const TRANSPORTS = [
+        ServiceDefinition::TRANSPORT_RUST,
+        ServiceDefinition::TRANSPORT_AUTO,
+        ServiceDefinition::TRANSPORT_PHP,
+    ];
+
+    /** @var list<Change> */
+    private array $changes = [];
+
+    private function __construct(private readonly string $service)
+    {
+    }
+
+    /**
+     * @param ServiceDefinition|null $old null where there was none
+     * @return list<Change>
+     */
+    public static function of(?ServiceDefinition $old, ServiceDefinition $new): array
+    {
+        $now = Reach::of($new);
+        if ($now === null) {
+            return [];
+        }
+        $was = $old === null ? null : Reach::of($old);
+        $self = new self($new->id);
+        if ($was === null) {
+            $self->add('', $new->baseUrl);
+        } elseif (!$was->origin->equals($now->origin)) {
+            $self->change('base_url', $was->origin->text(), $now->origin->text());
+        }
+        foreach ($new->policy->allowedMethods as $method) {
+            if ($now->allowsMethod($method) && $was?->allowsMethod($method) !== true) {
+                $self->add('policy.allowed_methods', $method);
+            }
+        }
+        $self->add('policy.allowed_hosts', ...$now->hostsBeyond($was));
+        $self->add('policy.allowed_paths', ...$now->pathsBeyond($was));
+        $self->policy($was === null ? null : $old->policy, $new->policy);
+        $self->credentials($was === null ? [] : $old->credentials, $new->credentials);
+        if ($was !== null) {
+            $self->limits($old->policy->toWire(), $new->policy->toWire());
+            $self->breaker($old->policy->breaker, $new->policy->breaker);
+            $self->modes($old, $new);
+        }
+        return $self->changes;
+    }
+
+    private function policy(?Policy $old, Policy $new): void
+    {
+        $word = static fn (bool|int $value): string => is_bool($value) ? ($value ? 'true' : 'false') : (string) $value;
+        $fields = [
+            'policy.allow_http' => [$old?->allowHttp ?? false, $new->allowHttp],
+            'policy.allow_encoded_slash' => [$old?->allowEncodedSlash ?? false, $new->allowEncodedSlash],
+            'policy.max_redirects' => [$old?->maxRedirects ?? 0, $new->maxRedirects],
+            'policy.max_attempts' => [$old?->maxAttempts ?? 1, $new->maxAttempts],
+        ];
+        foreach ($fields as $field => [$was, $now]) {
+            if ($now > $was) {
+                $this->change($field, $word($was), $word($now));
+            }
+        }
+    }
+
+    /**
+     * @param array<string, mixed> $old policies
+     * @param array<string, mixed> $new
+     */
+    private function limits(array $old, array $new): void
+    {
+        foreach (self::LIMITS as $key => $default) {
+            [$was, $now] = [$old[$key] ?? null, $new[$key] ?? null];
+            if ($was !== $now && ($now ?? PHP_INT_MAX) > ($was ?? $default)) {
+                $this->change('policy.' . $key, (string) ($was ?? 'of the configuration'), (string) ($now ?? 'of the configuration'));
+            }
+        }
+    }
+
+    private function breaker(?Breaker $old, ?Breaker $new): void
+    {
+        if ($old !== null && ($new === null || $new->failures > $old->failures || $new->openMs < $old->openMs)) {
+            $text = static fn (?Breaker $breaker): string => $breaker === null ? 'none' : self::json($breaker->toWire());
+            $this->change('policy.breaker', $text($old), $text($new));
+        }
+    }
+
+    /**
+     * @param list<CredentialReference> $old
+     * @param list<CredentialReference> $new
+     */
+    private function credentials(array $old, array $new): void
+    {
+        $texts = static fn (array $list): array => array_map(
+            static fn (CredentialReference $reference): string => self::json($reference->toWire()),
+            $list,
+        );
+        $this->add('credentials', ...array_values(array_diff($texts($new), $texts($old))));
+    }
+
+    private function modes(ServiceDefinition $old, ServiceDefinition $new): void
+    {
+        $places = array_flip(self::TRANSPORTS);
+        if ($places[$new->transport] > $places[$old->transport]) {
+            $this->change('transport', $old->transport, $new->transport);
+        }
+        if ($old->audit === ServiceDefinition::AUDIT_REQUIRED && $new->audit !== $old->audit) {
+            $this->change('audit', $old->audit, $new->audit);
+        }
+    }
+
+    private function add(string $field, string ...$entries): void
+    {
+        foreach ($entries as $entry) {
+            $this->change($field, '', $entry);
+        }
+    }
+
+    private function change(string $field, string $was, string $now): void
+    {
+        $this->changes[] = new Change($this->service, $field, $was, $now);
+    }
+
+    /**
+     * @param array<string, mixed> $value
+     */
+    private static function json(array $value): string
+    {
+        return json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR);
+    }
+}

@@ -1,0 +1,151 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Diff;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\Php\Policy\Destination;
+use Netresearch\NrVault\Transport\Php\Policy\HostRule;
+use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
+use Netresearch\NrVault\Transport\Php\Policy\Origin;
+use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
+use Netresearch\NrVault\Transport\Php\Policy\RequestPolicy;
+use Netresearch\NrVault\Transport\Php\Policy\Target;
+
+/**
+ * What calls of a service reach. Nothing is judged here: RequestPolicy is asked, as it is for every call.
+ *
+ * @internal
+ */
+final readonly class Reach
+{
+    /** A label and a segment that nobody has written into a registry. */
+    private const ANY = 'c9d1f0a7e6b84d25';
+
+    private function __construct(
+        private ServiceDefinition $service,
+        private RequestPolicy $policy,
+        public Origin $origin,
+        private string $basePath,
+    ) {
+    }
+
+    /**
+     * @return self|null null where every call would be refused, by its policy or for its base URL
+     */
+    public static function of(ServiceDefinition $service): ?self
+    {
+        try {
+            $wanted = Destination::read($service->baseUrl, null);
+            $origin = $wanted->origin();
+            $policy = RequestPolicy::read($service->policy)->withDefaultHost($origin);
+            [$target, $basePath] = $wanted->canonical($service->policy->allowEncodedSlash);
+            $self = new self($service, $policy->withBasePath($basePath), $origin, $target->path);
+        } catch (OutboundException) {
+            return null;
+        }
+        $isPlain = $origin->scheme === Origin::HTTP && !$service->policy->allowHttp;
+        return !$isPlain && $self->allowsOrigin($origin) ? $self : null;
+    }
+
+    public function allowsMethod(string $method): bool
+    {
+        return self::passes(fn () => $this->policy->checkMethod($method));
+    }
+
+    /**
+     * The entries of its hosts that allow what the other's do not. Plain HTTP counts where both have it.
+     *
+     * @return list<string>
+     */
+    public function hostsBeyond(?self $other): array
+    {
+        $plain = $this->service->policy->allowHttp && $other?->service->policy->allowHttp;
+        $schemes = $plain ? [Origin::HTTPS, Origin::HTTP] : [Origin::HTTPS];
+        $beyond = [];
+        foreach ($this->service->policy->allowedHosts ?? [] as $text) {
+            foreach ($schemes as $scheme) {
+                if ($other?->allowsOrigin(HostRule::parse($text)->example($scheme, self::ANY)) !== true) {
+                    $beyond[] = $text;
+                    break;
+                }
+            }
+        }
+        return $beyond;
+    }
+
+    /**
+     * The patterns that allow what the other's do not, in calls or in redirects.
+     *
+     * @return list<string>
+     */
+    public function pathsBeyond(?self $other): array
+    {
+        $depth = max($this->depth(), $other?->depth() ?? 0) + 1;
+        $base = explode('/', trim($this->basePath, '/'));
+        $beyond = [];
+        foreach ($this->service->policy->allowedPaths ?? [null] as $text) {
+            $pattern = $text === null ? null : PathPattern::parse($text);
+            $calls = $pattern?->examples($base, self::ANY, $depth) ?? $this->belowBase($depth);
+            $redirects = match (true) {
+                $this->service->policy->maxRedirects === 0 => [],
+                $pattern === null => $calls,
+                default => $pattern->examples([], self::ANY, $depth),
+            };
+            $isMore = array_filter($calls, fn (string $path): bool => $this->calls($path) && $other?->calls($path) !== true) !== []
+                || array_filter($redirects, static fn (string $path): bool => $other?->matches($path) !== true) !== [];
+            if ($isMore) {
+                $beyond[] = $text ?? rtrim($this->basePath, '/') . '/**';
+            }
+        }
+        return $beyond;
+    }
+
+    private function allowsOrigin(Origin $origin): bool
+    {
+        return self::passes(fn () => $this->policy->checkHost($origin, InternalHosts::read([])));
+    }
+
+    private function calls(string $path): bool
+    {
+        return $this->matches($path)
+            && self::passes(fn () => Destination::checkBelow($this->target($path), $this->basePath));
+    }
+
+    private function matches(string $path): bool
+    {
+        return self::passes(fn () => $this->policy->checkPath($this->target($path)));
+    }
+
+    private function target(string $path): Target
+    {
+        return new Target($this->origin, $path, null);
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function belowBase(int $depth): array
+    {
+        return [$this->basePath, ...PathPattern::below(rtrim($this->basePath, '/'), self::ANY, $depth)];
+    }
+
+    /** How many segments the longest of its patterns has, or its base path. */
+    private function depth(): int
+    {
+        $paths = [$this->basePath, ...($this->service->policy->allowedPaths ?? [])];
+        return max(array_map(static fn (string $path): int => substr_count($path, '/'), $paths));
+    }
+
+    private static function passes(\Closure $check): bool
+    {
+        try {
+            $check();
+            return true;
+        } catch (OutboundException) {
+            return false;
+        }
+    }
+}
