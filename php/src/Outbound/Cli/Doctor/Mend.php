@@ -142,7 +142,7 @@ final readonly class Mend
     public function layDownKey(): string
     {
         return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
-            . escapeshellarg($this->keyFiles[0] ?? '/etc/typo3/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';
+            . escapeshellarg($this->keyFiles[0] ?? '/etc/secure-outbound/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';
     }
 
     /** Of a pool; on the command line it is set in the shell. */
