@@ -78,6 +78,7 @@ final readonly class ServiceCalls
             Functions::demand();
             throw $error;
         }
+        $form = null;
         $call = OpenCalls::begin(fn () => $this->interrupted($record));
         try {
             Functions::demand();
@@ -87,11 +88,16 @@ final readonly class ServiceCalls
             if ($fromSdk) {
                 $options['headers'] = SdkHeaders::kept($service, $options['headers']);
             }
-            $read = CallOptions::read($options, $service->policy->requestBytes);
+            $read = CallOptions::read($options);
+            $form = $read->form;
             $trace = $this->context?->traceparent();
             $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);
             $transport = $this->transports->select($service->transport);
-            $record->decided($transport->decide($request, $service->credentials), ...$service->credentials);
+            $decision = $transport->decide($request, $service->credentials, $form?->length());
+            $record->decided($decision, ...$service->credentials);
+            if ($form !== null) {
+                $request = $request->withBody($form->read());
+            }
             if ($record->isRequired) {
                 $this->auditor->begin($record->intent());
                 $record->hasBegun = true;
@@ -114,6 +120,8 @@ final readonly class ServiceCalls
                 $this->interrupted($record);
             }
             throw $foreign;
+        } finally {
+            $form?->close();
         }
     }
 

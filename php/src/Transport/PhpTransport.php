@@ -50,9 +50,12 @@ final class PhpTransport implements DecidingTransport
         return (new Call($this->settings()))->send($request);
     }
 
-    public function decide(#[\SensitiveParameter] RequestSpec $request, array $references = []): Decision
-    {
-        return (new Call($this->settings()))->decide($request, $references);
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision {
+        return (new Call($this->settings()))->decide($request, $references, $bodyLength);
     }
 
     /**

@@ -80,6 +80,12 @@ final readonly class RequestSpec
         return new self(...['credentials' => $credentials] + get_object_vars($this));
     }
 
+    /** The same request with this body in place of its own. */
+    public function withBody(#[\SensitiveParameter] string $body): self
+    {
+        return new self(...['body' => $body] + get_object_vars($this));
+    }
+
     /**
      * The head for a decision: of the request with these credentials, whose envelopes nobody has fetched yet.
      *

@@ -66,10 +66,13 @@ final class RustFfiTransport implements DecidingTransport
         return ResponseSpec::fromWire($result['head'], $result['body']);
     }
 
-    public function decide(#[\SensitiveParameter] RequestSpec $request, array $references = []): Decision
-    {
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision {
         $head = $request->headFor($references);
-        $length = strlen($request->body);
+        $length = $bodyLength ?? strlen($request->body);
         $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
         return Decision::fromWire($result['head']);
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\FormPart;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\ServiceCalls;
@@ -100,6 +101,38 @@ final class FormTest extends IntegrationTestCase
         self::assertTrue($client->get('my-api', '/status/404')->isClientError());
         self::assertTrue($client->get('my-api', '/status/503')->isServerError());
         self::assertTrue($client->get('my-api', '/status/204')->isOk());
+    }
+
+    /**
+     * It would be a fatal error to read it: the file is larger than any memory.
+     *
+     * @testWith ["rust"]
+     *           ["php"]
+     */
+    public function testOfARefusedCallNoFileIsRead(string $transport): void
+    {
+        $handle = fopen($this->directory->write('large', ''), 'r+');
+        self::assertTrue(ftruncate($handle, 1 << 40));
+        $parts = ['multipart' => ['a' => FormPart::file($this->directory->path . '/large')]];
+        $limit = ini_set('memory_limit', '-1');
+        $refusal = function (string $method, array $service = []) use ($transport, $parts): string {
+            try {
+                $this->client($transport, $service)->request('my-api', $method, '/echo', $parts);
+            } catch (OutboundException $refusal) {
+                self::assertSame('no', $refusal->sent());
+                return $refusal->getMessage();
+            }
+            return 'answered';
+        };
+
+        self::assertStringEndsWith('[policy.method_not_allowed]', $refusal('OPTIONS'));
+        self::assertMatchesRegularExpression('/limits\.request_bytes.*\[policy\.request_too_large\]$/', $refusal('POST'));
+        $policy = ['policy' => ['allowed_methods' => ['POST'], 'request_bytes' => 1000]];
+        self::assertMatchesRegularExpression(
+            '/policy\.request_bytes.*\[policy\.request_too_large\]$/',
+            $refusal('POST', $policy),
+        );
+        ini_set('memory_limit', (string) $limit);
     }
 
     /**

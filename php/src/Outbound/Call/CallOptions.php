@@ -29,11 +29,13 @@ final readonly class CallOptions
     /**
      * @param list<array{string, string}> $query
      * @param list<array{string, string}> $headers
+     * @param Multipart|null $form the body, where files are to be read for it
      */
     private function __construct(
         #[\SensitiveParameter] public array $query,
         #[\SensitiveParameter] public array $headers,
         #[\SensitiveParameter] public string $body,
+        public ?Multipart $form,
         public bool $isJson,
         public ?int $timeoutMs,
         #[\SensitiveParameter] public ?string $idempotencyKey,
@@ -42,15 +44,14 @@ final readonly class CallOptions
 
     /**
      * @param array<mixed> $options
-     * @param int|null $most bytes that the policy lets a body have, for files that are to be read
-     * @throws OutboundException invalid_request.malformed, policy.request_too_large
+     * @throws OutboundException invalid_request.malformed
      */
-    public static function read(#[\SensitiveParameter] array $options, ?int $most = null): self
+    public static function read(#[\SensitiveParameter] array $options): self
     {
         if (array_diff_key($options, array_flip(self::NAMES)) !== []) {
             throw Wire::malformed('The call has an unknown option. Known are ' . implode(', ', self::NAMES) . '.');
         }
-        [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []), $most);
+        [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []));
         $key = $options['idempotencyKey'] ?? null;
         if ($key !== null && !is_string($key)) {
             throw Wire::malformed('The option idempotencyKey is no string.');
@@ -61,7 +62,8 @@ final readonly class CallOptions
         return new self(
             self::query($options['query'] ?? []),
             $headers,
-            $body,
+            is_string($body) ? $body : '',
+            is_string($body) ? null : $body,
             isset($options['json']),
             self::timeout($options['timeout'] ?? null),
             $key,
@@ -101,12 +103,11 @@ final readonly class CallOptions
     /**
      * @param array<mixed> $options
      * @param list<array{string, string}> $headers
-     * @return array{list<array{string, string}>, string} the headers with the content type of a form, and the body
+     * @return array{list<array{string, string}>, string|Multipart} the headers with the content type of a form, and the body
      */
     private static function body(
         #[\SensitiveParameter] array $options,
         #[\SensitiveParameter] array $headers,
-        ?int $most,
     ): array {
         $given = array_values(array_filter(self::BODIES, static fn (string $name): bool => isset($options[$name])));
         if (count($given) > 1) {
@@ -123,8 +124,8 @@ final readonly class CallOptions
                 if ($hasType) {
                     throw Wire::malformed('The call has multipart and the header content-type: leave the header out.');
                 }
-                $form = Multipart::encode($options['multipart'], $most);
-                return [[...$headers, ['content-type', $form->contentType]], $form->body];
+                $form = Multipart::of($options['multipart']);
+                return [[...$headers, ['content-type', $form->contentType]], $form];
         }
         $body = $options['body'] ?? '';
         return is_string($body) ? [$headers, $body] : throw Wire::malformed('The option body is no string.');

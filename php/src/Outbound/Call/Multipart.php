@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\FormPart;
-use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\MemoryLimit;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -23,35 +22,58 @@ final readonly class Multipart
     /** As browsers do; a line break would be the end of the header. */
     private const ESCAPES = ['"' => '%22', "\r" => '%0D', "\n" => '%0A'];
 
-    private function __construct(#[\SensitiveParameter] public string $body, public string $contentType)
+    private function __construct(private Pieces $pieces, public string $contentType)
     {
     }
 
     /**
-     * @param int|null $most bytes that the body may have
-     * @throws OutboundException invalid_request.malformed, policy.request_too_large before a file is read
+     * Opens the files, and reads none.
+     *
+     * @throws OutboundException invalid_request.malformed
      */
-    public static function encode(#[\SensitiveParameter] mixed $parts, ?int $most): self
+    public static function of(#[\SensitiveParameter] mixed $parts): self
     {
         $boundary = bin2hex(random_bytes(20));
-        $pieces = new Pieces();
+        $form = new self(new Pieces(), 'multipart/form-data; boundary=' . $boundary);
         try {
             foreach (self::pairs($parts) as [$name, $part]) {
-                $pieces->add("--$boundary\r\n" . self::head($name, $part) . "\r\n");
-                $pieces->add($part instanceof FormPart ? $part->open() : $part);
-                $pieces->add("\r\n");
+                $form->pieces->add("--$boundary\r\n" . self::head($name, $part) . "\r\n");
+                $form->pieces->add($part instanceof FormPart ? $part->open() : $part);
+                $form->pieces->add("\r\n");
             }
-            $pieces->add("--$boundary--\r\n");
-            if ($most !== null && $pieces->length() > $most) {
-                throw self::tooLarge((new ByteLimit($most, 'policy.request_bytes'))->exceededBy('the body'));
-            }
-            if ($pieces->length() > MemoryLimit::room()) {
-                throw self::tooLarge("the body does not fit into PHP's memory_limit");
-            }
-            return new self($pieces->join(), 'multipart/form-data; boundary=' . $boundary);
-        } finally {
-            $pieces->close();
+        } catch (OutboundException $failure) {
+            $form->close();
+            throw $failure;
         }
+        $form->pieces->add("--$boundary--\r\n");
+        return $form;
+    }
+
+    public function length(): int
+    {
+        return $this->pieces->length();
+    }
+
+    /**
+     * The body, once.
+     *
+     * @throws OutboundException policy.request_too_large, invalid_request.malformed
+     */
+    public function read(): string
+    {
+        if ($this->length() > MemoryLimit::room()) {
+            throw OutboundException::create(
+                'policy.request_too_large',
+                "the body does not fit into PHP's memory_limit",
+            );
+        }
+        return $this->pieces->join();
+    }
+
+    /** Closes the files. */
+    public function close(): void
+    {
+        $this->pieces->close();
     }
 
     /**
@@ -91,10 +113,5 @@ final readonly class Multipart
             throw Wire::malformed('A name in multipart, of a field or of a file, has a control character.');
         }
         return strtr($text, self::ESCAPES);
-    }
-
-    private static function tooLarge(string $message): OutboundException
-    {
-        return OutboundException::create('policy.request_too_large', $message);
     }
 }

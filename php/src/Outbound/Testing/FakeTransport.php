@@ -209,14 +209,17 @@ final class FakeTransport implements DecidingTransport, TransportSelector
         return $this;
     }
 
-    public function decide(#[\SensitiveParameter] RequestSpec $request, array $references = []): Decision
-    {
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision {
         $refusal = $this->refusal;
         $this->refusal = null;
         if ($refusal !== null) {
             throw $refusal;
         }
-        $admitted = $this->decision?->decide($request, $references);
+        $admitted = $this->decision?->decide($request, $references, $bodyLength);
         if ($admitted !== null) {
             return new Decision($admitted->method, $admitted->target->text($admitted->target->query), $admitted->pathTemplate);
         }

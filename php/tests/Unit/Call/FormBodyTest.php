@@ -91,7 +91,7 @@ final class FormBodyTest extends TestCase
                 'Content-Type: application/pdf; v=1', '', '%PDF',
                 '--BOUNDARY--', '',
             ])),
-            $options->body,
+            $options->form?->read(),
         );
         self::assertNotSame($type, CallOptions::read(['multipart' => []])->headers[0][1]);
     }
@@ -99,7 +99,7 @@ final class FormBodyTest extends TestCase
     public function testPartsMayBePairs(): void
     {
         $pairs = [['a', '1'], ['a', FormPart::contents('2', 'two')], ['b', 'php://input']];
-        $body = CallOptions::read(['multipart' => $pairs])->body;
+        $body = (string) CallOptions::read(['multipart' => $pairs])->form?->read();
 
         self::assertSame(2, substr_count($body, 'name="a"'));
         self::assertStringContainsString("name=\"b\"\r\n\r\nphp://input\r\n", $body);
@@ -190,21 +190,30 @@ final class FormBodyTest extends TestCase
         }
     }
 
-    public function testAFileAboveThePolicysSizeIsNotRead(): void
+    public function testAFileThatDoesNotFitIsNotRead(): void
     {
-        $file = $this->directory->write('large', '');
-        $handle = fopen($file, 'r+');
-        ftruncate($handle, 1 << 40);
-        $read = static fn (?int $most) => self::failure(
-            static fn () => CallOptions::read(['multipart' => ['a' => FormPart::file($file)]], $most),
-        );
-
-        self::assertSame('policy.request_too_large', $read(1000)->errorCode());
-        self::assertStringContainsString('request_bytes', $read(1000)->getMessage());
+        $handle = fopen($this->directory->write('large', ''), 'r+');
+        self::assertTrue(ftruncate($handle, 1 << 40));
+        $form = CallOptions::read(['multipart' => ['a' => FormPart::file($this->directory->path . '/large')]])->form;
         $limit = ini_set('memory_limit', '512M');
-        self::assertSame('policy.request_too_large', $read(null)->errorCode());
-        self::assertStringContainsString('memory_limit', $read(null)->getMessage());
+        $failure = self::failure(static fn () => $form?->read());
         ini_set('memory_limit', (string) $limit);
+
+        self::assertSame('policy.request_too_large', $failure->errorCode());
+        self::assertStringContainsString('memory_limit', $failure->getMessage());
+        self::assertGreaterThan(1 << 40, $form?->length());
+    }
+
+    public function testAFileThatBecomesShorterIsRefused(): void
+    {
+        $file = $this->directory->write('log', 'one two three');
+        $form = CallOptions::read(['multipart' => ['a' => FormPart::file($file)]])->form;
+        file_put_contents($file, 'one');
+        self::assertStringContainsString('changed', self::failure(static fn () => $form?->read())->getMessage());
+
+        $form = CallOptions::read(['multipart' => ['a' => FormPart::file($file)]])->form;
+        file_put_contents($file, ' two', FILE_APPEND);
+        self::assertStringContainsString("\r\n\r\none\r\n--", (string) $form?->read(), 'as long as it was');
     }
 
     /**
@@ -224,8 +233,8 @@ final class FormBodyTest extends TestCase
                 ? ['a' => FormPart::file($argv[2])]
                 : ['t' => 'text', 'a' => FormPart::file($argv[2]), 'b' => FormPart::contents('x', 'y')];
             $options = Netresearch\NrVault\Outbound\Call\CallOptions::read(['multipart' => $parts]);
-            $start = strpos($options->body, '0123456789abcdef');
-            echo sha1(substr($options->body, $start, 1 << 20)), ' ', strlen($options->body) >> 20;
+            $body = $options->form->read();
+            echo sha1(substr($body, strpos($body, '0123456789abcdef'), 1 << 20)), ' ', strlen($body) >> 20;
             PHP);
         $php = [PHP_BINARY, '-d', 'memory_limit=36M', $script, Build::php(), $file, $how];
 

@@ -50,11 +50,14 @@ final readonly class Call
      * @param list<\Netresearch\NrVault\Outbound\Credential\CredentialReference> $references
      * @throws OutboundException
      */
-    public function decide(#[\SensitiveParameter] RequestSpec $request, array $references): Decision
-    {
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references,
+        ?int $bodyLength,
+    ): Decision {
         $recorder = new Recorder();
         try {
-            $admitted = $this->preparation->decide($request, $references, $recorder);
+            $admitted = $this->preparation->decide($request, $references, $recorder, $bodyLength);
         } catch (OutboundException $refusal) {
             throw Failure::ofCall($refusal, false, $recorder->failed($refusal));
         }

@@ -88,10 +88,11 @@ final readonly class Preparation
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] array $credentials,
         Recorder $recorder,
+        ?int $bodyLength = null,
     ): Admitted {
         $recorder->request($request, $credentials);
         try {
-            $admitted = $this->settings->decision->decide($request, $credentials);
+            $admitted = $this->settings->decision->decide($request, $credentials, $bodyLength);
         } catch (OutboundException $refusal) {
             $recorder->origin(PolicyDecision::origin($request));
             throw $refusal;

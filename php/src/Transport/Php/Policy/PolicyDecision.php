@@ -35,11 +35,13 @@ final readonly class PolicyDecision
      * method, path not canonical, path, header, request size.
      *
      * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param int|null $bodyLength of a body that the request does not have yet
      * @throws OutboundException
      */
     public function decide(
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] array $credentials,
+        ?int $bodyLength = null,
     ): Admitted {
         [$wanted, $method, $policy, $headers, $idempotencyHeader, $taken] = $this->approach($request, $credentials);
         $fillsCredentials = $request->idempotencyKey !== null && in_array($idempotencyHeader, $taken, true);
@@ -57,7 +59,7 @@ final readonly class PolicyDecision
         }
         $own = new ByteLimit($request->policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
         $limit = $own->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
-        if (strlen($request->body) > $limit->bytes) {
+        if (($bodyLength ?? strlen($request->body)) > $limit->bytes) {
             throw OutboundException::create('policy.request_too_large', $limit->exceededBy('the body'));
         }
         return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $policy);
