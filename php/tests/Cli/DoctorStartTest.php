@@ -62,7 +62,7 @@ final class DoctorStartTest extends CommandTestCase
      */
     public static function breakages(): iterable
     {
-        $ini = " >> /etc/php/8.2/fpm/conf.d/99-secure-outbound.ini && php-fpm8.2 -t && systemctl reload php8.2-fpm";
+        $ini = " >> /etc/php/8.2/fpm/conf.d/99-secure-outbound.ini && php-fpm8.2 -t && systemctl restart php8.2-fpm";
         yield 'no user' => [
             static fn (): array => ['opcache.preload_user' => null],
             'fpm.preload_user',
@@ -149,7 +149,7 @@ final class DoctorStartTest extends CommandTestCase
             '--php-fpm=' . $program, '--library=' . $this->installation->library,
         ]));
         $script = "mount -t tmpfs -o noexec,mode=755 none $mount && cp {$this->installation->library} $mount/lib.so\n"
-            . "$doctor > before; sed -n 's/^ *→ \\(mount .*\\)/\\1/p' before > mend; cat before; . ./mend; echo MENDED; $doctor";
+            . "$doctor > before; sed -n 's/^ *→ \\(mount [^&]*\\) &.*/\\1/p' before > mend; cat before; . ./mend; echo MENDED; $doctor";
         $script = 'cd ' . $this->directory->path . ' && ' . $script;
         [$before, $after] = explode('MENDED', Process::run(['unshare', '-m', 'sh', '-c', $script])['output']);
 

@@ -563,9 +563,18 @@ final class DoctorTest extends CommandTestCase
             'credentials' => $this->directory->path . '/vault',
         ];
 
-        self::assertSame(['registry.credential' => 'critical'], self::wrong($this->doctor($options)));
-        $this->directory->write('vault/my_key', 'nrv1:e30=');
-        self::assertSame([], self::wrong($this->doctor($options)));
+        $config = ['config' => $this->json('config.json', $this->config())];
+        mkdir($this->directory->path . '/vault');
+        $report = $this->doctor($config + $options);
+        self::assertSame(['registry.credential' => 'critical'], self::wrong($report));
+        self::assertArrayNotHasKey('registry.service', array_column($report['findings'], 'verdict', 'code'));
+
+        $payload = $this->json('payload.json', ['type' => 'bearer', 'token' => 'tok']);
+        $program = escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($this->installation->php . '/bin/secure-outbound') . ' ';
+        $mend = strtr(self::finding($report)['remedy'], ['secure-outbound ' => $program, 'PAYLOAD' => escapeshellarg($payload)]);
+        $ran = Process::run(['sh', '-c', $mend]);
+        self::assertSame(0, $ran['code'], $mend . "\n" . $ran['output']);
+        self::assertSame([], self::wrong($this->doctor($config + $options)));
     }
 
     public function testWhatWasNotNamedIsSaid(): void

@@ -80,7 +80,7 @@ final class DoctorCommand implements Command
             ...PhpSettings::transportOfThisProcess($files->missing, $config ?? [], $mend),
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config, $mend)),
-            ...self::registry($arguments, $config ?? []),
+            ...self::registry($arguments, $config ?? [], $mend),
             ...($worker?->findings ?? []),
         ];
     }
@@ -127,7 +127,7 @@ final class DoctorCommand implements Command
      * @param array<string, mixed> $config
      * @return list<Finding>
      */
-    private static function registry(Arguments $arguments, array $config): array
+    private static function registry(Arguments $arguments, array $config, Mend $mend): array
     {
         $file = $arguments->value('registry');
         if ($file === null) {
@@ -137,6 +137,6 @@ final class DoctorCommand implements Command
                 'secure-outbound doctor --registry=/etc/secure-outbound/services.json   # or where it is',
             )];
         }
-        return RegistryEntries::examine($file, $arguments->value('credentials'), $config, $arguments->value('library'));
+        return RegistryEntries::examine($file, $arguments->value('credentials'), $config, $arguments->value('library'), $mend);
     }
 }

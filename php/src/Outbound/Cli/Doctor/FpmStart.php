@@ -51,33 +51,33 @@ final readonly class FpmStart
     private function judge(string $output): Finding
     {
         $own = dirname(__DIR__, 4) . '/preload.php';
-        $reload = $this->mend->reload();
+        $restart = $this->mend->restart();
         return match (true) {
             str_contains($output, '"opcache.preload_user" has not been defined') => Finding::critical(
                 'fpm.preload_user',
                 'php-fpm does not start: its master is root, and opcache.preload_user is not set.',
-                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user),
+                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user, false),
             ),
             preg_match('/failed to getpwnam\("([^"]*)"\)/', $output, $match) === 1 => Finding::critical(
                 'fpm.preload_user',
                 'php-fpm does not start: there is no user ' . $match[1] . ', which opcache.preload_user names.',
-                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user),
+                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user, false),
             ),
             preg_match("/'([^']+)', cannot resolve C function '(\w+)'/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_newer',
                 'php-fpm does not start: the header ' . $match[1] . ' is newer than the library, which has no ' . $match[2] . '.',
-                Mend::install() . ' && ' . $reload,
+                Mend::install() . ' && ' . $restart,
             ),
             preg_match("/'([^']+)', file doesn't exist/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_missing',
                 'php-fpm does not start: ffi.preload names ' . $match[1] . ', where nothing is.',
-                Mend::install() . ' && ' . $reload,
+                Mend::install() . ' && ' . $restart,
             ),
             preg_match("/Failed pre-loading '([^']+)'/", $output, $match) === 1 => $this->library($match[1]),
             preg_match("/Failed opening required '([^']+)'/", $output, $match) === 1 => Finding::critical(
                 'fpm.script_missing',
                 'php-fpm does not start: ' . $match[1] . ' is to be preloaded and cannot be read.',
-                $this->mend->fpmIni('opcache.preload = ' . $own),
+                $this->mend->fpmIni('opcache.preload = ' . $own, false),
             ),
             default => Finding::critical(
                 'fpm.start',
@@ -93,14 +93,14 @@ final readonly class FpmStart
         $what = 'php-fpm does not start: ';
         if (!is_file($file)) {
             $message = $what . "there is no library at $file, which the header's FFI_LIB names.";
-            return Finding::critical('fpm.library_missing', $message, Mend::install() . ' && ' . $this->mend->reload());
+            return Finding::critical('fpm.library_missing', $message, Mend::install() . ' && ' . $this->mend->restart());
         }
         $mount = self::mount($file);
         if ($mount !== null && preg_match('/(^|,)noexec(,|$)/', $mount['options']) === 1) {
             return Finding::critical(
                 'fpm.noexec',
                 $what . $file . ' lies on ' . $mount['place'] . ', which is mounted noexec.',
-                'mount -o remount,exec ' . escapeshellarg($mount['place']) . '   # and in /etc/fstab; or install elsewhere',
+                'mount -o remount,exec ' . escapeshellarg($mount['place']) . ' && ' . $this->mend->restart() . '   # and in /etc/fstab; or install elsewhere',
             );
         }
         $reason = self::loaderSays($file);
@@ -119,7 +119,7 @@ final readonly class FpmStart
 
     private function buildHere(): string
     {
-        return 'make build && ' . Mend::install() . ' && ' . $this->mend->reload() . '   # on this machine';
+        return 'make build && ' . Mend::install() . ' && ' . $this->mend->restart() . '   # on this machine';
     }
 
     /**

@@ -59,7 +59,8 @@ final readonly class Mend
     public function ofWorker(string $version, ?int $user): self
     {
         $account = $user === null || !function_exists('posix_getpwuid') ? false : posix_getpwuid($user);
-        $version = implode('.', array_slice(explode('.', $version), 0, 2));
+        // Whatever answers at a socket must not write into a line that root pastes.
+        $version = preg_match('/^\d+\.\d+/', $version, $match) === 1 ? $match[0] : $this->version;
         $name = $user === 0 ? $this->user : $account['name'] ?? $this->user;
         return new self($version, $name, $this->configFile, $this->keyFiles, $this->variables, $this->tokens);
     }
@@ -70,11 +71,17 @@ final readonly class Mend
         return 'php-fpm' . $this->version . ' -t && systemctl reload php' . $this->version . '-fpm';
     }
 
+    /** The same of one that does not run: a reload would fail. */
+    public function restart(): string
+    {
+        return 'php-fpm' . $this->version . ' -t && systemctl restart php' . $this->version . '-fpm';
+    }
+
     /** Adds a line to the ini file of php-fpm that docs/install.md makes; what stands last there counts. */
-    public function fpmIni(string $line): string
+    public function fpmIni(string $line, bool $isRunning = true): string
     {
         return 'echo ' . escapeshellarg($line) . ' >> /etc/php/' . $this->version . '/fpm/conf.d/99-secure-outbound.ini && '
-            . $this->reload();
+            . ($isRunning ? $this->reload() : $this->restart());
     }
 
     /** The same for the command line. */
@@ -175,6 +182,20 @@ final readonly class Mend
         }
         $makefile = is_file(dirname($package) . '/Makefile') ? ' -C ' . escapeshellarg(dirname($package)) : '';
         return 'make' . $makefile . ' install PREFIX=/usr/local';
+    }
+
+    /** What only a person can change; nothing that a registry holds stands in the line. */
+    public static function edit(string $file, string $note): string
+    {
+        return '"${EDITOR:-vi}" ' . escapeshellarg($file) . '   # ' . $note;
+    }
+
+    /** Seals a payload that the operator has in the file PAYLOAD. */
+    public function seal(string $identifier, string $directory): string
+    {
+        $config = $this->configFile === null ? '/etc/secure-outbound/transport.json' : $this->configFile;
+        return 'secure-outbound seal ' . escapeshellarg($identifier) . ' --config=' . escapeshellarg($config) . ' < PAYLOAD > '
+            . escapeshellarg(rtrim($directory, '/') . '/' . $identifier);
     }
 
     /** A page of docs/ where it is on this host. */

@@ -34,10 +34,9 @@ final readonly class ProbeFindings
      * @param array<string, mixed> $answer of diagnose.php
      * @param array<string, string> $files that the worker was asked about: config, registry, credentials, audit
      */
-    public function __construct(private array $answer, private array $files)
+    public function __construct(private array $answer, private array $files, Mend $mend)
     {
-        $version = implode('.', array_slice(explode('.', (string) $answer['version']), 0, 2));
-        $this->reload = 'php-fpm' . $version . ' -t && systemctl reload php' . $version . '-fpm';
+        $this->reload = $mend->reload();
         [$this->master, $user, $group] = self::process((int) ($answer['pid'] ?? 0));
         $this->user = self::name('posix_getpwuid', $answer['user'] ?? $user);
         $this->group = self::name('posix_getgrgid', $group);

@@ -43,16 +43,17 @@ final class RegistryEntries
         ?string $credentials,
         #[\SensitiveParameter] array $config,
         ?string $library,
+        Mend $mend,
     ): array {
         $registry = new JsonFileServiceRegistry($file);
         $findings = [];
         foreach ($registry->problems() as $problem) {
             $findings[] = $problem->entry === ''
-                ? Finding::critical('registry.file', $problem->message, 'Correct ' . $file . '.')
+                ? Finding::critical('registry.file', $problem->message, Mend::edit($file, 'its form: ' . self::schema()))
                 : Finding::critical(
                     'registry.entry',
                     rtrim('Service "' . $problem->entry . '" is disabled: ' . $problem->field) . ' ' . $problem->message,
-                    'Correct the entry in ' . $file . '; schema/services.schema.json has its form.',
+                    Mend::edit($file, 'the form of an entry: ' . self::schema()),
                 );
         }
         $transport = self::transport($config, $library);
@@ -65,10 +66,11 @@ final class RegistryEntries
                 continue;
             }
             if (!$hasPhp && $service->transport === ServiceDefinition::TRANSPORT_PHP) {
-                $findings[] = self::refused('registry.unusable', $service, PhpTransport::forbidden());
+                $findings[] = self::refused($file, $service, PhpTransport::forbidden());
                 continue;
             }
-            array_push($findings, ...self::service($service, $transport, $provider));
+            $missing = self::credentials($service, $provider, (string) $credentials, $mend);
+            array_push($findings, ...self::service($file, $service, $transport, $missing));
         }
         $count = 'Services in the registry: ' . count($registry->ids()) . '.';
         return [Finding::ok('registry.services', $count), ...$findings];
@@ -96,14 +98,15 @@ final class RegistryEntries
     }
 
     /**
+     * @param list<Finding> $findings that there are of it already
      * @return list<Finding>
      */
     private static function service(
+        string $file,
         ServiceDefinition $service,
         DecidingTransport $transport,
-        ?DirectoryCredentialProvider $provider,
+        array $findings,
     ): array {
-        $findings = [];
         $extent = 'is in order';
         $request = new RequestSpec(
             $service->id,
@@ -121,20 +124,37 @@ final class RegistryEntries
                 $extent = 'has the form of one; without library and configuration no more can be said';
             }
             if (!in_array($refusal->errorCode(), self::OF_THE_CALL, true)) {
-                $findings[] = self::refused('registry.unusable', $service, $refusal);
-            }
-        }
-        foreach ($provider === null ? [] : $service->credentials as $reference) {
-            try {
-                $provider->fetch($reference);
-            } catch (OutboundException $failure) {
-                $findings[] = self::refused('registry.credential', $service, $failure);
+                $findings[] = self::refused($file, $service, $refusal);
             }
         }
         array_push($findings, ...self::plainHttp($service, $request), ...self::paths($service));
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
+    }
+
+    /**
+     * @return list<Finding>
+     */
+    private static function credentials(
+        ServiceDefinition $service,
+        ?DirectoryCredentialProvider $provider,
+        string $directory,
+        Mend $mend,
+    ): array {
+        $findings = [];
+        foreach ($provider === null ? [] : $service->credentials as $reference) {
+            try {
+                $provider->fetch($reference);
+            } catch (OutboundException $failure) {
+                $message = 'Service "' . $service->id . '": ' . $failure->getMessage();
+                $findings[] = Finding::critical('registry.credential', $message, match ($failure->errorCode()) {
+                    'credential.not_found', 'credential.malformed' => $mend->seal($reference->identifier, $directory),
+                    default => 'ls -ld ' . escapeshellarg($directory) . '   # ' . Refusal::remedyOf($failure),
+                });
+            }
+        }
+        return $findings;
     }
 
     /**
@@ -189,12 +209,17 @@ final class RegistryEntries
             : Finding::warning('registry.path', $message, $remedy)];
     }
 
-    private static function refused(string $code, ServiceDefinition $service, OutboundException $refusal): Finding
+    private static function schema(): string
+    {
+        return dirname(__DIR__, 4) . '/schema/services.schema.json';
+    }
+
+    private static function refused(string $file, ServiceDefinition $service, OutboundException $refusal): Finding
     {
         return Finding::critical(
-            $code,
+            'registry.unusable',
             'Service "' . $service->id . '": ' . $refusal->getMessage(),
-            ucfirst(Refusal::remedyOf($refusal)) . '.',
+            Mend::edit($file, Refusal::remedyOf($refusal)),
         );
     }
 }

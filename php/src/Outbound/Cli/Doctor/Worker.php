@@ -44,10 +44,11 @@ final class Worker
             )];
         } else {
             $answer = $this->ask($socket, $config, $files);
+            $own = is_array($answer) ? $mend->ofWorker((string) $answer['version'], $answer['user']) : $mend;
             $findings = match (true) {
                 is_array($answer) => [
-                    ...self::judge($answer, $config ?? [], $mend->ofWorker((string) $answer['version'], $answer['user'])),
-                    ...(new ProbeFindings($answer, $files))->all(),
+                    ...self::judge($answer, $config ?? [], $own),
+                    ...(new ProbeFindings($answer, $files, $own))->all(),
                 ],
                 $answer->code === 'fpm.socket' => [FpmStart::examine($program, $mend), $answer],
                 default => [$answer],
