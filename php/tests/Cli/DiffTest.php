@@ -101,6 +101,12 @@ final class DiffTest extends CommandTestCase
             array_replace_recursive($redirected, ['policy' => ['allowed_paths' => ['/v1/a', '/v2/{x}']]]),
             [['policy.allowed_paths', '', '/v2/{x}']],
         ];
+        $root = static fn (string ...$paths): array => [
+            'base_url' => 'https://api.example.com',
+            'policy' => ['allowed_paths' => $paths],
+        ];
+        yield 'a placeholder at the root' => [$root('/a'), $root('/{x}'), [['policy.allowed_paths', '', '/{x}']]];
+        yield 'a rest at the root' => [$root('/', '/{x}', '/{x}/'), $root('/**'), [['policy.allowed_paths', '', '/**']]];
         yield 'another base path' => [
             ['base_url' => 'https://api.example.com/v1/notes'],
             [],

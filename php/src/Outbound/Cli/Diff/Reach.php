@@ -84,7 +84,7 @@ final readonly class Reach
     public function pathsBeyond(?self $other): array
     {
         $depth = max($this->depth(), $other?->depth() ?? 0) + 1;
-        $base = explode('/', trim($this->basePath, '/'));
+        $base = $this->basePath === '/' ? [] : explode('/', trim($this->basePath, '/'));
         $beyond = [];
         foreach ($this->service->policy->allowedPaths ?? [null] as $text) {
             $pattern = $text === null ? null : PathPattern::parse($text);
