@@ -29,6 +29,7 @@ final class Application
         'doctor' => DoctorCommand::class,
         'audit' => AuditCommand::class,
         'diff' => DiffCommand::class,
+        'init' => InitCommand::class,
     ];
 
     /**

@@ -1,0 +1,157 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Init;
+
+use Netresearch\NrVault\Outbound\Cli\UsageError;
+use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Quiet;
+
+/**
+ * Makes files and directories with their owners and modes, and none that is there already.
+ *
+ * @internal
+ */
+final class Layout
+{
+    /** Who reads logs on Debian. */
+    private const LOG_READERS = 'adm';
+
+    /** @var list<string> a line each: what was made, or was there */
+    public array $done = [];
+
+    private readonly bool $isRoot;
+
+    private readonly string $user;
+
+    private readonly int $userId;
+
+    private readonly int $groupId;
+
+    /**
+     * @param string|null $user whose PHP is; null: www-data, or the caller where that is not root
+     * @throws UsageError
+     */
+    public function __construct(?string $user)
+    {
+        if (!function_exists('posix_getpwnam') || !function_exists('posix_geteuid') || !function_exists('posix_getgrnam')) {
+            throw new UsageError('Owners cannot be told without ext-posix.');
+        }
+        $this->isRoot = posix_geteuid() === 0;
+        $caller = posix_getpwuid(posix_geteuid())['name'] ?? '';
+        $this->user = $user ?? ($this->isRoot ? 'www-data' : $caller);
+        $account = posix_getpwnam($this->user);
+        if ($account === false) {
+            throw new UsageError('There is no such user: name the one that PHP runs as, --user=USER.');
+        }
+        if (!$this->isRoot && $this->user !== $caller) {
+            throw new UsageError('Only root can give files to another user.');
+        }
+        [$this->userId, $this->groupId] = [$account['uid'], $account['gid']];
+    }
+
+    /**
+     * As root, only where nobody else can put a link in the place of what is made and then given away.
+     *
+     * @param bool $isRoots whether something is made in it as well
+     * @throws UsageError
+     */
+    public function check(string $path, bool $isRoots): void
+    {
+        LocalFile::forget();
+        if (!self::exists(dirname($path))) {
+            throw new UsageError('There is no directory ' . dirname($path) . ' yet: mkdir -p ' . dirname($path));
+        }
+        $isThere = self::exists($path);
+        if ($isThere && !Quiet::call(static fn () => is_dir($path))) {
+            throw new UsageError($path . ' is no directory.');
+        }
+        if (!$this->isRoot) {
+            return;
+        }
+        $first = $isThere && $isRoots ? $path : dirname($path);
+        for ($above = (string) Quiet::call(static fn () => realpath($first));; $above = dirname($above)) {
+            $stat = (array) Quiet::call(static fn () => stat($above));
+            $isSticky = ($stat['mode'] & 01000) !== 0;
+            if ($stat['uid'] !== 0 || (!$isSticky && ($stat['mode'] & 022) !== 0)) {
+                throw new UsageError("Others than root can write to $above. Take a directory of root's, or make $path yourself.");
+            }
+            if ($above === '/') {
+                return;
+            }
+        }
+    }
+
+    /** Root's alone. */
+    public function rootsDirectory(string $path, int $mode): void
+    {
+        $this->make($path, $mode, 'root', static fn (): bool => mkdir($path, 0700) && chmod($path, $mode));
+    }
+
+    /** Root's, for the user's group to read. */
+    public function directory(string $path, int $mode): void
+    {
+        $this->make($path, $mode, 'root', fn (): bool => mkdir($path, 0700) && $this->give($path, 0) && chmod($path, $mode));
+    }
+
+    /** Root's, for the user's group to read. */
+    public function file(string $path, int $mode, string $contents): void
+    {
+        $this->make($path, $mode, 'root', fn (): bool => self::write($path, $mode, $contents) && $this->give($path, 0));
+    }
+
+    /** The user's, for which the readers of logs are a group, where there is such a group. */
+    public function usersDirectory(string $path, int $mode): void
+    {
+        $group = posix_getgrnam(self::LOG_READERS)['gid'] ?? $this->groupId;
+        $this->make($path, $mode, $this->user, fn (): bool => mkdir($path, 0700)
+            && $this->give($path, $this->userId, $group)
+            && chmod($path, $mode));
+    }
+
+    public function usersFile(string $path, int $mode, #[\SensitiveParameter] string $contents): void
+    {
+        $this->make($path, $mode, $this->user, fn (): bool => self::write($path, $mode, $contents)
+            && $this->give($path, $this->userId));
+    }
+
+    /** Not as root, all stays the caller's. */
+    private function give(string $path, int $user, ?int $group = null): bool
+    {
+        return !$this->isRoot || (lchgrp($path, $group ?? $this->groupId) && lchown($path, $user));
+    }
+
+    /** Made with its mode, so that nobody opens a key before it has it. */
+    private static function write(string $path, int $mode, #[\SensitiveParameter] string $contents): bool
+    {
+        $mask = umask(0777 & ~$mode);
+        $file = fopen($path, 'x');
+        umask($mask);
+        return $file !== false && fwrite($file, $contents) === strlen($contents) && fflush($file) && fclose($file);
+    }
+
+    /**
+     * @param \Closure(): bool $make
+     * @throws UsageError
+     */
+    private function make(string $path, int $mode, string $owner, \Closure $make): void
+    {
+        if (self::exists($path)) {
+            $this->done[] = 'kept  ' . $path;
+            return;
+        }
+        if (!Quiet::call($make, $warning)) {
+            $known = preg_match('/: ([A-Z][a-z -]+)$/m', (string) $warning, $match) === 1 ? ': ' . $match[1] : '';
+            throw new UsageError($path . ' could not be made' . $known . '.');
+        }
+        $this->done[] = sprintf('made  %s  %04o %s', $path, $mode, $this->isRoot ? $owner : $this->user);
+    }
+
+    /** A link that leads nowhere is there too. */
+    private static function exists(string $path): bool
+    {
+        LocalFile::forget();
+        return Quiet::call(static fn () => lstat($path)) !== false;
+    }
+}
