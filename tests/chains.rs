@@ -128,7 +128,7 @@ fn lists_that_cannot_be_used_are_refused_at_open() {
     let root = fs::read_to_string(authority.file()).expect("a file");
     let rubbish = root.replace(" CERTIFICATE", " X509 CRL");
     for (content, words) in [
-        (None, "cannot be read"),
+        (None, "tls.crl_file cannot be read: /"),
         (Some(""), "holds no revocation list"),
         (Some(root.as_str()), "holds no revocation list"),
         (Some(rubbish.as_str()), "cannot be used"),

@@ -85,7 +85,7 @@ fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
     let certificates = CertificateDer::pem_file_iter(path)
-        .map_err(|_| invalid("tls.ca_file cannot be read"))?
+        .map_err(|_| unreadable("tls.ca_file", path))?
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| invalid("tls.ca_file is not PEM"))?;
     if certificates.is_empty() { Err(invalid("tls.ca_file holds no certificate")) } else { Ok(certificates) }
@@ -94,10 +94,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
     let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
     let lists = CertificateRevocationListDer::pem_file_iter(path)
-        .map_err(|_| invalid("tls.crl_file cannot be read"))?
+        .map_err(|_| unreadable("tls.crl_file", path))?
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| invalid("tls.crl_file is not PEM"))?;
     if lists.is_empty() { Err(invalid("tls.crl_file holds no revocation list")) } else { Ok(lists) }
+}
+
+fn unreadable(key: &str, path: &Path) -> Error {
+    Error::new(Code::ConfigurationInvalid, format!("{key} cannot be read: {}", path.display()))
 }
 
 /// A verifier that knows these anchors and lists. A certificate of an issuer without a list stands: most public authorities

@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Error};
 
-/// Reads a JSON document. serde's own text can quote a value of the document, so only the name of a key and its place
-/// are kept of it.
+/// Reads a JSON document. serde's own text can quote a value of the document, so only the name of a key, those that
+/// there are, and its place are kept of it.
 pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
     serde_json::from_slice(document).map_err(|error| {
         let text = error.to_string();
@@ -26,7 +26,7 @@ pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<
             ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
         let what = match error.classify() {
             serde_json::error::Category::Data if about_a_key => {
-                let end = text.find([',']).or_else(|| text.find(" at line")).unwrap_or(text.len());
+                let end = text.rfind(" at line").unwrap_or(text.len());
                 format!("has an {}", text.get(..end).unwrap_or_default())
                     .replace("an missing", "a missing")
                     .replace("an dup", "a dup")

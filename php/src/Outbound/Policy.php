@@ -42,19 +42,21 @@ final readonly class Policy
         public ?int $responseBytes = null,
         public ?Breaker $breaker = null,
     ) {
-        foreach ([$allowedMethods, $allowedHosts ?? [], $allowedPaths ?? []] as $list) {
+        $lists = ['methods' => $allowedMethods, 'hosts' => $allowedHosts ?? [], 'paths' => $allowedPaths ?? []];
+        foreach ($lists as $name => $list) {
             if (!array_is_list($list) || array_filter($list, is_string(...)) !== $list) {
-                throw Wire::malformed('A list of the policy is not a list of strings.');
+                throw Wire::malformed("allowed_$name of the policy is not a list of strings.");
             }
         }
         if ($maxAttempts > self::MAX_ATTEMPTS) {
-            throw Wire::malformed('The policy makes too many attempts.');
+            throw Wire::malformed('max_attempts of the policy is above ' . self::MAX_ATTEMPTS . '.');
         }
-        if ($maxRedirects < 0 || $maxAttempts < 1 || ($timeoutMs ?? 1) < 1) {
-            throw Wire::malformed('A number of the policy is too small.');
-        }
-        if (($requestBytes ?? 0) < 0 || ($responseBytes ?? 0) < 0) {
-            throw Wire::malformed('A size of the policy is negative.');
+        $numbers = ['max_redirects' => [$maxRedirects, 0], 'max_attempts' => [$maxAttempts, 1],
+            'timeout_ms' => [$timeoutMs, 1], 'request_bytes' => [$requestBytes, 0], 'response_bytes' => [$responseBytes, 0]];
+        foreach ($numbers as $name => [$number, $least]) {
+            if ($number !== null && $number < $least) {
+                throw Wire::malformed("$name of the policy is below $least.");
+            }
         }
     }
 
@@ -101,8 +103,9 @@ final readonly class Policy
             'request_bytes' => 'requestBytes',
             'response_bytes' => 'responseBytes',
         ];
-        if (array_diff_key($wire, $keys) !== []) {
-            throw Wire::malformed('The policy has an unknown key.');
+        $unknown = Names::unknown('The policy', $wire, array_keys($keys));
+        if ($unknown !== null) {
+            throw Wire::malformed($unknown . '.');
         }
         $arguments = ['allowedMethods' => []];
         foreach ($wire as $key => $value) {

@@ -22,7 +22,7 @@ final class Functions
         'bin2hex', 'ceil', 'chr', 'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose',
         'fopen', 'fstat', 'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode',
         'in_array', 'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object',
-        'is_scalar', 'is_string', 'json_decode', 'json_encode', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match',
+        'is_scalar', 'is_string', 'json_decode', 'json_encode', 'levenshtein', 'max', 'microtime', 'min', 'ord', 'pack', 'preg_match',
         'preg_replace', 'preg_replace_callback', 'random_bytes', 'rawurldecode', 'realpath', 'restore_error_handler',
         'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split', 'str_starts_with',
         'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strstr', 'strtok', 'strtolower', 'strtr',

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Outbound\Policy;
 
 /**
@@ -131,8 +132,9 @@ final readonly class RequestSpec
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
             'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy'];
-        if (array_diff_key($wire, array_flip($keys)) !== []) {
-            throw Wire::malformed('The request head has an unknown key.');
+        $unknown = Names::unknown('The request head', $wire, $keys);
+        if ($unknown !== null) {
+            throw Wire::malformed($unknown . '.');
         }
         try {
             return new self(

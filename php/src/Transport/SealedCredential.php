@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 
 /**
  * A credential that is still closed: nr-vault's envelope and what must be known to use it. Nothing here opens it.
@@ -87,8 +88,9 @@ final readonly class SealedCredential
      */
     public static function fromWire(array $wire, #[\SensitiveParameter] string $sealed): self
     {
-        if (array_diff_key($wire, ['identifier' => 0, 'type' => 0, 'placement' => 0]) !== []) {
-            throw Wire::malformed('A credential has an unknown key.');
+        $unknown = Names::unknown('A credential', $wire, ['identifier', 'type', 'placement']);
+        if ($unknown !== null) {
+            throw Wire::malformed($unknown . '.');
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
         try {

@@ -425,7 +425,7 @@ final class SealTest extends CommandTestCase
         yield 'text that is too short' => [$file, str_repeat('a', 31) . "\n", $short];
         yield 'a long file' => [$file, str_repeat('a', 4097), 'The file of the encryption key is too long to be one.'];
         yield 'an id' => ['--config', $entry('{"id":"a"}'), '--config: the master key has an id, but no provider.'];
-        yield 'a typo' => ['--config', $entry('{"paht":"/x"}'), '--config: a master key has an unknown key.'];
+        yield 'a typo' => ['--config', $entry('{"paht":"/x"}'), '--config: a master key has the unknown key "paht": write "path".'];
         yield 'three bytes' => ['--config', $entry($raw), '--config: key_base64 is not the base64 of 32 bytes.'];
         yield 'none' => ['--config', $entry(''), 'The configuration has no such master key.'];
     }

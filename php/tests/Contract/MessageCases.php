@@ -119,6 +119,16 @@ trait MessageCases
         }
     }
 
+    public function testAFileThatCannotBeReadIsNamed(): void
+    {
+        $missing = self::$directory->path . '/missing.pem';
+        $readable = ['roots' => 'file', 'ca_file' => self::$tls->authority];
+        foreach (['ca_file', 'crl_file'] as $key) {
+            $outcome = self::call(self::request(), self::make(['tls' => [$key => $missing] + $readable]));
+            self::assertSame("tls.$key cannot be read: $missing [configuration.invalid]", $outcome->message());
+        }
+    }
+
     private static function assertSaid(
         string $message,
         Policy $policy,

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -16,6 +17,18 @@ final readonly class CallOptions
 {
     private const NAMES = [
         'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idempotencyKey', 'correlationId',
+    ];
+
+    /** Options of Guzzle's that are no affair of the caller's here. */
+    private const ELSEWHERE = [
+        'allow_redirects' => "max_redirects of the service's policy",
+        'auth' => "the service's list of credentials",
+        'base_uri' => "the service's base_url",
+        'cert' => 'tls of the configuration',
+        'connect_timeout' => 'defaults.connect_timeout_ms of the configuration',
+        'http_errors' => 'statusCode() of the response',
+        'proxy' => 'proxy of the configuration',
+        'verify' => 'tls of the configuration',
     ];
 
     private const BODIES = ['json', 'body', 'form_params', 'multipart'];
@@ -48,8 +61,9 @@ final readonly class CallOptions
      */
     public static function read(#[\SensitiveParameter] array $options): self
     {
-        if (array_diff_key($options, array_flip(self::NAMES)) !== []) {
-            throw Wire::malformed('The call has an unknown option. Known are ' . implode(', ', self::NAMES) . '.');
+        $unknown = Names::unknown('The call', $options, self::NAMES, 'option', self::ELSEWHERE);
+        if ($unknown !== null) {
+            throw Wire::malformed($unknown . '. Known are ' . implode(', ', self::NAMES) . '.');
         }
         [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []));
         $key = $options['idempotencyKey'] ?? null;

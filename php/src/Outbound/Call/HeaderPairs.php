@@ -30,7 +30,10 @@ final class HeaderPairs
         foreach ($headers as $name => $values) {
             foreach (is_array($values) ? $values : [$values] as $value) {
                 if (!is_string($value) && !is_int($value)) {
-                    throw Wire::malformed('The value of a header is no string.');
+                    // A key that is no name may be anything.
+                    $isName = preg_match('/\A[A-Za-z0-9-]{1,64}\z/', (string) $name) === 1;
+                    $of = $isName ? "the header \"$name\"" : 'a header';
+                    throw Wire::malformed("The value of $of is no string.");
                 }
                 $pairs[] = [(string) $name, (string) $value];
             }

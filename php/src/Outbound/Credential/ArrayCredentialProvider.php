@@ -29,7 +29,7 @@ final readonly class ArrayCredentialProvider implements SealedCredentialProvider
     {
         return $reference->seal($this->envelopes->getValue()[$reference->identifier] ?? throw OutboundException::create(
             'credential.not_found',
-            'There is no envelope for a credential of the service.',
+            'There is no envelope for the credential "' . $reference->identifier . '".',
         ));
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
@@ -72,8 +73,9 @@ final readonly class CredentialReference
      */
     public static function fromWire(array $wire): self
     {
-        if (array_diff_key($wire, ['identifier' => 0, 'type' => 0, 'placement' => 0]) !== []) {
-            throw Wire::malformed('A credential has an unknown key.');
+        $unknown = Names::unknown('A credential', $wire, ['identifier', 'type', 'placement']);
+        if ($unknown !== null) {
+            throw Wire::malformed($unknown . '.');
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
         try {

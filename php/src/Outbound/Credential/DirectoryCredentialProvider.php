@@ -30,16 +30,20 @@ final readonly class DirectoryCredentialProvider implements SealedCredentialProv
     public function fetch(CredentialReference $reference): SealedCredential
     {
         if (preg_match(self::NAME, $reference->identifier) !== 1) {
-            throw self::notFound();
+            throw OutboundException::create(
+                'credential.not_found',
+                'The identifier "' . $reference->identifier . '" is no plain name of a file.',
+            );
         }
         // A link may be put elsewhere, and its old end removed, between finding the file and opening it.
         $envelope = LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES)
             ?? LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES);
         if ($envelope === null) {
-            throw self::denied('The file of a credential cannot be read by this process.');
+            throw $this->denied($reference->identifier, 'cannot be read by this process');
         }
         if (strlen($envelope) > self::MAX_BYTES) {
-            throw OutboundException::create('credential.malformed', 'The file of a credential is larger than 1 MiB.');
+            $message = $this->message($reference->identifier, 'is larger than 1 MiB');
+            throw OutboundException::create('credential.malformed', $message);
         }
         return $reference->seal(trim($envelope));
     }
@@ -56,24 +60,26 @@ final readonly class DirectoryCredentialProvider implements SealedCredentialProv
         $directory = $resolve($this->directory);
         $file = $resolve($this->directory . '/' . $identifier);
         if ($directory === false || $file === false || !is_file($file)) {
-            throw self::notFound();
+            throw $this->notFound($identifier);
         }
         return str_starts_with($file, rtrim($directory, '/') . '/')
             ? $file
-            : throw self::denied('The file of a credential is a link that leads out of its directory.');
+            : throw $this->denied($identifier, 'is a link that leads out of its directory');
     }
 
-    private static function notFound(): OutboundException
+    private function notFound(string $identifier): OutboundException
     {
-        return OutboundException::create(
-            'credential.not_found',
-            'The directory has no file for a credential of the service'
-                . (LocalFile::isConfined() ? ', or open_basedir hides it.' : '.'),
-        );
+        $what = 'does not exist' . (LocalFile::isConfined() ? ', or open_basedir hides it' : '');
+        return OutboundException::create('credential.not_found', $this->message($identifier, $what));
     }
 
-    private static function denied(string $message): OutboundException
+    private function denied(string $identifier, string $what): OutboundException
     {
-        return OutboundException::create('credential.access_denied', $message);
+        return OutboundException::create('credential.access_denied', $this->message($identifier, $what));
+    }
+
+    private function message(string $identifier, string $what): string
+    {
+        return 'The file of the credential "' . $identifier . '" ' . $what . ': ' . $this->directory . '/' . $identifier;
     }
 }

@@ -172,11 +172,11 @@ enum ErrorCode: string
             self::InternalPanic =>
                 'a bug in the library or in this package\'s PHP; please report it, without secrets',
             self::PolicyServiceUnknown =>
-                'the registry has no service of this id',
+                'the registry has no service of this id; the message lists those that it has',
             self::PolicyServiceDisabled =>
                 'the registry\'s entry has a fault; the message names the field',
             self::CredentialNotFound =>
-                'there is no envelope for a credential of the service',
+                'there is no envelope for a credential of the service; the message names the credential',
             self::CredentialAccessDenied =>
                 'there is one, and this process or actor may not have it',
             self::ConfigurationTransportUnavailable =>

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 
 /**
  * Services from a PHP array, by id. An entry has the keys of one in the JSON file; schema/services.schema.json has all.
@@ -34,7 +35,11 @@ final class ArrayServiceRegistry implements ServiceRegistry
     public function get(string $id): ServiceDefinition
     {
         if (!array_key_exists($id, $this->services)) {
-            throw OutboundException::create('policy.service_unknown', 'The registry has no service of this id.');
+            $asked = preg_match(ServiceDefinition::ID, $id) === 1 ? '"' . $id . '"' : 'of this id';
+            throw OutboundException::create(
+                'policy.service_unknown',
+                "The registry has no service $asked. It has: " . Names::listed($id, $this->ids()) . '.',
+            );
         }
         $result = $this->read($id);
         if ($result instanceof ServiceDefinition) {

@@ -31,7 +31,7 @@ final class ProviderTest extends TestCase
         $provider = new ArrayCredentialProvider(['my_key' => 'nrv1:AA==']);
 
         self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('vault:my_key', 'basic'))->sealed);
-        self::assertRefused('credential.not_found', $provider, 'other');
+        self::assertRefused('credential.not_found', $provider, 'other', 'There is no envelope for the credential "other".');
         self::assertStringNotContainsString('nrv1:', print_r($provider, true));
     }
 
@@ -44,9 +44,11 @@ final class ProviderTest extends TestCase
         $reference = new CredentialReference('vault:01937b6e-4b6c-7abc-8def-0123456789ab', 'bearer');
 
         self::assertSame('nrv1:AA==', $provider->fetch($reference)->sealed);
-        self::assertRefused('credential.not_found', $provider, 'other');
+        $file = fn (string $name, string $what): string
+            => 'The file of the credential "' . $name . '" ' . $what . ': ' . $this->directory->path . '/' . $name;
+        self::assertRefused('credential.not_found', $provider, 'other', $file('other', 'does not exist'));
         self::assertRefused('credential.malformed', $provider, 'empty');
-        self::assertRefused('credential.malformed', $provider, 'large');
+        self::assertRefused('credential.malformed', $provider, 'large', $file('large', 'is larger than 1 MiB'));
     }
 
     public function testNoIdentifierLeadsOutOfTheDirectory(): void
@@ -59,9 +61,10 @@ final class ProviderTest extends TestCase
         $provider = new DirectoryCredentialProvider($this->directory->path . '/in');
 
         foreach (['../outside', '..', '.', 'sub/deep', 'sub', $outside, '.hidden', 'a b', '%2e%2e'] as $identifier) {
-            self::assertRefused('credential.not_found', $provider, $identifier);
+            $why = $identifier === 'sub' ? 'does not exist' : 'is no plain name of a file.';
+            self::assertRefused('credential.not_found', $provider, $identifier, '"' . $identifier . '" ' . $why);
         }
-        self::assertRefused('credential.access_denied', $provider, 'link');
+        self::assertRefused('credential.access_denied', $provider, 'link', 'credential "link" is a link that leads out');
         self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('inner', 'bearer'))->sealed);
     }
 
@@ -72,13 +75,18 @@ final class ProviderTest extends TestCase
         self::assertRefused('credential.not_found', $provider, 'a');
     }
 
-    private static function assertRefused(string $code, SealedCredentialProvider $provider, string $identifier): void
-    {
+    private static function assertRefused(
+        string $code,
+        SealedCredentialProvider $provider,
+        string $identifier,
+        string $message = '',
+    ): void {
         try {
             $provider->fetch(new CredentialReference($identifier, 'bearer'));
             self::fail('There is an envelope for ' . $identifier);
         } catch (CredentialUnavailable $refusal) {
             self::assertSame($code, $refusal->errorCode());
+            self::assertStringContainsString($message, $refusal->getMessage());
             self::assertNull($refusal->getPrevious());
         }
     }

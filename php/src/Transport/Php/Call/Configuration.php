@@ -5,7 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Net\Exchange;
@@ -16,7 +18,6 @@ use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Php\Policy\Rules;
-use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -270,8 +271,9 @@ final class Configuration
         if (!is_array($value)) {
             throw self::invalid($name . ' is not an object');
         }
-        if (array_diff_key($value, $defaults) !== []) {
-            throw self::invalid($name . ' has an unknown key');
+        $unknown = Names::unknown($name, $value, array_keys($defaults));
+        if ($unknown !== null) {
+            throw self::invalid($unknown);
         }
         return $value + $defaults;
     }

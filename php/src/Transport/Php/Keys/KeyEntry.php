@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Transport\KeyMaterial;
 
 /**
@@ -40,8 +41,9 @@ final readonly class KeyEntry
             $entry += KeyMaterial::of($material);
         }
         $known = ['id', 'provider', ...array_values(self::PROVIDERS)];
-        if (array_diff(array_keys($entry), $known) !== []) {
-            throw self::invalid('a master key has an unknown key');
+        $unknown = Names::unknown('a master key', $entry, $known);
+        if ($unknown !== null) {
+            throw self::invalid($unknown);
         }
         // As in the document, null is as good as absent.
         $entry = array_filter($entry, static fn (mixed $value): bool => $value !== null);

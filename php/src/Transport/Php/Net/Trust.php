@@ -149,7 +149,7 @@ final readonly class Trust
 
     private static function contents(string $path, string $name): string
     {
-        return LocalFile::read(LocalFile::local($path)) ?? throw self::invalid($name . ' cannot be read'
+        return LocalFile::read(LocalFile::local($path)) ?? throw self::invalid($name . ' cannot be read: ' . $path
             . (LocalFile::isConfined() ? '; it has to lie where open_basedir lets PHP read' : ''));
     }
 
