@@ -108,6 +108,7 @@ final class NativeLibrary
             throw new \RuntimeException('PHP has no FFI: install and load its ffi extension.', self::NOT_BOUND);
         }
         $direct = \PHP_SAPI === 'cli' || \PHP_ZTS;
+        $held = self::holdSignals();
         try {
             // A library of another version may lack what else is declared here, so it is asked for its version alone.
             $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
@@ -126,6 +127,8 @@ final class NativeLibrary
                 throw new \RuntimeException($message, self::WRONG_VERSION);
             }
             throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
+        } finally {
+            self::deliverSignals($held);
         }
         if ($abi !== self::ABI) {
             $message = 'The library speaks ABI version %d, this package %d: install matching versions.';
@@ -154,10 +157,13 @@ final class NativeLibrary
     public static function version(): string
     {
         $ffi = self::bound();
+        $held = self::holdSignals();
         try {
             return (string) $ffi->secure_outbound_version();
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -169,6 +175,7 @@ final class NativeLibrary
     public static function open(#[\SensitiveParameter] string $config): array
     {
         $ffi = self::bound();
+        $held = self::holdSignals();
         try {
             $out = $ffi->new('secure_outbound_result');
             $engine = $ffi->new('uint64_t');
@@ -180,6 +187,8 @@ final class NativeLibrary
             }
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -200,6 +209,7 @@ final class NativeLibrary
         int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::bound();
+        $held = self::holdSignals();
         try {
             $out = $ffi->new('secure_outbound_result');
             try {
@@ -220,6 +230,8 @@ final class NativeLibrary
             }
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -235,6 +247,7 @@ final class NativeLibrary
     public static function explain(int $engine, #[\SensitiveParameter] string $request, int $bodyLength): array
     {
         $ffi = self::bound();
+        $held = self::holdSignals();
         try {
             $out = $ffi->new('secure_outbound_result');
             try {
@@ -246,6 +259,8 @@ final class NativeLibrary
             }
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -270,6 +285,7 @@ final class NativeLibrary
         if (!self::$canCheck) {
             throw new \RuntimeException('The library or its header has no secure_outbound_check.', self::WRONG_VERSION);
         }
+        $held = self::holdSignals();
         try {
             $out = $ffi->new('secure_outbound_result');
             try {
@@ -281,6 +297,8 @@ final class NativeLibrary
             }
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -291,10 +309,13 @@ final class NativeLibrary
     public static function close(int $engine): int
     {
         $ffi = self::bound();
+        $held = self::holdSignals();
         try {
             return $ffi->secure_outbound_close($engine);
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 
@@ -302,7 +323,9 @@ final class NativeLibrary
     private static function end(): void
     {
         self::$reserve = null;
+        $held = self::holdSignals();
         self::$ffi?->secure_outbound_thread_results_free();
+        self::deliverSignals($held);
     }
 
     /**
@@ -319,6 +342,28 @@ final class NativeLibrary
             return $whole;
         } catch (\FFI\Exception) {
             return null;
+        }
+    }
+
+    /**
+     * No handler of a signal runs within a native call: PHP 8.4 and 8.5 crash where one makes an exception or a backtrace there.
+     *
+     * @return bool whether deliverSignals() has anything to do
+     */
+    private static function holdSignals(): bool
+    {
+        if (!\function_exists('pcntl_async_signals') || !\function_exists('pcntl_signal_dispatch')) {
+            return false;
+        }
+        return \pcntl_async_signals(false);
+    }
+
+    /** Runs the handlers of what has come meanwhile; what one throws takes the place of the result. */
+    private static function deliverSignals(bool $held): void
+    {
+        if ($held) {
+            \pcntl_async_signals(true);
+            \pcntl_signal_dispatch();
         }
     }
 

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Transport\NativeLibrary;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -90,7 +91,7 @@ final class CliTest extends TestCase
     {
         $file = $this->host->installation->php . '/src/Transport/NativeLibrary.php';
         $source = (string) file_get_contents($file);
-        $source = str_replace('public const API = 3;', 'public const API = 99;', $source, $count);
+        $source = str_replace('public const API = ' . NativeLibrary::API . ';', 'public const API = 99;', $source, $count);
         self::assertSame(1, $count);
         $this->host->directory->write('php/src/Transport/NativeLibrary.php', $source);
         $answer = $this->script('report.php', $this->host->installation->library);
