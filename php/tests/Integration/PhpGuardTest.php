@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Call\Outgoing;
 use Netresearch\NrVault\Transport\Php\Call\Recorder;
 use Netresearch\NrVault\Transport\Php\Net\Answer;
@@ -122,7 +123,8 @@ final class PhpGuardTest extends TestCase
         $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $connectMs, 65536);
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
         $outgoing = new Outgoing('GET', $target, null, [], '');
-        return $exchange->send($outgoing, Deadline::in($totalMs), 1024, static fn (): bool => true, new Recorder());
+        $most = new ByteLimit(1024, 'limits.response_bytes');
+        return $exchange->send($outgoing, Deadline::in($totalMs), $most, static fn (): bool => true, new Recorder());
     }
 
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string
