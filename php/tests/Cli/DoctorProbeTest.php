@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\FastCgiClient;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Installation;
@@ -134,6 +135,19 @@ final class DoctorProbeTest extends CommandTestCase
         yield 'envelope' => ['/vault/' . self::ID, 0600, 'fpm.credential', 'may not read '];
         yield 'directory of envelopes' => ['/vault', 0700, 'fpm.credential', 'may not enter '];
         yield 'directory of all' => ['', 0700, 'fpm.config', 'may not enter '];
+    }
+
+    public function testAuthoritiesThatTheWorkerCannotRead(): void
+    {
+        $authorities = (new Certificates($this->host->directory))->authority;
+        $tls = ['roots' => 'file', 'ca_file' => $authorities];
+        $this->write('config.json', ['tls' => $tls, 'master_keys' => [$this->key()]]);
+        chmod($authorities, 0600);
+        $report = $this->ask();
+
+        self::assertSame(['fpm.open', 'fpm.tls', 'fpm.unchecked'], array_keys(self::wrong($report)));
+        $this->mend(self::finding($report, 'fpm.tls')['remedy']);
+        self::assertSame([], self::wrong($this->ask()));
     }
 
     public function testOpenBasedirWithoutTheDirectory(): void

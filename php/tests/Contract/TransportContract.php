@@ -12,6 +12,7 @@ abstract class TransportContract extends ContractTestCase
     use AddressCases;
     use AttemptCases;
     use BreakerCases;
+    use CheckCases;
     use CodingCases;
     use ConfigurationCases;
     use ConfiguredLimitCases;

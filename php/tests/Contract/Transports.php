@@ -4,10 +4,14 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The transports that the contract is for, by the name in their audit records.
@@ -26,5 +30,29 @@ final class Transports
             self::RUST_FFI => new RustFfiTransport($config, Build::library()),
             self::PHP => new PhpTransport($config),
         };
+    }
+
+    /**
+     * Has the credentials of a request looked at.
+     *
+     * @param array<string, mixed> $config
+     * @return string|null the code, null where they can be used
+     */
+    public static function check(string $name, #[\SensitiveParameter] array $config, RequestSpec $request): ?string
+    {
+        try {
+            if ($name === self::PHP) {
+                (new PhpTransport($config))->check($request);
+                return null;
+            }
+            (new RustFfiTransport($config, Build::library()))->bind();
+            $engine = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]))['engine'];
+            $wire = $request->toWire();
+            $head = Wire::decode(NativeLibrary::check($engine, $wire['head'], $wire['sealed'])['head']);
+            NativeLibrary::close($engine);
+            return $head['code'];
+        } catch (OutboundException $refusal) {
+            return $refusal->errorCode();
+        }
     }
 }

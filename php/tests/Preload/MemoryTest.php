@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
+use Netresearch\NrVault\Outbound\Cli\Doctor\FastCgiClient;
 use Netresearch\NrVault\Outbound\Tests\Support\FastCgiRequest;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
@@ -93,6 +94,39 @@ final class MemoryTest extends TestCase
         $this->assertOnlyTheKeyIsKept($this->measurement->inMemory(), 'after the connection is closed', ['access token']);
         self::assertSame([], array_map(strval(...), $this->measurement->inCore()), 'in the core');
         self::assertSame([], $this->measurement->inTexts(), 'in messages, heads, records and logs');
+    }
+
+    public function testNothingIsLeftOfWhatTheDoctorLooksAt(): void
+    {
+        $this->measurement = new Measurement('2');
+        $directory = $this->measurement->worker->host->directory;
+        $services = [];
+        foreach (['bearer' => 'token', 'api_key' => 'key', 'basic' => 'username'] as $type => $field) {
+            $credential = $this->measurement->calls->typed($type, 'bearer', $field);
+            $directory->write('vault/' . $type, $credential->sealed);
+            $services[$type] = [
+                'base_url' => 'https://api.example.com',
+                'policy' => ['allowed_methods' => ['GET', 'POST']],
+                'credentials' => [['identifier' => $type, 'type' => 'bearer']],
+            ];
+        }
+        $asked = ['files' => [
+            'config' => $directory->write('config.json', (string) json_encode($this->measurement->config)),
+            'registry' => $directory->write('services.json', (string) json_encode(['version' => 1, 'services' => $services])),
+            'credentials' => $directory->path . '/vault',
+        ]];
+        $this->measurement->send([]);
+        $doctor = new FastCgiClient($this->measurement->worker->fpm->socket);
+        $script = $this->measurement->worker->host->installation->php . '/diagnose.php';
+        $answer = $doctor->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], (string) json_encode($asked))['body'];
+
+        $told = json_decode($answer, true)['credentials'];
+        self::assertSame([3, 0], [$told['checked'], $told['unchecked']]);
+        $refused = ['api_key' => 'credential.payload_invalid', 'basic' => 'credential.payload_invalid'];
+        self::assertSame($refused, array_column($told['problems'], 'code', 'identifier'));
+        $this->assertOnlyTheKeyIsKept($this->measurement->inMemory(), 'after the doctor was there');
+        self::assertSame([], array_map(strval(...), $this->measurement->inCore()), 'in the core');
+        self::assertSame([], (new Search($this->measurement->canaries))->inText($answer));
     }
 
     public function testASecretThatIsThereIsFoundInEachOfItsForms(): void

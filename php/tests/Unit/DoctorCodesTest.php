@@ -19,7 +19,7 @@ final class DoctorCodesTest extends TestCase
             $sources .= file_get_contents((string) $file);
         }
         $areas = 'php|library|header|config|registry|fpm';
-        preg_match_all("/(?:Finding::\\w+|refused)\\(\\s*'((?:$areas)\\.[a-z_]+)'/", $sources, $literal);
+        preg_match_all("/(?:(?:Finding::\\w+|refused|file)\\(\\s*|CODE = )'((?:$areas)\\.[a-z_]+)'/", $sources, $literal);
         preg_match_all("/'((?:library)\\.(?:abi|file))'/", $sources, $chosen);
         preg_match_all("/\\\$area \\. '(\\.[a-z]+)'/", $sources, $suffixes);
         $codes = array_unique([...$literal[1], ...$chosen[1]]);

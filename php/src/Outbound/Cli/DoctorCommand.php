@@ -70,7 +70,7 @@ final class DoctorCommand implements Command
                 $socket,
                 $config === null ? null : Configuration::forWorker($config),
                 $mend,
-                self::files($arguments),
+                self::files($arguments, $config ?? []),
                 $arguments->value('php-fpm'),
             );
         $files = new LibraryFiles($arguments->value('library'), $arguments->value('header') ?? $worker?->header);
@@ -88,11 +88,13 @@ final class DoctorCommand implements Command
     /**
      * What a worker is to try, by paths that hold in its directory as well.
      *
+     * @param array<string, mixed> $config
      * @return array<string, string>
      */
-    private static function files(Arguments $arguments): array
+    private static function files(Arguments $arguments, #[\SensitiveParameter] array $config): array
     {
-        $files = [];
+        $tls = is_array($config['tls'] ?? null) ? $config['tls'] : [];
+        $files = array_filter(array_intersect_key($tls, ['ca_file' => 0, 'crl_file' => 0]), is_string(...));
         foreach (['config', 'registry', 'credentials', 'audit' => 'audit-log'] as $name => $option) {
             $path = $arguments->value($option);
             if ($path !== null) {

@@ -52,6 +52,9 @@ final readonly class ProbeFindings
         if (array_key_exists('config', $denied)) {
             $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
         }
+        foreach (array_intersect_key($denied, ['ca_file' => 0, 'crl_file' => 0]) as $name => $why) {
+            $findings[] = $this->file('fpm.tls', $this->files[$name], $why);
+        }
         if (array_key_exists('registry', $denied)) {
             $findings[] = $this->file('fpm.registry', $this->files['registry'], $denied['registry']);
         }
@@ -111,7 +114,7 @@ final readonly class ProbeFindings
             $findings[] = Finding::critical(
                 'fpm.key_id',
                 'The worker has another key under the id "' . implode('", "', $told['key_ids']) . '": another site of this '
-                    . 'php-fpm uses the same id, and whoever comes second gets the key of the first.',
+                    . 'php-fpm uses the same id and gave it first, or the key was changed without a reload.',
                 $this->renameIds($told['key_ids']),
             );
         }

@@ -24,7 +24,7 @@ final class WorkerProbe
 {
     /**
      * @param array{config?: ?array<string, mixed>, files?: array<string, string>} $asked the configuration as the doctor may
-     *        hand it over, and the paths of config, registry, credentials and audit
+     *        hand it over, and the paths of config, registry, credentials, audit, ca_file and crl_file
      * @param bool $bound whether the worker has bound the library
      * @return array<string, mixed>
      */
@@ -35,6 +35,10 @@ final class WorkerProbe
         $denied = [];
         foreach (array_intersect_key($files, ['config' => 0, 'registry' => 0]) as $name => $path) {
             $denied[$name] = self::denied($path);
+        }
+        foreach (array_intersect_key($files, ['ca_file' => 0, 'crl_file' => 0]) as $name => $path) {
+            // The library opens them, and open_basedir is PHP's.
+            $denied[$name] = $bound && self::isHidden($path) ? null : self::denied($path);
         }
         $isRead = static fn (string $name): bool => array_key_exists($name, $denied) && $denied[$name] === null;
         $own = $isRead('config') ? self::config($files['config']) : null;
