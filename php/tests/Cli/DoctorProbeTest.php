@@ -158,11 +158,12 @@ final class DoctorProbeTest extends CommandTestCase
         $wrong = self::wrong($report);
         self::assertSame(['fpm.config', 'fpm.registry', 'fpm.audit'], array_keys($wrong));
         $mend = self::finding($report, 'fpm.config')['remedy'];
-        [$name, $value] = explode(' = ', $mend);
-        self::assertSame(['php_admin_value[open_basedir]', $allowed . ':' . $this->etc . '/'], [$name, $value]);
+        $this->mend(explode(' && ', strtr($mend, ['/etc/php/8.2/fpm/pool.d' => $this->directory->path]))[0]);
+        [$name, $value] = explode(' = ', trim((string) file_get_contents($this->directory->path . '/www.conf')));
+        self::assertSame(['php_admin_value[open_basedir]', '"' . $allowed . ':' . $this->etc . '/"'], [$name, $value]);
         $this->fpm->stop();
         $this->fpm = null;
-        self::assertSame([], self::wrong($this->ask(pool: [$name => '"' . $value . '"'])));
+        self::assertSame([], self::wrong($this->ask(pool: [$name => $value])));
     }
 
     /**

@@ -22,24 +22,21 @@ final readonly class ProbeFindings
         'credential.not_found' => 'the worker finds no file for it',
     ];
 
-    private string $reload;
-
-    private string $user;
-
     private string $group;
+
+    private string $pool;
 
     private int $master;
 
     /**
      * @param array<string, mixed> $answer of diagnose.php
-     * @param array<string, string> $files that the worker was asked about: config, registry, credentials, audit
+     * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
      */
-    public function __construct(private array $answer, private array $files, Mend $mend)
+    public function __construct(private array $answer, private array $files, private Mend $mend)
     {
-        $this->reload = $mend->reload();
-        [$this->master, $user, $group] = self::process((int) ($answer['pid'] ?? 0));
-        $this->user = self::name('posix_getpwuid', $answer['user'] ?? $user);
-        $this->group = self::name('posix_getgrgid', $group);
+        [$this->master, $this->pool, $group] = self::process((int) ($answer['pid'] ?? 0));
+        $entry = $group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($group) : false;
+        $this->group = $entry['name'] ?? (string) ($group ?? $mend->user);
     }
 
     /**
@@ -47,7 +44,7 @@ final readonly class ProbeFindings
      */
     public function all(): array
     {
-        $findings = [ControlTimeout::of($this->master, $this->reload)];
+        $findings = [ControlTimeout::of($this->master, $this->mend->reload())];
         $denied = $this->answer['denied'] ?? [];
         if (array_key_exists('config', $denied)) {
             $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
@@ -68,26 +65,21 @@ final readonly class ProbeFindings
     }
 
     /**
-     * What the system tells of a worker: its master, its user and its group.
+     * What the system tells of a worker: its master, its pool and its group.
      *
-     * @return array{int, int|null, int|null}
+     * @return array{int, string, int|null}
      */
     private static function process(int $pid): array
     {
+        $title = (string) LocalFile::read('/proc/' . $pid . '/cmdline');
         // In another namespace of processes, such as a container's, the number is somebody else's.
-        if (!str_starts_with((string) LocalFile::read('/proc/' . $pid . '/cmdline'), 'php-fpm: pool ')) {
-            return [0, null, null];
+        if (preg_match('/\Aphp-fpm: pool ([A-Za-z0-9._-]+)/', $title, $pool) !== 1) {
+            return [0, 'www', null];
         }
         $status = (string) LocalFile::read('/proc/' . $pid . '/status');
-        $number = static fn (string $name): ?int
-            => preg_match('/^' . $name . ':\s+(?:\d+\s+)?(\d+)/m', $status, $match) === 1 ? (int) $match[1] : null;
-        return [$number('PPid') ?? 0, $number('Uid'), $number('Gid')];
-    }
-
-    private static function name(string $lookup, ?int $id): string
-    {
-        $entry = $id !== null && function_exists($lookup) ? $lookup($id) : false;
-        return $entry['name'] ?? (string) ($id ?? 'www-data');
+        $number = static fn (string $pattern): ?int
+            => preg_match('/^' . $pattern . '/m', $status, $match) === 1 ? (int) $match[1] : null;
+        return [$number('PPid:\s+(\d+)') ?? 0, $pool[1], $number('Gid:\s+\d+\s+(\d+)')];
     }
 
     /**
@@ -122,7 +114,7 @@ final readonly class ProbeFindings
             $findings[] = Finding::warning(
                 'fpm.unchecked',
                 'The worker cannot look into ' . $told['unchecked'] . ' envelopes: ' . $this->whyUnchecked(),
-                Mend::install() . ' && ' . $this->reload,
+                Mend::install() . ' && ' . $this->mend->reload(),
             );
         }
         return $findings === []
@@ -189,10 +181,10 @@ final readonly class ProbeFindings
         if (($told['denied']['reason'] ?? '') === 'open_basedir') {
             return Finding::critical('fpm.audit', $message, $this->openBasedir($file));
         }
-        $own = '-o ' . escapeshellarg($this->user) . ' -g ' . escapeshellarg($this->group) . ' -m 0750 ';
+        $own = '-o ' . escapeshellarg($this->mend->user) . ' -g ' . escapeshellarg($this->group) . ' -m 0750 ';
         $mend = 'install -d ' . $own . escapeshellarg(dirname($file));
         if (is_file($file)) {
-            $mend .= ' && chown -h ' . escapeshellarg($this->user . ':' . $this->group) . ' ' . escapeshellarg($file);
+            $mend .= ' && chown -h ' . escapeshellarg($this->mend->user . ':' . $this->group) . ' ' . escapeshellarg($file);
         }
         return Finding::critical('fpm.audit', $message, $mend);
     }
@@ -205,7 +197,7 @@ final readonly class ProbeFindings
         return $what . match ($denied['reason']) {
             'open_basedir' => ': open_basedir of the pool does not name its directory.',
             'missing' => ': for it, there is no such file.',
-            default => ': user ' . $this->user . ' may not ' . (is_dir($denied['at']) ? 'enter ' : 'read ') . $denied['at'] . '.',
+            default => ': user ' . $this->mend->user . ' may not ' . (is_dir($denied['at']) ? 'enter ' : 'read ') . $denied['at'] . '.',
         };
     }
 
@@ -225,7 +217,9 @@ final readonly class ProbeFindings
     private function openBasedir(string $path): string
     {
         $present = (string) ($this->answer['ini']['open_basedir'] ?? '');
-        return 'php_admin_value[open_basedir] = ' . ltrim($present . ':' . dirname($path) . '/', ':');
+        $line = 'php_admin_value[open_basedir] = "' . ltrim($present . ':' . dirname($path) . '/', ':') . '"';
+        $file = '/etc/php/' . $this->mend->version . '/fpm/pool.d/' . $this->pool . '.conf';
+        return 'echo ' . escapeshellarg($line) . ' >> ' . $file . ' && ' . $this->mend->reload();
     }
 
     /**

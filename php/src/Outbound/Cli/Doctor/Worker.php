@@ -25,7 +25,7 @@ final class Worker
     /**
      * @param string|null $socket null: not asked
      * @param array<string, mixed>|null $config of the transport; keys in it are named by file or variable only
-     * @param array<string, string> $files absolute paths that the worker is to try: config, registry, credentials, audit
+     * @param array<string, string> $files absolute paths that the worker is to try, as WorkerProbe::look() has them
      * @param string|null $program of php-fpm, which is asked where no worker answers
      */
     public function __construct(
