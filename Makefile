@@ -8,6 +8,7 @@
 # make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make header    regenerates include/secure_outbound.h
 # make codes     regenerates PHP's enum of error codes from docs/wire.md
+# make picture   draws docs/demo.svg of what the demo prints
 # make help      these lines
 
 PREFIX  ?= /usr/local
@@ -27,7 +28,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build bench fuzz hardening check install uninstall header codes help packages oauth-servers composer advisories \
+.PHONY: demo picture test build bench fuzz hardening check install uninstall header codes help packages oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 help:
@@ -50,6 +51,10 @@ build:
 demo: packages
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/demo.php
+
+picture: packages
+	@$(MAKE) --no-print-directory build
+	@$(PHP) tests/demo/picture.php
 
 test: packages oauth-servers composer
 	@CARGO="$(CARGO)" PHPUNIT="$(PHPUNIT)" MAKE="$(MAKE)" .ci/test
