@@ -6,9 +6,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
+use Netresearch\NrVault\Outbound\Cli\Refusal;
 use Netresearch\NrVault\Outbound\Cli\Streams;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Cli\Refusal;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -35,7 +35,7 @@ final class DoctorReportTest extends TestCase
                   Five.
                   → mend five
 
-                3 ok, 1 warnings, 1 critical
+                3 ok, 1 warning, 1 critical
 
                 TEXT,
             $this->report(self::findings()),

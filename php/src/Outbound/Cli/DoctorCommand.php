@@ -63,7 +63,7 @@ final class DoctorCommand implements Command
             throw new UsageError('--fpm-socket and --no-fpm exclude each other.');
         }
         [$config, $unreadable] = self::config($arguments->value('config'));
-        $mend = Mend::ofThisHost($arguments->value('config'), $config ?? [], $socket);
+        $mend = Mend::ofThisHost(self::files($arguments)['config'] ?? null, $config ?? [], $socket);
         $worker = $arguments->has('no-fpm')
             ? null
             : new Worker(

@@ -138,7 +138,7 @@ final readonly class ProbeFindings
     {
         ['service' => $service, 'identifier' => $identifier, 'code' => $code] = $problem;
         $name = 'Service "' . $service . '", credential "' . $identifier . '": ';
-        $seal = $this->seal($identifier);
+        $seal = $this->mend->seal($identifier, $this->files['credentials'] ?? '');
         if (is_array($problem['denied'] ?? null) && $problem['denied']['reason'] !== 'missing') {
             $message = $this->why($name . 'the worker cannot read its file', $problem['denied']);
             return Finding::critical('fpm.credential', $message, $this->letRead($problem['denied']));
@@ -159,13 +159,6 @@ final readonly class ProbeFindings
             $message,
             isset(self::SEALED_AGAIN[$code]) ? $seal : ucfirst(Refusal::remedy($code)) . '.',
         );
-    }
-
-    /** Seals another envelope into the file of one; the payload is what the operator has in a file of that name. */
-    private function seal(string $identifier): string
-    {
-        return 'secure-outbound seal ' . escapeshellarg($identifier) . ' --config=' . escapeshellarg($this->files['config'] ?? '')
-            . ' < PAYLOAD > ' . escapeshellarg(($this->files['credentials'] ?? '') . '/' . $identifier);
     }
 
     /**

@@ -49,7 +49,8 @@ final readonly class Report
             }
         }
         if (!$isQuiet || $counts['warning'] + $counts['critical'] > 0) {
-            $this->streams->write("{$counts['ok']} ok, {$counts['warning']} warnings, {$counts['critical']} critical\n");
+            $warnings = $counts['warning'] . ($counts['warning'] === 1 ? ' warning' : ' warnings');
+            $this->streams->write("{$counts['ok']} ok, $warnings, {$counts['critical']} critical\n");
         }
     }
 
