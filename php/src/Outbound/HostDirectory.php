@@ -44,7 +44,7 @@ final readonly class HostDirectory
         $file = $this->directory . '/transport.json';
         $json = LocalFile::read($file) ?? throw $this->missing(
             $file,
-            'Write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it.',
+            '; or write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it',
         );
         $config = json_decode($json);
         if (!$config instanceof \stdClass) {
@@ -60,8 +60,8 @@ final readonly class HostDirectory
     {
         $file = $this->directory . '/services.json';
         if (LocalFile::read($file, 0) === null) {
-            throw $this->missing($file, 'Write {"version": 1, "services": {"my-api": {"base_url": '
-                . '"https://api.example.com/v1", "policy": {"allowed_methods": ["GET"]}}}} into it.');
+            throw $this->missing($file, '; or write {"version": 1, "services": {"my-api": {"base_url": '
+                . '"https://api.example.com/v1", "policy": {"allowed_methods": ["GET"]}}}} into it');
         }
         $registry = new JsonFileServiceRegistry($file);
         if ($registry->ids() === [] && $registry->problems() !== []) {
@@ -77,8 +77,7 @@ final readonly class HostDirectory
     {
         $directory = $this->directory . '/vault';
         if (!self::holds(static fn (): bool => is_dir($directory) && is_executable($directory))) {
-            throw $this->missing($directory, "Make the directory: install -d -m 0755 $directory; "
-                . "secure-outbound seal NAME --config={$this->directory}/transport.json > $directory/NAME fills it.");
+            throw $this->missing($directory);
         }
         return new DirectoryCredentialProvider($directory);
     }
@@ -92,12 +91,11 @@ final readonly class HostDirectory
         $directory = dirname($file);
         LocalFile::forget();
         $user = self::user() ?? 'USER';
-        $mend = "Make the directory of the audit log: install -d -o $user -g adm -m 2750 $directory";
         if (!self::holds(static fn (): bool => is_dir($directory))) {
-            throw $this->missing($directory, $mend);
+            throw $this->missing($directory);
         }
         if (!self::holds(static fn (): bool => is_writable($directory))) {
-            throw self::invalid("$directory cannot be written by " . self::process() . '. ' . $mend);
+            throw self::invalid("$directory cannot be written by " . self::process() . ". Give it to it: chown -h $user $directory");
         }
         if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
             throw self::invalid("$file cannot be written by " . self::process() . ". Give it to it: chown -h $user $file");
@@ -105,9 +103,14 @@ final readonly class HostDirectory
         return new JsonLinesAuditSink($file);
     }
 
-    private function missing(string $path, string $mend): OutboundException
+    /**
+     * @param string $or what can be done in place of laying down all
+     */
+    private function missing(string $path, string $or = ''): OutboundException
     {
         $process = self::process();
+        $user = in_array(self::user(), [null, 'root'], true) ? '' : ' --user=' . self::user();
+        $mend = "Lay it down: secure-outbound init {$this->directory}$user --audit=" . dirname($this->auditLog) . $or . '.';
         LocalFile::forget();
         if (!self::holds(static fn (): bool => file_exists($path))) {
             $hidden = LocalFile::isConfined() ? ', or open_basedir hides it' : '';
