@@ -25,6 +25,8 @@ final class FunctionsTest extends TestCase
         'idn_to_ascii',
         'ini_parse_quantity',
         'memory_get_usage',
+        'pcntl_async_signals',
+        'pcntl_signal_dispatch',
         'register_shutdown_function',
         'sodium_memzero',
         'stream_wrapper_register',
