@@ -63,14 +63,15 @@ final class DoctorCommand implements Command
             throw new UsageError('--fpm-socket and --no-fpm exclude each other.');
         }
         [$config, $unreadable] = self::config($arguments->value('config'));
-        $mend = Mend::ofThisHost(self::files($arguments)['config'] ?? null, $config ?? [], $socket);
+        $wanted = self::files($arguments, $config ?? []);
+        $mend = Mend::ofThisHost($wanted['config'] ?? null, $config ?? [], $socket);
         $worker = $arguments->has('no-fpm')
             ? null
             : new Worker(
                 $socket,
                 $config === null ? null : Configuration::forWorker($config),
                 $mend,
-                self::files($arguments, $config ?? []),
+                $wanted,
                 $arguments->value('php-fpm'),
             );
         $files = new LibraryFiles($arguments->value('library'), $arguments->value('header') ?? $worker?->header);
