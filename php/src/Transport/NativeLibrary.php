@@ -346,7 +346,7 @@ final class NativeLibrary
     }
 
     /**
-     * No handler of a signal runs within a native call: PHP 8.4 and 8.5 crash where one makes an exception or a backtrace there.
+     * No handler of a signal runs within a native call: PHP 8.4 crashes where one makes an exception or a backtrace there.
      *
      * @return bool whether deliverSignals() has anything to do
      */
