@@ -91,6 +91,11 @@ final class DiffTest extends CommandTestCase
             [],
             [['credentials', '', '{"identifier":"crm","type":"bearer"}']],
         ];
+        yield 'a header' => [
+            ['headers' => ['accept' => 'text/html']],
+            ['headers' => ['Accept' => 'text/html', 'X-HTTP-Method-Override' => 'DELETE']],
+            [['headers', '', 'X-HTTP-Method-Override']],
+        ];
         yield 'a weaker transport' => [['transport' => 'rust'], [], [['transport', 'rust', 'auto']]];
         yield 'the weakest transport' => [[], ['transport' => 'php'], [['transport', 'auto', 'php']]];
         yield 'audit' => [[], ['audit' => 'standard'], [['audit', 'required', 'standard']]];
@@ -152,6 +157,11 @@ final class DiffTest extends CommandTestCase
             $hosts,
             $hosts + ['base_url' => 'https://b.example.com/v1'],
             [['base_url', 'https://api.example.com', 'https://b.example.com']],
+        ];
+        yield 'another value of a header' => [
+            ['headers' => ['X-Tenant' => 'a']],
+            ['headers' => ['x-tenant' => 'b']],
+            [['headers', '', 'x-tenant']],
         ];
         yield 'another identifier' => [
             [],

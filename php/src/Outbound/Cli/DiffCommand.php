@@ -21,9 +21,9 @@ final class DiffCommand implements Command
         return <<<'TEXT'
             diff OLD NEW [--format=json]
               Shows what the registry NEW allows and OLD did not: services, methods, hosts, paths, plain HTTP, redirects,
-              attempts and limits, credentials, a weaker transport or audit mode. Exit code 1 where there is any. What is
-              only written in another way, or is allowed no more, is not shown. An entry with a fault allows nothing, and
-              standard error names it.
+              attempts and limits, headers, credentials, a weaker transport or audit mode. Exit code 1 where there is any.
+              What is only written in another way, or is allowed no more, is not shown. An entry with a fault allows
+              nothing, and standard error names it.
 
             TEXT;
     }

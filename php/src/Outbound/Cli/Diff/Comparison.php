@@ -58,6 +58,7 @@ final class Comparison
         $self->add('policy.allowed_hosts', ...$now->hostsBeyond($was));
         $self->add('policy.allowed_paths', ...$now->pathsBeyond($was));
         $self->policy($was === null ? null : $old->policy, $new->policy);
+        $self->headers($was === null ? [] : $old->headers, $new->headers);
         $self->credentials($was === null ? [] : $old->credentials, $new->credentials);
         if ($was !== null) {
             $self->limits($old->policy->toWire(), $new->policy->toWire());
@@ -116,6 +117,23 @@ final class Comparison
             $list,
         );
         $this->add('credentials', ...array_values(array_diff($texts($new), $texts($old))));
+    }
+
+    /**
+     * Calls may set them as well, but what the registry sets goes with calls that do not: X-HTTP-Method-Override is one.
+     *
+     * @param list<array{string, string}> $old
+     * @param list<array{string, string}> $new
+     */
+    private function headers(array $old, array $new): void
+    {
+        $lower = static fn (array $header): array => [strtolower($header[0]), $header[1]];
+        $known = array_map($lower, $old);
+        foreach ($new as $header) {
+            if (!in_array($lower($header), $known, true)) {
+                $this->add('headers', $header[0]);
+            }
+        }
     }
 
     private function modes(ServiceDefinition $old, ServiceDefinition $new): void
