@@ -232,6 +232,8 @@ final class DoctorProbeTest extends CommandTestCase
         $this->mend(self::finding($report)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
         self::assertSame([$file], glob($this->etc . '/audit/*'));
+        $stat = (array) stat($this->etc . '/audit');
+        self::assertSame([02750, 'adm'], [$stat['mode'] & 07777, posix_getgrgid($stat['gid'])['name'] ?? ''], 'as init makes it');
     }
 
     public function testAHeaderOfAnOlderRelease(): void

@@ -174,10 +174,12 @@ final readonly class ProbeFindings
         if (($told['denied']['reason'] ?? '') === 'open_basedir') {
             return Finding::critical('fpm.audit', $message, $this->openBasedir($file));
         }
-        $own = '-o ' . escapeshellarg($this->mend->user) . ' -g ' . escapeshellarg($this->group) . ' -m 0750 ';
+        // As `secure-outbound init` makes it, which has Debian's readers of logs for a group.
+        $readers = function_exists('posix_getgrnam') && posix_getgrnam('adm') !== false ? 'adm' : $this->group;
+        $own = '-o ' . escapeshellarg($this->mend->user) . ' -g ' . escapeshellarg($readers) . ' -m 2750 ';
         $mend = 'install -d ' . $own . escapeshellarg(dirname($file));
         if (is_file($file)) {
-            $mend .= ' && chown -h ' . escapeshellarg($this->mend->user . ':' . $this->group) . ' ' . escapeshellarg($file);
+            $mend .= ' && chown -h ' . escapeshellarg($this->mend->user . ':' . $readers) . ' ' . escapeshellarg($file);
         }
         return Finding::critical('fpm.audit', $message, $mend);
     }
