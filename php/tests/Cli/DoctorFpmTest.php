@@ -79,7 +79,7 @@ final class DoctorFpmTest extends CommandTestCase
             ['ffi.enable' => '0'],
             'fpm.ffi_enable',
             'ffi.enable is off',
-            "echo 'ffi.enable = preload' >> /etc/php/8.2/fpm/conf.d/99-secure-outbound.ini && ",
+            "echo 'ffi.enable = preload' >> /etc/php/" . Fpm::VERSION . "/fpm/conf.d/99-secure-outbound.ini && ",
         ];
         yield 'ffi.enable open' => [
             ['ffi.enable' => '1'],
@@ -103,7 +103,7 @@ final class DoctorFpmTest extends CommandTestCase
             ['disable_functions' => 'hrtime'],
             'fpm.functions',
             'takes away hrtime',
-            'grep -rn disable_functions /etc/php/8.2/fpm   # take out hrtime',
+            'grep -rn disable_functions /etc/php/' . Fpm::VERSION . '/fpm   # take out hrtime',
         ];
         yield 'no header' => [
             ['ffi.preload' => null],

@@ -158,7 +158,7 @@ final class DoctorProbeTest extends CommandTestCase
         $wrong = self::wrong($report);
         self::assertSame(['fpm.config', 'fpm.registry', 'fpm.audit'], array_keys($wrong));
         $mend = self::finding($report, 'fpm.config')['remedy'];
-        $this->mend(explode(' && ', strtr($mend, ['/etc/php/8.2/fpm/pool.d' => $this->directory->path]))[0]);
+        $this->mend(explode(' && ', strtr($mend, ['/etc/php/' . Fpm::VERSION . '/fpm/pool.d' => $this->directory->path]))[0]);
         [$name, $value] = explode(' = ', trim((string) file_get_contents($this->directory->path . '/www.conf')));
         self::assertSame(['php_admin_value[open_basedir]', '"' . $allowed . ':' . $this->etc . '/"'], [$name, $value]);
         $this->fpm->stop();
@@ -175,10 +175,10 @@ final class DoctorProbeTest extends CommandTestCase
 
         self::assertSame(['fpm.control_timeout' => 'warning'], self::wrong($report));
         [$mend, $reload] = explode(' && ', self::finding($report)['remedy'], 2);
-        self::assertSame('php-fpm8.2 -t && systemctl reload php8.2-fpm', $reload);
+        self::assertSame('php-fpm' . Fpm::VERSION . ' -t && systemctl reload php' . Fpm::VERSION . '-fpm', $reload);
         $this->mend($mend);
         self::assertSame([], self::wrong($this->ask()));
-        $test = Process::run(['php-fpm8.2', '-n', '-t', '-y', $this->fpm->file]);
+        $test = Process::run(['php-fpm' . Fpm::VERSION, '-n', '-t', '-y', $this->fpm->file]);
         self::assertStringContainsString('test is successful', $test['output']);
     }
 

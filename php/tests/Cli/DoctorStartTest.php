@@ -40,7 +40,7 @@ final class DoctorStartTest extends CommandTestCase
 
         self::assertSame(['fpm.socket' => 'critical'], self::wrong($report));
         self::assertSame('ok', self::finding($report, 'fpm.start')['verdict']);
-        self::assertStringStartsWith('systemctl restart php8.2-fpm', self::finding($report, 'fpm.socket')['remedy']);
+        self::assertStringStartsWith('systemctl restart php' . Fpm::VERSION . '-fpm', self::finding($report, 'fpm.socket')['remedy']);
     }
 
     /**
@@ -62,7 +62,7 @@ final class DoctorStartTest extends CommandTestCase
      */
     public static function breakages(): iterable
     {
-        $ini = " >> /etc/php/8.2/fpm/conf.d/99-secure-outbound.ini && php-fpm8.2 -t && systemctl restart php8.2-fpm";
+        $ini = " >> /etc/php/" . Fpm::VERSION . "/fpm/conf.d/99-secure-outbound.ini && php-fpm" . Fpm::VERSION . " -t && systemctl restart php" . Fpm::VERSION . "-fpm";
         yield 'no user' => [
             static fn (): array => ['opcache.preload_user' => null],
             'fpm.preload_user',
@@ -82,7 +82,7 @@ final class DoctorStartTest extends CommandTestCase
             },
             'fpm.header_newer',
             'DIRECTORY/include/secure_outbound.h is newer than the library, which has no secure_outbound_of_tomorrow',
-            'make install PREFIX=/usr/local && php-fpm8.2 -t',
+            'make install PREFIX=/usr/local && php-fpm' . Fpm::VERSION . ' -t',
         ];
         yield 'no header' => [
             static function (Host $host): array {
@@ -188,7 +188,7 @@ final class DoctorStartTest extends CommandTestCase
         $path = $this->directory->path;
         $pool = "[global]\nerror_log = $path/fpm.log\n[www]\nuser = " . Fpm::USER . "\nlisten = $path/fpm.sock\n"
             . "pm = static\npm.max_children = 1\n";
-        $command = 'exec ' . Process::find('php-fpm8.2') . " -c $file -y " . $this->directory->write('fpm.conf', $pool) . ' "$@"';
+        $command = 'exec ' . Process::find('php-fpm' . Fpm::VERSION) . " -c $file -y " . $this->directory->write('fpm.conf', $pool) . ' "$@"';
         return $this->directory->write('php-fpm', "#!/bin/sh\nexport PHP_INI_SCAN_DIR=/nonexistent\n$command\n", 0755);
     }
 

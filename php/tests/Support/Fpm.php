@@ -11,6 +11,9 @@ final class Fpm
 {
     public const USER = 'www-data';
 
+    /** Of PHP, as Debian's names of programs and directories have it. */
+    public const VERSION = PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION;
+
     private const CONFIGURATION = <<<'CONF'
         [global]
         daemonize = no
@@ -64,7 +67,7 @@ final class Fpm
         }
         $this->file = $this->directory->write('fpm.conf', $configuration);
         $this->master = new Process(
-            ['php-fpm' . PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION, '-F', '-c', $iniFile, '-y', $this->file],
+            ['php-fpm' . self::VERSION, '-F', '-c', $iniFile, '-y', $this->file],
             $path . '/fpm.out',
             $environment + Host::ONLY_THIS_INI,
             $unprivileged ? self::USER : null,
