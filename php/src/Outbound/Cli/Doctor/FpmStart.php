@@ -53,7 +53,9 @@ final readonly class FpmStart
         $own = dirname(__DIR__, 4) . '/preload.php';
         $restart = $this->mend->restart();
         return match (true) {
-            str_contains($output, '"opcache.preload_user" has not been defined') => Finding::critical(
+            // Of PHP 8.2, and of 8.4.
+            str_contains($output, '"opcache.preload_user" has not been defined'),
+            str_contains($output, '"opcache.preload" requires "opcache.preload_user"') => Finding::critical(
                 'fpm.preload_user',
                 'php-fpm does not start: its master is root, and opcache.preload_user is not set.',
                 $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user, false),
