@@ -9,7 +9,8 @@ namespace Netresearch\NrVault\Transport;
  *
  * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy beats
  * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
- * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments.
+ * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments. No
+ * closure shares the lines that repeat here: what it would be given stands in traces and backtraces as well.
  *
  * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A
  * result that a fatal error or exit() leaves there is freed when the request ends, or else by the next bind().
