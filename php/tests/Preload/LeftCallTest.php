@@ -109,8 +109,8 @@ final class LeftCallTest extends TestCase
             $resident[] = self::resident($answer['pid']);
         }
 
-        // What the system's allocator keeps for the next time it keeps after the first.
-        self::assertLessThan($resident[1] + self::NOISE, end($resident), 'MiB');
+        // The allocators of the system and of PHP keep some of it for the next time; three answers that stayed would be 120.
+        self::assertLessThan($resident[1] + self::LARGE, end($resident), 'MiB');
         self::assertSame(array_fill(0, 5, 'response.too_large'), array_column($this->records(), 'error_code'));
         self::assertSame(array_fill(0, 5, 200), array_column($this->records(), 'status'));
     }
