@@ -168,6 +168,16 @@ final class DoctorStartTest extends CommandTestCase
         self::assertStringStartsWith('apt-get install php8.4-fpm', self::finding($report, 'fpm.start')['remedy']);
     }
 
+    /** As `timeout` says it. */
+    public function testATestThatDoesNotEnd(): void
+    {
+        $program = $this->directory->write('php-fpm', "#!/bin/sh\nexit 124\n", 0755);
+        $report = $this->doctor(['fpm-socket' => '/nonexistent/fpm.sock', 'php-fpm' => $program]);
+
+        self::assertSame(['fpm.start' => 'warning', 'fpm.socket' => 'critical'], self::wrong($report));
+        self::assertStringContainsString('did not end within 20 s', self::finding($report, 'fpm.start')['message']);
+    }
+
     /**
      * @param array<string, string|null> $ini
      * @return array{verdict: string, findings: list<array<string, string>>, exit: int}

@@ -39,7 +39,17 @@ final readonly class FpmStart
         [$code, $output] = self::output([$this->program, '-t']);
         return match ($code) {
             0 => Finding::ok('fpm.start', $line . ' finds nothing wrong: php-fpm can start.'),
-            126, 127 => Finding::warning(
+            124, 137 => Finding::warning(
+                'fpm.start',
+                $line . ' did not end within ' . self::SECONDS . ' s: whether php-fpm can start is not known.',
+                $line . '   # what is it waiting for?',
+            ),
+            126 => Finding::warning(
+                'fpm.start',
+                $this->program . ' to test php-fpm with may not be executed.',
+                'ls -l ' . escapeshellarg($this->program) . '   # or name another: --php-fpm=PATH',
+            ),
+            127 => Finding::warning(
                 'fpm.start',
                 'There is no program ' . $this->program . ' to test php-fpm with.',
                 'apt-get install php' . $this->mend->version . '-fpm   # or name it: --php-fpm=PATH',
@@ -133,7 +143,7 @@ final readonly class FpmStart
         $streams = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]];
         $pipes = [];
         $process = Quiet::call(static function () use ($command, $streams, &$pipes): mixed {
-            return proc_open(['timeout', self::SECONDS, ...$command], $streams, $pipes);
+            return proc_open(['timeout', '-k', '5', self::SECONDS, ...$command], $streams, $pipes);
         });
         if ($process === false) {
             return [127, ''];
