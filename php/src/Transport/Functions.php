@@ -68,6 +68,20 @@ final class Functions
     }
 
     /**
+     * All that missing() may name, see the doctor.
+     *
+     * @return list<string>
+     */
+    public static function names(): array
+    {
+        $names = self::NEEDED;
+        foreach (self::NEEDED_BY_PHP as $ofExtension) {
+            $names = [...$names, ...$ofExtension];
+        }
+        return $names;
+    }
+
+    /**
      * @throws OutboundException configuration.transport_unavailable, with their names
      */
     public static function demand(bool $isPhp = false): void

@@ -74,7 +74,7 @@ final class DoctorCommand implements Command
                 $wanted,
                 $arguments->value('php-fpm'),
             );
-        $files = new LibraryFiles($arguments->value('library'), $arguments->value('header') ?? $worker?->header);
+        $files = new LibraryFiles($arguments->value('library'), $arguments->value('header'), $worker?->header);
         return [
             ...PhpSettings::ofThisProcess($mend),
             ...$files->findings,

@@ -145,6 +145,10 @@ final class Configuration
                 $keys[] = array_diff_key($entry, ['id' => 0]);
             }
         }
+        if (!$isItsOwn && is_array($config['proxy'] ?? null) && is_string($config['proxy']['url'] ?? null)) {
+            // Whoever listens at the socket needs no password to say whether the rest is right.
+            $config['proxy']['url'] = (string) preg_replace('~^([a-z][a-z0-9+.-]*://)?.*@~is', '$1', $config['proxy']['url']);
+        }
         return ['version' => Wire::VERSION, 'user_agent' => 'secure-outbound-doctor', 'master_keys' => $keys] + $config;
     }
 }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
+use Netresearch\NrVault\Outbound\Text;
+
 /**
  * One thing that was looked at. Its texts hold paths, names and numbers, never what a key or a credential holds.
  *
@@ -18,17 +20,19 @@ final readonly class Finding
     /** In ascending order; the place is the exit code. */
     public const VERDICTS = [self::OK, self::WARNING, self::CRITICAL];
 
+    public string $message;
+
+    public string $remedy;
+
     /**
      * @param string $code stable, such as "library.owner"
      * @param string $message what was found
      * @param string $remedy the one line that mends it; "" where nothing is to be mended
      */
-    private function __construct(
-        public string $code,
-        public string $verdict,
-        public string $message,
-        public string $remedy,
-    ) {
+    private function __construct(public string $code, public string $verdict, string $message, string $remedy)
+    {
+        $this->message = Text::printable(strtr($message, ["\r\n" => ' ', "\n" => ' ', "\t" => ' ']));
+        $this->remedy = Text::printable($remedy);
     }
 
     public static function ok(string $code, string $message): self

@@ -28,17 +28,20 @@ final class LibraryFiles
 
     /**
      * @param string|null $library where the caller says that it is
-     * @param string|null $header the same of the header; null: beside the library, as it is installed
+     * @param string|null $header the same of the header; null: the worker's, or beside the library, as it is installed
+     * @param string|null $ofWorker what a worker says that it preloads
      */
-    public function __construct(?string $library, ?string $header)
+    public function __construct(?string $library, ?string $header, ?string $ofWorker = null)
     {
         $file = LibraryLocator::locate($library);
         [$this->library, $findings] = self::bind($file);
         $first = $findings[0];
         $this->missing = $first->code === 'library.file' && $first->verdict === 'critical' ? $first->message : null;
         $place = $this->library ?? $file;
-        $header ??= str_contains($place, '/') ? dirname($place, 2) . self::HEADER : null;
-        $this->findings = [...$findings, ...self::header($header, $this->library)];
+        $beside = str_contains($place, '/') ? dirname($place, 2) . self::HEADER : null;
+        $this->findings = [...$findings, ...($header === null && $ofWorker !== null
+            ? self::headerOfWorker($ofWorker, $this->library)
+            : self::header($header ?? $beside, $this->library))];
     }
 
     /**
@@ -109,6 +112,23 @@ final class LibraryFiles
             self::headerLibrary($text, $library),
             ...self::owner('header', $header),
         ];
+    }
+
+    /**
+     * Whoever listens at the socket can name any file: one that is not root's is neither read nor given to root.
+     *
+     * @return list<Finding>
+     */
+    private static function headerOfWorker(string $header, ?string $library): array
+    {
+        // What is looked at is what is read, wherever a link of that name leads a moment later.
+        $path = str_starts_with($header, '/') ? (realpath($header) ?: $header) : $header;
+        $owner = is_file($path) ? self::owner('header', $path)[0] : null;
+        return $owner?->verdict !== Finding::CRITICAL ? self::header($path, $library) : [Finding::critical(
+            'header.owner',
+            $owner->message . ' The worker names the header ' . $header . ', which was not read.',
+            'ls -ld ' . escapeshellarg($header) . '   # is it what ffi.preload of php-fpm names? Or name the header: --header=PATH',
+        )];
     }
 
     private static function headerAbi(string $text): Finding

@@ -21,6 +21,7 @@ final readonly class Mend
      * @param list<string> $keyFiles that it names
      * @param list<string> $variables that hold keys
      * @param string $tokens the directory of its token cache
+     * @param list<string> $keyIds of its keys
      */
     private function __construct(
         public string $version,
@@ -29,6 +30,7 @@ final readonly class Mend
         private array $keyFiles,
         private array $variables,
         private string $tokens,
+        public array $keyIds,
     ) {
     }
 
@@ -44,7 +46,11 @@ final readonly class Mend
         }
         $files = [];
         $variables = [];
+        $ids = [];
         foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $key) {
+            if (is_array($key) && is_string($key['id'] ?? null)) {
+                $ids[] = $key['id'];
+            }
             if (is_array($key) && ($key['provider'] ?? null) === 'file' && is_string($key['path'] ?? null)) {
                 $files[] = $key['path'];
             } elseif (is_array($key) && ($key['provider'] ?? null) === 'env' && is_string($key['name'] ?? null)) {
@@ -52,7 +58,8 @@ final readonly class Mend
             }
         }
         $tokens = is_array($config['token_cache'] ?? null) ? $config['token_cache']['directory'] ?? '' : '';
-        return new self($version, self::poolUser($version), $configFile, $files, $variables, is_string($tokens) ? $tokens : '');
+        $tokens = is_string($tokens) ? $tokens : '';
+        return new self($version, self::poolUser($version), $configFile, $files, $variables, $tokens, $ids);
     }
 
     /** The same for a worker that has told its version and its user. */
@@ -62,7 +69,7 @@ final readonly class Mend
         // Whatever answers at a socket must not write into a line that root pastes.
         $version = preg_match('/^\d+\.\d+/', $version, $match) === 1 ? $match[0] : $this->version;
         $name = $user === 0 ? $this->user : $account['name'] ?? $this->user;
-        return new self($version, $name, $this->configFile, $this->keyFiles, $this->variables, $this->tokens);
+        return new self($version, $name, $this->configFile, $this->keyFiles, $this->variables, $this->tokens, $this->keyIds);
     }
 
     /** Tests, then reloads. */

@@ -22,6 +22,9 @@ final readonly class ProbeFindings
         'credential.not_found' => 'the worker finds no file for it',
     ];
 
+    /** As DirectoryCredentialProvider takes them; another would lead a line that seals out of the directory. */
+    private const FILE_NAME = '/\A[A-Za-z0-9_-][A-Za-z0-9._-]*\z/';
+
     private string $group;
 
     private string $pool;
@@ -138,6 +141,10 @@ final readonly class ProbeFindings
     {
         ['service' => $service, 'identifier' => $identifier, 'code' => $code] = $problem;
         $name = 'Service "' . $service . '", credential "' . $identifier . '": ';
+        if (preg_match(self::FILE_NAME, $identifier) !== 1) {
+            $message = $name . 'no file of a directory can have this name [' . $code . '].';
+            return Finding::critical('fpm.credential', $message, Mend::edit($this->files['registry'], 'name a file'));
+        }
         $seal = $this->mend->seal($identifier, $this->files['credentials'] ?? '');
         if (is_array($problem['denied'] ?? null) && $problem['denied']['reason'] !== 'missing') {
             $message = $this->why($name . 'the worker cannot read its file', $problem['denied']);
@@ -222,12 +229,19 @@ final readonly class ProbeFindings
      */
     private function renameIds(array $ids): string
     {
+        $file = $this->files['config'] ?? '';
+        foreach ($ids as $id) {
+            // Others stand in JSON in more than one way.
+            if (preg_match('/\A[\w.:+ -]+\z/', $id) !== 1) {
+                return Mend::edit($file, 'give these keys ids that no other site has');
+            }
+        }
         $lines = array_map(
-            static fn (string $id): string => 's/"id"[[:space:]]*:[[:space:]]*"' . preg_quote($id, '/') . '"/"id": "' . $id . '-'
+            static fn (string $id): string => 's/"id"[[:space:]]*:[[:space:]]*"' . str_replace('.', '\\.', $id) . '"/"id": "' . $id . '-'
                 . bin2hex(random_bytes(3)) . '"/',
             $ids,
         );
         return 'sed -i ' . implode(' ', array_map(static fn (string $line): string => '-e ' . escapeshellarg($line), $lines)) . ' '
-            . escapeshellarg($this->files['config'] ?? '');
+            . escapeshellarg($file);
     }
 }

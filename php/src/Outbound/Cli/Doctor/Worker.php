@@ -84,8 +84,13 @@ final class Worker
             return Finding::critical('fpm.socket', $socket . ': ' . $failure->getMessage(), $remedy);
         }
         $told = json_decode($answer['body'], true);
-        if (is_array($told) && ($told['sapi'] ?? '') !== '') {
-            return $told;
+        if (is_array($told)) {
+            $flaw = WorkerAnswer::flaw($told, $files, $this->mend->keyIds);
+            return $flaw === null ? $told : Finding::critical(
+                'fpm.script',
+                'The answer is not that of diagnose.php ("' . $flaw . '"): nothing of it was taken.',
+                'ls -l ' . escapeshellarg($socket) . '   # who listens there; diagnose.php of another release answers so as well',
+            );
         }
         $why = $answer['error'] === '' ? '' : ' php-fpm says: ' . substr($answer['error'], 0, 200);
         return Finding::critical(
@@ -179,8 +184,11 @@ final class Worker
             $findings[] = Finding::critical('fpm.opcache_preload', 'opcache.preload is empty.', $remedy);
         } elseif ($answer['preloaded'] !== true && !PhpSettings::isOff($ini['opcache.enable'])) {
             $message = $ini['opcache.preload'] . ' is preloaded and does not load NativeLibrary.';
-            $line = escapeshellarg("\nrequire '" . $own . "';");
-            $remedy = 'printf %b ' . $line . ' >> ' . escapeshellarg($ini['opcache.preload']) . ' && ' . $mend->reload();
+            $line = "\\nrequire '" . $own . "';";
+            // Another file is no script, whoever says so.
+            $remedy = str_ends_with($ini['opcache.preload'], '.php')
+                ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache.preload']) . ' && ' . $mend->reload()
+                : Mend::edit($ini['opcache.preload'], "require '" . $own . "';");
             $findings[] = Finding::critical('fpm.opcache_preload', $message, $remedy);
         } elseif ($answer['preloaded'] === true) {
             $message = 'NativeLibrary is preloaded by ' . $ini['opcache.preload'] . '.';
