@@ -17,15 +17,16 @@ final class OpenCalls
     /** Kept for the end of a request whose memory is used up. */
     private const RESERVE = 1 << 17;
 
-    /** @var array<int, \Closure(): void> what writes the record, by a number of the call */
+    /**
+     * A process that is forked ends without the calls of its parent, and with its own.
+     *
+     * @var array<int, array{int, \Closure(): void}> process, and what writes the record, by a number of the call
+     */
     private static array $open = [];
 
     private static int $last = 0;
 
     private static ?string $reserve = null;
-
-    /** A child that a part of the client forks ends without the calls of its parent. */
-    private static int $process = 0;
 
     /**
      * @param \Closure(): void $interrupted writes the record of a call that was left
@@ -35,13 +36,12 @@ final class OpenCalls
     {
         if (self::$reserve === null) {
             self::$reserve = str_repeat("\0", self::RESERVE);
-            self::$process = self::process();
             // Where a host has disabled it, a call that a fatal error ends has no record.
             if (function_exists('register_shutdown_function')) {
                 register_shutdown_function(self::close(...));
             }
         }
-        self::$open[++self::$last] = $interrupted;
+        self::$open[++self::$last] = [self::process(), $interrupted];
         return self::$last;
     }
 
@@ -66,13 +66,12 @@ final class OpenCalls
     private static function close(): void
     {
         self::$reserve = null;
-        if (self::$process !== self::process()) {
-            return;
-        }
         while (($number = array_key_first(self::$open)) !== null) {
-            $interrupted = self::$open[$number];
+            [$process, $interrupted] = self::$open[$number];
             unset(self::$open[$number]);
-            $interrupted();
+            if ($process === self::process()) {
+                $interrupted();
+            }
         }
     }
 }
