@@ -100,7 +100,24 @@ final readonly class HostDirectory
         if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
             throw self::invalid("$file cannot be written by " . self::process() . ". Give it to it: chown -h $user $file");
         }
-        return new JsonLinesAuditSink($file);
+        return new JsonLinesAuditSink(RootsPlace::isRoot() ? self::rootsAlone($directory) . '/' . basename($file) : $file);
+    }
+
+    /**
+     * Root would leave files to which PHP's user cannot append, and follow a link that a worker has put there.
+     *
+     * @return string the directory, without links
+     * @throws OutboundException configuration.invalid
+     */
+    private static function rootsAlone(string $directory): string
+    {
+        $real = Quiet::call(static fn () => realpath($directory));
+        if ($real === false || RootsPlace::othersDirectory($real) !== null) {
+            $user = RootsPlace::ownerOf($directory);
+            throw self::invalid("$directory is not root's alone, and root would follow a link that others put there. "
+                . "Run this as PHP's user: runuser -u $user -- …");
+        }
+        return $real;
     }
 
     /**

@@ -173,6 +173,27 @@ final class CallTest extends CommandTestCase
 
     /**
      * @group root
+     * @testWith [1528, "www-data"]
+     *           [1023, "root"]
+     */
+    public function testRootWritesNothingWhereOthersCanPutALinkBesideRootsFiles(int $mode, string $group): void
+    {
+        $options = $this->options();
+        $before = count(self::$upstream->nginx->seen());
+        $mine = $this->directory->write('of-root', "kept\n", 0600);
+        $directory = $this->directory->path . '/log';
+        mkdir($directory) && chgrp($directory, $group) && chmod($directory, $mode) && symlink($mine, $directory . '/audit.jsonl');
+        $result = self::command(['send', 'crm', 'GET', '/echo', '--audit-log=' . $directory . '/audit.jsonl', ...$options]);
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString("Others than root can write to $directory", $result['output']);
+        self::assertStringContainsString('runuser -u USER -- secure-outbound send', $result['output']);
+        self::assertSame("kept\n", file_get_contents($mine));
+        self::assertCount($before, self::$upstream->nginx->seen());
+    }
+
+    /**
+     * @group root
      */
     public function testRootWithoutPosixIsToldWhoseCommandItIs(): void
     {
@@ -191,12 +212,25 @@ final class CallTest extends CommandTestCase
 
     public function testARecordThatCannotBeWrittenIsNotLostWithoutAWord(): void
     {
-        $log = $this->directory->path . '/nowhere/audit.jsonl';
+        $log = $this->directory->path . '/audit.jsonl';
+        mkdir($log);
         $output = self::printed(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
 
         self::assertStringContainsString('secure-outbound: the audit sink failed', $output);
-        self::assertStringContainsString('No such file or directory', $output);
+        self::assertStringContainsString('The audit file is not a regular file.', $output);
         self::assertStringContainsString('service_id crm', $output);
+    }
+
+    public function testWithoutADirectoryForTheRecordNothingIsSent(): void
+    {
+        $options = $this->options();
+        $before = count(self::$upstream->nginx->seen());
+        $log = $this->directory->path . '/nowhere';
+        $result = self::command(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log . '/audit.jsonl', ...$options]);
+
+        self::assertSame(64, $result['code'], $result['output']);
+        self::assertStringContainsString("There is no directory $log yet: mkdir -p $log", $result['output']);
+        self::assertCount($before, self::$upstream->nginx->seen());
     }
 
     public function testAnyStatusIsAnAnswer(): void

@@ -132,7 +132,19 @@ final class InitTest extends CommandTestCase
             self::assertSame(64, $result['code'], $result['output']);
             self::assertStringContainsString("Others than root can write to $named.", $result['output']);
         }
-        // A link into such a directory is no way around.
+        // The sticky bit keeps nobody from making the directory first, and what is given away from being replaced.
+        $sticky = $this->directory->path . '/sticky';
+        mkdir($sticky) && chmod($sticky, 01777);
+        foreach ([[$sticky . '/etc', $this->log], [$this->etc, $sticky . '/log'], [$sticky, $this->log]] as [$etc, $log]) {
+            $result = self::command(['init', $etc, '--audit=' . $log]);
+            self::assertSame(64, $result['code'], $result['output']);
+            self::assertStringContainsString("Others than root can write to $sticky.", $result['output']);
+        }
+        self::assertSame(['.', '..'], scandir($sticky));
+        // A link into such a directory is no way around, and one out of it can be turned round.
+        mkdir($this->directory->path . '/mine') && symlink($this->directory->path . '/mine', $sticky . '/out');
+        self::assertSame(64, self::command(['init', $sticky . '/out/etc', '--audit=' . $this->log])['code']);
+        self::assertSame(['.', '..'], scandir($this->directory->path . '/mine'));
         mkdir($open . '/below');
         symlink($open . '/below', $this->directory->path . '/link');
         self::assertSame(64, self::command(['init', $this->directory->path . '/link/etc', '--audit=' . $this->log])['code']);

@@ -108,6 +108,8 @@ final class SecureOutboundTest extends IntegrationTestCase
         $result = Process::run($command);
 
         self::assertSame(0, $result['code'], $message . "\n" . $result['output']);
+        // Where root runs this, PHP's user is root.
+        chown(dirname($this->log), posix_geteuid());
         $client = SecureOutbound::fromDirectory($this->etc, $this->log);
         self::refusal(static fn () => $client->get('my-api', '/'), 'policy.service_unknown');
     }
@@ -174,6 +176,24 @@ final class SecureOutboundTest extends IntegrationTestCase
         self::assertSame('', $this->asNobody());
         $this->directory->write('log/audit.jsonl', '');
         self::assertStringEndsWith("Give it to it: chown -h nobody {$this->log} [configuration.invalid]", $this->asNobody());
+    }
+
+    /**
+     * @group root
+     */
+    public function testRootMakesNoClientWhoseRecordsOthersCanLeadElsewhere(): void
+    {
+        $this->layDown('rust');
+        $mine = $this->directory->write('of-root', "kept\n", 0600);
+        $log = dirname($this->log);
+        symlink($mine, $this->log);
+        $says = fn (): string => self::refusal(fn () => SecureOutbound::fromDirectory($this->etc, $this->log));
+        chown($log, 'www-data');
+        self::assertStringContainsString("$log is not root's alone", $says());
+        self::assertStringContainsString('runuser -u www-data -- ', $says());
+        chown($log, 'root') && chmod($log, 01777);
+        self::assertStringContainsString('runuser -u USER -- ', $says());
+        self::assertSame("kept\n", file_get_contents($mine));
     }
 
     public function testWhatOpenBasedirHidesIsNoWarning(): void

@@ -40,6 +40,8 @@ final class InitCommand implements Command
         $layout->check($audit, false);
 
         $layout->rootsDirectory($directory, 0755);
+        // Somebody may have been faster.
+        $layout->check($directory, true);
         $layout->file($directory . '/transport.json', 0640, self::configuration($directory));
         $layout->file($directory . '/services.json', 0640, self::REGISTRY);
         $layout->directory($directory . '/vault', 0750);

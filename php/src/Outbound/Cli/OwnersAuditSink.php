@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Outbound\RootsPlace;
 use Netresearch\NrVault\Transport\Quiet;
 
 /**
@@ -25,23 +25,31 @@ final readonly class OwnersAuditSink implements AuditSink
     }
 
     /**
-     * @throws UsageError where this is root and cannot become the owner
+     * @throws UsageError where this is root and cannot become the owner, or where others can write to what is root's
      */
     public static function open(string $file): AuditSink
     {
-        $sink = new JsonLinesAuditSink($file);
-        $owner = Quiet::call(static fn () => fileowner(dirname($file)));
-        if (self::effectiveUser() !== 0 || $owner === false || $owner === 0) {
-            return $sink;
+        $directory = Quiet::call(static fn () => realpath(dirname($file)));
+        if ($directory === false) {
+            // Others could make it before the record is written.
+            throw new UsageError('There is no directory ' . dirname($file) . ' yet: mkdir -p ' . dirname($file));
         }
-        if (!self::canSwitch()) {
-            throw new UsageError('Root would leave an audit file that its writers cannot append to, and without ext-posix this '
-                . "command cannot become their user. Run it as that user:\n    runuser -u " . self::nameOf($owner)
-                . ' -- secure-outbound send …');
+        if (!RootsPlace::isRoot()) {
+            return new JsonLinesAuditSink($file);
         }
-        $account = posix_getpwuid($owner);
-        $group = $account['gid'] ?? (int) Quiet::call(static fn () => filegroup(dirname($file)));
-        return new self($sink, $owner, $group, $account['name'] ?? (string) $owner);
+        $owner = Quiet::call(static fn () => fileowner($directory));
+        $sink = new JsonLinesAuditSink($directory . '/' . basename($file));
+        if ($owner === 0) {
+            $others = RootsPlace::othersDirectory($directory);
+            return $others === null ? $sink : throw self::refusal("Others than root can write to $others, and put a link there "
+                . 'that root would follow.', $directory);
+        }
+        $account = self::canSwitch() ? posix_getpwuid((int) $owner) : false;
+        if ($account === false) {
+            throw self::refusal('Root would leave an audit file that its writers cannot append to, and without ext-posix and an '
+                . 'account of its owner this command cannot become their user.', $directory);
+        }
+        return new self($sink, $account['uid'], $account['gid'], $account['name']);
     }
 
     public function write(AuditEntry $entry): void
@@ -65,10 +73,9 @@ final readonly class OwnersAuditSink implements AuditSink
     private function asOwner(\Closure $write): void
     {
         $group = posix_getegid();
-        // Root's further groups would open what the owner cannot.
-        posix_initgroups($this->name, $this->group);
         try {
-            if (!posix_setegid($this->group) || !posix_seteuid($this->user)) {
+            // Root's further groups would open what the owner cannot.
+            if (!posix_initgroups($this->name, $this->group) || !posix_setegid($this->group) || !posix_seteuid($this->user)) {
                 throw new AuditSinkException('The owner of the audit directory could not be taken on.');
             }
             $write();
@@ -89,16 +96,9 @@ final readonly class OwnersAuditSink implements AuditSink
         return true;
     }
 
-    /** Linux tells it without ext-posix as well: "Uid:" real, effective, saved and file system's. */
-    private static function effectiveUser(): ?int
+    private static function refusal(string $why, string $directory): UsageError
     {
-        $status = (string) LocalFile::read('/proc/self/status');
-        return preg_match('/^Uid:\s+\d+\s+(\d+)/m', $status, $match) === 1 ? (int) $match[1] : null;
-    }
-
-    private static function nameOf(int $user): string
-    {
-        $accounts = (string) LocalFile::read('/etc/passwd');
-        return preg_match('/^([^:\n]+):[^:\n]*:' . $user . ':/m', $accounts, $match) === 1 ? $match[1] : '#' . $user;
+        $user = RootsPlace::ownerOf($directory);
+        return new UsageError("$why Run it as PHP's user:\n    runuser -u $user -- secure-outbound send …");
     }
 }

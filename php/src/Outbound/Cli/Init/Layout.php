@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Init;
 
 use Netresearch\NrVault\Outbound\Cli\UsageError;
+use Netresearch\NrVault\Outbound\RootsPlace;
 use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Quiet;
 
@@ -71,15 +72,14 @@ final class Layout
             return;
         }
         $first = $isThere && $isRoots ? $path : dirname($path);
-        for ($above = (string) Quiet::call(static fn () => realpath($first));; $above = dirname($above)) {
-            $stat = (array) Quiet::call(static fn () => stat($above));
-            $isSticky = ($stat['mode'] & 01000) !== 0;
-            if ($stat['uid'] !== 0 || (!$isSticky && ($stat['mode'] & 022) !== 0)) {
-                throw new UsageError("Others than root can write to $above. Take a directory of root's, or make $path yourself.");
-            }
-            if ($above === '/') {
-                return;
-            }
+        $real = (string) Quiet::call(static fn () => realpath($first));
+        if ($real !== $first) {
+            // Whoever owns a link on the way could turn it round afterwards.
+            throw new UsageError("A link leads to $first. Name the directory as it is: $real");
+        }
+        $others = RootsPlace::othersDirectory($real);
+        if ($others !== null) {
+            throw new UsageError("Others than root can write to $others. Take a directory of root's, or make $path yourself.");
         }
     }
 
@@ -92,7 +92,7 @@ final class Layout
     /** Root's, for the user's group to read. */
     public function directory(string $path, int $mode): void
     {
-        $this->make($path, $mode, 'root', fn (): bool => mkdir($path, 0700) && $this->give($path, 0) && chmod($path, $mode));
+        $this->make($path, $mode, 'root', fn (): bool => mkdir($path, 0700) && chmod($path, $mode) && $this->give($path, 0));
     }
 
     /** Root's, for the user's group to read. */
@@ -106,8 +106,8 @@ final class Layout
     {
         $group = posix_getgrnam(self::LOG_READERS)['gid'] ?? $this->groupId;
         $this->make($path, $mode, $this->user, fn (): bool => mkdir($path, 0700)
-            && $this->give($path, $this->userId, $group)
-            && chmod($path, $mode));
+            && chmod($path, $mode)
+            && $this->give($path, $this->userId, $group));
     }
 
     public function usersFile(string $path, int $mode, #[\SensitiveParameter] string $contents): void
@@ -116,7 +116,7 @@ final class Layout
             && $this->give($path, $this->userId));
     }
 
-    /** Not as root, all stays the caller's. */
+    /** Not as root, all stays the caller's. The last that is done to it: whoever owns it can put something else there. */
     private function give(string $path, int $user, ?int $group = null): bool
     {
         return !$this->isRoot || (lchgrp($path, $group ?? $this->groupId) && lchown($path, $user));
