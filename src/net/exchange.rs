@@ -91,6 +91,7 @@ impl Network {
             // not answer would wait for each other.
             let mut dial = timeout(self.connect_timeout(), gate.acquire()).await.ok();
             let mut answer = pin!(client.request(request));
+            let mut noted = false;
             loop {
                 tokio::select! {
                     biased;
@@ -98,14 +99,18 @@ impl Network {
                     () = interim.exceeded.notified() => {
                         break Err(InterimLimit::error().into());
                     }
-                    () = connected(&mut watch.connection), if dial.is_some() => {
-                        dial = None;
+                    () = connected(&mut watch.connection), if !noted => {
+                        noted = true;
+                        drop(dial.take());
                         watch.connected();
                     }
                 }
             }
         })
         .await;
+        if finished.is_err() {
+            watch.give_up_where_silent();
+        }
         watch.connected();
         let ended = match finished {
             Ok(Ok(mut response)) => {
@@ -143,16 +148,13 @@ impl Network {
                     exchange: watch.exchange(),
                 }))
             }
-            Err(_) => {
-                watch.give_up_where_silent();
-                Err(Box::new(Failure {
-                    error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
-                    unprocessed: false,
-                    unanswered: false,
-                    http1_next: false,
-                    exchange: watch.exchange(),
-                }))
-            }
+            Err(_) => Err(Box::new(Failure {
+                error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
+                unprocessed: false,
+                unanswered: false,
+                http1_next: false,
+                exchange: watch.exchange(),
+            })),
         };
         if ended.as_ref().is_err_and(|failure| failure.error.code == Code::ProtocolInvalid) {
             forsake(&connection);
@@ -191,17 +193,25 @@ impl Watch {
     /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
     /// made.
     fn connected(&mut self) {
-        let mut extensions = http::Extensions::new();
-        if let Some(connected) = &*self.connection.connection_metadata() {
-            connected.get_extras(&mut extensions);
-        }
-        if let Some(facts) = extensions.remove::<Arc<Facts>>()
-            && !self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known.facts(), &facts))
+        if let Some(facts) = self.current()
+            && !self.knows(&facts)
         {
             self.reused = facts.use_once();
             self.received = facts.received();
             self.facts = Some(InUse::new(facts));
         }
+    }
+
+    fn current(&self) -> Option<Arc<Facts>> {
+        let mut extensions = http::Extensions::new();
+        if let Some(connected) = &*self.connection.connection_metadata() {
+            connected.get_extras(&mut extensions);
+        }
+        extensions.remove()
+    }
+
+    fn knows(&self, facts: &Arc<Facts>) -> bool {
+        self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known.facts(), facts))
     }
 
     fn sent(&self) -> Sent {
@@ -219,10 +229,11 @@ impl Watch {
     }
 
     /// Keeps an HTTP/2 connection from being used again on which nothing came since the request went to it: the other side
-    /// may be gone without a word. Streams that are open on it go on, and may still be answered.
+    /// may be gone without a word. Streams that are open on it go on, and may still be answered. Of a connection that was not
+    /// noted when the request went to it, nobody can tell.
     fn give_up_where_silent(&self) {
-        let silent = self.facts.as_ref().is_some_and(|facts| facts.http2 && facts.received() == self.received);
-        if silent {
+        let silent = |facts: &Arc<Facts>| facts.http2 && facts.received() == self.received;
+        if self.current().is_some_and(|facts| self.knows(&facts) && silent(&facts)) {
             forsake(&self.connection);
         }
     }
