@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ impl Lookups {
             }
         }
         let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-        answer.unwrap_or_else(|| Err(Error::new(Code::DnsFailed, "name resolution ended without an answer")))
+        answer.unwrap_or_else(unanswered)
     }
 
     /// The lookup of a name that is to be waited for.
@@ -106,7 +107,8 @@ impl Lookups {
         let ending = Arc::clone(&lookup);
         let started = with_signals_blocked(|| {
             thread.spawn(move || {
-                let answer = look_up(&name);
+                // A thread that ended in a bug would leave those who wait to their deadlines.
+                let answer = catch_unwind(|| look_up(&name)).unwrap_or_else(|_| unanswered());
                 drop(place);
                 lookup.answer.send_replace(Some(answer));
             })
@@ -123,6 +125,10 @@ impl Lookup {
     fn is_running(&self) -> bool {
         self.answer.borrow().is_none()
     }
+}
+
+fn unanswered() -> Answer {
+    Err(Error::new(Code::DnsFailed, "name resolution ended without an answer"))
 }
 
 fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
