@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,23 @@ fn a_renewal_that_did_not_help_is_believed() {
     assert!(replies.iter().all(|reply| reply.http_status() == Some(401)), "{replies:?}");
     assert_eq!((site.asked(), site.api.counts.requests()), (2, 11), "the first call renews and repeats, and no other");
     assert!(replies.iter().skip(1).all(|reply| reply.head["audit"]["attempts"] == 1 && requests(reply) == 0));
+}
+
+/// Nor by every call for which a token came because the one before was over.
+#[test]
+fn that_a_renewal_did_not_help_outlives_the_token() {
+    let seen = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
+    let site = {
+        let seen = Arc::clone(&seen);
+        let refuse = move |token: &str| {
+            *seen.lock().expect("no panic").entry(token.to_owned()).or_default() += 1;
+            false
+        };
+        Site::with(|_| {}, |n, _| lasting(nth(n), json!(2)), refuse)
+    };
+    assert!(alone::until(|| site.get().http_status() == Some(401) && site.asked() >= 4));
+    let seen = seen.lock().expect("no panic");
+    assert!(seen.get(&nth(2)).is_some_and(|times| *times > 1), "calls went on with the third token: {seen:?}");
 }
 
 #[test]

@@ -80,6 +80,12 @@ struct State {
     in_vain: Option<Instant>,
 }
 
+impl State {
+    fn renews_in_vain(&self) -> bool {
+        self.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_STANDS)
+    }
+}
+
 /// What a call is to do next.
 enum Step {
     /// Use this token; the ride keeps a renewal going meanwhile.
@@ -117,9 +123,8 @@ impl Slot {
     /// Takes note that the API did not take this token. Another one that has come meanwhile stays.
     pub fn reject(&self, id: TokenId) {
         let mut state = lock(&self.state);
-        let stands = state.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_STANDS);
         let replaced = state.token.as_ref().is_some_and(|token| token.id() != id);
-        if !stands && !replaced {
+        if !state.renews_in_vain() && !replaced {
             state.token = None;
             state.rejected = Some(id);
         }
@@ -128,8 +133,9 @@ impl Slot {
     /// Takes note that the API did not take this token either, which came of a renewal.
     pub fn reject_renewed(&self, id: TokenId) {
         let mut state = lock(&self.state);
-        if state.token.as_ref().is_some_and(|token| token.id() == id) {
-            state.in_vain.get_or_insert_with(Instant::now);
+        // What is believed already is not believed for longer.
+        if state.token.as_ref().is_some_and(|token| token.id() == id) && !state.renews_in_vain() {
+            state.in_vain = Some(Instant::now());
         }
     }
 
@@ -191,7 +197,10 @@ impl Slot {
             Ok(token) => {
                 // A server that stands by its token is believed for a while, or every 401 would ask it again.
                 let confirmed = state.rejected == Some(token.id());
-                state.in_vain = confirmed.then(Instant::now);
+                // A token that came because the old one was over says nothing of what a renewal would help.
+                if confirmed {
+                    state.in_vain = Some(Instant::now());
+                }
                 state.rejected = state.rejected.filter(|_| !confirmed);
                 state.token = Some(Arc::new(token));
                 state.failure = None;
@@ -249,10 +258,12 @@ mod tests {
             slot.reject(id);
             assert_eq!(lock(&slot.state).token.is_none(), rejects, "{since:?}");
         }
-        let (slot, id) = slot(REFUSAL_STANDS);
-        lock(&slot.state).in_vain = None;
-        slot.reject_renewed(id);
-        slot.reject(id);
-        assert!(lock(&slot.state).token.is_some(), "it has just been seen");
+        for (since, rejects) in [(None, false), (Some(REFUSAL_STANDS), false)] {
+            let (slot, id) = slot(REFUSAL_STANDS);
+            lock(&slot.state).in_vain = since.and_then(|since| Instant::now().checked_sub(since));
+            slot.reject_renewed(id);
+            slot.reject(id);
+            assert_eq!(lock(&slot.state).token.is_none(), rejects, "it has just been seen: {since:?}");
+        }
     }
 }
