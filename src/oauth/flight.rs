@@ -176,6 +176,7 @@ impl Drop for Ride {
         if aboard.riders == 0 && !self.flight.has_landed() {
             self.flight.paused.store(true, Ordering::Release);
             aboard.lease = None;
+            aboard.hurry = None;
         }
     }
 }
