@@ -7,10 +7,11 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Warnings of `open` that no machine of the tests gives.
+ * Warnings of `open` that no machine of the tests gives, and pools that none has.
  */
 final class DoctorWarningsTest extends TestCase
 {
@@ -26,5 +27,21 @@ final class DoctorWarningsTest extends TestCase
         $finding = reset($wrong);
         self::assertSame(['fpm.memory.not_locked', Finding::WARNING], [$finding->code, $finding->verdict]);
         self::assertStringContainsString('LimitMEMLOCK', $finding->remedy);
+    }
+
+    public function testThePoolIsFoundByItsSection(): void
+    {
+        $directory = new TempDir('pools');
+        $directory->write('a.conf', "; [shop]\n[first]\nuser = a\n[last]\nuser = b\n");
+        $shop = $directory->write('b.conf', "  [shop]\nuser = c\n; [none]\n");
+
+        self::assertSame($shop, Mend::poolFile($directory->path, 'shop'));
+        self::assertSame($directory->path . '/a.conf', Mend::poolFile($directory->path, 'last'));
+        self::assertNull(Mend::poolFile($directory->path, 'first'), 'a line at the end would be of another pool');
+        self::assertNull(Mend::poolFile($directory->path, 'none'));
+        $directory->remove();
+        $remedy = Mend::ofThisHost(null, [], null)->poolSetting('no-such-pool', 'a = b');
+        self::assertStringStartsWith('"${EDITOR:-vi}" ', $remedy);
+        self::assertStringEndsWith('# into [no-such-pool]: a = b', $remedy);
     }
 }

@@ -163,8 +163,30 @@ final readonly class Mend
     public function poolVariable(): string
     {
         $name = $this->variables[0] ?? 'VAULT_KEY';
-        return 'echo ' . escapeshellarg('env[' . $name . '] = "…"') . ' >> /etc/php/' . $this->version . '/fpm/pool.d/www.conf && '
-            . $this->reload() . '   # 32 bytes in base64; in a shell: export ' . $name . '=…';
+        return $this->poolSetting('www', 'env[' . $name . '] = "…"', '32 bytes in base64; in a shell: export ' . $name . '=…');
+    }
+
+    /** Adds a line to a pool, by the file that has it. */
+    public function poolSetting(string $pool, string $line, string $note = ''): string
+    {
+        $directory = '/etc/php/' . $this->version . '/fpm/pool.d';
+        $file = self::poolFile($directory, $pool);
+        return $file === null
+            ? self::edit($directory, 'into [' . $pool . ']: ' . $line . ($note === '' ? '' : '; ' . $note))
+            : 'echo ' . escapeshellarg($line) . ' >> ' . escapeshellarg($file) . ' && ' . $this->reload()
+                . ($note === '' ? '' : '   # ' . $note);
+    }
+
+    /** The file that ends with the section of a pool, so that a line at its end is the pool's; null where there is none. */
+    public static function poolFile(string $directory, string $pool): ?string
+    {
+        foreach (glob($directory . '/*.conf') ?: [] as $file) {
+            preg_match_all('/^[ \t]*\[([^\]\n]+)\]/m', (string) LocalFile::read($file), $sections);
+            if (end($sections[1]) === $pool) {
+                return $file;
+            }
+        }
+        return null;
     }
 
     public function lockedMemory(): string

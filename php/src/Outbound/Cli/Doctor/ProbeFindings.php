@@ -220,8 +220,7 @@ final readonly class ProbeFindings
     {
         $present = (string) ($this->answer['ini']['open_basedir'] ?? '');
         $line = 'php_admin_value[open_basedir] = "' . ltrim($present . ':' . dirname($path) . '/', ':') . '"';
-        $file = '/etc/php/' . $this->mend->version . '/fpm/pool.d/' . $this->pool . '.conf';
-        return 'echo ' . escapeshellarg($line) . ' >> ' . $file . ' && ' . $this->mend->reload();
+        return $this->mend->poolSetting($this->pool, $line);
     }
 
     /**
