@@ -19,6 +19,8 @@ use crate::credential::placement::{self, Draft};
 use crate::credential::{Binding, ClientCredentials, Credential, Redactor};
 use crate::envelope;
 use crate::error::{Code, Error};
+use crate::ffi::wiped;
+use crate::keys::MasterKey;
 use crate::oauth::{Errand, Shared, SlotId, endpoint};
 use crate::policy::{self, Bound, Context, Decision, Policy, Rules, Target};
 use crate::spec::{ByteLimit, CredentialKind, CredentialSpec, Request};
@@ -267,6 +269,15 @@ fn open(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Res
     if keys.is_empty() {
         return Err(missing());
     }
+    wiped(|| open_with(engine, keys, specs, envelopes))
+}
+
+fn open_with(
+    engine: &Engine,
+    mut keys: Vec<Arc<MasterKey>>,
+    specs: &[CredentialSpec],
+    envelopes: &[Vec<u8>],
+) -> Result<Vec<Credential>, Error> {
     let mut payloads = Vec::with_capacity(specs.len());
     for (spec, sealed) in specs.iter().zip(envelopes) {
         let payload = match envelope::open(sealed, &spec.identifier, &keys) {

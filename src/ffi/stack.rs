@@ -5,12 +5,19 @@ use std::mem::MaybeUninit;
 /// Bytes below the caller's frame that work may have used. Opening envelopes takes a fraction of it.
 const DEPTH: usize = 64 << 10;
 
-/// Works, and wipes the stack that the work had. Ciphers leave blocks of what they decrypt in their frames, and a host that
-/// does nothing afterwards would keep them for as long as it waits.
+/// Works, and wipes the stack that the work had, after a panic as well. Ciphers leave blocks of what they decrypt in their
+/// frames, and a host that does nothing afterwards would keep them for as long as it waits.
 pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
-    let outcome = below(work);
-    wipe();
-    outcome
+    let _wipe = Wipe;
+    below(work)
+}
+
+struct Wipe;
+
+impl Drop for Wipe {
+    fn drop(&mut self) {
+        wipe();
+    }
 }
 
 /// A frame of its own, so that all of the work lies where `wipe` writes.

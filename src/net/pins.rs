@@ -36,8 +36,8 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Reads a certificate, and what these lists say of it. Nothing where it is too old or too odd a form to be read; webpki
-    /// may know it as an authority's all the same.
+    /// Reads a certificate, and what these lists say of it. Nothing where its form is too odd to be read, a serial number above
+    /// 20 octets included: whether it is an authority's nobody could say then.
     pub fn read(certificate: &CertificateDer<'static>, lists: &[CertificateRevocationListDer<'_>]) -> Option<Self> {
         let read = Certificate::from_der(certificate).ok()?;
         let content = read.tbs_certificate();

@@ -53,12 +53,13 @@ impl Roots {
         let lists = spec.crl_file.as_deref().map(lists).transpose()?.unwrap_or_default();
         let mut pins = Vec::new();
         for certificate in own {
-            let pin = Pin::read(&certificate, &lists);
+            let unusable = "tls.ca_file holds a certificate that cannot be used";
+            let pin = Pin::read(&certificate, &lists).ok_or_else(|| invalid(unusable))?;
             // A server's certificate is no authority's, though webpki would take it for one.
-            if pin.as_ref().is_none_or(Pin::is_authority) {
-                store.add(certificate).map_err(|_| invalid("tls.ca_file holds a certificate that cannot be used"))?;
+            if pin.is_authority() {
+                store.add(certificate).map_err(|_| invalid(unusable))?;
             }
-            pins.extend(pin);
+            pins.push(pin);
         }
         let chains = match store.is_empty() {
             true if lists.is_empty() || !pins.is_empty() => None,

@@ -12,6 +12,7 @@ use super::token::{Moment, Token};
 use super::{SlotId, Store, answer, ask, endpoint};
 use crate::credential::ClientCredentials;
 use crate::error::{Code, Error};
+use crate::ffi::wiped;
 use crate::keys::MasterKey;
 use crate::net::Network;
 use crate::random;
@@ -108,7 +109,8 @@ async fn request(errand: &Errand, deadline: Instant, asking: impl Fn()) -> Resul
     asking();
     let asked = Moment::now();
     let (status, body) = errand.network.single(request, RESPONSE, deadline).await.map_err(failed)?;
-    let grant = answer::read(status, &Zeroizing::new(body), errand.client.token_type.as_deref())?;
+    let body = Zeroizing::new(body);
+    let grant = wiped(|| answer::read(status, &body, errand.client.token_type.as_deref()))?;
     Ok(Token::granted(grant.token, asked, grant.lifetime, random::number()))
 }
 
