@@ -321,11 +321,14 @@ fn what_is_over_for_a_month_goes_with_a_later_write() {
     let left = [("over", 32), ("not yet over", 30), ("held here", 32), ("held elsewhere", 32)];
     for (name, _) in left {
         scratch.stored(&slot(name), 1);
-        fs::write(scratch.file(&slot(name), "new"), "").expect("writes");
+        for begun in ["new", "new2"] {
+            fs::write(scratch.file(&slot(name), begun), "").expect("writes");
+        }
     }
     for (name, days) in left {
         age(&scratch.file(&slot(name), "token"), days);
         age(&scratch.file(&slot(name), "new"), days);
+        age(&scratch.file(&slot(name), "new2"), days);
         age(&scratch.file(&slot(name), "lock"), 400);
     }
     let foreign = ["other.token", &format!("{}.tokens", "0".repeat(64)), &format!("{}.token", "x".repeat(64))]
@@ -346,7 +349,7 @@ fn what_is_over_for_a_month_goes_with_a_later_write() {
     let mut elsewhere = Other::start(NAME, &task(&scratch));
     assert_eq!(elsewhere.says(), "held");
     write();
-    for extension in ["token", "new"] {
+    for extension in ["token", "new", "new2"] {
         assert!(!is_there("over", extension), "{extension}");
         for name in ["not yet over", "held here", "held elsewhere"] {
             assert!(is_there(name, extension), "{name}.{extension}");

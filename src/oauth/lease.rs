@@ -19,7 +19,6 @@ use crate::keys::MasterKey;
 /// The paths of one slot.
 pub(super) struct Paths {
     pub(super) token: PathBuf,
-    pub(super) fresh: PathBuf,
     pub(super) lock: PathBuf,
 }
 
@@ -32,7 +31,7 @@ pub(super) struct Paths {
 ///
 /// Whoever pauses a renewal must drop the lease: everybody else waits for it. A process that is stopped cannot, and its lock
 /// stays with it, so after a part of their time the others may stand in for it, one after the other. Two that write at once do
-/// no harm: whatever is torn by it does not authenticate.
+/// no harm: each has a file of its own until it is whole.
 #[derive(Debug)]
 pub struct Lease {
     slot: SlotId,
@@ -47,7 +46,13 @@ impl Paths {
     pub(super) fn new(directory: &Path, slot: &SlotId) -> Self {
         let name = slot.hex();
         let path = |extension| directory.join(format!("{name}.{extension}"));
-        Self { token: path("token"), fresh: path("new"), lock: path("lock") }
+        Self { token: path("token"), lock: path("lock") }
+    }
+
+    /// What is being written by whoever has this place.
+    fn fresh(&self, byte: u32) -> PathBuf {
+        let extension = if byte == 0 { "new".to_owned() } else { format!("new{byte}") };
+        self.token.with_extension(extension)
     }
 }
 
@@ -69,18 +74,13 @@ impl Lease {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&paths.lock)?;
-        let mut locked = false;
-        for byte in 0..=stand_ins {
-            locked = locked || try_lock(&lock, byte)?;
-        }
-        if !locked {
-            return Ok(None);
-        }
+        let Some(byte) = lock_first_free(&lock, stand_ins)? else { return Ok(None) };
         if lock.metadata()?.modified()?.elapsed().is_ok_and(|since| since < quiet) {
             return Ok(None);
         }
         lock.set_modified(SystemTime::now())?;
-        Ok(Some(Self { slot: *slot, token: paths.token, fresh: paths.fresh, lock, place }))
+        let fresh = paths.fresh(byte);
+        Ok(Some(Self { slot: *slot, token: paths.token, fresh, lock, place }))
     }
 
     /// Puts the token where [`read`](super::Store::read) finds it, sealed under the first of the keys.
@@ -93,7 +93,7 @@ impl Lease {
         }
         let file = master_keys.first().and_then(|key| sealed::seal(token, &self.slot, key.borrow()));
         let file = file.ok_or_else(|| io::Error::other("the token cannot be sealed"))?;
-        // One left behind by a writer that was killed. Nobody else writes it, for this is the lease.
+        // One left behind by a writer that was killed. Nobody else writes it: each place has its own.
         match fs::remove_file(&self.fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -118,16 +118,23 @@ impl Lease {
         written
     }
 
-    /// Removes what nobody has written for so long. The lock stays.
-    pub(super) fn remove(self, unwritten_for: Duration) {
-        for path in [&self.token, &self.fresh] {
-            if is_older(path, unwritten_for) {
-                let _ = fs::remove_file(path);
-            }
+    /// Removes a file of the slot that nobody has written for so long. The lock stays.
+    pub(super) fn remove(self, path: &Path, unwritten_for: Duration) {
+        if is_older(path, unwritten_for) {
+            let _ = fs::remove_file(path);
         }
         // No renewal was begun.
         let _ = self.lock.set_modified(SystemTime::UNIX_EPOCH);
     }
+}
+
+fn lock_first_free(file: &File, stand_ins: u32) -> io::Result<Option<u32>> {
+    for byte in 0..=stand_ins {
+        if try_lock(file, byte)? {
+            return Ok(Some(byte));
+        }
+    }
+    Ok(None)
 }
 
 fn try_lock(file: &File, byte: u32) -> io::Result<bool> {

@@ -21,14 +21,16 @@ pub(super) fn sweep(directory: &Path) {
             && is_older(&path, LEFT)
             && let Ok(Some(lease)) = Lease::take(&slot, Paths::new(directory, &slot), Duration::ZERO, 0)
         {
-            lease.remove(LEFT);
+            lease.remove(&path, LEFT);
         }
     }
 }
 
 /// Whose file it is, where it is one that may go.
 fn slot(path: &Path) -> Option<SlotId> {
-    let is_ours = path.extension().is_some_and(|extension| extension == "token" || extension == "new");
+    let kind = path.extension()?.to_str()?;
+    let is_begun = kind.strip_prefix("new").is_some_and(|place| place.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_ours = kind == "token" || is_begun;
     SlotId::from_hex(path.file_stem().filter(|_| is_ours)?.to_str()?)
 }
 
