@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProcess;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
@@ -167,6 +168,27 @@ final class DoctorAnswerTest extends TestCase
         self::assertSame(['library.file', 'header.owner'], array_keys($findings));
         self::assertStringContainsString('was not read', $findings['header.owner']->message);
         self::assertStringStartsWith('ls -ld ', $findings['header.owner']->remedy, 'root does not make it his own');
+    }
+
+    /** The user and the group of one get files of root. */
+    public function testATitleAloneMakesNoWorker(): void
+    {
+        [$own, $others] = (array) stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        $process = pcntl_fork();
+        if ($process === 0) {
+            cli_set_process_title('php-fpm: pool evil');
+            fwrite($others, "ready\n");
+            fgets($others);
+            posix_kill((int) getmypid(), SIGKILL);
+        }
+        self::assertSame("ready\n", fgets($own));
+        $title = (string) file_get_contents("/proc/$process/cmdline");
+        $found = WorkerProcess::of($process);
+        fwrite($own, "end\n");
+        pcntl_waitpid($process, $status);
+
+        self::assertStringStartsWith('php-fpm: pool evil', $title);
+        self::assertSame([0, 'www', null, null], [$found->master, $found->pool, $found->user, $found->group]);
     }
 
     /**

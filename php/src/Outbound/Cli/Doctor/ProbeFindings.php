@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Outbound\Cli\Refusal;
-use Netresearch\NrVault\Transport\LocalFile;
 
 /**
  * What came of a worker's trying the files of an operator, see WorkerProbe.
@@ -37,9 +36,10 @@ final readonly class ProbeFindings
      */
     public function __construct(private array $answer, private array $files, private Mend $mend)
     {
-        [$this->master, $this->pool, $group] = self::process((int) ($answer['pid'] ?? 0));
-        $entry = $group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($group) : false;
-        $this->group = $entry['name'] ?? (string) ($group ?? $mend->user);
+        $process = WorkerProcess::of((int) ($answer['pid'] ?? 0));
+        [$this->master, $this->pool] = [$process->master, $process->pool];
+        $entry = $process->group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($process->group) : false;
+        $this->group = $entry['name'] ?? (string) ($process->group ?? $mend->user);
     }
 
     /**
@@ -65,24 +65,6 @@ final readonly class ProbeFindings
             $findings[] = $this->audit($this->answer['audit']);
         }
         return $findings;
-    }
-
-    /**
-     * What the system tells of a worker: its master, its pool and its group.
-     *
-     * @return array{int, string, int|null}
-     */
-    private static function process(int $pid): array
-    {
-        $title = (string) LocalFile::read('/proc/' . $pid . '/cmdline');
-        // In another namespace of processes, such as a container's, the number is somebody else's.
-        if (preg_match('/\Aphp-fpm: pool ([A-Za-z0-9._-]+)/', $title, $pool) !== 1) {
-            return [0, 'www', null];
-        }
-        $status = (string) LocalFile::read('/proc/' . $pid . '/status');
-        $number = static fn (string $pattern): ?int
-            => preg_match('/^' . $pattern . '/m', $status, $match) === 1 ? (int) $match[1] : null;
-        return [$number('PPid:\s+(\d+)') ?? 0, $pool[1], $number('Gid:\s+\d+\s+(\d+)')];
     }
 
     /**

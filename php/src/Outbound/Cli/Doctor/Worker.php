@@ -44,7 +44,7 @@ final class Worker
             )];
         } else {
             $answer = $this->ask($socket, $config, $files);
-            $own = is_array($answer) ? $mend->ofWorker((string) $answer['version'], $answer['user']) : $mend;
+            $own = is_array($answer) ? $mend->ofWorker($answer['version'], WorkerProcess::of($answer['pid'])->user) : $mend;
             $findings = match (true) {
                 is_array($answer) => [
                     ...self::judge($answer, $config ?? [], $own),
