@@ -45,6 +45,11 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A certificate whose `keyUsage` or `nsCertType` is for something else than a server is refused, as OpenSSL does.',
         ],
+        'serial-number' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A certificate in `tls.ca_file` whose serial number is longer than the 20 octets of RFC 5280 is taken; with the '
+                . 'library the configuration is `configuration.invalid`.',
+        ],
         'post-quantum' => [
             'transports' => [Transports::PHP],
             'instead' => 'Post-quantum key exchange is offered where PHP\'s OpenSSL has it, which is from 3.5 on; '

@@ -107,6 +107,20 @@ trait PinCases
         }
     }
 
+    public function testACertificateOfTheFileWithALongSerialNumber(): void
+    {
+        $serial = ['-set_serial', '0x' . str_repeat('11', 24)];
+        $files = self::$tls->ownMade('long-serial', ['DNS:localhost'], $serial);
+        $outcome = self::callPinned($files, [$files['certificate']]);
+
+        if (self::deviates('serial-number')) {
+            self::assertSame('200', $outcome->brief());
+        } else {
+            self::assertFailed('configuration.invalid', 'no', $outcome);
+            self::assertStringContainsString('tls.ca_file', $outcome->message());
+        }
+    }
+
     public function testAPinnedCertificateThatIsRevoked(): void
     {
         $good = self::$tls->issue('pin-good', ['DNS:localhost']);

@@ -33,15 +33,16 @@ final class Certificates
      * A certificate as "openssl req -x509" makes it: that of an authority, and a server's at the same time.
      *
      * @param list<string> $names "DNS:…" and "IP:…"
+     * @param list<string> $more arguments of "openssl req"
      * @return array{certificate: string, key: string} PEM files
      */
-    public function ownMade(string $name, array $names): array
+    public function ownMade(string $name, array $names, array $more = []): array
     {
         $base = $this->directory->path . '/' . $name;
         $files = ['certificate' => $base . '.pem', 'key' => $base . '.key'];
         self::openssl([
             'req', '-x509', ...self::CURVE, '-days', '30', '-subj', '/CN=' . $name,
-            '-addext', 'subjectAltName=' . implode(',', $names),
+            '-addext', 'subjectAltName=' . implode(',', $names), ...$more,
             '-keyout', $files['key'], '-out', $files['certificate'],
         ]);
         return $files;
