@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use support::client::Client;
 use support::h2::{self, Connection, HTTP_1_1_REQUIRED};
 use support::library::Reply;
-use support::server::{Authority, Peer};
+use support::server::{Authority, Peer, Server};
 
 type Refusal = fn(&mut Connection<'_, '_>, u32) -> bool;
 
@@ -111,6 +111,28 @@ fn an_answer_that_is_reset_counts_as_well() {
     let reply = client.post(b"x");
     assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "yes"), "{reply:?}");
     answered_by_http1(&client.post(b"x"), 1);
+}
+
+#[test]
+fn connections_to_other_servers_are_kept() {
+    let authority = Authority::new();
+    let asking = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
+    let asking = Server::start(Some(asking), |peer| either(peer, RESET));
+    let tls = authority.server(&["localhost"], &[], |_| {});
+    let both = |configuration: &mut Value| {
+        for host in configuration["internal_hosts"].as_array_mut().expect("hosts") {
+            host["ports"].as_array_mut().expect("ports").push(json!(asking.address.port()));
+        }
+    };
+    let client = Client::serving(authority, Some(tls), both, |peer| {
+        while peer.read().is_some() && peer.answer("kept") {}
+        true
+    });
+    assert_eq!(client.get().body, b"kept");
+    let asked = client.call("GET", b"", |request| request["base_url"] = json!(asking.url("https", "localhost")));
+    failed(&asked, "maybe", "from now on");
+    assert_eq!(client.get().body, b"kept");
+    assert_eq!(client.counts().connections(), 1);
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Bearer {
         Ok(())
     }
 
-    /// After a 401: has the token renewed, once in a call, unless that was in vain a while ago. Says whether there is another one to repeat the request with.
+    /// After a 401: has the token renewed, once in a call, unless that was in vain a while ago. Says whether there is another
+    /// one to repeat the request with.
     pub async fn renew(&mut self, deadline: Instant) -> bool {
         let Some(used) = self.used else { return false };
         if std::mem::replace(&mut self.renewed, true) {

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::body::WitnessBody;
 use super::connector::Connector;
 use super::guard::Guard;
-use super::http1::{Http1Origins, origin};
+use super::http1::origin;
 use super::lock;
 use super::pool::Pool;
 use super::proxy::Proxy;
@@ -85,7 +85,6 @@ pub enum Way {
 pub struct Network {
     connector: Connector,
     options: NetworkOptions,
-    origins: Arc<Http1Origins>,
     called: Pool,
     redirected: Pool,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -94,12 +93,10 @@ pub struct Network {
 impl Network {
     /// Prepares connections. Nothing is opened yet.
     pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
-        let origins = Arc::<Http1Origins>::default();
-        let connector = Connector::new(&options, lookups, Arc::clone(&origins))?;
+        let connector = Connector::new(&options, lookups)?;
         Ok(Self {
             connector,
             options,
-            origins,
             called: Pool::new(IDLE),
             redirected: Pool::new(IDLE_REDIRECTED),
             gates: Mutex::default(),
@@ -131,7 +128,7 @@ impl Network {
 
     /// The client of this moment that works with this pool.
     pub(super) fn client(&self, pool: &Pool, now: Instant) -> HttpClient {
-        pool.client(now, self.origins.changes(), || self.build(TokioExecutor::new(), IDLE_PER_ORIGIN))
+        pool.client(now, || self.build(TokioExecutor::new(), IDLE_PER_ORIGIN))
     }
 
     /// A client for one request, which keeps no connection, and what tells that its connection is gone.

@@ -35,6 +35,7 @@ pub struct Facts {
     /// Whether the last that moved was something received.
     reading: AtomicBool,
     cut: AtomicBool,
+    wants_http1: AtomicBool,
     leaves_for_http1: AtomicBool,
 }
 
@@ -63,6 +64,11 @@ impl Facts {
     /// Whether an exchange goes on.
     pub fn is_in_use(&self) -> bool {
         self.users.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether the server has asked for HTTP/1.1 on an HTTP/2 connection.
+    pub fn wants_http1(&self) -> bool {
+        self.wants_http1.load(Ordering::Acquire)
     }
 
     /// Whether the server leaves an HTTP/2 connection because it wants HTTP/1.1.
@@ -173,6 +179,7 @@ impl Stream {
             before: AtomicU64::new(0),
             reading: AtomicBool::new(false),
             cut: AtomicBool::new(false),
+            wants_http1: AtomicBool::new(false),
             leaves_for_http1: AtomicBool::new(false),
         };
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
@@ -236,10 +243,11 @@ impl AsyncRead for Stream {
             if frames.leaves_for_http1() {
                 this.facts.leaves_for_http1.store(true, Ordering::Release);
             }
-            if frames.wants_http1()
-                && let Some((origins, origin)) = this.http1.take()
-            {
-                origins.insert(&origin);
+            if frames.wants_http1() {
+                this.facts.wants_http1.store(true, Ordering::Release);
+                if let Some((origins, origin)) = this.http1.take() {
+                    origins.insert(&origin);
+                }
             }
         }
         polled

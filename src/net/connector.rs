@@ -48,7 +48,7 @@ struct Inner {
 
 impl Connector {
     /// A connector of these settings, whose TLS offers what they allow.
-    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>, origins: Arc<Http1Origins>) -> Result<Self, Error> {
+    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
         let versions = [(options.http2, &b"h2"[..]), (options.http1, b"http/1.1")];
         let offered = versions.iter().filter(|(allowed, _)| *allowed).map(|(_, name)| name.to_vec()).collect();
         let tls = tls::client_config(&options.roots, offered, options.post_quantum)?;
@@ -63,7 +63,7 @@ impl Connector {
             proxy: options.proxy.clone(),
             tls: Arc::new(tls),
             http1_tls,
-            origins,
+            origins: Arc::default(),
             timeout: options.connect_timeout,
             http2_only: !options.http1,
             post_quantum: options.post_quantum,

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::coding::{Coding, Source};
 use super::connection::Facts;
-use super::exchange::forsake;
+use super::exchange::{forsake, is_last};
 use super::paced::{Paced, read_buffered};
 use super::{classify, lock};
 use crate::error::{Code, Error};
@@ -42,7 +42,8 @@ pub async fn read_body(
     wire: &mut u64,
 ) -> Result<ReadBody, Error> {
     let read = read(head, body, cap, deadline, wire).await;
-    if read.as_ref().is_err_and(|error| error.code == Code::ProtocolInvalid)
+    let facts = head.extensions.get::<Arc<Facts>>();
+    if is_last(read.as_ref().err(), facts.map(Arc::as_ref))
         && let Some(connection) = head.extensions.get()
     {
         forsake(connection);

@@ -44,6 +44,13 @@ pub struct Failure {
     pub exchange: Exchange,
 }
 
+impl Failure {
+    /// One of which nothing else is known.
+    fn plain(error: Error, exchange: Exchange) -> Box<Self> {
+        Box::new(Self { error, unprocessed: false, unanswered: false, http1_next: false, exchange })
+    }
+}
+
 /// What one exchange used, for the audit record.
 #[derive(Debug, Default)]
 pub struct Exchange {
@@ -120,13 +127,7 @@ impl Network {
                 let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
                 match interim.and_then(|()| check_head(&response, self.header_bytes())) {
                     Ok(()) => Ok(Answer { response, exchange }),
-                    Err(error) => Err(Box::new(Failure {
-                        error: error.with_status(response.status().as_u16()),
-                        unprocessed: false,
-                        unanswered: false,
-                        http1_next: false,
-                        exchange,
-                    })),
+                    Err(error) => Err(Failure::plain(error.with_status(response.status().as_u16()), exchange)),
                 }
             }
             Ok(Err(mut verdict)) => {
@@ -148,23 +149,29 @@ impl Network {
                     exchange: watch.exchange(),
                 }))
             }
-            Err(_) => Err(Box::new(Failure {
-                error: Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent()),
-                unprocessed: false,
-                unanswered: false,
-                http1_next: false,
-                exchange: watch.exchange(),
-            })),
+            Err(_) => {
+                let error = Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(watch.sent());
+                Err(Failure::plain(error, watch.exchange()))
+            }
         };
-        if ended.as_ref().is_err_and(|failure| failure.error.code == Code::ProtocolInvalid) {
+        let (error, used) = match &ended {
+            Ok(answer) => (None, &answer.exchange),
+            Err(failure) => (Some(&failure.error), &failure.exchange),
+        };
+        if is_last(error, used.connection.as_deref()) {
             forsake(&connection);
         }
         ended
     }
 }
 
-/// Keeps a connection from being used again: whoever answers what is no HTTP may be at odds with us about where the next
-/// answer begins. Requests that are on it already go on.
+/// Whether nothing is to follow on a connection: whoever answers what is no HTTP may be at odds with us about where the next
+/// answer begins, and whoever wants HTTP/1.1 has it on another one.
+pub(super) fn is_last(error: Option<&Error>, connection: Option<&Facts>) -> bool {
+    error.is_some_and(|error| error.code == Code::ProtocolInvalid) || connection.is_some_and(Facts::wants_http1)
+}
+
+/// Keeps a connection from being used again. Requests that are on it already go on.
 pub(super) fn forsake(connection: &CaptureConnection) {
     if let Some(connected) = &*connection.connection_metadata() {
         connected.poison();

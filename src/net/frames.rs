@@ -18,7 +18,6 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
-const HTTP_1_1_REQUIRED: u32 = 13;
 const FRAME_HEAD: usize = 9;
 /// What is read of a frame's payload: the code of a reset, or the last stream and the code of a GOAWAY.
 const PAYLOAD_HEAD: usize = 8;
@@ -26,7 +25,8 @@ const PAYLOAD_HEAD: usize = 8;
 const PREFACE: usize = 24;
 
 /// Follows the frames of a connection. The stack above passes over interim answers without a word, so a server could send
-/// them until the deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it has patience with idle frames.
+/// them until the deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it has patience with idle
+/// frames.
 pub struct Frames {
     arriving: Splitter,
     leaving: Splitter,
@@ -94,7 +94,7 @@ impl Frames {
     }
 
     fn arrival(&mut self, head: Head) -> bool {
-        if head.code == Some(HTTP_1_1_REQUIRED) {
+        if head.code == Some(h2::Reason::HTTP_1_1_REQUIRED.into()) {
             self.wants_http1 = true;
             self.leaves_for_http1 |= head.kind == GOAWAY;
         }
@@ -272,7 +272,7 @@ mod tests {
         let code = |code: u8| [0, 0, 0, code];
         let reset = |wanted| frame(RST_STREAM, 0, 1, &code(wanted));
         let leaving = |wanted| frame(GOAWAY, 0, 0, &[&code(0)[..], &code(wanted), b"because"].concat());
-        let wanted = HTTP_1_1_REQUIRED as u8;
+        let wanted = u32::from(h2::Reason::HTTP_1_1_REQUIRED) as u8;
         for (bytes, expected) in [
             (reset(2), (false, false)),
             (reset(wanted), (true, false)),

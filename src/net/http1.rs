@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::Uri;
 
@@ -13,32 +12,23 @@ const ORIGINS: usize = 256;
 
 /// Origins that have answered HTTP/2 with HTTP_1_1_REQUIRED (RFC 9113 section 7).
 #[derive(Default)]
-pub struct Http1Origins {
-    known: Mutex<VecDeque<String>>,
-    changes: AtomicU64,
-}
+pub struct Http1Origins(Mutex<VecDeque<String>>);
 
 impl Http1Origins {
     /// Takes note of one.
     pub fn insert(&self, origin: &str) {
-        let mut origins = lock(&self.known);
+        let mut origins = lock(&self.0);
         if !origins.iter().any(|known| known == origin) {
             if origins.len() == ORIGINS {
                 origins.pop_front();
             }
             origins.push_back(origin.to_owned());
-            self.changes.fetch_add(1, Ordering::AcqRel);
         }
-    }
-
-    /// How often there was a new one. Connections to it from before are not to be used again.
-    pub fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
     }
 
     /// Whether this is one of them.
     pub fn contains(&self, origin: &str) -> bool {
-        lock(&self.known).iter().any(|known| known == origin)
+        lock(&self.0).iter().any(|known| known == origin)
     }
 }
 
@@ -61,6 +51,6 @@ mod tests {
         }
         let known = |number: usize| origins.contains(&format!("https://{number}.example"));
         assert!(!known(0) && known(2) && known(ORIGINS), "one went for each that came");
-        assert_eq!(lock(&origins.known).len(), ORIGINS);
+        assert_eq!(lock(&origins.0).len(), ORIGINS);
     }
 }

@@ -21,7 +21,6 @@ pub struct Pool {
 struct Kept {
     client: HttpClient,
     born: Instant,
-    version: u64,
 }
 
 impl Pool {
@@ -30,17 +29,14 @@ impl Pool {
         Self { kept: Mutex::default(), known: Mutex::default(), limit }
     }
 
-    /// The client of this moment. One that is too old or of another version finishes what it has and goes, with its idle
-    /// connections.
-    pub fn client(&self, now: Instant, version: u64, build: impl FnOnce() -> HttpClient) -> HttpClient {
+    /// The client of this moment. One that is too old finishes what it has and goes, with its idle connections.
+    pub fn client(&self, now: Instant, build: impl FnOnce() -> HttpClient) -> HttpClient {
         let mut kept = lock(&self.kept);
         match &*kept {
-            Some(kept) if kept.version == version && now.saturating_duration_since(kept.born) < AGE => {
-                kept.client.clone()
-            }
+            Some(kept) if now.saturating_duration_since(kept.born) < AGE => kept.client.clone(),
             _ => {
                 let client = build();
-                *kept = Some(Kept { client: client.clone(), born: now, version });
+                *kept = Some(Kept { client: client.clone(), born: now });
                 client
             }
         }
