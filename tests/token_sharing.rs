@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use secure_outbound::envelope::aead::Algorithm;
 use secure_outbound::oauth::{SlotId, Store, StoredToken};
 use secure_outbound::secret::Secret;
@@ -119,6 +121,14 @@ impl Host {
         self.holders().first().copied()
     }
 
+    /// Waits for the one token request, and takes whoever makes it out of these.
+    fn renewer(&self, others: &mut Vec<Other>) -> Other {
+        assert!(until(|| self.endpoint.asked() == 1));
+        let holder = self.holder().expect("who asks has the lease");
+        let at = others.iter().position(|other| other.id() == holder).expect("one of them");
+        others.remove(at)
+    }
+
     /// The processes that ask for the token: the holder, and whoever has stepped in for it.
     fn holders(&self) -> Vec<u32> {
         self.lock().map(|lock| holders_of(&lock)).unwrap_or_default()
@@ -152,6 +162,10 @@ fn holders_of(file: &Path) -> Vec<u32> {
         (place.rsplit(':').next() == Some(&metadata.ino().to_string())).then(|| holder.parse().ok()).flatten()
     };
     locks.lines().filter_map(holder).collect()
+}
+
+fn signal(process: u32, signal: Signal) {
+    nix::sys::signal::kill(Pid::from_raw(process as i32), signal).expect("a child");
 }
 
 fn envelope(url: &str) -> String {
@@ -209,10 +223,7 @@ fn a_killed_renewer_does_not_block_the_others() {
     host.endpoint.hangs.store(1, Ordering::SeqCst);
     let mut others = host.start(NAME, 6);
     others.iter_mut().for_each(Other::tell);
-    assert!(until(|| host.endpoint.asked() == 1));
-    let holder = host.holder().expect("who asks has the lease");
-    let at = others.iter().position(|other| other.id() == holder).expect("one of them");
-    drop(others.remove(at).kill());
+    drop(host.renewer(&mut others).kill());
 
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.endpoint.asked(), 2, "the one that was killed, and one of the others");
@@ -231,12 +242,8 @@ fn a_stopped_renewer_does_not_block_the_others() {
     host.endpoint.hangs.store(1, Ordering::SeqCst);
     let mut others = host.start(NAME, 6);
     others.iter_mut().for_each(Other::tell);
-    assert!(until(|| host.endpoint.asked() == 1));
-    let holder = host.holder().expect("who asks has the lease");
-    let at = others.iter().position(|other| other.id() == holder).expect("one of them");
-    let mut stopped = others.remove(at);
-    let signal = |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(holder as i32), signal).expect("a child");
-    signal(nix::sys::signal::Signal::SIGSTOP);
+    let mut stopped = host.renewer(&mut others);
+    signal(stopped.id(), Signal::SIGSTOP);
 
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.endpoint.asked(), 2, "the one that is stopped, and one of the others in its place");
@@ -246,7 +253,7 @@ fn a_stopped_renewer_does_not_block_the_others() {
 
     // It goes on where it stood. Its token is the older one, and does not take the other's place.
     host.endpoint.released.store(true, Ordering::SeqCst);
-    signal(nix::sys::signal::Signal::SIGCONT);
+    signal(stopped.id(), Signal::SIGCONT);
     assert!(until(|| stopped.says() == "200"));
     assert_eq!(host.start(NAME, 1)[0].answers(), "200");
     assert!(host.endpoint.saw_last("token-2"), "{:?}", host.endpoint.authorizations());
@@ -268,8 +275,7 @@ fn as_many_may_be_stopped_as_there_are_parts_of_the_deadline() {
         assert!(until(|| host.endpoint.asked() == asked));
         let holders: Vec<_> = host.holders().into_iter().filter(|holder| !stopped.contains(holder)).collect();
         assert_eq!(holders.len(), 1, "{holders:?} beside {stopped:?}");
-        let pid = nix::unistd::Pid::from_raw(holders[0] as i32);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("a child");
+        signal(holders[0], Signal::SIGSTOP);
         stopped.push(holders[0]);
     }
     assert!(others.iter_mut().filter(|other| !stopped.contains(&other.id())).all(|other| other.says() == "200"));
