@@ -13,6 +13,7 @@ use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\Wire;
 
 /**
  * What a host lays down. What is not there is named, and how it comes to be there; the first call would find it as well, and
@@ -46,11 +47,7 @@ final readonly class HostDirectory
             $file,
             '; or write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it',
         );
-        $config = json_decode($json);
-        if (!$config instanceof \stdClass) {
-            throw self::invalid("$file is no JSON object: " . json_last_error_msg() . '.');
-        }
-        return (array) json_decode($json, true);
+        return Wire::object($json) ?? throw self::invalid("$file is no JSON object: " . json_last_error_msg() . '.');
     }
 
     /**

@@ -32,7 +32,7 @@ final class LocalFile
             if ($file === false) {
                 continue;
             }
-            if (((fstat($file)['mode'] ?? 0) & 0170000) === 0100000) {
+            if (self::isRegular(fstat($file))) {
                 return $file;
             }
             fclose($file);
@@ -60,6 +60,14 @@ final class LocalFile
             fclose($file);
         }
         return $contents === false ? null : $contents;
+    }
+
+    /**
+     * @param array<mixed>|false $stat of fstat() or lstat()
+     */
+    public static function isRegular(array|false $stat): bool
+    {
+        return (($stat['mode'] ?? 0) & 0170000) === 0100000;
     }
 
     /**

@@ -42,6 +42,14 @@ final class Wire
         return is_array($document) ? $document : null;
     }
 
+    /**
+     * @return array<string, mixed>|null null for what is not a JSON object; json_last_error_msg() says why it is no JSON
+     */
+    public static function object(#[\SensitiveParameter] string $json): ?array
+    {
+        return json_decode($json) instanceof \stdClass ? self::decode($json) : null;
+    }
+
     /** Bytes to code points up to U+00FF, as UTF-8. */
     public static function bytesToText(#[\SensitiveParameter] string $bytes): string
     {

@@ -144,7 +144,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         // Opening a pipe would block.
         LocalFile::forget();
         $named = Quiet::call(fn () => stat($this->file));
-        if ($named !== false && !self::isRegular($named)) {
+        if ($named !== false && !LocalFile::isRegular($named)) {
             throw new AuditSinkException('The audit file is not a regular file.');
         }
         $mask = umask(self::UMASK);
@@ -153,18 +153,10 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         } finally {
             umask($mask);
         }
-        if ($handle === false || !self::isRegular((array) fstat($handle))) {
+        if ($handle === false || !LocalFile::isRegular(fstat($handle))) {
             throw new AuditSinkException('The audit file cannot be opened' . self::reason((string) $warning));
         }
         return $handle;
-    }
-
-    /**
-     * @param array<mixed> $stat
-     */
-    private static function isRegular(array $stat): bool
-    {
-        return ($stat['mode'] & 0170000) === 0100000;
     }
 
     /**

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The transport's configuration, a JSON file.
@@ -23,10 +24,6 @@ final class ConfigFile
         if ($contents === null) {
             throw new UsageError('The configuration file does not exist, or this user cannot read it.');
         }
-        $config = json_decode($contents, true);
-        if (!is_array($config) || ($config !== [] && array_is_list($config))) {
-            throw new UsageError('The configuration file holds no JSON object.');
-        }
-        return $config;
+        return Wire::object($contents) ?? throw new UsageError('The configuration file holds no JSON object.');
     }
 }
