@@ -10,15 +10,15 @@ declare(strict_types=1);
  * curl has the token in PHP and sends what it is told. The library opens an envelope, decides, guards and records besides.
  */
 
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 require __DIR__ . '/../php/tests/bootstrap.php';

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\CredentialProbe;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProbe;
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 (static function (): void {
     $ofAWebServer = ['REMOTE_ADDR', 'REMOTE_PORT', 'SERVER_ADDR', 'SERVER_NAME', 'SERVER_SOFTWARE', 'HTTP_HOST'];

@@ -10,14 +10,14 @@ declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
-use Netresearch\NrVault\Transport\TransportFactory;
 
 $demo = json_decode((string) file_get_contents(__DIR__ . '/demo.json'), true);
 require $demo['autoload'];

@@ -6,13 +6,14 @@ namespace Netresearch\NrVault\Outbound;
 
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
+use Netresearch\NrVault\Transport\System\RootsPlace;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -70,7 +71,7 @@ final readonly class HostDirectory
     /**
      * @throws OutboundException configuration.invalid
      */
-    public function credentials(): SealedCredentialProvider
+    public function credentials(): CredentialProvider
     {
         $directory = $this->directory . '/vault';
         if (!self::holds(static fn (): bool => is_dir($directory) && is_executable($directory))) {

@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound;
 
 use Netresearch\NrVault\Outbound\Audit\CallContext;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Transport\Functions;
-use Netresearch\NrVault\Transport\TransportFactory;
 use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 

@@ -4,8 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Service;
 
-use Netresearch\NrVault\Outbound\HttpMethods;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 
 /**
  * The client of extensions.

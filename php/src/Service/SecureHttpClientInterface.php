@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Service;
 
+use Netresearch\NrVault\Outbound\Call\FormPart;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\FormPart;
 
 /**
  * Calls an external API by the id of its service. Endpoint, policy and credentials are the registry's.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * What a transport will do with a request that it allows.
@@ -25,7 +25,7 @@ final readonly class Decision
         #[\SensitiveParameter] public string $url,
         ?string $pathTemplate = null,
     ) {
-        $this->pathTemplate = $pathTemplate === null ? null : Text::printable($pathTemplate);
+        $this->pathTemplate = $pathTemplate === null ? null : Printable::text($pathTemplate);
     }
 
     /**

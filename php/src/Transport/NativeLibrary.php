@@ -20,7 +20,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Of this class's own methods. It changes with them, not with the library. */
-    public const API = 4;
+    public const API = 5;
 
     /** Of the C functions, as secure_outbound_abi_version() answers it. */
     public const ABI = 1;

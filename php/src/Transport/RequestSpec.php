@@ -4,10 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Names;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\Text\Names;
 
 /**
  * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Names;
+use Netresearch\NrVault\Transport\Text\Names;
 
 /**
  * A credential that is still closed: nr-vault's envelope and what must be known to use it. Nothing here opens it.

@@ -6,13 +6,13 @@ namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * What the configuration demands beyond every policy: whoever edits policies does not edit it.

@@ -4,8 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
-use Netresearch\NrVault\Outbound\Policy;
-use Netresearch\NrVault\Outbound\Text;
 use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
@@ -14,8 +12,10 @@ use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\Text\Printable;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -248,7 +248,7 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::transportName(), $audit['transport']);
         if ($outcome->code !== 'invalid_request.malformed') {
-            $identifiers = array_map(Text::printable(...), array_column($request->credentials, 'identifier'));
+            $identifiers = array_map(Printable::text(...), array_column($request->credentials, 'identifier'));
             self::assertSame($identifiers, $audit['credentials']);
         }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);

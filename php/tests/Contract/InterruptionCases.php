@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Service\SecureHttpClient;

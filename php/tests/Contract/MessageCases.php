@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * Messages name what they are about, in the same words whoever sends: keys, limits, patterns and names of headers, and

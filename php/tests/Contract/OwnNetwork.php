@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Transport\LibraryLocator;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
  * Calls in a network namespace that has nothing but loopback, with its own hosts file and resolver. So public addresses

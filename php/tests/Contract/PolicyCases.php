@@ -371,7 +371,7 @@ trait PolicyCases
     /**
      * @param array<string, mixed> $policy
      * @param array<string, mixed> $changes
-     * @return array{policy: \Netresearch\NrVault\Outbound\Policy}
+     * @return array{policy: \Netresearch\NrVault\Transport\Policy}
      */
     private function mend(array &$policy, array $changes): array
     {

@@ -8,9 +8,9 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

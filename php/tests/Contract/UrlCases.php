@@ -169,7 +169,7 @@ trait UrlCases
         } catch (OutboundException $refusal) {
             return $refusal->errorCode();
         }
-        $credential = new \Netresearch\NrVault\Outbound\Credential\CredentialReference('my_api_key', 'bearer');
+        $credential = new \Netresearch\NrVault\Transport\CredentialReference('my_api_key', 'bearer');
         try {
             return self::deciding()->decide($request, [$credential])->url;
         } catch (OutboundException $refusal) {

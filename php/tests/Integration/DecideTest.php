@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * The library's decision about a request that is not sent.

@@ -17,13 +17,13 @@ final class ForkedCallTest extends TestCase
     private const HOST = <<<'PHP'
         <?php
         use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-        use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-        use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+        use Netresearch\NrVault\Transport\CredentialReference;
+        use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
         use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-        use Netresearch\NrVault\Outbound\ServiceCalls;
+        use Netresearch\NrVault\Outbound\Call\ServiceCalls;
         use Netresearch\NrVault\Service\SecureHttpClient;
         use Netresearch\NrVault\Transport\SealedCredential;
-        use Netresearch\NrVault\Transport\TransportFactory;
+        use Netresearch\NrVault\Outbound\TransportFactory;
 
         require $argv[1] . '/tests/bootstrap.php';
         $provider = new class () implements SealedCredentialProvider {

@@ -4,18 +4,18 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
+use Netresearch\NrVault\Outbound\Call\FormPart;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\FormPart;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\TransportFactory;
 
 /**
  * Forms and the methods named after those of HTTP, through both transports to nginx, and read by PHP's own parser of forms.
@@ -153,7 +153,7 @@ final class FormTest extends IntegrationTestCase
             $client = new Netresearch\NrVault\Service\SecureHttpClient(new ServiceCalls(
                 new Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry(['my-api' => $setup['service']]),
                 new Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider([]),
-                new Netresearch\NrVault\Transport\TransportFactory($setup['config'], $setup['library']),
+                new Netresearch\NrVault\Outbound\TransportFactory($setup['config'], $setup['library']),
                 new MemoryAuditSink(),
             ));
             $response = $client->post('my-api', '/bytes/10', ['multipart' => ['a' => FormPart::file($file)]]);

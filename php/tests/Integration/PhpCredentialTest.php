@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\RandomCredentials;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
@@ -17,6 +16,7 @@ use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 

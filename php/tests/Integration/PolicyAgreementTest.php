@@ -4,12 +4,12 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\RequestGenerator;
 use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -8,11 +8,11 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
 use Netresearch\NrVault\Outbound\Exception\ResponseRejected;
 use Netresearch\NrVault\Outbound\Exception\TransferFailed;
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**

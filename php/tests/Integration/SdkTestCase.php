@@ -5,14 +5,14 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use GuzzleHttp\Psr7\HttpFactory;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Transport\SealedCredential;
-use Netresearch\NrVault\Transport\TransportFactory;
 use Psr\Http\Client\ClientInterface;
 
 /**

@@ -6,21 +6,21 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use GuzzleHttp\Psr7\HttpFactory;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\ExampleSdk;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
-use Netresearch\NrVault\Transport\TransportFactory;
 use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Client\RequestExceptionInterface;
 
@@ -143,7 +143,7 @@ final class ServiceTest extends IntegrationTestCase
 
     public function testOfAServiceThatIsLeftAloneNothingIsFetchedOrOpened(): void
     {
-        $provider = new class implements SealedCredentialProvider {
+        $provider = new class implements CredentialProvider {
             public int $fetched = 0;
             public string $envelope = '';
 

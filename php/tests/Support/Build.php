@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
-use Netresearch\NrVault\Transport\LibraryLocator;
+use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
  * The release library and the header that the tests run against.

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
-use Netresearch\NrVault\Outbound\Cli\Refusal;
-use Netresearch\NrVault\Outbound\Cli\Streams;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use PHPUnit\Framework\TestCase;
 

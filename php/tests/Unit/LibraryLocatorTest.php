@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
-use Netresearch\NrVault\Transport\LibraryLocator;
+use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 use PHPUnit\Framework\TestCase;
 
 final class LibraryLocatorTest extends TestCase

@@ -74,7 +74,7 @@ final class PackageTest extends TestCase
             $class = basename($file, '.php');
             self::assertSame('src/Service/' . $class . '.php', $classes[$class] ?? null);
         }
-        self::assertCount(3, $classes);
+        self::assertCount(4, $classes);
     }
 
     public function testEveryClassSaysWhetherItIsSurface(): void

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\Policy;
 use PHPUnit\Framework\TestCase;
 
 final class PolicyTest extends TestCase

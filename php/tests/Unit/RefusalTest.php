@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
-use Netresearch\NrVault\Outbound\Cli\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use PHPUnit\Framework\TestCase;
 

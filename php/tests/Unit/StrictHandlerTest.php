@@ -8,15 +8,15 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
-use Netresearch\NrVault\Outbound\Cli\ConfigFile;
-use Netresearch\NrVault\Outbound\Cli\UsageError;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Tests\Support\StrictHandler;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\System\Quiet;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -22,11 +22,11 @@ final class TextTest extends TestCase
     public function testWhatIsNoTextIsAQuestionMark(): void
     {
         foreach (PolicyVectors::section('printable') as [$text, $expected]) {
-            self::assertSame($expected, Text::printable($text), json_encode($text));
+            self::assertSame($expected, Printable::text($text), json_encode($text));
         }
-        self::assertSame("a\u{FFFD}b?", Text::printable("a\xFFb\n"));
-        self::assertSame('ab', Text::printable('abcd', 2));
-        self::assertSame('a', Text::printable('aü', 2));
+        self::assertSame("a\u{FFFD}b?", Printable::text("a\xFFb\n"));
+        self::assertSame('ab', Printable::text('abcd', 2));
+        self::assertSame('a', Printable::text('aü', 2));
     }
 
     public function testAnUnknownKeyOfAnEntryIsNamedInOneLine(): void

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * What is kept of one call: the record of the transport and who made the call. Metadata only; never a path, a query, a
@@ -90,11 +90,11 @@ final readonly class AuditEntry
         ?string $requestId = null,
     ) {
         [$this->actorType, $this->actorId, $this->caller, $this->requestId] = array_map(
-            static fn (?string $text): ?string => $text === null ? null : Text::printable($text, 255),
+            static fn (?string $text): ?string => $text === null ? null : Printable::text($text, 255),
             [$actorType, $actorId, $caller, $requestId],
         );
         $all = array_fill_keys(self::RECORD, null);
-        $this->record = Text::printableAll(array_replace($all, array_intersect_key($record, $all)));
+        $this->record = Printable::all(array_replace($all, array_intersect_key($record, $all)));
     }
 
     /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * The connection of PdoAuditSink: made when it is first needed, one for each process, with the time limits set.

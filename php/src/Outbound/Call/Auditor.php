@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\OperatorLog;
+use Netresearch\NrVault\Transport\System\OperatorLog;
 use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Names;
+use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

@@ -6,12 +6,12 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
-use Netresearch\NrVault\Outbound\Uuid7;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\Text\Uuid7;
 
 /**
  * What becomes the audit entries of one call. Where the transport gives no record of its own, this one stands for it.

@@ -5,8 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\FormPart;
-use Netresearch\NrVault\Transport\MemoryLimit;
+use Netresearch\NrVault\Transport\System\MemoryLimit;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

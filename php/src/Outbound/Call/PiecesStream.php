@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Call;
 
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 // phpcs:disable PSR1.Methods.CamelCapsMethodName -- PHP names the methods of a stream.
 

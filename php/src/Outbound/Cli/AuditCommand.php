@@ -7,6 +7,9 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Audit\AuditFiles;
 use Netresearch\NrVault\Outbound\Cli\Audit\RecordFilter;
 use Netresearch\NrVault\Outbound\Cli\Audit\StoredRecord;
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
  * Shows what a file of JsonLinesAuditSink holds. Nothing is locked or changed.

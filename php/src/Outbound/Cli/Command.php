@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**

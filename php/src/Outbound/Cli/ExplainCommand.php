@@ -6,10 +6,14 @@ namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Outbound\Call\CallOptions;
 use Netresearch\NrVault\Outbound\Call\RequestBuilder;
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
-use Netresearch\NrVault\Outbound\Uuid7;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\Text\Uuid7;
 
 /**
  * Says what the policy decides about a call. Nothing is opened, resolved or sent.

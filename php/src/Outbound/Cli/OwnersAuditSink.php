@@ -8,8 +8,9 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Outbound\RootsPlace;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
+use Netresearch\NrVault\Transport\System\Quiet;
+use Netresearch\NrVault\Transport\System\RootsPlace;
 
 /**
  * The audit file of a command that root runs, touched as group and user of its directory's owner. A file of root's would be

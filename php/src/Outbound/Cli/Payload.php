@@ -4,15 +4,17 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
 use Netresearch\NrVault\Transport\Php\Credential\Placer;
-use Netresearch\NrVault\Transport\Php\InvalidPayload;
-use Netresearch\NrVault\Transport\Php\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
+use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 

@@ -4,12 +4,17 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Keys\KeyEntry;
 use Netresearch\NrVault\Transport\Php\Keys\KeyFile;
 use Netresearch\NrVault\Transport\Php\Keys\KeyProblem;
 use Netresearch\NrVault\Transport\Php\Keys\KeySource;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 
 /**
  * Seals what comes in on standard input; nr-vault's form cannot enter a typed payload with a binding.

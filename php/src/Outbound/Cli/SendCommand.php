@@ -5,7 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Service\SecureHttpClient;
 
 /**

@@ -4,12 +4,15 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
-use Netresearch\NrVault\Transport\TransportFactory;
+use Netresearch\NrVault\Outbound\TransportFactory;
 
 /**
  * What explain and send call a service with: the files that the options name.
@@ -25,7 +28,7 @@ final readonly class Setup
 
     public ServiceRegistry $registry;
     public TransportFactory $transports;
-    public SealedCredentialProvider $credentials;
+    public CredentialProvider $credentials;
 
     /**
      * @throws UsageError

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 
 /**
  * Shows the record of a call to the person who made it.

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -12,7 +13,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  *
  * @api
  */
-final readonly class ArrayCredentialProvider implements SealedCredentialProvider
+final readonly class ArrayCredentialProvider implements CredentialProvider
 {
     /** Wrapped, so that no dump shows envelopes. */
     private \SensitiveParameterValue $envelopes;

@@ -5,9 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * Envelopes from a directory: one file each, named as the identifier. What `secure-outbound seal` writes fits.
@@ -16,7 +17,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  *
  * @api
  */
-final readonly class DirectoryCredentialProvider implements SealedCredentialProvider
+final readonly class DirectoryCredentialProvider implements CredentialProvider
 {
     /** No slash and no leading dot. */
     private const NAME = '/\A[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}\z/';

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Exception;
 
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a list that grows.
@@ -32,7 +32,7 @@ abstract class OutboundException extends \RuntimeException
         private readonly ?int $httpStatus,
         private readonly ?array $auditRecord,
     ) {
-        parent::__construct(Text::printable($message) . ' [' . $errorCode . ']', static::NUMBER);
+        parent::__construct(Printable::text($message) . ' [' . $errorCode . ']', static::NUMBER);
     }
 
     /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Exception;
 
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 
 /**
  * What is made of exceptions that are none of this package. They may hold anything, so only their class is passed on.

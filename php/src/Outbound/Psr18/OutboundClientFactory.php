@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Psr18;
 
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Psr\Http\Client\ClientInterface;
 use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\StreamFactoryInterface;

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Psr18;
 
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\TransferFailed;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 use Netresearch\NrVault\Transport\Wire;
 use Psr\Http\Client\ClientInterface;

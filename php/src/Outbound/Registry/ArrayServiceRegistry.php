@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Names;
+use Netresearch\NrVault\Transport\Text\Names;
 
 /**
  * Services from a PHP array, by id. An entry has the keys of one in the JSON file; schema/services.schema.json has all.

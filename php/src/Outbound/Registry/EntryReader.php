@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * Reads one entry of a registry and gathers what is wrong with it. schema/services.schema.json says the same; a test

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * Services from a JSON file, whose form schema/services.schema.json publishes:

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
-use Netresearch\NrVault\Outbound\Breaker;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\Breaker;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * Reads the policy of a registry's entry and gathers what is wrong with it.

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * One fault of a registry. Its texts hold no value of the entry, and names in it are made printable.
@@ -27,8 +27,8 @@ final readonly class RegistryProblem
         string $field,
         string $message,
     ) {
-        $this->entry = Text::printable($entry, 64);
-        $this->field = Text::printable($field, 255);
-        $this->message = Text::printable($message);
+        $this->entry = Printable::text($entry, 64);
+        $this->field = Printable::text($field, 255);
+        $this->message = Printable::text($message);
     }
 }

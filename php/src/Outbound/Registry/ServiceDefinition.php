@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * One service as its registry has it, valid in form. The library judges base URL and policy at each call.

@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Testing;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\HttpMethods;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Service\HttpMethods;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Testing;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -13,7 +13,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  *
  * @api
  */
-final class FakeCredentialProvider implements SealedCredentialProvider
+final class FakeCredentialProvider implements CredentialProvider
 {
     /** @var list<string> */
     private array $fetched = [];

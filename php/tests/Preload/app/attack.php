@@ -8,7 +8,7 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 require __DIR__ . '/../php/autoload.php';
 

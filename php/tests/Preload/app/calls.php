@@ -10,7 +10,7 @@ declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 require __DIR__ . '/../php/autoload.php';
 

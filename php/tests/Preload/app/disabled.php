@@ -6,17 +6,17 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
-use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
-use Netresearch\NrVault\Transport\TransportFactory;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 require __DIR__ . '/../php/autoload.php';
 require 'Psr/Log/autoload.php';

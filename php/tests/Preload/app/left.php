@@ -12,14 +12,14 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
-use Netresearch\NrVault\Transport\TransportFactory;
 
 require __DIR__ . '/../php/autoload.php';
 
@@ -27,7 +27,7 @@ $input = json_decode((string) file_get_contents('php://input'), true);
 if (in_array('exit-first', $input['ways'], true)) {
     register_shutdown_function(static fn (): never => exit);
 }
-$provider = new class ($input['ways']) implements SealedCredentialProvider {
+$provider = new class ($input['ways']) implements CredentialProvider {
     /**
      * @param list<string> $ways
      */

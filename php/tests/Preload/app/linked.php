@@ -10,13 +10,13 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Outbound\Cli\ConfigFile;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Service\SecureHttpClient;
-use Netresearch\NrVault\Transport\TransportFactory;
 
 require __DIR__ . '/../php/autoload.php';
 require 'Psr/Log/autoload.php';

@@ -39,7 +39,7 @@ $open = static function () use ($input): string {
 $http2 = $input['http'] === '2';
 if ($input['client'] === 'transport') {
     require __DIR__ . '/../php/autoload.php';
-    $transport = new Netresearch\NrVault\Transport\PhpTransport($input['config']);
+    $transport = new Netresearch\NrVault\Transport\Php\PhpTransport($input['config']);
 } elseif ($input['client'] === 'guzzle') {
     require 'GuzzleHttp/autoload.php';
     $guzzle = new GuzzleHttp\Client(['verify' => $input['authority'], 'version' => $http2 ? 2.0 : 1.1]);

@@ -5,7 +5,7 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 require __DIR__ . '/../php/autoload.php';
 

@@ -5,7 +5,7 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\TransportFactory;
+use Netresearch\NrVault\Outbound\TransportFactory;
 use Psr\Log\AbstractLogger;
 
 require __DIR__ . '/../php/autoload.php';

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 

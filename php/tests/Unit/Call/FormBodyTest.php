@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Call;
 
 use Netresearch\NrVault\Outbound\Call\CallOptions;
+use Netresearch\NrVault\Outbound\Call\FormPart;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\FormPart;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
@@ -228,7 +228,7 @@ final class FormBodyTest extends TestCase
         $script = $this->directory->write('script.php', <<<'PHP'
             <?php
             require $argv[1] . '/tests/bootstrap.php';
-            use Netresearch\NrVault\Outbound\FormPart;
+            use Netresearch\NrVault\Outbound\Call\FormPart;
             $parts = $argv[3] === '/file'
                 ? ['a' => FormPart::file($argv[2])]
                 : ['t' => 'text', 'a' => FormPart::file($argv[2]), 'b' => FormPart::contents('x', 'y')];

@@ -7,15 +7,15 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Client;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\FailingSink;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -108,7 +108,7 @@ final class AuditTest extends ClientTestCase
 
     public function testAPartOfTheHostThatThrowsIsOneRecordAndKeepsItsMessage(): void
     {
-        $provider = new class implements SealedCredentialProvider {
+        $provider = new class implements CredentialProvider {
             public function fetch(CredentialReference $reference): SealedCredential
             {
                 throw new \PDOException('hunter2');
@@ -150,7 +150,7 @@ final class AuditTest extends ClientTestCase
         self::assertStringContainsString('TypeError', $failure->getMessage());
         self::assertStringNotContainsString('hunter2', (string) $failure);
 
-        $provider = new class implements SealedCredentialProvider {
+        $provider = new class implements CredentialProvider {
             public function fetch(CredentialReference $reference): SealedCredential
             {
                 return $reference->seal(...[[]]);

@@ -23,7 +23,7 @@ final class CallerTest extends TestCase
         ]]);
         $audit = new MemoryAuditSink();
         $transport = (new FakeTransport())->respond()->respond()->respond()->respond();
-        $calls = new Netresearch\NrVault\Outbound\ServiceCalls($registry, new FakeCredentialProvider(), $transport, $audit);
+        $calls = new Netresearch\NrVault\Outbound\Call\ServiceCalls($registry, new FakeCredentialProvider(), $transport, $audit);
         $client = new Netresearch\NrVault\Service\SecureHttpClient($calls);
         $client->request('my-api', 'GET', '/');
         function in_a_function($client, $argument) { $client->request('my-api', 'GET', '/'); }

@@ -6,10 +6,10 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Client;
 
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\FakeCredentialProvider;
 use Netresearch\NrVault\Outbound\Testing\FakeTransport;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
@@ -47,7 +47,7 @@ abstract class ClientTestCase extends TestCase
         array $service = [],
         ?AuditSink $audit = null,
         ?CallContext $context = null,
-        ?SealedCredentialProvider $credentials = null,
+        ?CredentialProvider $credentials = null,
     ): ServiceCalls {
         $registry = new ArrayServiceRegistry([
             'my-api' => $service + [
@@ -75,7 +75,7 @@ abstract class ClientTestCase extends TestCase
         array $service = [],
         ?AuditSink $audit = null,
         ?CallContext $context = null,
-        ?SealedCredentialProvider $credentials = null,
+        ?CredentialProvider $credentials = null,
     ): SecureHttpClient {
         return new SecureHttpClient($this->calls($service, $audit, $context, $credentials));
     }

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Credential;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use PHPUnit\Framework\TestCase;
 

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Credential;
 
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
-use Netresearch\NrVault\Outbound\Credential\SealedCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\CredentialReference;
 use PHPUnit\Framework\TestCase;
 
 final class ProviderTest extends TestCase
@@ -77,7 +77,7 @@ final class ProviderTest extends TestCase
 
     private static function assertRefused(
         string $code,
-        SealedCredentialProvider $provider,
+        CredentialProvider $provider,
         string $identifier,
         string $message = '',
     ): void {

@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
 use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
 use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
-use Netresearch\NrVault\Transport\Php\InvalidPayload;
+use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use PHPUnit\Framework\TestCase;
 
 /**

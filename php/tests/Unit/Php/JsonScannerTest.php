@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
-use Netresearch\NrVault\Transport\Php\JsonScanner;
+use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use PHPUnit\Framework\TestCase;
 
 final class JsonScannerTest extends TestCase

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload;
 use Netresearch\NrVault\Transport\Php\Credential\Placer;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use PHPUnit\Framework\TestCase;
 

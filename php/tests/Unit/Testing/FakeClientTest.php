@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Testing;
 
 use GuzzleHttp\Psr7\HttpFactory;
+use Netresearch\NrVault\Outbound\Call\FormPart;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\TransferFailed;
-use Netresearch\NrVault\Outbound\FormPart;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
-use Netresearch\NrVault\Outbound\ServiceCalls;
 use Netresearch\NrVault\Outbound\Testing\FakeClient;
 use Netresearch\NrVault\Outbound\Testing\FakeCredentialProvider;
 use Netresearch\NrVault\Outbound\Testing\FakeTransport;

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * The lines of an audit file and of those that were put aside before it, in the order of their writing. One line is in

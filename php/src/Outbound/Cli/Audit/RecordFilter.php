@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Audit;
 
-use Netresearch\NrVault\Outbound\Cli\Arguments;
-use Netresearch\NrVault\Outbound\Cli\UsageError;
+use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
  * Which records are asked for: one of each option's values, and all options.

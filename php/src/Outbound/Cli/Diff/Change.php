@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Diff;
 
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * Something that a registry allows and the one before it did not.
@@ -23,9 +23,9 @@ final readonly class Change
      */
     public function __construct(string $service, public string $field, string $was, string $now)
     {
-        $this->service = Text::printable($service);
-        $this->was = Text::printable($was);
-        $this->now = Text::printable($now);
+        $this->service = Printable::text($service);
+        $this->was = Printable::text($was);
+        $this->now = Printable::text($now);
     }
 
     public function text(): string

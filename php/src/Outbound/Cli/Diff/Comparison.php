@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Diff;
 
-use Netresearch\NrVault\Outbound\Breaker;
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
-use Netresearch\NrVault\Outbound\Policy;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\Breaker;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * What one service allows now and did not before.

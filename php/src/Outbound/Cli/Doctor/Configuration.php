@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

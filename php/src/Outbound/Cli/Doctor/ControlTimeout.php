@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * How long php-fpm lets workers finish when it is reloaded. With 0, its default, a reload ends the calls that are under way.

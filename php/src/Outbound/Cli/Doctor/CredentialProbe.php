@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialReference;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\PhpTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Wire;
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Outbound\Text;
+use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * One thing that was looked at. Its texts hold paths, names and numbers, never what a key or a credential holds.
@@ -31,8 +31,8 @@ final readonly class Finding
      */
     private function __construct(public string $code, public string $verdict, string $message, string $remedy)
     {
-        $this->message = Text::printable(strtr($message, ["\r\n" => ' ', "\n" => ' ', "\t" => ' ']));
-        $this->remedy = Text::printable($remedy);
+        $this->message = Printable::text(strtr($message, ["\r\n" => ' ', "\n" => ' ', "\t" => ' ']));
+        $this->remedy = Printable::text($remedy);
     }
 
     public static function ok(string $code, string $message): self

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * Why php-fpm does not start: what its own test says, which opens the library and runs the preload script, and what PHP does

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Transport\LibraryLocator;
-use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Rust\LibraryLocator;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * The library and its header, as files and as what they say about themselves.

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * Lines that mend something: to be pasted into a shell, with the paths, the version of PHP and the user of this host. What

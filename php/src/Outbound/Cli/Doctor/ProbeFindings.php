@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Outbound\Cli\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 
 /**
  * What came of a worker's trying the files of an operator, see WorkerProbe.

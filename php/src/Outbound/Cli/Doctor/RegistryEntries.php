@@ -4,19 +4,19 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Outbound\Cli\Refusal;
+use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
-use Netresearch\NrVault\Transport\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\RustFfiTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 /**
  * The entries of a registry: their form, whether base URL and policy are taken, and whether each credential has

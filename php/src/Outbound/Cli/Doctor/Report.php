@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Outbound\Cli\Streams;
+use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 
 /**
  * The findings for a person: what is in order by sections, and then, where the eye is when it has been printed, what is not,

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

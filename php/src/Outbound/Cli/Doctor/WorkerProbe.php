@@ -6,12 +6,12 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
-use Netresearch\NrVault\Outbound\Cli\ConfigFile;
-use Netresearch\NrVault\Outbound\Cli\UsageError;
+use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\NativeLibrary;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

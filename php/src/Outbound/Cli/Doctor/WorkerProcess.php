@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * What the system tells of a worker. Any process can give itself the title of one, and files are given to its user and group:

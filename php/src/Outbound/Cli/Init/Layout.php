@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli\Init;
 
-use Netresearch\NrVault\Outbound\Cli\UsageError;
-use Netresearch\NrVault\Outbound\RootsPlace;
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
+use Netresearch\NrVault\Transport\System\RootsPlace;
 
 /**
  * Makes files and directories with their owners and modes, and none that is there already.

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\JsonScanner;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Wire;
 
 /**

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * Opens a request's credentials.

@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Names;
 use Netresearch\NrVault\Transport\KeyMaterial;
+use Netresearch\NrVault\Transport\Text\Names;
 
 /**
  * One entry of `master_keys`: an id, a source, or both. Unknown keys and keys of another provider are refused.

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
-use Netresearch\NrVault\Transport\LocalFile;
-use Netresearch\NrVault\Transport\Php\Secret;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * The file of a master key.

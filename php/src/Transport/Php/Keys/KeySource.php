@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
-use Netresearch\NrVault\Transport\LocalFile;
 use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
-use Netresearch\NrVault\Transport\Php\Secret;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * Where a master key comes from, and reading it by the rules of nr-vault's providers.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\ByteLimit;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
  * What the callbacks of a transfer do: it ends where the answer is not acceptable, too large, or of no further interest.

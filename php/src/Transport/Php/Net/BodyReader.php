@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\ByteLimit;
-use Netresearch\NrVault\Transport\MemoryLimit;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
+use Netresearch\NrVault\Transport\System\MemoryLimit;
 
 /**
  * Takes the body of an answer: content codings are undone and every stage is capped.

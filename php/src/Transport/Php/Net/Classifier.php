@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\LocalFile;
+use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
  * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, OpenSSL's number or libcurl's own

@@ -5,10 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\ByteLimit;
-use Netresearch\NrVault\Transport\Php\Call\Outgoing;
-use Netresearch\NrVault\Transport\Php\Call\Recorder;
+use Netresearch\NrVault\Transport\Php\Engine\Recorder;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
  * One request and its answer, on a curl handle and a connection of its own. libcurl sends a request twice where a kept

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Net;
 
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * Undoes gzip or deflate piece by piece, each stream whole, with its checksum where it has one, and nothing behind the last.

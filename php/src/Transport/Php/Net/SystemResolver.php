@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
-use Netresearch\NrVault\Transport\Quiet;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * Asks getaddrinfo, so that the hosts file and NSS count as they do for every other program. It blocks, and nothing in

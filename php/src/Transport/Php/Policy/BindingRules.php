@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\InvalidPayload;
 
 /**
  * What was sealed with a credential to say where it may go and until when. What is absent does not bind; an empty list

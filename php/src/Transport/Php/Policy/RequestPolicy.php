@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Policy;
+use Netresearch\NrVault\Transport\Policy;
 
 /**
  * A request's policy, read and complete: what the request and every redirect have to pass.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Call\Again;
+use Netresearch\NrVault\Transport\Php\Engine\Retry;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -29,7 +29,7 @@ final class AgainTest extends TestCase
         foreach ([...self::PASSING, ...self::OTHERS] as $code) {
             $passes = in_array($code, self::PASSING, true);
             $again = static fn (string $sent, bool $isHarmless): bool
-                => Again::afterFailure(OutboundException::create($code, 'x', sent: $sent), $isHarmless);
+                => Retry::afterFailure(OutboundException::create($code, 'x', sent: $sent), $isHarmless);
             self::assertSame($passes, $again('no', true), $code);
             self::assertSame($passes, $again('no', false), $code);
             self::assertSame($passes, $again('maybe', true), $code);
@@ -42,19 +42,19 @@ final class AgainTest extends TestCase
     {
         for ($status = 100; $status < 1000; $status++) {
             $expected = in_array($status, [429, 502, 503, 504], true);
-            self::assertSame($expected, Again::afterAnswer($status, true), (string) $status);
-            self::assertFalse(Again::afterAnswer($status, false), (string) $status);
+            self::assertSame($expected, Retry::afterAnswer($status, true), (string) $status);
+            self::assertFalse(Retry::afterAnswer($status, false), (string) $status);
         }
     }
 
     public function testIdempotentMethodsAndKeyedRequestsAreHarmless(): void
     {
         foreach (['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as $method) {
-            self::assertTrue(Again::isHarmless($method, false), $method);
+            self::assertTrue(Retry::isHarmless($method, false), $method);
         }
         foreach (['POST', 'PATCH', 'TRACE', 'get', 'LOCK'] as $method) {
-            self::assertFalse(Again::isHarmless($method, false), $method);
-            self::assertTrue(Again::isHarmless($method, true), $method);
+            self::assertFalse(Retry::isHarmless($method, false), $method);
+            self::assertTrue(Retry::isHarmless($method, true), $method);
         }
     }
 }

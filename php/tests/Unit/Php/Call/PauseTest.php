@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Call;
 
-use Netresearch\NrVault\Transport\Php\Call\Pause;
+use Netresearch\NrVault\Transport\Php\Engine\Pause;
 use Netresearch\NrVault\Transport\Php\Net\Head;
 use PHPUnit\Framework\TestCase;
 

@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use PHPUnit\Framework\TestCase;
 
 /**

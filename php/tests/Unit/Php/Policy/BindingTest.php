@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy;
 
-use Netresearch\NrVault\Transport\Php\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
+use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Policy\Moment;
 use PHPUnit\Framework\TestCase;
 

@@ -1,0 +1,167 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Audit\AuditSink;
+use Netresearch\NrVault\Outbound\Audit\CallContext;
+use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\Text\Uuid7;
+use Netresearch\NrVault\Transport\TransportSelector;
+use Psr\EventDispatcher\EventDispatcherInterface;
+use Psr\Log\LoggerInterface;
+
+/**
+ * What the clients share: from a service id to a response and one audit record. A host makes one and gives it to
+ * SecureHttpClient and to Psr18\OutboundClientFactory.
+ *
+ * The order is: registry, form of the call, decision of the transport, intent where audit is required, envelopes,
+ * transfer, record, event. So a call that is refused by its policy opens and counts nothing.
+ *
+ * @api
+ */
+final readonly class ServiceCalls
+{
+    private Auditor $auditor;
+
+    /**
+     * @param LoggerInterface|null $logger is told of audit sinks and listeners that fail; null:
+     *        PHP's error log is
+     */
+    public function __construct(
+        private ServiceRegistry $registry,
+        private CredentialProvider $credentials,
+        private TransportSelector $transports,
+        AuditSink $audit,
+        private ?CallContext $context = null,
+        ?EventDispatcherInterface $events = null,
+        ?LoggerInterface $logger = null,
+    ) {
+        $this->auditor = new Auditor($audit, $events, $logger);
+    }
+
+    /**
+     * @internal for the clients
+     * @param array<mixed> $options as SecureHttpClientInterface has them
+     * @param string|null $url absolute, in place of path and query
+     * @param bool $fromSdk whether its headers are pairs that an SDK set, which knows neither service nor connection
+     * @throws OutboundException
+     * @throws \Throwable what a signal handler throws while the transport sends, after the call's record
+     */
+    public function call(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options,
+        #[\SensitiveParameter] ?string $url = null,
+        bool $fromSdk = false,
+    ): CallEnd {
+        try {
+            $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
+            $record = new CallRecord(Caller::find(), $serviceId, $method, $correlationId);
+        } catch (\Error $error) {
+            // Of a function that PHP lacks. Without it there is no record either.
+            Functions::demand();
+            throw $error;
+        }
+        $form = null;
+        $call = OpenCalls::begin(fn () => $this->interrupted($record));
+        try {
+            Functions::demand();
+            $record->madeBy($this->context);
+            $service = $this->registry->get($serviceId);
+            $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
+            if ($fromSdk) {
+                $options['headers'] = SdkHeaders::kept($service, $options['headers']);
+            }
+            $read = CallOptions::read($options);
+            $form = $read->form;
+            $trace = $this->context?->traceparent();
+            $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);
+            $transport = $this->transports->select($service->transport);
+            $decision = $transport->decide($request, $service->credentials, $form?->length());
+            $record->decided($decision, ...$service->credentials);
+            if ($form !== null) {
+                $request = $request->withBody($form->read());
+            }
+            if ($record->isRequired) {
+                $this->auditor->begin($record->intent());
+                $record->hasBegun = true;
+            }
+            $sealed = [];
+            foreach ($service->credentials as $reference) {
+                $sealed[] = $this->credentials->fetch($reference);
+            }
+            $request = $request->withCredentials($sealed);
+            $record->sent = 'maybe';
+            return $this->ended($call, $record, $transport->send($request));
+        } catch (OutboundException $failure) {
+            throw $this->failed($call, $record, $failure);
+        } catch (\Throwable $foreign) {
+            if ($record->sent === 'no') {
+                throw $this->failed($call, $record, PartFailure::orBug($foreign));
+            }
+            // Of a signal handler: the caller's own, who waits for it.
+            if (OpenCalls::end($call)) {
+                $this->interrupted($record);
+            }
+            throw $foreign;
+        } finally {
+            $form?->close();
+        }
+    }
+
+    private function ended(int $call, CallRecord $record, ResponseSpec $response): CallEnd
+    {
+        $entry = $record->response($response->audit);
+        OpenCalls::end($call);
+        if (!$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
+            $this->auditor->dispatch($entry);
+            throw OutboundException::create(
+                'internal.audit_failed',
+                'The call was made, and its record could not be completed.',
+                sent: 'yes',
+                httpStatus: $response->status,
+                auditRecord: $entry->record,
+            );
+        }
+        $this->auditor->dispatch($entry);
+        return new CallEnd($response, $entry);
+    }
+
+    private function failed(int $call, CallRecord $record, OutboundException $failure): OutboundException
+    {
+        $entry = $record->failure($failure);
+        if (!OpenCalls::end($call)) {
+            return $failure;
+        }
+        $isUnrecorded = $failure->errorCode() === 'internal.audit_failed';
+        if (!$isUnrecorded && !$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
+            $failure = OutboundException::create(
+                'internal.audit_failed',
+                'The call ended in ' . $failure->errorCode() . ', and its record could not be written.',
+                sent: $failure->sent(),
+                httpStatus: $failure->httpStatus(),
+                auditRecord: $failure->auditRecord(),
+            );
+        }
+        $this->auditor->dispatch($entry);
+        return $failure;
+    }
+
+    /** The record of a call that was left: by an exception that is nobody's here, by a fatal error or by exit(). */
+    private function interrupted(CallRecord $record): void
+    {
+        $message = 'The call was left before its end.';
+        $entry = $record->failure(OutboundException::create('internal.interrupted', $message, sent: $record->sent));
+        $this->auditor->end($entry, $record->hasBegun);
+        $this->auditor->dispatch($entry);
+    }
+}

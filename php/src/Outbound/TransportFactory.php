@@ -1,0 +1,100 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\System\OperatorLog;
+use Netresearch\NrVault\Transport\TransportSelector;
+use Netresearch\NrVault\Transport\Wire;
+use Psr\Log\LoggerInterface;
+
+/**
+ * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and says why, once: in the
+ * log, and on standard error of a command line process.
+ *
+ * The choice is made before a request is judged, and it stands: a library of another version, a configuration that it
+ * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration PHP is
+ * never taken.
+ *
+ * @api
+ */
+final class TransportFactory implements TransportSelector
+{
+    private readonly RustFfiTransport $rust;
+
+    private readonly PhpTransport $php;
+
+    /** Whether PHP may stand in for the library; what is neither true nor false is refused by whoever reads it. */
+    private readonly bool $hasPhp;
+
+    private bool $logged = false;
+
+    /**
+     * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
+     * @param string|null $library path of the library where PHP opens it itself
+     * @param LoggerInterface|null $logger null: PHP's error log
+     */
+    public function __construct(
+        #[\SensitiveParameter] array $config,
+        ?string $library = null,
+        private readonly ?LoggerInterface $logger = null,
+    ) {
+        $this->rust = new RustFfiTransport($config, $library);
+        $this->php = new PhpTransport($config);
+        $this->hasPhp = ($config['php_transport'] ?? true) !== false;
+    }
+
+    public function select(string $transport): DecidingTransport
+    {
+        return match ($transport) {
+            ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
+            ServiceDefinition::TRANSPORT_PHP => $this->php(),
+            ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
+            default => throw Wire::malformed('The transport of a service is unknown.'),
+        };
+    }
+
+    private function auto(): DecidingTransport
+    {
+        $reason = $this->rust->bind();
+        if ($reason === null) {
+            return $this->rust(null);
+        }
+        if (!$this->hasPhp) {
+            throw PhpTransport::forbidden($reason);
+        }
+        if (!$this->logged) {
+            $this->logged = true;
+            OperatorLog::announce($this->logger, 'warning', 'secure-outbound: PHP opens the credentials itself: {reason}', [
+                'reason' => $reason,
+            ]);
+        }
+        return $this->php();
+    }
+
+    private function rust(?string $reason): RustFfiTransport
+    {
+        if ($reason !== null) {
+            throw self::unavailable($reason);
+        }
+        $this->rust->open();
+        return $this->rust;
+    }
+
+    private function php(): PhpTransport
+    {
+        $this->php->open();
+        return $this->php;
+    }
+
+    private static function unavailable(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.transport_unavailable', $message);
+    }
+}

@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * When a service that keeps failing is left alone, and for how long. The library counts, for each process; PhpTransport
+ * does not.
+ *
+ * @api
+ */
+final readonly class Breaker
+{
+    public const MAX_FAILURES = 4294967295;
+
+    /** A day. */
+    public const MAX_OPEN_MS = 86400000;
+
+    /**
+     * @param int $failures how many failed attempts in a row it takes, at least 1
+     * @param int $openMs for how many milliseconds calls are then refused, at least 1
+     * @throws OutboundException invalid_request.malformed
+     */
+    public function __construct(
+        public int $failures,
+        public int $openMs,
+    ) {
+        if ($failures < 1 || $failures > self::MAX_FAILURES || $openMs < 1 || $openMs > self::MAX_OPEN_MS) {
+            throw Wire::malformed('A number of the breaker is too small or too large.');
+        }
+    }
+
+    /**
+     * The object under "breaker" in a policy.
+     *
+     * @return array{failures: int, open_ms: int}
+     */
+    public function toWire(): array
+    {
+        return ['failures' => $this->failures, 'open_ms' => $this->openMs];
+    }
+
+    /**
+     * The reverse of toWire(): both keys and no other.
+     *
+     * @param array<mixed> $wire
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function fromWire(array $wire): self
+    {
+        ['failures' => $failures, 'open_ms' => $openMs] = $wire + ['failures' => null, 'open_ms' => null];
+        if (count($wire) !== 2 || !is_int($failures) || !is_int($openMs)) {
+            throw Wire::malformed('The breaker is not {"failures", "open_ms"} of two whole numbers.');
+        }
+        return new self($failures, $openMs);
+    }
+}

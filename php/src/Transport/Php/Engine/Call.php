@@ -1,0 +1,93 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Engine;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\Php\Credential\Redactor;
+use Netresearch\NrVault\Transport\Php\Net\Answer;
+use Netresearch\NrVault\Transport\Php\Net\Failure;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\ResponseSpec;
+
+/**
+ * One call from request to response. Whatever happens, it ends with an audit record and without a secret in memory that
+ * this code has put there and can reach.
+ *
+ * @internal
+ */
+final readonly class Call
+{
+    private Preparation $preparation;
+
+    public function __construct(private Settings $settings)
+    {
+        $this->preparation = new Preparation($settings);
+    }
+
+    /**
+     * @throws OutboundException
+     */
+    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    {
+        $recorder = new Recorder();
+        $prepared = null;
+        try {
+            $prepared = $this->preparation->prepare($request, $recorder);
+            $answer = (new Attempts($this->settings, $prepared, $recorder))->run();
+            return self::response($answer, $prepared, $recorder);
+        } catch (OutboundException $failure) {
+            $isHarmless = Retry::isHarmless($request->method, $request->idempotencyKey !== null);
+            throw Failure::ofCall($failure, $isHarmless, $recorder->failed($failure));
+        } finally {
+            $prepared?->wipe();
+        }
+    }
+
+    /**
+     * @param list<\Netresearch\NrVault\Transport\CredentialReference> $references
+     * @throws OutboundException
+     */
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references,
+        ?int $bodyLength,
+    ): Decision {
+        $recorder = new Recorder();
+        try {
+            $admitted = $this->preparation->decide($request, $references, $recorder, $bodyLength);
+        } catch (OutboundException $refusal) {
+            throw Failure::ofCall($refusal, false, $recorder->failed($refusal));
+        }
+        $target = $admitted->target;
+        return new Decision($admitted->method, $target->text($target->query), $admitted->pathTemplate);
+    }
+
+    private static function response(
+        #[\SensitiveParameter] Answer $answer,
+        #[\SensitiveParameter] Prepared $prepared,
+        Recorder $recorder,
+    ): ResponseSpec {
+        $head = $answer->head;
+        $gone = $answer->body?->decodes() === true ? ['content-encoding', 'content-length'] : [];
+        $headers = [];
+        foreach ($head->headers as [$name, $value]) {
+            if (!in_array($name, $gone, true)) {
+                // Location echoes query parameters. What the caller set itself is no secret to it: hidden, it would tell one
+                // who guesses, and has the API echo the guess, that it is right.
+                $hides = $prepared->placed->redactor->finds($value)
+                    && !in_array([$name, $value], $prepared->callersHeaders, true);
+                $headers[] = [$name, $hides ? Redactor::REDACTED : $value];
+            }
+        }
+        return new ResponseSpec(
+            $head->status,
+            $head->httpVersion,
+            $headers,
+            (string) $answer->body?->bytes(),
+            $recorder->answered($head->status),
+        );
+    }
+}

@@ -1,0 +1,297 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Engine;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
+use Netresearch\NrVault\Transport\Php\Keys\Keyring;
+use Netresearch\NrVault\Transport\Php\Net\Exchange;
+use Netresearch\NrVault\Transport\Php\Net\Guard;
+use Netresearch\NrVault\Transport\Php\Net\Handles;
+use Netresearch\NrVault\Transport\Php\Net\Proxy;
+use Netresearch\NrVault\Transport\Php\Net\Trust;
+use Netresearch\NrVault\Transport\Php\PhpTransport;
+use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\Php\Policy\Rules;
+use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\Text\Names;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Reads the configuration document, which docs/wire.md describes. Unknown keys are refused, as the library does it: a
+ * misspelt limit must not pass.
+ *
+ * @internal
+ */
+final class Configuration
+{
+    private const DAY_MS = 86_400_000;
+
+    private const DEFAULTS = ['timeout_ms' => 30_000, 'connect_timeout_ms' => 10_000, 'response_bytes' => 8 << 20];
+
+    private const LIMITS = [
+        'timeout_ms' => 600_000,
+        'request_bytes' => 32 << 20,
+        'response_bytes' => 256 << 20,
+        'header_bytes' => 64 << 10,
+    ];
+
+    private const TLS = ['roots' => Trust::SYSTEM, 'ca_file' => null, 'crl_file' => null, 'post_quantum' => true];
+
+    private const VERSIONS = ['2', '1.1'];
+
+    /**
+     * @param array<string, mixed> $config
+     * @throws OutboundException configuration.invalid, configuration.transport_unavailable, credential.key_unavailable
+     */
+    public static function open(#[\SensitiveParameter] array $config): Settings
+    {
+        $config = self::document($config);
+        if ($config['version'] !== Wire::VERSION) {
+            throw self::invalid("the configuration's version must be 1");
+        }
+        if (!is_bool($config['php_transport'])) {
+            throw self::invalid('php_transport is neither true nor false');
+        }
+        if (!is_array($config['master_keys'])) {
+            throw self::invalid('master_keys is not a list');
+        }
+        $hosts = InternalHosts::read($config['internal_hosts']);
+        $trust = self::trust($config['tls']);
+        $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
+        self::checkTokenCache($config['token_cache']);
+        $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
+        [$limits, $hostLimit, $requireBinding] = self::limits($config['limits']);
+        $versions = self::versions($config['http_versions']);
+        $userAgent = self::userAgent($config['user_agent']);
+        if (!$config['php_transport']) {
+            // Before any key is read: this is what the setting is for.
+            throw PhpTransport::forbidden();
+        }
+        $keyring = Keyring::open($config['master_keys']);
+        $handles = new Handles($trust, in_array('2', $versions, true), $config['tls']['post_quantum'] ?? true);
+        return new Settings(
+            new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
+            new CredentialOpener($keyring),
+            $requireBinding,
+            new Exchange(
+                new Guard($hosts),
+                $proxy,
+                $handles,
+                $defaults['connect_timeout_ms'],
+                $limits['header_bytes'],
+            ),
+            $proxy,
+            $defaults['timeout_ms'],
+            $limits['timeout_ms'],
+            $defaults['response_bytes'],
+            $limits['response_bytes'],
+            $userAgent,
+            [...self::warnings($trust), ...$keyring->warnings()],
+        );
+    }
+
+    /**
+     * What decides about requests, of a configuration whose files and keys are not looked at.
+     *
+     * @param array<string, mixed> $config
+     * @throws OutboundException configuration.invalid
+     */
+    public static function decision(#[\SensitiveParameter] array $config): PolicyDecision
+    {
+        $config = self::document($config);
+        [$limits, $hostLimit] = self::limits($config['limits']);
+        return new PolicyDecision(InternalHosts::read($config['internal_hosts']), $limits['request_bytes'], $hostLimit);
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>
+     */
+    private static function document(#[\SensitiveParameter] array $config): array
+    {
+        return self::object($config, 'the configuration', [
+            'version' => Wire::VERSION,
+            'master_keys' => [],
+            'internal_hosts' => [],
+            'tls' => [],
+            'proxy' => null,
+            'token_cache' => null,
+            'defaults' => [],
+            'limits' => [],
+            'php_transport' => true,
+            'http_versions' => self::VERSIONS,
+            'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
+        ]);
+    }
+
+    /**
+     * @return array{array<string, int>, Rules|null, bool} the numbers, the hosts that there are, and require_binding
+     */
+    private static function limits(mixed $limits): array
+    {
+        $more = ['hosts' => null, 'require_binding' => false];
+        $all = self::object($limits, 'limits', self::LIMITS + $more);
+        $numbers = self::numbers(array_diff_key($all, $more), 'limits', self::LIMITS);
+        $hosts = self::hosts($all['hosts']);
+        if (!is_bool($all['require_binding'])) {
+            throw self::invalid('limits.require_binding is neither true nor false');
+        }
+        if ($numbers['header_bytes'] < 1024 || $numbers['header_bytes'] > 16 << 20) {
+            throw self::invalid('limits.header_bytes is from 1024 to 16777216');
+        }
+        return [$numbers, $hosts, $all['require_binding']];
+    }
+
+    private static function trust(mixed $tls): Trust
+    {
+        $tls = self::object($tls, 'tls', self::TLS);
+        if (!is_bool($tls['post_quantum'])) {
+            throw self::invalid('tls.post_quantum is neither true nor false');
+        }
+        if (!in_array($tls['roots'], [Trust::SYSTEM, Trust::FILE, Trust::BOTH], true)) {
+            throw self::invalid('tls.roots is system, file or system+file');
+        }
+        return Trust::load($tls['roots'], self::path($tls, 'ca_file'), self::path($tls, 'crl_file'));
+    }
+
+    /**
+     * @param array<string, mixed> $tls
+     */
+    private static function path(array $tls, string $key): ?string
+    {
+        $path = $tls[$key];
+        if ($path !== null && !is_string($path) || str_contains((string) $path, "\0")) {
+            throw self::invalid('tls.' . $key . ' is not a path');
+        }
+        return $path;
+    }
+
+    private static function proxy(#[\SensitiveParameter] mixed $proxy): Proxy
+    {
+        $proxy = self::object($proxy, 'proxy', ['url' => null, 'no_proxy' => [], 'resolve' => Proxy::LOCAL]);
+        if (!is_string($proxy['url'])) {
+            throw self::invalid('proxy.url is missing or not a text');
+        }
+        if (!in_array($proxy['resolve'], [Proxy::LOCAL, Proxy::PROXY], true)) {
+            throw self::invalid('proxy.resolve is local or proxy');
+        }
+        return Proxy::create($proxy['url'], self::texts($proxy['no_proxy'], 'proxy.no_proxy'), $proxy['resolve']);
+    }
+
+    /** Tokens are the library's; a configuration serves both transports. */
+    private static function checkTokenCache(mixed $cache): void
+    {
+        $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
+        if (!is_string($directory) || !str_starts_with($directory, '/')) {
+            throw self::invalid('token_cache.directory is an absolute path');
+        }
+    }
+
+    /** The hosts that there are for every policy; null are all. */
+    private static function hosts(mixed $hosts): ?Rules
+    {
+        if ($hosts === null) {
+            return null;
+        }
+        $hosts = self::texts($hosts, 'limits.hosts');
+        try {
+            return Rules::parse($hosts, null, null);
+        } catch (OutboundException) {
+            throw self::invalid('limits.hosts has an entry that cannot be read');
+        }
+    }
+
+    /**
+     * @param array<string, int> $defaults
+     * @return array<string, int>
+     */
+    private static function numbers(mixed $value, string $name, array $defaults): array
+    {
+        $numbers = self::object($value, $name, $defaults);
+        foreach ($numbers as $key => $number) {
+            if (!is_int($number) || $number < 0) {
+                throw self::invalid($name . '.' . $key . ' is not a whole number');
+            }
+            if (str_ends_with($key, '_ms') && ($number < 1 || $number > self::DAY_MS)) {
+                throw self::invalid('times are from 1 millisecond to a day');
+            }
+        }
+        return $numbers;
+    }
+
+    /**
+     * @return non-empty-list<string>
+     */
+    private static function versions(mixed $value): array
+    {
+        $versions = self::texts($value, 'http_versions');
+        if (array_diff($versions, self::VERSIONS) !== []) {
+            throw self::invalid('http_versions has a version that is neither 2 nor 1.1');
+        }
+        if ($versions === []) {
+            throw self::invalid('http_versions may not be empty');
+        }
+        // A server without HTTP/2 would get the request all the same: libcurl tells the version with the answer.
+        return in_array('1.1', $versions, true) ? $versions : throw self::invalid(
+            'http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
+        );
+    }
+
+    private static function userAgent(mixed $value): string
+    {
+        if (!is_string($value) || preg_match('/\A[^\x00-\x08\x0A-\x1F\x7F]*\z/u', $value) !== 1) {
+            throw self::invalid('user_agent cannot stand in a header');
+        }
+        return $value;
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function texts(mixed $value, string $name): array
+    {
+        if (!is_array($value) || !array_is_list($value) || array_filter($value, is_string(...)) !== $value) {
+            throw self::invalid($name . ' is not a list of texts');
+        }
+        return $value;
+    }
+
+    /**
+     * An object of the document, with what it leaves out.
+     *
+     * @param array<string, mixed> $defaults
+     * @return array<string, mixed>
+     */
+    private static function object(#[\SensitiveParameter] mixed $value, string $name, array $defaults): array
+    {
+        if (!is_array($value)) {
+            throw self::invalid($name . ' is not an object');
+        }
+        $unknown = Names::unknown($name, $value, array_keys($defaults));
+        if ($unknown !== null) {
+            throw self::invalid($unknown);
+        }
+        return $value + $defaults;
+    }
+
+    /**
+     * @return list<array{code: string, message: string}>
+     */
+    private static function warnings(Trust $trust): array
+    {
+        return !$trust->isEmpty() ? [] : [[
+            'code' => 'tls.no_roots',
+            'message' => 'no trust anchor was found, so no https server will be trusted; install ca-certificates or '
+                . 'set tls.ca_file' . (LocalFile::isConfined() ? '; open_basedir may hide them, add /etc/ssl/certs or /etc/pki' : ''),
+        ]];
+    }
+
+    private static function invalid(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.invalid', $message);
+    }
+}

@@ -1,0 +1,142 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Engine;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Net\Answer;
+use Netresearch\NrVault\Transport\Php\Net\Failure;
+use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
+
+/**
+ * One attempt: a request and the redirects that follow it. libcurl follows none; every hop passes the rules again.
+ *
+ * @internal
+ */
+final class Hops
+{
+    private const REDIRECTS = [301, 302, 303, 307, 308];
+
+    private Admitted $at;
+    private Outgoing $outgoing;
+
+    /** Status of the redirect that led to the hop of the moment. */
+    private ?int $redirected = null;
+
+    public function __construct(
+        private readonly Settings $settings,
+        private readonly Prepared $prepared,
+        private readonly Recorder $recorder,
+    ) {
+        $this->at = $prepared->admitted;
+        $this->outgoing = $prepared->outgoing;
+    }
+
+    /**
+     * Makes the attempt.
+     *
+     * @param \Closure(Head): bool $stands whether an answer that redirects nowhere is the call's, and its body is read
+     * @throws OutboundException with the worst "sent" of its hops
+     */
+    public function attempt(\Closure $stands): Answer
+    {
+        for ($hops = 0; true; $hops++) {
+            $answer = $this->send($stands);
+            $status = $answer->head->status;
+            try {
+                $location = $this->location($answer->head);
+                if ($location === null) {
+                    return $answer;
+                }
+                if ($hops >= $this->prepared->maxRedirects) {
+                    throw self::refused('the answer redirects more often than max_redirects allows');
+                }
+                $this->follow($location, $status);
+            } catch (OutboundException $refusal) {
+                throw Failure::of($refusal, 'yes', $status);
+            }
+            $this->redirected = $status;
+        }
+    }
+
+    /**
+     * @param \Closure(Head): bool $stands
+     */
+    private function send(\Closure $stands): Answer
+    {
+        try {
+            return $this->settings->exchange->send(
+                $this->outgoing,
+                $this->prepared->deadline,
+                $this->prepared->responseBytes,
+                fn (Head $head): bool => !$this->redirects($head) && $stands($head),
+                $this->recorder,
+            );
+        } catch (OutboundException $failure) {
+            if ($this->redirected === null) {
+                throw $failure;
+            }
+            throw $failure->errorCode() === 'policy.address_not_allowed'
+                ? Failure::of(
+                    self::refused('the redirect is refused: ' . RequestForm::reason($failure)),
+                    'yes',
+                    $this->redirected,
+                )
+                : Failure::of($failure, 'yes', $failure->httpStatus());
+        }
+    }
+
+    private function redirects(Head $head): bool
+    {
+        return $this->prepared->maxRedirects > 0
+            && in_array($head->status, self::REDIRECTS, true)
+            && $head->values('location') !== [];
+    }
+
+    /** Where an answer redirects to, if it does. */
+    private function location(Head $head): ?string
+    {
+        if (!$this->redirects($head)) {
+            return null;
+        }
+        $locations = $head->values('location');
+        if (preg_match('//u', $locations[0]) !== 1) {
+            throw self::refused('the redirect is refused: its location is not UTF-8');
+        }
+        return count($locations) === 1
+            ? $locations[0]
+            : throw self::refused('the redirect is refused: it names two locations');
+    }
+
+    /** Turns the request into that of the next hop, which passes every rule again. */
+    private function follow(#[\SensitiveParameter] string $location, int $status): void
+    {
+        $outgoing = $this->outgoing;
+        if ($status === 303 || ($outgoing->method === 'POST' && in_array($status, [301, 302], true))) {
+            $outgoing = $outgoing->asGet();
+        }
+        $this->at = $this->settings->decision->redirect(
+            $this->at,
+            $location,
+            $outgoing->method,
+            $this->prepared->hasCredential,
+        );
+        foreach ($this->prepared->bindings as $binding) {
+            $binding->checkRedirect($this->at->target, $outgoing->method);
+        }
+        if ($this->prepared->placed->query !== null) {
+            // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
+            throw self::refused('the redirect is refused: the credential stands in the query');
+        }
+        $this->outgoing = $outgoing->to($this->at->target);
+    }
+
+    private static function refused(string $message): OutboundException
+    {
+        return OutboundException::create('policy.redirect_not_allowed', $message);
+    }
+}

@@ -1,0 +1,205 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Engine;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\Credential;
+use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\Placed;
+use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\Php\Credential\Placer;
+use Netresearch\NrVault\Transport\Php\Net\BodyReader;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
+use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
+use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
+
+/**
+ * From a request to one that may be sent, in the order in which the contract wants its errors.
+ *
+ * @internal
+ */
+final readonly class Preparation
+{
+    public function __construct(private Settings $settings)
+    {
+    }
+
+    /**
+     * Decides, opens and places. Whoever has the result wipes it.
+     *
+     * @throws OutboundException
+     */
+    public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
+    {
+        $admitted = $this->decide($request, $request->credentials, $recorder);
+        $proxy = $this->settings->proxy;
+        $isProxied = $proxy?->serves($admitted->target->origin) === true;
+        $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
+        Placements::checkBody($request->credentials, $admitted->headers, $request->body);
+
+        $opened = $this->settings->credentials->open($request->credentials);
+        $bindings = $this->bindings($request->credentials, $opened, $admitted);
+        $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
+        $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
+        $placed = Placer::place($opened, $draft);
+
+        $policy = $request->policy;
+        $times = array_filter([$request->timeoutMs, $policy?->timeoutMs], is_int(...));
+        $timeout = min($times === [] ? $this->settings->timeoutMs : min($times), $this->settings->maxTimeoutMs);
+        $responseBytes = $policy?->responseBytes === null
+            ? new ByteLimit($this->settings->responseBytes, 'defaults.response_bytes')
+            : new ByteLimit($policy->responseBytes, 'policy.response_bytes');
+        return new Prepared(
+            $admitted,
+            $bindings,
+            $placed,
+            new Outgoing(
+                $admitted->method,
+                $admitted->target,
+                $placed->query,
+                $this->headers($request, $admitted, $placed),
+                $placed->body ?? $request->body,
+            ),
+            self::callersHeaders($request, $admitted),
+            $request->credentials !== [],
+            Retry::isHarmless($request->method, $request->idempotencyKey !== null),
+            (int) $policy?->maxRedirects,
+            (int) $policy?->maxAttempts,
+            $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),
+            Deadline::in($timeout, $recorder->begun),
+        );
+    }
+
+    /**
+     * Decides what can be decided of a request without opening, resolving and connecting. Of a refused request the record
+     * still says where it wanted to go.
+     *
+     * @param list<object> $credentials SealedCredential or CredentialReference
+     * @throws OutboundException
+     */
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] array $credentials,
+        Recorder $recorder,
+        ?int $bodyLength = null,
+    ): Admitted {
+        $recorder->request($request, $credentials);
+        try {
+            $admitted = $this->settings->decision->decide($request, $credentials, $bodyLength);
+        } catch (OutboundException $refusal) {
+            $recorder->origin(PolicyDecision::origin($request));
+            throw $refusal;
+        }
+        $recorder->origin($admitted->target->origin);
+        return $admitted;
+    }
+
+    /**
+     * @param list<SealedCredential> $sealed
+     * @param list<Credential> $opened the same, in their order
+     * @return list<BindingRules>
+     */
+    private function bindings(
+        #[\SensitiveParameter] array $sealed,
+        #[\SensitiveParameter] array $opened,
+        Admitted $admitted,
+    ): array {
+        $now = new \DateTimeImmutable();
+        $allow = static function (string $identifier, BindingRules $rules) use ($admitted, $now): void {
+            $rules->check($identifier, $admitted->target, $admitted->method, $now);
+        };
+        return $this->judge($sealed, $opened, $allow);
+    }
+
+    /**
+     * Opens a request's credentials and judges what can be judged without its path: key, type, binding, expiry. They are
+     * wiped when this returns.
+     *
+     * @throws OutboundException
+     */
+    public function check(#[\SensitiveParameter] RequestSpec $request): void
+    {
+        [$origin, $method] = $this->settings->decision->decideOrigin($request, $request->credentials);
+        $now = new \DateTimeImmutable();
+        $opened = $this->settings->credentials->open($request->credentials);
+        $this->judge(
+            $request->credentials,
+            $opened,
+            static fn (string $identifier, BindingRules $rules) => $rules->checkService($identifier, $origin, $method, $now),
+        );
+        foreach ($opened as $credential) {
+            $credential->wipe();
+        }
+    }
+
+    /**
+     * Holds open credentials against their own bindings; where one does not allow it, all are wiped.
+     *
+     * @param list<SealedCredential> $sealed
+     * @param list<Credential> $opened the same, in their order
+     * @param \Closure(string, BindingRules): void $allow
+     * @return list<BindingRules>
+     */
+    private function judge(
+        #[\SensitiveParameter] array $sealed,
+        #[\SensitiveParameter] array $opened,
+        \Closure $allow,
+    ): array {
+        $bindings = [];
+        try {
+            foreach ($opened as $index => $credential) {
+                $identifier = $sealed[$index]->identifier;
+                if ($this->settings->requireBinding && $credential->binding?->hasHosts() !== true) {
+                    throw OutboundException::create(
+                        'policy.binding_violated',
+                        'the credential "' . $identifier . '" is bound to no hosts, as limits.require_binding demands: seal it '
+                            . 'again with binding.hosts',
+                    );
+                }
+                if ($credential->binding !== null) {
+                    $allow($identifier, $credential->binding);
+                    $bindings[] = $credential->binding;
+                }
+            }
+        } catch (OutboundException $refusal) {
+            foreach ($opened as $credential) {
+                $credential->wipe();
+            }
+            throw $refusal;
+        }
+        return $bindings;
+    }
+
+    /**
+     * @return list<array{string, string}>
+     */
+    private static function callersHeaders(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted): array
+    {
+        $key = $request->idempotencyKey;
+        return $key === null ? $admitted->headers : [...$admitted->headers, [$admitted->idempotencyHeader, $key]];
+    }
+
+    /**
+     * @return list<array{string, string|Secret}>
+     */
+    private function headers(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted, Placed $placed): array
+    {
+        $headers = [...$admitted->headers, ...$placed->headers];
+        if ($request->idempotencyKey !== null) {
+            $headers[] = [$admitted->idempotencyHeader, $request->idempotencyKey];
+        }
+        if (!in_array('user-agent', array_column($headers, 0), true)) {
+            $headers[] = ['user-agent', $this->settings->userAgent];
+        }
+        $headers[] = ['accept-encoding', BodyReader::acceptEncoding()];
+        return $headers;
+    }
+}

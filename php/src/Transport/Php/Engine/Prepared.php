@@ -1,0 +1,49 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Engine;
+
+use Netresearch\NrVault\Transport\Php\Credential\Placed;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
+use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
+
+/**
+ * A request that may be sent, credential included, and what holds for it.
+ *
+ * @internal
+ */
+final readonly class Prepared
+{
+    /**
+     * @param list<BindingRules> $bindings what the credentials are bound to
+     * @param Placed $placed what they changed; the secrets of the request are its
+     * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
+     * @param bool $isHarmless whether the request may be processed twice
+     * @param ByteLimit $responseBytes cap of the answer's body
+     */
+    public function __construct(
+        public Admitted $admitted,
+        public array $bindings,
+        public Placed $placed,
+        #[\SensitiveParameter] public Outgoing $outgoing,
+        #[\SensitiveParameter] public array $callersHeaders,
+        public bool $hasCredential,
+        public bool $isHarmless,
+        public int $maxRedirects,
+        public int $maxAttempts,
+        public ByteLimit $responseBytes,
+        public Deadline $deadline,
+    ) {
+    }
+
+    /** Wipes every secret of the call. */
+    public function wipe(): void
+    {
+        $this->placed->wipe();
+        $this->placed->redactor->wipe();
+    }
+}

@@ -1,0 +1,135 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\Php\Engine\Call;
+use Netresearch\NrVault\Transport\Php\Engine\Configuration;
+use Netresearch\NrVault\Transport\Php\Engine\Preparation;
+use Netresearch\NrVault\Transport\Php\Engine\Settings;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+
+/**
+ * Sends through ext-curl, for hosts without FFI: the same policy, the same guard and the same codes as the library. It is
+ * the weaker one, because the credential is opened in PHP: its bytes pass through PHP's memory and libcurl's, and what
+ * can be reached of them is wiped. docs/transports.md lists what else differs.
+ *
+ * @api
+ */
+final class PhpTransport implements DecidingTransport
+{
+    /** What audit records call it. */
+    public const NAME = 'php';
+
+    /** Of this package; the library of the same release has the same. */
+    public const VERSION = '0.1.0';
+
+    private const EXTENSIONS = [
+        'curl' => 'ext-curl sends the requests',
+        'sockets' => 'ext-sockets resolves names',
+    ];
+
+    /** Wrapped, so that neither a dump nor a trace shows key material. */
+    private readonly \SensitiveParameterValue $config;
+
+    private ?Settings $settings = null;
+
+    /**
+     * Does nothing yet: the configuration is read by the first use.
+     *
+     * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
+     */
+    public function __construct(#[\SensitiveParameter] array $config)
+    {
+        $this->config = new \SensitiveParameterValue($config);
+    }
+
+    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    {
+        return (new Call($this->settings()))->send($request);
+    }
+
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision {
+        return (new Call($this->settings()))->decide($request, $references, $bodyLength);
+    }
+
+    /**
+     * Whether the credentials of a request can be used: they are opened and wiped again, and its path is not judged. It is no
+     * call.
+     *
+     * @internal for the doctor
+     * @throws OutboundException
+     */
+    public function check(#[\SensitiveParameter] RequestSpec $request): void
+    {
+        (new Preparation($this->settings()))->check($request);
+    }
+
+    /**
+     * Reads the configuration now, as the first send() would.
+     *
+     * @return list<array{code: string, message: string}> what should not stay so, such as a key file others can read
+     * @throws OutboundException configuration.transport_unavailable, configuration.invalid, credential.key_unavailable
+     */
+    public function open(): array
+    {
+        return $this->settings()->warnings;
+    }
+
+    /**
+     * What is said where the configuration has php_transport: false.
+     *
+     * @internal
+     */
+    public static function forbidden(string $why = ''): OutboundException
+    {
+        return OutboundException::create(
+            'configuration.transport_unavailable',
+            rtrim('The configuration forbids the transport in PHP (php_transport is false). ' . $why),
+        );
+    }
+
+    private function settings(): Settings
+    {
+        if ($this->settings === null) {
+            Functions::demand(true);
+            foreach (self::EXTENSIONS as $extension => $use) {
+                if (!extension_loaded($extension)) {
+                    throw OutboundException::create(
+                        'configuration.transport_unavailable',
+                        'The transport in PHP lacks an extension: ' . $use . '.',
+                    );
+                }
+            }
+            if (!defined('CURLOPT_HTTP09_ALLOWED')) {
+                throw OutboundException::create(
+                    'configuration.transport_unavailable',
+                    "PHP's libcurl is older than 7.64.",
+                );
+            }
+            $this->settings = Configuration::open($this->config->getValue());
+        }
+        return $this->settings;
+    }
+
+    /**
+     * What dumps show: no key, and nothing of the configuration.
+     *
+     * @return array<string, mixed>
+     */
+    public function __debugInfo(): array
+    {
+        return ['name' => self::NAME];
+    }
+}

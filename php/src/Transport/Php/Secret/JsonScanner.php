@@ -1,0 +1,255 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * Walks over the members of a JSON object where they stand, which json_decode() cannot: it loses duplicate keys, large
+ * numbers and the bytes between, and makes a tree of copies of what may be secret.
+ *
+ * It takes and refuses what the library's parser takes and refuses.
+ *
+ * @internal
+ */
+final class JsonScanner
+{
+    private const BLANK = " \t\r\n";
+
+    /** Where a run of plain characters in a string ends. */
+    private const STRING_STOPS = "\"\\\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
+        . "\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f";
+
+    private const HEXADECIMAL = '0123456789abcdefABCDEF';
+
+    private const NUMBER = '/-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?/A';
+
+    private int $at = 0;
+
+    /**
+     * @param int|null $levels of nesting below the object; with it, what nobody asks for is looked into as well: half a
+     *        surrogate pair or a number beyond every float spoils the document. Null: any depth, and only the form counts
+     */
+    public function __construct(
+        #[\SensitiveParameter] private readonly string $document,
+        private readonly ?int $levels = null,
+    ) {
+    }
+
+    /**
+     * Calls for every member of the object that the document is: with its key, if that is one of the names, and the
+     * place of its value, blanks around it left out.
+     *
+     * @param list<string> $names
+     * @param \Closure(string|null, int, int): void $each takes name, offset and length
+     * @return bool false where the document is no object; the members in front of the fault were handed out
+     */
+    public function members(array $names, #[\SensitiveParameter] \Closure $each): bool
+    {
+        // The whole document, as its strings are not looked at again.
+        if (preg_match('//u', $this->document) !== 1) {
+            return false;
+        }
+        $this->at = 0;
+        $this->skipBlank();
+        if (!$this->take('{')) {
+            return false;
+        }
+        $this->skipBlank();
+        $isFirst = true;
+        while (!$this->take('}')) {
+            if (!$isFirst && !$this->take(',')) {
+                return false;
+            }
+            $isFirst = false;
+            $this->skipBlank();
+            $key = $this->at;
+            if (!$this->skipString()) {
+                return false;
+            }
+            $name = self::text($this->document, $key, $this->at - $key);
+            $this->skipBlank();
+            if ($name === null || !$this->take(':')) {
+                return false;
+            }
+            $this->skipBlank();
+            $value = $this->at;
+            if (!$this->skipValue()) {
+                return false;
+            }
+            $each(in_array($name, $names, true) ? $name : null, $value, $this->at - $value);
+            Secret::wipeString($name);
+            $this->skipBlank();
+        }
+        $this->skipBlank();
+        return $this->at === strlen($this->document);
+    }
+
+    /**
+     * The text of a JSON string of a document that members() has walked over.
+     *
+     * @return string|null null for what is no string, or holds half a surrogate pair
+     */
+    public static function text(#[\SensitiveParameter] string $document, int $offset, int $length): ?string
+    {
+        if (($document[$offset] ?? '') !== '"') {
+            return null;
+        }
+        $quoted = substr($document, $offset, $length);
+        try {
+            if (!str_contains($quoted, '\\')) {
+                return substr($quoted, 1, -1);
+            }
+            // Of a single string it makes exactly one copy, and no other thing than the library does.
+            $text = json_decode($quoted);
+            return is_string($text) ? $text : null;
+        } finally {
+            Secret::wipeString($quoted);
+        }
+    }
+
+    private function skipBlank(): void
+    {
+        $this->at += strspn($this->document, self::BLANK, $this->at);
+    }
+
+    private function take(string $character): bool
+    {
+        if (($this->document[$this->at] ?? '') !== $character) {
+            return false;
+        }
+        $this->at++;
+        return true;
+    }
+
+    /** One value with all that is in it. A loop and a stack of its own: the depth is whatever the document has. */
+    private function skipValue(): bool
+    {
+        /** @var list<string> $closers of the open arrays and objects */
+        $closers = [];
+        while (true) {
+            $closer = match ($this->document[$this->at] ?? '') {
+                '[' => ']',
+                '{' => '}',
+                default => null,
+            };
+            if ($closer === null) {
+                if (!$this->skipScalar()) {
+                    return false;
+                }
+            } else {
+                $this->at++;
+                $closers[] = $closer;
+                if ($this->levels !== null && count($closers) > $this->levels) {
+                    return false;
+                }
+                $this->skipBlank();
+                if (!$this->take($closer)) {
+                    if ($closer === '}' && !$this->skipKey()) {
+                        return false;
+                    }
+                    continue;
+                }
+                array_pop($closers);
+            }
+            // Behind a value: what it closes, then a comma or the end.
+            while (true) {
+                if ($closers === []) {
+                    return true;
+                }
+                $this->skipBlank();
+                $closer = $closers[array_key_last($closers)];
+                if (!$this->take($closer)) {
+                    break;
+                }
+                array_pop($closers);
+            }
+            if (!$this->take(',')) {
+                return false;
+            }
+            $this->skipBlank();
+            if ($closer === '}' && !$this->skipKey()) {
+                return false;
+            }
+        }
+    }
+
+    private function skipKey(): bool
+    {
+        if (!$this->skipString()) {
+            return false;
+        }
+        $this->skipBlank();
+        if (!$this->take(':')) {
+            return false;
+        }
+        $this->skipBlank();
+        return true;
+    }
+
+    private function skipScalar(): bool
+    {
+        switch ($this->document[$this->at] ?? '') {
+            case '"':
+                return $this->skipString();
+            case 't':
+                return $this->skipWord('true');
+            case 'f':
+                return $this->skipWord('false');
+            case 'n':
+                return $this->skipWord('null');
+            default:
+                return $this->skipNumber();
+        }
+    }
+
+    private function skipWord(string $word): bool
+    {
+        if (substr_compare($this->document, $word, $this->at, strlen($word)) !== 0) {
+            return false;
+        }
+        $this->at += strlen($word);
+        return true;
+    }
+
+    private function skipNumber(): bool
+    {
+        if (preg_match(self::NUMBER, $this->document, $found, 0, $this->at) !== 1) {
+            return false;
+        }
+        $this->at += strlen($found[0]);
+        return $this->levels === null || is_finite((float) $found[0]);
+    }
+
+    private function skipString(): bool
+    {
+        $start = $this->at;
+        if (!$this->take('"')) {
+            return false;
+        }
+        $hasEscape = false;
+        while (true) {
+            $this->at += strcspn($this->document, self::STRING_STOPS, $this->at);
+            if ($this->take('"')) {
+                break;
+            }
+            if (!$this->take('\\') || !$this->skipEscape()) {
+                return false;
+            }
+            $hasEscape = true;
+        }
+        return $this->levels === null || !$hasEscape
+            || self::text($this->document, $start, $this->at - $start) !== null;
+    }
+
+    private function skipEscape(): bool
+    {
+        $escape = $this->document[$this->at++] ?? '';
+        if ($escape === 'u') {
+            $digits = strspn($this->document, self::HEXADECIMAL, $this->at, 4);
+            $this->at += $digits;
+            return $digits === 4;
+        }
+        return $escape !== '' && str_contains('"\\/bfnrt', $escape);
+    }
+}

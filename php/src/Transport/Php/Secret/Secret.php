@@ -1,0 +1,90 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Secret;
+
+/**
+ * The one type that secret bytes live in: wiped when it goes, and without a form that shows, copies or serialises them.
+ *
+ * Wiped is the memory that this object holds. PHP copies strings where it sees fit, so nothing is promised of the rest.
+ *
+ * @internal
+ */
+final class Secret
+{
+    /** Wrapped, so that neither a cast to an array nor var_export() shows it. */
+    private ?\SensitiveParameterValue $bytes;
+
+    /**
+     * @param string $bytes the caller keeps no copy, and does not wipe this one
+     */
+    public function __construct(#[\SensitiveParameter] string $bytes)
+    {
+        $this->bytes = new \SensitiveParameterValue($bytes);
+    }
+
+    public function __destruct()
+    {
+        $this->wipe();
+    }
+
+    /**
+     * The bytes. Whoever stores them keeps them from being wiped, so they are used where they are asked for.
+     */
+    public function expose(): string
+    {
+        return $this->bytes?->getValue() ?? throw new \LogicException('The secret was wiped already.');
+    }
+
+    /** Wipes now; a second time does nothing. */
+    public function wipe(): void
+    {
+        if ($this->bytes !== null) {
+            $bytes = $this->bytes->getValue();
+            $this->bytes = null;
+            self::wipeString($bytes);
+        }
+    }
+
+    /**
+     * Overwrites a string that is in nobody else's hands; one that is shared is only let go.
+     */
+    public static function wipeString(#[\SensitiveParameter] string &$bytes): void
+    {
+        if (function_exists('sodium_memzero')) {
+            sodium_memzero($bytes);
+        } else {
+            for ($index = strlen($bytes) - 1; $index >= 0; $index--) {
+                $bytes[$index] = "\0";
+            }
+        }
+        $bytes = '';
+    }
+
+    /**
+     * @return array<string, string>
+     */
+    public function __debugInfo(): array
+    {
+        return ['bytes' => '[redacted]'];
+    }
+
+    public function __clone()
+    {
+        throw new \LogicException('A secret is not copied.');
+    }
+
+    public function __serialize(): never
+    {
+        throw new \LogicException('A secret is not serialised.');
+    }
+
+    /**
+     * @param array<mixed> $data
+     */
+    public function __unserialize(array $data): never
+    {
+        throw new \LogicException('A secret is not serialised.');
+    }
+}

@@ -1,0 +1,285 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Rust;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\KeyMaterial;
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\System\MemoryLimit;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * Sends through libsecure_outbound in this process. The library opens the envelope, applies the policy and injects the
+ * credential; PHP holds ciphertext only. It keeps its engine, its keys and its connections from one PHP request to the
+ * next, so an object of this class is cheap and need not be kept.
+ *
+ * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys cross only where this
+ * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive, or should not
+ * be in memory for every request, gives it as a closure, which is called only then:
+ *
+ *     'master_keys' => [
+ *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],
+ *     ]
+ *
+ * The closure returns the rest of the entry, as it would stand beside `id`.
+ *
+ * @api
+ */
+final class RustFfiTransport implements DecidingTransport
+{
+    /** The NativeLibrary that this class is written for. */
+    private const NATIVE_API = 5;
+
+    /** Wrapped, so that neither a dump nor a trace shows key material. */
+    private readonly \SensitiveParameterValue $config;
+
+    private readonly string $library;
+
+    private ?int $engine = null;
+
+    /** @var list<array{code: string, message: string}> */
+    private array $warnings = [];
+
+    /**
+     * Does nothing yet: library and engine are opened by the first use.
+     *
+     * @param array<string, mixed> $config configuration document; `version` may be left out
+     * @param string|null $library path of the library where PHP opens it itself; else LibraryLocator looks for it
+     */
+    public function __construct(#[\SensitiveParameter] array $config, ?string $library = null)
+    {
+        $this->config = new \SensitiveParameterValue($config);
+        $this->library = LibraryLocator::locate($library);
+    }
+
+    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    {
+        $wire = $request->toWire();
+        $result = $this->call(static fn (int $engine): array => NativeLibrary::send(
+            $engine,
+            $wire['head'],
+            $wire['body'],
+            $wire['sealed'],
+            MemoryLimit::room(),
+        ));
+        if ($result['body'] === null) {
+            throw self::tooLarge($result['head']);
+        }
+        return ResponseSpec::fromWire($result['head'], $result['body']);
+    }
+
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision {
+        $head = $request->headFor($references);
+        $length = $bodyLength ?? strlen($request->body);
+        $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
+        return Decision::fromWire($result['head']);
+    }
+
+    /**
+     * Opens library and engine now, as the first send() would.
+     *
+     * @return list<array{code: string, message: string}> what the library warns of, such as a key file others can read
+     * @throws OutboundException configuration.transport_unavailable, configuration.invalid, credential.key_unavailable
+     */
+    public function open(): array
+    {
+        if ($this->engine !== null) {
+            return $this->warnings;
+        }
+        $reason = $this->bind();
+        if ($reason !== null) {
+            throw self::unavailable($reason);
+        }
+        $config = $this->config->getValue() + ['version' => Wire::VERSION];
+        $withoutMaterial = self::withoutMaterial($config);
+        $result = self::openEngine($withoutMaterial ?? self::withMaterial($config));
+        $head = Wire::decode($result['head']);
+        if ($withoutMaterial !== null && ($head['error']['code'] ?? null) === 'credential.key_unavailable') {
+            $result = self::openEngine(self::withMaterial($config));
+            $head = Wire::decode($result['head']);
+        }
+        if ($result['status'] === NativeLibrary::FAILED) {
+            throw OutboundException::fromWire($head);
+        }
+        if ($result['status'] !== NativeLibrary::OK) {
+            throw self::misused($result['status']);
+        }
+        $this->engine = $result['engine'];
+        $this->warnings = is_array($head['warnings'] ?? null) ? $head['warnings'] : [];
+        return $this->warnings;
+    }
+
+    /**
+     * Binds the library as far as this process and its settings allow; a second call is free.
+     *
+     * @return string|null why it is not bound here, and what mends it; null where it is
+     * @throws OutboundException configuration.transport_unavailable for one that is there, and of another version
+     */
+    public function bind(): ?string
+    {
+        if (NativeLibrary::API !== self::NATIVE_API) {
+            throw self::unavailable(
+                'The preloaded NativeLibrary is of another version of this package: reload PHP after an update.',
+            );
+        }
+        $missing = Functions::missing();
+        if ($missing !== []) {
+            return Functions::message($missing);
+        }
+        try {
+            NativeLibrary::bind($this->library);
+        } catch (\RuntimeException $failure) {
+            if (NativeLibrary::threw($failure) && $failure->getCode() === NativeLibrary::NOT_BOUND) {
+                return $failure->getMessage();
+            }
+            throw self::told($failure);
+        }
+        return null;
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array{status: int, engine: int, head: string}
+     */
+    private static function openEngine(#[\SensitiveParameter] array $config): array
+    {
+        try {
+            $json = Wire::encode($config);
+        } catch (OutboundException) {
+            throw OutboundException::create('configuration.invalid', 'The configuration holds text that is not UTF-8.');
+        }
+        try {
+            return NativeLibrary::open($json);
+        } catch (\RuntimeException $failure) {
+            throw self::told($failure);
+        }
+    }
+
+    /**
+     * One native call on the engine, which is opened before, and once more where it is gone: displaced by other engines
+     * or closed elsewhere, and then nothing was done.
+     *
+     * @template T of array{status: int, head: string}
+     * @param \Closure(int): T $native
+     * @return T
+     */
+    private function call(#[\SensitiveParameter] \Closure $native): array
+    {
+        $this->open();
+        try {
+            $result = $native((int) $this->engine);
+            if ($result['status'] === NativeLibrary::UNKNOWN_ENGINE) {
+                $this->engine = null;
+                $this->open();
+                $result = $native((int) $this->engine);
+            }
+        } catch (OutboundException $refusal) {
+            throw $refusal;
+        } catch (\RuntimeException $failure) {
+            throw self::told($failure);
+        }
+        return match ($result['status']) {
+            NativeLibrary::OK => $result,
+            NativeLibrary::FAILED => throw OutboundException::fromWire(Wire::decode($result['head'])),
+            default => throw self::misused($result['status']),
+        };
+    }
+
+    /**
+     * The configuration with each key that has an id reduced to it; null where no key has one.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>|null
+     */
+    private static function withoutMaterial(#[\SensitiveParameter] array $config): ?array
+    {
+        $found = false;
+        foreach (self::keys($config) as $index => $entry) {
+            if (is_array($entry) && isset($entry['id'])) {
+                $config['master_keys'][$index] = ['id' => $entry['id']];
+                $found = true;
+            }
+        }
+        return $found ? $config : null;
+    }
+
+    /**
+     * The configuration with each closure replaced by what it returns.
+     *
+     * @param array<string, mixed> $config
+     * @return array<string, mixed>
+     */
+    private static function withMaterial(#[\SensitiveParameter] array $config): array
+    {
+        foreach (self::keys($config) as $index => $entry) {
+            $material = is_array($entry) ? ($entry['material'] ?? null) : null;
+            if ($material instanceof \Closure) {
+                unset($entry['material']);
+                $config['master_keys'][$index] = $entry + KeyMaterial::of($material);
+            }
+        }
+        return $config;
+    }
+
+    /**
+     * @param array<string, mixed> $config
+     * @return array<mixed>
+     */
+    private static function keys(#[\SensitiveParameter] array $config): array
+    {
+        $keys = $config['master_keys'] ?? [];
+        return is_array($keys) ? $keys : [];
+    }
+
+    /** What NativeLibrary says, or the exception of a signal handler, which is the caller's as it is. */
+    private static function told(\RuntimeException $failure): \RuntimeException
+    {
+        return NativeLibrary::threw($failure) ? self::unavailable($failure->getMessage()) : $failure;
+    }
+
+    /** Of a response that is there, and for which PHP has no memory. */
+    private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
+    {
+        $code = 'response.too_large';
+        $wire = Wire::decode($head);
+        $status = $wire['status'] ?? null;
+        $audit = $wire['audit'] ?? null;
+        if (!is_int($status) || !is_array($audit)) {
+            return OutboundException::fromWire(null);
+        }
+        // The answer is no longer what the last attempt came to.
+        $errors = array_slice($audit['attempt_errors'] ?? [], 0, max(0, ($audit['attempts'] ?? 1) - 1));
+        return OutboundException::create(
+            $code,
+            MemoryLimit::REFUSAL,
+            sent: 'yes',
+            httpStatus: $status,
+            auditRecord: array_replace($audit, [
+                'attempt_errors' => [...$errors, $code],
+                'error_class' => 'response',
+                'error_code' => $code,
+            ]),
+        );
+    }
+
+    private static function unavailable(string $message): OutboundException
+    {
+        return OutboundException::create('configuration.transport_unavailable', $message);
+    }
+
+    private static function misused(int $status): OutboundException
+    {
+        return Wire::malformed('The library refused the form of the call, status ' . $status . '.');
+    }
+}

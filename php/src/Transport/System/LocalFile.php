@@ -1,0 +1,93 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\System;
+
+/**
+ * A file as it is now. PHP remembers for two minutes where links lead (realpath_cache_ttl), so that a link which another
+ * process has put elsewhere, as Kubernetes and deployments do it, would go on to the old file, or to none.
+ *
+ * @internal
+ */
+final class LocalFile
+{
+    /** Of a link that is put elsewhere just now, the old end may be gone when PHP has followed it. */
+    private const ATTEMPTS = 3;
+
+    /**
+     * Opens a regular file; a pipe, a device or a directory is none.
+     *
+     * @return resource|null null where it cannot be opened or is not regular
+     */
+    public static function open(string $path): mixed
+    {
+        if (str_contains($path, "\0")) {
+            return null;
+        }
+        for ($attempt = 0; $attempt < self::ATTEMPTS; $attempt++) {
+            self::forget();
+            // n: opening a pipe that nobody writes to would otherwise hang the host.
+            $file = Quiet::call(static fn () => fopen($path, 'rn'));
+            if ($file === false) {
+                continue;
+            }
+            if (self::isRegular(fstat($file))) {
+                return $file;
+            }
+            fclose($file);
+            break;
+        }
+        return null;
+    }
+
+    /**
+     * @param int|null $most bytes; of a longer file that many and one more are read. Null: all
+     * @return string|null null where it cannot be opened or read, or is not regular
+     */
+    public static function read(string $path, ?int $most = null): ?string
+    {
+        $file = self::open($path);
+        if ($file === null) {
+            return null;
+        }
+        try {
+            // Else a copy stays behind in the stream's own buffer.
+            stream_set_read_buffer($file, 0);
+            $length = $most === null ? null : $most + 1;
+            $contents = Quiet::call(static fn () => stream_get_contents($file, $length));
+        } finally {
+            fclose($file);
+        }
+        return $contents === false ? null : $contents;
+    }
+
+    /**
+     * @param array<mixed>|false $stat of fstat() or lstat()
+     */
+    public static function isRegular(array|false $stat): bool
+    {
+        return (($stat['mode'] ?? 0) & 0170000) === 0100000;
+    }
+
+    /**
+     * Lets PHP forget where links lead. All of them: a path alone has its own entry taken away, and none of those of the
+     * directories and links that it leads through.
+     */
+    public static function forget(): void
+    {
+        clearstatcache(true);
+    }
+
+    /** Whether open_basedir may hide files that are there. */
+    public static function isConfined(): bool
+    {
+        return (string) ini_get('open_basedir') !== '';
+    }
+
+    /** A path, never a stream of PHP's: "php://input" is a file in a directory "php:". */
+    public static function local(string $path): string
+    {
+        return str_starts_with($path, '/') ? $path : './' . $path;
+    }
+}

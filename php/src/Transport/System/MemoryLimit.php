@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\System;
+
+/**
+ * What memory_limit leaves. To reach beyond it is a fatal error, which nobody can catch.
+ *
+ * @internal
+ */
+final class MemoryLimit
+{
+    /** Of response.too_large. */
+    public const REFUSAL = "the answer's body does not fit into PHP's memory_limit";
+
+    /** PHP takes memory from the system in pieces of this size. One is left for what comes after a large string. */
+    private const PIECE = 2 << 20;
+
+    /**
+     * The longest string that can be made now, in bytes.
+     */
+    public static function room(): int
+    {
+        // Hosts take functions away by disable_functions, and these are no reason to call nobody.
+        foreach (['ini_get', 'ini_parse_quantity', 'memory_get_usage'] as $function) {
+            if (!function_exists($function)) {
+                return PHP_INT_MAX;
+            }
+        }
+        $limit = ini_parse_quantity((string) ini_get('memory_limit'));
+        if ($limit <= 0) {
+            return PHP_INT_MAX;
+        }
+        $taken = memory_get_usage(true);
+        // A shorter one finds its place in a piece that is there already, if half of what is free in all is in a row.
+        $within = min(self::PIECE, $taken - memory_get_usage()) >> 1;
+        return max($limit - $taken - self::PIECE, $within, 0);
+    }
+}

@@ -1,0 +1,57 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\System;
+
+/**
+ * Where root may make files: nobody else can put a link in the place of one there.
+ *
+ * @internal
+ */
+final class RootsPlace
+{
+    /** Linux tells it without ext-posix as well: "Uid:" real, effective, saved and file system's. */
+    public static function isRoot(): bool
+    {
+        if (function_exists('posix_geteuid')) {
+            return posix_geteuid() === 0;
+        }
+        $status = (string) LocalFile::read('/proc/self/status');
+        return preg_match('/^Uid:\s+\d+\s+0\s/m', $status) === 1;
+    }
+
+    /**
+     * Above it a sticky directory will do, since what lies in it on the way is root's and nobody else can move it.
+     *
+     * @param string $directory one that is there, without links
+     * @return string|null the directory, it or one above, to which others than root can write
+     */
+    public static function othersDirectory(string $directory): ?string
+    {
+        LocalFile::forget();
+        for ($path = $directory, $mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
+            $stat = Quiet::call(static fn () => lstat($path));
+            $isOpen = $stat === false || ($stat['mode'] & 022) !== 0 && !($mayBeSticky && ($stat['mode'] & 01000) !== 0);
+            if ($isOpen || $stat['uid'] !== 0) {
+                return $path;
+            }
+            if ($path === '/') {
+                return null;
+            }
+        }
+    }
+
+    /** Who is to run what root may not, for a command line. */
+    public static function ownerOf(string $directory): string
+    {
+        $owner = Quiet::call(static fn () => fileowner($directory));
+        return $owner === false || $owner === 0 ? 'USER' : self::nameOf($owner);
+    }
+
+    private static function nameOf(int $user): string
+    {
+        $accounts = (string) LocalFile::read('/etc/passwd');
+        return preg_match('/^([^:\n]+):[^:\n]*:' . $user . ':/m', $accounts, $match) === 1 ? $match[1] : '#' . $user;
+    }
+}

@@ -1,0 +1,90 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Text;
+
+/**
+ * Names in messages: which one is meant, and which there are. A name is repeated only where it looks like one: what stands
+ * in its place by mistake may be a value.
+ *
+ * @internal
+ */
+final class Names
+{
+    private const NAME = '/\A[A-Za-z][A-Za-z0-9._-]{0,63}\z/';
+
+    /** Nobody reads more of them in one line. */
+    private const MOST = 8;
+
+    /**
+     * What is wrong with the first key that is not known, and what to write; null where all are.
+     *
+     * @param string $what such as "The policy"
+     * @param array<mixed> $map
+     * @param list<string> $known
+     * @param string $kind what its keys are
+     * @param array<string, string> $elsewhere what is for that, of names that others have
+     */
+    public static function unknown(
+        string $what,
+        #[\SensitiveParameter] array $map,
+        array $known,
+        string $kind = 'key',
+        array $elsewhere = [],
+    ): ?string {
+        foreach ($map as $key => $value) {
+            if (in_array($key, $known, true)) {
+                continue;
+            }
+            if (preg_match(self::NAME, (string) $key) !== 1) {
+                return "$what has an unknown $kind";
+            }
+            if (isset($elsewhere[$key])) {
+                return "$what has the unknown $kind \"$key\": $elsewhere[$key] is for that";
+            }
+            $nearest = self::nearest((string) $key, $known);
+            return "$what has the unknown $kind \"$key\"" . ($nearest === null ? '' : ": write \"$nearest\"");
+        }
+        return null;
+    }
+
+    /**
+     * The known name that is meant by this one, as far as that can be told.
+     *
+     * @param list<string> $known
+     */
+    public static function nearest(string $name, array $known): ?string
+    {
+        $plain = static fn (string $text): string => strtolower(strtr($text, ['_' => '', '-' => '', '.' => '']));
+        $name = $plain($name);
+        $nearest = null;
+        // Two letters that have changed places count as two.
+        $least = strlen($name) < 4 ? 2 : max(3, intdiv(strlen($name), 3) + 1);
+        foreach (strlen($name) > 64 ? [] : $known as $candidate) {
+            $other = $plain($candidate);
+            $isPart = strlen($other) > 3 && str_starts_with($name, $other);
+            $distance = $isPart ? 1 : levenshtein($name, $other);
+            if ($distance < $least) {
+                [$nearest, $least] = [$candidate, $distance];
+            }
+        }
+        return $nearest;
+    }
+
+    /**
+     * The names that there are, that which is meant first.
+     *
+     * @param list<string> $names
+     */
+    public static function listed(string $meant, array $names): string
+    {
+        $names = array_values(array_filter($names, static fn (string $name): bool => preg_match(self::NAME, $name) === 1));
+        $nearest = self::nearest($meant, $names);
+        $others = array_filter($names, static fn (string $name): bool => $name !== $nearest);
+        $ordered = $nearest === null ? $others : [$nearest, ...$others];
+        $listed = array_slice($ordered, 0, self::MOST);
+        $rest = count($ordered) - count($listed);
+        return $listed === [] ? 'none' : '"' . implode('", "', $listed) . '"' . ($rest > 0 ? " and $rest more" : '');
+    }
+}
