@@ -25,7 +25,7 @@ pub mod keys;
 pub mod net;
 pub mod oauth;
 pub mod policy;
-mod random;
 pub mod secret;
 pub mod spec;
+mod sys;
 pub mod text;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::ffi::LockedPages;
+use crate::sys::LockedPages;
 
 /// Secret bytes: wiped on drop, and without a form that shows, copies or serialises them.
 pub struct Secret(Zeroizing<Vec<u8>>);

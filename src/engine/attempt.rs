@@ -15,7 +15,7 @@ use super::prepare::Prepared;
 use crate::audit::Recorder;
 use crate::error::{Error, Sent};
 use crate::net::Network;
-use crate::random;
+use crate::sys::random;
 
 /// Makes attempts until the end of one stands, and reads its answer. A failure's `sent` is the worst of all of them. The leave
 /// is the first attempt's.

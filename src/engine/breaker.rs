@@ -3,12 +3,13 @@
 //! One circuit for each service of an engine in a process. A forked child begins with closed ones.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::again::Outcome;
 use crate::error::{Code, Error};
 use crate::spec::Request;
+use crate::sys::lock;
 
 /// Circuits that remember nothing are swept above this number.
 const CIRCUITS: usize = 1024;
@@ -129,7 +130,7 @@ impl Breakers {
     }
 
     fn circuits(&self) -> MutexGuard<'_, Circuits> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -19,7 +19,7 @@ pub use again::Outcome;
 pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -33,6 +33,7 @@ use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime}
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts, Rules};
 use crate::spec::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
+use crate::sys::lock;
 
 /// What this engine is called in audit records.
 const TRANSPORT: &str = "rust-ffi";
@@ -162,7 +163,7 @@ impl Engine {
     }
 
     fn keyring(&self) -> MutexGuard<'_, Keyring> {
-        self.keyring.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.keyring)
     }
 
     fn network(&self) -> Result<&Arc<Network>, Error> {

@@ -1,23 +1,17 @@
-//! The C ABI, version 1. All the crate's `unsafe` is here, and none of it hands out a pointer to a Rust object.
+//! The C ABI, version 1. Its `unsafe` is about what C hands in, and none of it hands out a pointer to a Rust object.
 //!
 //! `include/secure_outbound.h` is made of this module; `docs/abi.md` explains it to C and PHP.
 
 #![allow(unsafe_code)]
 
-mod alloc;
 mod guard;
-mod pages;
 mod process;
 mod result;
-mod signals;
-mod stack;
 mod status;
 
 use std::ffi::c_char;
 
-pub(crate) use pages::LockedPages;
 pub use result::ResultFrame;
-pub(crate) use stack::wiped;
 pub use status::Status;
 
 use guard::{Misuse, enter, input};
@@ -25,6 +19,7 @@ use process::Process;
 
 use crate::engine::{self, Call};
 use crate::spec::OpenHead;
+use crate::sys::SigpipeBlocked;
 
 /// The version of this ABI. It changes when a declared function changes, which is never meant to be.
 pub const ABI_VERSION: u32 = 1;
@@ -106,7 +101,7 @@ pub unsafe extern "C" fn secure_outbound_send(
             };
             let process = Process::current();
             let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
-            let _quiet = signals::SigpipeBlocked::new();
+            let _quiet = SigpipeBlocked::new();
             Ok(engine.send(call, || process.runtime()))
         })
     }
@@ -177,7 +172,7 @@ pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
         if !process.change(|engines| engines.close(engine)) {
             return Err(Misuse::UnknownEngine);
         }
-        let _quiet = signals::SigpipeBlocked::new();
+        let _quiet = SigpipeBlocked::new();
         process.settle();
         Ok(())
     })

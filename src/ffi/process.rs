@@ -2,12 +2,13 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::result::Results;
 use crate::engine::{Engines, Heritage};
 use crate::error::Error;
 use crate::net::Runtime;
+use crate::sys::lock;
 
 /// The library's state in one process.
 pub struct Process {
@@ -69,7 +70,7 @@ impl Process {
 
     /// The engines, to look one up.
     pub fn engines(&self) -> MutexGuard<'_, Engines> {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.engines)
     }
 
     /// Changes the engines, and with them what a child will find.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::sys::lock;
 
 /// A result. The library owns what it points to until `secure_outbound_result_free`.
 #[repr(C)]
@@ -77,6 +79,6 @@ impl Results {
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<u64, Owned>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -17,7 +17,6 @@ use super::body::WitnessBody;
 use super::connector::Connector;
 use super::guard::Guard;
 use super::http1::origin;
-use super::lock;
 use super::pool::Pool;
 use super::proxy::Proxy;
 use super::resolve::Lookups;
@@ -25,6 +24,7 @@ use super::tls::Roots;
 use crate::error::Error;
 use crate::policy::{Scheme, Target};
 use crate::spec::Resolution;
+use crate::sys::lock;
 
 /// Servers close idle connections after 60 s and more; going first avoids the race.
 const IDLE_TIME: Duration = Duration::from_secs(55);

@@ -15,13 +15,14 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
+use super::classify;
 use super::coding::{Coding, Source};
 use super::connection::Facts;
 use super::exchange::{forsake, is_last};
 use super::paced::{Paced, read_buffered};
-use super::{classify, lock};
 use crate::error::{Code, Error};
 use crate::spec::ByteLimit;
+use crate::sys::lock;
 
 const CHUNK: usize = 16 * 1024;
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use http::Uri;
 
-use super::lock;
+use crate::sys::lock;
 
 /// The first to be forgotten is the one that has been known longest.
 const ORIGINS: usize = 256;

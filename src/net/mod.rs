@@ -31,10 +31,3 @@ pub use proxy::Proxy;
 pub use resolve::Lookups;
 pub use runtime::{Runtime, tick};
 pub use tls::Roots;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// A panic elsewhere leaves these maps whole, so a poisoned lock is no reason to stop.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

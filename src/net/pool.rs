@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::client::HttpClient;
 use super::connection::Facts;
-use super::lock;
+use crate::sys::lock;
 
 /// The guard judges at connect only, so no connection outlives this.
 const AGE: Duration = Duration::from_secs(300);

@@ -11,8 +11,8 @@ use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::lock;
 use crate::error::{Code, Error};
+use crate::sys::lock;
 
 /// Lookups at a time, each of them a thread.
 const LOOKUPS: usize = 16;

@@ -13,7 +13,7 @@ use super::fetch::{Errand, fetch};
 use super::flight::{Flight, Landed, Ride};
 use super::token::{Moment, Token, TokenId};
 use crate::error::{Code, Error};
-use crate::net::lock;
+use crate::sys::lock;
 
 /// How long a failure stands for the next call, so that an outage is not hammered.
 const FAILURE_STANDS: Duration = Duration::from_secs(2);

@@ -12,11 +12,10 @@ use super::token::{Moment, Token};
 use super::{SlotId, Store, answer, ask, endpoint};
 use crate::credential::ClientCredentials;
 use crate::error::{Code, Error};
-use crate::ffi::wiped;
 use crate::keys::MasterKey;
 use crate::net::Network;
-use crate::random;
 use crate::spec::ByteLimit;
+use crate::sys::{random, wiped};
 
 /// Cap of a token endpoint's answer.
 const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response" };

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Lease;
 use super::token::TokenId;
 use crate::error::{Code, Error};
-use crate::net::lock;
+use crate::sys::lock;
 
 /// Into so many parts the time is divided that somebody has for waiting. After each of them one more process of the host may
 /// ask for the token, beside those that have the right to and do not get on.

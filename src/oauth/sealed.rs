@@ -16,6 +16,7 @@ use super::SlotId;
 use crate::envelope::aead::{self, Algorithm, KEY_LEN, TAG_LEN};
 use crate::keys::MasterKey;
 use crate::secret::Secret;
+use crate::sys::random;
 
 const MARKER: &[u8; 8] = b"SOBTOK01";
 const NONCE_LEN: usize = 24;
@@ -56,7 +57,7 @@ pub(super) fn seal(token: &StoredToken, slot: &SlotId, master_key: &MasterKey) -
         return None;
     }
     let mut nonce = [0; NONCE_LEN];
-    rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut nonce).ok()?;
+    random::fill(&mut nonce)?;
 
     let mut block = Zeroizing::new(Vec::with_capacity(TIMES_LEN + secret.len()));
     block.extend(token.issued_at.to_be_bytes());

@@ -1,12 +1,14 @@
 //! Randomness, from the generator of the TLS stack: it notices a fork by itself.
 
+/// Fills it with random bytes. `None` where the process has no randomness.
+pub fn fill(bytes: &mut [u8]) -> Option<()> {
+    rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(bytes).ok()
+}
+
 /// A random number. Where the process has no randomness, the largest.
 pub fn number() -> u64 {
     let mut bytes = [0; 8];
-    match rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => u64::MAX,
-    }
+    fill(&mut bytes).map_or(u64::MAX, |()| u64::from_ne_bytes(bytes))
 }
 
 #[cfg(test)]
