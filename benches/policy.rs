@@ -3,8 +3,8 @@
 #![allow(missing_docs, reason = "criterion makes the functions")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use secure_outbound::document::Request;
 use secure_outbound::policy::{Context, InternalHosts, classify, decide};
-use secure_outbound::spec::Request;
 
 const REQUEST: &[u8] = br#"{ "version": 1, "service_id": "stripe", "method": "POST",
   "base_url": "https://api.stripe.com/v1", "path": "/customers/cus_1/sources", "query": [["expand[]", "data"]],

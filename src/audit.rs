@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::document::{AuditRecord, Request};
 use crate::engine::Outcome;
 use crate::net::{Exchange, Witness};
 use crate::policy::Origin;
-use crate::spec::{AuditRecord, Request};
 use crate::text::printable;
 
 /// Gathers an [`AuditRecord`].

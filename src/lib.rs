@@ -1,6 +1,6 @@
 //! Sends HTTP requests with sealed credentials that the caller never holds.
 //!
-//! Data flows one way: document ([`spec`]) → [`policy`] → [`credential`] → wire ([`net`]) → document. [`engine`] is that
+//! Data flows one way: document ([`document`]) → [`policy`] → [`credential`] → wire ([`net`]) → document. [`engine`] is that
 //! flow; [`ffi`] hands it to C.
 
 #![cfg_attr(
@@ -17,6 +17,7 @@
 
 pub mod audit;
 pub mod credential;
+pub mod document;
 pub mod engine;
 pub mod envelope;
 pub mod error;
@@ -26,6 +27,5 @@ pub mod net;
 pub mod oauth;
 pub mod policy;
 pub mod secret;
-pub mod spec;
 mod sys;
 pub mod text;

@@ -7,10 +7,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secure_outbound::credential::Credential;
 use secure_outbound::credential::placement::{Draft, Placed, check, check_body, filled_headers, place};
+use secure_outbound::document::CredentialSpec;
 use secure_outbound::envelope::{aead::Algorithm, open};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::secret::Secret;
-use secure_outbound::spec::CredentialSpec;
 use support::{master_key, seal};
 
 fn spec(kind: &str, placement: Option<&str>) -> CredentialSpec {

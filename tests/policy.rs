@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use secure_outbound::document::{InternalHostSpec, Request};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::policy::{
     Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, Target, decide, parse_method,
 };
-use secure_outbound::spec::{InternalHostSpec, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

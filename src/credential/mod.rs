@@ -18,9 +18,9 @@ use std::str;
 
 use http::HeaderName;
 
+use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
-use crate::spec::{CredentialKind, CredentialSpec, Placement};
 use binding::list;
 use json::{Invalid, for_each_member, members, text};
 

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::body::Kind;
 use super::redact::Redactor;
 use super::{ClientCredentials, Credential, Value, form, header};
+use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
 use crate::secret::{Kept, Secret};
-use crate::spec::{CredentialKind, CredentialSpec, Placement};
 
 /// Below this, what stands behind the colon is a filler and the secret stands in front of it.
 const SHORTEST_PASSWORD: usize = 4;

@@ -7,9 +7,9 @@ use super::hops::Landed;
 use super::prepare::Prepared;
 use super::reply::{Reply, document, header_fields};
 use crate::audit::Recorder;
+use crate::document::ResponseHead;
 use crate::error::Error;
 use crate::net;
-use crate::spec::ResponseHead;
 
 /// What of an unread body is worth taking in, so that an HTTP/1.1 connection can be used again.
 const DRAINED_BYTES: u64 = 64 * 1024;

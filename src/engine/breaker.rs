@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::again::Outcome;
+use crate::document::Request;
 use crate::error::{Code, Error};
-use crate::spec::Request;
 use crate::sys::lock;
 
 /// Circuits that remember nothing are swept above this number.

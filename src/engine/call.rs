@@ -8,9 +8,9 @@ use super::prepare::{Prepared, prepare};
 use super::reply::Reply;
 use super::{Call, Engine, TRANSPORT, again, attempt};
 use crate::audit::Recorder;
+use crate::document::{Request, ResponseHead};
 use crate::error::Error;
 use crate::net::{self, Network, Runtime};
-use crate::spec::{Request, ResponseHead};
 
 /// Answers a call, whatever happens.
 pub fn perform<'r>(engine: &Engine, call: Call<'_>, runtime: impl FnOnce() -> Result<&'r Runtime, Error>) -> Reply {

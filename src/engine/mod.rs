@@ -27,12 +27,12 @@ use http::HeaderValue;
 use breaker::{Breaker, Breakers};
 
 use crate::audit::Recorder;
+use crate::document::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 use crate::error::{Code, Error};
 use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts, Rules};
-use crate::spec::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
 use crate::sys::lock;
 
 /// What this engine is called in audit records.

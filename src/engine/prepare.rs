@@ -17,12 +17,12 @@ use super::{Call, Engine, again};
 use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
 use crate::credential::{Binding, ClientCredentials, Credential, Redactor};
+use crate::document::{ByteLimit, CredentialKind, CredentialSpec, Request};
 use crate::envelope;
 use crate::error::{Code, Error};
 use crate::keys::MasterKey;
 use crate::oauth::{Errand, Shared, SlotId, endpoint};
 use crate::policy::{self, Bound, Context, Decision, Policy, Rules, Target};
-use crate::spec::{ByteLimit, CredentialKind, CredentialSpec, Request};
 use crate::sys::wiped;
 
 /// A request that may be sent, credential included.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::{Engine, EngineHeritage};
+use crate::document::Configuration;
 use crate::error::{Code, Error};
 use crate::keys::Warning;
 use crate::net::Lookups;
-use crate::spec::Configuration;
 
 /// The least recently used engine goes when one more is opened.
 const ENGINES: usize = 16;

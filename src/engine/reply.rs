@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::audit::Recorder;
 use crate::credential::{REDACTED, Redactor};
+use crate::document::ResponseHead;
 use crate::error::{Code, Error, Sent};
-use crate::spec::ResponseHead;
 
 /// What a call gives back.
 pub struct Reply {

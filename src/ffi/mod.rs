@@ -17,8 +17,8 @@ pub use status::Status;
 use guard::{Misuse, enter, input};
 use process::Process;
 
+use crate::document::OpenHead;
 use crate::engine::{self, Call};
-use crate::spec::OpenHead;
 use crate::sys::SigpipeBlocked;
 
 /// The version of this ABI. It changes when a declared function changes, which is never meant to be.

@@ -21,9 +21,9 @@ use super::pool::Pool;
 use super::proxy::Proxy;
 use super::resolve::Lookups;
 use super::tls::Roots;
+use crate::document::Resolution;
 use crate::error::Error;
 use crate::policy::{Scheme, Target};
-use crate::spec::Resolution;
 use crate::sys::lock;
 
 /// Servers close idle connections after 60 s and more; going first avoids the race.
@@ -205,9 +205,9 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::document::{InternalHostSpec, TlsSpec};
     use crate::net::Runtime;
     use crate::policy::InternalHosts;
-    use crate::spec::{InternalHostSpec, TlsSpec};
 
     /// A server that answers every request, and counts its connections.
     fn server() -> (u16, Arc<AtomicUsize>) {

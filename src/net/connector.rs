@@ -26,8 +26,8 @@ use super::proxy::Proxy;
 use super::resolve::Lookups;
 use super::socket::Socket;
 use super::{classify, tls};
+use crate::document::Resolution;
 use crate::error::{Code, Error};
-use crate::spec::Resolution;
 
 /// Dials origins for hyper's pool.
 #[derive(Clone)]

@@ -20,8 +20,8 @@ use super::coding::{Coding, Source};
 use super::connection::Facts;
 use super::exchange::{forsake, is_last};
 use super::paced::{Paced, read_buffered};
+use crate::document::ByteLimit;
 use crate::error::{Code, Error};
-use crate::spec::ByteLimit;
 use crate::sys::lock;
 
 const CHUNK: usize = 16 * 1024;

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Uri};
 use url::{Host, Url};
 
+use crate::document::{ProxySpec, Resolution};
 use crate::error::{Code, Error};
 use crate::policy::HostRule;
 use crate::secret::{Kept, Secret};
-use crate::spec::{ProxySpec, Resolution};
 
 /// A proxy, ready for use.
 pub struct Proxy {

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout};
 
 use super::client::{Network, Tasks};
 use super::decode::read_body;
+use crate::document::ByteLimit;
 use crate::error::Error;
-use crate::spec::ByteLimit;
 
 /// A connection takes a few turns to end and waits for nobody. This only bounds what cannot be foreseen.
 const ENDING: Duration = Duration::from_secs(1);

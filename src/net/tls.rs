@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::pins::{Pin, Verifier};
+use crate::document::{RootSource, TlsSpec};
 use crate::error::{Code, Error};
-use crate::spec::{RootSource, TlsSpec};
 
 /// Where distributions keep the bundle of the system's trust anchors. The environment's `SSL_CERT_FILE` has no say: PHP
 /// code can set it.

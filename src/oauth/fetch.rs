@@ -11,10 +11,10 @@ use super::flight::Flight;
 use super::token::{Moment, Token};
 use super::{SlotId, Store, answer, ask, endpoint};
 use crate::credential::ClientCredentials;
+use crate::document::ByteLimit;
 use crate::error::{Code, Error};
 use crate::keys::MasterKey;
 use crate::net::Network;
-use crate::spec::ByteLimit;
 use crate::sys::{random, wiped};
 
 /// Cap of a token endpoint's answer.

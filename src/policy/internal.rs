@@ -7,8 +7,8 @@ use url::Host;
 
 use super::address::{AddressReason, classify};
 use super::host::{parse_host, special_name};
+use crate::document::InternalHostSpec;
 use crate::error::{Code, Error};
-use crate::spec::InternalHostSpec;
 
 /// A host that may have addresses which are not public.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,8 +40,8 @@ use std::sync::Arc;
 use destination::{Destination, Wanted, check_below};
 use http::{HeaderMap, HeaderName, Method};
 
+use crate::document::{ByteLimit, PolicySpec, Request};
 use crate::error::{Code, Error};
-use crate::spec::{ByteLimit, PolicySpec, Request};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
 const MAX_ATTEMPTS: u32 = 10;

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use secure_outbound::document::Configuration;
 use secure_outbound::error::Code;
 use secure_outbound::net::Proxy;
 use secure_outbound::policy::InternalHosts;
-use secure_outbound::spec::Configuration;
 use serde_json::Value;
 
 /// The texts in the places of secrets, as far as they are long enough to stand in no other place by chance.

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use secure_outbound::document::Request;
 use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, Target, decide};
-use secure_outbound::spec::Request;
 use serde_json::json;
 
 fuzz_target!(|text: &str| {

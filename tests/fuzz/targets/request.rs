@@ -3,15 +3,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use secure_outbound::document::Request;
 use secure_outbound::error::Code;
 use secure_outbound::policy::{Context, InternalHosts, decide};
-use secure_outbound::spec::Request;
 
 fuzz_target!(|document: &[u8]| {
     match Request::parse(document) {
         Ok(request) => {
             let internal_hosts = InternalHosts::default();
-            let context = Context { internal_hosts: &internal_hosts, host_limit: None, request_bytes: 1 << 20, filled_headers: &[] };
+            let context = Context {
+                internal_hosts: &internal_hosts,
+                host_limit: None,
+                request_bytes: 1 << 20,
+                filled_headers: &[],
+            };
             if let Err(error) = decide(&request, 0, &context) {
                 assert!(["invalid_request", "policy"].contains(&error.code.class()), "{error:?}");
             }
