@@ -84,7 +84,8 @@ impl fmt::Debug for Kept {
     }
 }
 
-/// Does not compile where the type has one of the traits: then two implementations of the helper fit, and none is meant.
+/// Does not compile where a type of secrets has one of the traits: then two implementations of the helper fit, and none is
+/// meant.
 macro_rules! lacks {
     ($secret:ty: $($capability:path),+) => {
         $(const _: fn() = || {
@@ -99,10 +100,10 @@ macro_rules! lacks {
         };)+
     };
 }
+pub(crate) use lacks;
 
 lacks!(Secret: Clone, fmt::Display, serde::Serialize, AsRef<[u8]>, std::ops::Deref, PartialEq, std::hash::Hash);
 lacks!(Kept: Clone, fmt::Display, serde::Serialize, AsRef<[u8]>, std::ops::Deref, PartialEq, std::hash::Hash);
-lacks!(crate::keys::MasterKey: Clone, fmt::Display, serde::Serialize, AsRef<[u8]>, std::ops::Deref, PartialEq);
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,9 @@
 mod support;
 
 use secure_outbound::envelope::aead::{self, Algorithm};
-use secure_outbound::envelope::open;
+use secure_outbound::envelope::{MasterKey, open};
 use secure_outbound::error::Code;
-use secure_outbound::keys::{KeySource, MasterKey};
+use secure_outbound::keys::KeySource;
 use secure_outbound::secret::{Kept, Secret};
 use serde::Deserialize;
 use support::{base64, master_key, seal};

@@ -11,7 +11,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use secure_outbound::keys::MasterKey;
+use secure_outbound::envelope::MasterKey;
 use secure_outbound::oauth::{Lease, SlotId, Store, StoredToken};
 use secure_outbound::secret::Secret;
 use serde_json::{Value, json};

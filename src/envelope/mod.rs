@@ -4,11 +4,13 @@
 pub mod aead;
 pub(crate) mod base64;
 mod form;
+mod key;
+
+pub use key::MasterKey;
 
 use std::borrow::Borrow;
 
 use crate::error::{Code, Error};
-use crate::keys::MasterKey;
 use crate::secret::Secret;
 
 use form::Form;

@@ -7,8 +7,9 @@ use std::{fs, mem};
 
 use serde::Serialize;
 
+use super::entry::KeyEntry;
 use super::source::{KeySource, Stamp};
-use super::{KeyEntry, MasterKey};
+use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 
@@ -83,7 +84,7 @@ impl Keyring {
     /// Locks the keys' memory for this process, which inherited them.
     pub fn lock(&self) {
         for slot in &self.slots {
-            slot.key.iter().for_each(|key| key.0.lock());
+            slot.key.iter().for_each(|key| key.lock());
             slot.source.lock();
         }
     }
@@ -157,7 +158,7 @@ impl Slot {
         if let Err(problem) = self.source.load().map(mem::drop) {
             found.push((problem.code(), problem.message()));
         }
-        if self.key.as_ref().is_some_and(|key| !key.0.is_locked()) || !self.source.is_locked() {
+        if self.key.as_ref().is_some_and(|key| !key.is_locked()) || !self.source.is_locked() {
             found.push(("memory.not_locked", "the key's memory can be swapped out; raise the limit of locked memory"));
         }
         found

@@ -12,8 +12,8 @@ use super::token::{Moment, Token};
 use super::{SlotId, Store, answer, ask, endpoint};
 use crate::credential::ClientCredentials;
 use crate::document::ByteLimit;
+use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
-use crate::keys::MasterKey;
 use crate::net::Network;
 use crate::sys::{random, wiped};
 

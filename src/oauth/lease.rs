@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use super::sealed::{self, StoredToken};
 use super::slot::SlotId;
 use super::sweep::{is_older, sweep};
-use crate::keys::MasterKey;
+use crate::envelope::MasterKey;
 
 /// The paths of one slot.
 pub(super) struct Paths {

@@ -13,8 +13,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::SlotId;
+use crate::envelope::MasterKey;
 use crate::envelope::aead::{self, Algorithm, KEY_LEN, TAG_LEN};
-use crate::keys::MasterKey;
 use crate::secret::Secret;
 use crate::sys::random;
 

@@ -25,8 +25,8 @@ use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::XChaCha20Poly1305;
+use secure_outbound::envelope::MasterKey;
 use secure_outbound::envelope::aead::Algorithm;
-use secure_outbound::keys::MasterKey;
 use secure_outbound::secret::Secret;
 
 /// Seals as nr-vault does, with the same data key and nonces every time.

@@ -3,9 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use secure_outbound::envelope;
+use secure_outbound::envelope::{self, MasterKey};
 use secure_outbound::error::Code;
-use secure_outbound::keys::MasterKey;
 use secure_outbound::secret::Secret;
 
 const IDENTIFIER: &str = "01937b6e-4b6c-7abc-8def-0123456789ab";
