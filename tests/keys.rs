@@ -12,7 +12,7 @@ use secure_outbound::envelope::aead::Algorithm;
 use secure_outbound::envelope::open;
 use secure_outbound::error::{Code, Error};
 use secure_outbound::keys::{KeyEntry, KeySource, Keyring};
-use secure_outbound::secret::{Kept, Secret};
+use secure_outbound::secret::{LockedSecret, Secret};
 use support::seal;
 
 const ONES: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -188,7 +188,7 @@ fn ids_find_and_replace_keys() {
     let twice = format!(r#"[{{"id": "a", "provider": "raw", "key_base64": "{ONES}"}}, {{"id": "a"}}]"#);
     assert_eq!(ring(&twice).expect_err("twice").code, Code::ConfigurationInvalid);
 
-    let source = |text: &str| KeySource::Raw { key_base64: Kept::new(Secret::new(text.into())) };
+    let source = |text: &str| KeySource::Raw { key_base64: LockedSecret::new(Secret::new(text.into())) };
     assert!(first.replace("a", source(TWOS)).expect("replaces"));
     assert_eq!(opens(&mut first), [2]);
     assert!(!first.replace("a", source(TWOS)).expect("the same again"));

@@ -274,7 +274,7 @@ fn a_token_comes_back_until_it_expires() {
     let store = scratch.stored(&slot("expires"), 1);
     let read = |now| store.read(&slot("expires"), &[key_of(1)], now);
     let found = read(NOW).expect("the token");
-    assert!(secure_outbound::secret::same(found.token.expose(), token().token.expose()));
+    assert!(secure_outbound::secret::equal_in_constant_time(found.token.expose(), token().token.expose()));
     assert_eq!((found.issued_at, found.expires_at), (NOW, NOW + 3600));
     assert!(read(NOW + 3599).is_some());
     assert!(read(NOW + 3600).is_none());

@@ -3,8 +3,8 @@
 use jiff::{Timestamp, civil};
 use serde_json::value::RawValue;
 
-use super::json::{Invalid, members};
 use crate::error::{Code, Error};
+use crate::secret::json::{Invalid, members};
 
 /// The binding of a credential, as it was sealed. What is absent does not bind; an empty list allows nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

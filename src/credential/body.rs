@@ -6,9 +6,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use zeroize::Zeroizing;
 
 use super::form;
-use super::json::{Invalid, for_each_member};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
+use crate::secret::json::{Invalid, for_each_member};
 
 /// A body that a field can be put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::json::{Invalid, members, text};
 use super::{check_kind, document, list};
 use crate::document::CredentialKind;
 use crate::secret::Secret;
+use crate::secret::json::{Invalid, members, text};
 
 /// How the client says to the token endpoint who it is (RFC 6749 section 2.3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,6 @@ mod body;
 mod client;
 mod form;
 mod header;
-pub(crate) mod json;
 pub mod placement;
 mod redact;
 
@@ -21,8 +20,8 @@ use http::HeaderName;
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
+use crate::secret::json::{Invalid, for_each_member, members, text};
 use binding::list;
-use json::{Invalid, for_each_member, members, text};
 
 /// A credential whose envelope was opened. Its secrets are wiped when it goes.
 pub struct Credential {

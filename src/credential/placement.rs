@@ -11,7 +11,7 @@ use super::{ClientCredentials, Credential, Value, form, header};
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
-use crate::secret::{Kept, Secret};
+use crate::secret::{LockedSecret, Secret};
 
 /// Below this, what stands behind the colon is a filler and the secret stands in front of it.
 const SHORTEST_PASSWORD: usize = 4;
@@ -44,7 +44,7 @@ pub struct Placed {
 }
 
 /// The `Authorization` of an access token.
-pub fn bearer(token: &Kept) -> Result<HeaderValue, Error> {
+pub fn bearer(token: &LockedSecret) -> Result<HeaderValue, Error> {
     header::value(b"Bearer ", token.expose())
 }
 

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use super::aead::KEY_LEN;
-use crate::secret::{Kept, Secret, lacks, same};
+use crate::secret::{LockedSecret, Secret, equal_in_constant_time, lacks};
 
 /// A master key: exactly 32 bytes, kept out of swap space and core dumps, wiped on drop.
-pub struct MasterKey(Kept);
+pub struct MasterKey(LockedSecret);
 
 impl MasterKey {
     /// Takes the bytes over, if they are 32.
     pub fn new(bytes: Secret) -> Option<Self> {
-        (bytes.expose().len() == KEY_LEN).then(|| Self(Kept::new(bytes)))
+        (bytes.expose().len() == KEY_LEN).then(|| Self(LockedSecret::new(bytes)))
     }
 
     pub(crate) fn expose(&self) -> &[u8] {
@@ -20,7 +20,7 @@ impl MasterKey {
 
     /// Whether these are its bytes.
     pub(crate) fn is(&self, bytes: &Secret) -> bool {
-        same(self.0.expose(), bytes.expose())
+        equal_in_constant_time(self.0.expose(), bytes.expose())
     }
 
     /// Whether this process keeps it out of swap space and core dumps.

@@ -8,7 +8,7 @@ use serde::{Deserialize, de};
 use zeroize::Zeroizing;
 
 use super::source::KeySource;
-use crate::secret::{Kept, Secret};
+use crate::secret::{LockedSecret, Secret};
 
 /// One entry of `master_keys`: an id, a source, or both. Unknown keys and keys of another provider are refused.
 #[derive(Debug, Deserialize)]
@@ -60,9 +60,11 @@ impl TryFrom<EntryForm> for KeyEntry {
             (Some(Provider::File), Some(path), None, None, None) => Some(KeySource::File { path }),
             (Some(Provider::Env), None, Some(name), None, None) if is_variable(&name) => Some(KeySource::Env { name }),
             (Some(Provider::Typo3), None, None, Some(key), None) => {
-                Some(KeySource::Typo3 { encryption_key: Kept::new(key.0) })
+                Some(KeySource::Typo3 { encryption_key: LockedSecret::new(key.0) })
             }
-            (Some(Provider::Raw), None, None, None, Some(key)) => Some(KeySource::Raw { key_base64: Kept::new(key.0) }),
+            (Some(Provider::Raw), None, None, None, Some(key)) => {
+                Some(KeySource::Raw { key_base64: LockedSecret::new(key.0) })
+            }
             _ => return Err("a master key's provider is unknown, or what it needs is missing or belongs to another"),
         };
         Ok(Self { id, source })

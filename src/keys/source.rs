@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::envelope::aead::KEY_LEN;
 use crate::envelope::base64;
-use crate::secret::{Kept, Secret, same};
+use crate::secret::{LockedSecret, Secret, equal_in_constant_time};
 
 /// No form of a key is near as long; what is longer is another file.
 const MAX_FILE_LEN: usize = 4096;
@@ -36,12 +36,12 @@ pub enum KeySource {
     /// A key derived from TYPO3's encryption key.
     Typo3 {
         /// The encryption key, as its text.
-        encryption_key: Kept,
+        encryption_key: LockedSecret,
     },
     /// A key that another provider resolved.
     Raw {
         /// Its 32 bytes in base64.
-        key_base64: Kept,
+        key_base64: LockedSecret,
     },
 }
 
@@ -119,24 +119,26 @@ impl KeySource {
             (Self::File { path: one }, Self::File { path: other }) => one == other,
             (Self::Env { name: one }, Self::Env { name: other }) => one == other,
             (Self::Typo3 { encryption_key: one }, Self::Typo3 { encryption_key: other }) => {
-                same(one.expose(), other.expose())
+                equal_in_constant_time(one.expose(), other.expose())
             }
-            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => same(one.expose(), other.expose()),
+            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => {
+                equal_in_constant_time(one.expose(), other.expose())
+            }
             _ => false,
         }
     }
 
     /// Whether the material in it, if there is any, is kept out of swap space.
     pub fn is_locked(&self) -> bool {
-        self.material().is_none_or(Kept::is_locked)
+        self.material().is_none_or(LockedSecret::is_locked)
     }
 
     /// Locks the material in it for this process, which inherited it.
     pub fn lock(&self) {
-        self.material().into_iter().for_each(Kept::lock);
+        self.material().into_iter().for_each(LockedSecret::lock);
     }
 
-    fn material(&self) -> Option<&Kept> {
+    fn material(&self) -> Option<&LockedSecret> {
         match self {
             Self::File { .. } | Self::Env { .. } => None,
             Self::Typo3 { encryption_key: material } | Self::Raw { key_base64: material } => Some(material),

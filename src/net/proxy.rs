@@ -7,7 +7,7 @@ use url::{Host, Url};
 use crate::document::{ProxySpec, Resolution};
 use crate::error::{Code, Error};
 use crate::policy::HostRule;
-use crate::secret::{Kept, Secret};
+use crate::secret::{LockedSecret, Secret};
 
 /// A proxy, ready for use.
 pub struct Proxy {
@@ -64,15 +64,15 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, Error> {
     pair.push(b':');
     pair.extend(percent_decode_str(url.password().unwrap_or_default()));
     let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair));
-    let kept = Owner(Kept::new(Secret::new(text.into_bytes())));
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(kept))
+    let locked = Owner(LockedSecret::new(Secret::new(text.into_bytes())));
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(locked))
         .map_err(|_| Error::new(Code::ConfigurationInvalid, "proxy.url has userinfo that cannot be sent"))?;
     value.set_sensitive(true);
     Ok(Some(value))
 }
 
 /// The memory of a header's value that stays as long as the engine.
-struct Owner(Kept);
+struct Owner(LockedSecret);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {

@@ -7,9 +7,9 @@ use http::StatusCode;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-use crate::credential::json::{Invalid, for_each_member, text};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
+use crate::secret::json::{Invalid, for_each_member, text};
 
 /// A token that does not say how long it lives. If that is too long, the API's 401 shortens it.
 const UNSAID: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::StoredToken;
-use crate::secret::{Kept, Secret};
+use crate::secret::{LockedSecret, Secret};
 
 /// Tells one token from another without a copy of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Moment {
 
 /// An access token.
 pub struct Token {
-    secret: Kept,
+    secret: LockedSecret,
     id: TokenId,
     issued_ms: u64,
     expires_ms: u64,
@@ -76,11 +76,11 @@ impl Token {
     fn new(secret: Secret, (issued_ms, expires_ms): (u64, u64), expires: Instant, jitter: u64) -> Self {
         let lifetime = Duration::from_millis(expires_ms.saturating_sub(issued_ms));
         let due = expires.checked_sub(lead(lifetime, jitter)).unwrap_or(expires);
-        Self { id: TokenId::of(&secret), secret: Kept::new(secret), issued_ms, expires_ms, expires, due }
+        Self { id: TokenId::of(&secret), secret: LockedSecret::new(secret), issued_ms, expires_ms, expires, due }
     }
 
     /// The token itself.
-    pub fn secret(&self) -> &Kept {
+    pub fn secret(&self) -> &LockedSecret {
         &self.secret
     }
 

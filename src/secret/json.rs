@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use super::value::Secret;
 
 /// The document does not have the form. Says nothing more, as anything more could quote it.
 #[derive(Debug)]
