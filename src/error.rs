@@ -1,7 +1,9 @@
-//! The one error type: a stable code, a fixed text, and how far the request had got.
+//! The one error type: a stable code, a fixed text, and how far the request had got. And what is no error yet: a warning.
 
 use std::borrow::Cow;
 use std::fmt;
+
+use serde::Serialize;
 
 /// How much of a request can have reached the other side (contract: `sent`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,3 +191,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Something an administrator should look at, though the configuration works as far as it can.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Stable name.
+    pub code: &'static str,
+    /// What is wrong, and where in the configuration.
+    pub message: String,
+}

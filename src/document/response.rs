@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::error::{Error, Sent};
-use crate::keys::Warning;
+use crate::error::{Error, Sent, Warning};
 use crate::text::printable;
 
 /// A response head (contract section 4.4).

@@ -28,8 +28,8 @@ use breaker::{Breaker, Breakers};
 
 use crate::audit::Recorder;
 use crate::document::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
-use crate::error::{Code, Error};
-use crate::keys::{KeyEntry, KeySource, Keyring, Warning};
+use crate::error::{Code, Error, Warning};
+use crate::keys::{KeyEntry, KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts, Rules};

@@ -7,8 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Engine, EngineHeritage};
 use crate::document::Configuration;
-use crate::error::{Code, Error};
-use crate::keys::Warning;
+use crate::error::{Code, Error, Warning};
 use crate::net::Lookups;
 
 /// The least recently used engine goes when one more is opened.

@@ -5,5 +5,5 @@ mod ring;
 mod source;
 
 pub use entry::KeyEntry;
-pub use ring::{Keyring, Warning};
+pub use ring::Keyring;
 pub use source::{KeyProblem, KeySource, Loaded, Stamp};

@@ -5,22 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, mem};
 
-use serde::Serialize;
-
 use super::entry::KeyEntry;
 use super::source::{KeySource, Stamp};
 use crate::envelope::MasterKey;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Warning};
 use crate::secret::Secret;
-
-/// Something an administrator should look at, though the configuration works as far as it can.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// Stable name.
-    pub code: &'static str,
-    /// What is wrong, and with which key by its place in the configuration.
-    pub message: String,
-}
 
 /// Sources and what was read from them. It reads when it is asked to and at no other time; a read is a few system calls.
 #[derive(Clone, Debug)]

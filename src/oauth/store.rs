@@ -17,7 +17,7 @@ use super::lease::{Lease, Paths};
 use super::sealed::{self, MAX_FILE_LEN, StoredToken};
 use super::slot::SlotId;
 use crate::envelope::MasterKey;
-use crate::keys::Warning;
+use crate::error::Warning;
 
 /// A shared token cache. It holds no key, no descriptor and no lock, so a forked child uses it as it is, a rotated key
 /// counts at once, and a directory that is mended later works from then on.
