@@ -4,13 +4,28 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::StatusCode;
 use jiff::Timestamp;
 
 use crate::document::{AuditRecord, Request};
-use crate::engine::Outcome;
+use crate::error::{Code, Sent};
 use crate::net::{Exchange, Witness};
 use crate::policy::Origin;
 use crate::text::printable;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// The head of an answer came.
+    Answered(StatusCode),
+    /// There is none that could be taken.
+    Failed {
+        /// Why.
+        code: Code,
+        /// How far this attempt had got, whatever the earlier ones had.
+        sent: Sent,
+    },
+}
 
 /// Gathers an [`AuditRecord`].
 pub struct Recorder {

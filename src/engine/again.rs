@@ -1,22 +1,7 @@
 //! Whether an attempt is made again.
 
-use http::StatusCode;
-
+use crate::audit::Outcome;
 use crate::error::{Code, Sent};
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug)]
-pub enum Outcome {
-    /// The head of an answer came.
-    Answered(StatusCode),
-    /// There is none that could be taken.
-    Failed {
-        /// Why.
-        code: Code,
-        /// How far this attempt had got, whatever the earlier ones had.
-        sent: Sent,
-    },
-}
 
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +36,8 @@ pub fn harmless(method: &str, has_idempotency_key: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn failed(code: Code, sent: Sent, harmless: bool) -> Next {

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::Engine;
-use super::again::{self, Next, Outcome};
+use super::again::{self, Next};
 use super::answer::{self, Answered};
 use super::bearer::DRAINING;
 use super::breaker::{self, Permit, Verdict};
 use super::hops::{self, Landed};
 use super::pause;
 use super::prepare::Prepared;
-use crate::audit::Recorder;
+use crate::audit::{Outcome, Recorder};
 use crate::error::{Error, Sent};
 use crate::net::Network;
 use crate::sys::random;

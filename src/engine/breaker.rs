@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::again::Outcome;
+use crate::audit::Outcome;
 use crate::document::Request;
 use crate::error::{Code, Error};
 use crate::sys::lock;

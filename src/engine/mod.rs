@@ -15,7 +15,6 @@ mod registry;
 mod reply;
 mod transfer;
 
-pub use again::Outcome;
 pub use registry::{Engines, Heritage};
 pub use reply::{Reply, document, panic_reply};
 
