@@ -2,6 +2,7 @@
 
 mod support;
 
+use secure_outbound::document::KeySourceSpec;
 use secure_outbound::envelope::aead::{self, Algorithm};
 use secure_outbound::envelope::{MasterKey, open};
 use secure_outbound::error::Code;
@@ -62,8 +63,9 @@ fn vectors_have_the_stated_verdict() {
 #[test]
 fn derived_keys_open_what_the_stated_keys_seal() {
     for derived in vectors().master_keys {
-        let source =
-            KeySource::Typo3 { encryption_key: LockedSecret::new(Secret::new(derived.encryption_key.into_bytes())) };
+        let source = KeySource::from(KeySourceSpec::Typo3 {
+            encryption_key: LockedSecret::new(Secret::new(derived.encryption_key.into_bytes())),
+        });
         let key = MasterKey::new(source.load().expect("a key").key).expect("32 bytes");
         let stated = base64(&derived.master_key_base64).try_into().expect("32 bytes");
         let sealed = seal(b"s3cr3t", "my_api_key", &stated, Algorithm::Aes256Gcm);

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use secure_outbound::document::{KeySourceSpec, MasterKeySpec};
 use secure_outbound::envelope::aead::Algorithm;
 use secure_outbound::envelope::open;
 use secure_outbound::error::{Code, Error};
-use secure_outbound::keys::{KeyEntry, KeySource, Keyring};
+use secure_outbound::keys::Keyring;
 use secure_outbound::secret::{LockedSecret, Secret};
 use support::seal;
 
@@ -45,7 +46,7 @@ impl Drop for Scratch {
     }
 }
 
-fn entries(document: &str) -> Vec<KeyEntry> {
+fn entries(document: &str) -> Vec<MasterKeySpec> {
     serde_json::from_str(document).expect("entries")
 }
 
@@ -85,9 +86,9 @@ fn misspelt_entries_are_refused() {
         r#"{"id": "x", "path": "/x"}"#,
         r#"{"provider": "raw", "encryption_key": "x"}"#,
     ] {
-        assert!(serde_json::from_str::<KeyEntry>(entry).is_err(), "{entry}");
+        assert!(serde_json::from_str::<MasterKeySpec>(entry).is_err(), "{entry}");
     }
-    assert!(serde_json::from_str::<KeyEntry>(r#"{"id": "vault-2026"}"#).is_ok());
+    assert!(serde_json::from_str::<MasterKeySpec>(r#"{"id": "vault-2026"}"#).is_ok());
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn ids_find_and_replace_keys() {
     let twice = format!(r#"[{{"id": "a", "provider": "raw", "key_base64": "{ONES}"}}, {{"id": "a"}}]"#);
     assert_eq!(ring(&twice).expect_err("twice").code, Code::ConfigurationInvalid);
 
-    let source = |text: &str| KeySource::Raw { key_base64: LockedSecret::new(Secret::new(text.into())) };
+    let source = |text: &str| KeySourceSpec::Raw { key_base64: LockedSecret::new(Secret::new(text.into())) };
     assert!(first.replace("a", source(TWOS)).expect("replaces"));
     assert_eq!(opens(&mut first), [2]);
     assert!(!first.replace("a", source(TWOS)).expect("the same again"));

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::master_key::MasterKeySpec;
 use crate::error::{Code, Error};
-use crate::keys::KeyEntry;
 
 /// No call lasts longer, and no sum of times overflows.
 const DAY_MS: u64 = 86_400_000;
@@ -18,7 +18,7 @@ pub struct Configuration {
     pub version: u32,
     /// Master keys, tried in order.
     #[serde(default)]
-    pub master_keys: Vec<KeyEntry>,
+    pub master_keys: Vec<MasterKeySpec>,
     /// The only hosts with addresses that are not public.
     #[serde(default)]
     pub internal_hosts: Vec<InternalHostSpec>,

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod limit;
+mod master_key;
 mod request;
 mod response;
 
@@ -10,6 +11,7 @@ pub use configuration::{
     TokenCacheSpec,
 };
 pub use limit::ByteLimit;
+pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, CheckHead, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
 

@@ -26,9 +26,9 @@ use http::HeaderValue;
 use breaker::{Breaker, Breakers};
 
 use crate::audit::Recorder;
-use crate::document::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, Request};
+use crate::document::{CheckHead, Configuration, DecisionHead, Defaults, HttpVersion, Limits, MasterKeySpec, Request};
 use crate::error::{Code, Error, Warning};
-use crate::keys::{KeyEntry, KeySource, Keyring};
+use crate::keys::{KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots, Runtime};
 use crate::oauth::{Store, Tokens};
 use crate::policy::{self, Decision, InternalHosts, Rules};
@@ -144,12 +144,12 @@ impl Engine {
 
     /// Takes over key material that came with a later `open` of the same configuration: all of it, or nothing where some
     /// cannot be used. Says whether anything is new.
-    fn replace_keys(&self, entries: Vec<KeyEntry>) -> Result<bool, Error> {
+    fn replace_keys(&self, entries: Vec<MasterKeySpec>) -> Result<bool, Error> {
         let mut keyring = self.keyring();
         let mut next = keyring.clone();
         let mut changed = false;
         for entry in entries {
-            if let KeyEntry { id: Some(id), source: Some(source) } = entry {
+            if let MasterKeySpec { id: Some(id), source: Some(source) } = entry {
                 changed |= next.replace(&id, source)?;
             }
         }

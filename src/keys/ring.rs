@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, mem};
 
-use super::entry::KeyEntry;
 use super::source::{KeySource, Stamp};
+use crate::document::{KeySourceSpec, MasterKeySpec};
 use crate::envelope::MasterKey;
 use crate::error::{Code, Error, Warning};
 use crate::secret::Secret;
@@ -20,18 +20,21 @@ pub struct Keyring {
 impl Keyring {
     /// Reads every source. One that gives no key now may do so later and is only a warning, unless its material stands in
     /// the configuration itself. `known` finds the source of an id that comes without one.
-    pub fn open(entries: Vec<KeyEntry>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
-        let mut slots: Vec<Slot> = Vec::with_capacity(entries.len());
-        for KeyEntry { id, source } in entries {
+    pub fn open(specs: Vec<MasterKeySpec>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
+        let mut slots: Vec<Slot> = Vec::with_capacity(specs.len());
+        for MasterKeySpec { id, source } in specs {
             if id.is_some() && slots.iter().any(|slot| slot.id == id) {
                 return Err(Error::new(Code::ConfigurationInvalid, "two master keys have the same id"));
             }
-            let source = source.map(Arc::new).or_else(|| id.as_deref().and_then(&known)).ok_or_else(|| {
-                Error::new(
-                    Code::KeyUnavailable,
-                    "a master key's id is not known to this process and comes without material",
-                )
-            })?;
+            let source =
+                source.map(KeySource::from).map(Arc::new).or_else(|| id.as_deref().and_then(&known)).ok_or_else(
+                    || {
+                        Error::new(
+                            Code::KeyUnavailable,
+                            "a master key's id is not known to this process and comes without material",
+                        )
+                    },
+                )?;
             slots.push(Slot::load(id, source)?);
         }
         Ok(Self { slots })
@@ -44,10 +47,11 @@ impl Keyring {
 
     /// Gives the key of this id another source. False where that changes nothing: there is no such id, or it has this
     /// source. A failure leaves the old key in place.
-    pub fn replace(&mut self, id: &str, source: KeySource) -> Result<bool, Error> {
+    pub fn replace(&mut self, id: &str, spec: KeySourceSpec) -> Result<bool, Error> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.id.as_deref() == Some(id)) else {
             return Ok(false);
         };
+        let source = KeySource::from(spec);
         if slot.source.is_same(&source) {
             slot.refresh();
             return Ok(false);
@@ -130,20 +134,14 @@ impl Slot {
     }
 
     fn refresh(&mut self) {
-        let is_fresh = match &*self.source {
-            KeySource::File { path } => self.stamp.is_some() && Stamp::of(path).ok() == self.stamp,
-            _ => true,
-        };
+        let is_fresh = self.source.path().is_none_or(|path| self.stamp.is_some() && Stamp::of(path).ok() == self.stamp);
         if self.key.is_none() || !is_fresh {
             self.reread();
         }
     }
 
     fn warnings(&self) -> Vec<(&'static str, &'static str)> {
-        let mut found = match &*self.source {
-            KeySource::File { path } => file_warnings(path),
-            _ => Vec::new(),
-        };
+        let mut found = self.source.path().map(file_warnings).unwrap_or_default();
         if let Err(problem) = self.source.load().map(mem::drop) {
             found.push((problem.code(), problem.message()));
         }

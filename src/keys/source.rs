@@ -4,13 +4,14 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, fs, io};
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::document::KeySourceSpec;
 use crate::envelope::aead::KEY_LEN;
 use crate::envelope::base64;
 use crate::secret::{LockedSecret, Secret, equal_in_constant_time};
@@ -20,30 +21,9 @@ const MAX_FILE_LEN: usize = 4096;
 
 const TYPO3_INFO: &[u8] = b"nr-vault-master-key";
 
-/// Where a master key comes from.
+/// Where a master key comes from, as the configuration has it.
 #[derive(Debug)]
-pub enum KeySource {
-    /// A file that holds 32 bytes or their base64.
-    File {
-        /// Where it lies.
-        path: PathBuf,
-    },
-    /// A variable of the process's environment that holds 32 bytes or their base64.
-    Env {
-        /// Its name.
-        name: String,
-    },
-    /// A key derived from TYPO3's encryption key.
-    Typo3 {
-        /// The encryption key, as its text.
-        encryption_key: LockedSecret,
-    },
-    /// A key that another provider resolved.
-    Raw {
-        /// Its 32 bytes in base64.
-        key_base64: LockedSecret,
-    },
-}
+pub struct KeySource(KeySourceSpec);
 
 /// A key as it was loaded.
 pub struct Loaded {
@@ -107,21 +87,35 @@ impl KeyProblem {
     }
 }
 
+impl From<KeySourceSpec> for KeySource {
+    fn from(spec: KeySourceSpec) -> Self {
+        Self(spec)
+    }
+}
+
 impl KeySource {
+    /// The file that it reads, if it reads one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            KeySourceSpec::File { path } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether what it reads can change while the process lives.
     pub fn is_external(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Env { .. })
+        matches!(self.0, KeySourceSpec::File { .. } | KeySourceSpec::Env { .. })
     }
 
     /// Whether both read the same file or the same variable, or hold the same material.
     pub fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::File { path: one }, Self::File { path: other }) => one == other,
-            (Self::Env { name: one }, Self::Env { name: other }) => one == other,
-            (Self::Typo3 { encryption_key: one }, Self::Typo3 { encryption_key: other }) => {
-                equal_in_constant_time(one.expose(), other.expose())
-            }
-            (Self::Raw { key_base64: one }, Self::Raw { key_base64: other }) => {
+        use KeySourceSpec::{Env, File, Raw, Typo3};
+
+        match (&self.0, &other.0) {
+            (File { path: one }, File { path: other }) => one == other,
+            (Env { name: one }, Env { name: other }) => one == other,
+            (Typo3 { encryption_key: one }, Typo3 { encryption_key: other })
+            | (Raw { key_base64: one }, Raw { key_base64: other }) => {
                 equal_in_constant_time(one.expose(), other.expose())
             }
             _ => false,
@@ -139,21 +133,23 @@ impl KeySource {
     }
 
     fn material(&self) -> Option<&LockedSecret> {
-        match self {
-            Self::File { .. } | Self::Env { .. } => None,
-            Self::Typo3 { encryption_key: material } | Self::Raw { key_base64: material } => Some(material),
+        match &self.0 {
+            KeySourceSpec::File { .. } | KeySourceSpec::Env { .. } => None,
+            KeySourceSpec::Typo3 { encryption_key: material } | KeySourceSpec::Raw { key_base64: material } => {
+                Some(material)
+            }
         }
     }
 
     /// Reads the key.
     pub fn load(&self) -> Result<Loaded, KeyProblem> {
-        let key = match self {
-            Self::File { path } => return load_file(path),
-            Self::Env { name } => from_variable(env::var_os(name).unwrap_or_default().into_vec())?,
-            Self::Typo3 { encryption_key } => {
+        let key = match &self.0 {
+            KeySourceSpec::File { path } => return load_file(path),
+            KeySourceSpec::Env { name } => from_variable(env::var_os(name).unwrap_or_default().into_vec())?,
+            KeySourceSpec::Typo3 { encryption_key } => {
                 derive(encryption_key.expose()).ok_or(KeyProblem::EncryptionKeyTooShort)?
             }
-            Self::Raw { key_base64 } => from_base64(key_base64.expose()).ok_or(KeyProblem::RawNotAKey)?,
+            KeySourceSpec::Raw { key_base64 } => from_base64(key_base64.expose()).ok_or(KeyProblem::RawNotAKey)?,
         };
         Ok(Loaded { key, stamp: None })
     }

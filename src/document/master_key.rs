@@ -7,17 +7,41 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, de};
 use zeroize::Zeroizing;
 
-use super::source::KeySource;
 use crate::secret::{LockedSecret, Secret};
 
 /// One entry of `master_keys`: an id, a source, or both. Unknown keys and keys of another provider are refused.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "EntryForm")]
-pub struct KeyEntry {
+pub struct MasterKeySpec {
     /// The name by which a later `open` finds the key.
     pub id: Option<String>,
     /// Where the key comes from. Absent where the process is expected to know the id.
-    pub source: Option<KeySource>,
+    pub source: Option<KeySourceSpec>,
+}
+
+/// Where a master key comes from. Material that stands in the document is locked while the rest is still being read.
+#[derive(Debug)]
+pub enum KeySourceSpec {
+    /// A file that holds 32 bytes or their base64.
+    File {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// A variable of the process's environment that holds 32 bytes or their base64.
+    Env {
+        /// Its name.
+        name: String,
+    },
+    /// A key derived from TYPO3's encryption key.
+    Typo3 {
+        /// The encryption key, as its text.
+        encryption_key: LockedSecret,
+    },
+    /// A key that another provider resolved.
+    Raw {
+        /// Its 32 bytes in base64.
+        key_base64: LockedSecret,
+    },
 }
 
 /// Flat on purpose: serde reads tagged and flattened forms by way of a buffer that would keep a copy of the material.
@@ -47,7 +71,7 @@ enum Provider {
     Raw,
 }
 
-impl TryFrom<EntryForm> for KeyEntry {
+impl TryFrom<EntryForm> for MasterKeySpec {
     type Error = &'static str;
 
     fn try_from(form: EntryForm) -> Result<Self, &'static str> {
@@ -57,13 +81,15 @@ impl TryFrom<EntryForm> for KeyEntry {
         }
         let source = match (provider, path, name, encryption_key, key_base64) {
             (None, None, None, None, None) if id.is_some() => None,
-            (Some(Provider::File), Some(path), None, None, None) => Some(KeySource::File { path }),
-            (Some(Provider::Env), None, Some(name), None, None) if is_variable(&name) => Some(KeySource::Env { name }),
+            (Some(Provider::File), Some(path), None, None, None) => Some(KeySourceSpec::File { path }),
+            (Some(Provider::Env), None, Some(name), None, None) if is_variable(&name) => {
+                Some(KeySourceSpec::Env { name })
+            }
             (Some(Provider::Typo3), None, None, Some(key), None) => {
-                Some(KeySource::Typo3 { encryption_key: LockedSecret::new(key.0) })
+                Some(KeySourceSpec::Typo3 { encryption_key: LockedSecret::new(key.0) })
             }
             (Some(Provider::Raw), None, None, None, Some(key)) => {
-                Some(KeySource::Raw { key_base64: LockedSecret::new(key.0) })
+                Some(KeySourceSpec::Raw { key_base64: LockedSecret::new(key.0) })
             }
             _ => return Err("a master key's provider is unknown, or what it needs is missing or belongs to another"),
         };
