@@ -19,7 +19,7 @@ pub fn check(
         Code::Malformed => Error::new(Code::PayloadInvalid, "the credential's token_url is no absolute URL"),
         _ => refused(error),
     })?;
-    policy.check_errand(target.origin(), internal_hosts).map_err(refused)?;
+    policy.check_own_request(target.origin(), internal_hosts).map_err(refused)?;
     if let Some(bound) = binding {
         bound.allows_token_endpoint(target.origin())?;
     }

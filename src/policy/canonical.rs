@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::malformed;
+use super::refusal::malformed;
 use crate::error::{Code, Error};
 
 /// Encodes a name or a value of a query by RFC 3986: everything but unreserved characters.

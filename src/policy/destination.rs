@@ -1,10 +1,11 @@
-//! Where a request says it goes, in steps: read, then with known schemes, then canonical.
+//! The first stages of a URL: well-formed, then with known schemes, then canonical.
 //!
-//! The contract's order of errors puts other checks between them, so each step finds its own kind of error only.
+//! The order of errors puts other checks between them, so each stage finds its own kind of error only.
 
+use super::canonical;
 use super::host::parse_host_and_port;
+use super::refusal::{malformed, refuse};
 use super::url::{Origin, Scheme, Target};
-use super::{canonical, malformed, refuse};
 use crate::error::{Code, Error};
 
 /// An absolute URL in its parts, nothing of the path judged yet.
@@ -165,6 +166,23 @@ impl<'a> Destination<'a> {
         let (target, base_path) = self.canonical(allow_encoded_slash)?;
         check_below(&target, base_path.as_deref())?;
         Ok(target)
+    }
+}
+
+impl Target {
+    /// A path and a query below a base URL.
+    pub fn from_base(
+        base: &str,
+        path: &str,
+        query: &[(String, String)],
+        allow_encoded_slash: bool,
+    ) -> Result<Self, Error> {
+        Wanted::parse(Some(base), None, path, query)?.destination()?.target(allow_encoded_slash)
+    }
+
+    /// An absolute URL, which lies below the base URL where there is one.
+    pub fn from_url(url: &str, base: Option<&str>, allow_encoded_slash: bool) -> Result<Self, Error> {
+        Wanted::parse(base, Some(url), "", &[])?.destination()?.target(allow_encoded_slash)
     }
 }
 

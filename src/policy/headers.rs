@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{malformed, refuse};
+use super::refusal::{malformed, refuse};
 use crate::error::{Code, Error};
 
 /// The header that carries a request's `idempotency_key`: the service's own, or the usual one.

@@ -3,7 +3,7 @@
 use url::Host;
 
 use super::address::AddressReason;
-use super::malformed;
+use super::refusal::malformed;
 use super::url::{Origin, Scheme};
 use crate::error::Error;
 

@@ -3,7 +3,8 @@
 //! A router crate does not fit: it wants at least one character for the rest, allows a placeholder inside a segment and picks
 //! one of several patterns by its own priorities. Here the first pattern of the list that matches is the answer.
 
-use super::{canonical, malformed};
+use super::canonical;
+use super::refusal::malformed;
 use crate::error::Error;
 
 /// An entry of `allowed_paths`, or of a binding's paths, compared with a whole canonical path.

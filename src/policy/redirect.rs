@@ -4,8 +4,9 @@ use http::Method;
 
 use super::destination::{Absolute, Parts, split_scheme};
 use super::internal::InternalHosts;
+use super::refusal::refuse;
+use super::service::{Admitted, Policy};
 use super::url::{Scheme, Target};
-use super::{Admitted, Policy, refuse};
 use crate::error::{Code, Error};
 
 /// A redirect that an answer asks for.

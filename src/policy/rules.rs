@@ -5,7 +5,7 @@ use http::Method;
 use super::headers::parse_method;
 use super::host::HostRule;
 use super::path::PathPattern;
-use super::refuse;
+use super::refusal::refuse;
 use super::url::{Origin, Scheme, Target};
 use crate::error::{Code, Error};
 
@@ -47,7 +47,7 @@ impl Rules {
         })
     }
 
-    /// Whether this request is allowed, in the contract's order: host, port, method, path. The pattern that matched is returned.
+    /// Whether this request is allowed, in this order: host, port, method, path. The pattern that matched is returned.
     pub fn allows(&self, target: &Target, method: &Method) -> Result<Option<&PathPattern>, Error> {
         self.allows_origin(target.origin())?;
         self.allows_method(method)?;

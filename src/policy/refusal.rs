@@ -1,4 +1,4 @@
-//! Names what a policy allows where it did not allow something. What is sealed with a credential is never listed.
+//! Refusals, and how they name what a policy allows. What is sealed with a credential is never listed.
 
 use crate::error::{Code, Error};
 
@@ -8,8 +8,18 @@ const MOST: usize = 8;
 /// Whatever their number: the longest text that they make.
 const MOST_BYTES: usize = 512;
 
+/// A text that cannot be read as what it should be.
+pub(super) fn malformed(message: &'static str) -> Error {
+    Error::new(Code::Malformed, message)
+}
+
+/// A refusal in the place of a result.
+pub(super) fn refuse<T>(code: Code, message: &'static str) -> Result<T, Error> {
+    Err(Error::new(code, message))
+}
+
 /// A refusal that names the entries of the list in question, and the command that tries others.
-pub(super) fn refusal<'a>(code: Code, what: &str, entries: impl ExactSizeIterator<Item = &'a str>) -> Error {
+pub(super) fn listing<'a>(code: Code, what: &str, entries: impl ExactSizeIterator<Item = &'a str>) -> Error {
     let all = entries.len();
     let mut listed = Vec::new();
     let mut room = MOST_BYTES;

@@ -1,0 +1,145 @@
+//! What the policy of a service allows.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::destination::check_below;
+use super::headers;
+use super::internal::InternalHosts;
+use super::path::PathPattern;
+use super::refusal::{self, malformed, refuse};
+use super::rules::Rules;
+use super::url::{Origin, Scheme, Target};
+use crate::document::PolicySpec;
+use crate::error::{Code, Error};
+
+/// Whoever wants more attempts than this needs a queue rather than a call.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// A breaker's time: up to a day.
+const OPEN_MS: RangeInclusive<u64> = 1..=86_400_000;
+
+/// A target that the policy allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The target.
+    pub target: Target,
+    /// The pattern of `allowed_paths` that matched, where the policy has any.
+    pub path_template: Option<String>,
+}
+
+/// A request's policy, read and complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub(super) rules: Rules,
+    /// What the configuration allows at most, whatever the policy says.
+    pub(super) host_limit: Option<Arc<Rules>>,
+    /// What `allowed_paths` falls back to; without a base URL, to everything.
+    pub(super) base_path: Option<String>,
+    allow_http: bool,
+    pub(super) allow_encoded_slash: bool,
+}
+
+impl Policy {
+    /// Reads a policy. Without a method it would allow nothing, so that counts as none.
+    ///
+    /// It is not complete before `decide` has filled in what configuration and base URL say, so nobody else may have it.
+    pub(super) fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
+        let rules = Rules::parse(
+            spec.allowed_hosts.as_deref(),
+            spec.allowed_methods.as_deref(),
+            spec.allowed_paths.as_deref(),
+        )?;
+        if spec.timeout_ms == Some(0) || !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
+            return Err(malformed("the policy's timeout_ms is at least 1 and max_attempts from 1 to 10"));
+        }
+        if spec.breaker.as_ref().is_some_and(|breaker| breaker.failures == 0 || !OPEN_MS.contains(&breaker.open_ms)) {
+            return Err(malformed("the breaker's failures are at least 1 and its open_ms from 1 to 86400000"));
+        }
+        if rules.methods.as_ref().is_none_or(Vec::is_empty) {
+            return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
+        }
+        Ok(Self {
+            rules,
+            host_limit: None,
+            base_path: None,
+            allow_http: spec.allow_http,
+            allow_encoded_slash: spec.allow_encoded_slash,
+        })
+    }
+
+    /// Judges the origin of a request that the library makes on its own for this one, which `allowed_hosts` does not name:
+    /// plain HTTP under the same condition as the request's own, the configured hosts only, and an internal host on its ports.
+    pub fn check_own_request(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        self.check_scheme(origin, internal_hosts)?;
+        self.check_host_limit(origin)?;
+        check_internal_port(origin, internal_hosts)
+    }
+
+    pub(super) fn check_scheme(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        let may_be_plain = self.allow_http && internal_hosts.find(&origin.host, origin.port).is_some();
+        match origin.scheme {
+            Scheme::Http if !may_be_plain => refuse(
+                Code::SchemeNotAllowed,
+                "http is for internal hosts, and there only where the policy has allow_http",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_host(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+        self.check_host_limit(origin)?;
+        if self.rules.hosts.as_ref().is_some_and(Vec::is_empty) {
+            return refuse(Code::HostNotAllowed, "no host is allowed: give allowed_hosts or base_url");
+        }
+        self.rules.allows_origin(origin)?;
+        check_internal_port(origin, internal_hosts)
+    }
+
+    fn check_host_limit(&self, origin: &Origin) -> Result<(), Error> {
+        match &self.host_limit {
+            Some(limit) if limit.allows_origin(origin).is_err() => {
+                refuse(Code::HostNotAllowed, "limits.hosts of the configuration does not name the host with this port")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_method(&self, method: &Method) -> Result<(), Error> {
+        headers::check_method(method)?;
+        self.rules.allows_method(method).map_err(|error| match &self.rules.methods {
+            Some(methods) => {
+                refusal::listing(error.code, "the method is not in allowed_methods", methods.iter().map(Method::as_str))
+            }
+            None => error,
+        })
+    }
+
+    pub(super) fn admit(&self, target: Target) -> Result<Admitted, Error> {
+        let matched = self.rules.allows_path(target.path()).map_err(|error| match &self.rules.paths {
+            Some(patterns) => refusal::listing(
+                error.code,
+                "the path matches no pattern of allowed_paths",
+                patterns.iter().map(PathPattern::as_str),
+            ),
+            None => error,
+        });
+        let template = matched?.map(|pattern| pattern.as_str().to_owned());
+        if self.rules.paths.is_none() {
+            check_below(&target, self.base_path.as_deref())?;
+        }
+        Ok(Admitted { target, path_template: template })
+    }
+}
+
+/// The resolver knows an internal host by its name alone, so its other ports may not fall back to public addresses.
+fn check_internal_port(origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
+    match internal_hosts.entry(&origin.host) {
+        Some(entry) if !entry.has_port(origin.port) => {
+            refuse(Code::PortNotAllowed, "the internal host has another port")
+        }
+        _ => Ok(()),
+    }
+}
