@@ -3,6 +3,7 @@
 use jiff::{Timestamp, civil};
 use serde_json::value::RawValue;
 
+use super::payload::list;
 use crate::error::{Code, Error};
 use crate::secret::json::{Invalid, members};
 
@@ -37,11 +38,6 @@ impl Binding {
             _ => Ok(()),
         }
     }
-}
-
-/// The texts of a JSON array of nothing else.
-pub(super) fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
-    serde_json::from_str(value.get()).map_err(|_| Invalid)
 }
 
 /// The last second that RFC 3339 has a text for, 9999-12-31T23:59:59Z. Many write it for "never".

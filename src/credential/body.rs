@@ -5,19 +5,19 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use zeroize::Zeroizing;
 
-use super::form;
+use super::urlencoded;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, for_each_member};
 
 /// A body that a field can be put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BodyKind {
     Json,
     Form,
 }
 
-impl Kind {
+impl BodyKind {
     /// The kind that the content type names, if there is exactly one and nothing is coded on top of it.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(CONTENT_ENCODING) {
@@ -45,7 +45,7 @@ impl Kind {
     pub(super) fn has_field(self, body: &[u8], name: &str) -> bool {
         match self {
             Self::Json => object(body, name).is_ok_and(|found| found.has_name),
-            Self::Form => form::has_name(body, name),
+            Self::Form => urlencoded::has_name(body, name),
         }
     }
 
@@ -53,7 +53,7 @@ impl Kind {
     pub(super) fn with_fields(self, body: &[u8], fields: &[(String, Secret)]) -> Result<Bytes, Error> {
         let body = match self {
             Self::Json => splice(body, fields)?,
-            Self::Form => form::append(body, fields),
+            Self::Form => urlencoded::append(body, fields),
         };
         Ok(Bytes::from_owner(body))
     }
@@ -123,29 +123,29 @@ mod tests {
         values.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.as_bytes().to_vec()))).collect()
     }
 
-    fn kind(content_type: &str) -> Option<Kind> {
-        Kind::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().expect("a value"))]))
+    fn kind(content_type: &str) -> Option<BodyKind> {
+        BodyKind::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().expect("a value"))]))
     }
 
     #[test]
     fn kinds() {
-        assert_eq!(kind("application/json"), Some(Kind::Json));
-        assert_eq!(kind("Application/JSON ; charset=utf-8"), Some(Kind::Json));
-        assert_eq!(kind("application/vnd.api+json"), Some(Kind::Json));
-        assert_eq!(kind("application/x-www-form-urlencoded;charset=UTF-8"), Some(Kind::Form));
+        assert_eq!(kind("application/json"), Some(BodyKind::Json));
+        assert_eq!(kind("Application/JSON ; charset=utf-8"), Some(BodyKind::Json));
+        assert_eq!(kind("application/vnd.api+json"), Some(BodyKind::Json));
+        assert_eq!(kind("application/x-www-form-urlencoded;charset=UTF-8"), Some(BodyKind::Form));
         for other in ["multipart/form-data; boundary=application/json", "text/plain", "application/jsonl", "+json", ""]
         {
             assert_eq!(kind(other), None, "{other}");
         }
-        assert_eq!(Kind::of(&HeaderMap::new()), None);
+        assert_eq!(BodyKind::of(&HeaderMap::new()), None);
         let mut twice = HeaderMap::new();
         for value in ["application/json", "application/x-www-form-urlencoded"] {
             twice.append(CONTENT_TYPE, value.parse().expect("a value"));
         }
-        assert_eq!(Kind::of(&twice), None);
+        assert_eq!(BodyKind::of(&twice), None);
         let coded = [(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")];
         let coded = coded.map(|(name, value)| (name, value.parse().expect("a value")));
-        assert_eq!(Kind::of(&HeaderMap::from_iter(coded)), None);
+        assert_eq!(BodyKind::of(&HeaderMap::from_iter(coded)), None);
     }
 
     #[test]
@@ -162,8 +162,8 @@ mod tests {
                 r#"{"a":1,"a":2,"c":123456789012345678901234567890,"k":"v"}"#,
             ),
         ] {
-            assert!(Kind::Json.accepts(body.as_bytes()));
-            let spliced = Kind::Json.with_fields(body.as_bytes(), &fields(&[("k", "v")])).expect("splices");
+            assert!(BodyKind::Json.accepts(body.as_bytes()));
+            let spliced = BodyKind::Json.with_fields(body.as_bytes(), &fields(&[("k", "v")])).expect("splices");
             assert_eq!(spliced, expected, "{body}");
         }
     }
@@ -171,26 +171,26 @@ mod tests {
     #[test]
     fn escapes() {
         let value = "a\"b\\c/\n\u{1}\u{e4}\u{1f600}";
-        let spliced = Kind::Json.with_fields(b"{}", &fields(&[("k\"", value), ("l", "")])).expect("splices");
+        let spliced = BodyKind::Json.with_fields(b"{}", &fields(&[("k\"", value), ("l", "")])).expect("splices");
         let read: serde_json::Value = serde_json::from_slice(&spliced).expect("JSON");
         assert_eq!(read, serde_json::json!({"k\"": value, "l": ""}));
         let binary = [("k".to_owned(), Secret::new(vec![0xff]))];
-        assert_eq!(Kind::Json.with_fields(b"{}", &binary).expect_err("unusable").code, Code::CredentialUnusable);
+        assert_eq!(BodyKind::Json.with_fields(b"{}", &binary).expect_err("unusable").code, Code::CredentialUnusable);
     }
 
     #[test]
     fn refuses_what_is_no_object() {
         for body in ["[1,2,3]", "\"x\"", "{\"a\":}", "{}{}", "{\"a\":1,}", "\u{feff}{}", "null"] {
-            assert!(!Kind::Json.accepts(body.as_bytes()), "{body}");
+            assert!(!BodyKind::Json.accepts(body.as_bytes()), "{body}");
         }
-        assert!(!Kind::Json.accepts(b"{\"a\":\"\xff\"}"));
+        assert!(!BodyKind::Json.accepts(b"{\"a\":\"\xff\"}"));
     }
 
     #[test]
     fn finds_fields() {
-        assert!(Kind::Json.has_field(br#"{"a":1,"\u006b":2,"b":3}"#, "k"));
-        assert!(!Kind::Json.has_field(br#"{"a":{"k":1},"K":2}"#, "k"));
-        assert!(!Kind::Json.has_field(b"", "k"));
-        assert!(Kind::Form.has_field(b"a=1&%6B=2", "k"));
+        assert!(BodyKind::Json.has_field(br#"{"a":1,"\u006b":2,"b":3}"#, "k"));
+        assert!(!BodyKind::Json.has_field(br#"{"a":{"k":1},"K":2}"#, "k"));
+        assert!(!BodyKind::Json.has_field(b"", "k"));
+        assert!(BodyKind::Form.has_field(b"a=1&%6B=2", "k"));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::{check_kind, document, list};
+use super::payload::{check_kind, document, list};
 use crate::document::CredentialKind;
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, members, text};

@@ -5,9 +5,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::body::Kind;
+use super::body::BodyKind;
+use super::client::ClientCredentials;
+use super::opened::{Credential, Value, misplaced};
 use super::redact::Redactor;
-use super::{ClientCredentials, Credential, Value, form, header};
+use super::{header, urlencoded};
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
@@ -82,7 +84,7 @@ pub fn check_body(specs: &[CredentialSpec], headers: &HeaderMap, body: &[u8]) ->
     if !specs.iter().any(|spec| matches!(spec.placement, Some(Placement::BodyField { .. }))) {
         return Ok(());
     }
-    let kind = Kind::of(headers).ok_or_else(no_body_kind)?;
+    let kind = BodyKind::of(headers).ok_or_else(no_body_kind)?;
     if kind.accepts(body) { Ok(()) } else { Err(Error::new(Code::Malformed, "the body is not a JSON object")) }
 }
 
@@ -121,11 +123,6 @@ pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, E
         }
     }
     placing.finish()
-}
-
-/// A placement is there for a plain secret, and for nothing else.
-pub(super) fn misplaced() -> Error {
-    Error::new(Code::Malformed, "a secret needs a placement, and nothing else has one")
 }
 
 fn not_settable() -> Error {
@@ -182,14 +179,14 @@ impl<'a> Placing<'a> {
             Placement::BasicPassword => fill(&mut self.password, secret),
             Placement::Query { name } => {
                 let query = self.draft.query.unwrap_or_default();
-                if is_taken(&self.parameters, &name) || form::has_name(query.as_bytes(), &name) {
+                if is_taken(&self.parameters, &name) || urlencoded::has_name(query.as_bytes(), &name) {
                     return Err(conflict("the query has a parameter of this name already"));
                 }
                 self.parameters.push((name, not_empty(secret)?));
                 Ok(())
             }
             Placement::BodyField { name } => {
-                let kind = Kind::of(self.draft.headers).ok_or_else(no_body_kind)?;
+                let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
                 if is_taken(&self.fields, &name) || kind.has_field(self.draft.body, &name) {
                     return Err(conflict("the body has a field of this name already"));
                 }
@@ -252,13 +249,13 @@ impl<'a> Placing<'a> {
         let query = if self.parameters.is_empty() {
             None
         } else {
-            let query = form::append(self.draft.query.unwrap_or_default().as_bytes(), &self.parameters);
+            let query = urlencoded::append(self.draft.query.unwrap_or_default().as_bytes(), &self.parameters);
             Some(into_text(query)?)
         };
         let body = if self.fields.is_empty() {
             None
         } else {
-            let kind = Kind::of(self.draft.headers).ok_or_else(no_body_kind)?;
+            let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
         let Self { headers, parameters, fields, client, mut redactor, .. } = self;

@@ -8,9 +8,9 @@ use crate::sys::LockedPages;
 
 /// A secret that stays: in pages of its own, locked in memory and left out of core dumps. Where the system has no such page,
 /// in ordinary memory. Each takes a page, so it is for few and lasting ones.
-pub struct LockedSecret(Place);
+pub struct LockedSecret(Memory);
 
-enum Place {
+enum Memory {
     Pages(LockedPages),
     Ordinary(Secret),
 }
@@ -18,28 +18,28 @@ enum Place {
 impl LockedSecret {
     /// Moves a secret to where it can stay.
     pub fn new(secret: Secret) -> Self {
-        Self(LockedPages::holding(secret.expose()).map_or(Place::Ordinary(secret), Place::Pages))
+        Self(LockedPages::holding(secret.expose()).map_or(Memory::Ordinary(secret), Memory::Pages))
     }
 
     /// The bytes, for as long as the borrow lasts.
     pub fn expose(&self) -> &[u8] {
         match &self.0 {
-            Place::Pages(pages) => pages.bytes(),
-            Place::Ordinary(secret) => secret.expose(),
+            Memory::Pages(pages) => pages.bytes(),
+            Memory::Ordinary(secret) => secret.expose(),
         }
     }
 
     /// Whether this process keeps it out of swap space and core dumps. Limits can forbid that (RLIMIT_MEMLOCK).
     pub fn is_locked(&self) -> bool {
         match &self.0 {
-            Place::Pages(pages) => pages.is_locked(),
-            Place::Ordinary(_) => false,
+            Memory::Pages(pages) => pages.is_locked(),
+            Memory::Ordinary(_) => false,
         }
     }
 
     /// Locks it again, in a process that inherited it: a fork keeps no locks.
     pub fn lock(&self) {
-        if let Place::Pages(pages) = &self.0 {
+        if let Memory::Pages(pages) = &self.0 {
             pages.lock();
         }
     }

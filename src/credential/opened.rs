@@ -1,0 +1,145 @@
+//! Credentials whose envelope was opened.
+
+use std::str;
+
+use http::HeaderName;
+
+use super::binding::Binding;
+use super::client::{self, ClientCredentials};
+use super::header;
+use super::payload::{check_kind, document};
+use crate::document::{CredentialKind, CredentialSpec, Placement};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+use crate::secret::json::{Invalid, for_each_member, members, text};
+
+/// A credential whose envelope was opened. Its secrets are wiped when it goes.
+pub struct Credential {
+    binding: Option<Binding>,
+    pub(super) value: Value,
+}
+
+/// What it is, and with it where it goes.
+pub(super) enum Value {
+    Bearer { token: Secret },
+    ApiKey { key: Secret, header: HeaderName, prefix: Option<Secret> },
+    Basic { username: Secret, password: Secret },
+    Plain { secret: Secret, placement: Placement },
+    Client(ClientCredentials),
+}
+
+impl Credential {
+    /// Reads what an envelope held as the type that the request declares.
+    ///
+    /// The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is
+    /// must agree, and a payload that is bound is never sent as a plain secret, binding and all.
+    pub fn from_payload(spec: &CredentialSpec, payload: Secret) -> Result<Self, Error> {
+        let invalid =
+            |Invalid| Error::new(Code::PayloadInvalid, "the credential's payload does not have its type's form");
+        match (spec.kind, &spec.placement) {
+            (CredentialKind::Oauth2ClientCredentials, _) => client(payload.expose()).map_err(invalid),
+            (CredentialKind::Secret, Some(placement)) => {
+                let (secret, binding) = match bound_secret(payload.expose()).map_err(invalid)? {
+                    Some((secret, binding)) => (secret, Some(binding)),
+                    None => (payload, None),
+                };
+                Ok(Self { binding, value: Value::Plain { secret, placement: placement.clone() } })
+            }
+            (CredentialKind::Secret, None) => Err(misplaced()),
+            (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
+            (CredentialKind::ApiKey, _) => api_key(payload.expose()).map_err(invalid),
+            (CredentialKind::Basic, _) => pair(payload.expose()).map_err(invalid),
+        }
+    }
+
+    /// Where the credential may go, if that was sealed with it.
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_ref()
+    }
+
+    /// The token endpoint, where a token has to be asked for.
+    pub fn token_url(&self) -> Option<&str> {
+        match &self.value {
+            Value::Client(client) => Some(&client.token_url),
+            _ => None,
+        }
+    }
+}
+
+/// A placement is there for a plain secret, and for nothing else.
+pub(super) fn misplaced() -> Error {
+    Error::new(Code::Malformed, "a secret needs a placement, and nothing else has one")
+}
+
+fn bearer(payload: &[u8]) -> Result<Credential, Invalid> {
+    let [token, kind, binding] = members(document(payload)?, ["token", "type", "binding"])?;
+    check_kind(kind, CredentialKind::Bearer)?;
+    let token = text(token.ok_or(Invalid)?)?;
+    Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Bearer { token } })
+}
+
+fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
+    let names = ["key", "header", "prefix", "type", "binding"];
+    let [key, header, prefix, kind, binding] = members(document(payload)?, names)?;
+    check_kind(kind, CredentialKind::ApiKey)?;
+    let key = text(key.ok_or(Invalid)?)?;
+    let header = match header {
+        Some(name) => header::settable(text(name)?.expose()).ok_or(Invalid)?,
+        None => header::X_API_KEY,
+    };
+    let prefix = prefix.map(text).transpose()?;
+    let binding = binding.map(Binding::parse).transpose()?;
+    Ok(Credential { binding, value: Value::ApiKey { key, header, prefix } })
+}
+
+fn pair(payload: &[u8]) -> Result<Credential, Invalid> {
+    let [username, password, kind, binding] = members(document(payload)?, ["username", "password", "type", "binding"])?;
+    check_kind(kind, CredentialKind::Basic)?;
+    let (username, password) = (text(username.ok_or(Invalid)?)?, text(password.ok_or(Invalid)?)?);
+    Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Basic { username, password } })
+}
+
+fn client(payload: &[u8]) -> Result<Credential, Invalid> {
+    let (client, binding) = client::parse(payload)?;
+    Ok(Credential { binding, value: Value::Client(client) })
+}
+
+/// The types that are documents, each with the keys that it cannot lack.
+const DOCUMENTS: [(CredentialKind, &[&str]); 4] = [
+    (CredentialKind::Bearer, &["token"]),
+    (CredentialKind::ApiKey, &["key"]),
+    (CredentialKind::Basic, &["username", "password"]),
+    (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
+];
+
+/// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. None are bytes that are the
+/// secret themselves; another type's document, or one that is bound or typed in another way, is refused. One that says of
+/// itself that it is something else, such as a vendor's key file, is a secret whatever keys it has.
+fn bound_secret(payload: &[u8]) -> Result<Option<(Secret, Binding)>, Invalid> {
+    const NAMES: [&str; 3] = ["secret", "type", "binding"];
+
+    let Ok(document) = str::from_utf8(payload) else { return Ok(None) };
+    let names: Vec<&str> = DOCUMENTS.iter().flat_map(|(_, needed)| *needed).copied().chain(NAMES).collect();
+    let mut found = Vec::new();
+    let mut types = Vec::new();
+    let read = for_each_member(document, &names, |index, value| {
+        let name = index.and_then(|index| names.get(index)).copied();
+        found.extend(name);
+        types.extend((name == Some("type")).then(|| text(value).ok()).flatten());
+        Ok(())
+    });
+    let is = |kind: CredentialKind, name: &Secret| kind.as_str().as_bytes() == name.expose();
+    let is_named = |kind: CredentialKind| types.iter().any(|name| is(kind, name));
+    let is_foreign = types.iter().any(|name| !is(CredentialKind::Secret, name));
+    let is_whole = |needed: &[&str]| !is_foreign && needed.iter().all(|name| found.contains(name));
+    let is_typed = found.contains(&"binding")
+        || DOCUMENTS.iter().any(|(kind, needed)| is_named(*kind) || is_whole(needed))
+        || is_named(CredentialKind::Secret) && found.contains(&"secret");
+    // What is no JSON object was never accepted as one of the types either.
+    if read.is_err() || !is_typed {
+        return Ok(None);
+    }
+    let [secret, kind, binding] = members(document, NAMES)?;
+    check_kind(Some(kind.ok_or(Invalid)?), CredentialKind::Secret)?;
+    Ok(Some((text(secret.ok_or(Invalid)?)?, Binding::parse(binding.ok_or(Invalid)?)?)))
+}
