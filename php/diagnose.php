@@ -32,7 +32,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
     $answer = [
         'sapi' => PHP_SAPI,
         'version' => PHP_VERSION,
-        'zts' => PHP_ZTS === 1,
+        'zts' => (bool) PHP_ZTS,
         'user' => function_exists('posix_geteuid') ? posix_geteuid() : null,
         'pid' => getmypid(),
         'ini' => [],

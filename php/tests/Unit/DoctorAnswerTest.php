@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerAnswer;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProcess;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
@@ -197,7 +198,8 @@ final class DoctorAnswerTest extends TestCase
      */
     private function probe(array $credentials, array $files = []): Finding
     {
-        $answer = ['pid' => 0, 'credentials' => $credentials + self::answer()['credentials']];
+        $told = ['denied' => [], 'credentials' => $credentials + self::answer()['credentials']] + self::answer();
+        $answer = WorkerAnswer::read($told, $files + self::FILES, []);
         $mend = Mend::ofThisHost(null, self::CONFIG, null);
         return array_values(array_filter(
             (new ProbeFindings($answer, $files + self::FILES, $mend))->all(),

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
+use Netresearch\NrVault\Outbound\Cli\Doctor\EngineState;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
@@ -17,9 +18,9 @@ final class DoctorWarningsTest extends TestCase
 {
     public function testMemoryThatCannotBeLocked(): void
     {
-        $head = ['version' => 1, 'warnings' => [['code' => 'memory.not_locked', 'message' => 'The limit.']]];
+        $state = new EngineState(null, [['code' => 'memory.not_locked', 'message' => 'The limit.']]);
         $wrong = array_filter(
-            Configuration::judge('fpm', $head, Mend::ofThisHost(null, [], null)),
+            Configuration::judge('fpm', $state, Mend::ofThisHost(null, [], null)),
             static fn (Finding $finding): bool => $finding->verdict !== Finding::OK,
         );
 

@@ -86,7 +86,7 @@ final class DoctorCommand implements Command
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config, $mend)),
             ...self::registry($arguments, $config ?? [], $mend),
-            ...($worker?->findings ?? []),
+            ...($worker === null ? [] : $worker->findings),
         ];
     }
 

@@ -37,11 +37,11 @@ final class Configuration
     {
         try {
             $result = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]));
-            $head = Wire::decode($result['head']) ?? [];
+            $state = EngineState::ofLibrary($result['head']);
         } catch (\RuntimeException) {
-            $head = self::openedInPhp($config);
+            $state = self::openedInPhp($config);
         }
-        if ($head === null) {
+        if ($state === null) {
             return [Finding::critical(
                 'config.unchecked',
                 'Without the library, and without curl and sockets or with php_transport false, configuration, keys and roots '
@@ -49,7 +49,7 @@ final class Configuration
                 Mend::install() . '   # and what else is named here',
             )];
         }
-        $findings = self::judge('config', $head, $mend);
+        $findings = self::judge('config', $state, $mend);
         if (!isset($config['master_keys']) || $config['master_keys'] === []) {
             $findings[] = Finding::warning(
                 'config.no_key',
@@ -61,37 +61,36 @@ final class Configuration
     }
 
     /**
-     * What the transport in PHP says where the library is not bound, in the form of the library's answer.
+     * What the transport in PHP says where the library is not bound.
      *
      * @param array<string, mixed> $config
-     * @return array<string, mixed>|null null where PHP lacks what it needs for that, or may not
+     * @return EngineState|null null where PHP lacks what it needs for that, or may not
      */
-    private static function openedInPhp(#[\SensitiveParameter] array $config): ?array
+    private static function openedInPhp(#[\SensitiveParameter] array $config): ?EngineState
     {
         try {
-            return ['warnings' => (new PhpTransport($config))->open()];
+            return new EngineState(null, (new PhpTransport($config))->open());
         } catch (OutboundException $refusal) {
-            $error = ['code' => $refusal->errorCode(), 'message' => strstr($refusal->getMessage(), ' [', true)];
-            return $refusal->errorCode() === 'configuration.transport_unavailable' ? null : ['error' => $error];
+            $error = ['code' => $refusal->errorCode(), 'message' => (string) strstr($refusal->getMessage(), ' [', true)];
+            return $refusal->errorCode() === 'configuration.transport_unavailable' ? null : new EngineState($error);
         }
     }
 
     /**
      * @param string $area "config" for this process, "fpm" for a worker
-     * @param array<mixed> $head of `open`
      * @return list<Finding>
      */
-    public static function judge(string $area, array $head, Mend $mend): array
+    public static function judge(string $area, EngineState $state, Mend $mend): array
     {
         $process = $area === 'fpm' ? 'The worker: ' : '';
-        if (isset($head['error'])) {
-            $message = $process . ($head['error']['message'] ?? '') . ' [' . ($head['error']['code'] ?? '') . ']';
+        if ($state->error !== null) {
+            $message = $process . $state->error['message'] . ' [' . $state->error['code'] . ']';
             return [Finding::critical($area . '.open', $message, 'less ' . Mend::page('wire.md') . '   # "Configuration" has every key')];
         }
         $findings = [Finding::ok($area . '.open', $process . 'The configuration is taken.')];
         $keys = true;
         $roots = true;
-        foreach ($head['warnings'] ?? [] as ['code' => $code, 'message' => $message]) {
+        foreach ($state->warnings as ['code' => $code, 'message' => $message]) {
             $keys = $keys && !str_starts_with($code, 'key_');
             $roots = $roots && $code !== 'tls.no_roots';
             $remedy = self::remedy($code, $mend);
@@ -130,6 +129,18 @@ final class Configuration
     }
 
     /**
+     * The entries of `master_keys` that have the form of one.
+     *
+     * @param array<mixed> $config
+     * @return list<array<mixed>>
+     */
+    public static function keys(#[\SensitiveParameter] array $config): array
+    {
+        $keys = $config['master_keys'] ?? [];
+        return is_array($keys) ? array_values(array_filter($keys, is_array(...))) : [];
+    }
+
+    /**
      * What a worker may be asked to open: keys by file or variable, without their ids, because material under a known
      * id would replace the key of the application; and no engine of the application's.
      *
@@ -140,8 +151,8 @@ final class Configuration
     public static function forWorker(#[\SensitiveParameter] array $config, bool $isItsOwn = false): array
     {
         $keys = [];
-        foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $entry) {
-            if (is_array($entry) && ($isItsOwn || in_array($entry['provider'] ?? null, ['file', 'env'], true))) {
+        foreach (self::keys($config) as $entry) {
+            if ($isItsOwn || in_array($entry['provider'] ?? null, ['file', 'env'], true)) {
                 $keys[] = array_diff_key($entry, ['id' => 0]);
             }
         }

@@ -34,12 +34,12 @@ final class ControlTimeout
         preg_match_all('/^\s*include\s*=\s*(\S+)/m', $text, $includes);
         $texts = [$text];
         foreach ($includes[1] as $pattern) {
-            foreach (glob($pattern) ?: [] as $included) {
+            foreach (FileNames::matching($pattern) as $included) {
                 $texts[] = (string) LocalFile::read($included);
             }
         }
         preg_match_all(self::SETTING, implode("\n", $texts), $values);
-        $value = (int) (end($values[1]) ?: 0);
+        $value = $values[1] === [] ? 0 : (int) end($values[1]);
         return $value > 0
             ? Finding::ok(self::CODE, 'A reload lets workers finish: process_control_timeout is ' . $value . '.')
             : Finding::warning(

@@ -25,6 +25,9 @@ final class CredentialProbe
     private const AUTHENTICATION_FAILED = 'credential.authentication_failed';
     private const BINDING_VIOLATED = 'policy.binding_violated';
 
+    /** The first NativeLibrary with canCheck(). */
+    private const CHECKING_API = 4;
+
     /** @var list<array<string, mixed>> */
     private array $problems = [];
 
@@ -130,17 +133,23 @@ final class CredentialProbe
     /** The preloaded class may be of an older release. */
     public static function canCheck(): bool
     {
-        return method_exists(NativeLibrary::class, 'canCheck') && NativeLibrary::canCheck();
+        return NativeLibrary::API >= self::CHECKING_API && NativeLibrary::canCheck();
     }
 
     private static function inLibrary(int $engine, RequestSpec $request): ?string
     {
         $wire = $request->toWire();
         $result = NativeLibrary::check($engine, $wire['head'], $wire['sealed']);
-        $head = Wire::decode($result['head']) ?? [];
-        return $result['status'] === NativeLibrary::OK
-            ? null
-            : (string) ($head['code'] ?? $head['error']['code'] ?? 'internal.panic');
+        return $result['status'] === NativeLibrary::OK ? null : self::code($result['head']) ?? 'internal.panic';
+    }
+
+    /** The code of a head that refuses, as `check` or as all others write it; null where it has none. */
+    private static function code(string $head): ?string
+    {
+        $told = Wire::decode($head) ?? [];
+        $error = is_array($told['error'] ?? null) ? $told['error'] : [];
+        $code = $told['code'] ?? $error['code'] ?? null;
+        return is_string($code) ? $code : null;
     }
 
     private function inPhp(RequestSpec $request): ?string
@@ -169,7 +178,7 @@ final class CredentialProbe
             }
         }
         $result = NativeLibrary::explain($this->engine, $plain->toWire()['head'], 0);
-        return (Wire::decode($result['head'])['error']['code'] ?? null) === $code;
+        return self::code($result['head']) === $code;
     }
 
     /**
@@ -184,12 +193,12 @@ final class CredentialProbe
         $own = Configuration::forWorker($config, true);
         $keys = [];
         $known = [];
-        foreach ($config['master_keys'] ?? [] as $entry) {
-            $id = is_array($entry) ? ($entry['id'] ?? null) : null;
+        foreach (Configuration::keys($config) as $entry) {
+            $id = $entry['id'] ?? null;
             if (is_string($id) && $this->withKeys($own, [['id' => $id]], static fn (): bool => true) === true) {
                 $known[] = $id;
                 $keys[] = ['id' => $id];
-            } elseif (is_array($entry)) {
+            } else {
                 $keys[] = array_diff_key($entry, ['id' => 0]);
             }
         }
@@ -206,7 +215,7 @@ final class CredentialProbe
 
     /**
      * @param array<string, mixed> $config
-     * @param list<array<string, mixed>> $keys
+     * @param list<array<mixed>> $keys
      * @param \Closure(int): bool $work
      * @return bool|null null where such an engine cannot be opened
      */

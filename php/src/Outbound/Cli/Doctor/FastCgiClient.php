@@ -81,10 +81,11 @@ final class FastCgiClient
     {
         $streams = [self::STDOUT => '', self::STDERR => ''];
         do {
-            ['type' => $type, 'content' => $length, 'padding' => $padding]
-                = unpack('Cversion/Ctype/nid/ncontent/Cpadding/x', self::read($socket, 8, $end));
-            $content = self::read($socket, $length, $end);
-            self::read($socket, $padding, $end);
+            // Version, type, id in two bytes, length of the content in two, of the padding, and a byte that is reserved.
+            $header = self::read($socket, 8, $end);
+            $type = ord($header[1]);
+            $content = self::read($socket, ord($header[4]) << 8 | ord($header[5]), $end);
+            self::read($socket, ord($header[6]), $end);
             if (isset($streams[$type])) {
                 $streams[$type] .= $content;
             }
@@ -102,13 +103,13 @@ final class FastCgiClient
     private static function read(mixed $socket, int $length, float $end): string
     {
         $bytes = '';
-        while (strlen($bytes) < $length) {
+        while (($missing = $length - strlen($bytes)) > 0) {
             $left = $end - microtime(true);
             if ($left <= 0) {
                 throw new \RuntimeException('No answer in time: all workers may be busy.');
             }
             stream_set_timeout($socket, (int) $left, (int) (fmod($left, 1.0) * 1e6));
-            $part = fread($socket, $length - strlen($bytes));
+            $part = fread($socket, $missing);
             if ($part === false || ($part === '' && feof($socket))) {
                 throw new \RuntimeException('The connection ended too early: what listens there may be no php-fpm.');
             }

@@ -141,9 +141,9 @@ final readonly class FpmStart
     private static function output(array $command): array
     {
         $streams = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]];
-        $pipes = [];
-        $process = Quiet::call(static function () use ($command, $streams, &$pipes): mixed {
-            return proc_open(['timeout', '-k', '5', self::SECONDS, ...$command], $streams, $pipes);
+        [$process, $pipes] = Quiet::call(static function () use ($command, $streams) {
+            $process = proc_open(['timeout', '-k', '5', self::SECONDS, ...$command], $streams, $pipes);
+            return [$process, $pipes];
         });
         if ($process === false) {
             return [127, ''];
@@ -155,7 +155,8 @@ final readonly class FpmStart
     private static function loaderSays(string $file): string
     {
         [, $output] = self::output(['ldd', $file]);
-        return implode(' ', preg_grep('/not found|not a dynamic executable|error/', explode("\n", $output)) ?: []);
+        $isReason = static fn (string $line): bool => preg_match('/not found|not a dynamic executable|error/', $line) === 1;
+        return implode(' ', array_filter(explode("\n", $output), $isReason));
     }
 
     /**

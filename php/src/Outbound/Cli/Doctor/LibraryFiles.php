@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * The library and its header, as files and as what they say about themselves.
@@ -122,7 +123,8 @@ final class LibraryFiles
     private static function headerOfWorker(string $header, ?string $library): array
     {
         // What is looked at is what is read, wherever a link of that name leads a moment later.
-        $path = str_starts_with($header, '/') ? (realpath($header) ?: $header) : $header;
+        $real = str_starts_with($header, '/') ? realpath($header) : false;
+        $path = $real === false ? $header : $real;
         $owner = is_file($path) ? self::owner('header', $path)[0] : null;
         return $owner?->verdict !== Finding::CRITICAL ? self::header($path, $library) : [Finding::critical(
             'header.owner',
@@ -144,7 +146,7 @@ final class LibraryFiles
             return $names[1];
         };
         $used = (new \ReflectionClass(NativeLibrary::class))->getConstant('DECLARATIONS');
-        $missing = array_diff($functions($used), $functions($text));
+        $missing = array_diff($functions(is_string($used) ? $used : ''), $functions($text));
         if ($missing !== []) {
             $message = 'The header does not declare ' . implode(', ', $missing) . '.';
             return Finding::critical('header.abi', $message, Mend::install());
@@ -185,7 +187,11 @@ final class LibraryFiles
         $code = $area . '.owner';
         $worst = null;
         for ($place = $path;; $place = dirname($place)) {
-            $state = stat($place);
+            $state = Quiet::call(static fn () => stat($place));
+            if ($state === false) {
+                $message = 'Who can replace ' . $file . ' is not known: it is gone, or cannot be looked at.';
+                return [Finding::critical($code, $message, 'ls -ld ' . escapeshellarg($file))];
+            }
             // In a directory like /tmp, others cannot replace what is not theirs.
             $sticky = is_dir($place) && ($state['mode'] & 01000) !== 0;
             if ($state['uid'] !== 0) {

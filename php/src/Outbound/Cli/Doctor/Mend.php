@@ -47,13 +47,13 @@ final readonly class Mend
         $files = [];
         $variables = [];
         $ids = [];
-        foreach (is_array($config['master_keys'] ?? null) ? $config['master_keys'] : [] as $key) {
-            if (is_array($key) && is_string($key['id'] ?? null)) {
+        foreach (Configuration::keys($config) as $key) {
+            if (is_string($key['id'] ?? null)) {
                 $ids[] = $key['id'];
             }
-            if (is_array($key) && ($key['provider'] ?? null) === 'file' && is_string($key['path'] ?? null)) {
+            if (($key['provider'] ?? null) === 'file' && is_string($key['path'] ?? null)) {
                 $files[] = $key['path'];
-            } elseif (is_array($key) && ($key['provider'] ?? null) === 'env' && is_string($key['name'] ?? null)) {
+            } elseif (($key['provider'] ?? null) === 'env' && is_string($key['name'] ?? null)) {
                 $variables[] = $key['name'];
             }
         }
@@ -180,7 +180,7 @@ final readonly class Mend
     /** The file that ends with the section of a pool, so that a line at its end is the pool's; null where there is none. */
     public static function poolFile(string $directory, string $pool): ?string
     {
-        foreach (glob($directory . '/*.conf') ?: [] as $file) {
+        foreach (FileNames::matching($directory . '/*.conf') as $file) {
             preg_match_all('/^[ \t]*\[([^\]\n]+)\]/m', (string) LocalFile::read($file), $sections);
             if (end($sections[1]) === $pool) {
                 return $file;
@@ -245,7 +245,8 @@ final readonly class Mend
     private static function cliFiles(): array
     {
         $scanned = explode(',', (string) php_ini_scanned_files());
-        return array_values(array_filter(array_map(trim(...), [(string) php_ini_loaded_file(), ...$scanned])));
+        $files = array_map(trim(...), [(string) php_ini_loaded_file(), ...$scanned]);
+        return array_values(array_filter($files, static fn (string $file): bool => $file !== ''));
     }
 
     /**
@@ -256,8 +257,8 @@ final readonly class Mend
         $directory = '/etc/php/' . $this->version . '/fpm/';
         return array_merge(
             [$directory . 'php.ini', $directory . 'php-fpm.conf'],
-            glob($directory . 'conf.d/*.ini') ?: [],
-            glob($directory . 'pool.d/*.conf') ?: [],
+            FileNames::matching($directory . 'conf.d/*.ini'),
+            FileNames::matching($directory . 'pool.d/*.conf'),
         );
     }
 
@@ -277,7 +278,7 @@ final readonly class Mend
 
     private static function poolUser(string $version): string
     {
-        foreach (glob('/etc/php/' . $version . '/fpm/pool.d/*.conf') ?: [] as $file) {
+        foreach (FileNames::matching('/etc/php/' . $version . '/fpm/pool.d/*.conf') as $file) {
             if (preg_match('/^\s*user\s*=\s*([a-z_][a-z0-9_-]*)/m', (string) LocalFile::read($file), $match) === 1) {
                 return $match[1];
             }

@@ -9,6 +9,10 @@ use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 /**
  * What came of a worker's trying the files of an operator, see WorkerProbe.
  *
+ * @phpstan-import-type Denied from WorkerAnswer
+ * @phpstan-import-type Problem from WorkerAnswer
+ * @phpstan-import-type Credentials from WorkerAnswer
+ *
  * @internal
  */
 final readonly class ProbeFindings
@@ -31,12 +35,11 @@ final readonly class ProbeFindings
     private int $master;
 
     /**
-     * @param array<string, mixed> $answer of diagnose.php
      * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
      */
-    public function __construct(private array $answer, private array $files, private Mend $mend)
+    public function __construct(private WorkerAnswer $answer, private array $files, private Mend $mend)
     {
-        $process = WorkerProcess::of((int) ($answer['pid'] ?? 0));
+        $process = WorkerProcess::of($answer->pid);
         [$this->master, $this->pool] = [$process->master, $process->pool];
         $entry = $process->group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($process->group) : false;
         $this->group = $entry['name'] ?? (string) ($process->group ?? $mend->user);
@@ -48,7 +51,7 @@ final readonly class ProbeFindings
     public function all(): array
     {
         $findings = [ControlTimeout::of($this->master, $this->mend->reload())];
-        $denied = $this->answer['denied'] ?? [];
+        $denied = $this->answer->denied;
         if (array_key_exists('config', $denied)) {
             $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
         }
@@ -58,17 +61,17 @@ final readonly class ProbeFindings
         if (array_key_exists('registry', $denied)) {
             $findings[] = $this->file('fpm.registry', $this->files['registry'], $denied['registry']);
         }
-        if (is_array($this->answer['credentials'] ?? null)) {
-            array_push($findings, ...$this->credentials($this->answer['credentials']));
+        if ($this->answer->credentials !== null) {
+            array_push($findings, ...$this->credentials($this->answer->credentials));
         }
-        if (is_array($this->answer['audit'] ?? null)) {
-            $findings[] = $this->audit($this->answer['audit']);
+        if ($this->answer->audit !== null) {
+            $findings[] = $this->audit($this->answer->audit);
         }
         return $findings;
     }
 
     /**
-     * @param array{reason: string, at: string}|null $denied
+     * @param Denied|null $denied
      */
     private function file(string $code, string $path, ?array $denied): Finding
     {
@@ -78,7 +81,7 @@ final readonly class ProbeFindings
     }
 
     /**
-     * @param array{checked: int, unchecked: int, problems: list<array<string, mixed>>, key_ids: list<string>} $told
+     * @param Credentials $told
      * @return list<Finding>
      */
     private function credentials(array $told): array
@@ -110,14 +113,14 @@ final readonly class ProbeFindings
     private function whyUnchecked(): string
     {
         return match (true) {
-            ($this->answer['failure'] ?? null) !== null => 'it has not bound the library, and PHP serves none of their services.',
-            ($this->answer['checks'] ?? false) !== true => 'its library or header is older and has no secure_outbound_check.',
+            $this->answer->failure !== null => 'it has not bound the library, and PHP serves none of their services.',
+            !$this->answer->checks => 'its library or header is older and has no secure_outbound_check.',
             default => 'no engine can be opened with this configuration, or the transport in PHP is not there.',
         };
     }
 
     /**
-     * @param array<string, mixed> $problem
+     * @param Problem $problem
      */
     private function credential(array $problem): Finding
     {
@@ -128,12 +131,12 @@ final readonly class ProbeFindings
             return Finding::critical('fpm.credential', $message, Mend::edit($this->files['registry'], 'name a file'));
         }
         $seal = $this->mend->seal($identifier, $this->files['credentials'] ?? '');
-        if (is_array($problem['denied'] ?? null) && $problem['denied']['reason'] !== 'missing') {
+        if ($problem['denied'] !== null && $problem['denied']['reason'] !== 'missing') {
             $message = $this->why($name . 'the worker cannot read its file', $problem['denied']);
             return Finding::critical('fpm.credential', $message, $this->letRead($problem['denied']));
         }
         if ($code === 'policy.binding_violated') {
-            $methods = $problem['methods'] ?? [];
+            $methods = $problem['methods'];
             $message = $name . ($methods === []
                 ? 'its binding does not allow the host or the methods of the service, or there has to be one'
                 : 'its binding does not allow ' . implode(', ', $methods) . ', which the service may use') . ' [' . $code . '].';
@@ -151,7 +154,7 @@ final readonly class ProbeFindings
     }
 
     /**
-     * @param array{message: ?string, denied: array{reason: string, at: string}|null} $told
+     * @param array{message: string|null, denied: Denied|null} $told
      */
     private function audit(array $told): Finding
     {
@@ -174,7 +177,7 @@ final readonly class ProbeFindings
     }
 
     /**
-     * @param array{reason: string, at: string} $denied
+     * @param Denied $denied
      */
     private function why(string $what, array $denied): string
     {
@@ -186,7 +189,7 @@ final readonly class ProbeFindings
     }
 
     /**
-     * @param array{reason: string, at: string} $denied
+     * @param Denied $denied
      */
     private function letRead(array $denied): string
     {
@@ -200,7 +203,7 @@ final readonly class ProbeFindings
 
     private function openBasedir(string $path): string
     {
-        $present = (string) ($this->answer['ini']['open_basedir'] ?? '');
+        $present = $this->answer->ini['open_basedir'];
         $line = 'php_admin_value[open_basedir] = "' . ltrim($present . ':' . dirname($path) . '/', ':') . '"';
         return $this->mend->poolSetting($this->pool, $line);
     }

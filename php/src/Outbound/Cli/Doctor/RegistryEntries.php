@@ -142,8 +142,11 @@ final class RegistryEntries
         string $directory,
         Mend $mend,
     ): array {
+        if ($provider === null) {
+            return [];
+        }
         $findings = [];
-        foreach ($provider === null ? [] : $service->credentials as $reference) {
+        foreach ($service->credentials as $reference) {
             try {
                 $provider->fetch($reference);
             } catch (OutboundException $failure) {

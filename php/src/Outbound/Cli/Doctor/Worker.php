@@ -44,33 +44,32 @@ final class Worker
             )];
         } else {
             $answer = $this->ask($socket, $config, $files);
-            $own = is_array($answer) ? $mend->ofWorker($answer['version'], WorkerProcess::of($answer['pid'])->user) : $mend;
-            $findings = match (true) {
-                is_array($answer) => [
+            if ($answer instanceof WorkerAnswer) {
+                $own = $mend->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
+                $findings = [
                     ...self::judge($answer, $config ?? [], $own),
                     ...(new ProbeFindings($answer, $files, $own))->all(),
-                ],
-                $answer->code === 'fpm.socket' => [FpmStart::examine($program, $mend), $answer],
-                default => [$answer],
-            };
-            $header = is_array($answer) ? ($answer['ini']['ffi.preload'] ?? '') : '';
+                ];
+                $header = $answer->ini['ffi_preload'];
+            } else {
+                $findings = $answer->code === 'fpm.socket' ? [FpmStart::examine($program, $mend), $answer] : [$answer];
+            }
         }
-        $this->header = (string) $header === '' ? null : $header;
+        $this->header = $header === '' ? null : $header;
         $this->findings = $findings;
     }
 
     /** One that is there, or Debian's. */
     private static function socket(Mend $mend): string
     {
-        return (glob('/run/php/php' . $mend->version . '*.sock') ?: ['/run/php/php' . $mend->version . '-fpm.sock'])[0];
+        return FileNames::matching('/run/php/php' . $mend->version . '*.sock')[0] ?? '/run/php/php' . $mend->version . '-fpm.sock';
     }
 
     /**
      * @param array<string, mixed>|null $config
      * @param array<string, string> $files
-     * @return array<string, mixed>|Finding
      */
-    private function ask(string $socket, ?array $config, array $files): array|Finding
+    private function ask(string $socket, ?array $config, array $files): WorkerAnswer|Finding
     {
         $script = dirname(__DIR__, 4) . '/diagnose.php';
         $body = Wire::encode(['config' => $config, 'files' => $files]);
@@ -85,12 +84,15 @@ final class Worker
         }
         $told = json_decode($answer['body'], true);
         if (is_array($told)) {
-            $flaw = WorkerAnswer::flaw($told, $files, $this->mend->keyIds);
-            return $flaw === null ? $told : Finding::critical(
-                'fpm.script',
-                'The answer is not that of diagnose.php ("' . $flaw . '"): nothing of it was taken.',
-                'ls -l ' . escapeshellarg($socket) . '   # who listens there; diagnose.php of another release answers so as well',
-            );
+            try {
+                return WorkerAnswer::read($told, $files, $this->mend->keyIds);
+            } catch (\UnexpectedValueException $flaw) {
+                return Finding::critical(
+                    'fpm.script',
+                    'The answer is not that of diagnose.php ("' . $flaw->getMessage() . '"): nothing of it was taken.',
+                    'ls -l ' . escapeshellarg($socket) . '   # who listens there; diagnose.php of another release answers so as well',
+                );
+            }
         }
         $why = $answer['error'] === '' ? '' : ' php-fpm says: ' . substr($answer['error'], 0, 200);
         return Finding::critical(
@@ -101,24 +103,23 @@ final class Worker
     }
 
     /**
-     * @param array<string, mixed> $answer of diagnose.php
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    private static function judge(array $answer, array $config, Mend $mend): array
+    private static function judge(WorkerAnswer $answer, array $config, Mend $mend): array
     {
         $findings = [
-            PhpSettings::version('fpm', (string) $answer['version']),
-            PhpSettings::functions('fpm', $answer['functions'], $mend),
+            PhpSettings::version('fpm', $answer->version),
+            PhpSettings::functions('fpm', $answer->functions, $mend),
         ];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
-            $findings[] = PhpSettings::extension('fpm', $name, $answer['extensions'][$name] === true, $use, true, $mend);
+            $findings[] = PhpSettings::extension('fpm', $name, $answer->extensions[$name], $use, true, $mend);
         }
-        if ($answer['extensions']['ffi'] === true) {
-            $findings[] = self::ffiEnable($answer['ini']['ffi.enable'], $mend);
+        if ($answer->extensions['ffi']) {
+            $findings[] = self::ffiEnable($answer->ini['ffi_enable'], $mend);
         }
         array_push($findings, ...self::preload($answer, $mend));
-        if ($answer['user'] === 0) {
+        if ($answer->user === 0) {
             $findings[] = Finding::warning(
                 'fpm.user',
                 'The worker runs as root.',
@@ -126,25 +127,25 @@ final class Worker
                     . $mend->reload(),
             );
         }
-        if ($answer['failure'] !== null) {
-            $remedy = ($answer['mismatch'] === true ? Mend::install() . ' && ' : '') . $mend->reload() . '   # '
+        if ($answer->failure !== null) {
+            $remedy = ($answer->mismatch ? Mend::install() . ' && ' : '') . $mend->reload() . '   # '
                 . Mend::page('preload.md') . ', "When something is missing"';
-            $findings[] = Finding::critical('fpm.unbound', $answer['failure'], $remedy);
-            if ($answer['mismatch'] !== true) {
-                $canSend = $answer['extensions']['curl'] === true && $answer['extensions']['sockets'] === true
-                    && $answer['functions']['php'] === [];
-                $findings[] = PhpSettings::transport('fpm', $answer['failure'], $canSend, $config, $mend, $answer['functions']);
+            $findings[] = Finding::critical('fpm.unbound', $answer->failure, $remedy);
+            if (!$answer->mismatch) {
+                $canSend = $answer->extensions['curl'] && $answer->extensions['sockets']
+                    && $answer->functions['php'] === [];
+                $findings[] = PhpSettings::transport('fpm', $answer->failure, $canSend, $config, $mend, $answer->functions);
             }
             return $findings;
         }
-        $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer['library'] . '.');
-        if ($answer['api'] !== NativeLibrary::API || $answer['abi'] !== NativeLibrary::ABI) {
+        $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer->library . '.');
+        if ($answer->api !== NativeLibrary::API || $answer->abi !== NativeLibrary::ABI) {
             $message = 'The worker has preloaded NativeLibrary of another version of this package.';
             $findings[] = Finding::critical('fpm.package', $message, $mend->reload());
         }
-        array_push($findings, ...self::mapped($answer['mapped'], $mend));
-        if (is_array($answer['open'] ?? null)) {
-            array_push($findings, ...Configuration::judge('fpm', $answer['open'], $mend));
+        array_push($findings, ...self::mapped($answer->mapped, $mend));
+        if ($answer->open !== null) {
+            array_push($findings, ...Configuration::judge('fpm', $answer->open, $mend));
         }
         return $findings;
     }
@@ -167,36 +168,35 @@ final class Worker
     }
 
     /**
-     * @param array<string, mixed> $answer
      * @return list<Finding>
      */
-    private static function preload(array $answer, Mend $mend): array
+    private static function preload(WorkerAnswer $answer, Mend $mend): array
     {
-        $ini = $answer['ini'];
+        $ini = $answer->ini;
         $own = dirname(__DIR__, 4) . '/preload.php';
         $findings = [];
-        if (PhpSettings::isOff($ini['opcache.enable'])) {
+        if (PhpSettings::isOff($ini['opcache_enable'])) {
             $message = 'opcache.enable is off, so nothing is preloaded.';
             $findings[] = Finding::critical('fpm.opcache_enable', $message, $mend->fpmIni('opcache.enable = 1'));
         }
-        if ($ini['opcache.preload'] === '') {
+        if ($ini['opcache_preload'] === '') {
             $remedy = $mend->fpmIni('opcache.preload = ' . $own);
             $findings[] = Finding::critical('fpm.opcache_preload', 'opcache.preload is empty.', $remedy);
-        } elseif ($answer['preloaded'] !== true && !PhpSettings::isOff($ini['opcache.enable'])) {
-            $message = $ini['opcache.preload'] . ' is preloaded and does not load NativeLibrary.';
+        } elseif (!$answer->preloaded && !PhpSettings::isOff($ini['opcache_enable'])) {
+            $message = $ini['opcache_preload'] . ' is preloaded and does not load NativeLibrary.';
             $line = "\\nrequire '" . $own . "';";
             // Another file is no script, whoever says so.
-            $remedy = str_ends_with($ini['opcache.preload'], '.php')
-                ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache.preload']) . ' && ' . $mend->reload()
-                : Mend::edit($ini['opcache.preload'], "require '" . $own . "';");
+            $remedy = str_ends_with($ini['opcache_preload'], '.php')
+                ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache_preload']) . ' && ' . $mend->reload()
+                : Mend::edit($ini['opcache_preload'], "require '" . $own . "';");
             $findings[] = Finding::critical('fpm.opcache_preload', $message, $remedy);
-        } elseif ($answer['preloaded'] === true) {
-            $message = 'NativeLibrary is preloaded by ' . $ini['opcache.preload'] . '.';
+        } elseif ($answer->preloaded) {
+            $message = 'NativeLibrary is preloaded by ' . $ini['opcache_preload'] . '.';
             $findings[] = Finding::ok('fpm.opcache_preload', $message);
         }
-        if ($ini['ffi.preload'] !== '') {
-            $findings[] = Finding::ok('fpm.ffi_preload', 'ffi.preload is ' . $ini['ffi.preload'] . '.');
-        } elseif ($answer['failure'] !== null && $answer['zts'] !== true) {
+        if ($ini['ffi_preload'] !== '') {
+            $findings[] = Finding::ok('fpm.ffi_preload', 'ffi.preload is ' . $ini['ffi_preload'] . '.');
+        } elseif ($answer->failure !== null && !$answer->zts) {
             $remedy = $mend->fpmIni('ffi.preload = ' . LibraryFiles::installedHeader());
             $findings[] = Finding::critical('fpm.ffi_preload', 'ffi.preload is empty.', $remedy);
         }

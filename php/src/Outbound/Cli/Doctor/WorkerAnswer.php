@@ -5,10 +5,17 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\Text\JsonObject;
 
 /**
- * What a worker may answer. Whoever listens at the socket writes it, and root pastes lines that are made of it: so nothing
+ * What a worker answered. Whoever listens at the socket writes it, and root pastes lines that are made of it: so nothing
  * is taken that diagnose.php could not have said about what it was asked.
+ *
+ * @phpstan-import-type Notice from EngineState
+ * @phpstan-type Denied array{reason: string, at: string}
+ * @phpstan-type Ini array{ffi_enable: string, ffi_preload: string, opcache_enable: string, opcache_preload: string, open_basedir: string}
+ * @phpstan-type Problem array{service: string, identifier: string, code: string, denied: Denied|null, methods: list<string>}
+ * @phpstan-type Credentials array{checked: int, unchecked: int, problems: list<Problem>, key_ids: list<string>}
  *
  * @internal
  */
@@ -18,182 +25,209 @@ final readonly class WorkerAnswer
 
     private const PATHS = '~\A[\w./:+-]*\z~';
 
-    private const TYPES = [
-        'sapi' => 'string',
-        'version' => 'string',
-        'zts' => 'bool',
-        'user' => 'int|null',
-        'pid' => 'int',
-        'ini' => 'array',
-        'extensions' => 'array',
-        'functions' => 'array',
-        'preloaded' => 'bool',
-        'api' => 'int',
-        'abi' => 'int',
-        'library' => 'string|null',
-        'failure' => 'string|null',
-        'mismatch' => 'bool',
-        'mapped' => 'array|null',
-        'checks' => 'bool',
-        'open' => 'array|null',
-        'denied' => 'array',
-        'credentials' => 'array|null',
-        'audit' => 'array|null',
-    ];
+    private const REASONS = ['open_basedir', 'missing', 'denied'];
 
-    private const INI = ['ffi.enable', 'ffi.preload', 'opcache.enable', 'opcache.preload', 'open_basedir'];
+    public string $version;
+
+    public bool $zts;
+
+    public ?int $user;
+
+    public int $pid;
+
+    /** @var Ini */
+    public array $ini;
+
+    /** @var array{ffi: bool, opcache: bool, curl: bool, sockets: bool} */
+    public array $extensions;
+
+    /** @var array{client: list<string>, php: list<string>} functions that are not there */
+    public array $functions;
+
+    public bool $preloaded;
+
+    public int $api;
+
+    public int $abi;
+
+    /** The version of the library; null where it is not bound. */
+    public ?string $library;
+
+    /** Why the library is not bound; null where it is. */
+    public ?string $failure;
+
+    public bool $mismatch;
+
+    /** @var array{inode: int, path: string, deleted: bool}|null */
+    public ?array $mapped;
+
+    public bool $checks;
+
+    public ?EngineState $open;
+
+    /** @var array<string, Denied|null> by the name of a file; null where the worker reads it */
+    public array $denied;
+
+    /** @var Credentials|null */
+    public ?array $credentials;
+
+    /** @var array{message: string|null, denied: Denied|null}|null */
+    public ?array $audit;
 
     /**
-     * @param array<mixed> $told
      * @param array<string, string> $files that the worker was asked about
      * @param list<string> $ids of the keys in the configuration
      */
-    private function __construct(private array $told, private array $files, private array $ids)
+    private function __construct(JsonObject $told, private array $files, array $ids)
     {
+        $told->matching('sapi', '~\Afpm-fcgi\z~');
+        $this->version = $told->matching('version', '~\A\d+\.\d+[\w.+-]*\z~');
+        $this->zts = $told->bool('zts');
+        $this->user = $told->intOrNull('user');
+        $this->pid = $told->int('pid');
+        $this->ini = self::ini($told->object('ini'));
+        $extensions = $told->object('extensions');
+        $this->extensions = [
+            'ffi' => $extensions->bool('ffi'),
+            'opcache' => $extensions->bool('opcache'),
+            'curl' => $extensions->bool('curl'),
+            'sockets' => $extensions->bool('sockets'),
+        ];
+        $functions = $told->object('functions');
+        $this->functions = [
+            'client' => self::among($functions, 'client', Functions::names()),
+            'php' => self::among($functions, 'php', Functions::names()),
+        ];
+        $this->preloaded = $told->bool('preloaded');
+        $this->api = $told->int('api');
+        $this->abi = $told->int('abi');
+        $this->library = $told->stringOrNull('library');
+        $this->failure = $told->stringOrNull('failure');
+        $this->mismatch = $told->bool('mismatch');
+        $mapped = $told->objectOrNull('mapped');
+        $this->mapped = $mapped === null ? null : [
+            'inode' => $mapped->int('inode'),
+            'path' => $mapped->string('path'),
+            'deleted' => $mapped->bool('deleted'),
+        ];
+        $this->checks = $told->bool('checks');
+        $this->open = self::state($told->objectOrNull('open'));
+        $this->denied = $this->deniedFiles($told->object('denied'));
+        $this->credentials = $this->readCredentials($told->objectOrNull('credentials'), $ids);
+        $audit = $told->objectOrNull('audit');
+        $this->audit = $audit === null ? null : [
+            'message' => $audit->stringOrNull('message'),
+            'denied' => self::why($audit, 'denied', $files['audit'] ?? throw $audit->unexpected('audit')),
+        ];
     }
 
     /**
      * @param array<mixed> $told
      * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
      * @param list<string> $ids of the keys in the configuration
-     * @return string|null the member that diagnose.php would not have written so; null where it may have written all
+     * @throws \UnexpectedValueException with the name of the member that diagnose.php would not have written so
      */
-    public static function flaw(array $told, array $files, array $ids): ?string
+    public static function read(array $told, array $files, array $ids): self
     {
-        return (new self($told, $files, $ids))->find();
+        return new self(new JsonObject($told), $files, $ids);
     }
 
-    private function find(): ?string
+    /**
+     * @return Ini
+     */
+    private static function ini(JsonObject $ini): array
     {
-        foreach (self::TYPES as $name => $types) {
-            if (!self::is($this->told[$name] ?? null, $types)) {
-                return $name;
+        return [
+            'ffi_enable' => $ini->string('ffi.enable'),
+            'ffi_preload' => $ini->matching('ffi.preload', self::PATHS),
+            'opcache_enable' => $ini->string('opcache.enable'),
+            'opcache_preload' => $ini->matching('opcache.preload', self::PATHS),
+            'open_basedir' => $ini->matching('open_basedir', self::PATHS),
+        ];
+    }
+
+    private static function state(?JsonObject $head): ?EngineState
+    {
+        $state = $head === null ? null : EngineState::read($head);
+        foreach ($state === null ? [] : $state->notices() as $notice) {
+            if (preg_match(self::CODE, $notice['code']) !== 1) {
+                throw new \UnexpectedValueException('open');
             }
         }
-        $told = $this->told;
-        return match (false) {
-            $told['sapi'] === 'fpm-fcgi' => 'sapi',
-            preg_match('~\A\d+\.\d+[\w.+-]*\z~', $told['version']) === 1 => 'version',
-            $this->isIni($told['ini']) => 'ini',
-            self::has($told['extensions'], array_fill_keys(['ffi', 'opcache', 'curl', 'sockets'], 'bool')) => 'extensions',
-            $this->isFunctions($told['functions']) => 'functions',
-            $told['mapped'] === null || self::has($told['mapped'], ['inode' => 'int', 'path' => 'string', 'deleted' => 'bool']) => 'mapped',
-            $told['open'] === null || self::isOpen($told['open']) => 'open',
-            $this->isDenied($told['denied']) => 'denied',
-            $told['credentials'] === null || $this->isCredentials($told['credentials']) => 'credentials',
-            $told['audit'] === null || $this->isAudit($told['audit']) => 'audit',
-            default => null,
-        };
+        return $state;
     }
 
-    /** @param array<mixed> $ini */
-    private function isIni(array $ini): bool
+    /**
+     * @return array<string, Denied|null>
+     */
+    private function deniedFiles(JsonObject $denied): array
     {
-        return self::has($ini, array_fill_keys(self::INI, 'string'))
-            && preg_match(self::PATHS, $ini['ffi.preload']) === 1
-            && preg_match(self::PATHS, $ini['opcache.preload']) === 1
-            && preg_match(self::PATHS, $ini['open_basedir']) === 1;
-    }
-
-    /** @param array<mixed> $functions */
-    private function isFunctions(array $functions): bool
-    {
-        return self::has($functions, ['client' => 'array', 'php' => 'array'])
-            && self::areAmong($functions['client'], Functions::names())
-            && self::areAmong($functions['php'], Functions::names());
-    }
-
-    /** @param array<mixed> $head */
-    private static function isOpen(array $head): bool
-    {
-        $isNotice = static fn (mixed $notice): bool => is_array($notice)
-            && self::has($notice, ['code' => 'string', 'message' => 'string'])
-            && preg_match(self::CODE, $notice['code']) === 1;
-        $warnings = $head['warnings'] ?? [];
-        return (!isset($head['error']) || $isNotice($head['error']))
-            && is_array($warnings) && array_filter($warnings, $isNotice) === $warnings;
-    }
-
-    /** @param array<mixed> $denied */
-    private function isDenied(array $denied): bool
-    {
-        foreach ($denied as $name => $why) {
-            if (!isset($this->files[$name]) || !self::isWhy($why, $this->files[$name])) {
-                return false;
-            }
+        $files = [];
+        foreach ($denied->names() as $name) {
+            $files[$name] = self::why($denied, $name, $this->files[$name] ?? throw $denied->unexpected($name));
         }
-        return true;
+        return $files;
     }
 
-    /** @param array<mixed> $told */
-    private function isCredentials(array $told): bool
+    /**
+     * @param list<string> $ids
+     * @return Credentials|null
+     */
+    private function readCredentials(?JsonObject $told, array $ids): ?array
     {
-        $types = ['checked' => 'int', 'unchecked' => 'int', 'problems' => 'array', 'key_ids' => 'array'];
-        return isset($this->files['credentials'], $this->files['registry'], $this->files['config'])
-            && self::has($told, $types)
+        if ($told === null) {
+            return null;
+        }
+        if (!isset($this->files['credentials'], $this->files['registry'], $this->files['config'])) {
+            throw $told->unexpected('credentials');
+        }
+        return [
+            'checked' => $told->int('checked'),
+            'unchecked' => $told->int('unchecked'),
+            'problems' => array_map($this->problem(...), $told->objects('problems')),
             // The doctor's user may not read what the worker reads.
-            && self::areAmong($told['key_ids'], $this->ids === [] ? array_filter($told['key_ids'], is_string(...)) : $this->ids)
-            && array_filter($told['problems'], $this->isProblem(...)) === $told['problems'];
-    }
-
-    private function isProblem(mixed $problem): bool
-    {
-        return is_array($problem)
-            && self::has($problem, ['service' => 'string', 'identifier' => 'string', 'code' => 'string'])
-            && preg_match(self::CODE, $problem['code']) === 1
-            && self::isWhy($problem['denied'] ?? null, $this->files['credentials'] . '/' . $problem['identifier'])
-            && is_array($problem['methods'] ?? [])
-            && array_filter($problem['methods'] ?? [], is_string(...)) === ($problem['methods'] ?? []);
-    }
-
-    /** @param array<mixed> $told */
-    private function isAudit(array $told): bool
-    {
-        return isset($this->files['audit'])
-            && self::is($told['message'] ?? null, 'string|null')
-            && self::isWhy($told['denied'] ?? null, $this->files['audit']);
-    }
-
-    /** Whether this is why a file cannot be read: null, or at the file or a directory above it. */
-    private static function isWhy(mixed $why, string $file): bool
-    {
-        return $why === null || (is_array($why)
-            && self::has($why, ['reason' => 'string', 'at' => 'string'])
-            && in_array($why['reason'], ['open_basedir', 'missing', 'denied'], true)
-            && $why['at'] !== ''
-            && str_starts_with($file . '/', $why['at'] . '/'));
+            'key_ids' => $ids === [] ? $told->strings('key_ids') : self::among($told, 'key_ids', $ids),
+        ];
     }
 
     /**
-     * @param array<mixed> $values
-     * @param array<string, string> $types
+     * @return Problem
      */
-    private static function has(array $values, array $types): bool
+    private function problem(JsonObject $problem): array
     {
-        foreach ($types as $name => $type) {
-            if (!self::is($values[$name] ?? null, $type)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static function is(mixed $value, string $types): bool
-    {
-        return in_array(get_debug_type($value), explode('|', $types), true);
+        $identifier = $problem->string('identifier');
+        return [
+            'service' => $problem->string('service'),
+            'identifier' => $identifier,
+            'code' => $problem->matching('code', self::CODE),
+            'denied' => self::why($problem, 'denied', $this->files['credentials'] . '/' . $identifier),
+            'methods' => $problem->strings('methods'),
+        ];
     }
 
     /**
-     * @param array<mixed> $names
+     * Why a file cannot be read: at the file, or at a directory above it.
+     *
+     * @return Denied|null
+     */
+    private static function why(JsonObject $members, string $name, string $file): ?array
+    {
+        $why = $members->objectOrNull($name);
+        if ($why === null) {
+            return null;
+        }
+        $denied = ['reason' => $why->string('reason'), 'at' => $why->string('at')];
+        $isOnTheWay = $denied['at'] !== '' && str_starts_with($file . '/', $denied['at'] . '/');
+        return $isOnTheWay && in_array($denied['reason'], self::REASONS, true) ? $denied : throw $why->unexpected($name);
+    }
+
+    /**
      * @param list<string> $known
+     * @return list<string>
      */
-    private static function areAmong(array $names, array $known): bool
+    private static function among(JsonObject $members, string $name, array $known): array
     {
-        foreach ($names as $name) {
-            if (!in_array($name, $known, true)) {
-                return false;
-            }
-        }
-        return array_is_list($names);
+        $names = $members->strings($name);
+        return array_diff($names, $known) === [] ? $names : throw $members->unexpected($name);
     }
 }

@@ -22,16 +22,17 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class WorkerProbe
 {
+    private const FILES = ['config', 'registry', 'credentials', 'audit', 'ca_file', 'crl_file'];
+
     /**
-     * @param array{config?: ?array<string, mixed>, files?: array<string, string>} $asked the configuration as the doctor may
-     *        hand it over, and the paths of config, registry, credentials, audit, ca_file and crl_file
+     * @param array<mixed> $asked `config` as the doctor may hand it over, and in `files` the paths of FILES
      * @param bool $bound whether the worker has bound the library
      * @return array<string, mixed>
      */
     public static function look(#[\SensitiveParameter] array $asked, bool $bound): array
     {
-        $files = $asked['files'] ?? [];
-        $config = $asked['config'] ?? null;
+        $files = self::paths($asked['files'] ?? null);
+        $config = is_array($asked['config'] ?? null) ? $asked['config'] : null;
         $denied = [];
         foreach (array_intersect_key($files, ['config' => 0, 'registry' => 0]) as $name => $path) {
             $denied[$name] = self::denied($path);
@@ -67,6 +68,23 @@ final class WorkerProbe
     }
 
     /**
+     * @return array<string, string>
+     */
+    private static function paths(mixed $told): array
+    {
+        if (!is_array($told)) {
+            return [];
+        }
+        $paths = [];
+        foreach (self::FILES as $name) {
+            if (is_string($told[$name] ?? null)) {
+                $paths[$name] = $told[$name];
+            }
+        }
+        return $paths;
+    }
+
+    /**
      * Why this process cannot read a file: what stands in the way, and where.
      *
      * @return array{reason: string, at: string}|null null where it can
@@ -98,7 +116,7 @@ final class WorkerProbe
      */
     private static function obstacle(string $path): ?array
     {
-        for ($at = 0; ($at = strpos($path, '/', $at + 1)) !== false;) {
+        for ($at = strpos($path, '/', 1); $at !== false; $at = strpos($path, '/', $at + 1)) {
             $directory = substr($path, 0, $at);
             if (Quiet::call(static fn (): bool => is_dir($directory) && !is_executable($directory))) {
                 return ['reason' => 'denied', 'at' => $directory];

@@ -1,0 +1,152 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Text;
+
+/**
+ * A JSON object whose members are read by name, each as the type that its reader asks for.
+ *
+ * @internal
+ */
+final readonly class JsonObject
+{
+    /**
+     * @param array<mixed> $members as json_decode() gives them
+     * @param string|null $outer the member of its document that this object is or lies in; null for the document
+     */
+    public function __construct(#[\SensitiveParameter] private array $members, private ?string $outer = null)
+    {
+    }
+
+    /** Whether there is such a member; one that is null is none. */
+    public function has(string $name): bool
+    {
+        return isset($this->members[$name]);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function string(string $name): string
+    {
+        return $this->stringOrNull($name) ?? throw $this->unexpected($name);
+    }
+
+    /**
+     * @return string|null null where there is none
+     * @throws \UnexpectedValueException
+     */
+    public function stringOrNull(string $name): ?string
+    {
+        $value = $this->members[$name] ?? null;
+        return $value === null || is_string($value) ? $value : throw $this->unexpected($name);
+    }
+
+    /**
+     * A text of a form.
+     *
+     * @throws \UnexpectedValueException
+     */
+    public function matching(string $name, string $pattern): string
+    {
+        $text = $this->string($name);
+        return preg_match($pattern, $text) === 1 ? $text : throw $this->unexpected($name);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function int(string $name): int
+    {
+        return $this->intOrNull($name) ?? throw $this->unexpected($name);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function intOrNull(string $name): ?int
+    {
+        $value = $this->members[$name] ?? null;
+        return $value === null || is_int($value) ? $value : throw $this->unexpected($name);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function bool(string $name): bool
+    {
+        $value = $this->members[$name] ?? null;
+        return is_bool($value) ? $value : throw $this->unexpected($name);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function object(string $name): self
+    {
+        return $this->objectOrNull($name) ?? throw $this->unexpected($name);
+    }
+
+    /**
+     * @throws \UnexpectedValueException
+     */
+    public function objectOrNull(string $name): ?self
+    {
+        $value = $this->members[$name] ?? null;
+        return $value === null ? null : $this->within($name, $value);
+    }
+
+    /**
+     * The objects of a list; none where there is no such member.
+     *
+     * @return list<self>
+     * @throws \UnexpectedValueException
+     */
+    public function objects(string $name): array
+    {
+        return array_map(fn (mixed $value): self => $this->within($name, $value), $this->values($name));
+    }
+
+    /**
+     * The texts of a list; none where there is no such member.
+     *
+     * @return list<string>
+     * @throws \UnexpectedValueException
+     */
+    public function strings(string $name): array
+    {
+        return array_map(
+            fn (mixed $value): string => is_string($value) ? $value : throw $this->unexpected($name),
+            $this->values($name),
+        );
+    }
+
+    /**
+     * @return list<string>
+     */
+    public function names(): array
+    {
+        return array_map(strval(...), array_keys($this->members));
+    }
+
+    /** Names the member of the document that is not as it has to be. */
+    public function unexpected(string $name): \UnexpectedValueException
+    {
+        return new \UnexpectedValueException($this->outer ?? $name);
+    }
+
+    /**
+     * @return list<mixed>
+     */
+    private function values(string $name): array
+    {
+        $values = $this->members[$name] ?? [];
+        return is_array($values) && array_is_list($values) ? $values : throw $this->unexpected($name);
+    }
+
+    private function within(string $name, #[\SensitiveParameter] mixed $value): self
+    {
+        return is_array($value) ? new self($value, $this->outer ?? $name) : throw $this->unexpected($name);
+    }
+}
