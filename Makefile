@@ -37,7 +37,7 @@ help:
 packages:
 	@.ci/packages
 
-# Two OAuth servers from npm and PyPI, pinned under tests/oauth; nothing is fetched where they are there already.
+# Two OAuth servers from npm and PyPI, pinned under tests/oauth/servers; nothing is fetched where they are there already.
 oauth-servers: packages
 	@.ci/oauth-servers
 
@@ -73,7 +73,7 @@ bench: packages
 	$(PHP) benches/copies.php
 
 header:
-	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test header
+	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test abi header::
 
 codes:
 	SECURE_OUTBOUND_BLESS=1 $(PHPUNIT) -c php/phpunit.xml.dist php/tests/Unit/Exception/ErrorCodeTest.php
@@ -88,7 +88,7 @@ check-clippy:
 	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
 
 check-header:
-	$(CARGO) test --locked --features test-hooks --test header
+	$(CARGO) test --locked --features test-hooks --test abi header::
 
 check-docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

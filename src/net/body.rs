@@ -54,7 +54,8 @@ impl Buf for Leaving {
 /// A request body of known length.
 ///
 /// hyper asks `is_end_stream` when a connection serialises the head, and not before: pool, checkout and the hand-back of
-/// an unsent request leave the body alone. `tests/sent.rs` and `tests/unprocessed.rs` fail when a new version of hyper changes that.
+/// an unsent request leave the body alone. `tests/faults/sent.rs` and `tests/faults/unprocessed.rs` fail when a new version
+/// of hyper changes that.
 pub struct WitnessBody {
     data: Bytes,
     witness: Arc<Witness>,

@@ -3,7 +3,8 @@
 #![allow(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,18 +20,27 @@ pub fn task() -> Option<Value> {
     std::env::var(TASK).ok().map(|text| serde_json::from_str(&text).expect("JSON"))
 }
 
-/// Runs one test of this binary in a process of its own, where `task` gives this value.
+/// What follows the binary where one test of the caller's file, which is a module of it, is to run.
+#[track_caller]
+fn only(test: &str) -> [String; 4] {
+    let module = Path::new(Location::caller().file()).file_stem().expect("a file").to_string_lossy();
+    [format!("{module}::{test}"), "--exact".to_owned(), "--nocapture".to_owned(), "--test-threads=1".to_owned()]
+}
+
+/// Runs one test of the caller's file in a process of its own, where `task` gives this value.
+#[track_caller]
 pub fn run(test: &str, task: &Value) -> Output {
     run_under(&[], test, task)
 }
 
 /// The same with a program in front that runs the rest of its command line.
+#[track_caller]
 pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
     let own = std::env::current_exe().expect("a path");
     let mut line = wrapper.iter().map(Into::into).chain([own.into_os_string()]);
     let output = Command::new(line.next().expect("a program"))
         .args(line)
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .args(only(test))
         .env(TASK, task.to_string())
         .output()
         .expect("this binary");
@@ -40,14 +50,25 @@ pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
     output
 }
 
+/// Runs the body of the test `name`, of the caller's file, in a process of its own, and shows what it wrote.
+#[track_caller]
+pub fn in_own_process(name: &str, body: impl FnOnce()) {
+    if task().is_none() {
+        print!("{}", String::from_utf8_lossy(&run(name, &Value::Null).stdout));
+    } else {
+        body();
+    }
+}
+
 /// Another process of this test, which ends when its input does or when it is killed.
 pub struct Other(Child, BufReader<ChildStdout>);
 
 impl Other {
-    /// Starts this binary again with only that test, where `task` gives this value.
+    /// Starts this binary again with only that test of the caller's file, where `task` gives this value.
+    #[track_caller]
     pub fn start(test: &str, task: &Value) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("a path"))
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .args(only(test))
             .env(TASK, task.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

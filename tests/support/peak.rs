@@ -1,6 +1,7 @@
 //! What the memory of this process has come to at most.
 
-/// What `work` costs in KiB at its highest, beyond what was resident before. The only test of its process may ask.
+/// What `work` costs in KiB at its highest, beyond what was resident before. It is the memory of the whole process, so the
+/// test has one of its own (`alone::in_own_process`).
 pub fn cost<T>(work: impl FnOnce() -> T) -> (T, u64) {
     forget();
     let before = peak();

@@ -1,0 +1,12 @@
+//! The C interface from outside: the header, what the library exports, and hosts that load it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod c_client;
+mod handles;
+mod header;
+mod inputs;
+mod main_job;
+mod many_calls;
+mod symbols;

@@ -1,0 +1,116 @@
+//! What the built library exports, and what goes with it: header, versions, the table of codes.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use secure_outbound::error::Code;
+
+use crate::support::library::{self, library};
+
+fn file(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).arg(library::path()).output().expect(program);
+    assert!(output.status.success(), "{program}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = file("include/secure_outbound.h");
+    let names = header.lines().filter(|line| !line.starts_with(['#', '/', ' ', '}']) && !line.starts_with("typedef"));
+    names
+        .filter_map(|line| line.split_once('('))
+        .filter_map(|(before, _)| before.rsplit([' ', '*']).next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn exactly_the_declared_functions_are_exported() {
+    let exported = output("nm", &["-D", "--defined-only"]);
+    let exported: BTreeSet<_> =
+        exported.lines().filter_map(|line| line.rsplit(' ').next()).map(str::to_owned).collect();
+    assert_eq!(declared().len(), 9);
+    assert_eq!(exported, declared());
+}
+
+#[test]
+fn the_library_stays_loaded() {
+    let dynamic = output("readelf", &["-d", "-W"]);
+    let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)")).unwrap_or_default();
+    assert!(flags.contains("NODELETE"), "{dynamic}");
+}
+
+/// What runs while a host loads the library or ends: the C runtime's own, the standard library's note of the arguments, and
+/// two of aws-lc's, which look at the processor and wipe the random generator. None of them frees anything.
+#[test]
+fn nothing_of_ours_runs_at_loading_or_leaving() {
+    let known =
+        ["frame_dummy", "ARGV_INIT_ARRAY", "do_library_init", "do_global_dtors", "rand_thread_local_state_clear"];
+    let sections = output("readelf", &["-S", "-W"]);
+    let symbols = output("nm", &["--defined-only"]);
+    let name = |address: u64| {
+        let symbol = symbols.lines().find(|line| line.split(' ').next().is_some_and(|text| hex(text) == address));
+        symbol.and_then(|line| line.rsplit(' ').next()).unwrap_or("nameless")
+    };
+    let relocations = output("readelf", &["-r", "-W"]);
+    for section in [".init_array", ".fini_array"] {
+        let line = sections.split_once(&format!("{section} ")).expect(section).1;
+        let fields: Vec<_> = line.split_whitespace().take(4).collect();
+        let (start, length) = (hex(fields[1]), hex(fields[3]));
+        let entries = relocations.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|fields| {
+            fields.len() == 4 && (start..start + length).contains(&hex(fields[0])) && fields[2].ends_with("_RELATIVE")
+        });
+        let names: Vec<_> = entries.map(|fields| name(hex(fields[3]))).collect();
+        assert_eq!(names.len() as u64, length / 8, "{section}: {names:?}");
+        for name in names {
+            assert!(known.iter().any(|known| name.contains(known)), "{section} runs {name}");
+        }
+    }
+}
+
+fn hex(text: &str) -> u64 {
+    u64::from_str_radix(text, 16).unwrap_or_default()
+}
+
+#[test]
+fn every_entry_goes_through_the_guard() {
+    let source = file("src/ffi/mod.rs");
+    let entries: Vec<_> = source.split("#[unsafe(no_mangle)]").skip(1).collect();
+    assert_eq!(entries.len(), declared().len());
+    assert_eq!(source.matches("extern \"C\" fn").count(), entries.len());
+    let constants = ["secure_outbound_abi_version", "secure_outbound_version"];
+    for entry in entries {
+        let guarded = entry.matches("enter(out, ||").count() + entry.matches("guard::without_result(||").count();
+        let constant = constants.iter().any(|name| entry.contains(&format!("fn {name}()")));
+        assert_eq!(guarded, usize::from(!constant), "{entry}");
+    }
+}
+
+#[test]
+fn the_versions_agree() {
+    // SAFETY: they take nothing and return constants.
+    #[allow(unsafe_code)]
+    let (abi, version) = unsafe { ((library().abi_version)(), CStr::from_ptr((library().version)())) };
+    let manifest = file("Cargo.toml");
+    let line = manifest.lines().find(|line| line.starts_with("version = ")).expect("a version");
+    assert_eq!(line, format!("version = \"{}\"", version.to_str().expect("UTF-8")));
+    assert_eq!(abi, 1);
+    assert!(file("include/secure_outbound.h").contains(&format!("secure-outbound, version {abi}.")));
+}
+
+#[test]
+fn the_codes_of_the_library_are_those_of_the_table() {
+    let wire = file("docs/wire.md");
+    let (_, errors) = wire.split_once("\n| code | meaning, and what to do |\n").expect("the table of codes");
+    let (table, _) = errors.split_once("\n\n").expect("its end");
+    let documented: Vec<_> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(code, _)| code).collect();
+    assert_eq!(Code::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>(), documented);
+}

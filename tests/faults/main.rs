@@ -1,0 +1,12 @@
+//! What goes wrong on the way, and what a call does then: codes, `sent`, attempts and deadlines.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod breaker;
+mod deadlines;
+mod retries;
+mod sent;
+mod silent_peers;
+mod table;
+mod unprocessed;

@@ -1,0 +1,76 @@
+//! What a server may not do with the time of others, and what it may.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::client::Client;
+use crate::support::h2::{PING, RST_STREAM};
+
+// A loaded machine takes a second to make the connection, and only then there is something to be sent.
+const DEADLINE_MS: u64 = 2500;
+
+#[test]
+fn a_server_that_takes_nothing_is_left_at_the_deadline() {
+    // 8 MB are more than any window or buffer between the two.
+    let body = vec![b'a'; 8 << 20];
+    let client = Client::http2(|connection| {
+        connection.next();
+        // Long enough for the deadline, whose end closes the connection.
+        while connection.frame(PING, 0, 0, b"12345678") {
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    });
+    let reply = client.call("POST", &body, |request| request["timeout_ms"] = json!(DEADLINE_MS));
+    assert_eq!((reply.code(), reply.sent()), ("timeout.total", "maybe"), "{reply:?}");
+
+    let client = Client::http1(|peer| {
+        peer.take(1);
+        thread::sleep(Duration::from_millis(2 * DEADLINE_MS));
+        false
+    });
+    let reply = client.call("POST", &body, |request| request["timeout_ms"] = json!(DEADLINE_MS));
+    assert_eq!((reply.code(), reply.sent()), ("timeout.total", "maybe"), "{reply:?}");
+}
+
+#[test]
+fn a_server_that_floods_after_its_call_is_hung_up_on() {
+    let hostile = Client::http2(|connection| {
+        let Some(stream) = connection.request() else { return false };
+        while connection.frame(RST_STREAM, 0, stream, &1_u32.to_be_bytes()) {}
+        false
+    });
+    assert_eq!(hostile.get().code(), "protocol.closed_early");
+    // The calls of others drive its connection as well.
+    let other = Client::http2(|connection| {
+        while let Some(stream) = connection.request() {
+            connection.answer(stream, "ok");
+        }
+        true
+    });
+    let mut calls = (0..100).map(|_| other.get().body == b"ok" && hostile.counts().closed.load(Ordering::SeqCst) == 1);
+    assert!(calls.any(|closed| closed), "the flood goes on");
+}
+
+#[test]
+fn many_small_frames_of_an_honest_answer_are_no_flood() {
+    let client = Client::http2(|connection| {
+        while let Some(stream) = connection.request() {
+            connection.head(stream, &[(":status", b"200")], false);
+            for _ in 0..20_000 {
+                connection.data(stream, b"a", false);
+                connection.frame(PING, 0, 0, b"12345678");
+            }
+            connection.data(stream, b"", true);
+        }
+        true
+    });
+    for _ in 0..2 {
+        let reply = client.get();
+        assert_eq!((reply.http_status(), reply.body.len()), (Some(200), 20_000), "{:?}", reply.head["error"]);
+    }
+    assert_eq!(client.counts().connections(), 1);
+}

@@ -1,0 +1,11 @@
+//! Access tokens: what is asked of a token endpoint, and how the workers of a host share the answers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod requests;
+mod servers;
+mod sharing;
+mod store;
+mod tokens;
+mod workers;

@@ -1,0 +1,132 @@
+//! Tokens of servers that are not ours: oidc-provider (Node) and django-oauth-toolkit (Python), over TLS.
+//!
+//! `.ci/oauth-servers` fetches them, as pinned under `tests/oauth/servers`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::support;
+use crate::support::library::{Reply, open, send};
+use crate::support::oauth::{requests, sealed};
+use crate::support::server::{Authority, configuration, request};
+
+const SECRET: &str = "se cret/+~:%&=\"";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where the servers' packages are; fetched first where they are not there.
+fn packages() -> &'static PathBuf {
+    static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        let fetched = Command::new(root().join(".ci/oauth-servers")).status().expect("a script");
+        assert!(fetched.success(), "make test installs Node.js, npm and python3-venv before");
+        root().join("target/oauth-servers")
+    })
+}
+
+/// A server that ends when its standard input does.
+struct Running {
+    child: Child,
+    input: Option<ChildStdin>,
+    authority: Authority,
+    port: u16,
+}
+
+impl Running {
+    fn start(command: &mut Command, script: &str) -> Self {
+        let authority = Authority::new();
+        let (certificate, key) = authority.files(&["localhost"]);
+        let arguments = [root().join("tests/oauth/servers").join(script), certificate, key];
+        let mut child = command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("make test installs Node.js and python3-venv before");
+        let input = child.stdin.take();
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let said = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("listening ")?.to_owned()));
+        let port = said.and_then(|port| port.trim().parse().ok()).expect("the server starts");
+        Self { child, input, authority, port }
+    }
+
+    fn node() -> Self {
+        let mut node = Command::new("node");
+        Self::start(node.env("NODE_MODULES", packages().join("npm")), "oidc-provider.mjs")
+    }
+
+    fn python() -> Self {
+        Self::start(&mut Command::new(packages().join("pypi/bin/python")), "toolkit.py")
+    }
+
+    fn engine(&self) -> u64 {
+        let mut configuration = configuration(&self.authority, &["localhost"], &[self.port]);
+        configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
+        let (status, engine, head) = open(&configuration);
+        assert_eq!(status, 0, "{head}");
+        engine
+    }
+
+    fn call(&self, engine: u64, path: &str, payload: &Value) -> Reply {
+        let mut request = request("GET", &format!("https://localhost:{}", self.port), path);
+        request["credentials"] = json!([{"identifier": "an_id", "type": "oauth2_client_credentials"}]);
+        send(engine, &request, b"", &sealed(payload))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It has been told; whether it went by itself or by this does not matter to the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What either server has to show: both ways to authenticate, scopes, a token used again and one taken back, and errors.
+fn serves(server: &Running, token_path: &str) {
+    let engine = server.engine();
+    let token_url = format!("https://localhost:{}{token_path}", server.port);
+    let client = |id: &str, auth: &str| json!({"client_id": id, "client_secret": SECRET, "token_url": token_url, "scopes": ["read"], "client_auth": auth});
+    for (id, auth) in [("in body", "body"), ("by:basic", "basic")] {
+        let payload = client(id, auth);
+        let first = server.call(engine, "/api", &payload);
+        assert_eq!(first.http_status(), Some(200), "{auth}: {}", first.head);
+        assert_eq!((String::from_utf8_lossy(&first.body).as_ref(), requests(&first)), (&*format!("{id}: read"), 1));
+
+        let revoking = server.call(engine, "/api/revoke", &payload);
+        assert_eq!((revoking.http_status(), requests(&revoking)), (Some(200), 0), "{auth}: the token is used again");
+        let renewed = server.call(engine, "/api", &payload);
+        assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{auth}: {}", renewed.head);
+        assert_eq!(renewed.head["audit"]["attempts"], 2);
+    }
+    for (change, error) in [
+        (json!({"client_secret": "wrong"}), "invalid_client"),
+        (json!({"client_id": "nobody"}), "invalid_client"),
+        (json!({"scopes": ["admin"]}), "invalid_scope"),
+    ] {
+        let mut payload = client("by:basic", "basic");
+        for (key, value) in change.as_object().expect("an object") {
+            payload[key] = value.clone();
+        }
+        let refused = server.call(engine, "/api", &payload);
+        assert_eq!(refused.code(), "oauth.token_endpoint_rejected", "{change}: {}", refused.head);
+        assert_eq!(refused.head["error"]["message"], format!("the token endpoint refused the client: {error}"));
+    }
+}
+
+#[test]
+fn oidc_provider_serves() {
+    serves(&Running::node(), "/token");
+}
+
+#[test]
+fn django_oauth_toolkit_serves() {
+    serves(&Running::python(), "/o/token/");
+}

@@ -1,0 +1,8 @@
+//! What calls do to the process that makes them: its memory, its threads and its forked children.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod forks;
+mod memory;
+mod resolver_thread;
