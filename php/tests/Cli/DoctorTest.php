@@ -504,7 +504,8 @@ final class DoctorTest extends CommandTestCase
         $plain = $report(['credentials' => $credentials]);
         self::assertSame(['registry.plain_http' => 'warning'], self::wrong($plain));
         self::assertStringContainsString('"my_key"', self::finding($plain)['message']);
-        self::assertStringContainsString('"http://api.internal:8443"', self::finding($plain)['remedy']);
+        self::assertStringContainsString('"http://api.internal:8443"', self::finding($plain)['message']);
+        self::assertStringStartsWith('"${EDITOR:-vi}" ', self::finding($plain)['remedy']);
         self::assertSame([], self::wrong($report([])), 'nothing goes that could be read');
         $secure = ['base_url' => 'https://api.internal:8443/v1', 'credentials' => $credentials];
         self::assertSame([], self::wrong($report($secure)));
@@ -525,8 +526,10 @@ final class DoctorTest extends CommandTestCase
 
         self::assertSame($verdict === null ? [] : ['registry.path' => $verdict], self::wrong($report));
         if ($verdict !== null) {
-            $mend = json_decode('{' . self::finding($report)['remedy'] . '}', true);
+            $mend = json_decode('{' . strstr(self::finding($report)['message'], '"allowed_paths"') . '}', true);
             self::assertSame(['allowed_paths' => $mended], $mend);
+            $file = escapeshellarg($this->directory->path . '/services.json');
+            self::assertStringStartsWith('"${EDITOR:-vi}" ' . $file . '   # allowed_paths', self::finding($report)['remedy']);
             $registry['services']['crm']['policy'] = $mend + $registry['services']['crm']['policy'];
             self::assertSame([], self::wrong($ask($registry)));
         }

@@ -127,7 +127,7 @@ final class RegistryEntries
                 $findings[] = self::refused($file, $service, $refusal);
             }
         }
-        array_push($findings, ...self::plainHttp($service, $request), ...self::paths($service));
+        array_push($findings, ...self::plainHttp($file, $service, $request), ...self::paths($file, $service));
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
@@ -165,7 +165,7 @@ final class RegistryEntries
      *
      * @return list<Finding>
      */
-    private static function plainHttp(ServiceDefinition $service, RequestSpec $request): array
+    private static function plainHttp(string $file, ServiceDefinition $service, RequestSpec $request): array
     {
         $origin = PolicyDecision::origin($request);
         if ($service->credentials === [] || $origin?->scheme !== Origin::HTTP) {
@@ -174,9 +174,9 @@ final class RegistryEntries
         $identifiers = implode('", "', array_column($service->credentials, 'identifier'));
         return [Finding::warning(
             'registry.plain_http',
-            'Service "' . $service->id . '" is called over plain HTTP, where who listens reads "' . $identifiers . '".',
-            'Call it over https; or, where the credential is bound to hosts, seal it with "' . $origin->sealedText()
-                . '" among them.',
+            'Service "' . $service->id . '" is called over plain HTTP, where who listens reads "' . $identifiers . '". A binding that '
+                . 'allows it has "' . $origin->sealedText() . '" among its hosts.',
+            Mend::edit($file, 'https in base_url; or seal the credential with that host, where its binding has hosts'),
         )];
     }
 
@@ -185,7 +185,7 @@ final class RegistryEntries
      *
      * @return list<Finding>
      */
-    private static function paths(ServiceDefinition $service): array
+    private static function paths(string $file, ServiceDefinition $service): array
     {
         $patterns = $service->policy->allowedPaths ?? [];
         try {
@@ -205,8 +205,9 @@ final class RegistryEntries
             $patterns,
         );
         $message = 'Service "' . $service->id . '": no request fulfils ' . implode(', ', $idle) . ', for all of them lie below the '
-            . 'base path ' . $base . '.';
-        $remedy = '"allowed_paths": ' . json_encode($mended, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+            . 'base path ' . $base . '. Below it they are "allowed_paths": '
+            . json_encode($mended, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+        $remedy = Mend::edit($file, 'allowed_paths of the service, as above');
         return [count($idle) === count($patterns)
             ? Finding::critical('registry.path', $message, $remedy)
             : Finding::warning('registry.path', $message, $remedy)];
