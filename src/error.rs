@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How much of a request can have reached the other side (contract: `sent`).
+/// How much of a request can have reached the other side (`sent` in documents).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sent {
     /// Certainly not processed.
@@ -46,7 +46,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A document, or a value in it, does not have the form the contract gives it.
+    /// A document, or a value in it, does not have the form that `docs/wire.md` gives it.
     Malformed = "invalid_request.malformed";
     /// The request carries no policy.
     PolicyMissing = "policy.missing";
@@ -122,7 +122,7 @@ codes! {
     DecodingFailed = "response.decoding_failed";
     /// The answer's body is larger than allowed.
     ResponseTooLarge = "response.too_large";
-    /// The configuration does not have the form the contract gives it.
+    /// The configuration does not have the form that `docs/wire.md` gives it.
     ConfigurationInvalid = "configuration.invalid";
     /// A bug of ours; nothing else of the process is affected.
     Panic = "internal.panic";

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::master_key::MasterKeySpec;
+use super::parse::parse;
 use crate::error::{Code, Error};
 
 /// No call lasts longer, and no sum of times overflows.
 const DAY_MS: u64 = 86_400_000;
 
-/// A configuration, as it was handed in (contract section 4.1). Unknown keys are refused.
+/// A configuration, as it was handed in. Unknown keys are refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
@@ -210,7 +211,7 @@ fn user_agent() -> String {
 impl Configuration {
     /// Reads a configuration.
     pub fn parse(document: &[u8]) -> Result<Self, Error> {
-        let configuration: Self = super::parse(document, Code::ConfigurationInvalid)?;
+        let configuration: Self = parse(document, Code::ConfigurationInvalid)?;
         configuration.check()?;
         Ok(configuration)
     }

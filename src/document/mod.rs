@@ -1,8 +1,12 @@
-//! The documents of the contract and nothing else: no input, no output, no decision.
+//! The documents of `docs/wire.md`, as types, and nothing else: no input, no output, no decision.
+//!
+//! What is handed in is named after its key and ends in `Spec` where another room makes something of it: policy, credential,
+//! keys and net do. Below is `secret`, for the key material that a configuration can hold. Every room above imports this one.
 
 mod configuration;
 mod limit;
 mod master_key;
+mod parse;
 mod request;
 mod response;
 
@@ -14,28 +18,3 @@ pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, CheckHead, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
-
-use serde::de::DeserializeOwned;
-
-use crate::error::{Code, Error};
-
-/// Reads a JSON document. serde's own text can quote a value of the document, so only the name of a key, those that
-/// there are, and its place are kept of it.
-pub(crate) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
-    serde_json::from_slice(document).map_err(|error| {
-        let text = error.to_string();
-        let about_a_key =
-            ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
-        let what = match error.classify() {
-            serde_json::error::Category::Data if about_a_key => {
-                let end = text.rfind(" at line").unwrap_or(text.len());
-                format!("has an {}", text.get(..end).unwrap_or_default())
-                    .replace("an missing", "a missing")
-                    .replace("an dup", "a dup")
-            }
-            serde_json::error::Category::Data => "has a value of a wrong type or form".to_owned(),
-            _ => "is not well-formed JSON".to_owned(),
-        };
-        Error::new(code, format!("the document {what} (line {}, column {})", error.line(), error.column()))
-    })
-}

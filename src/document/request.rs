@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::parse::parse;
 use crate::error::{Code, Error};
 
-/// A request head, as it was handed in (contract section 4.2). Unknown keys are refused.
+/// A request head, as it was handed in. Unknown keys are refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -63,7 +64,7 @@ pub struct CredentialSpec {
     pub placement: Option<Placement>,
 }
 
-/// The credential types of contract section 4.3.
+/// The types of credentials.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
@@ -165,7 +166,7 @@ impl TryFrom<PlacementForm> for Placement {
     }
 }
 
-/// What a request may do (contract section 4.2). Unknown keys are refused.
+/// What a request may do. Unknown keys are refused.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySpec {
@@ -231,7 +232,7 @@ impl std::fmt::Debug for Request {
 impl Request {
     /// Reads a request head. The text of a failure names what is wrong and repeats no value.
     pub fn parse(document: &[u8]) -> Result<Self, Error> {
-        let request: Self = super::parse(document, Code::Malformed)?;
+        let request: Self = parse(document, Code::Malformed)?;
         request.check()?;
         Ok(request)
     }

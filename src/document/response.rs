@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::{Error, Sent, Warning};
 use crate::text::printable;
 
-/// A response head (contract section 4.4).
+/// A response head.
 #[derive(Serialize)]
 pub struct ResponseHead {
     version: u32,
@@ -168,7 +168,7 @@ impl CheckHead {
     }
 }
 
-/// The head of `open` (contract section 3).
+/// The head of `open`.
 #[derive(Debug, Serialize)]
 pub struct OpenHead {
     version: u32,

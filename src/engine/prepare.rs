@@ -1,4 +1,4 @@
-//! From a request document to a request that may be sent, in the order in which the contract wants its errors.
+//! From a request document to a request that may be sent, in the order of errors of `docs/wire.md`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,16 +14,16 @@ use crate::secret::Secret;
 /// Sources and what was read from them. It reads when it is asked to and at no other time; a read is a few system calls.
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    slots: Vec<Slot>,
+    entries: Vec<RingEntry>,
 }
 
 impl Keyring {
     /// Reads every source. One that gives no key now may do so later and is only a warning, unless its material stands in
     /// the configuration itself. `known` finds the source of an id that comes without one.
     pub fn open(specs: Vec<MasterKeySpec>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
-        let mut slots: Vec<Slot> = Vec::with_capacity(specs.len());
+        let mut entries: Vec<RingEntry> = Vec::with_capacity(specs.len());
         for MasterKeySpec { id, source } in specs {
-            if id.is_some() && slots.iter().any(|slot| slot.id == id) {
+            if id.is_some() && entries.iter().any(|entry| entry.id == id) {
                 return Err(Error::new(Code::ConfigurationInvalid, "two master keys have the same id"));
             }
             let source =
@@ -35,86 +35,87 @@ impl Keyring {
                         )
                     },
                 )?;
-            slots.push(Slot::load(id, source)?);
+            entries.push(RingEntry::load(id, source)?);
         }
-        Ok(Self { slots })
+        Ok(Self { entries })
     }
 
     /// The source behind an id, for another ring that is to share it.
     pub fn source(&self, id: &str) -> Option<Arc<KeySource>> {
-        self.slot(id).map(|slot| Arc::clone(&slot.source))
+        self.entry(id).map(|entry| Arc::clone(&entry.source))
     }
 
     /// Gives the key of this id another source. False where that changes nothing: there is no such id, or it has this
     /// source. A failure leaves the old key in place.
     pub fn replace(&mut self, id: &str, spec: KeySourceSpec) -> Result<bool, Error> {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.id.as_deref() == Some(id)) else {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id.as_deref() == Some(id)) else {
             return Ok(false);
         };
         let source = KeySource::from(spec);
-        if slot.source.is_same(&source) {
-            slot.refresh();
+        if entry.source.is_same(&source) {
+            entry.refresh();
             return Ok(false);
         }
-        *slot = Slot::load(slot.id.clone(), Arc::new(source))?;
+        *entry = RingEntry::load(entry.id.clone(), Arc::new(source))?;
         Ok(true)
     }
 
     /// The keys in the order of the configuration. Files that changed are read again, and sources that gave nothing before.
     pub fn keys(&mut self) -> Vec<Arc<MasterKey>> {
-        self.slots.iter_mut().for_each(Slot::refresh);
-        self.slots.iter().filter_map(|slot| slot.key.clone()).collect()
+        self.entries.iter_mut().for_each(RingEntry::refresh);
+        self.entries.iter().filter_map(|entry| entry.key.clone()).collect()
     }
 
     /// Reads every file and variable once more. False if there is none, and another attempt would not differ.
     pub fn reread(&mut self) -> bool {
-        let mut external = self.slots.iter_mut().filter(|slot| slot.source.is_external()).peekable();
+        let mut external = self.entries.iter_mut().filter(|entry| entry.source.is_external()).peekable();
         let any = external.peek().is_some();
-        external.for_each(Slot::reread);
+        external.for_each(RingEntry::reread);
         any
     }
 
     /// Locks the keys' memory for this process, which inherited them.
     pub fn lock(&self) {
-        for slot in &self.slots {
-            slot.key.iter().for_each(|key| key.lock());
-            slot.source.lock();
+        for entry in &self.entries {
+            entry.key.iter().for_each(|key| key.lock());
+            entry.source.lock();
         }
     }
 
     /// What an administrator should know of the sources, as they are now.
     pub fn warnings(&self) -> Vec<Warning> {
-        let warnings = self.slots.iter().enumerate().flat_map(|(index, slot)| {
-            let found = slot.warnings().into_iter();
+        let warnings = self.entries.iter().enumerate().flat_map(|(index, entry)| {
+            let found = entry.warnings().into_iter();
             found.map(move |(code, text)| Warning { code, message: format!("master_keys[{index}]: {text}") })
         });
         warnings.collect()
     }
 
-    fn slot(&self, id: &str) -> Option<&Slot> {
-        self.slots.iter().find(|slot| slot.id.as_deref() == Some(id))
+    fn entry(&self, id: &str) -> Option<&RingEntry> {
+        self.entries.iter().find(|entry| entry.id.as_deref() == Some(id))
     }
 }
 
 #[derive(Clone, Debug)]
-struct Slot {
+struct RingEntry {
     id: Option<String>,
     source: Arc<KeySource>,
     key: Option<Arc<MasterKey>>,
     stamp: Option<Stamp>,
 }
 
-impl Slot {
+impl RingEntry {
     /// Material in the configuration cannot get better by waiting, so a fault in it is an error at once.
     fn load(id: Option<String>, source: Arc<KeySource>) -> Result<Self, Error> {
-        let mut slot = Self { id, source, key: None, stamp: None };
-        if slot.source.is_external() {
-            slot.reread();
-            return Ok(slot);
+        let mut entry = Self { id, source, key: None, stamp: None };
+        if entry.source.is_external() {
+            entry.reread();
+            return Ok(entry);
         }
-        let loaded = slot.source.load().map_err(|problem| Error::new(Code::ConfigurationInvalid, problem.message()))?;
-        slot.key = slot.keep(loaded.key);
-        Ok(slot)
+        let loaded =
+            entry.source.load().map_err(|problem| Error::new(Code::ConfigurationInvalid, problem.message()))?;
+        entry.key = entry.keep(loaded.key);
+        Ok(entry)
     }
 
     /// The same key again is the one that is there, so that reading often leaves no more of them.

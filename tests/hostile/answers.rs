@@ -36,7 +36,7 @@ fn bytes_that_are_no_utf8_arrive_as_they_are() {
         raw(b"HTTP/1.1 200 \xc3\x28\xff\r\nx-a: \xff\xfe\xe9\r\ncontent-length: 4\r\n\r\n\xff\xfe\x00\xc3".as_slice())
             .get();
     assert_eq!(reply.body, b"\xff\xfe\x00\xc3");
-    // Contract section 4.4: bytes above 0x7F are mapped as ISO-8859-1.
+    // `docs/wire.md`: bytes above 0x7F are mapped as ISO-8859-1.
     assert_eq!(reply.head["headers"][0], json!(["x-a", "\u{ff}\u{fe}\u{e9}"]));
 
     let client = Client::http2(|connection| {

@@ -132,7 +132,7 @@ fn the_smaller_limit_of_the_body_counts() {
     assert_eq!(decide(&generous, 1001, &context).map_err(|error| error.code).err(), Some(Code::RequestTooLarge));
 }
 
-/// A request with every fault, mended one by one: each time the next error of the contract's order must come to light.
+/// A request with every fault, mended one by one: each time the next error of the order in `docs/wire.md` must come to light.
 #[test]
 fn the_first_error_counts() {
     let case: Value = section("first_error");
