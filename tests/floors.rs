@@ -1,0 +1,201 @@
+//! The rooms of the library stand on floors, and nothing imports upward or in a circle.
+//!
+//! The test reads every path of `src` that starts at the crate, at a parent or at a module of the file itself, and takes for an
+//! import what it names, through re-exports to the file that has it. Modules for tests alone are left out: they may look
+//! wherever they like, since nothing is built on them.
+
+#[path = "support/sources.rs"]
+mod sources;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use sources::{Import, Module, Sources};
+
+/// The rooms from the roof to the ground. A room imports from the floors below it, and no other of its own floor.
+const FLOORS: [&[&str]; 9] = [
+    &["ffi"],
+    &["engine"],
+    &["oauth"],
+    &["audit", "credential"],
+    &["net"],
+    &["policy", "keys"],
+    &["document", "envelope"],
+    &["secret"],
+    &["error", "sys", "text"],
+];
+
+/// Rooms that still have circles in them.
+const KNOWN: &[&str] = &["engine", "net", "oauth"];
+
+/// What each file imports of the others, and in which line.
+type Imports<'s> = BTreeMap<&'s Module, BTreeMap<Module, usize>>;
+
+fn imports(sources: &Sources) -> Imports<'_> {
+    let of = |module: &Module| {
+        let mut first = BTreeMap::new();
+        for Import { line, meant, .. } in sources.imports(module) {
+            first.entry(meant).or_insert(line);
+        }
+        first
+    };
+    sources.modules().filter(|module| !module.is_empty()).map(|module| (module, of(module))).collect()
+}
+
+/// The floor that a module's room is on.
+fn floor(module: &Module) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&module.first().map_or("", String::as_str)))
+}
+
+/// Every import of another room that is not below.
+fn upward(sources: &Sources) -> Vec<String> {
+    let mut found = Vec::new();
+    for module in sources.modules().filter(|module| !module.is_empty()) {
+        for Import { line, written, meant } in sources.imports(module) {
+            let is_wrong = |other: &&Module| other.first() != module.first() && floor(other) <= floor(module);
+            if let Some(other) = [&written, &meant].into_iter().find(is_wrong) {
+                let (place, room) = (sources.file(module), other.first().map_or("the root", String::as_str));
+                found.push(format!("src/{place}:{line} imports {room}, which is not below"));
+            }
+        }
+    }
+    found.dedup();
+    found
+}
+
+/// The shortest circle of each knot of files.
+fn circles(sources: &Sources, imports: &Imports<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut told: BTreeSet<&Module> = BTreeSet::new();
+    for start in imports.keys().copied() {
+        let Some(circle) = way(imports, start, start).filter(|circle| !circle.iter().any(|at| told.contains(at)))
+        else {
+            continue;
+        };
+        let nexts = circle.iter().skip(1).chain([&start]);
+        let step = |(at, next): (&&Module, &&Module)| {
+            format!("src/{}:{} imports {}", sources.file(at), imports[at][*next], next.join("::"))
+        };
+        found.push(circle.iter().zip(nexts).map(step).collect::<Vec<_>>().join(", "));
+        told.extend(circle);
+    }
+    found
+}
+
+/// The shortest way by imports from one module to another, which it leaves out; none where there is no import between.
+fn way<'s>(imports: &Imports<'s>, from: &Module, to: &Module) -> Option<Vec<&'s Module>> {
+    let (from, _) = imports.get_key_value(from)?;
+    let mut ways = VecDeque::from([vec![*from]]);
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        for next in imports[way.last().expect("a start")].keys() {
+            if next == to {
+                return Some(way);
+            }
+            if let Some((next, _)) = imports.get_key_value(next)
+                && seen.insert(*next)
+            {
+                ways.push_back(way.iter().copied().chain([*next]).collect());
+            }
+        }
+    }
+    None
+}
+
+fn library() -> Sources {
+    Sources::read(&Sources::below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")))
+}
+
+#[test]
+fn every_room_has_a_floor() {
+    let sources = library();
+    let mut rooms: Vec<&str> =
+        sources.modules().filter(|module| module.len() == 1).map(|room| room[0].as_str()).collect();
+    let mut floors = FLOORS.concat();
+    rooms.sort_unstable();
+    floors.sort_unstable();
+    assert_eq!(rooms, floors);
+}
+
+#[test]
+fn imports_go_down() {
+    let found = upward(&library());
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let sources = library();
+    let (known, found): (Vec<_>, Vec<_>) = circles(&sources, &imports(&sources))
+        .into_iter()
+        .partition(|circle| KNOWN.iter().any(|room| circle.starts_with(&format!("src/{room}/"))));
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+    for room in KNOWN {
+        assert!(known.iter().any(|circle| circle.contains(room)), "{room} has no circle any more");
+    }
+}
+
+/// Four rooms, and this text in one of the lower one's files.
+fn planted(text: &str) -> Sources {
+    let files = [
+        ("lib.rs", "pub mod audit;\npub mod credential;\npub mod engine;\npub mod error;\n"),
+        ("error.rs", "pub enum Code {}\n"),
+        ("engine/mod.rs", "mod state;\npub use state::Engine;\n"),
+        ("engine/state.rs", "use crate::audit::Outcome;\npub struct Engine;\n"),
+        ("audit.rs", "pub enum Outcome {}\n"),
+        ("credential/mod.rs", "mod header;\nmod opened;\npub use header::{Header, basic as pair};\n"),
+        ("credential/header.rs", text),
+        ("credential/opened.rs", "use super::Header;\n"),
+    ];
+    Sources::read(&files.map(|(file, text)| (file.to_owned(), text.to_owned())))
+}
+
+#[test]
+fn an_import_that_does_not_go_down_is_found() {
+    let text = "use crate::engine::Engine;
+        use crate::{engine::{self, Engine}, error::Code};
+        use super::super::audit as record;
+        fn open() -> crate::engine::Engine {}
+        const TEXT: &str = \"\\\"\"; const MARK: char = '\"'; use crate::engine;";
+    let found = upward(&planted(text));
+    let expected = [(1, "engine"), (2, "engine"), (3, "audit"), (4, "engine"), (5, "engine")];
+    let expected =
+        expected.map(|(line, room)| format!("src/credential/header.rs:{line} imports {room}, which is not below"));
+    assert_eq!(found, expected);
+    for text in [
+        "// crate::engine\nconst TEXT: &str = \"crate::engine\";",
+        "const RAW: &[u8] = br#\"\"crate::engine\"#;\nconst BYTE: u8 = b'\\''; // crate::engine",
+        "#[cfg(test)]\nmod tests {\n    fn open() { crate::engine::open() }\n}",
+        "#[cfg(test)]\nuse crate::engine::{Engine, Heritage};",
+        "use ::engine::Engine;\nuse engine::Engine;\nfn open() { engine::open() }",
+    ] {
+        assert_eq!(upward(&planted(text)), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_re_exports() {
+    let circles = |text: &str| {
+        let sources = planted(text);
+        circles(&sources, &imports(&sources))
+    };
+    assert_eq!(circles("pub struct Header;"), Vec::<String>::new());
+    for text in ["use super::opened::Opened;", "use crate::credential::opened;", "fn open() { super::opened::open() }"]
+    {
+        let expected = "src/credential/header.rs:1 imports credential::opened, \
+            src/credential/opened.rs:1 imports credential::header";
+        assert_eq!(circles(text), [expected], "{text}");
+    }
+    let of_the_module_file = "src/credential/mod.rs:3 imports credential::header, \
+        src/credential/header.rs:1 imports credential";
+    assert_eq!(circles("use super::Other;"), [of_the_module_file]);
+}
+
+#[test]
+fn unsafe_code_is_allowed_in_two_rooms() {
+    let files = Sources::below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut allowing: Vec<_> =
+        files.iter().filter(|(_, text)| text.contains("allow(unsafe_code")).map(|(file, _)| file.as_str()).collect();
+    allowing.sort_unstable();
+    assert_eq!(allowing, ["ffi/mod.rs", "sys/mod.rs"]);
+}

@@ -1,0 +1,324 @@
+//! What the files of `src` import: a reader of Rust that knows comments, texts, modules and paths, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The module that a file is, from the crate's root; the root itself is empty.
+pub type Module = Vec<String>;
+
+/// A path in a file, and the module whose file has what it names.
+pub struct Import {
+    /// The line of the file.
+    pub line: usize,
+    /// The module as it is written.
+    pub written: Module,
+    /// The module that is meant, behind every re-export.
+    pub meant: Module,
+}
+
+/// The files of a crate.
+pub struct Sources(BTreeMap<Module, Source>);
+
+struct Source {
+    file: String,
+    /// Without comments, texts and what is there for tests only.
+    code: Vec<char>,
+    children: BTreeSet<String>,
+    /// What each name stands for that the file has from elsewhere.
+    names: BTreeMap<String, Vec<String>>,
+    /// Every path, with its line.
+    paths: Vec<(usize, Vec<String>)>,
+}
+
+impl Sources {
+    /// The files below a folder.
+    pub fn below(folder: &Path) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(&next).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                    let name = entry.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
+                    files.push((name, fs::read_to_string(&entry).expect("a file")));
+                }
+            }
+        }
+        files
+    }
+
+    /// Reads files of a name and a text each.
+    pub fn read(files: &[(String, String)]) -> Self {
+        let mut sources: BTreeMap<Module, Source> =
+            files.iter().map(|(file, text)| (module(file), Source::read(file, text))).collect();
+        // A module that only tests declare is theirs with all that is below it.
+        let declared = |module: &Module, sources: &BTreeMap<Module, Source>| {
+            (0..module.len()).all(|depth| {
+                let parent = sources.get(&module[..depth]);
+                parent.is_some_and(|parent| parent.children.contains(&module[depth]))
+            })
+        };
+        let tests: Vec<Module> = sources.keys().filter(|module| !declared(module, &sources)).cloned().collect();
+        tests.iter().for_each(|module| drop(sources.remove(module)));
+        Self(sources)
+    }
+
+    /// The modules that there are.
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.0.keys()
+    }
+
+    /// The name of a module's file.
+    pub fn file(&self, module: &Module) -> &str {
+        &self.0[module].file
+    }
+
+    /// What a module imports from others.
+    pub fn imports(&self, module: &Module) -> Vec<Import> {
+        let paths = &self.0[module].paths;
+        let imports = paths.iter().filter_map(|(line, path)| {
+            let (written, rest) = self.walk(module, path)?;
+            let meant = self.follow(&written, rest, 0);
+            (meant != *module).then_some(Import { line: *line, written, meant })
+        });
+        imports.collect()
+    }
+
+    /// The module that a path leads to, and what of the path is in it. None leads out of the crate.
+    fn walk<'p>(&self, from: &Module, path: &'p [String]) -> Option<(Module, &'p [String])> {
+        let mut rest = path;
+        let mut module = match path.first()?.as_str() {
+            "crate" => Module::new(),
+            "self" | "super" => from.clone(),
+            child if self.0[from].children.contains(child) => from.clone(),
+            _ => return None,
+        };
+        while let Some((first, others)) = rest.split_first() {
+            match first.as_str() {
+                "crate" | "self" => {}
+                "super" => drop(module.pop()),
+                child if self.0[&module].children.contains(child) => module.push(child.to_owned()),
+                _ => break,
+            }
+            rest = others;
+        }
+        Some((module, rest))
+    }
+
+    fn follow(&self, module: &Module, rest: &[String], depth: usize) -> Module {
+        assert!(depth < 9, "a circle of re-exports at {}", module.join("::"));
+        let path = rest.first().and_then(|name| self.0[module].names.get(name));
+        match path.and_then(|path| self.walk(module, path)) {
+            Some((next, rest)) => self.follow(&next, rest, depth + 1),
+            None => module.clone(),
+        }
+    }
+}
+
+impl Source {
+    fn read(file: &str, text: &str) -> Self {
+        let mut source = Self {
+            file: file.to_owned(),
+            code: without_tests(without_texts(text)),
+            children: BTreeSet::new(),
+            names: BTreeMap::new(),
+            paths: Vec::new(),
+        };
+        let words = words(&source.code);
+        let mut index = 0;
+        while let Some((at, word)) = words.get(index) {
+            let ahead = |step: usize| words.get(index + step).map_or("", |(_, word)| word.as_str());
+            if word == "mod" && ahead(2) == ";" {
+                source.children.insert(ahead(1).to_owned());
+            } else if word == "use" {
+                let length = words[index..].iter().position(|(_, word)| word == ";").expect("the end of a use");
+                source.tree(&mut Vec::new(), &words[index + 1..index + length]);
+                index += length;
+            } else if word == "::" {
+                // What follows is not where a path starts.
+                index += 1;
+            } else if ahead(1) == "::" {
+                let steps = (0..).take_while(|step| ahead(2 * step + 1) == "::").count();
+                let path = (0..=steps).map(|step| ahead(2 * step).to_owned()).collect();
+                source.paths.push((source.line(*at), path));
+                index += 2 * steps;
+            }
+            index += 1;
+        }
+        source
+    }
+
+    /// The paths of a `use`, whose braces share what stands before them.
+    fn tree(&mut self, before: &mut Vec<String>, words: &[(usize, String)]) {
+        let start = before.len();
+        let mut index = 0;
+        while let Some((at, word)) = words.get(index) {
+            match word.as_str() {
+                // The path of another crate: no module here has an empty name.
+                "::" if before.is_empty() => before.push(String::new()),
+                "::" => {}
+                "{" => {
+                    let end = index + closing(&words[index..]);
+                    for branch in branches(&words[index + 1..end]) {
+                        self.tree(before, branch);
+                    }
+                    before.truncate(start);
+                    return;
+                }
+                "as" => {
+                    let (name, path) = (words[index + 1].1.clone(), before.clone());
+                    self.names.insert(name, path.clone());
+                    self.paths.push((self.line(*at), path));
+                    before.truncate(start);
+                    return;
+                }
+                _ => before.push(word.clone()),
+            }
+            index += 1;
+        }
+        let mut path = before.clone();
+        // `a::{self}` is `a`.
+        if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
+            path.pop();
+        }
+        if let (Some(name), Some((at, _))) = (path.last().cloned(), words.first()) {
+            self.names.insert(name, path.clone());
+            self.paths.push((self.line(*at), path));
+        }
+        before.truncate(start);
+    }
+
+    fn line(&self, at: usize) -> usize {
+        1 + self.code[..at].iter().filter(|character| **character == '\n').count()
+    }
+}
+
+fn module(file: &str) -> Module {
+    let path = file.strip_suffix(".rs").expect("a file of Rust");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    if path == "lib" { Module::new() } else { path.split('/').map(str::to_owned).collect() }
+}
+
+/// Where the brace closes that the words start with.
+fn closing(words: &[(usize, String)]) -> usize {
+    let mut depth = 0;
+    let closes = words.iter().position(|(_, word)| {
+        depth += match word.as_str() {
+            "{" => 1,
+            "}" => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    closes.expect("a closing brace")
+}
+
+/// What commas divide, outside of inner braces.
+fn branches(words: &[(usize, String)]) -> Vec<&[(usize, String)]> {
+    let mut found = Vec::new();
+    let (mut start, mut index) = (0, 0);
+    while index < words.len() {
+        match words[index].1.as_str() {
+            "{" => index += closing(&words[index..]),
+            "," => {
+                found.push(&words[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+        index += 1;
+    }
+    found.push(&words[start..]);
+    found.into_iter().filter(|branch| !branch.is_empty()).collect()
+}
+
+/// Names, `::`, and every other mark that is no blank, with their places.
+fn words(code: &[char]) -> Vec<(usize, String)> {
+    let is_name = |character: &char| character.is_alphanumeric() || *character == '_';
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < code.len() {
+        let length = match &code[at..] {
+            [first, ..] if first.is_whitespace() => {
+                at += 1;
+                continue;
+            }
+            [first, ..] if is_name(first) => code[at..].iter().take_while(|character| is_name(character)).count(),
+            [':', ':', ..] => 2,
+            _ => 1,
+        };
+        found.push((at, code[at..at + length].iter().collect()));
+        at += length;
+    }
+    found
+}
+
+/// The same characters, with blanks for those of comments and of texts.
+fn without_texts(text: &str) -> Vec<char> {
+    let mut code: Vec<char> = text.chars().collect();
+    let mut at = 0;
+    while at < code.len() {
+        let length = match &code[at..] {
+            ['/', '/', ..] => code[at..].iter().position(|character| *character == '\n').unwrap_or(code.len() - at),
+            ['/', '*', ..] => panic!("a comment of a form that this reader does not know"),
+            ['"', ..] => quoted(&code[at..], '"'),
+            ['r', '"' | '#', ..] if at == 0 || !code[at - 1].is_alphanumeric() || code[at - 1] == 'b' => {
+                raw(&code[at..]).unwrap_or(1)
+            }
+            ['\'', '\\', ..] => quoted(&code[at..], '\''),
+            // Anything else is a lifetime.
+            ['\'', _, '\'', ..] => 3,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        for character in &mut code[at..at + length] {
+            if *character != '\n' {
+                *character = ' ';
+            }
+        }
+        at += length;
+    }
+    code
+}
+
+fn quoted(code: &[char], quote: char) -> usize {
+    let mut at = 1;
+    while code[at] != quote {
+        at += if code[at] == '\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+/// A raw text, where there is one: `r#type` is a name.
+fn raw(code: &[char]) -> Option<usize> {
+    let marks = code[1..].iter().take_while(|character| **character == '#').count();
+    (code.get(1 + marks) == Some(&'"')).then_some(())?;
+    let end: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', marks)).collect();
+    let length = code[2 + marks..].windows(end.len()).position(|window| window == end)?;
+    Some(2 + marks + length + end.len())
+}
+
+/// The same characters, with blanks for every item that is compiled for tests only.
+fn without_tests(mut code: Vec<char>) -> Vec<char> {
+    let words = words(&code);
+    let mark = ["#", "[", "cfg", "(", "test", ")", "]"];
+    for index in 0..words.len() {
+        let is_marked =
+            mark.iter().enumerate().all(|(step, mark)| words.get(index + step).is_some_and(|(_, word)| word == mark));
+        if is_marked {
+            let rest = &words[index..];
+            let end = rest.iter().position(|(_, word)| word == ";" || word == "{").expect("an item");
+            let end = if rest[end].1 == "{" { end + closing(&rest[end..]) } else { end };
+            for character in &mut code[rest[0].0..=rest[end].0] {
+                if *character != '\n' {
+                    *character = ' ';
+                }
+            }
+        }
+    }
+    code
+}
