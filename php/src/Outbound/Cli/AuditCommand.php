@@ -26,7 +26,7 @@ final class AuditCommand implements Command
 
     private int $skipped = 0;
 
-    /** @var array<string, int> by service and ending */
+    /** @var array<string, array{service_id: string|null, ending: string, count: int}> in an order by service and ending */
     private array $counts = [];
 
     public static function help(): string
@@ -139,20 +139,17 @@ final class AuditCommand implements Command
 
     private function count(StoredRecord $record): bool
     {
-        $key = json_encode([$record->row['service_id'], $record->ending()], JSON_THROW_ON_ERROR);
-        $this->counts[$key] = ($this->counts[$key] ?? 0) + 1;
+        $group = ['service_id' => $record->entry->record['service_id'], 'ending' => $record->ending()];
+        $key = json_encode(array_values($group), JSON_THROW_ON_ERROR);
+        $this->counts[$key] = $group + ['count' => ($this->counts[$key]['count'] ?? 0) + 1];
         return true;
     }
 
     private function total(bool $json, Streams $streams): void
     {
         ksort($this->counts);
-        $groups = [];
-        foreach ($this->counts as $key => $count) {
-            [$service, $ending] = json_decode($key);
-            $groups[] = ['service_id' => $service, 'ending' => $ending, 'count' => $count];
-        }
-        $count = array_sum($this->counts);
+        $groups = array_values($this->counts);
+        $count = array_sum(array_column($groups, 'count'));
         if ($json) {
             $streams->json(['version' => 1, 'count' => $count, 'skipped' => $this->skipped, 'groups' => $groups]);
             return;

@@ -81,9 +81,11 @@ final readonly class OwnersAuditSink implements AuditSink
             }
             $write();
         } finally {
-            posix_seteuid(0);
-            posix_setegid($group);
-            posix_initgroups(posix_getpwuid(0)['name'] ?? 'root', $group);
+            $isBack = posix_seteuid(0) && posix_setegid($group)
+                && posix_initgroups(posix_getpwuid(0)['name'] ?? 'root', $group);
+            if (!$isBack) {
+                throw new AuditSinkException("Root could not take its own user's and groups' place again.");
+            }
         }
     }
 

@@ -10,9 +10,12 @@ use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
 use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Service\SecureHttpClientInterface;
 
 /**
  * A first try by hand.
+ *
+ * @phpstan-import-type Options from SecureHttpClientInterface
  *
  * @internal
  */
@@ -63,7 +66,7 @@ final class SendCommand implements Command
     }
 
     /**
-     * @return array<string, mixed>
+     * @return Options
      */
     private static function options(Arguments $arguments, Streams $streams): array
     {
@@ -81,12 +84,12 @@ final class SendCommand implements Command
         }
         if ($arguments->has('body') || $arguments->has('json')) {
             $options['body'] = $streams->read('The body');
-        }
-        if ($arguments->has('json')) {
-            if (json_decode($options['body']) === null && trim($options['body']) !== 'null') {
-                throw new UsageError('The body is no JSON.');
+            if ($arguments->has('json')) {
+                if (json_decode($options['body']) === null && trim($options['body']) !== 'null') {
+                    throw new UsageError('The body is no JSON.');
+                }
+                $headers[] = ['content-type', 'application/json'];
             }
-            $headers[] = ['content-type', 'application/json'];
         }
         return $options + ['headers' => $headers];
     }

@@ -51,6 +51,7 @@ final readonly class Setup
      * "name=value" each, or "name: value".
      *
      * @param list<string> $words
+     * @param non-empty-string $separator
      * @return list<array{string, string}>
      * @throws UsageError
      */
@@ -58,11 +59,11 @@ final readonly class Setup
     {
         $pairs = [];
         foreach ($words as $word) {
-            [$name, $value] = explode($separator, $word, 2) + [1 => null];
-            if ($name === '' || $value === null) {
+            $pair = explode($separator, $word, 2);
+            if ($pair[0] === '' || !isset($pair[1])) {
                 throw new UsageError('--' . $option . ' is NAME' . $separator . 'VALUE.');
             }
-            $pairs[] = [$name, ltrim($value, ' ')];
+            $pairs[] = [$pair[0], ltrim($pair[1], ' ')];
         }
         return $pairs;
     }

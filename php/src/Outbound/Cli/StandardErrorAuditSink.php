@@ -22,7 +22,7 @@ final readonly class StandardErrorAuditSink implements AuditSink
 
     public function write(AuditEntry $entry): void
     {
-        $this->streams->error(AuditRow::json(AuditRow::of($entry)) . "\n");
+        $this->streams->error(AuditRow::json($entry->toArray()) . "\n");
     }
 
     public function begin(AuditEntry $intent): void

@@ -40,7 +40,8 @@ final readonly class Arguments
                 $found[] = $argv[$i];
                 continue;
             }
-            [$name, $value] = explode('=', substr($argv[$i], 2), 2) + [1 => null];
+            $option = explode('=', substr($argv[$i], 2), 2);
+            [$name, $value] = [$option[0], $option[1] ?? null];
             if (in_array($name, $flags, true)) {
                 if ($value !== null) {
                     throw new UsageError('--' . $name . ' takes no value.');

@@ -17,7 +17,9 @@ use Netresearch\NrVault\Transport\Policy;
 final class Comparison
 {
     /** What holds where neither the policy nor the configuration says; the configuration is not looked at. */
-    private const LIMITS = ['timeout_ms' => 30_000, 'request_bytes' => 32 << 20, 'response_bytes' => 8 << 20];
+    private const TIMEOUT_MS = 30_000;
+    private const REQUEST_BYTES = 32 << 20;
+    private const RESPONSE_BYTES = 8 << 20;
 
     /** From the one that asks most of the host to the one that asks least. */
     private const TRANSPORTS = [
@@ -61,7 +63,7 @@ final class Comparison
         $self->headers($was === null ? [] : $old->headers, $new->headers);
         $self->credentials($was === null ? [] : $old->credentials, $new->credentials);
         if ($was !== null) {
-            $self->limits($old->policy->toWire(), $new->policy->toWire());
+            $self->limits($old->policy, $new->policy);
             $self->breaker($old->policy->breaker, $new->policy->breaker);
             $self->modes($old, $new);
         }
@@ -72,10 +74,10 @@ final class Comparison
     {
         $word = static fn (bool|int $value): string => is_bool($value) ? ($value ? 'true' : 'false') : (string) $value;
         $fields = [
-            'policy.allow_http' => [$old?->allowHttp ?? false, $new->allowHttp],
-            'policy.allow_encoded_slash' => [$old?->allowEncodedSlash ?? false, $new->allowEncodedSlash],
-            'policy.max_redirects' => [$old?->maxRedirects ?? 0, $new->maxRedirects],
-            'policy.max_attempts' => [$old?->maxAttempts ?? 1, $new->maxAttempts],
+            'policy.allow_http' => [$old !== null && $old->allowHttp, $new->allowHttp],
+            'policy.allow_encoded_slash' => [$old !== null && $old->allowEncodedSlash, $new->allowEncodedSlash],
+            'policy.max_redirects' => [$old === null ? 0 : $old->maxRedirects, $new->maxRedirects],
+            'policy.max_attempts' => [$old === null ? 1 : $old->maxAttempts, $new->maxAttempts],
         ];
         foreach ($fields as $field => [$was, $now]) {
             if ($now > $was) {
@@ -84,14 +86,14 @@ final class Comparison
         }
     }
 
-    /**
-     * @param array<string, mixed> $old policies
-     * @param array<string, mixed> $new
-     */
-    private function limits(array $old, array $new): void
+    private function limits(Policy $old, Policy $new): void
     {
-        foreach (self::LIMITS as $key => $default) {
-            [$was, $now] = [$old[$key] ?? null, $new[$key] ?? null];
+        $limits = [
+            'timeout_ms' => [$old->timeoutMs, $new->timeoutMs, self::TIMEOUT_MS],
+            'request_bytes' => [$old->requestBytes, $new->requestBytes, self::REQUEST_BYTES],
+            'response_bytes' => [$old->responseBytes, $new->responseBytes, self::RESPONSE_BYTES],
+        ];
+        foreach ($limits as $key => [$was, $now, $default]) {
             if ($was !== $now && ($now ?? PHP_INT_MAX) > ($was ?? $default)) {
                 $this->change('policy.' . $key, (string) ($was ?? 'of the configuration'), (string) ($now ?? 'of the configuration'));
             }
@@ -112,11 +114,8 @@ final class Comparison
      */
     private function credentials(array $old, array $new): void
     {
-        $texts = static fn (array $list): array => array_map(
-            static fn (CredentialReference $reference): string => self::json($reference->toWire()),
-            $list,
-        );
-        $this->add('credentials', ...array_values(array_diff($texts($new), $texts($old))));
+        $text = static fn (CredentialReference $reference): string => self::json($reference->toWire());
+        $this->add('credentials', ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
     }
 
     /**
@@ -127,11 +126,13 @@ final class Comparison
      */
     private function headers(array $old, array $new): void
     {
-        $lower = static fn (array $header): array => [strtolower($header[0]), $header[1]];
-        $known = array_map($lower, $old);
-        foreach ($new as $header) {
-            if (!in_array($lower($header), $known, true)) {
-                $this->add('headers', $header[0]);
+        $known = [];
+        foreach ($old as [$name, $value]) {
+            $known[] = [strtolower($name), $value];
+        }
+        foreach ($new as [$name, $value]) {
+            if (!in_array([strtolower($name), $value], $known, true)) {
+                $this->add('headers', $name);
             }
         }
     }

@@ -62,7 +62,7 @@ final readonly class Reach
      */
     public function hostsBeyond(?self $other): array
     {
-        $plain = $this->service->policy->allowHttp && $other?->service->policy->allowHttp;
+        $plain = $this->service->policy->allowHttp && $other?->service->policy->allowHttp === true;
         $schemes = $plain ? [Origin::HTTPS, Origin::HTTP] : [Origin::HTTPS];
         $beyond = [];
         foreach ($this->service->policy->allowedHosts ?? [] as $text) {

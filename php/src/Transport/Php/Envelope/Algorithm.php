@@ -20,6 +20,9 @@ enum Algorithm: string
     case XChaCha20Poly1305 = 'xchacha20poly1305';
     case Aes256Gcm = 'aes256gcm';
 
+    /**
+     * @return int<1, max>
+     */
     public function nonceBytes(): int
     {
         return match ($this) {
