@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
+use Netresearch\NrVault\Transport\AuditShape;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
@@ -72,10 +73,10 @@ final readonly class AuditEntry
      * @param string $id UUIDv7 of this call; an intent and its completion share it
      * @param string $state INTENT or COMPLETE
      * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
-     * @param array<string, mixed> $record keys of AuditRecord; missing ones become null, others are left out. `timestamp`
-     *        is RFC 3339 in UTC with milliseconds and never null; service_id is null where the caller's was no id;
-     *        credentials is a list of identifiers, attempt_errors one of codes. Texts are made printable: UTF-8 without
-     *        controls, format characters and separators of lines
+     * @param array<mixed> $record keys of AuditRecord; missing ones and values of another type become null, others are
+     *        left out. `timestamp` is RFC 3339 in UTC with milliseconds, and that of now where there is none; service_id
+     *        is null where the caller's was no id; credentials is a list of identifiers, attempt_errors one of codes.
+     *        Texts are made printable: UTF-8 without controls, format characters and separators of lines
      * @param string|null $actorType of the context, printable and cut to 255 bytes, as the next three
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
      */
@@ -93,15 +94,14 @@ final readonly class AuditEntry
             static fn (?string $text): ?string => $text === null ? null : Printable::text($text, 255),
             [$actorType, $actorId, $caller, $requestId],
         );
-        $all = array_fill_keys(self::RECORD, null);
-        $this->record = Printable::all(array_replace($all, array_intersect_key($record, $all)));
+        $this->record = AuditShape::of($record);
     }
 
     /**
      * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id. Each
      * value is null, a string, an integer or a boolean, but `credentials` and `attempt_errors`, lists of strings.
      *
-     * @return array<string, mixed>
+     * @return array<string, string|int|bool|list<string>|null>
      */
     public function toArray(): array
     {

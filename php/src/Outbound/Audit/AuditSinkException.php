@@ -19,8 +19,11 @@ final class AuditSinkException extends \RuntimeException
      */
     public static function fromPdo(string $what, \PDOException $exception): self
     {
-        $state = (string) ($exception->errorInfo[0] ?? $exception->getCode());
-        $code = (int) ($exception->errorInfo[1] ?? 0);
+        // PDO's exceptions have the state for a code, and none where PHP itself made them.
+        $state = $exception->errorInfo[0] ?? $exception->getCode();
+        $state = is_string($state) || is_int($state) ? (string) $state : '';
+        $code = $exception->errorInfo[1] ?? 0;
+        $code = is_string($code) || is_int($code) ? (int) $code : 0;
         $reason = match ($code) {
             1 => 'the statement does not fit it, as where the table is missing',
             5, 6 => 'it is locked',

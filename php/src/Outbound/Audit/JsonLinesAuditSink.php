@@ -19,6 +19,8 @@ use Netresearch\NrVault\Transport\System\Quiet;
  * The time limit is that of waiting for the lock. PHP cannot bound a write to a disk that hangs, so the file does not
  * belong on a network file system.
  *
+ * @phpstan-type Stat array{size: int, mtime: int, ...}
+ *
  * @api
  */
 final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
@@ -96,7 +98,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     private function append(AuditEntry $entry, bool $sync): void
     {
-        $line = AuditRow::json(AuditRow::of($entry)) . "\n";
+        $line = AuditRow::json($entry->toArray()) . "\n";
         $handle = $this->lock(fn (array $stat): bool => $this->isFull($stat, strlen($line)));
         try {
             self::appendLine($handle, $line);
@@ -112,7 +114,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     /**
      * Opens and locks the file that has the name, once it has been put aside where $aside, given its stat, says so.
      *
-     * @param callable(array<mixed>): bool $aside
+     * @param callable(Stat): bool $aside
      * @return resource
      */
     private function lock(callable $aside): mixed
@@ -122,7 +124,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         for ($wait = 200;; $wait = min($wait * 2, 5_000)) {
             $handle = $this->open();
             if (flock($handle, LOCK_EX | LOCK_NB) && $this->hasTheName($handle)) {
-                if (!$mayPutAside || !$aside((array) fstat($handle))) {
+                if (!$mayPutAside || !$aside(self::state($handle))) {
                     return $handle;
                 }
                 // Where that fails, the file grows on: a line counts more than a size.
@@ -172,22 +174,32 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * @param array<mixed> $stat of the file
+     * @param resource $handle
+     * @return Stat
+     */
+    private static function state(mixed $handle): array
+    {
+        $state = fstat($handle);
+        return $state !== false ? $state : throw new AuditSinkException('The audit file cannot be looked at.');
+    }
+
+    /**
+     * @param Stat $stat of the file
      * @param int $more bytes that are to be appended
      */
     private function isFull(array $stat, int $more): bool
     {
-        return $stat['size'] > 0 && ($stat['size'] + $more > $this->maxBytes || self::isOfAnotherDay($stat));
+        return self::isOld($stat) || ($stat['size'] > 0 && $stat['size'] + $more > $this->maxBytes);
     }
 
     /**
-     * The time of the last change is that of the last line.
+     * Whether its lines are of another day: the time of the last change is that of the last line.
      *
-     * @param array<mixed> $stat
+     * @param Stat $stat
      */
-    private static function isOfAnotherDay(array $stat): bool
+    private static function isOld(array $stat): bool
     {
-        return gmdate('Ymd', $stat['mtime']) !== gmdate('Ymd');
+        return $stat['size'] > 0 && gmdate('Ymd', $stat['mtime']) !== gmdate('Ymd');
     }
 
     /**
@@ -195,7 +207,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private static function appendLine(mixed $handle, string $line): void
     {
-        $size = (int) (fstat($handle) ?: [])['size'];
+        $size = max(0, self::state($handle)['size']);
         if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
             // A process died while it wrote. What it left stays, as a line of its own.
             $line = "\n" . $line;
@@ -215,9 +227,8 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private function putAsideYesterdays(): void
     {
         if (Quiet::call(fn (): bool => is_file($this->file))) {
-            $isOld = static fn (array $stat): bool => $stat['size'] > 0 && self::isOfAnotherDay($stat);
-            $handle = $this->lock($isOld);
-            $stayed = $isOld((array) fstat($handle));
+            $handle = $this->lock(self::isOld(...));
+            $stayed = self::isOld(self::state($handle));
             fclose($handle);
             if ($stayed) {
                 throw new AuditSinkException('The audit file of an earlier day could not be put aside.');

@@ -19,9 +19,6 @@ final class PdoConnection
     /** Codes of MySQL for a connection that is gone, and for a deadlock, after which nothing was done. */
     private const REPEATABLE = [2006, 2013, 1213];
 
-    /** @var list<\PDO> connections of a parent process; closing one here would end it there */
-    private static array $inherited = [];
-
     public readonly string $driver;
     private readonly \SensitiveParameterValue $arguments;
     private ?\PDO $pdo = null;
@@ -74,8 +71,11 @@ final class PdoConnection
      */
     public function column(string $sql): array
     {
-        $this->open();
-        return Quiet::call(fn (): array => $this->pdo->query($sql)->fetchAll(\PDO::FETCH_COLUMN));
+        $pdo = $this->open();
+        return Quiet::call(static function () use ($pdo, $sql): array {
+            $found = $pdo->query($sql);
+            return $found === false ? [] : array_values(array_filter($found->fetchAll(\PDO::FETCH_COLUMN), is_string(...)));
+        });
     }
 
     /**
@@ -83,9 +83,9 @@ final class PdoConnection
      */
     private function runOnce(string $sql, array $values): int
     {
-        $this->open();
-        return Quiet::call(function () use ($sql, $values): int {
-            $statement = $this->pdo->prepare($sql);
+        $pdo = $this->open();
+        return Quiet::call(static function () use ($pdo, $sql, $values): int {
+            $statement = $pdo->prepare($sql);
             foreach ($values as $index => $value) {
                 $type = is_int($value) ? \PDO::PARAM_INT : ($value === null ? \PDO::PARAM_NULL : \PDO::PARAM_STR);
                 $statement->bindValue($index + 1, $value, $type);
@@ -95,16 +95,22 @@ final class PdoConnection
         });
     }
 
-    private function open(): void
+    private function open(): \PDO
     {
-        if ($this->pdo !== null && $this->pid !== getmypid()) {
-            self::$inherited[] = $this->pdo;
+        $pid = (int) getmypid();
+        if ($this->pdo !== null && $this->pid !== $pid) {
+            self::keep($this->pdo);
             $this->pdo = null;
         }
-        if ($this->pdo === null) {
-            $this->pdo = $this->driver === 'mysql' ? $this->openMysql() : $this->openSqlite();
-            $this->pid = getmypid();
-        }
+        $this->pid = $pid;
+        return $this->pdo ??= $this->driver === 'mysql' ? $this->openMysql() : $this->openSqlite();
+    }
+
+    /** A connection of a parent process: closing it here would end it there. */
+    private static function keep(\PDO $inherited): void
+    {
+        static $kept = [];
+        $kept[] = $inherited;
     }
 
     private function openSqlite(): \PDO
@@ -132,7 +138,8 @@ final class PdoConnection
         } finally {
             ini_set('mysqlnd.net_read_timeout', (string) $before);
         }
-        $isMariaDb = str_contains((string) $pdo->getAttribute(\PDO::ATTR_SERVER_VERSION), 'MariaDB');
+        $version = $pdo->getAttribute(\PDO::ATTR_SERVER_VERSION);
+        $isMariaDb = is_string($version) && str_contains($version, 'MariaDB');
         Quiet::call(fn () => $pdo->exec(
             "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES', lock_wait_timeout = $seconds, "
             . "innodb_lock_wait_timeout = $seconds"

@@ -143,7 +143,7 @@ final class PdoSchema
     public static function values(AuditEntry $entry): array
     {
         $values = [];
-        $row = AuditRow::of($entry);
+        $row = $entry->toArray();
         foreach (self::COLUMNS as $column => $type) {
             $value = $row[$column];
             $values[] = match (true) {

@@ -47,7 +47,7 @@ final readonly class PsrLogAuditSink implements AuditSink
     {
         $failed = in_array($entry->outcome, [AuditEntry::REFUSED, AuditEntry::FAILED], true);
         try {
-            $this->logger->log($failed ? $this->failureLevel : $this->level, $message, AuditRow::of($entry));
+            $this->logger->log($failed ? $this->failureLevel : $this->level, $message, $entry->toArray());
         } catch (\Throwable) {
             throw new AuditSinkException('The logger did not take the audit record.');
         }

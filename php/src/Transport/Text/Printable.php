@@ -26,7 +26,8 @@ final class Printable
     {
         if (preg_match('/[^\x20-\x7E]/', $text) !== 0) {
             if (preg_match('//u', $text) !== 1) {
-                $text = json_decode((string) json_encode($text, JSON_INVALID_UTF8_SUBSTITUTE));
+                $valid = json_decode((string) json_encode($text, JSON_INVALID_UTF8_SUBSTITUTE));
+                $text = is_string($valid) ? $valid : '';
             }
             $text = (string) preg_replace(self::UNPRINTABLE, '?', $text);
         }

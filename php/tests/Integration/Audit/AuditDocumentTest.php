@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoSchema;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
@@ -43,7 +42,7 @@ final class AuditDocumentTest extends TestCase
 
     public function testTheColumnsThatAnOlderTableLacksAreThoseThatAreAdded(): void
     {
-        $older = array_diff(array_keys(AuditRow::of(AuditEntries::complete())), ['attempt_errors', 'token_requests']);
+        $older = array_diff(array_keys(AuditEntries::complete()->toArray()), ['attempt_errors', 'token_requests']);
         $sql = implode(";\n", PdoSchema::additions(array_values($older))) . ";\n";
 
         self::assertContains($sql, self::blocks('sql'));
@@ -90,7 +89,7 @@ final class AuditDocumentTest extends TestCase
 
     public function testTheLineHasTheColumnsAndTheTableNamesThem(): void
     {
-        $columns = array_keys(AuditRow::of(AuditEntries::complete()));
+        $columns = array_keys(AuditEntries::complete()->toArray());
         [$line] = self::blocks('json');
         preg_match('/^## Columns\n(.*?)^## /ms', (string) file_get_contents(self::FILE), $section);
 

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use Netresearch\NrVault\Outbound\Tests\Support\Process;
@@ -65,7 +64,7 @@ final class FullDiskTest extends TestCase
         foreach (explode("\n", rtrim($lines, "\n")) as $line) {
             $row = json_decode($line, true, flags: JSON_THROW_ON_ERROR);
             if ($row['state'] === AuditEntry::COMPLETE) {
-                self::assertSame(AuditRow::of(AuditEntries::complete($row['id'])), $row);
+                self::assertSame(AuditEntries::complete($row['id'])->toArray(), $row);
                 $completed[] = $row['id'];
             }
         }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
@@ -59,7 +58,7 @@ final class ManyWritersTest extends TestCase
                 $whole = $row['state'] === AuditEntry::INTENT
                     ? AuditEntries::intent($row['id'])
                     : AuditEntries::complete($row['id']);
-                self::assertSame(AuditRow::of($whole), $row);
+                self::assertSame($whole->toArray(), $row);
                 $states[$row['id']][] = $row['state'];
             }
         }

@@ -15,13 +15,25 @@ final class AuditRowTest extends TestCase
     {
         $columns = ['id', 'state', 'outcome', ...AuditEntry::RECORD, 'actor_type', 'actor_id', 'caller', 'request_id'];
 
-        self::assertSame($columns, array_keys(AuditRow::of(AuditEntries::complete())));
-        self::assertSame($columns, array_keys(AuditRow::of(AuditEntries::intent())));
+        self::assertSame($columns, array_keys(AuditEntries::complete()->toArray()));
+        self::assertSame($columns, array_keys(AuditEntries::intent()->toArray()));
     }
 
     public function testAValueOfItsColumnsTypeIsKept(): void
     {
-        self::assertSame(AuditEntries::complete()->toArray(), AuditRow::of(AuditEntries::complete()));
+        self::assertSame(AuditEntries::RECORD, AuditEntries::complete()->record);
+    }
+
+    /** A database does not take a record without one. */
+    public function testARecordWithoutATimestampHasThatOfNow(): void
+    {
+        foreach ([null, 1700000000] as $timestamp) {
+            $before = gmdate('Y-m-d\TH:i:s');
+            $entry = AuditEntries::complete(record: ['timestamp' => $timestamp]);
+
+            self::assertMatchesRegularExpression('/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/', $entry->record['timestamp']);
+            self::assertGreaterThanOrEqual($before, $entry->record['timestamp']);
+        }
     }
 
     /**
@@ -29,7 +41,7 @@ final class AuditRowTest extends TestCase
      */
     public function testAValueOfAnotherTypeIsDropped(string $column, mixed $value, mixed $stored): void
     {
-        self::assertSame($stored, AuditRow::of(AuditEntries::complete(record: [$column => $value]))[$column]);
+        self::assertSame($stored, AuditEntries::complete(record: [$column => $value])->toArray()[$column]);
     }
 
     /**
@@ -49,11 +61,11 @@ final class AuditRowTest extends TestCase
 
     public function testTextIsUtf8AndOnOneLine(): void
     {
-        $row = AuditRow::of(AuditEntries::complete(record: [
+        $row = AuditEntries::complete(record: [
             'method' => "GET\r\nX",
             'host' => "b\xFCcher",
             'credentials' => ["a\0"],
-        ]));
+        ])->toArray();
 
         self::assertSame(['GET??X', "b\u{FFFD}cher", ['a?']], [$row['method'], $row['host'], $row['credentials']]);
     }
@@ -62,6 +74,6 @@ final class AuditRowTest extends TestCase
     {
         $entry = AuditEntries::complete(record: ['body' => 'c4n4ry', 'query' => 'c4n4ry', 'headers' => ['c4n4ry']]);
 
-        self::assertStringNotContainsString('c4n4ry', AuditRow::json(AuditRow::of($entry)));
+        self::assertStringNotContainsString('c4n4ry', AuditRow::json($entry->toArray()));
     }
 }

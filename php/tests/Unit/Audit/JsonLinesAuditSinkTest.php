@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Audit;
 
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
@@ -36,7 +37,7 @@ final class JsonLinesAuditSinkTest extends TestCase
         $sink->write(AuditEntries::complete('a'));
         $sink->write(AuditEntries::complete('b'));
 
-        $rows = array_map(AuditRow::of(...), [AuditEntries::complete('a'), AuditEntries::complete('b')]);
+        $rows = array_map(static fn (AuditEntry $entry): array => $entry->toArray(), [AuditEntries::complete('a'), AuditEntries::complete('b')]);
         self::assertSame($rows, self::rows($this->file));
     }
 
@@ -67,7 +68,7 @@ final class JsonLinesAuditSinkTest extends TestCase
 
     public function testAFileThatWouldGrowAboveItsSizeIsPutAsideFirst(): void
     {
-        $line = strlen(AuditRow::json(AuditRow::of(AuditEntries::complete('0')))) + 1;
+        $line = strlen(AuditRow::json(AuditEntries::complete('0')->toArray())) + 1;
         $sink = new JsonLinesAuditSink($this->file, 2 * $line);
 
         foreach (range(0, 4) as $id) {

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\PsrLogAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
@@ -22,7 +21,7 @@ final class PsrLogAuditSinkTest extends TestCase
 
         (new PsrLogAuditSink($logger))->write($entry);
 
-        $logged = ['level' => 'info', 'message' => 'Outbound call', 'context' => AuditRow::of($entry)];
+        $logged = ['level' => 'info', 'message' => 'Outbound call', 'context' => $entry->toArray()];
         self::assertSame([$logged], $logger->records);
     }
 

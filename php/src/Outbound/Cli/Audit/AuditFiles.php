@@ -40,7 +40,7 @@ final class AuditFiles
     {
         // The present one first: one that is put aside from now on is read through this handle, and only once.
         $this->handle = LocalFile::open($this->file);
-        $aside = $this->aside($this->handle === null ? null : self::identity((array) fstat($this->handle)));
+        $aside = $this->aside($this->handle === null ? null : self::identity(fstat($this->handle)));
         if ($this->handle === null && $aside === []) {
             return null;
         }
@@ -140,13 +140,13 @@ final class AuditFiles
         if ($present === false) {
             return null;
         }
-        $read = $this->handle === null ? null : self::identity((array) fstat($this->handle));
+        $read = $this->handle === null ? null : self::identity(fstat($this->handle));
         if ($read === self::identity($present)) {
             return null;
         }
         $aside = $this->aside(null);
         foreach ($aside as $index => $file) {
-            if ($read !== null && self::identity((array) Quiet::call(static fn () => stat($file))) === $read) {
+            if ($read !== null && self::identity(Quiet::call(static fn () => stat($file))) === $read) {
                 return $aside[$index + 1] ?? $this->file;
             }
         }
@@ -163,9 +163,9 @@ final class AuditFiles
     {
         LocalFile::forget();
         $directory = dirname($this->file);
-        $names = Quiet::call(static fn () => scandir($directory)) ?: [];
+        $names = Quiet::call(static fn () => scandir($directory));
         $files = [];
-        foreach ($names as $name) {
+        foreach ($names === false ? [] : $names as $name) {
             $file = $directory . '/' . $name;
             if (JsonLinesAuditSink::isAside($this->file, $name)) {
                 $stat = Quiet::call(static fn () => stat($file));
@@ -178,10 +178,10 @@ final class AuditFiles
     }
 
     /**
-     * @param array<mixed> $stat
+     * @param array{dev: int, ino: int, ...}|false $stat
      */
-    private static function identity(array $stat): string
+    private static function identity(array|false $stat): ?string
     {
-        return ($stat['dev'] ?? '') . ':' . ($stat['ino'] ?? '');
+        return $stat === false ? null : $stat['dev'] . ':' . $stat['ino'];
     }
 }

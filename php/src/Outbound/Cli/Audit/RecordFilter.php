@@ -20,12 +20,16 @@ final readonly class RecordFilter
     private const UNITS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
 
     /**
-     * @param array<string, list<string>> $wanted by column
+     * @param list<string> $services
+     * @param list<string> $outcomes
+     * @param list<string> $correlationIds
      * @param list<string> $codes codes, or classes of them
      * @param list<string> $statuses "404" or "4xx"
      */
     private function __construct(
-        private array $wanted,
+        private array $services,
+        private array $outcomes,
+        private array $correlationIds,
         private array $codes,
         private array $statuses,
         public ?\DateTimeImmutable $since,
@@ -49,11 +53,9 @@ final readonly class RecordFilter
             }
         }
         return new self(
-            array_filter([
-                'service_id' => $arguments->values('service'),
-                'outcome' => $arguments->values('outcome'),
-                'correlation_id' => $arguments->values('correlation-id'),
-            ]),
+            $arguments->values('service'),
+            $arguments->values('outcome'),
+            $arguments->values('correlation-id'),
             $arguments->values('code'),
             $arguments->values('status'),
             self::time('since', $arguments->value('since')),
@@ -63,14 +65,12 @@ final readonly class RecordFilter
 
     public function takes(StoredRecord $record): bool
     {
-        $row = $record->row;
-        foreach ($this->wanted as $column => $values) {
-            if (!in_array($row[$column], $values, true)) {
-                return false;
-            }
-        }
+        $row = $record->entry->record;
         $status = (string) $row['status'];
-        return self::isAmong($this->codes, [$row['error_code'], $row['error_class']])
+        return self::isAmong($this->services, [$row['service_id']])
+            && self::isAmong($this->outcomes, [$record->entry->outcome])
+            && self::isAmong($this->correlationIds, [$row['correlation_id']])
+            && self::isAmong($this->codes, [$row['error_code'], $row['error_class']])
             && self::isAmong($this->statuses, $status === '' ? [] : [$status, $status[0] . 'xx'])
             && ($this->since === null || $row['timestamp'] >= self::text($this->since))
             && ($this->until === null || $row['timestamp'] < self::text($this->until));

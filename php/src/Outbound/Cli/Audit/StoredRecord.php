@@ -19,10 +19,7 @@ final readonly class StoredRecord
 
     private const OUTCOMES = [null, AuditEntry::RESPONSE, AuditEntry::REFUSED, AuditEntry::FAILED];
 
-    /**
-     * @param array<string, string|int|bool|list<string>|null> $row
-     */
-    private function __construct(public array $row)
+    private function __construct(public AuditEntry $entry)
     {
     }
 
@@ -30,54 +27,62 @@ final readonly class StoredRecord
     public static function read(string $line): ?self
     {
         $map = json_decode($line, true, 8);
+        if (!is_array($map)) {
+            return null;
+        }
+        $id = self::string($map, 'id') ?? '';
+        $state = self::string($map, 'state');
+        $outcome = self::string($map, 'outcome');
         if (
-            !is_array($map)
-            || preg_match('/\A[\x21-\x7E]{1,64}\z/', self::string($map, 'id') ?? '') !== 1
-            || !in_array($map['state'] ?? null, [AuditEntry::INTENT, AuditEntry::COMPLETE], true)
-            || !in_array($map['outcome'] ?? null, self::OUTCOMES, true)
+            preg_match('/\A[\x21-\x7E]{1,64}\z/', $id) !== 1
+            || !in_array($state, [AuditEntry::INTENT, AuditEntry::COMPLETE], true)
+            || !in_array($outcome, self::OUTCOMES, true)
+            || $outcome !== ($map['outcome'] ?? null)
             || preg_match(self::TIME, self::string($map, 'timestamp') ?? '') !== 1
         ) {
             return null;
         }
-        return new self(AuditRow::of(new AuditEntry(
-            $map['id'],
-            $map['state'],
-            $map['outcome'] ?? null,
+        return new self(new AuditEntry(
+            $id,
+            $state,
+            $outcome,
             $map,
             self::string($map, 'actor_type'),
             self::string($map, 'actor_id'),
             self::string($map, 'caller'),
             self::string($map, 'request_id'),
-        )));
+        ));
     }
 
     public function id(): string
     {
-        return (string) $this->row['id'];
+        return $this->entry->id;
     }
 
     public function isIntent(): bool
     {
-        return $this->row['state'] === AuditEntry::INTENT;
+        return $this->entry->state === AuditEntry::INTENT;
     }
 
     public function json(): string
     {
-        return AuditRow::json($this->row);
+        return AuditRow::json($this->entry->toArray());
     }
 
     /** For people: when, which service, what was asked of whom, how it ended and in which time, and the caller's id of it. */
     public function text(): string
     {
-        $time = $this->row['duration_us'];
-        $host = $this->row['host'] . ($this->row['port'] === 443 || $this->row['port'] === null ? '' : ':' . $this->row['port']);
+        $record = $this->entry->record;
+        $time = $record['duration_us'];
+        $host = $record['host'] . ($record['port'] === 443 || $record['port'] === null ? '' : ':' . $record['port']);
+        $what = trim($record['method'] . ' ' . $host . $record['path_template']);
         return implode('  ', [
-            $this->row['timestamp'],
-            $this->row['service_id'] ?? '-',
-            trim($this->row['method'] . ' ' . $host . $this->row['path_template']) ?: '-',
+            $record['timestamp'],
+            $record['service_id'] ?? '-',
+            $what === '' ? '-' : $what,
             $this->ending(),
-            is_int($time) ? sprintf('%.1f ms', $time / 1000) : '-',
-            $this->row['correlation_id'] ?? '-',
+            $time === null ? '-' : sprintf('%.1f ms', $time / 1000),
+            $record['correlation_id'] ?? '-',
         ]);
     }
 
@@ -87,8 +92,9 @@ final readonly class StoredRecord
         if ($this->isIntent()) {
             return 'begun';
         }
-        $isResponse = $this->row['outcome'] === AuditEntry::RESPONSE;
-        return $isResponse ? (string) $this->row['status'] : $this->row['outcome'] . ' ' . $this->row['error_code'];
+        $record = $this->entry->record;
+        $isResponse = $this->entry->outcome === AuditEntry::RESPONSE;
+        return $isResponse ? (string) $record['status'] : $this->entry->outcome . ' ' . $record['error_code'];
     }
 
     /**

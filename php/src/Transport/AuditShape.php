@@ -1,0 +1,86 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Transport\Text\Printable;
+
+/**
+ * Makes the record of a call, whoever wrote it, have the shape of one: every key, and of each only what its type allows.
+ * What is no metadata cannot come along.
+ *
+ * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ *
+ * @internal
+ */
+final class AuditShape
+{
+    /**
+     * @param array<mixed> $told a value of another type is null, as one that is missing; every text is made printable. A
+     *        record without a timestamp gets that of now
+     * @return AuditRecord
+     */
+    public static function of(array $told): array
+    {
+        return [
+            'service_id' => self::text($told['service_id'] ?? null),
+            'correlation_id' => self::text($told['correlation_id'] ?? null),
+            'timestamp' => self::text($told['timestamp'] ?? null) ?? self::now(),
+            'method' => self::text($told['method'] ?? null),
+            'host' => self::text($told['host'] ?? null),
+            'port' => self::number($told['port'] ?? null),
+            'path_template' => self::text($told['path_template'] ?? null),
+            'status' => self::number($told['status'] ?? null),
+            'duration_us' => self::number($told['duration_us'] ?? null),
+            'bytes_out' => self::number($told['bytes_out'] ?? null),
+            'bytes_in' => self::number($told['bytes_in'] ?? null),
+            'attempts' => self::number($told['attempts'] ?? null),
+            'attempt_errors' => self::texts($told['attempt_errors'] ?? null),
+            'token_requests' => self::number($told['token_requests'] ?? null),
+            'remote_address' => self::text($told['remote_address'] ?? null),
+            'tls_version' => self::text($told['tls_version'] ?? null),
+            'http_version' => self::text($told['http_version'] ?? null),
+            'connection_reused' => is_bool($told['connection_reused'] ?? null) ? $told['connection_reused'] : null,
+            'credentials' => self::texts($told['credentials'] ?? null),
+            'error_class' => self::text($told['error_class'] ?? null),
+            'error_code' => self::text($told['error_code'] ?? null),
+            'transport' => self::text($told['transport'] ?? null),
+            'library_version' => self::text($told['library_version'] ?? null),
+            'proxy_resolve' => self::text($told['proxy_resolve'] ?? null),
+        ];
+    }
+
+    /** The present as a record has it: RFC 3339, in UTC, with milliseconds. */
+    public static function now(): string
+    {
+        return (new \DateTimeImmutable('now', new \DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.v\Z');
+    }
+
+    private static function text(mixed $value): ?string
+    {
+        return is_string($value) ? Printable::text($value) : null;
+    }
+
+    private static function number(mixed $value): ?int
+    {
+        return is_int($value) ? $value : null;
+    }
+
+    /**
+     * @return list<string>|null
+     */
+    private static function texts(mixed $value): ?array
+    {
+        if (!is_array($value)) {
+            return null;
+        }
+        $texts = [];
+        foreach ($value as $text) {
+            if (is_string($text)) {
+                $texts[] = Printable::text($text);
+            }
+        }
+        return $texts;
+    }
+}
