@@ -131,9 +131,12 @@ final readonly class HostDirectory
             $hidden = LocalFile::isConfined() ? ', or open_basedir hides it' : '';
             return self::invalid("$path is not there, or $process cannot see it$hidden. $mend");
         }
-        return self::holds(static fn (): bool => is_readable($path))
-            ? self::invalid("$path is of another kind. $mend")
-            : self::invalid("$path cannot be read by $process. Give it to a group of it, with mode 0640 or 0750.");
+        $isDirectory = self::holds(static fn (): bool => is_dir($path));
+        if (self::holds(static fn (): bool => is_readable($path) && (!$isDirectory || is_executable($path)))) {
+            return self::invalid("$path is of another kind. $mend");
+        }
+        $modes = "chgrp " . self::group() . " $path && chmod " . ($isDirectory ? '0750' : '0640') . " $path";
+        return self::invalid("$path cannot be read by $process. Give it to its group: $modes");
     }
 
     /**
@@ -158,6 +161,12 @@ final readonly class HostDirectory
         }
         $user = posix_getpwuid(posix_geteuid());
         return $user === false ? null : $user['name'];
+    }
+
+    private static function group(): string
+    {
+        $group = function_exists('posix_getgrgid') ? posix_getgrgid(posix_getegid()) : false;
+        return $group === false ? 'GROUP' : $group['name'];
     }
 
     private static function invalid(string $message): OutboundException

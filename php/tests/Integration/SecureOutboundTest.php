@@ -163,12 +163,15 @@ final class SecureOutboundTest extends IntegrationTestCase
     public function testWhatAUserMayNotIsNamedWithTheUser(): void
     {
         $this->layDown('rust');
-        chmod($this->etc . '/transport.json', 0600);
-        self::assertStringStartsWith($this->etc . '/transport.json cannot be read by user nobody.', $this->asNobody());
-        chmod($this->etc . '/transport.json', 0644);
-        chmod($this->etc . '/vault', 0700);
-        self::assertStringStartsWith($this->etc . '/vault cannot be read by user nobody.', $this->asNobody());
-        chmod($this->etc . '/vault', 0755);
+        foreach (['/transport.json' => [0600, 0640], '/services.json' => [0600, 0640], '/vault' => [0744, 0750]] as $name => $modes) {
+            $path = $this->etc . $name;
+            chmod($path, $modes[0]);
+            $mend = preg_quote(sprintf('chgrp nogroup %s && chmod %04o %s', $path, $modes[1], $path));
+            $pattern = '~^' . preg_quote($path) . " cannot be read by user nobody. .*: ($mend) \\[configuration.invalid]$~D";
+            self::assertMatchesRegularExpression($pattern, $message = $this->asNobody());
+            preg_match($pattern, $message, $match);
+            self::assertSame(0, Process::run(['sh', '-c', $match[1] ?? 'false'])['code']);
+        }
         $log = dirname($this->log);
         $message = $this->asNobody();
         self::assertSame("$log cannot be written by user nobody. Give it to it: chown -h nobody $log [configuration.invalid]", $message);
