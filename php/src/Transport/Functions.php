@@ -16,9 +16,9 @@ final class Functions
 {
     /** Of the client and of both transports; all are PHP's core. */
     private const NEEDED = [
-        'array_change_key_case', 'array_column', 'array_diff_key', 'array_fill_keys', 'array_filter', 'array_flip',
-        'array_intersect_key', 'array_is_list', 'array_key_exists', 'array_key_first', 'array_keys', 'array_map',
-        'array_pop', 'array_push', 'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename',
+        'array_change_key_case', 'array_column', 'array_diff_key', 'array_filter', 'array_flip',
+        'array_is_list', 'array_key_exists', 'array_key_first', 'array_keys', 'array_map', 'array_pop',
+        'array_push', 'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename',
         'bin2hex', 'ceil', 'chr', 'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose',
         'fopen', 'fstat', 'function_exists', 'get_object_vars', 'getenv', 'hrtime', 'http_build_query', 'implode',
         'in_array', 'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_float', 'is_int', 'is_nan', 'is_object',
@@ -32,7 +32,7 @@ final class Functions
     /** Of PhpTransport beside these, by extension; those of one that is not loaded are not missed. */
     private const NEEDED_BY_PHP = [
         'core' => [
-            'array_combine', 'array_diff', 'array_fill', 'array_intersect', 'array_key_last', 'array_merge',
+            'array_combine', 'array_diff', 'array_fill', 'array_fill_keys', 'array_intersect', 'array_key_last', 'array_merge',
             'array_reverse', 'array_search', 'array_shift', 'array_unique', 'base64_decode', 'base64_encode',
             'checkdate', 'constant', 'dechex', 'defined', 'dirname', 'file_exists', 'fileperms', 'gmdate', 'gmmktime',
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim',

@@ -109,6 +109,7 @@ final class PdoConnection
     /** A connection of a parent process: closing it here would end it there. */
     private static function keep(\PDO $inherited): void
     {
+        /** @var list<\PDO> $kept */
         static $kept = [];
         $kept[] = $inherited;
     }

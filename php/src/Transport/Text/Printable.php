@@ -39,18 +39,4 @@ final class Printable
         }
         return $text;
     }
-
-    /**
-     * Every text of a record.
-     *
-     * @param array<string, mixed> $record
-     * @return array<string, mixed>
-     */
-    public static function all(array $record): array
-    {
-        array_walk_recursive($record, static function (mixed &$value): void {
-            $value = is_string($value) ? self::text($value) : $value;
-        });
-        return $record;
-    }
 }

@@ -4,14 +4,13 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
-use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
+use Netresearch\NrVault\Transport\AuditShape;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
-use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
  * Gathers the audit record of one call. It has every key; what is not known is null.
@@ -28,17 +27,19 @@ final class Recorder
     /** @var AuditRecord */
     private array $record;
 
+    private int $attempts = 0;
+
+    /** @var list<string> what became of the attempts that failed */
+    private array $errors = [];
+
+    private int $bytesOut = 0;
+
+    private int $bytesIn = 0;
+
     public function __construct()
     {
         $this->begun = hrtime(true);
-        $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
-        $this->record = array_replace(array_fill_keys(AuditEntry::RECORD, null), [
-            'timestamp' => $now->format('Y-m-d\TH:i:s.v\Z'),
-            'duration_us' => 0,
-            'bytes_out' => 0,
-            'bytes_in' => 0,
-            'attempts' => 0,
-            'attempt_errors' => [],
+        $this->record = AuditShape::of([
             'token_requests' => 0,
             'credentials' => [],
             'transport' => PhpTransport::NAME,
@@ -79,7 +80,7 @@ final class Recorder
 
     public function attempt(): void
     {
-        $this->record['attempts']++;
+        $this->attempts++;
     }
 
     /**
@@ -90,7 +91,7 @@ final class Recorder
     public function attemptEnded(?string $error): void
     {
         if ($error !== null) {
-            $this->record['attempt_errors'][] = $error;
+            $this->errors[] = $error;
         }
     }
 
@@ -104,8 +105,8 @@ final class Recorder
      */
     public function exchange(int $bytesOut, int $bytesIn, string $remoteAddress, ?string $httpVersion): void
     {
-        $this->record['bytes_out'] += $bytesOut;
-        $this->record['bytes_in'] += $bytesIn;
+        $this->bytesOut += $bytesOut;
+        $this->bytesIn += $bytesIn;
         $this->record['remote_address'] = $remoteAddress === '' ? null : $remoteAddress;
         $this->record['http_version'] = $httpVersion;
         $this->record['connection_reused'] = false;
@@ -139,6 +140,12 @@ final class Recorder
      */
     private function end(array $last): array
     {
-        return array_replace(Printable::all($this->record), $last, ['duration_us' => intdiv(hrtime(true) - $this->begun, 1000)]);
+        return AuditShape::of($last + [
+            'duration_us' => intdiv(hrtime(true) - $this->begun, 1000),
+            'attempts' => $this->attempts,
+            'attempt_errors' => $this->errors,
+            'bytes_out' => $this->bytesOut,
+            'bytes_in' => $this->bytesIn,
+        ] + $this->record);
     }
 }
