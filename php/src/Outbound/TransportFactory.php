@@ -6,10 +6,10 @@ namespace Netresearch\NrVault\Outbound;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\System\OperatorLog;
+use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 use Netresearch\NrVault\Transport\Wire;
 use Psr\Log\LoggerInterface;
@@ -50,7 +50,7 @@ final class TransportFactory implements TransportSelector
         $this->hasPhp = ($config['php_transport'] ?? true) !== false;
     }
 
-    public function select(string $transport): DecidingTransport
+    public function select(string $transport): TransportInterface
     {
         return match ($transport) {
             ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
@@ -60,7 +60,7 @@ final class TransportFactory implements TransportSelector
         };
     }
 
-    private function auto(): DecidingTransport
+    private function auto(): TransportInterface
     {
         $reason = $this->rust->bind();
         if ($reason === null) {

@@ -7,13 +7,28 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Sends one request and waits for its response. Whatever the HTTP status, a response is a result; what was refused or
- * failed is an exception. Extensions do not use it directly.
+ * Decides about one request, or sends it and waits for its response. Whatever the HTTP status, a response is a result; what
+ * was refused or failed is an exception. Extensions do not use it directly.
  *
  * @internal
  */
 interface TransportInterface
 {
+    /**
+     * Says beforehand whether send() would refuse a request. Nothing is sent, opened or resolved for that; send() judges all
+     * of it again.
+     *
+     * @param RequestSpec $request without credentials
+     * @param list<CredentialReference> $references of the credentials that send() will be given
+     * @param int|null $bodyLength of a body that is read only once the request is allowed; null: the request has it
+     * @throws OutboundException the refusal, as send() would throw it, but without an audit record
+     */
+    public function decide(
+        #[\SensitiveParameter] RequestSpec $request,
+        array $references = [],
+        ?int $bodyLength = null,
+    ): Decision;
+
     /**
      * @throws OutboundException with the class, code and audit record of the refusal or failure
      */

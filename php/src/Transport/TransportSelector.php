@@ -17,5 +17,5 @@ interface TransportSelector
      * @param string $transport "auto", "rust" or "php"
      * @throws OutboundException configuration.transport_unavailable, and what opening the transport throws
      */
-    public function select(string $transport): DecidingTransport;
+    public function select(string $transport): TransportInterface;
 }

@@ -10,12 +10,12 @@ use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
 use Netresearch\NrVault\Outbound\Tests\Support\ReceivedRequest;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Text\Printable;
+use Netresearch\NrVault\Transport\TransportInterface;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -34,7 +34,7 @@ abstract class ContractTestCase extends TestCase
     protected static Certificates $tls;
 
     private static \SensitiveParameterValue $masterKey;
-    protected static DecidingTransport $transport;
+    protected static TransportInterface $transport;
 
     /** The transport's name: "transport" of its audit records, and its key in Deviations. */
     abstract protected static function transportName(): string;
@@ -76,7 +76,7 @@ abstract class ContractTestCase extends TestCase
      *
      * @param array<string, mixed> $more
      */
-    protected static function make(#[\SensitiveParameter] array $more = []): DecidingTransport
+    protected static function make(#[\SensitiveParameter] array $more = []): TransportInterface
     {
         return Transports::make(static::transportName(), $more + [
             'internal_hosts' => self::internal(self::$server->ports()),
@@ -155,7 +155,7 @@ abstract class ContractTestCase extends TestCase
     }
 
     /** Sends, and checks what holds of every outcome. */
-    protected static function call(RequestSpec $request, ?DecidingTransport $transport = null): Outcome
+    protected static function call(RequestSpec $request, ?TransportInterface $transport = null): Outcome
     {
         $outcome = Outcome::of($transport ?? self::$transport, $request);
         self::assertSound($outcome, $request);
@@ -180,7 +180,7 @@ abstract class ContractTestCase extends TestCase
     }
 
     /** The decision about a request as an outcome, with the canonical URL as body. */
-    protected static function decide(RequestSpec $request, ?DecidingTransport $transport = null): string
+    protected static function decide(RequestSpec $request, ?TransportInterface $transport = null): string
     {
         try {
             $decision = ($transport ?? self::$transport)->decide($request);

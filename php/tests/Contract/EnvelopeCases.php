@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * Envelopes and master keys, each through a real send.
@@ -165,7 +165,7 @@ trait EnvelopeCases
         return $vectors ??= Vectors::read('envelopes.json');
     }
 
-    private static function vectorTransport(): DecidingTransport
+    private static function vectorTransport(): TransportInterface
     {
         static $transports = [];
         $key = self::envelopeVectors()['master_key_base64'];

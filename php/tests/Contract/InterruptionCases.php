@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Service\SecureHttpClient;
-use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 
 /**
@@ -85,14 +85,14 @@ trait InterruptionCases
         self::assertTrue(pcntl_async_signals());
     }
 
-    private static function clientOf(DecidingTransport $transport, MemoryAuditSink $sink): SecureHttpClient
+    private static function clientOf(TransportInterface $transport, MemoryAuditSink $sink): SecureHttpClient
     {
         $selector = new class ($transport) implements TransportSelector {
-            public function __construct(private readonly DecidingTransport $transport)
+            public function __construct(private readonly TransportInterface $transport)
             {
             }
 
-            public function select(string $transport): DecidingTransport
+            public function select(string $transport): TransportInterface
             {
                 return $this->transport;
             }

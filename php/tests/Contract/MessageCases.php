@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * Messages name what they are about, in the same words whoever sends: keys, limits, patterns and names of headers, and
@@ -133,7 +133,7 @@ trait MessageCases
         string $message,
         Policy $policy,
         string $body = '',
-        ?DecidingTransport $transport = null,
+        ?TransportInterface $transport = null,
         string $sent = 'no',
     ): void {
         $request = self::request(policy: $policy, path: '/' . self::$private, query: [['q', self::$private]], body: $body);

@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
-use Netresearch\NrVault\Transport\DecidingTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * Which servers are trusted, and that a server which is not receives nothing.
@@ -275,7 +275,7 @@ trait TlsCases
     {
         self::$server->answers('h2', [FaultServer::answer()]);
         self::$server->answers('tls', [FaultServer::answer()]);
-        $only = static fn (string $version): DecidingTransport => self::make(['http_versions' => [$version]]);
+        $only = static fn (string $version): TransportInterface => self::make(['http_versions' => [$version]]);
 
         self::assertSame('1.1', self::call(self::request('h2'), $only('1.1'))->httpVersion);
         self::assertSame(self::httpVersion('h2'), self::call(self::request('h2'))->httpVersion);
@@ -364,7 +364,7 @@ trait TlsCases
      * A new listener that answers every request, and a transport that may reach it.
      *
      * @param array<string, mixed> $tls of FaultServer::listen()
-     * @return array{DecidingTransport, string}
+     * @return array{TransportInterface, string}
      */
     private static function served(array $tls): array
     {

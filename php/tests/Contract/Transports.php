@@ -6,11 +6,11 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -24,7 +24,7 @@ final class Transports
     /**
      * @param array<string, mixed> $config
      */
-    public static function make(string $name, #[\SensitiveParameter] array $config): DecidingTransport
+    public static function make(string $name, #[\SensitiveParameter] array $config): TransportInterface
     {
         return match ($name) {
             self::RUST_FFI => new RustFfiTransport($config, Build::library()),

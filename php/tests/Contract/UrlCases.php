@@ -6,8 +6,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * URLs and policies as tests/vectors/policy.json has them for both languages: judged, shown and sent in one form.
@@ -180,7 +180,7 @@ trait UrlCases
         }
     }
 
-    private static function deciding(): DecidingTransport
+    private static function deciding(): TransportInterface
     {
         static $transports = [];
         return $transports[static::transportName()] ??= self::make(['limits' => ['request_bytes' => 1000], 'internal_hosts' => [

@@ -26,7 +26,7 @@ final class ForkedCallTest extends TestCase
         use Netresearch\NrVault\Outbound\TransportFactory;
 
         require $argv[1] . '/tests/bootstrap.php';
-        $provider = new class () implements SealedCredentialProvider {
+        $provider = new class () implements CredentialProvider {
             public SecureHttpClient $client;
 
             public function fetch(CredentialReference $reference): SealedCredential

@@ -146,7 +146,7 @@ final class FormTest extends IntegrationTestCase
         $script = $this->directory->write('script.php', <<<'PHP'
             <?php
             require $argv[1] . '/tests/bootstrap.php';
-            use Netresearch\NrVault\Outbound\{FormPart, ServiceCalls};
+            use Netresearch\NrVault\Outbound\Call\{FormPart, ServiceCalls};
             use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
             [, , $setup, $file] = $argv;
             $setup = json_decode(file_get_contents($setup), true);

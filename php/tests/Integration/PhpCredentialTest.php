@@ -6,12 +6,12 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\RandomCredentials;
+use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
-use Netresearch\NrVault\Transport\Php\Credential\Placed;
-use Netresearch\NrVault\Transport\Php\Credential\Placements;
-use Netresearch\NrVault\Transport\Php\Credential\Placer;
 use Netresearch\NrVault\Transport\Php\Credential\Redactor;
+use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
@@ -106,7 +106,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             $response = $refusal;
         }
         try {
-            $placed = self::place($spec);
+            $changes = self::place($spec);
         } catch (OutboundException $refusal) {
             self::assertShowsNoSecret($refusal);
             self::assertInstanceOf(OutboundException::class, $response, $case . ': ' . $refusal->getMessage());
@@ -115,8 +115,8 @@ final class PhpCredentialTest extends IntegrationTestCase
             return $refusal->errorCode();
         }
         self::assertInstanceOf(ResponseSpec::class, $response, $case . ': ' . self::message($response));
-        self::assertShowsNoSecret($placed);
-        self::assertSameRequest($spec, $placed, self::seen($response), $case);
+        self::assertShowsNoSecret($changes);
+        self::assertSameRequest($spec, $changes, self::seen($response), $case);
         return '200';
     }
 
@@ -126,30 +126,30 @@ final class PhpCredentialTest extends IntegrationTestCase
     }
 
     /** What the transport in PHP does up to the network. */
-    private static function place(RequestSpec $spec): Placed
+    private static function place(RequestSpec $spec): RequestChanges
     {
         $hosts = InternalHosts::read(self::$upstream->config()['internal_hosts']);
         $admitted = (new PolicyDecision($hosts, 1 << 20))->decide($spec, $spec->credentials);
-        Placements::checkBody($spec->credentials, $admitted->headers, $spec->body);
+        BodyKind::check($spec->credentials, $admitted->headers, $spec->body);
         $credentials = self::opener()->open($spec->credentials);
         foreach ($credentials as $index => $credential) {
             $identifier = $spec->credentials[$index]->identifier;
             $credential->binding?->check($identifier, $admitted->target, $admitted->method, new \DateTimeImmutable());
         }
-        return Placer::place($credentials, new Draft($admitted->headers, $admitted->target->query, $spec->body));
+        return CredentialInjector::inject($credentials, new Draft($admitted->headers, $admitted->target->query, $spec->body));
     }
 
     /**
      * @param array<string, mixed> $seen
      */
-    private static function assertSameRequest(RequestSpec $spec, Placed $placed, array $seen, string $case): void
+    private static function assertSameRequest(RequestSpec $spec, RequestChanges $changes, array $seen, string $case): void
     {
-        $query = $placed->query?->expose() ?? (string) parse_url((string) $spec->url, PHP_URL_QUERY);
+        $query = $changes->query?->expose() ?? (string) parse_url((string) $spec->url, PHP_URL_QUERY);
         self::assertSame('/v1/echo' . ($query === '' ? '' : '?' . $query), rtrim($seen['uri'], '?'), $case);
-        self::assertSame($placed->body?->expose() ?? $spec->body, base64_decode($seen['body'], true), $case);
+        self::assertSame($changes->body?->expose() ?? $spec->body, base64_decode($seen['body'], true), $case);
 
         $expected = [];
-        foreach ($placed->headers as [$name, $value]) {
+        foreach ($changes->headers as [$name, $value]) {
             $expected[$name] = mb_convert_encoding($value->expose(), 'UTF-8', 'ISO-8859-1');
         }
         $own = array_map(strtolower(...), array_column($spec->headers, 0));
@@ -167,10 +167,10 @@ final class PhpCredentialTest extends IntegrationTestCase
             $credential = self::seal('secret', $secret, Placement::header('X-Key'));
             $spec = self::spec(['query' => $query, 'credentials' => []], '/reflect')->withCredentials([$credential]);
             $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
-            $placed = Placer::place(self::opener()->open([$credential]), new Draft());
+            $changes = CredentialInjector::inject(self::opener()->open([$credential]), new Draft());
 
             $value = '/elsewhere?' . $query;
-            $actual = $placed->redactor->finds($value) ? Redactor::REDACTED : $value;
+            $actual = $changes->redactor->finds($value) ? Redactor::REDACTED : $value;
             self::assertSame($headers['location'], $actual, $number . ' ' . $query);
             $redacted += (int) ($actual === Redactor::REDACTED);
         }
@@ -186,10 +186,10 @@ final class PhpCredentialTest extends IntegrationTestCase
             foreach (['user-name', $password . '/', 'user-name:' . $password, 'other'] as $number => $text) {
                 $spec = self::spec(['query' => 'a=' . $text], '/reflect')->withCredentials([$credential]);
                 $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
-                $placed = Placer::place(self::opener()->open([$credential]), new Draft());
+                $changes = CredentialInjector::inject(self::opener()->open([$credential]), new Draft());
 
                 $expected = $headers['location'] === '[redacted]';
-                self::assertSame($expected, $placed->redactor->finds('/elsewhere?a=' . $text), $password . ' ' . $number);
+                self::assertSame($expected, $changes->redactor->finds('/elsewhere?a=' . $text), $password . ' ' . $number);
                 self::assertSame('[redacted]', $headers['x-reflected']);
                 $redacted[] = (int) $expected;
             }

@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Transport\Php\Engine\Recorder;
 use Netresearch\NrVault\Transport\Php\Net\Answer;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Exchange;
@@ -17,6 +16,7 @@ use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Net\Resolver;
 use Netresearch\NrVault\Transport\Php\Net\SystemResolver;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
+use Netresearch\NrVault\Transport\Php\Net\Usage;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
@@ -124,7 +124,7 @@ final class PhpGuardTest extends TestCase
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
         $outgoing = new Outgoing('GET', $target, null, [], '');
         $most = new ByteLimit(1024, 'limits.response_bytes');
-        return $exchange->send($outgoing, Deadline::in($totalMs), $most, static fn (): bool => true, new Recorder());
+        return $exchange->send($outgoing, Deadline::in($totalMs), $most, static fn (): bool => true, new Usage());
     }
 
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string

@@ -7,9 +7,9 @@
 declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
-use Netresearch\NrVault\Transport\Php\Credential\Placer;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -26,7 +26,7 @@ $task = json_decode((string) fgets(STDIN), true);
     $refusal = null;
     try {
         $opener = new CredentialOpener(Keyring::open([['provider' => 'file', 'path' => $task['key']]]));
-        $placed = Placer::place($opener->open([$sealed]), $draft);
+        $placed = CredentialInjector::inject($opener->open([$sealed]), $draft);
     } catch (OutboundException $refusal) {
         // Held on to, as a logger does it.
     }

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
-use Netresearch\NrVault\Transport\AuditShape;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**

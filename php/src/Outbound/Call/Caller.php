@@ -4,8 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Call;
 
-use Netresearch\NrVault\Service\SecureHttpClient;
-
 /**
  * Finds who made a call: the first frame of the stack that is not of this library. Arguments are never read.
  *
@@ -13,7 +11,12 @@ use Netresearch\NrVault\Service\SecureHttpClient;
  */
 final class Caller
 {
-    private const OWN = ['Netresearch\\NrVault\\Outbound\\', 'Netresearch\\NrVault\\Transport\\'];
+    /** The namespace of the client has classes of others as well. */
+    private const OWN = [
+        'Netresearch\\NrVault\\Outbound\\',
+        'Netresearch\\NrVault\\Service\\SecureHttp',
+        'Netresearch\\NrVault\\Transport\\',
+    ];
 
     private const TESTS = 'Netresearch\\NrVault\\Outbound\\Tests\\';
 
@@ -39,9 +42,6 @@ final class Caller
 
     private static function isOwn(string $class): bool
     {
-        if ($class === SecureHttpClient::class) {
-            return true;
-        }
         foreach (self::OWN as $prefix) {
             if (str_starts_with($class, $prefix)) {
                 return !str_starts_with($class, self::TESTS);

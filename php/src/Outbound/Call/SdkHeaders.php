@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
-use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
@@ -58,7 +58,7 @@ final class SdkHeaders
     private static function placeholders(ServiceDefinition $service): array
     {
         $names = [
-            ...Placements::filledHeaders($service->credentials),
+            ...DeclaredCredentials::filledHeaders($service->credentials),
             ...array_map(strtolower(...), $service->placeholderHeaders),
         ];
         // Which header it is stands under the seal, so this is the usual one; the row names any other.

@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\Functions;
@@ -106,7 +105,7 @@ final readonly class ServiceCalls
             throw $this->failed($call, $record, $failure);
         } catch (\Throwable $foreign) {
             if ($record->sent === 'no') {
-                throw $this->failed($call, $record, PartFailure::orBug($foreign));
+                throw $this->failed($call, $record, UnexpectedException::asFailure($foreign));
             }
             // Of a signal handler: the caller's own, who waits for it.
             if (OpenCalls::end($call)) {

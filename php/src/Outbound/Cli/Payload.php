@@ -8,9 +8,9 @@ use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
-use Netresearch\NrVault\Transport\Php\Credential\Placer;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
@@ -88,9 +88,9 @@ final class Payload
     {
         $placement = $type === SealedCredential::SECRET ? Placement::query('any') : null;
         $credential = TransportPayload::parse($type, $payload, $placement);
-        $placed = Placer::place([$credential], new Draft());
-        $placed->wipe();
-        $placed->redactor->wipe();
+        $changes = CredentialInjector::inject([$credential], new Draft());
+        $changes->wipe();
+        $changes->redactor->wipe();
         return $credential->binding;
     }
 

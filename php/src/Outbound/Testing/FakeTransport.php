@@ -8,14 +8,14 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpResponse;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Decision;
-use Netresearch\NrVault\Transport\Php\Credential\Placements;
+use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 
 /**
@@ -32,7 +32,7 @@ use Netresearch\NrVault\Transport\TransportSelector;
  *
  * @api
  */
-final class FakeTransport implements DecidingTransport, TransportSelector
+final class FakeTransport implements TransportInterface, TransportSelector
 {
     private readonly ?PolicyDecision $decision;
     private readonly InternalHosts $internalHosts;
@@ -203,7 +203,7 @@ final class FakeTransport implements DecidingTransport, TransportSelector
         return $this->selected;
     }
 
-    public function select(string $transport): DecidingTransport
+    public function select(string $transport): TransportInterface
     {
         $this->selected[] = $transport;
         return $this;
@@ -234,7 +234,7 @@ final class FakeTransport implements DecidingTransport, TransportSelector
     {
         $admitted = $this->decision?->decide($request, $request->credentials);
         if ($admitted !== null) {
-            Placements::checkBody($request->credentials, $admitted->headers, $request->body);
+            BodyKind::check($request->credentials, $admitted->headers, $request->body);
             $this->internalHosts->judgeHost($admitted->target->origin->host);
         }
         $this->requests[] = $request;

@@ -5,16 +5,17 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Engine\Preparation;
+use Netresearch\NrVault\Transport\Php\Engine\Product;
 use Netresearch\NrVault\Transport\Php\Engine\Settings;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * Sends through ext-curl, for hosts without FFI: the same policy, the same guard and the same codes as the library. It is
@@ -23,13 +24,13 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
  *
  * @api
  */
-final class PhpTransport implements DecidingTransport
+final class PhpTransport implements TransportInterface
 {
     /** What audit records call it. */
-    public const NAME = 'php';
+    public const NAME = Product::TRANSPORT;
 
     /** Of this package; the library of the same release has the same. */
-    public const VERSION = '0.1.0';
+    public const VERSION = Product::VERSION;
 
     private const EXTENSIONS = [
         'curl' => 'ext-curl sends the requests',
@@ -94,10 +95,7 @@ final class PhpTransport implements DecidingTransport
      */
     public static function forbidden(string $why = ''): OutboundException
     {
-        return OutboundException::create(
-            'configuration.transport_unavailable',
-            rtrim('The configuration forbids the transport in PHP (php_transport is false). ' . $why),
-        );
+        return Configuration::forbidden($why);
     }
 
     private function settings(): Settings

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Rust;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyMaterial;
@@ -13,6 +12,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
+use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -32,7 +32,7 @@ use Netresearch\NrVault\Transport\Wire;
  *
  * @api
  */
-final class RustFfiTransport implements DecidingTransport
+final class RustFfiTransport implements TransportInterface
 {
     /** The NativeLibrary that this class is written for. */
     private const NATIVE_API = 5;

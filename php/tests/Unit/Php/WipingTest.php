@@ -8,9 +8,9 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload;
-use Netresearch\NrVault\Transport\Php\Credential\Placer;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use PHPUnit\Framework\TestCase;
@@ -95,7 +95,7 @@ final class WipingTest extends TestCase
         self::assertWiped($secrets[0], $secrets[2]);
         self::assertSame('key', $secrets[1]->expose());
         try {
-            Placer::place($credentials, $draft);
+            CredentialInjector::inject($credentials, $draft);
             self::fail('The header was taken.');
         } catch (OutboundException $refusal) {
             self::assertSame('policy.header_not_allowed', $refusal->errorCode());
@@ -114,7 +114,7 @@ final class WipingTest extends TestCase
             Payload::read('secret', Placement::query('q'), new Secret('s3cr3t-2')),
             Payload::read('secret', Placement::bodyField('b'), new Secret('s3cr3t-3')),
         ];
-        $placed = Placer::place($credentials, new Draft([['content-type', 'application/json']]));
+        $placed = CredentialInjector::inject($credentials, new Draft([['content-type', 'application/json']]));
         $sent = [$placed->headers[0][1], $placed->query, $placed->body];
         self::assertSame(['s3cr3t-1', 'q=s3cr3t-2', '{"b":"s3cr3t-3"}'], array_map(
             static fn (Secret $secret): string => $secret->expose(),

@@ -9,7 +9,6 @@ use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
-use Netresearch\NrVault\Transport\DecidingTransport;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
@@ -17,6 +16,7 @@ use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * The entries of a registry: their form, whether base URL and policy are taken, and whether each credential has
@@ -82,7 +82,7 @@ final class RegistryEntries
      *
      * @param array<string, mixed> $config
      */
-    private static function transport(#[\SensitiveParameter] array $config, ?string $library): DecidingTransport
+    private static function transport(#[\SensitiveParameter] array $config, ?string $library): TransportInterface
     {
         $rust = new RustFfiTransport($config, $library);
         try {
@@ -104,7 +104,7 @@ final class RegistryEntries
     private static function service(
         string $file,
         ServiceDefinition $service,
-        DecidingTransport $transport,
+        TransportInterface $transport,
         array $findings,
     ): array {
         $extent = 'is in order';

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -51,6 +52,38 @@ enum BodyKind
             str_ends_with(explode('/', $mediaType, 2)[1] ?? '', '+json') => self::Json,
             default => null,
         };
+    }
+
+    /**
+     * The same of headers beside which a field is to be put into the body.
+     *
+     * @param list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function demand(#[\SensitiveParameter] array $headers): self
+    {
+        return self::of($headers) ?? throw Wire::malformed(
+            'a body field needs one content-type, of JSON or of a URL-encoded form, and no coding',
+        );
+    }
+
+    /**
+     * Refuses a body that the declared fields cannot be put into.
+     *
+     * @param list<SealedCredential> $credentials
+     * @param list<array{string, string}> $headers
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function check(
+        #[\SensitiveParameter] array $credentials,
+        #[\SensitiveParameter] array $headers,
+        #[\SensitiveParameter] string $body,
+    ): void {
+        foreach ($credentials as $credential) {
+            if ($credential->placement?->type === 'body_field' && !self::demand($headers)->accepts($body)) {
+                throw Wire::malformed('the body is not a JSON object');
+            }
+        }
     }
 
     /** Whether a field can be put into this body. */

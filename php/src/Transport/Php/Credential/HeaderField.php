@@ -15,11 +15,6 @@ use Netresearch\NrVault\Transport\Php\Secret\Secret;
  */
 final class HeaderField
 {
-    public const AUTHORIZATION = 'authorization';
-
-    /** Where an API key goes if nothing else is said. */
-    public const X_API_KEY = 'x-api-key';
-
     /**
      * A field's value of these parts.
      *

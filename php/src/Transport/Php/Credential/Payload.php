@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
@@ -50,7 +51,7 @@ final class Payload
         $isKept = false;
         try {
             if ($type === SealedCredential::SECRET) {
-                $placement ??= throw Placements::misplaced();
+                $placement ??= throw DeclaredCredentials::misplaced();
                 $isKept = self::isPlain($payload->expose());
                 if ($isKept) {
                     return new Credential($type, null, $payload, placement: $placement);
@@ -102,7 +103,7 @@ final class Payload
         $header = match (true) {
             isset($texts['header']) => HeaderRules::settable($texts['header']->expose())
                 ?? throw new InvalidPayload('"header" is no name of a header, or that of one that no credential may fill'),
-            $type === SealedCredential::API_KEY => HeaderField::X_API_KEY,
+            $type === SealedCredential::API_KEY => HeaderRules::X_API_KEY,
             default => null,
         };
         return new Credential(

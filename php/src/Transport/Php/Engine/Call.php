@@ -77,7 +77,7 @@ final readonly class Call
             if (!in_array($name, $gone, true)) {
                 // Location echoes query parameters. What the caller set itself is no secret to it: hidden, it would tell one
                 // who guesses, and has the API echo the guess, that it is right.
-                $hides = $prepared->placed->redactor->finds($value)
+                $hides = $prepared->changes->redactor->finds($value)
                     && !in_array([$name, $value], $prepared->callersHeaders, true);
                 $headers[] = [$name, $hides ? Redactor::REDACTED : $value];
             }

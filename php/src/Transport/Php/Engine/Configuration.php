@@ -12,7 +12,6 @@ use Netresearch\NrVault\Transport\Php\Net\Guard;
 use Netresearch\NrVault\Transport\Php\Net\Handles;
 use Netresearch\NrVault\Transport\Php\Net\Proxy;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
-use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Php\Policy\Rules;
@@ -69,7 +68,7 @@ final class Configuration
         $userAgent = self::userAgent($config['user_agent']);
         if (!$config['php_transport']) {
             // Before any key is read: this is what the setting is for.
-            throw PhpTransport::forbidden();
+            throw self::forbidden();
         }
         $keyring = Keyring::open($config['master_keys']);
         $handles = new Handles($trust, in_array('2', $versions, true), $config['tls']['post_quantum'] ?? true);
@@ -107,6 +106,15 @@ final class Configuration
         return new PolicyDecision(InternalHosts::read($config['internal_hosts']), $limits['request_bytes'], $hostLimit);
     }
 
+    /** What is said where the configuration has php_transport: false. */
+    public static function forbidden(string $why = ''): OutboundException
+    {
+        return OutboundException::create(
+            'configuration.transport_unavailable',
+            rtrim('The configuration forbids the transport in PHP (php_transport is false). ' . $why),
+        );
+    }
+
     /**
      * @param array<string, mixed> $config
      * @return array<string, mixed>
@@ -124,7 +132,7 @@ final class Configuration
             'limits' => [],
             'php_transport' => true,
             'http_versions' => self::VERSIONS,
-            'user_agent' => 'secure-outbound/' . PhpTransport::VERSION,
+            'user_agent' => Product::USER_AGENT,
         ]);
     }
 

@@ -74,7 +74,7 @@ final class Hops
                 $this->prepared->deadline,
                 $this->prepared->responseBytes,
                 fn (Head $head): bool => !$this->redirects($head) && $stands($head),
-                $this->recorder,
+                $this->recorder->usage,
             );
         } catch (OutboundException $failure) {
             if ($this->redirected === null) {
@@ -128,7 +128,7 @@ final class Hops
         foreach ($this->prepared->bindings as $binding) {
             $binding->checkRedirect($this->at->target, $outgoing->method);
         }
-        if ($this->prepared->placed->query !== null) {
+        if ($this->prepared->changes->query !== null) {
             // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
             throw self::refused('the redirect is refused: the credential stands in the query');
         }

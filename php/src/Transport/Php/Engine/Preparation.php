@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
+use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
-use Netresearch\NrVault\Transport\Php\Credential\Placed;
-use Netresearch\NrVault\Transport\Php\Credential\Placements;
-use Netresearch\NrVault\Transport\Php\Credential\Placer;
+use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
@@ -43,13 +43,13 @@ final readonly class Preparation
         $proxy = $this->settings->proxy;
         $isProxied = $proxy?->serves($admitted->target->origin) === true;
         $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
-        Placements::checkBody($request->credentials, $admitted->headers, $request->body);
+        BodyKind::check($request->credentials, $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
         $bindings = $this->bindings($request->credentials, $opened, $admitted);
         $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
         $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
-        $placed = Placer::place($opened, $draft);
+        $changes = CredentialInjector::inject($opened, $draft);
 
         $policy = $request->policy;
         $times = array_filter([$request->timeoutMs, $policy?->timeoutMs], is_int(...));
@@ -60,13 +60,13 @@ final readonly class Preparation
         return new Prepared(
             $admitted,
             $bindings,
-            $placed,
+            $changes,
             new Outgoing(
                 $admitted->method,
                 $admitted->target,
-                $placed->query,
-                $this->headers($request, $admitted, $placed),
-                $placed->body ?? $request->body,
+                $changes->query,
+                $this->headers($request, $admitted, $changes),
+                $changes->body ?? $request->body,
             ),
             self::callersHeaders($request, $admitted),
             $request->credentials !== [],
@@ -190,9 +190,9 @@ final readonly class Preparation
     /**
      * @return list<array{string, string|Secret}>
      */
-    private function headers(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted, Placed $placed): array
+    private function headers(#[\SensitiveParameter] RequestSpec $request, Admitted $admitted, RequestChanges $changes): array
     {
-        $headers = [...$admitted->headers, ...$placed->headers];
+        $headers = [...$admitted->headers, ...$changes->headers];
         if ($request->idempotencyKey !== null) {
             $headers[] = [$admitted->idempotencyHeader, $request->idempotencyKey];
         }

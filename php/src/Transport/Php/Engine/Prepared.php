@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
-use Netresearch\NrVault\Transport\Php\Credential\Placed;
+use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
@@ -20,7 +20,7 @@ final readonly class Prepared
 {
     /**
      * @param list<BindingRules> $bindings what the credentials are bound to
-     * @param Placed $placed what they changed; the secrets of the request are its
+     * @param RequestChanges $changes what they changed; the secrets of the request are its
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isHarmless whether the request may be processed twice
      * @param ByteLimit $responseBytes cap of the answer's body
@@ -28,7 +28,7 @@ final readonly class Prepared
     public function __construct(
         public Admitted $admitted,
         public array $bindings,
-        public Placed $placed,
+        public RequestChanges $changes,
         #[\SensitiveParameter] public Outgoing $outgoing,
         #[\SensitiveParameter] public array $callersHeaders,
         public bool $hasCredential,
@@ -43,7 +43,7 @@ final readonly class Prepared
     /** Wipes every secret of the call. */
     public function wipe(): void
     {
-        $this->placed->wipe();
-        $this->placed->redactor->wipe();
+        $this->changes->wipe();
+        $this->changes->redactor->wipe();
     }
 }

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
-use Netresearch\NrVault\Transport\Php\PhpTransport;
-use Netresearch\NrVault\Transport\AuditShape;
+use Netresearch\NrVault\Transport\Php\Net\Usage;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -24,6 +24,9 @@ final class Recorder
     /** When the call came in, in nanoseconds of hrtime(); its deadline counts from here. */
     public readonly int $begun;
 
+    /** Whoever sends notes in it what that used. */
+    public readonly Usage $usage;
+
     /** @var AuditRecord */
     private array $record;
 
@@ -32,18 +35,15 @@ final class Recorder
     /** @var list<string> what became of the attempts that failed */
     private array $errors = [];
 
-    private int $bytesOut = 0;
-
-    private int $bytesIn = 0;
-
     public function __construct()
     {
         $this->begun = hrtime(true);
+        $this->usage = new Usage();
         $this->record = AuditShape::of([
             'token_requests' => 0,
             'credentials' => [],
-            'transport' => PhpTransport::NAME,
-            'library_version' => PhpTransport::VERSION,
+            'transport' => Product::TRANSPORT,
+            'library_version' => Product::VERSION,
         ]);
     }
 
@@ -96,23 +96,6 @@ final class Recorder
     }
 
     /**
-     * Notes what an exchange used, once it had a connection.
-     *
-     * @param int $bytesOut body bytes that the connection took
-     * @param int $bytesIn body bytes that came, as on the wire
-     * @param string $remoteAddress the other end's; the proxy's, where there is one
-     * @param string|null $httpVersion "1.1" or "2"
-     */
-    public function exchange(int $bytesOut, int $bytesIn, string $remoteAddress, ?string $httpVersion): void
-    {
-        $this->bytesOut += $bytesOut;
-        $this->bytesIn += $bytesIn;
-        $this->record['remote_address'] = $remoteAddress === '' ? null : $remoteAddress;
-        $this->record['http_version'] = $httpVersion;
-        $this->record['connection_reused'] = false;
-    }
-
-    /**
      * Ends with the call.
      *
      * @return AuditRecord
@@ -144,8 +127,11 @@ final class Recorder
             'duration_us' => intdiv(hrtime(true) - $this->begun, 1000),
             'attempts' => $this->attempts,
             'attempt_errors' => $this->errors,
-            'bytes_out' => $this->bytesOut,
-            'bytes_in' => $this->bytesIn,
+            'bytes_out' => $this->usage->bytesOut,
+            'bytes_in' => $this->usage->bytesIn,
+            'remote_address' => $this->usage->remoteAddress,
+            'http_version' => $this->usage->httpVersion,
+            'connection_reused' => $this->usage->hasConnection ? false : null,
         ] + $this->record);
     }
 }

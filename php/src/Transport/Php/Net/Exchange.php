@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Engine\Recorder;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
@@ -42,7 +41,7 @@ final readonly class Exchange
         Deadline $deadline,
         ByteLimit $responseBytes,
         \Closure $wantsBody,
-        Recorder $recorder,
+        Usage $usage,
     ): Answer {
         $connecting = Deadline::in($this->connectTimeoutMs);
         $route = $this->route($outgoing, $deadline);
@@ -51,7 +50,7 @@ final readonly class Exchange
         [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $body);
         $end = $this->ending($handle, $route, $reader, $connectIsTimed);
         if ($end->begun) {
-            $recorder->exchange(
+            $usage->add(
                 (int) curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
                 $body->arrived(),
                 (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP),

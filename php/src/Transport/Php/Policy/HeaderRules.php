@@ -14,6 +14,11 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class HeaderRules
 {
+    public const AUTHORIZATION = 'authorization';
+
+    /** Where an API key goes if nothing else is said. */
+    public const X_API_KEY = 'x-api-key';
+
     /** A token (RFC 9110 section 5.6.2). */
     private const TOKEN = '/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/';
 
@@ -93,7 +98,7 @@ final class HeaderRules
      */
     public static function checkIdempotency(string $name): void
     {
-        if ($name === 'authorization' || $name === 'cookie') {
+        if ($name === self::AUTHORIZATION || $name === 'cookie') {
             throw Wire::malformed('idempotency_header is neither authorization nor cookie');
         }
     }

@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
-use Netresearch\NrVault\Transport\Php\Credential\Placements;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -93,12 +92,12 @@ final readonly class PolicyDecision
         #[\SensitiveParameter] array $credentials,
     ): array {
         RequestForm::check($request, $credentials);
-        Placements::check($credentials);
+        DeclaredCredentials::check($credentials);
         $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
         $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
-        $taken = Placements::filledHeaders($credentials);
+        $taken = DeclaredCredentials::filledHeaders($credentials);
         if ($request->idempotencyKey === null || !in_array($idempotencyHeader, $taken, true)) {
             HeaderRules::checkIdempotency($idempotencyHeader);
         }

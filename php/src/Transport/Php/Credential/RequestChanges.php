@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Secret\Secret;
  *
  * @internal
  */
-final readonly class Placed
+final readonly class RequestChanges
 {
     /**
      * @param list<array{string, Secret}> $headers to add, names in lower case; none of them is in the draft

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Transport;
+namespace Netresearch\NrVault\Outbound\Audit;
 
 use Netresearch\NrVault\Transport\Text\Printable;
 
@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\Text\Printable;
  * Makes the record of a call, whoever wrote it, have the shape of one: every key, and of each only what its type allows.
  * What is no metadata cannot come along.
  *
- * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
+ * @phpstan-import-type AuditRecord from AuditEntry
  *
  * @internal
  */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
@@ -15,7 +16,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  *
  * @internal
  */
-final class Placer
+final class CredentialInjector
 {
     /** Below this, what stands behind the colon is a filler and the secret stands in front of it. */
     private const SHORTEST_PASSWORD = 4;
@@ -44,28 +45,28 @@ final class Placer
     }
 
     /**
-     * Puts the credentials into the request. They are consumed: what is left of them is in the answer, and after a
+     * Puts the credentials into the request. They are consumed: what is left of them is in the result, and after a
      * failure nothing is.
      *
      * @param list<Credential> $credentials
      * @throws OutboundException policy.header_not_allowed, credential.unusable, credential.placement_conflict,
      *         invalid_request.malformed
      */
-    public static function place(
+    public static function inject(
         #[\SensitiveParameter] array $credentials,
         #[\SensitiveParameter] Draft $draft,
-    ): Placed {
-        $placer = new self($draft);
-        $placed = null;
+    ): RequestChanges {
+        $injector = new self($draft);
+        $changes = null;
         try {
             foreach ($credentials as $credential) {
-                $placer->add($credential);
+                $injector->add($credential);
             }
-            $placed = $placer->finish();
-            return $placed;
+            $changes = $injector->finish();
+            return $changes;
         } finally {
-            if ($placed === null) {
-                $placer->wipe();
+            if ($changes === null) {
+                $injector->wipe();
                 foreach ($credentials as $credential) {
                     $credential->wipe();
                 }
@@ -99,8 +100,8 @@ final class Placer
         $name = (string) $placement->name;
         match ($placement->type) {
             'bearer' => $this->bearer($secret),
-            'api_key' => $this->header(HeaderField::X_API_KEY, null, $secret),
-            'header' => $this->header(Placements::settable($placement), new Secret($placement->prefix), $secret),
+            'api_key' => $this->header(HeaderRules::X_API_KEY, null, $secret),
+            'header' => $this->header(DeclaredCredentials::settable($placement), new Secret($placement->prefix), $secret),
             'basic' => $this->pair($secret),
             'basic_username' => $this->username = self::half($this->username, $secret),
             'basic_password' => $this->password = self::half($this->password, $secret),
@@ -111,7 +112,7 @@ final class Placer
 
     private function bearer(#[\SensitiveParameter] Secret $secret): void
     {
-        $this->header(HeaderField::AUTHORIZATION, new Secret('Bearer '), $secret);
+        $this->header(HeaderRules::AUTHORIZATION, new Secret('Bearer '), $secret);
     }
 
     private function header(
@@ -126,9 +127,9 @@ final class Placer
 
     private function basic(#[\SensitiveParameter] Secret $username, #[\SensitiveParameter] Secret $password): void
     {
-        $this->claim(HeaderField::AUTHORIZATION);
+        $this->claim(HeaderRules::AUTHORIZATION);
         $value = HeaderField::basic($username, $password);
-        $this->headers[] = [HeaderField::AUTHORIZATION, $value];
+        $this->headers[] = [HeaderRules::AUTHORIZATION, $value];
         $this->redactor->add(HeaderField::pair($username, $password));
         // One half can be a word that answers are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
         $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
@@ -164,7 +165,7 @@ final class Placer
 
     private function field(string $name, #[\SensitiveParameter] Secret $secret): void
     {
-        $kind = Placements::bodyKind($this->draft->headers);
+        $kind = BodyKind::demand($this->draft->headers);
         if (self::isTaken($this->fields, $name) || $kind->hasField($this->draft->body, $name)) {
             throw self::conflict('the body has a field of this name already');
         }
@@ -188,23 +189,23 @@ final class Placer
         }
     }
 
-    private function finish(): Placed
+    private function finish(): RequestChanges
     {
         if ($this->username !== null && $this->password !== null) {
             $this->basic($this->username, $this->password);
         } elseif ($this->username !== null || $this->password !== null) {
-            throw Placements::halved();
+            throw DeclaredCredentials::halved();
         }
         $body = $this->fields === []
             ? null
-            : Placements::bodyKind($this->draft->headers)->withFields($this->draft->body, $this->fields);
+            : BodyKind::demand($this->draft->headers)->withFields($this->draft->body, $this->fields);
         $query = $this->parameters === []
             ? null
             : FormPairs::append((string) $this->draft->query, $this->parameters);
         foreach ([...$this->parameters, ...$this->fields] as [, $secret]) {
             $this->redactor->add($secret);
         }
-        return new Placed($this->headers, $query, $body, $this->redactor);
+        return new RequestChanges($this->headers, $query, $body, $this->redactor);
     }
 
     /** What it made itself: an exception's trace may hold it. */

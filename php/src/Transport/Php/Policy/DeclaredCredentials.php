@@ -2,11 +2,10 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Transport\Php\Credential;
+namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
-use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
@@ -16,7 +15,7 @@ use Netresearch\NrVault\Transport\Wire;
  *
  * @internal
  */
-final class Placements
+final class DeclaredCredentials
 {
     /**
      * Refuses declarations that make no sense, whatever the envelopes hold.
@@ -38,35 +37,18 @@ final class Placements
                 }
             }
         }
-        $types = self::types($credentials);
+        $types = array_map(
+            static fn (SealedCredential|CredentialReference $credential): ?string => $credential->placement?->type,
+            $credentials,
+        );
         if (in_array('basic_username', $types, true) !== in_array('basic_password', $types, true)) {
             throw self::halved();
         }
     }
 
     /**
-     * Refuses a body that the declared fields cannot be put into.
-     *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
-     * @param list<array{string, string}> $headers
-     * @throws OutboundException invalid_request.malformed
-     */
-    public static function checkBody(
-        #[\SensitiveParameter] array $credentials,
-        #[\SensitiveParameter] array $headers,
-        #[\SensitiveParameter] string $body,
-    ): void {
-        if (!in_array('body_field', self::types($credentials), true)) {
-            return;
-        }
-        if (!self::bodyKind($headers)->accepts($body)) {
-            throw Wire::malformed('the body is not a JSON object');
-        }
-    }
-
-    /**
      * The header fields that these credentials will fill, as far as that is known without opening them: an api_key names
-     * its own under the seal, and Placer refuses the caller's field of that name.
+     * its own under the seal, and CredentialInjector refuses the caller's field of that name.
      *
      * @param list<SealedCredential>|list<CredentialReference> $credentials
      * @return list<string> in lower case
@@ -78,12 +60,12 @@ final class Placements
             $names[] = match ($credential->type) {
                 SealedCredential::API_KEY => null,
                 SealedCredential::SECRET => match ($credential->placement?->type) {
-                    'bearer', 'basic', 'basic_username', 'basic_password' => HeaderField::AUTHORIZATION,
-                    'api_key' => HeaderField::X_API_KEY,
+                    'bearer', 'basic', 'basic_username', 'basic_password' => HeaderRules::AUTHORIZATION,
+                    'api_key' => HeaderRules::X_API_KEY,
                     'header' => HeaderRules::settable((string) $credential->placement->name),
                     default => null,
                 },
-                default => HeaderField::AUTHORIZATION,
+                default => HeaderRules::AUTHORIZATION,
             };
         }
         return array_values(array_filter($names, static fn (?string $name): bool => $name !== null));
@@ -98,17 +80,6 @@ final class Placements
             ?? throw Wire::malformed("a placement's header is no header name, or is not a credential's to fill");
     }
 
-    /**
-     * @param list<array{string, string}> $headers
-     * @throws OutboundException invalid_request.malformed
-     */
-    public static function bodyKind(#[\SensitiveParameter] array $headers): BodyKind
-    {
-        return BodyKind::of($headers) ?? throw Wire::malformed(
-            'a body field needs one content-type, of JSON or of a URL-encoded form, and no coding',
-        );
-    }
-
     /** A placement is there for a plain secret, and for nothing else. */
     public static function misplaced(): OutboundException
     {
@@ -118,17 +89,5 @@ final class Placements
     public static function halved(): OutboundException
     {
         return Wire::malformed('basic_username and basic_password need each other');
-    }
-
-    /**
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
-     * @return list<string|null>
-     */
-    private static function types(#[\SensitiveParameter] array $credentials): array
-    {
-        return array_map(
-            static fn (SealedCredential|CredentialReference $credential): ?string => $credential->placement?->type,
-            $credentials,
-        );
     }
 }

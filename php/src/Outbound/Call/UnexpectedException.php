@@ -1,0 +1,46 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Call;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
+
+/**
+ * What a call runs into and no interface announces: a part of the host failed, or this package has a bug.
+ *
+ * @internal
+ */
+final class UnexpectedException
+{
+    public static function asFailure(#[\SensitiveParameter] \Throwable $thrown): OutboundException
+    {
+        return self::isOurs($thrown) ? OutboundException::create(
+            'internal.panic',
+            'This package has a bug that threw ' . PartFailure::nameOf($thrown)
+                . '; please report what was called, without its data.',
+        ) : PartFailure::of($thrown);
+    }
+
+    /**
+     * Whether nothing but this package stood between the call and what threw. The file alone does not tell: of an argument
+     * of a wrong type it is the callee's.
+     */
+    private static function isOurs(#[\SensitiveParameter] \Throwable $thrown): bool
+    {
+        $own = substr(__DIR__, 0, -strlen('Outbound/Call'));
+        if (!str_starts_with($thrown->getFile(), $own)) {
+            return false;
+        }
+        foreach ($thrown->getTrace() as $frame) {
+            if (($frame['class'] ?? '') === ServiceCalls::class && $frame['function'] === 'call') {
+                return true;
+            }
+            if (!str_starts_with($frame['file'] ?? $own, $own)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

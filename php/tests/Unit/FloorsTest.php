@@ -1,0 +1,128 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Each folder of the sources knows folders of lower floors alone, so none of them knows one that knows it.
+ */
+final class FloorsTest extends TestCase
+{
+    private const SOURCES = __DIR__ . '/../../src/';
+
+    private const PACKAGE = 'Netresearch\\NrVault\\';
+
+    /** From the ground up. A folder is the files that lie in it, without those of the folders below it. */
+    private const FLOORS = [
+        'Transport/Text',
+        'Transport/System',
+        'Outbound/Audit',
+        'Outbound/Event',
+        'Outbound/Exception',
+        'Transport',
+        'Transport/Rust',
+        'Transport/Php/Secret',
+        'Transport/Php/Envelope',
+        'Transport/Php/Keys',
+        'Transport/Php/Policy',
+        'Transport/Php/Credential',
+        'Transport/Php/Net',
+        'Transport/Php/Engine',
+        'Transport/Php',
+        'Outbound/Credential',
+        'Outbound/Registry',
+        'Outbound/Call',
+        'Service',
+        'Outbound/Psr18',
+        'Outbound/Testing',
+        'Outbound',
+        'Outbound/Cli/Console',
+        'Outbound/Cli/Audit',
+        'Outbound/Cli/Diff',
+        'Outbound/Cli/Doctor',
+        'Outbound/Cli/Init',
+        'Outbound/Cli',
+    ];
+
+    public function testEveryFolderHasItsFloor(): void
+    {
+        $folders = array_values(array_unique(array_map(self::folder(...), array_keys(self::sources()))));
+
+        self::assertSame([], array_diff($folders, self::FLOORS), 'without a floor');
+        self::assertSame([], array_diff(self::FLOORS, $folders), 'without a file');
+    }
+
+    public function testNoFolderKnowsOneAboveIt(): void
+    {
+        $floors = array_flip(self::FLOORS);
+        $sources = self::sources();
+        $upwards = [];
+        $count = 0;
+        foreach ($sources as $file => $code) {
+            foreach (self::names($code, self::namespaceOf($file)) as [$class, $line]) {
+                $known = strtr(substr($class, strlen(self::PACKAGE)), '\\', '/') . '.php';
+                if (isset($sources[$known])) {
+                    $count++;
+                    if ($floors[self::folder($known)] > $floors[self::folder($file)]) {
+                        $upwards[] = "$file:$line knows $class";
+                    }
+                }
+            }
+        }
+
+        self::assertGreaterThan(500, $count, 'of the names of classes, most were not read');
+        self::assertSame('', implode("\n", $upwards));
+    }
+
+    /**
+     * The classes that a source names in full, or from its namespace on, with their lines: imports, code, comments and
+     * strings. What it names shortly is imported, or lies in its own folder.
+     *
+     * @return list<array{string, int}>
+     */
+    private static function names(string $code, string $namespace): array
+    {
+        $names = [];
+        foreach (\PhpToken::tokenize($code) as $token) {
+            if ($token->is(T_NAME_QUALIFIED)) {
+                $isWhole = str_starts_with($token->text, self::PACKAGE);
+                $names[] = [$isWhole ? $token->text : $namespace . '\\' . $token->text, $token->line];
+                continue;
+            }
+            $text = $token->is(T_CONSTANT_ENCAPSED_STRING) ? stripslashes($token->text) : $token->text;
+            preg_match_all('/' . preg_quote(self::PACKAGE) . '[\w\\\\]+/', $text, $found, PREG_OFFSET_CAPTURE);
+            foreach ($found[0] as [$class, $offset]) {
+                $names[] = [$class, $token->line + substr_count($text, "\n", 0, $offset)];
+            }
+        }
+        return $names;
+    }
+
+    private static function folder(string $file): string
+    {
+        return dirname($file);
+    }
+
+    private static function namespaceOf(string $file): string
+    {
+        return self::PACKAGE . strtr(self::folder($file), '/', '\\');
+    }
+
+    /**
+     * @return array<string, string> code by path
+     */
+    private static function sources(): array
+    {
+        $sources = [];
+        $directory = new \RecursiveDirectoryIterator(self::SOURCES, \FilesystemIterator::SKIP_DOTS);
+        foreach (new \RecursiveIteratorIterator($directory) as $file) {
+            $path = substr($file->getPathname(), strlen(self::SOURCES));
+            $sources[$path] = (string) file_get_contents($file->getPathname());
+        }
+        ksort($sources);
+        return $sources;
+    }
+}
