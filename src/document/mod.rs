@@ -17,4 +17,4 @@ pub use configuration::{
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
-pub use response::{AuditRecord, CheckHead, DecisionHead, ErrorDocument, OpenHead, ResponseHead};
+pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, ResponseHead};

@@ -20,7 +20,7 @@ pub struct ResponseHead {
 
 /// An error in a document.
 #[derive(Debug, Serialize)]
-pub struct ErrorDocument {
+struct ErrorDocument {
     class: &'static str,
     code: &'static str,
     message: String,

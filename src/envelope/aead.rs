@@ -23,18 +23,16 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    const ALL: [Self; 2] = [Self::XChaCha20Poly1305, Self::Aes256Gcm];
+
     /// The algorithm of this name; case counts.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "xchacha20poly1305" => Some(Self::XChaCha20Poly1305),
-            "aes256gcm" => Some(Self::Aes256Gcm),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// The algorithm whose nonces have this length: all that a version 1 envelope says about its algorithm.
     pub fn from_nonce_len(len: usize) -> Option<Self> {
-        [Self::XChaCha20Poly1305, Self::Aes256Gcm].into_iter().find(|algorithm| algorithm.nonce_len() == len)
+        Self::ALL.into_iter().find(|algorithm| algorithm.nonce_len() == len)
     }
 
     /// The name in envelopes.

@@ -6,7 +6,7 @@ use super::refusal::malformed;
 use crate::error::{Code, Error};
 
 /// Encodes a name or a value of a query by RFC 3986: everything but unreserved characters.
-pub fn encode_component(text: &str) -> impl std::fmt::Display {
+fn encode_component(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, NOT_UNRESERVED)
 }
 

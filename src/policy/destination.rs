@@ -170,16 +170,6 @@ impl<'a> Destination<'a> {
 }
 
 impl Target {
-    /// A path and a query below a base URL.
-    pub fn from_base(
-        base: &str,
-        path: &str,
-        query: &[(String, String)],
-        allow_encoded_slash: bool,
-    ) -> Result<Self, Error> {
-        Wanted::parse(Some(base), None, path, query)?.destination()?.target(allow_encoded_slash)
-    }
-
     /// An absolute URL, which lies below the base URL where there is one.
     pub fn from_url(url: &str, base: Option<&str>, allow_encoded_slash: bool) -> Result<Self, Error> {
         Wanted::parse(base, Some(url), "", &[])?.destination()?.target(allow_encoded_slash)

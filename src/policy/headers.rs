@@ -32,7 +32,7 @@ pub fn parse_method(text: &str) -> Result<Method, Error> {
 }
 
 /// Reads header fields. Fields of one name keep their order.
-pub fn parse_headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
+pub(super) fn parse_headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         // What is no name may be anything, so it is not repeated.
@@ -61,7 +61,7 @@ pub(super) fn check_method(method: &Method) -> Result<(), Error> {
 }
 
 /// Refuses headers that belong to the connection, or that the library itself sets for this request.
-pub fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Error> {
+pub(super) fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result<(), Error> {
     if let Some(name) = headers.keys().find(|name| is_connections(name)) {
         Err(Error::new(Code::HeaderNotAllowed, format!("the header \"{name}\" is not the caller's to set")))
     } else if let Some(name) = headers.keys().find(|name| taken.contains(name)) {

@@ -12,7 +12,7 @@ use crate::error::Error;
 /// Refused is what two readers take for two hosts: percent escapes, which WHATWG decodes and a resolver does not (a zone id
 /// starts with one), and every spelling of an IPv4 address but the usual one. `010.010.010.010` is 8.8.8.8 for some and
 /// 10.10.10.10 for others.
-pub fn parse_host(text: &str) -> Result<Host, Error> {
+pub(super) fn parse_host(text: &str) -> Result<Host, Error> {
     if text.contains('%') {
         return Err(malformed("a host may not hold a percent sign"));
     }
@@ -62,7 +62,7 @@ fn canonical_name(name: &str) -> Result<String, Error> {
 }
 
 /// Names that stand for the machine itself or for a cloud's metadata service, whatever a resolver makes of them.
-pub fn special_name(host: &Host) -> Option<AddressReason> {
+pub(super) fn special_name(host: &Host) -> Option<AddressReason> {
     let Host::Domain(name) = host else { return None };
     let last_label = name.rsplit('.').next();
     if last_label == Some("localhost") || LOOPBACK_NAMES.contains(&name.as_str()) {

@@ -12,7 +12,7 @@ use crate::error::{Code, Error};
 
 /// A host that may have addresses which are not public.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InternalHost {
+pub(super) struct InternalHost {
     host: Host,
     networks: Vec<IpNet>,
     ports: Vec<u16>,
@@ -20,7 +20,7 @@ pub struct InternalHost {
 
 impl InternalHost {
     /// Reads an entry. Failures are the administrator's, so they are `configuration.invalid`.
-    pub fn from_spec(spec: &InternalHostSpec) -> Result<Self, Error> {
+    fn from_spec(spec: &InternalHostSpec) -> Result<Self, Error> {
         // Beside a port an IPv6 address needs brackets; here nothing else can stand.
         let host = match spec.host.parse() {
             Ok(address) => Host::Ipv6(address),
@@ -46,7 +46,7 @@ impl InternalHost {
     }
 
     /// Whether this port of the host may be used.
-    pub fn has_port(&self, port: u16) -> bool {
+    pub(super) fn has_port(&self, port: u16) -> bool {
         self.ports.contains(&port)
     }
 
@@ -74,12 +74,12 @@ impl InternalHosts {
     }
 
     /// The entry of this host, whatever the port.
-    pub fn entry(&self, host: &Host) -> Option<&InternalHost> {
+    pub(super) fn entry(&self, host: &Host) -> Option<&InternalHost> {
         self.0.iter().find(|entry| entry.host == *host)
     }
 
     /// The entry of this host, where it has this port.
-    pub fn find(&self, host: &Host, port: u16) -> Option<&InternalHost> {
+    pub(super) fn find(&self, host: &Host, port: u16) -> Option<&InternalHost> {
         self.entry(host).filter(|entry| entry.has_port(port))
     }
 

@@ -38,15 +38,14 @@ pub(crate) mod vectors;
 
 pub use address::{AddressReason, classify};
 pub use bound::Bound;
-pub use canonical::encode_component;
 pub use decision::{Context, Decision, decide, decide_origin, origin};
-pub use headers::{check_headers, filled_with_key, is_connections, parse_headers, parse_method};
-pub use host::{HostRule, parse_host, special_name};
-pub use internal::{InternalHost, InternalHosts};
+pub use headers::{filled_with_key, is_connections, parse_method};
+pub use host::HostRule;
+pub use internal::InternalHosts;
 pub use path::PathPattern;
 pub use redirect::Redirect;
 pub use rules::Rules;
 pub use service::{Admitted, Policy};
-pub use url::{MAX_URL_BYTES, Origin, Scheme, Target};
+pub use url::{Origin, Scheme, Target};
 
 pub use ::url::Host;

@@ -8,7 +8,7 @@ use super::refusal::refuse;
 use crate::error::{Code, Error};
 
 /// The longest URL, canonical and whole.
-pub const MAX_URL_BYTES: usize = 8192;
+const MAX_URL_BYTES: usize = 8192;
 
 /// The schemes there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

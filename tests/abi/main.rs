@@ -1,12 +1,14 @@
-//! The C interface from outside: the header, what the library exports, and hosts that load it.
+//! The C interface from outside: the header, what the library exports, and hosts that load it; and how the rooms behind it stand.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod c_client;
+mod floors;
 mod handles;
 mod header;
 mod inputs;
 mod main_job;
 mod many_calls;
+mod sources;
 mod symbols;

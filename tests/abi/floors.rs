@@ -4,13 +4,10 @@
 //! import what it names, through re-exports to the file that has it. Modules for tests alone are left out: they may look
 //! wherever they like, since nothing is built on them.
 
-#[path = "support/sources.rs"]
-mod sources;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
-use sources::{Import, Module, Sources};
+use super::sources::{Import, Module, Sources};
 
 /// The rooms from the roof to the ground. A room imports from the floors below it, and no other of its own floor.
 const FLOORS: [&[&str]; 9] = [
