@@ -1,4 +1,5 @@
-//! The one error type: a stable code, a fixed text, and how far the request had got. And what is no error yet: a warning.
+//! The one error type: a stable code, a text without anything secret, and how far the request had got. And what is no error
+//! yet: a warning. Every room makes them, `document` writes them down for the caller, `docs/wire.md` lists the codes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +13,7 @@ pub enum Sent {
     No,
     /// Nobody can tell.
     Maybe,
-    /// An answer's status line was seen.
+    /// A response's status line was seen.
     Yes,
 }
 
@@ -84,7 +85,7 @@ codes! {
     PayloadInvalid = "credential.payload_invalid";
     /// The sealed `expires_at` has passed.
     CredentialExpired = "credential.expired";
-    /// The value cannot stand where it is to be placed.
+    /// The value cannot be put where it is to go.
     CredentialUnusable = "credential.unusable";
     /// The place is already taken.
     PlacementConflict = "credential.placement_conflict";
@@ -92,7 +93,7 @@ codes! {
     KeyUnavailable = "credential.key_unavailable";
     /// The token endpoint refused the client.
     TokenEndpointRejected = "oauth.token_endpoint_rejected";
-    /// The token endpoint's answer is not a token response.
+    /// What the token endpoint sent is not a token response.
     TokenResponseInvalid = "oauth.token_response_invalid";
     /// The token endpoint cannot be reached.
     TokenEndpointUnreachable = "oauth.token_endpoint_unreachable";
@@ -106,7 +107,7 @@ codes! {
     ConnectFailed = "connect.failed";
     /// The proxy would not open a tunnel.
     ProxyRefused = "connect.proxy_refused";
-    /// The server's certificate does not stand.
+    /// The server's certificate is not accepted.
     CertificateInvalid = "tls.certificate_invalid";
     /// TLS could not be agreed.
     HandshakeFailed = "tls.handshake_failed";
@@ -114,13 +115,13 @@ codes! {
     ConnectTimeout = "timeout.connect";
     /// The whole took longer than `timeout_ms`.
     TotalTimeout = "timeout.total";
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     ClosedEarly = "protocol.closed_early";
-    /// The answer is not HTTP as the library accepts it.
+    /// The response is not HTTP as the library accepts it.
     ProtocolInvalid = "protocol.invalid";
-    /// The answer's body cannot be decoded.
+    /// The response's body cannot be decoded.
     DecodingFailed = "response.decoding_failed";
-    /// The answer's body is larger than allowed.
+    /// The response's body is larger than allowed.
     ResponseTooLarge = "response.too_large";
     /// The configuration does not have the form that `docs/wire.md` gives it.
     ConfigurationInvalid = "configuration.invalid";
@@ -134,7 +135,7 @@ impl Code {
         self.as_str().split_once('.').map_or("internal", |(class, _)| class)
     }
 
-    /// Whether the same call may succeed later without anybody mending anything.
+    /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(self) -> bool {
         matches!(
             self,
@@ -160,7 +161,7 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// How far the request had got.
     pub sent: Sent,
-    /// The status of the answer whose reading failed.
+    /// The status of the response whose reading failed.
     pub http_status: Option<u16>,
 }
 
@@ -176,7 +177,7 @@ impl Error {
         self
     }
 
-    /// The same error, of an answer with this status: its status line was seen.
+    /// The same error, of a response with this status: its status line was seen.
     pub fn with_status(mut self, status: u16) -> Self {
         self.sent = Sent::Yes;
         self.http_status = Some(status);

@@ -1,7 +1,24 @@
 //! Sends HTTP requests with sealed credentials that the caller never holds.
 //!
-//! Data flows one way: document ([`document`]) → [`policy`] → [`credential`] → wire ([`net`]) → document. [`engine`] is that
-//! flow; [`ffi`] hands it to C.
+//! A call goes one way: a [`document`] is read, the [`policy`] decides, an [`envelope`] is opened with [`keys`], the
+//! [`credential`] is put into the request, [`net`] sends it, [`audit`] records it, and a document goes back. [`engine`] is that
+//! way.
+//!
+//! The rooms stand on floors, and imports go down only (`tests/abi/floors.rs`):
+//!
+//! ```text
+//! ffi                      the C interface
+//! engine                   the way of a call
+//! oauth                    access tokens
+//! audit      credential    the record; what was sealed, and where it goes
+//! net                      addresses, connections, exchanges
+//! policy     keys          what is allowed; where keys come from
+//! document   envelope      the documents as types; sealed values
+//! secret                   the types of secrets
+//! error  text  sys         codes; printable text; memory, locks and signals
+//! ```
+//!
+//! `unsafe` is in `ffi` and `sys` only.
 
 #![cfg_attr(
     not(test),

@@ -1,4 +1,4 @@
-//! Text that came from somewhere else, on its way into a record or a message.
+//! Text that came from somewhere else, on its way into a record or a message. `document` and `audit` put it through here.
 
 use std::borrow::Cow;
 

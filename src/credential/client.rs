@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::payload::{check_kind, document, list};
+use super::payload::{check_kind, list, utf8};
 use crate::document::CredentialKind;
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, members, text};
@@ -53,7 +53,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding
         "binding",
     ];
     let [client_id, client_secret, token_url, scopes, audience, resource, auth, token_type, kind, binding] =
-        members(document(payload)?, names)?;
+        members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
     let scopes = scopes.map(list).transpose()?.unwrap_or_default();
     if !scopes.iter().all(|scope| is_scope(scope)) {

@@ -12,7 +12,7 @@ use crate::policy::is_connections;
 /// Where an API key goes if nothing else is said.
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The field of this name, if it is a name and a credential may stand in it.
+/// The field of this name, if it is a name and a credential may fill it.
 pub(super) fn settable(name: &[u8]) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(name).ok()?;
     (!is_connections(&name)).then_some(name)

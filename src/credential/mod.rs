@@ -1,8 +1,8 @@
-//! Opened credentials: what a payload means, where its parts go, and finding them again in an answer.
+//! Opened credentials: what a payload means, where its parts go, and finding them again in a response.
 //!
 //! [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
-//! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may fill, and
-//! `secret`. Above, `engine` opens the envelopes and brings both together, and `oauth` asks for a token with
+//! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
+//! fill, and `secret`. Above, `engine` opens the envelopes and brings both together, and `oauth` asks for a token with
 //! [`ClientCredentials`].
 
 mod binding;

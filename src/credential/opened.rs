@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::binding::Binding;
 use super::client::{self, ClientCredentials};
 use super::header;
-use super::payload::{check_kind, document};
+use super::payload::{check_kind, utf8};
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -72,7 +72,7 @@ pub(super) fn misplaced() -> Error {
 }
 
 fn bearer(payload: &[u8]) -> Result<Credential, Invalid> {
-    let [token, kind, binding] = members(document(payload)?, ["token", "type", "binding"])?;
+    let [token, kind, binding] = members(utf8(payload)?, ["token", "type", "binding"])?;
     check_kind(kind, CredentialKind::Bearer)?;
     let token = text(token.ok_or(Invalid)?)?;
     Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Bearer { token } })
@@ -80,7 +80,7 @@ fn bearer(payload: &[u8]) -> Result<Credential, Invalid> {
 
 fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
     let names = ["key", "header", "prefix", "type", "binding"];
-    let [key, header, prefix, kind, binding] = members(document(payload)?, names)?;
+    let [key, header, prefix, kind, binding] = members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::ApiKey)?;
     let key = text(key.ok_or(Invalid)?)?;
     let header = match header {
@@ -93,7 +93,7 @@ fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
 }
 
 fn pair(payload: &[u8]) -> Result<Credential, Invalid> {
-    let [username, password, kind, binding] = members(document(payload)?, ["username", "password", "type", "binding"])?;
+    let [username, password, kind, binding] = members(utf8(payload)?, ["username", "password", "type", "binding"])?;
     check_kind(kind, CredentialKind::Basic)?;
     let (username, password) = (text(username.ok_or(Invalid)?)?, text(password.ok_or(Invalid)?)?);
     Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Basic { username, password } })

@@ -8,7 +8,7 @@ use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, text};
 
 /// The payload as the text that it has to be.
-pub(super) fn document(payload: &[u8]) -> Result<&str, Invalid> {
+pub(super) fn utf8(payload: &[u8]) -> Result<&str, Invalid> {
     str::from_utf8(payload).map_err(|_| Invalid)
 }
 

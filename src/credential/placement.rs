@@ -15,7 +15,7 @@ use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
 use crate::secret::{LockedSecret, Secret};
 
-/// Below this, what stands behind the colon is a filler and the secret stands in front of it.
+/// A password that is shorter is taken for a filler: then the user name is the secret.
 const SHORTEST_PASSWORD: usize = 4;
 
 /// A request in the making, without any credential.
@@ -39,7 +39,7 @@ pub struct Placed {
     pub query: Option<Zeroizing<String>>,
     /// The body to send instead of the draft's.
     pub body: Option<Bytes>,
-    /// Finds again in an answer what was put into the request.
+    /// Finds again in a response what was put into the request.
     pub redactor: Redactor,
     /// Who asks for the token that goes into `Authorization`; see [`bearer`].
     pub client: Option<ClientCredentials>,
@@ -208,7 +208,7 @@ impl<'a> Placing<'a> {
         self.claim(&AUTHORIZATION)?;
         self.headers.push((AUTHORIZATION, header::basic(username.expose(), password.expose())?));
         self.redactor.add(Secret::from(header::pair(username.expose(), password.expose())));
-        // One half can be a word that answers are full of, `api:<key>` or `<key>:x`; that one is found in the pair only.
+        // One half can be a word that responses are full of, `api:<key>` or `<key>:x`; that one is found in the pair only.
         self.redactor.add(if password.expose().len() < SHORTEST_PASSWORD { username } else { password });
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Finds injected secrets in the header fields of an answer.
+//! Finds injected secrets in the header fields of a response.
 
 use std::borrow::Cow;
 

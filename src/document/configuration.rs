@@ -131,7 +131,7 @@ pub enum Resolution {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenCacheSpec {
-    /// An absolute path. What is wrong with the directory itself is a warning, since it can be mended while the process
+    /// An absolute path. What is wrong with the directory itself is a warning, since it can be repaired while the process
     /// runs.
     pub directory: PathBuf,
 }
@@ -144,7 +144,7 @@ pub struct Defaults {
     pub timeout_ms: u64,
     /// Limit of resolving, TCP, CONNECT and TLS of one attempt.
     pub connect_timeout_ms: u64,
-    /// Cap of an answer's body after decoding.
+    /// Limit of a response's body after decoding.
     pub response_bytes: u64,
 }
 
@@ -162,9 +162,9 @@ pub struct Limits {
     pub timeout_ms: u64,
     /// Of a request's body.
     pub request_bytes: u64,
-    /// Of an answer's body after decoding.
+    /// Of a response's body after decoding.
     pub response_bytes: u64,
-    /// Of an answer's head.
+    /// Of a response's head.
     pub header_bytes: u32,
     /// The only hosts there are for anybody, in the form of `allowed_hosts`; absent are all.
     pub hosts: Option<Vec<String>>,

@@ -19,7 +19,7 @@ pub struct MasterKeySpec {
     pub source: Option<KeySourceSpec>,
 }
 
-/// Where a master key comes from. Material that stands in the document is locked while the rest is still being read.
+/// Where a master key comes from. Material that is in the document itself is locked while the rest is still being read.
 #[derive(Debug)]
 pub enum KeySourceSpec {
     /// A file that holds 32 bytes or their base64.

@@ -182,7 +182,7 @@ pub struct PolicySpec {
     /// Whether `http://` may go to an internal host.
     #[serde(default)]
     pub allow_http: bool,
-    /// Whether `%2f` may stand in a segment.
+    /// Whether `%2f` may be in a segment.
     #[serde(default)]
     pub allow_encoded_slash: bool,
     /// How many redirects are followed.
@@ -200,7 +200,7 @@ pub struct PolicySpec {
     /// Ceiling of the request's body.
     #[serde(default)]
     pub request_bytes: Option<u64>,
-    /// Ceiling of the answer's body, after decoding.
+    /// Ceiling of the response's body, after decoding.
     #[serde(default)]
     pub response_bytes: Option<u64>,
 }

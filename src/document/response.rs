@@ -46,7 +46,7 @@ pub struct AuditRecord {
     pub port: Option<u16>,
     /// The path pattern that matched.
     pub path_template: Option<String>,
-    /// The answer's status, also where its reading failed.
+    /// The response's status, also where its reading failed.
     pub status: Option<u16>,
     /// From the call's beginning to its end.
     pub duration_us: u64,
@@ -56,7 +56,7 @@ pub struct AuditRecord {
     pub bytes_in: u64,
     /// How often the request was attempted.
     pub attempts: u32,
-    /// Of each attempt the code of its failure, or `http_503` and the like of an answer of 400 and above. Only the last
+    /// Of each attempt the code of its failure, or `http_503` and the like of a response of 400 and above. Only the last
     /// attempt can have ended otherwise, and then has none.
     pub attempt_errors: Vec<Cow<'static, str>>,
     /// Token requests that were made or tried, each in one record only.
@@ -94,7 +94,7 @@ impl AuditRecord {
 }
 
 impl ResponseHead {
-    /// The head of an answer.
+    /// The head of a response that arrived.
     pub fn answer(status: u16, http_version: &'static str, headers: Vec<(String, String)>, audit: AuditRecord) -> Self {
         Self { version: 1, status: Some(status), http_version: Some(http_version), headers, error: None, audit }
     }

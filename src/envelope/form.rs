@@ -96,7 +96,7 @@ impl Field<'_> {
     }
 }
 
-/// The object's values. Of a key that stands twice the last one counts, and unknown keys do not, as in PHP.
+/// The object's values. Where a key is there twice the last one counts, and unknown keys do not, as in PHP.
 #[derive(Default)]
 struct Fields<'a> {
     encrypted_value: Field<'a>,

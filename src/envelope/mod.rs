@@ -1,5 +1,8 @@
 //! Opens nr-vault's envelopes: `nrv1:` and the base64 of a JSON object that holds a value, the key it is encrypted with,
 //! and that key encrypted with a master key. The identifier is the associated data of both.
+//!
+//! It knows no source of a key and no meaning of what it opens: `keys` makes [`MasterKey`]s of files and documents, and
+//! `credential` reads what was sealed. `oauth` seals tokens with the same ciphers. Below is `secret`.
 
 pub mod aead;
 pub(crate) mod base64;
@@ -17,7 +20,7 @@ use form::Form;
 
 /// Opens an envelope with the first of the keys that fits it.
 ///
-/// What is wrong with the envelope's form is found before any key is used, so such an answer says nothing about keys.
+/// What is wrong with the envelope's form is found before any key is used, so such an error says nothing about keys.
 pub fn open(sealed: &[u8], identifier: &str, keys: &[impl Borrow<MasterKey>]) -> Result<Secret, Error> {
     if keys.is_empty() {
         return Err(Error::new(Code::KeyUnavailable, "no master key could be loaded"));

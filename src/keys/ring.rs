@@ -1,4 +1,4 @@
-//! The keys of one configuration, kept fresh.
+//! The keys of one configuration, read again when their files change.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads every source. One that gives no key now may do so later and is only a warning, unless its material stands in
+    /// Reads every source. One that gives no key now may do so later and is only a warning, unless its material is in
     /// the configuration itself. `known` finds the source of an id that comes without one.
     pub fn open(specs: Vec<MasterKeySpec>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
         let mut entries: Vec<RingEntry> = Vec::with_capacity(specs.len());

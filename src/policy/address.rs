@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// Why an address, or a name that stands for one, is refused.
+/// Why an address, or a name that means one, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AddressReason {
     /// "This network", 0.0.0.0/8 and `::`; connecting there reaches the machine itself.
@@ -107,7 +107,7 @@ fn embedded(high: u16, low: u16) -> Ipv4Addr {
 
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// The first network that holds the address gives the reason, so the single addresses stand in front.
+/// The first network that holds the address gives the reason, so single addresses come first.
 const V4: &[(Ipv4Net, AddressReason)] = &[
     (v4([169, 254, 169, 254], 32), AddressReason::Metadata),
     (v4([169, 254, 170, 2], 32), AddressReason::Metadata),

@@ -72,7 +72,7 @@ pub(super) fn check_headers(headers: &HeaderMap, taken: &[HeaderName]) -> Result
     }
 }
 
-/// An idempotency key that would stand where a credential does.
+/// An idempotency key in the header that a credential fills.
 pub fn filled_with_key(name: &HeaderName) -> Error {
     let why = format!("the idempotency key goes into the header \"{name}\", which a credential fills");
     Error::new(Code::PlacementConflict, why)

@@ -61,7 +61,7 @@ fn canonical_name(name: &str) -> Result<String, Error> {
     }
 }
 
-/// Names that stand for the machine itself or for a cloud's metadata service, whatever a resolver makes of them.
+/// Names that mean the machine itself or for a cloud's metadata service, whatever a resolver makes of them.
 pub(super) fn special_name(host: &Host) -> Option<AddressReason> {
     let Host::Domain(name) = host else { return None };
     let last_label = name.rsplit('.').next();
@@ -120,7 +120,7 @@ impl HostRule {
     }
 
     /// Reads the same of a binding. Whoever sealed it did not see the policy, whose `allow_http` may come later, so it is
-    /// for https unless `http://` stands in front.
+    /// for https unless it begins with `http://`.
     pub fn parse_sealed(text: &str) -> Result<Self, Error> {
         let (scheme, rest) = match text.strip_prefix("http://") {
             Some(rest) => (Scheme::Http, rest),

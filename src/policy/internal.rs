@@ -21,7 +21,7 @@ pub(super) struct InternalHost {
 impl InternalHost {
     /// Reads an entry. Failures are the administrator's, so they are `configuration.invalid`.
     fn from_spec(spec: &InternalHostSpec) -> Result<Self, Error> {
-        // Beside a port an IPv6 address needs brackets; here nothing else can stand.
+        // Beside a port an IPv6 address needs brackets; here nothing can follow it.
         let host = match spec.host.parse() {
             Ok(address) => Host::Ipv6(address),
             Err(_) => parse_host(&spec.host).map_err(|_| invalid("internal_hosts: host is no name and no address"))?,
@@ -60,7 +60,7 @@ impl InternalHost {
 pub struct InternalHosts(Vec<InternalHost>);
 
 impl InternalHosts {
-    /// Reads the entries. A host may stand there once: a resolver that knows only the name could not choose between two.
+    /// Reads the entries. A host may be there once: a resolver that knows only the name could not choose between two.
     pub fn from_specs(specs: &[InternalHostSpec]) -> Result<Self, Error> {
         let mut hosts = Self::default();
         for spec in specs {
@@ -83,7 +83,7 @@ impl InternalHosts {
         self.entry(host).filter(|entry| entry.has_port(port))
     }
 
-    /// Judges what can be judged before a host is resolved: literal addresses, and names that stand for one.
+    /// Judges what can be judged before a host is resolved: literal addresses, and names that mean one.
     pub fn judge_host(&self, host: &Host) -> Result<(), Error> {
         match (literal(host), special_name(host)) {
             (Some(address), _) => self.judge(host, &[address]),

@@ -14,7 +14,7 @@
 //! | [`Admitted`] | the pattern that allows the path | `policy.path_not_allowed` |
 //! | [`Decision`] | that headers and body may go there too | `policy.header_not_allowed`, `policy.request_too_large` |
 //!
-//! Between the second and the third stand scheme, host, port and method, which need no path.
+//! Between the second and the third, scheme, host, port and method are judged, which needs no path.
 //!
 //! Below is `document`, which has policies and requests as they were handed in. Above, `engine` asks for decisions, `net` has
 //! every address judged, and `credential` reads the fields that no credential may fill.

@@ -1,7 +1,7 @@
 //! Path patterns: literal segments, `{name}` for one segment and `**` for the rest.
 //!
 //! A router crate does not fit: it wants at least one character for the rest, allows a placeholder inside a segment and picks
-//! one of several patterns by its own priorities. Here the first pattern of the list that matches is the answer.
+//! one of several patterns by its own priorities. Here the first pattern of the list that matches counts.
 
 use super::canonical;
 use super::refusal::malformed;
@@ -12,7 +12,7 @@ use crate::error::Error;
 pub struct PathPattern {
     text: String,
     segments: Vec<Segment>,
-    /// Whether a placeholder or the rest may stand for a segment with an encoded slash in it.
+    /// Whether a placeholder or the rest may match a segment with an encoded slash in it.
     spans_encoded_slash: bool,
 }
 
@@ -22,7 +22,7 @@ enum Segment {
     Literal(String),
     /// One segment that is not empty.
     Any,
-    /// Everything after the slash, nothing included. Stands last.
+    /// Everything after the slash, nothing included. Only at the end.
     Rest,
 }
 

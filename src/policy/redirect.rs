@@ -9,12 +9,12 @@ use super::service::{Admitted, Policy};
 use super::url::{Scheme, Target};
 use crate::error::{Code, Error};
 
-/// A redirect that an answer asks for.
+/// A redirect that a response asks for.
 #[derive(Clone, Copy)]
 pub struct Redirect<'a> {
-    /// Where the answer came from.
+    /// Where the response came from.
     pub from: &'a Target,
-    /// The answer's `Location`.
+    /// The response's `Location`.
     pub location: &'a str,
     /// The method of the next request.
     pub method: &'a Method,

@@ -20,7 +20,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme as it stands in a URL.
+    /// The scheme as a URL has it.
     pub fn as_str(self) -> &'static str {
         match self {
             Scheme::Https => "https",
@@ -49,7 +49,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Host and port as they stand in a URL.
+    /// Host and port as a URL has them.
     pub fn authority(&self) -> String {
         match self.port == self.scheme.default_port() {
             true => self.host.to_string(),

@@ -104,7 +104,7 @@ impl<'de, F: FnMut(Option<usize>, &'de RawValue) -> Result<(), Invalid>> Visitor
     }
 }
 
-/// A key, as its position among the names: it is compared where it stands.
+/// A key, as its position among the names: it is compared in the document, without a copy.
 struct Name<'n>(&'n [&'n str]);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
