@@ -98,7 +98,7 @@ final readonly class JsonObject
     }
 
     /**
-     * The objects of a list; none where there is no such member.
+     * The objects of a list.
      *
      * @return list<self>
      * @throws \UnexpectedValueException
@@ -109,7 +109,7 @@ final readonly class JsonObject
     }
 
     /**
-     * The texts of a list; none where there is no such member.
+     * The texts of a list.
      *
      * @return list<string>
      * @throws \UnexpectedValueException
@@ -118,6 +118,20 @@ final readonly class JsonObject
     {
         return array_map(
             fn (mixed $value): string => is_string($value) ? $value : throw $this->unexpected($name),
+            $this->values($name),
+        );
+    }
+
+    /**
+     * The integers of a list.
+     *
+     * @return list<int>
+     * @throws \UnexpectedValueException
+     */
+    public function ints(string $name): array
+    {
+        return array_map(
+            fn (mixed $value): int => is_int($value) ? $value : throw $this->unexpected($name),
             $this->values($name),
         );
     }
@@ -141,7 +155,7 @@ final readonly class JsonObject
      */
     private function values(string $name): array
     {
-        $values = $this->members[$name] ?? [];
+        $values = $this->members[$name] ?? null;
         return is_array($values) && array_is_list($values) ? $values : throw $this->unexpected($name);
     }
 

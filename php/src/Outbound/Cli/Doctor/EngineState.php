@@ -30,7 +30,8 @@ final readonly class EngineState
     public static function read(JsonObject $head): self
     {
         $error = $head->objectOrNull('error');
-        return new self($error === null ? null : self::notice($error), array_map(self::notice(...), $head->objects('warnings')));
+        $warnings = $head->has('warnings') ? $head->objects('warnings') : [];
+        return new self($error === null ? null : self::notice($error), array_map(self::notice(...), $warnings));
     }
 
     /** From the library's own head; one that cannot be read is an error. */

@@ -140,9 +140,9 @@ final readonly class FpmStart
      */
     private static function output(array $command): array
     {
-        $streams = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]];
+        $streams = [['file', '/dev/null', 'r'], ['pipe', 'w']];
         [$process, $pipes] = Quiet::call(static function () use ($command, $streams) {
-            $process = proc_open(['timeout', '-k', '5', self::SECONDS, ...$command], $streams, $pipes);
+            $process = proc_open(['sh', '-c', 'exec timeout -k 5 "$@" 2>&1', 'sh', self::SECONDS, ...$command], $streams, $pipes);
             return [$process, $pipes];
         });
         if ($process === false) {

@@ -201,7 +201,7 @@ final readonly class WorkerAnswer
             'identifier' => $identifier,
             'code' => $problem->matching('code', self::CODE),
             'denied' => self::why($problem, 'denied', $this->files['credentials'] . '/' . $identifier),
-            'methods' => $problem->strings('methods'),
+            'methods' => $problem->has('methods') ? $problem->strings('methods') : [],
         ];
     }
 
