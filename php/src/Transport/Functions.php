@@ -38,7 +38,7 @@ final class Functions
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_finite', 'is_link', 'ltrim',
             'preg_match_all', 'random_int', 'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad',
             'str_replace', 'strcasecmp', 'strcmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos',
-            'strrpos', 'strspn', 'substr_compare', 'substr_count', 'unpack', 'urldecode', 'usleep',
+            'strrpos', 'strspn', 'substr_compare', 'substr_count', 'urldecode', 'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',

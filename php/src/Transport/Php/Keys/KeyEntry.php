@@ -45,22 +45,26 @@ final readonly class KeyEntry
         if ($unknown !== null) {
             throw self::invalid($unknown);
         }
-        // As in the document, null is as good as absent.
-        $entry = array_filter($entry, static fn (mixed $value): bool => $value !== null);
-        foreach ($entry as $value) {
+        $texts = [];
+        foreach ($entry as $name => $value) {
+            // As in the document, null is as good as absent.
+            if ($value === null) {
+                continue;
+            }
             if (!is_string($value)) {
                 throw self::invalid('a value of a master key has the wrong type');
             }
             if (preg_match('//u', $value) !== 1) {
                 throw self::invalid('The configuration holds text that is not UTF-8.');
             }
+            $texts[(string) $name] = $value;
         }
-        $id = $entry['id'] ?? null;
+        $id = $texts['id'] ?? null;
         if ($id === '') {
             throw self::invalid("a master key's id is empty");
         }
-        unset($entry['id']);
-        return new self($id, $entry === [] && $id !== null ? null : self::source($entry));
+        unset($texts['id']);
+        return new self($id, $texts === [] && $id !== null ? null : self::source($texts));
     }
 
     /**
@@ -69,21 +73,19 @@ final readonly class KeyEntry
     private static function source(#[\SensitiveParameter] array $entry): KeySource
     {
         $provider = $entry['provider'] ?? '';
-        $needed = self::PROVIDERS[$provider] ?? null;
-        $isWhole = $needed !== null && count($entry) === 2 && isset($entry[$needed]);
+        $value = count($entry) === 2 ? $entry[self::PROVIDERS[$provider] ?? ''] ?? null : null;
         // PHP and the system know no other names of variables.
-        $isVariable = $provider !== 'env' || preg_match('/\A[^=\0]+\z/', $entry['name'] ?? '') === 1;
-        if (!$isWhole || !$isVariable) {
-            throw self::invalid(
-                "a master key's provider is unknown, or what it needs is missing or belongs to another",
-            );
-        }
-        return match ($provider) {
-            'file' => KeySource::file($entry['path']),
-            'env' => KeySource::env($entry['name']),
-            'typo3' => KeySource::typo3($entry['encryption_key']),
-            'raw' => KeySource::raw($entry['key_base64']),
+        $isVariable = $provider !== 'env' || preg_match('/\A[^=\0]+\z/', $value ?? '') === 1;
+        $source = $value === null || !$isVariable ? null : match ($provider) {
+            'file' => KeySource::file($value),
+            'env' => KeySource::env($value),
+            'typo3' => KeySource::typo3($value),
+            'raw' => KeySource::raw($value),
+            default => null,
         };
+        return $source ?? throw self::invalid(
+            "a master key's provider is unknown, or what it needs is missing or belongs to another",
+        );
     }
 
     private static function invalid(string $message): OutboundException

@@ -18,7 +18,7 @@ final class KeySource
     private const TYPO3_INFO = 'nr-vault-master-key';
 
     /**
-     * @param string $provider file, env, typo3 or raw
+     * @param 'file'|'env'|'typo3'|'raw' $provider
      * @param string $place path of the file or name of the variable
      * @param Secret|null $material the encryption key or the base64, where it stands in the configuration
      */

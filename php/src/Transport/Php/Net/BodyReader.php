@@ -26,7 +26,7 @@ final class BodyReader
     /** @var list<Inflater> in the order in which they are undone */
     private array $stages = [];
 
-    /** @var list<int> bytes that came out of each stage */
+    /** @var array<int, int> bytes that came out of each stage */
     private array $lengths = [];
 
     /** What the server announced; null where it did not. */

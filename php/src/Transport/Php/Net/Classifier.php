@@ -19,6 +19,8 @@ final class Classifier
     private const TOO_LARGE = 100;
     private const ISSUER = 83;
     private const HTTP2_FRAMING = 16;
+    /** CURLE_SSL_PEER_CERTIFICATE before libcurl 7.62, which made it CURLE_SSL_CACERT's. */
+    private const OTHER_PEER = 51;
 
     /** SSL_R_… of OpenSSL: what an alert's number is added to, and a connection that ends without one. */
     private const ALERT = 1000;
@@ -59,7 +61,7 @@ final class Classifier
                 "the host's name could not be resolved; look at the system's resolver",
             ],
             CURLE_COULDNT_CONNECT => self::unconnected($end),
-            CURLE_SSL_PEER_CERTIFICATE,
+            self::OTHER_PEER,
             CURLE_SSL_CACERT,
             CURLE_SSL_CACERT_BADFILE,
             self::ISSUER => ['tls.certificate_invalid', self::certificate($end)],

@@ -24,7 +24,7 @@ final readonly class Deadline
      */
     public static function in(int $milliseconds, ?int $from = null): self
     {
-        return new self(($from ?? hrtime(true)) + $milliseconds * 1_000_000);
+        return new self(($from ?? (int) hrtime(true)) + $milliseconds * 1_000_000);
     }
 
     /** Whole milliseconds that are left, rounded up; 0 or less once it has passed. */

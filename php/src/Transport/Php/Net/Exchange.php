@@ -51,9 +51,9 @@ final readonly class Exchange
         $end = $this->ending($handle, $route, $reader, $connectIsTimed);
         if ($end->begun) {
             $usage->add(
-                (int) curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
+                curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
                 $body->arrived(),
-                (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP),
+                curl_getinfo($handle, CURLINFO_PRIMARY_IP),
                 $reader->version() ?? ($outgoing->isSecure() ? null : '1.1'),
             );
         }
@@ -140,7 +140,7 @@ final readonly class Exchange
      */
     private function checkPeer(\CurlHandle $handle, array $addresses, Ending $end): void
     {
-        $text = (string) curl_getinfo($handle, CURLINFO_PRIMARY_IP);
+        $text = curl_getinfo($handle, CURLINFO_PRIMARY_IP);
         if ($text === '') {
             return;
         }

@@ -132,7 +132,8 @@ final readonly class Handles
     private static function knowsHttp2(): bool
     {
         $curl = curl_version();
-        return ($curl['features'] & CURL_VERSION_HTTP2) !== 0 && $curl['version_number'] >= self::TELLS_OF_HTTP2;
+        [$features, $version] = [$curl['features'] ?? null, $curl['version_number'] ?? null];
+        return is_int($features) && ($features & CURL_VERSION_HTTP2) !== 0 && is_int($version) && $version >= self::TELLS_OF_HTTP2;
     }
 
     /** An empty text, not its absence, keeps the environment's proxy out. */
@@ -154,8 +155,14 @@ final readonly class Handles
             return $isSet;
         }
         return $isSet
-            && curl_setopt($handle, CURLOPT_PROXYUSERNAME, $proxy->user->expose())
-            && curl_setopt($handle, CURLOPT_PROXYPASSWORD, (string) $proxy->password?->expose());
+            && self::setText($handle, CURLOPT_PROXYUSERNAME, $proxy->user->expose())
+            && self::setText($handle, CURLOPT_PROXYPASSWORD, (string) $proxy->password?->expose());
+    }
+
+    /** A text that may be empty. */
+    private static function setText(\CurlHandle $handle, int $option, #[\SensitiveParameter] string $text): bool
+    {
+        return curl_setopt($handle, $option, $text);
     }
 
     private static function setHeaders(\CurlHandle $handle, #[\SensitiveParameter] Outgoing $outgoing): bool
@@ -186,6 +193,6 @@ final readonly class Handles
         // RFC 9110 section 8.6: a method that expects a body says so when there is none.
         $hasBody = $body !== '' || in_array($outgoing->method, self::BODY_METHODS, true);
         return (!$hasBody || curl_setopt($handle, CURLOPT_POSTFIELDS, $body))
-            && curl_setopt($handle, CURLOPT_CUSTOMREQUEST, $outgoing->method);
+            && self::setText($handle, CURLOPT_CUSTOMREQUEST, $outgoing->method);
     }
 }

@@ -48,7 +48,11 @@ final class HeadReader
     /** "1.1" or "2", once any status line was seen. */
     public function version(): ?string
     {
-        return $this->head?->httpVersion ?? ($this->version === '' ? null : $this->version);
+        return match (true) {
+            $this->head !== null => $this->head->httpVersion,
+            $this->version === '' => null,
+            default => $this->version,
+        };
     }
 
     /** The final answer's head once it is whole and acceptable. */
@@ -101,7 +105,8 @@ final class HeadReader
 
     private function field(#[\SensitiveParameter] string $line): ?string
     {
-        [$name, $value] = explode(':', $line, 2) + [1 => null];
+        $parts = explode(':', $line, 2);
+        [$name, $value] = [$parts[0], $parts[1] ?? null];
         // A line that begins with a space continues the one before it, in a form that RFC 9112 has given up.
         if ($value === null || preg_match(self::TOKEN, $name) !== 1 || preg_match(self::CONTROLS, $value) === 1) {
             return "the server's answer is not acceptable HTTP";

@@ -39,18 +39,19 @@ final class Inflater
     {
         $position = 0;
         while ($position < strlen($input)) {
-            if ($this->stream === null && !$this->begin($input[$position])) {
+            $stream = $this->stream ?? $this->begin($input[$position]);
+            if ($stream === null) {
                 return false;
             }
             $slice = substr($input, $position, self::SLICE);
-            $output = Quiet::call(fn () => inflate_add($this->stream, $slice, ZLIB_SYNC_FLUSH));
+            $output = Quiet::call(static fn () => inflate_add($stream, $slice, ZLIB_SYNC_FLUSH));
             if ($output === false) {
                 return false;
             }
-            $taken = inflate_get_read_len($this->stream);
+            $taken = inflate_get_read_len($stream);
             $position += $taken - $this->taken;
             $this->taken = $taken;
-            if (inflate_get_status($this->stream) === ZLIB_STREAM_END) {
+            if (inflate_get_status($stream) === ZLIB_STREAM_END) {
                 $this->stream = null;
             }
             yield $output;
@@ -65,15 +66,15 @@ final class Inflater
     }
 
     /** Begins a stream at its first byte. Under the name of "deflate" servers send zlib's format, as they should, or none. */
-    private function begin(#[\SensitiveParameter] string $first): bool
+    private function begin(#[\SensitiveParameter] string $first): ?\InflateContext
     {
         if ($this->begun && !$this->isGzip) {
-            return false;
+            return null;
         }
         $bare = (ord($first) & 0x0F) === self::ZLIB ? ZLIB_ENCODING_DEFLATE : ZLIB_ENCODING_RAW;
-        $this->stream = inflate_init($this->isGzip ? ZLIB_ENCODING_GZIP : $bare) ?: null;
+        $stream = inflate_init($this->isGzip ? ZLIB_ENCODING_GZIP : $bare);
         $this->taken = 0;
         $this->begun = true;
-        return $this->stream !== null;
+        return $this->stream = $stream === false ? null : $stream;
     }
 }

@@ -28,13 +28,17 @@ final readonly class Route
      */
     public function turns(): array
     {
-        $turns = $seen = [];
+        $turns = [];
+        $seen = [4 => 0, 6 => 0];
         foreach ($this->addresses as $address) {
-            $turns[$seen[(int) $address->isV6()] ??= 0][] = $address;
-            $seen[(int) $address->isV6()]++;
+            $turn = $seen[$address->isV6() ? 6 : 4]++;
+            $turns[$turn] = [...($turns[$turn] ?? []), $address];
         }
-        $route = fn (array $addresses): self => new self($this->host, $this->port, $addresses, $this->proxy);
-        return $turns === [] ? [$this] : array_map($route, $turns);
+        $routes = [];
+        foreach ($turns as $addresses) {
+            $routes[] = new self($this->host, $this->port, $addresses, $this->proxy);
+        }
+        return $routes === [] ? [$this] : $routes;
     }
 
     /**

@@ -37,8 +37,9 @@ final class SystemResolver implements Resolver
         }
         $addresses = [];
         foreach ($answers as $answer) {
-            $found = socket_addrinfo_explain($answer)['ai_addr'] ?? [];
-            $text = (string) ($found['sin_addr'] ?? $found['sin6_addr'] ?? '');
+            $found = socket_addrinfo_explain($answer)['ai_addr'] ?? null;
+            $text = is_array($found) ? $found['sin_addr'] ?? $found['sin6_addr'] ?? null : null;
+            $text = is_string($text) ? $text : '';
             $address = Address::parse($text) ?? throw self::failed('the resolver gave an address that cannot be read');
             $addresses[$text] = $address;
         }
@@ -52,10 +53,10 @@ final class SystemResolver implements Resolver
     private static function isUnknown(string $name): bool
     {
         $message = '';
-        $connect = static function () use ($name, &$message): mixed {
+        $connect = static function () use ($name, &$message) {
             return stream_socket_client('udp://' . $name . ':9', $number, $message, 1);
         };
-        $socket = self::untranslated(static function () use ($connect, &$warnings): mixed {
+        $socket = self::untranslated(static function () use ($connect, &$warnings) {
             return Quiet::call($connect, $warnings);
         });
         if ($socket !== false) {
@@ -71,18 +72,24 @@ final class SystemResolver implements Resolver
         return false;
     }
 
-    /** In the locale "C" nobody translates the C library's words. Where setlocale() is disabled, there is no other. */
+    /**
+     * In the locale "C" nobody translates the C library's words. Where setlocale() is disabled, there is no other.
+     *
+     * @template T
+     * @param \Closure(): T $call
+     * @return T
+     */
     private static function untranslated(\Closure $call): mixed
     {
         if (!function_exists('setlocale')) {
             return $call();
         }
-        $locale = setlocale(LC_MESSAGES, '0') ?: 'C';
+        $locale = setlocale(LC_MESSAGES, '0');
         setlocale(LC_MESSAGES, 'C');
         try {
             return $call();
         } finally {
-            setlocale(LC_MESSAGES, $locale);
+            setlocale(LC_MESSAGES, $locale === false ? 'C' : $locale);
         }
     }
 

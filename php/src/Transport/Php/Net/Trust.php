@@ -122,8 +122,16 @@ final readonly class Trust
     private static function ownBundle(): ?string
     {
         $handle = curl_init();
-        $path = $handle === false ? null : Quiet::call(static fn (): mixed => curl_getinfo($handle, self::OWN_BUNDLE));
+        if ($handle === false) {
+            return null;
+        }
+        $path = self::told($handle, self::OWN_BUNDLE);
         return is_string($path) && str_starts_with($path, '/') ? $path : null;
+    }
+
+    private static function told(\CurlHandle $handle, int $what): mixed
+    {
+        return Quiet::call(static fn (): mixed => curl_getinfo($handle, $what));
     }
 
     private static function read(string $path): string

@@ -26,6 +26,12 @@ final readonly class Address
         return $bytes === null ? null : new self($bytes);
     }
 
+    /** An IPv4 address by the two halves of its number. */
+    public static function ofHalves(int $high, int $low): self
+    {
+        return new self(pack('n2', $high, $low));
+    }
+
     public function isV6(): bool
     {
         return strlen($this->bytes) === 16;
@@ -44,17 +50,17 @@ final readonly class Address
         }
         $groups = $this->groups();
         [$start, $length] = self::longestZeros($groups);
-        $text = static fn (array $groups): string => implode(':', array_map(dechex(...), $groups));
+        $texts = array_map(dechex(...), $groups);
         if ($length < 2) {
-            return $text($groups);
+            return implode(':', $texts);
         }
-        return $text(array_slice($groups, 0, $start)) . '::' . $text(array_slice($groups, $start + $length));
+        return implode(':', array_slice($texts, 0, $start)) . '::' . implode(':', array_slice($texts, $start + $length));
     }
 
     /** @return list<int> the eight groups of an IPv6 address */
     public function groups(): array
     {
-        return array_values((array) unpack('n*', $this->bytes));
+        return array_map(static fn (string $group): int => ord($group[0]) << 8 | ord($group[1]), str_split($this->bytes, 2));
     }
 
     private static function read4(string $text): ?string

@@ -100,8 +100,7 @@ final class AddressRules
 
     private static function embedded(int $high, int $low): ?AddressReason
     {
-        $text = implode('.', [$high >> 8, $high & 0xff, $low >> 8, $low & 0xff]);
-        return self::find(self::V4, Address::parse($text));
+        return self::find(self::V4, Address::ofHalves($high, $low));
     }
 
     /** @param array<string, AddressReason> $networks */
@@ -119,6 +118,6 @@ final class AddressRules
     {
         /** @var array<string, Network> $read */
         static $read = [];
-        return $read[$text] ??= Network::parse($text);
+        return $read[$text] ??= Network::parse($text) ?? throw new \LogicException($text . ' is no network.');
     }
 }

@@ -49,15 +49,18 @@ final readonly class BindingRules
             );
             unset($lists['expires_at']);
         }
+        $read = [];
         foreach ($lists as $key => $list) {
             if (!in_array($key, self::LISTS, true)) {
                 throw new InvalidPayload('"binding" has a key that is not one of hosts, methods, paths, expires_at');
             }
-            if (!is_array($list) || array_filter($list, is_string(...)) !== $list) {
+            $texts = is_array($list) ? array_values(array_filter($list, is_string(...))) : null;
+            if ($texts === null || $texts !== $list) {
                 throw new InvalidPayload('"binding.' . $key . '" is no list of texts');
             }
+            $read[$key] = $texts;
         }
-        return new self($lists['hosts'] ?? null, $lists['methods'] ?? null, $lists['paths'] ?? null, $end);
+        return new self($read['hosts'] ?? null, $read['methods'] ?? null, $read['paths'] ?? null, $end);
     }
 
     /** Whether it says which hosts the credential may go to. */

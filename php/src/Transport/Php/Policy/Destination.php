@@ -45,7 +45,7 @@ final readonly class Destination
         $whole = $url === null ? null : Url::parse($url);
         $whole?->canonicalQuery();
         if ($base === null && $whole === null) {
-            throw Wire::malformed('base_url or url is required');
+            throw self::missing();
         }
         return new self($base, $whole, $path, $query);
     }
@@ -54,7 +54,7 @@ final readonly class Destination
     public function origin(): Origin
     {
         $base = $this->base?->origin();
-        return $this->url?->origin() ?? $base;
+        return $this->url?->origin() ?? $base ?? throw self::missing();
     }
 
     /** @throws OutboundException policy.scheme_not_allowed */
@@ -88,7 +88,8 @@ final readonly class Destination
             $path = $this->url->canonicalPath($allowEncodedSlash);
             return [new Target($this->origin(), $path, $this->url->canonicalQuery()), $basePath];
         }
-        $path = Spelling::path(Spelling::join($this->base->path, $this->path), $allowEncodedSlash);
+        $base = $this->base ?? throw self::missing();
+        $path = Spelling::path(Spelling::join($base->path, $this->path), $allowEncodedSlash);
         return [new Target($this->origin(), $path, Spelling::queryOfPairs($this->query)), $basePath];
     }
 
@@ -98,5 +99,10 @@ final readonly class Destination
         if ($basePath !== null && !Spelling::isBelow($target->path, $basePath)) {
             throw OutboundException::create('policy.path_not_allowed', 'the path lies outside the base path');
         }
+    }
+
+    private static function missing(): OutboundException
+    {
+        return Wire::malformed('base_url or url is required');
     }
 }

@@ -46,7 +46,8 @@ final class Idna
         $name = str_replace("\u{1E9E}", "\u{DF}", $name);
         // Of a name with any error it returns false, and the name all the same, beside the errors.
         idn_to_ascii($name, $options, \INTL_IDNA_VARIANT_UTS46, $result);
-        $errors = ($result['errors'] ?? -1) & ~self::LENGTHS_AND_HYPHENS;
-        return $errors === 0 ? $result['result'] : null;
+        $errors = is_array($result) ? $result['errors'] ?? null : null;
+        $isValid = is_int($errors) && ($errors & ~self::LENGTHS_AND_HYPHENS) === 0;
+        return $isValid && is_string($result['result'] ?? null) ? $result['result'] : null;
     }
 }

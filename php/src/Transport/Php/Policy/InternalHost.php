@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\JsonObject;
 
 /**
  * A host that may have addresses which are not public.
@@ -13,6 +14,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final readonly class InternalHost
 {
+    private const FORM = 'host is a text, networks a list of texts, and ports a list of numbers up to 65535';
+
     /**
      * @param list<Network> $networks
      * @param list<int> $ports
@@ -88,23 +91,24 @@ final readonly class InternalHost
     private static function checked(mixed $entry): array
     {
         $keys = ['host', 'networks', 'ports'];
-        $found = is_array($entry) ? array_keys($entry) : [];
-        if (count($found) !== count($keys) || array_diff($keys, $found) !== []) {
+        if (!is_array($entry) || count($entry) !== count($keys) || array_diff($keys, array_keys($entry)) !== []) {
             throw self::invalid('an entry has exactly the keys host, networks and ports');
         }
-        $isPort = static fn (mixed $port): bool => is_int($port) && $port >= 0 && $port <= 65535;
-        if (
-            !is_string($entry['host'])
-            || !self::isListOf(is_string(...), $entry['networks'])
-            || !self::isListOf($isPort, $entry['ports'])
-        ) {
-            throw self::invalid('host is a text, networks a list of texts, and ports a list of numbers up to 65535');
+        try {
+            $object = new JsonObject($entry);
+            $checked = [
+                'host' => $object->string('host'),
+                'networks' => $object->strings('networks'),
+                'ports' => $object->ints('ports'),
+            ];
+        } catch (\UnexpectedValueException) {
+            throw self::invalid(self::FORM);
         }
-        return $entry;
-    }
-
-    private static function isListOf(\Closure $isOne, mixed $list): bool
-    {
-        return is_array($list) && array_is_list($list) && array_filter($list, $isOne) === $list;
+        foreach ($checked['ports'] as $port) {
+            if ($port < 0 || $port > 65535) {
+                throw self::invalid(self::FORM);
+            }
+        }
+        return $checked;
     }
 }

@@ -41,7 +41,8 @@ final readonly class Url
         if (str_contains($rest, '#')) {
             throw Wire::malformed('a URL holds a fragment');
         }
-        [$rest, $query] = explode('?', substr($rest, 2), 2) + [1 => null];
+        $parts = explode('?', substr($rest, 2), 2);
+        [$rest, $query] = [$parts[0], $parts[1] ?? null];
         $authority = substr($rest, 0, strcspn($rest, '/'));
         if (str_contains($authority, '@')) {
             throw Wire::malformed('a URL holds a user name or a password');

@@ -113,6 +113,7 @@ final class JsonScanner
         $this->at += strspn($this->document, self::BLANK, $this->at);
     }
 
+    /** @phpstan-impure */
     private function take(string $character): bool
     {
         if (($this->document[$this->at] ?? '') !== $character) {

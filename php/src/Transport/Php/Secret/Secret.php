@@ -34,7 +34,8 @@ final class Secret
      */
     public function expose(): string
     {
-        return $this->bytes?->getValue() ?? throw new \LogicException('The secret was wiped already.');
+        $bytes = $this->bytes?->getValue();
+        return is_string($bytes) ? $bytes : throw new \LogicException('The secret was wiped already.');
     }
 
     /** Wipes now; a second time does nothing. */
@@ -43,7 +44,9 @@ final class Secret
         if ($this->bytes !== null) {
             $bytes = $this->bytes->getValue();
             $this->bytes = null;
-            self::wipeString($bytes);
+            if (is_string($bytes)) {
+                self::wipeString($bytes);
+            }
         }
     }
 
@@ -53,7 +56,9 @@ final class Secret
     public static function wipeString(#[\SensitiveParameter] string &$bytes): void
     {
         if (function_exists('sodium_memzero')) {
-            sodium_memzero($bytes);
+            // It leaves null.
+            $wiped = &$bytes;
+            sodium_memzero($wiped);
         } else {
             for ($index = strlen($bytes) - 1; $index >= 0; $index--) {
                 $bytes[$index] = "\0";
