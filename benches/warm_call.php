@@ -11,10 +11,10 @@ declare(strict_types=1);
  */
 
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
-use Netresearch\NrVault\Outbound\Tests\Support\Port;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;

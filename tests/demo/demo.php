@@ -9,11 +9,11 @@
 
 declare(strict_types=1);
 
-use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
-use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
-use Netresearch\NrVault\Outbound\Tests\Support\Port;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 $root = dirname(__DIR__, 2);

@@ -207,7 +207,7 @@ fn what_stays_of_a_configuration_is_locked() {
 #[cfg(feature = "test-hooks")]
 #[test]
 fn nothing_remains_after_a_panic() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/php/tests/Support/panic.php");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/php/tests/Support/Memory/panic.php");
     let output = Command::new("php").arg(script).env("SECURE_OUTBOUND_LIBRARY", library::path()).output().expect("php");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let report: Value = serde_json::from_slice(&output.stdout)

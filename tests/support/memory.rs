@@ -59,7 +59,7 @@ fn copies(arguments: &[&str]) -> Vec<Copy> {
 }
 
 fn run(arguments: &[&str]) -> Value {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/php/tests/Support/copies.php");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/php/tests/Support/Memory/copies.php");
     let output = Command::new("php").arg(script).args(arguments).output().expect("php");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
         panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

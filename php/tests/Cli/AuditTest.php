@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * `secure-outbound audit` on files that the sink wrote, and on what else may stand in one.

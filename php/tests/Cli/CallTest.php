@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 
 /**
  * `secure-outbound explain` and `send`, against an API on loopback.

@@ -4,12 +4,12 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
-use Netresearch\NrVault\Outbound\Tests\Support\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` asks a worker of a real php-fpm, and names what is wrong with it.

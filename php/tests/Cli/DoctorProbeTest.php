@@ -6,12 +6,12 @@ namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\FastCgiClient;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
-use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
-use Netresearch\NrVault\Outbound\Tests\Support\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` lets a worker of a real php-fpm try what it will need: its files, its envelopes, its

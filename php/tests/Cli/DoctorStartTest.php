@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
-use Netresearch\NrVault\Outbound\Tests\Support\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * Where no worker answers because php-fpm cannot start, the doctor says why.

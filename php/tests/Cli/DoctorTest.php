@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
-use Netresearch\NrVault\Outbound\Tests\Support\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.

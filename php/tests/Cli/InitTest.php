@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * `secure-outbound init`: what a host needs, with its owners and modes.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * What `make install` lays down works by itself: without variables, and whatever the loader's cache knows.

@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Certificates;
-use Netresearch\NrVault\Outbound\Tests\Support\FaultServer;
-use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
-use Netresearch\NrVault\Outbound\Tests\Support\ReceivedRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Reachable;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\ReceivedRequest;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;

@@ -19,7 +19,7 @@ final class DeviationsTest extends TestCase
     public function testEachIsAssertedByACase(): void
     {
         $asserted = [];
-        foreach (glob(__DIR__ . '/*Cases.php') ?: [] as $file) {
+        foreach (glob(__DIR__ . '/Cases/*Cases.php') ?: [] as $file) {
             preg_match_all("/deviates\('([a-z0-9-]+)'\)/", (string) file_get_contents($file), $matches);
             $asserted = [...$asserted, ...$matches[1]];
         }

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Docs;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\TokenEndpoint;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Outbound\Tests\Support\TokenEndpoint;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**

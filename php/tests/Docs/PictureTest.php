@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Docs;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use PHPUnit\Framework\TestCase;
 
 /**

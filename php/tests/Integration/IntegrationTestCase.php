@@ -6,9 +6,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Reachable;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;

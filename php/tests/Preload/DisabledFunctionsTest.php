@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
-use Netresearch\NrVault\Outbound\Tests\Support\HoldingServer;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
-use Netresearch\NrVault\Outbound\Tests\Support\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
 use Netresearch\NrVault\Outbound\Tests\Support\MixedCalls;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
-use Netresearch\NrVault\Outbound\Tests\Support\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**

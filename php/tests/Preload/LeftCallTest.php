@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
-use Netresearch\NrVault\Outbound\Tests\Support\FastCgiRequest;
-use Netresearch\NrVault\Outbound\Tests\Support\HoldingServer;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
-use Netresearch\NrVault\Outbound\Tests\Support\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\FastCgiRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**

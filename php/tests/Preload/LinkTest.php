@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
-use Netresearch\NrVault\Outbound\Tests\Support\Worker;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
 use Netresearch\NrVault\Outbound\Cli\Doctor\FastCgiClient;
-use Netresearch\NrVault\Outbound\Tests\Support\FastCgiRequest;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Forms;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Measurement;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\FastCgiRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Host;
-use Netresearch\NrVault\Outbound\Tests\Support\OtherLibrary;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\OtherLibrary;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use PHPUnit\Framework\TestCase;
 
 /**

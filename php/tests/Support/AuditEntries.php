@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
  * Entries with a value in every column, and processes that write them.

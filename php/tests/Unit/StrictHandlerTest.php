@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Outbound\Tests\Support\StrictHandler;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\StrictHandler;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\System\Quiet;

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
-use Netresearch\NrVault\Outbound\Tests\Support\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 

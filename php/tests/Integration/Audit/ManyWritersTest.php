@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
-use Netresearch\NrVault\Outbound\Tests\Support\MariaDb;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration\Audit;
 use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Audit\PdoConnection;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
-use Netresearch\NrVault\Outbound\Tests\Support\MariaDb;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 
 /**
  * On a real server.

@@ -4,11 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Fpm;
-use Netresearch\NrVault\Outbound\Tests\Support\Poll;
-use Netresearch\NrVault\Outbound\Tests\Support\Port;
-use Netresearch\NrVault\Outbound\Tests\Support\Upstream;
-use Netresearch\NrVault\Outbound\Tests\Support\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 

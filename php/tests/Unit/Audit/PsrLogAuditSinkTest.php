@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\PsrLogAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
-use Netresearch\NrVault\Outbound\Tests\Support\RecordingLogger;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\RecordingLogger;
 use PHPUnit\Framework\TestCase;
 use Psr\Log\LoggerInterface;
 

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
-use Netresearch\NrVault\Outbound\Tests\Support\FailingSink;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\FailingSink;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;

@@ -13,8 +13,8 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\FakeCredentialProvider;
 use Netresearch\NrVault\Outbound\Testing\FakeTransport;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
-use Netresearch\NrVault\Outbound\Tests\Support\RecordingEvents;
-use Netresearch\NrVault\Outbound\Tests\Support\RecordingLogger;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\RecordingEvents;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\RecordingLogger;
 use Netresearch\NrVault\Service\SecureHttpClient;
 use PHPUnit\Framework\TestCase;
 

@@ -11,7 +11,7 @@ use GuzzleHttp\Psr7\Utils;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use Netresearch\NrVault\Outbound\Psr18\ServiceNetworkException;
 use Netresearch\NrVault\Outbound\Psr18\ServiceRequestException;
-use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Reachable;
 use Psr\Http\Client\ClientExceptionInterface;
 use Psr\Http\Client\ClientInterface;
 use Psr\Http\Client\NetworkExceptionInterface;

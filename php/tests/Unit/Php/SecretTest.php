@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
-use Netresearch\NrVault\Outbound\Tests\Support\Reachable;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Reachable;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 

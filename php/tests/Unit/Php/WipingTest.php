@@ -154,7 +154,7 @@ final class WipingTest extends TestCase
                 'zend.exception_ignore_args=0',
                 '-d',
                 'disable_functions=' . $disabled,
-                __DIR__ . '/../../Support/open-and-wait.php',
+                __DIR__ . '/../../Support/Memory/open-and-wait.php',
             ],
             [['pipe', 'r'], ['pipe', 'w'], ['redirect', 1]],
             $pipes,

@@ -1,0 +1,143 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\TransportInterface;
+
+/**
+ * Messages name what they are about, in the same words whoever sends: keys, limits, patterns and names of headers, and
+ * nothing of the caller's path, query, values or body.
+ */
+trait MessageCases
+{
+    /** What no message may hold, in paths, queries, values and bodies. */
+    private static string $private = 'hunter2';
+
+    public function testARefusedPathOrMethodIsToldWhatIsAllowed(): void
+    {
+        $explain = '; secure-outbound explain tries a request without sending it [policy.';
+        $path = 'the path matches no pattern of allowed_paths';
+        $many = array_map(static fn (int $number): string => "/v1/a$number", range(1, 10));
+        $cases = [
+            [$path . ': "/v1/a/{id}", "/v1/b/**"', ['/v1/a/{id}', '/v1/b/**']],
+            [$path . ': "' . implode('", "', array_slice($many, 0, 8)) . '" and 2 more', $many],
+            [$path . ', whose entries are too long to list', ['/' . str_repeat('a', 600)]],
+            [$path . ', which is empty', []],
+        ];
+        foreach ($cases as [$message, $patterns]) {
+            self::assertSaid($message . $explain . 'path_not_allowed]', self::policy(allowedPaths: $patterns));
+        }
+        $message = 'the method is not in allowed_methods: "GET", "PUT"' . $explain . 'method_not_allowed]';
+        self::assertSaid($message, new Policy(['GET', 'PUT'], allowHttp: true));
+    }
+
+    public function testARedirectThatIsRefusedSaysTheSame(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer(302, [['location', '/v1/' . self::$private]])]);
+        $policy = self::policy(allowedPaths: ['/v1/x'], maxRedirects: 1);
+        $outcome = self::call(self::request(method: 'GET', policy: $policy));
+
+        self::assertFailed('policy.redirect_not_allowed', 'yes', $outcome, 302);
+        $message = 'the redirect is refused: the path matches no pattern of allowed_paths: "/v1/x";';
+        self::assertStringStartsWith($message, $outcome->message());
+        self::assertStringNotContainsString(self::$private, $outcome->message());
+    }
+
+    public function testWhatIsSealedIsNotListed(): void
+    {
+        $sealed = 's34l3d';
+        foreach ([['paths' => ["/v1/$sealed"]], ['methods' => [strtoupper($sealed)]]] as $binding) {
+            $credential = self::seal('bearer', ['token' => self::CANARY, 'binding' => $binding]);
+            $outcome = self::call(self::request(credentials: [$credential]));
+            self::assertFailed('policy.binding_violated', 'no', $outcome);
+            self::assertStringContainsString('the credential "my_api_key" is bound elsewhere', $outcome->message());
+            self::assertStringNotContainsStringIgnoringCase($sealed, $outcome->message());
+        }
+    }
+
+    public function testAHeaderIsNamedAndNotItsValue(): void
+    {
+        $secret = static fn (string $name): array => [
+            self::seal('secret', self::CANARY, Placement::header($name), 'my_api_key'),
+        ];
+        $cases = [
+            'the header "proxy-a" is not the caller\'s to set [policy.header_not_allowed]'
+                => ['headers' => [['Proxy-A', self::$private]]],
+            'the request sets the header "x-key", which a credential or the idempotency key fills '
+                . '[policy.header_not_allowed]' => ['headers' => [['X-Key', self::$private]], 'credentials' => $secret('X-Key')],
+            'the request sets the header "x-api-key", which a credential fills [policy.header_not_allowed]' => [
+                // Under the seal stands which one.
+                'headers' => [['X-Api-Key', self::$private]],
+                'credentials' => [self::seal('api_key', ['key' => self::CANARY, 'header' => 'x-api-key'])],
+            ],
+            'the idempotency key goes into the header "x-key", which a credential fills [credential.placement_conflict]'
+                => ['idempotencyKey' => self::$private, 'idempotencyHeader' => 'X-Key', 'credentials' => $secret('X-Key')],
+            'the value of the header "x-key" holds a control character or one above U+00FF [invalid_request.malformed]'
+                => ['headers' => [['X-Key', self::$private . "\n"]]],
+            'a header name is not a token [invalid_request.malformed]' => ['headers' => [[self::$private . ': a', '']]],
+        ];
+        foreach ($cases as $message => $more) {
+            $outcome = self::call(self::request(...$more));
+            self::assertSame('no', $outcome->sent);
+            self::assertSame($message, $outcome->message());
+        }
+    }
+
+    public function testASizeThatIsTooLargeIsToldItsLimitAndTheKeyOfIt(): void
+    {
+        $own = self::make(['limits' => ['request_bytes' => 50, 'response_bytes' => 50]]);
+        $small = self::make(['defaults' => ['response_bytes' => 20]]);
+        $body = str_repeat(self::$private, 20);
+        $cases = [
+            [10, 'policy.request_bytes', self::policy(requestBytes: 10), $own],
+            [50, 'policy.request_bytes', self::policy(requestBytes: 50), $own],
+            [50, 'limits.request_bytes', self::policy(requestBytes: 60), $own],
+            [50, 'limits.request_bytes', self::policy(), $own],
+        ];
+        foreach ($cases as [$bytes, $key, $policy, $transport]) {
+            $message = "the body is larger than $bytes bytes, the limit of $key [policy.request_too_large]";
+            self::assertSaid($message, $policy, $body, $transport);
+        }
+        $cases = [
+            [10, 'policy.response_bytes', self::policy(responseBytes: 10), $own],
+            [50, 'limits.response_bytes', self::policy(responseBytes: 60), $own],
+            [50, 'limits.response_bytes', self::policy(), $own],
+            [20, 'defaults.response_bytes', self::policy(), $small],
+        ];
+        foreach ($cases as [$bytes, $key, $policy, $transport]) {
+            foreach ([true, false] as $announced) {
+                $head = "HTTP/1.1 200 OK\r\n" . ($announced ? 'content-length: ' . strlen($body) . "\r\n" : '') . "\r\n";
+                self::$server->script('plain', [['read'], FaultServer::write($head . $body), ['close']]);
+                $message = "the answer's body is larger than $bytes bytes, the limit of $key [response.too_large]";
+                self::assertSaid($message, $policy, '', $transport, 'yes');
+            }
+        }
+    }
+
+    public function testAFileThatCannotBeReadIsNamed(): void
+    {
+        $missing = self::$directory->path . '/missing.pem';
+        $readable = ['roots' => 'file', 'ca_file' => self::$tls->authority];
+        foreach (['ca_file', 'crl_file'] as $key) {
+            $outcome = self::call(self::request(), self::make(['tls' => [$key => $missing] + $readable]));
+            self::assertSame("tls.$key cannot be read: $missing [configuration.invalid]", $outcome->message());
+        }
+    }
+
+    private static function assertSaid(
+        string $message,
+        Policy $policy,
+        string $body = '',
+        ?TransportInterface $transport = null,
+        string $sent = 'no',
+    ): void {
+        $request = self::request(policy: $policy, path: '/' . self::$private, query: [['q', self::$private]], body: $body);
+        $outcome = self::call($request, $transport);
+        self::assertSame([$message, $sent], [$outcome->message(), $outcome->sent]);
+    }
+}

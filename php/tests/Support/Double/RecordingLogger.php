@@ -1,0 +1,26 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Double;
+
+use Psr\Log\AbstractLogger;
+
+/**
+ * Keeps what it is handed. Its signature fits all three versions of psr/log.
+ */
+final class RecordingLogger extends AbstractLogger
+{
+    /** @var list<array{level: string, message: string, context: array<mixed>}> */
+    public array $records = [];
+
+    /**
+     * @param mixed $level
+     * @param string|\Stringable $message
+     * @param array<mixed> $context
+     */
+    public function log($level, $message, array $context = []): void
+    {
+        $this->records[] = ['level' => (string) $level, 'message' => (string) $message, 'context' => $context];
+    }
+}

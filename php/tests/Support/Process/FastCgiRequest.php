@@ -1,0 +1,61 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
+
+/**
+ * One request to php-fpm through cgi-fcgi. It runs beside the caller until response() is asked for.
+ */
+final class FastCgiRequest
+{
+    /** @var resource */
+    private $handle;
+
+    /** @var resource */
+    private $output;
+
+    public function __construct(string $socket, string $script, #[\SensitiveParameter] string $body)
+    {
+        $in = tmpfile();
+        fwrite($in, $body);
+        rewind($in);
+        $this->output = tmpfile();
+        $handle = proc_open(
+            [Process::find('cgi-fcgi'), '-bind', '-connect', $socket],
+            [$in, $this->output, $this->output],
+            $pipes,
+            null,
+            [
+                'GATEWAY_INTERFACE' => 'CGI/1.1',
+                'SERVER_PROTOCOL' => 'HTTP/1.1',
+                'REQUEST_METHOD' => $body === '' ? 'GET' : 'POST',
+                'REQUEST_URI' => '/' . basename($script),
+                'SCRIPT_NAME' => '/' . basename($script),
+                'SCRIPT_FILENAME' => $script,
+                'QUERY_STRING' => '',
+                'CONTENT_TYPE' => 'application/octet-stream',
+                'CONTENT_LENGTH' => (string) strlen($body),
+            ],
+        );
+        $this->handle = $handle ?: throw new \RuntimeException('Cannot start cgi-fcgi.');
+    }
+
+    /** Waits for the end and returns the body of the response. */
+    public function response(): string
+    {
+        proc_close($this->handle);
+        rewind($this->output);
+        [, $body] = explode("\r\n\r\n", (string) stream_get_contents($this->output), 2) + [1 => ''];
+        return $body;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    public function json(): array
+    {
+        $body = $this->response();
+        return json_decode($body, true) ?? throw new \RuntimeException('The script answered: ' . $body);
+    }
+}

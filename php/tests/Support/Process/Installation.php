@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+
+/**
+ * Library, header and php/ as a host has them, in a directory that a web server's user may read. FFI_LIB of the header
+ * is absolute.
+ */
+final class Installation
+{
+    public readonly string $library;
+    public readonly string $header;
+    public readonly string $php;
+
+    public function __construct(private readonly TempDir $directory)
+    {
+        $this->library = $directory->path . '/lib/libsecure_outbound.so';
+        $this->php = $directory->path . '/php';
+        $this->replaceLibrary();
+        $this->header = $directory->write('include/secure_outbound.h', (string) preg_replace(
+            '/^#define FFI_LIB .*$/m',
+            '#define FFI_LIB "' . $this->library . '"',
+            (string) file_get_contents(Build::header()),
+        ));
+        $this->copyTree(Build::php() . '/src', 'php/src');
+        foreach (['autoload.php', 'preload.php', 'diagnose.php', 'bin/secure-outbound'] as $file) {
+            $directory->write('php/' . $file, (string) file_get_contents(Build::php() . '/' . $file));
+        }
+    }
+
+    /** Puts a copy of the built library in place, by rename as an update does. Returns its inode. */
+    public function replaceLibrary(): int
+    {
+        $new = $this->directory->write('lib/.new', (string) file_get_contents(Build::library()), 0755);
+        rename($new, $this->library);
+        clearstatcache();
+        return (int) fileinode($this->library);
+    }
+
+    /** Copies a directory of scripts below the installation. Returns its path. */
+    public function copyTree(string $from, string $to): string
+    {
+        $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($from, \FilesystemIterator::SKIP_DOTS));
+        foreach ($files as $file) {
+            $name = $to . '/' . substr($file->getPathname(), strlen($from) + 1);
+            $this->directory->write($name, (string) file_get_contents($file->getPathname()));
+        }
+        return $this->directory->path . '/' . $to;
+    }
+}

@@ -1,0 +1,72 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+
+/**
+ * A MySQL server of a test's own: Debian's mariadbd on a Unix socket in a directory of its own, without users and
+ * without a network.
+ */
+final class MariaDb
+{
+    public readonly string $dsn;
+    private readonly Process $process;
+    private readonly TempDir $directory;
+
+    public function __construct()
+    {
+        $this->directory = new TempDir('mariadb');
+        $path = $this->directory->path;
+        mkdir($path . '/data');
+        $this->process = new Process([
+            'mariadbd', '--no-defaults', '--datadir=' . $path . '/data', '--socket=' . $path . '/socket',
+            '--pid-file=' . $path . '/pid', '--skip-networking', '--skip-grant-tables', '--innodb-log-file-size=8M',
+            '--innodb-flush-log-at-trx-commit=2', ...(posix_geteuid() === 0 ? ['--user=root'] : []),
+        ], $path . '/mariadbd.log');
+        $server = 'mysql:unix_socket=' . $path . '/socket';
+        $this->process->waitUntil(static fn (): bool => file_exists($path . '/socket'), 'mariadbd');
+        (new \PDO($server))->exec('CREATE DATABASE audit');
+        $this->dsn = $server . ';dbname=audit';
+    }
+
+    /** A connection beside the one that is tested. */
+    public function connection(): \PDO
+    {
+        return new \PDO($this->dsn);
+    }
+
+    /** The server answers nothing any more, and its socket stays open, until wakeUp(). */
+    public function freeze(): void
+    {
+        posix_kill($this->process->pid, SIGSTOP);
+        // A thread may answer until the signal has reached it.
+        Poll::until(fn (): bool => $this->states() === ['T'], 'a server that stands still');
+    }
+
+    /**
+     * @return list<string> what the server's threads are at, each state once
+     */
+    private function states(): array
+    {
+        $lines = array_map(file_get_contents(...), glob('/proc/' . $this->process->pid . '/task/*/stat') ?: []);
+        $after = static fn (string|false $line): string => substr((string) strrchr((string) $line, ')'), 2, 1);
+        return array_values(array_unique(array_map($after, $lines)));
+    }
+
+    public function wakeUp(): void
+    {
+        posix_kill($this->process->pid, SIGCONT);
+    }
+
+    public function stop(): void
+    {
+        $this->wakeUp();
+        $this->process->stop();
+        $this->directory->remove();
+    }
+}

@@ -1,0 +1,131 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+
+/**
+ * A real nginx on loopback: one port for each HTTP version and TLS version, all in front of one HTTP server.
+ */
+final class Nginx
+{
+    private const HEAD = <<<'CONF'
+        daemon off;
+        master_process off;
+        pid %1$s/nginx.pid;
+        error_log %1$s/error.log warn;
+        events { worker_connections 512; }
+        http {
+            log_format seen '$request_method $request_uri';
+            access_log %1$s/access.log seen;
+            log_format received escape=json '{"uri": "$request_uri", "body": "$request_body", "protocol": "$server_protocol",'
+                ' "authorization": "$http_authorization", "x-api-key": "$http_x_api_key", "x-secret": "$http_x_secret"}';
+            access_log %1$s/received.log received;
+            client_body_temp_path %1$s/body;
+            proxy_temp_path %1$s/proxy;
+            fastcgi_temp_path %1$s/fastcgi;
+            uwsgi_temp_path %1$s/uwsgi;
+            scgi_temp_path %1$s/scgi;
+            client_max_body_size 64m;
+            keepalive_requests 100000;
+            ssl_certificate %2$s;
+            ssl_certificate_key %3$s;
+            proxy_buffering on;
+            proxy_read_timeout 600s;
+
+        CONF;
+
+    private const SERVER = <<<'CONF'
+            server {
+                listen 127.0.0.1:%1$d ssl%2$s;
+                %6$s
+                server_name localhost;
+                ssl_protocols TLSv%3$s;
+                location / {
+                    proxy_pass http://127.0.0.1:%4$d;
+                    proxy_set_header Host $http_host;
+                    proxy_set_header X-Seen-Protocol $server_protocol;
+                    proxy_set_header X-Seen-Tls $ssl_protocol;
+                    proxy_set_header X-Seen-Port $remote_port;
+                }
+                location ~ /silent$ {
+                    proxy_pass http://127.0.0.1:%5$d;
+                }
+            }
+
+        CONF;
+
+    private readonly Process $process;
+
+    /** @var array<string, int> by "2/1.3" and so on: HTTP version, TLS version */
+    private array $ports = [];
+
+    /**
+     * @param int $backend port of the HTTP server behind
+     * @param int $silent port that takes connections and never answers, for paths that end in /silent
+     */
+    public function __construct(private readonly TempDir $directory, Certificates $tls, int $backend, int $silent)
+    {
+        $configuration = sprintf(self::HEAD, $directory->path, $tls->certificate, $tls->key);
+        $ipv6 = Port::hasIpv6();
+        foreach (['2', '1.1'] as $http) {
+            foreach (['1.2', '1.3'] as $version) {
+                $port = Port::free();
+                $this->ports[$http . '/' . $version] = $port;
+                $http2 = $http === '2' ? ' http2' : '';
+                $second = $ipv6 ? 'listen [::1]:' . $port . ' ssl' . $http2 . ';' : '';
+                $configuration .= sprintf(self::SERVER, $port, $http2, $version, $backend, $silent, $second);
+            }
+        }
+        $file = $directory->write('nginx.conf', $configuration . "}\n");
+        $this->process = new Process(
+            ['nginx', '-c', $file, '-p', $directory->path, '-e', $directory->path . '/error.log'],
+            $directory->path . '/nginx.out',
+        );
+        $last = $port;
+        $this->process->waitUntil(static fn (): bool => Port::isOpen($last), 'nginx');
+    }
+
+    public function port(string $http = '2', string $tls = '1.3'): int
+    {
+        return $this->ports[$http . '/' . $tls];
+    }
+
+    /**
+     * @return list<int>
+     */
+    public function ports(): array
+    {
+        return array_values($this->ports);
+    }
+
+    /**
+     * What nginx has answered so far, "METHOD URI" each. A line may come a moment after its response.
+     *
+     * @return list<string>
+     */
+    public function seen(): array
+    {
+        return file($this->directory->path . '/access.log', FILE_IGNORE_NEW_LINES) ?: [];
+    }
+
+    /**
+     * What it was sent, credentials included, in the same order.
+     *
+     * @return list<array<string, string>>
+     */
+    public function received(): array
+    {
+        $lines = file($this->directory->path . '/received.log', FILE_IGNORE_NEW_LINES) ?: [];
+        return array_map(static fn (string $line): array => json_decode($line, true, 8, JSON_THROW_ON_ERROR), $lines);
+    }
+
+    public function stop(): void
+    {
+        $this->process->stop();
+    }
+}
