@@ -1,0 +1,95 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Registry;
+
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+
+/**
+ * Makes of a stored credential set an entry of "credentials" as the JSON registry has it, or says what is wrong with it.
+ *
+ * @internal
+ */
+final class CredentialSetReader
+{
+    private const NAMED = ['header', 'query', 'body_field'];
+
+    /**
+     * @return array<string, mixed>
+     */
+    public static function entry(CredentialSetRow $set): array
+    {
+        $type = Cell::text($set->fields, 'type');
+        return [
+            'identifier' => Cell::text($set->secret ?? [], 'identifier'),
+            'type' => $type,
+        ] + ($type === 'secret' ? ['placement' => self::placement($set->fields)] : []);
+    }
+
+    /**
+     * By column; "" is the set itself.
+     *
+     * @return array<string, string>
+     */
+    public static function problems(CredentialSetRow $set): array
+    {
+        if (Cell::integer($set->fields, 'uid') === 0 || Cell::integer($set->fields, 'deleted') !== 0) {
+            return ['' => 'is deleted.'];
+        }
+        $problems = [];
+        if (Cell::integer($set->fields, 'hidden') !== 0) {
+            $problems['hidden'] = 'is disabled.';
+        }
+        if (preg_match(ServiceDefinition::ID, $set->id()) !== 1) {
+            $problems['identifier'] = 'An id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it.';
+        }
+        return $problems + self::secretProblems($set->secret) + self::placementProblems($set->fields);
+    }
+
+    /**
+     * @param array<string, mixed>|null $secret
+     * @return array<string, string>
+     */
+    private static function secretProblems(?array $secret): array
+    {
+        if ($secret === null || Cell::integer($secret, 'deleted') !== 0) {
+            return ['secret_uid' => 'names no secret of nr-vault, or one that is deleted.'];
+        }
+        return Cell::text($secret, 'adapter') === 'local' ? [] : [
+            'secret_uid' => 'names a secret that nr-vault does not keep itself; only those can be handed out sealed.',
+        ];
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     * @return array<string, string>
+     */
+    private static function placementProblems(array $fields): array
+    {
+        if (Cell::text($fields, 'type') !== 'secret') {
+            return [];
+        }
+        $isNamed = in_array(Cell::text($fields, 'placement'), self::NAMED, true);
+        return $isNamed && Cell::text($fields, 'placement_name') === ''
+            ? ['placement_name' => 'is missing: it is the name of the header, parameter or field.']
+            : [];
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     * @return array<string, string>
+     */
+    private static function placement(array $fields): array
+    {
+        $type = Cell::text($fields, 'placement');
+        $placement = ['type' => $type];
+        if (in_array($type, self::NAMED, true)) {
+            $placement['name'] = Cell::text($fields, 'placement_name');
+        }
+        if ($type === 'header' && Cell::text($fields, 'placement_prefix') !== '') {
+            $placement['prefix'] = Cell::text($fields, 'placement_prefix');
+        }
+        return $placement;
+    }
+}

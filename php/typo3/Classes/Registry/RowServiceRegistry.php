@@ -1,0 +1,77 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Registry;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+
+/**
+ * The services that are stored as records. Every call reads its row anew, so that one that was disabled on another host is off
+ * at the next call.
+ *
+ * @internal
+ */
+final readonly class RowServiceRegistry implements ServiceRegistry
+{
+    public function __construct(private ServiceRows $rows, private RowReader $reader)
+    {
+    }
+
+    public function get(string $id): ServiceDefinition
+    {
+        $rows = $this->rows->withId($id);
+        if ($rows === []) {
+            // Has none of this id either, and says so in its own words.
+            return (new ArrayServiceRegistry(array_fill_keys($this->rows->ids(), [])))->get($id);
+        }
+        $problem = self::ambiguity($rows);
+        if ($problem === null) {
+            $reading = $this->reader->read($rows[0]);
+            $problem = $reading->problems[0] ?? null;
+            if ($problem === null) {
+                return $reading->registry()->get($id);
+            }
+        }
+        $field = $problem->field === '' ? '' : $problem->field . ' ';
+        throw OutboundException::create(
+            'policy.service_disabled',
+            'The service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
+        );
+    }
+
+    public function ids(): array
+    {
+        return $this->rows->ids();
+    }
+
+    public function problems(): array
+    {
+        $services = [];
+        foreach ($this->rows->all() as $row) {
+            $services[$row->id()][] = $row;
+        }
+        $problems = [];
+        foreach ($services as $rows) {
+            $ambiguity = self::ambiguity($rows);
+            $problems = [...$problems, ...($ambiguity === null ? $this->reader->read($rows[0])->problems : [$ambiguity])];
+        }
+        return $problems;
+    }
+
+    /**
+     * @param non-empty-list<ServiceRow> $rows of one id
+     */
+    private static function ambiguity(array $rows): ?RegistryProblem
+    {
+        if (count($rows) === 1) {
+            return null;
+        }
+        $uids = implode(', ', array_map(static fn (ServiceRow $row): int => $row->uid(), $rows));
+        return new RegistryProblem($rows[0]->id(), '', "several rows have this id (uid $uids): rename or delete all but one.");
+    }
+}

@@ -1,0 +1,180 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Registry;
+
+use TYPO3\CMS\Core\Database\Connection;
+use TYPO3\CMS\Core\Database\ConnectionPool;
+use TYPO3\CMS\Core\Database\Query\QueryBuilder;
+
+/**
+ * Reads stored services with their credential sets, secrets and technical users: one statement, whatever belongs to them.
+ * Rows that are disabled are among them, deleted ones are not.
+ *
+ * @internal
+ */
+final readonly class ServiceRows
+{
+    public const TABLE = 'tx_nrvault_service';
+    public const SETS = 'tx_nrvault_credential_set';
+    public const SECRETS = 'tx_nrvault_secret';
+
+    private const RELATION = 'tx_nrvault_service_credential_set_mm';
+
+    /** What is read beside the service, by the alias of its table. */
+    private const JOINED = [
+        'credential_set' => [
+            'uid', 'deleted', 'hidden', 'identifier', 'secret_uid', 'type', 'placement', 'placement_name', 'placement_prefix',
+        ],
+        'secret' => ['uid', 'identifier', 'adapter', 'deleted'],
+        'technical_user' => ['uid', 'username', 'admin', 'disable', 'deleted'],
+    ];
+
+    public function __construct(private ConnectionPool $connections)
+    {
+    }
+
+    /**
+     * @return list<ServiceRow> several where rows share the id
+     */
+    public function withId(string $id): array
+    {
+        $query = $this->query();
+        $query->andWhere($query->expr()->eq('service.identifier', $query->createNamedParameter($id)));
+        // The collation of a database may take other spellings for the same.
+        return array_values(array_filter(
+            $this->rows($query),
+            static fn (ServiceRow $row): bool => $row->id() === $id,
+        ));
+    }
+
+    public function withUid(int $uid): ?ServiceRow
+    {
+        $query = $this->query();
+        $query->andWhere($query->expr()->eq('service.uid', $query->createNamedParameter($uid, Connection::PARAM_INT)));
+        return $this->rows($query)[0] ?? null;
+    }
+
+    /**
+     * @return list<ServiceRow>
+     */
+    public function all(): array
+    {
+        return $this->rows($this->query());
+    }
+
+    /**
+     * @return list<string> every id, in order
+     */
+    public function ids(): array
+    {
+        $query = $this->connections->getQueryBuilderForTable(self::TABLE);
+        $query->getRestrictions()->removeAll();
+        $query->select('identifier')->from(self::TABLE)->where($query->expr()->eq('deleted', 0))->orderBy('identifier');
+        $ids = $query->executeQuery()->fetchFirstColumn();
+        return array_values(array_unique(array_filter($ids, is_string(...))));
+    }
+
+    public function credentialSet(int $uid): ?CredentialSetRow
+    {
+        $query = $this->connections->getQueryBuilderForTable(self::SETS);
+        $query->getRestrictions()->removeAll();
+        foreach (['credential_set', 'secret'] as $alias) {
+            self::selectPart($query, $alias);
+        }
+        $row = $query->from(self::SETS, 'credential_set')
+            ->leftJoin('credential_set', self::SECRETS, 'secret', self::on($query, 'secret.uid', 'credential_set.secret_uid'))
+            ->where($query->expr()->eq('credential_set.uid', $query->createNamedParameter($uid, Connection::PARAM_INT)))
+            ->executeQuery()
+            ->fetchAssociative();
+        return $row === false ? null : self::set($row);
+    }
+
+    private function query(): QueryBuilder
+    {
+        $query = $this->connections->getQueryBuilderForTable(self::TABLE);
+        $query->getRestrictions()->removeAll();
+        $query->select('service.*')->from(self::TABLE, 'service');
+        foreach (array_keys(self::JOINED) as $alias) {
+            self::selectPart($query, $alias);
+        }
+        $join = static fn (string $left, string $right): string => self::on($query, $left, $right);
+        return $query
+            ->addSelect('relation.uid_foreign AS relation__uid_foreign')
+            ->leftJoin('service', self::RELATION, 'relation', $join('relation.uid_local', 'service.uid'))
+            ->leftJoin('relation', self::SETS, 'credential_set', $join('credential_set.uid', 'relation.uid_foreign'))
+            ->leftJoin('credential_set', self::SECRETS, 'secret', $join('secret.uid', 'credential_set.secret_uid'))
+            ->leftJoin('service', 'be_users', 'technical_user', $join('technical_user.uid', 'service.technical_user'))
+            ->where($query->expr()->eq('service.deleted', 0))
+            ->orderBy('service.identifier')
+            ->addOrderBy('service.uid')
+            ->addOrderBy('relation.sorting');
+    }
+
+    private static function on(QueryBuilder $query, string $left, string $right): string
+    {
+        return $query->expr()->eq($left, $query->quoteIdentifier($right));
+    }
+
+    private static function selectPart(QueryBuilder $query, string $alias): void
+    {
+        foreach (self::JOINED[$alias] as $column) {
+            $query->addSelect("$alias.$column AS {$alias}__$column");
+        }
+    }
+
+    /**
+     * @return list<ServiceRow>
+     */
+    private function rows(QueryBuilder $query): array
+    {
+        $services = [];
+        foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
+            $services[Cell::integer($row, 'uid')][] = $row;
+        }
+        return array_map(self::service(...), array_values($services));
+    }
+
+    /**
+     * @param non-empty-list<array<string, mixed>> $rows of one service, one for each of its credential sets
+     */
+    private static function service(array $rows): ServiceRow
+    {
+        $sets = [];
+        foreach ($rows as $row) {
+            if (isset($row['relation__uid_foreign'])) {
+                $sets[] = self::set($row);
+            }
+        }
+        $user = self::part($rows[0], 'technical_user');
+        $isColumn = static fn (string $name): bool => !str_contains($name, '__');
+        return new ServiceRow(
+            array_filter($rows[0], $isColumn, ARRAY_FILTER_USE_KEY),
+            $sets,
+            isset($user['uid']) ? $user : null,
+        );
+    }
+
+    /**
+     * @param array<string, mixed> $row
+     */
+    private static function set(array $row): CredentialSetRow
+    {
+        $secret = self::part($row, 'secret');
+        return new CredentialSetRow(self::part($row, 'credential_set'), isset($secret['uid']) ? $secret : null);
+    }
+
+    /**
+     * @param array<string, mixed> $row
+     * @return array<string, mixed>
+     */
+    private static function part(array $row, string $alias): array
+    {
+        $part = [];
+        foreach (self::JOINED[$alias] as $column) {
+            $part[$column] = $row["{$alias}__$column"] ?? null;
+        }
+        return $part;
+    }
+}
