@@ -40,10 +40,9 @@ final readonly class Decision
         if (($wire['allowed'] ?? null) !== true || ($wire['version'] ?? null) !== Wire::VERSION) {
             throw OutboundException::fromWire($wire);
         }
-        try {
-            return new self($wire['method'], $wire['url'], $wire['path_template'] ?? null);
-        } catch (\TypeError) {
-            throw OutboundException::fromWire(null);
-        }
+        [$method, $url, $template] = [$wire['method'] ?? null, $wire['url'] ?? null, $wire['path_template'] ?? null];
+        return is_string($method) && is_string($url) && ($template === null || is_string($template))
+            ? new self($method, $url, $template)
+            : throw OutboundException::fromWire(null);
     }
 }

@@ -108,7 +108,8 @@ final class NativeLibrary
         if (!\extension_loaded('ffi')) {
             throw new \RuntimeException('PHP has no FFI: install and load its ffi extension.', self::NOT_BOUND);
         }
-        $direct = \PHP_SAPI === 'cli' || \PHP_ZTS;
+        // An integer before PHP 8.4.
+        $direct = \PHP_SAPI === 'cli' || (bool) \PHP_ZTS;
         $held = self::holdSignals();
         try {
             // A library of another version may lack what else is declared here, so it is asked for its version alone.
@@ -138,7 +139,7 @@ final class NativeLibrary
         self::$ffi = $whole ?? $ffi;
         self::$canCheck = $whole !== null;
         self::$file = $direct ? $file : null;
-        self::$reserve = \str_repeat("\0", self::RESERVE);
+        self::$reserve ??= \str_repeat("\0", self::RESERVE);
         if (\function_exists('register_shutdown_function')) {
             \register_shutdown_function(self::end(...));
         }
@@ -160,7 +161,7 @@ final class NativeLibrary
         $ffi = self::bound();
         $held = self::holdSignals();
         try {
-            return (string) $ffi->secure_outbound_version();
+            return $ffi->secure_outbound_version();
         } catch (\FFI\Exception) {
             throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
         } finally {
@@ -338,9 +339,8 @@ final class NativeLibrary
     {
         try {
             $whole = $file === null ? $ffi : \FFI::cdef(self::DECLARATIONS . "\n" . self::OPTIONAL, $file);
-            // PHP says so of a function that a scope's header does not declare when it is looked at.
-            $whole->secure_outbound_check;
-            return $whole;
+            // Of a function that a scope's header does not declare PHP says so when it is looked at.
+            return $whole->secure_outbound_check instanceof \FFI\CData ? $whole : null;
         } catch (\FFI\Exception) {
             return null;
         }

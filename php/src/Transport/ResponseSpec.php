@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport;
 
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
@@ -66,9 +67,13 @@ final readonly class ResponseSpec
         if (($wire['error'] ?? null) !== null || $headers === null || ($wire['version'] ?? null) !== Wire::VERSION) {
             throw OutboundException::fromWire($wire);
         }
+        [$status, $version, $audit] = [$wire['status'] ?? null, $wire['http_version'] ?? '', $wire['audit'] ?? []];
+        if (!is_int($status) || !is_string($version) || !is_array($audit)) {
+            throw OutboundException::fromWire(null);
+        }
         try {
-            return new self($wire['status'] ?? 0, $wire['http_version'] ?? '', $headers, $body, $wire['audit'] ?? []);
-        } catch (\TypeError | \InvalidArgumentException) {
+            return new self($status, $version, $headers, $body, AuditShape::of($audit));
+        } catch (\InvalidArgumentException) {
             throw OutboundException::fromWire(null);
         }
     }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
 use Netresearch\NrVault\Transport\ResponseSpec;
@@ -14,7 +15,7 @@ final class ResponseSpecTest extends TestCase
     public function testAResponseSurvivesTheWire(): void
     {
         $headers = [['set-cookie', 'a=1'], ['set-cookie', 'b=2'], ['x-name', "caf\xE9"]];
-        $response = new ResponseSpec(404, '2', $headers, "raw\0\xFF", ['service_id' => 'a', 'status' => 404]);
+        $response = new ResponseSpec(404, '2', $headers, "raw\0\xFF", AuditShape::of(['service_id' => 'a', 'status' => 404]));
         $wire = $response->toWire();
 
         self::assertStringContainsString('"café"', $wire['head']);

@@ -20,6 +20,6 @@ final class PartFailure
     public static function nameOf(#[\SensitiveParameter] \Throwable $thrown): string
     {
         // An anonymous class has its file behind the null byte.
-        return (string) strtok($thrown::class, "\0");
+        return strtok($thrown::class, "\0");
     }
 }

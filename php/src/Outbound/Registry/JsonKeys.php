@@ -41,7 +41,8 @@ final class JsonKeys
                     break;
                 case ':':
                     $last = count($open) - 1;
-                    $key = (string) json_decode($text);
+                    $name = json_decode($text);
+                    $key = is_string($name) ? $name : '';
                     $open[$last]['key'] = $key;
                     if (isset($open[$last]['keys']["k$key"])) {
                         return implode('.', array_column($open, 'key'));

@@ -63,11 +63,11 @@ final class LocalFile
     }
 
     /**
-     * @param array<mixed>|false $stat of fstat() or lstat()
+     * @param array{mode: int, ...}|false $stat of fstat() or lstat()
      */
     public static function isRegular(array|false $stat): bool
     {
-        return (($stat['mode'] ?? 0) & 0170000) === 0100000;
+        return $stat !== false && ($stat['mode'] & 0170000) === 0100000;
     }
 
     /**

@@ -28,7 +28,7 @@ final class MemoryLimit
                 return PHP_INT_MAX;
             }
         }
-        $limit = ini_parse_quantity((string) ini_get('memory_limit'));
+        $limit = ini_parse_quantity(ini_get('memory_limit'));
         if ($limit <= 0) {
             return PHP_INT_MAX;
         }

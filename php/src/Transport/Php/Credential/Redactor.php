@@ -75,11 +75,20 @@ final class Redactor
 
     private function findsPlain(#[\SensitiveParameter] string $value): bool
     {
-        $holds = static fn (string $text, array $parts): bool => array_filter(
-            $parts,
-            static fn (Secret $part): bool => str_contains($text, $part->expose()),
-        ) !== [];
-        return $holds($value, $this->secrets) || $holds(strtr($value, '-_', '+/'), $this->encoded);
+        return self::holds($value, $this->secrets) || self::holds(strtr($value, '-_', '+/'), $this->encoded);
+    }
+
+    /**
+     * @param array<Secret> $parts
+     */
+    private static function holds(#[\SensitiveParameter] string $text, array $parts): bool
+    {
+        foreach ($parts as $part) {
+            if (str_contains($text, $part->expose())) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The base64 characters that depend on the secret alone where so many bytes, modulo three, come before it. */

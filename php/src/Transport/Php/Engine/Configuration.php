@@ -59,7 +59,7 @@ final class Configuration
             throw self::invalid('master_keys is not a list');
         }
         $hosts = InternalHosts::read($config['internal_hosts']);
-        $trust = self::trust($config['tls']);
+        [$trust, $isPostQuantum] = self::trust($config['tls']);
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
         self::checkTokenCache($config['token_cache']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
@@ -71,7 +71,7 @@ final class Configuration
             throw self::forbidden();
         }
         $keyring = Keyring::open($config['master_keys']);
-        $handles = new Handles($trust, in_array('2', $versions, true), $config['tls']['post_quantum'] ?? true);
+        $handles = new Handles($trust, in_array('2', $versions, true), $isPostQuantum);
         return new Settings(
             new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
             new CredentialOpener($keyring),
@@ -154,7 +154,10 @@ final class Configuration
         return [$numbers, $hosts, $all['require_binding']];
     }
 
-    private static function trust(mixed $tls): Trust
+    /**
+     * @return array{Trust, bool} and whether key exchanges that a quantum computer cannot break are offered
+     */
+    private static function trust(mixed $tls): array
     {
         $tls = self::object($tls, 'tls', self::TLS);
         if (!is_bool($tls['post_quantum'])) {
@@ -163,7 +166,7 @@ final class Configuration
         if (!in_array($tls['roots'], [Trust::SYSTEM, Trust::FILE, Trust::BOTH], true)) {
             throw self::invalid('tls.roots is system, file or system+file');
         }
-        return Trust::load($tls['roots'], self::path($tls, 'ca_file'), self::path($tls, 'crl_file'));
+        return [Trust::load($tls['roots'], self::path($tls, 'ca_file'), self::path($tls, 'crl_file')), $tls['post_quantum']];
     }
 
     /**
@@ -283,7 +286,13 @@ final class Configuration
         if ($unknown !== null) {
             throw self::invalid($unknown);
         }
-        return $value + $defaults;
+        $object = $defaults;
+        foreach (array_keys($defaults) as $key) {
+            if (array_key_exists($key, $value)) {
+                $object[$key] = $value[$key];
+            }
+        }
+        return $object;
     }
 
     /**
