@@ -15,7 +15,7 @@ declare(strict_types=1);
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Measurement;
-use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\CredentialReference;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
 
@@ -34,7 +34,7 @@ $clients = [
     'PhpTransport' => static fn (Measurement $measurement): array => $measurement->peer('transport'),
     'this library' => static function (Measurement $measurement): array {
         $calls = $measurement->calls;
-        $call = $calls->request([$calls->typed('token', SealedCredential::BEARER, 'token')], body: 'a=1');
+        $call = $calls->request([$calls->typed('token', CredentialReference::BEARER, 'token')], body: 'a=1');
         $outcomes = $measurement->send(array_fill(0, 5, $call));
         $outcomes === [201, 201, 201, 201, 201] || throw new RuntimeException((string) json_encode($outcomes));
         $open = $measurement->inMemory();

@@ -16,10 +16,10 @@ use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
 
@@ -82,7 +82,7 @@ foreach ($ports as $http => $port) {
         path: '/charges/1',
         headers: [['content-type', 'application/json']],
         body: $body,
-        credentials: [new SealedCredential('my_api_key', 'bearer', $sealed)],
+        credentials: [(new CredentialReference('my_api_key', 'bearer'))->seal($sealed)],
     );
     $handle = curl_init("https://localhost:$port/v1/charges/1");
     curl_setopt_array($handle, [

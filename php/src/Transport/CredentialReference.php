@@ -8,23 +8,39 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Names;
 
 /**
- * Names a credential: all that a SealedCredential has, but the envelope.
+ * What is declared of a credential: which one it is, what its envelope holds, and where a plain secret goes. The envelope
+ * itself is found by the identifier.
  *
  * @api
  */
 final readonly class CredentialReference
 {
+    public const BEARER = 'bearer';
+    public const API_KEY = 'api_key';
+    public const BASIC = 'basic';
+    public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
+    public const SECRET = 'secret';
+
     /** May stand before the identifier, as in the settings of extensions. */
     public const PREFIX = 'vault:';
 
-    /** Without the prefix. */
+    private const TYPES = [
+        self::BEARER,
+        self::API_KEY,
+        self::BASIC,
+        self::OAUTH2_CLIENT_CREDENTIALS,
+        self::SECRET,
+    ];
+
+    private const KEYS = ['identifier', 'type', 'placement'];
+
+    /** Without the prefix: the exact bytes that the envelope is bound to, in nr-vault's case and spelling. */
     public string $identifier;
 
     /**
-     * @param string $identifier "identifier" or "vault:identifier": 1 to 255 printable ASCII characters, as it
-     *        reaches logs
-     * @param string $type one of SealedCredential's constants
-     * @param Placement|null $placement for SealedCredential::SECRET, and only there
+     * @param string $identifier "identifier" or "vault:identifier", 1 to 255 bytes
+     * @param string $type one of the constants; it says what the envelope holds
+     * @param Placement|null $placement for SECRET, and only there
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(string $identifier, public string $type, public ?Placement $placement = null)
@@ -32,10 +48,15 @@ final readonly class CredentialReference
         $this->identifier = str_starts_with($identifier, self::PREFIX)
             ? substr($identifier, strlen(self::PREFIX))
             : $identifier;
-        if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $this->identifier) !== 1) {
-            throw Wire::malformed('The identifier of a credential is not 1 to 255 printable ASCII characters.');
+        if ($this->identifier === '' || strlen($this->identifier) > 255) {
+            throw Wire::malformed('The identifier of a credential is empty or longer than 255 bytes.');
         }
-        SealedCredential::check($this->identifier, $type, $placement);
+        if (!in_array($type, self::TYPES, true)) {
+            throw Wire::malformed('The type of a credential is unknown.');
+        }
+        if (($type === self::SECRET) !== ($placement !== null)) {
+            throw Wire::malformed('A credential of type secret needs a placement, and no other type has one.');
+        }
     }
 
     /**
@@ -45,11 +66,11 @@ final readonly class CredentialReference
      */
     public function seal(#[\SensitiveParameter] string $envelope): SealedCredential
     {
-        return new SealedCredential($this->identifier, $this->type, $envelope, $this->placement);
+        return new SealedCredential($this, $envelope);
     }
 
     /**
-     * The entry of "credentials" in the request head.
+     * The entry of "credentials" in the request head. The envelope travels beside it.
      *
      * @return array{identifier: string, type: string, placement?: array{type: string, name?: string, prefix?: string}}
      */
@@ -70,7 +91,7 @@ final readonly class CredentialReference
      */
     public static function fromWire(array $wire): self
     {
-        $unknown = Names::unknown('A credential', $wire, ['identifier', 'type', 'placement']);
+        $unknown = Names::unknown('A credential', $wire, self::KEYS);
         if ($unknown !== null) {
             throw Wire::malformed($unknown . '.');
         }

@@ -86,7 +86,17 @@ final readonly class RequestSpec
     }
 
     /**
-     * The head for a decision: of the request with these credentials, whose envelopes nobody has fetched yet.
+     * What is declared of its credentials.
+     *
+     * @return list<CredentialReference>
+     */
+    public function references(): array
+    {
+        return array_column($this->credentials, 'reference');
+    }
+
+    /**
+     * The head of the request with these credentials, whose envelopes nobody need have fetched yet.
      *
      * @param list<CredentialReference> $references
      * @return string JSON
@@ -94,7 +104,32 @@ final readonly class RequestSpec
      */
     public function headFor(array $references): string
     {
-        return $this->head($references);
+        $head = [
+            'version' => Wire::VERSION,
+            'service_id' => $this->serviceId,
+            'correlation_id' => $this->correlationId,
+            'method' => $this->method,
+            'base_url' => $this->baseUrl,
+            'url' => $this->url,
+            'headers' => array_map(
+                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
+                $this->headers,
+            ),
+            'timeout_ms' => $this->timeoutMs,
+            'idempotency_key' => $this->idempotencyKey,
+            'idempotency_header' => $this->idempotencyHeader,
+            'policy' => $this->policy?->toWire(),
+        ];
+        if ($this->url === null) {
+            $head += ['path' => $this->path, 'query' => $this->query];
+        }
+        if ($references !== []) {
+            $head['credentials'] = array_map(
+                static fn (CredentialReference $reference): array => $reference->toWire(),
+                $references,
+            );
+        }
+        return Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null));
     }
 
     /**
@@ -108,7 +143,7 @@ final readonly class RequestSpec
     {
         $sealed = array_column($this->credentials, 'sealed');
         return [
-            'head' => $this->head($this->credentials),
+            'head' => $this->headFor($this->references()),
             'body' => $this->body,
             'sealed' => count($sealed) > 1 ? Wire::encode($sealed) : ($sealed[0] ?? ''),
         ];
@@ -157,39 +192,6 @@ final readonly class RequestSpec
     }
 
     /**
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
-     */
-    private function head(array $credentials): string
-    {
-        $head = [
-            'version' => Wire::VERSION,
-            'service_id' => $this->serviceId,
-            'correlation_id' => $this->correlationId,
-            'method' => $this->method,
-            'base_url' => $this->baseUrl,
-            'url' => $this->url,
-            'headers' => array_map(
-                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
-                $this->headers,
-            ),
-            'timeout_ms' => $this->timeoutMs,
-            'idempotency_key' => $this->idempotencyKey,
-            'idempotency_header' => $this->idempotencyHeader,
-            'policy' => $this->policy?->toWire(),
-        ];
-        if ($this->url === null) {
-            $head += ['path' => $this->path, 'query' => $this->query];
-        }
-        if ($credentials !== []) {
-            $head['credentials'] = array_map(
-                static fn (SealedCredential|CredentialReference $credential): array => $credential->toWire(),
-                $credentials,
-            );
-        }
-        return Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null));
-    }
-
-    /**
      * @param array<mixed> $entries
      * @return list<SealedCredential>
      */
@@ -203,6 +205,11 @@ final readonly class RequestSpec
         if (!is_array($envelopes) || count($envelopes) !== count($entries) || !array_is_list($envelopes)) {
             throw Wire::malformed('The number of envelopes is not that of the credentials.');
         }
-        return array_map(SealedCredential::fromWire(...), array_values($entries), $envelopes);
+        return array_map(
+            static fn (array $entry, #[\SensitiveParameter] string $envelope): SealedCredential
+                => CredentialReference::fromWire($entry)->seal($envelope),
+            array_values($entries),
+            $envelopes,
+        );
     }
 }

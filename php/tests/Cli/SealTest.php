@@ -8,12 +8,12 @@ use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * What `secure-outbound seal` makes is opened by the library, and what the library would refuse is not sealed.
@@ -464,7 +464,7 @@ final class SealTest extends CommandTestCase
             new Policy(['GET']),
             self::$upstream->url(),
             '/echo',
-            credentials: [new SealedCredential(self::IDENTIFIER, $type, trim($envelope), $placement)],
+            credentials: [(new CredentialReference(self::IDENTIFIER, $type, $placement))->seal(trim($envelope))],
         ));
     }
 }

@@ -248,7 +248,7 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::transportName(), $audit['transport']);
         if ($outcome->code !== 'invalid_request.malformed') {
-            $identifiers = array_map(Printable::text(...), array_column($request->credentials, 'identifier'));
+            $identifiers = array_map(Printable::text(...), array_column($request->references(), 'identifier'));
             self::assertSame($identifiers, $audit['credentials']);
         }
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $audit['timestamp']);

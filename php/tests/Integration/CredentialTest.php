@@ -7,9 +7,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The upstream receives the credential where it belongs, and PHP sees it nowhere else.
@@ -196,18 +196,14 @@ final class CredentialTest extends IntegrationTestCase
     public static function faults(): iterable
     {
         yield 'no envelope' => ['credential.malformed', static fn () => self::request(credentials: [
-            new SealedCredential('my_api_key', 'bearer', 'no envelope'),
+            (new CredentialReference('my_api_key', 'bearer'))->seal('no envelope'),
         ])];
         yield 'an envelope of nothing' => ['credential.malformed', static fn () => self::request(credentials: [
-            new SealedCredential('my_api_key', 'bearer', 'nrv1:AAAA'),
+            (new CredentialReference('my_api_key', 'bearer'))->seal('nrv1:AAAA'),
         ])];
         yield 'an envelope of another identifier' => [
             'credential.authentication_failed',
-            static fn () => self::request(credentials: [new SealedCredential(
-                'another_key',
-                'bearer',
-                self::seal('bearer', ['token' => self::SECRET])->sealed,
-            )]),
+            static fn () => self::request(credentials: [(new CredentialReference('another_key', 'bearer'))->seal(self::seal('bearer', ['token' => self::SECRET])->sealed)]),
         ];
         yield 'a payload without token' => ['credential.payload_invalid', static fn () => self::request(credentials: [
             self::seal('bearer', ['key' => self::SECRET]),

@@ -129,11 +129,11 @@ final class PhpCredentialTest extends IntegrationTestCase
     private static function place(RequestSpec $spec): RequestChanges
     {
         $hosts = InternalHosts::read(self::$upstream->config()['internal_hosts']);
-        $admitted = (new PolicyDecision($hosts, 1 << 20))->decide($spec, $spec->credentials);
-        BodyKind::check($spec->credentials, $admitted->headers, $spec->body);
+        $admitted = (new PolicyDecision($hosts, 1 << 20))->decide($spec, $spec->references());
+        BodyKind::check($spec->references(), $admitted->headers, $spec->body);
         $credentials = self::opener()->open($spec->credentials);
         foreach ($credentials as $index => $credential) {
-            $identifier = $spec->credentials[$index]->identifier;
+            $identifier = $spec->credentials[$index]->reference->identifier;
             $credential->binding?->check($identifier, $admitted->target, $admitted->method, new \DateTimeImmutable());
         }
         return CredentialInjector::inject($credentials, new Draft($admitted->headers, $admitted->target->query, $spec->body));

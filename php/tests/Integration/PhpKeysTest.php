@@ -7,9 +7,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The keys that PHP reads, against those that the library reads: the same warnings, the same envelopes that open.
@@ -255,7 +255,7 @@ final class PhpKeysTest extends IntegrationTestCase
         string $case,
     ): string {
         $sealed = (new Sealer($key))->seal('my_api_key', '{"token":"' . self::CANARY . '"}');
-        $credential = new SealedCredential('my_api_key', 'bearer', $sealed);
+        $credential = (new CredentialReference('my_api_key', 'bearer'))->seal($sealed);
         $transport = self::transport(['master_keys' => [$entry]]);
         $expected = self::outcome(static fn (): array => $transport->open());
         $actual = self::outcome(static fn (): array => Keyring::open([$entry])->warnings());
@@ -310,7 +310,7 @@ final class PhpKeysTest extends IntegrationTestCase
     {
         $sealed = (new Sealer(str_repeat($byte, 32)))->seal('my_api_key', '{"token":"' . self::CANARY . '"}');
         try {
-            return $opener->open([new SealedCredential('my_api_key', 'bearer', $sealed)]) !== [];
+            return $opener->open([(new CredentialReference('my_api_key', 'bearer'))->seal($sealed)]) !== [];
         } catch (OutboundException $refusal) {
             if ($refusal->errorCode() !== 'credential.authentication_failed') {
                 throw $refusal;

@@ -40,21 +40,17 @@ abstract class SdkTestCase extends IntegrationTestCase
         SealedCredential $credential,
         array $placeholders = [],
     ): ClientInterface {
-        $reference = ['identifier' => $credential->identifier, 'type' => $credential->type];
-        if ($credential->placement !== null) {
-            $reference['placement'] = $credential->placement->toWire();
-        }
         $service = [
             'base_url' => self::$upstream->url(),
             'policy' => ['allowed_methods' => ['GET', 'POST', 'PUT'], 'allowed_paths' => ['/v1/**']],
             'placeholder_headers' => $placeholders,
-            'credentials' => [$reference],
+            'credentials' => [$credential->reference->toWire()],
             'transport' => $transport,
         ];
         $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
         $calls = new ServiceCalls(
             new ArrayServiceRegistry(['sdk' => $service]),
-            new ArrayCredentialProvider([$credential->identifier => $credential->sealed]),
+            new ArrayCredentialProvider([$credential->reference->identifier => $credential->sealed]),
             new TransportFactory(self::$upstream->config($keys), Build::library()),
             new MemoryAuditSink(),
         );

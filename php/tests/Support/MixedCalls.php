@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Calls over HTTP/1.1 and HTTP/2 that succeed, are refused and fail, for app/calls.php.
@@ -63,7 +63,7 @@ final class MixedCalls
         ?int $maximum = null,
     ): array {
         $sealed = (new Sealer($key))->seal('token', '{"type":"bearer","token":"tok-7f3a"}');
-        $credentials = [new SealedCredential('token', SealedCredential::BEARER, $sealed)];
+        $credentials = [(new CredentialReference('token', CredentialReference::BEARER))->seal($sealed)];
         $policy = new Policy(['GET', 'POST'], responseBytes: $maximum);
         $request = new RequestSpec('demo', $method, $policy, $url, $path, body: $body, credentials: $credentials);
         return [$comes, array_values($request->toWire())];

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -95,6 +96,6 @@ final class Sealer
         string $identifier,
     ): SealedCredential {
         $text = is_string($payload) ? $payload : (string) json_encode($payload, JSON_UNESCAPED_SLASHES);
-        return new SealedCredential($identifier, $type, $this->seal($identifier, $text), $placement);
+        return (new CredentialReference($identifier, $type, $placement))->seal($this->seal($identifier, $text));
     }
 }

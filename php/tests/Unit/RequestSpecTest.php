@@ -9,7 +9,6 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 use PHPUnit\Framework\TestCase;
 
 final class RequestSpecTest extends TestCase
@@ -47,7 +46,7 @@ final class RequestSpecTest extends TestCase
             timeoutMs: 10000,
             correlationId: 'corr-1',
             idempotencyKey: 'key-1',
-            credentials: [new SealedCredential('id-1', SealedCredential::BEARER, 'nrv1:AA==')],
+            credentials: [(new CredentialReference('id-1', CredentialReference::BEARER))->seal('nrv1:AA==')],
         );
         $wire = $request->toWire();
 
@@ -118,8 +117,8 @@ final class RequestSpecTest extends TestCase
     public function testSeveralEnvelopesAreAJsonArrayInTheSameOrder(): void
     {
         $request = new RequestSpec('a', 'GET', null, 'https://a.example', credentials: [
-            new SealedCredential('user', SealedCredential::SECRET, 'nrv1:one/1', Placement::basicUsername()),
-            new SealedCredential('password', SealedCredential::SECRET, 'nrv1:two', Placement::basicPassword()),
+            (new CredentialReference('user', CredentialReference::SECRET, Placement::basicUsername()))->seal('nrv1:one/1'),
+            (new CredentialReference('password', CredentialReference::SECRET, Placement::basicPassword()))->seal('nrv1:two'),
         ]);
         $wire = $request->toWire();
 
@@ -129,7 +128,7 @@ final class RequestSpecTest extends TestCase
 
     public function testADumpDoesNotShowAnEnvelope(): void
     {
-        $credential = new SealedCredential('my_key', SealedCredential::BEARER, 'nrv1:canary');
+        $credential = (new CredentialReference('my_key', CredentialReference::BEARER))->seal('nrv1:canary');
         $request = new RequestSpec('a', 'GET', null, 'https://a.example', credentials: [$credential]);
 
         self::assertStringNotContainsString('canary', print_r($request, true));

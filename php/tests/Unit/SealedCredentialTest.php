@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 use PHPUnit\Framework\TestCase;
 
 final class SealedCredentialTest extends TestCase
@@ -20,10 +20,10 @@ final class SealedCredentialTest extends TestCase
         self::assertSame($wire, $placement->toWire());
         self::assertEquals($placement, Placement::fromWire($wire));
 
-        $credential = new SealedCredential('my_key', SealedCredential::SECRET, 'nrv1:AA==', $placement);
+        $credential = (new CredentialReference('my_key', CredentialReference::SECRET, $placement))->seal('nrv1:AA==');
         $entry = ['identifier' => 'my_key', 'type' => 'secret', 'placement' => $wire];
-        self::assertSame($entry, $credential->toWire());
-        self::assertEquals($credential, SealedCredential::fromWire($entry, 'nrv1:AA=='));
+        self::assertSame($entry, $credential->reference->toWire());
+        self::assertEquals($credential, CredentialReference::fromWire($entry)->seal('nrv1:AA=='));
     }
 
     /**
@@ -55,11 +55,11 @@ final class SealedCredentialTest extends TestCase
      */
     public function testATypedCredentialHasNoPlacement(string $type): void
     {
-        $credential = new SealedCredential('my_key', $type, 'nrv1:AA==');
+        $credential = (new CredentialReference('my_key', $type))->seal('nrv1:AA==');
 
-        self::assertSame(['identifier' => 'my_key', 'type' => $type], $credential->toWire());
+        self::assertSame(['identifier' => 'my_key', 'type' => $type], $credential->reference->toWire());
         $this->assertRefused('invalid_request.malformed', static function () use ($type): void {
-            new SealedCredential('my_key', $type, 'nrv1:AA==', Placement::bearer());
+            (new CredentialReference('my_key', $type, Placement::bearer()))->seal('nrv1:AA==');
         });
     }
 
@@ -80,7 +80,7 @@ final class SealedCredentialTest extends TestCase
      */
     public function testAFaultIsRefused(string $code, array $wire, string $sealed = 'nrv1:AA=='): void
     {
-        $this->assertRefused($code, static fn () => SealedCredential::fromWire($wire, $sealed));
+        $this->assertRefused($code, static fn () => CredentialReference::fromWire($wire)->seal($sealed));
     }
 
     /**
@@ -116,7 +116,7 @@ final class SealedCredentialTest extends TestCase
 
     public function testADumpDoesNotShowTheEnvelope(): void
     {
-        $credential = new SealedCredential('my_key', SealedCredential::BEARER, 'nrv1:canary');
+        $credential = (new CredentialReference('my_key', CredentialReference::BEARER))->seal('nrv1:canary');
 
         ob_start();
         var_dump($credential);

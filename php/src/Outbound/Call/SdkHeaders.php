@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The headers of a request that an SDK made. SDKs insist on a key and speak of the connection, of which they know
@@ -62,7 +62,7 @@ final class SdkHeaders
             ...array_map(strtolower(...), $service->placeholderHeaders),
         ];
         // Which header it is stands under the seal, so this is the usual one; the row names any other.
-        if (in_array(SealedCredential::API_KEY, array_column($service->credentials, 'type'), true)) {
+        if (in_array(CredentialReference::API_KEY, array_column($service->credentials, 'type'), true)) {
             $names[] = 'x-api-key';
         }
         return $names;

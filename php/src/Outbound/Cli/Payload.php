@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
@@ -16,7 +17,6 @@ use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Has the rules of the transport judge what is to be sealed: when the envelope is opened, it is too late.
@@ -37,13 +37,13 @@ final class Payload
     {
         $type = self::type($payload->expose());
         try {
-            $binding = $type === SealedCredential::OAUTH2_CLIENT_CREDENTIALS
+            $binding = $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
                 ? ClientPayload::check($payload->expose())
                 : self::place($type, $payload->expose());
             $binding?->verify();
             return $binding?->hasHosts() === true;
         } catch (InvalidPayload $fault) {
-            throw self::refused($fault->getMessage(), $type === SealedCredential::SECRET ? self::PLAIN : '');
+            throw self::refused($fault->getMessage(), $type === CredentialReference::SECRET ? self::PLAIN : '');
         } catch (OutboundException $refusal) {
             throw self::refused(Refusal::message($refusal));
         }
@@ -86,7 +86,7 @@ final class Payload
     /** Puts it into a request that has nothing in it; a secret whose place the service says, where any text can stand. */
     private static function place(string $type, #[\SensitiveParameter] string $payload): ?BindingRules
     {
-        $placement = $type === SealedCredential::SECRET ? Placement::query('any') : null;
+        $placement = $type === CredentialReference::SECRET ? Placement::query('any') : null;
         $credential = TransportPayload::parse($type, $payload, $placement);
         $changes = CredentialInjector::inject([$credential], new Draft());
         $changes->wipe();

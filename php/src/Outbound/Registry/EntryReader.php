@@ -195,6 +195,10 @@ final class EntryReader
         } catch (OutboundException) {
             return null;
         }
+        // It reaches logs and names of files.
+        if (preg_match('/\A[\x20-\x7E]+\z/', $reference->identifier) !== 1) {
+            return null;
+        }
         // Nothing was in it that counts for nothing, such as an empty name.
         return $placement == ($reference->toWire()['placement'] ?? null) ? $reference : null;
     }

@@ -232,9 +232,9 @@ final class FakeTransport implements TransportInterface, TransportSelector
 
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
     {
-        $admitted = $this->decision?->decide($request, $request->credentials);
+        $admitted = $this->decision?->decide($request, $request->references());
         if ($admitted !== null) {
-            BodyKind::check($request->credentials, $admitted->headers, $request->body);
+            BodyKind::check($request->references(), $admitted->headers, $request->body);
             $this->internalHosts->judgeHost($admitted->target->origin->host);
         }
         $this->requests[] = $request;
@@ -288,7 +288,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
             'attempts' => 1,
             'attempt_errors' => [],
             'token_requests' => 0,
-            'credentials' => array_column($request->credentials, 'identifier'),
+            'credentials' => array_column($request->references(), 'identifier'),
             'transport' => 'fake',
         ]);
     }

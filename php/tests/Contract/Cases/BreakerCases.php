@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Transport\Breaker;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The circuit of a service that keeps failing. Circuits live in the memory of an engine, so each case has a service and a
@@ -64,7 +64,7 @@ trait BreakerCases
         $transport = self::make();
         self::$server->answers('plain', [FaultServer::answer(500)]);
         self::assertSame('500', self::call(self::failing('known', 1), $transport)->brief());
-        $garbled = [new SealedCredential('my_api_key', SealedCredential::BEARER, 'no envelope')];
+        $garbled = [(new CredentialReference('my_api_key', CredentialReference::BEARER))->seal('no envelope')];
         $outcome = self::call(self::failing('known', 1, credentials: $garbled), $transport);
         $decision = self::decide(self::failing('known', 1), $transport);
         if (self::deviates('breaker')) {

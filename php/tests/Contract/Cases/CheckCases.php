@@ -6,9 +6,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
 use Netresearch\NrVault\Outbound\Tests\Contract\Transports;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Credentials that are looked at without a call: the same codes as a call's, whatever the path is.
@@ -35,10 +35,10 @@ trait CheckCases
         $request = new RequestSpec('crm', 'GET', new Policy(['GET'], allowedPaths: ['/v1/contacts/{id}']), 'https://localhost:8443/v1');
         $config = ['master_keys' => [['provider' => 'raw', 'key_base64' => base64_encode($key)]]];
         foreach ($cases as $name => [$envelope, $code]) {
-            $asked = $request->withCredentials([new SealedCredential('id', SealedCredential::BEARER, $envelope)]);
+            $asked = $request->withCredentials([(new CredentialReference('id', CredentialReference::BEARER))->seal($envelope)]);
             self::assertSame($code, Transports::check(static::transportName(), $config, $asked), $name);
         }
-        $unbound = $request->withCredentials([new SealedCredential('id', SealedCredential::BEARER, $cases['sound'][0])]);
+        $unbound = $request->withCredentials([(new CredentialReference('id', CredentialReference::BEARER))->seal($cases['sound'][0])]);
         foreach (
             [
                 'policy.binding_violated' => ['limits' => ['require_binding' => true]],

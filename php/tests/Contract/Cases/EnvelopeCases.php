@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
@@ -39,7 +39,7 @@ trait EnvelopeCases
         $outcome = self::call(self::request(
             headers: [['content-type', 'application/x-www-form-urlencoded']],
             credentials: [
-                new SealedCredential($case['identifier'], 'secret', $case['sealed'], Placement::bodyField('secret')),
+                (new CredentialReference($case['identifier'], 'secret', Placement::bodyField('secret')))->seal($case['sealed']),
             ],
         ), self::vectorTransport());
 
@@ -91,12 +91,8 @@ trait EnvelopeCases
         }
         $derived = hash_hkdf('sha256', $encryptionKey, 32, 'nr-vault-master-key');
         $typo3 = self::call(
-            self::request(credentials: [new SealedCredential(
-                'my_api_key',
-                'bearer',
-                (new \Netresearch\NrVault\Outbound\Tests\Support\Sealer($derived))
-                    ->seal('my_api_key', '{"token":"' . self::CANARY . '"}'),
-            )]),
+            self::request(credentials: [(new CredentialReference('my_api_key', 'bearer'))->seal((new \Netresearch\NrVault\Outbound\Tests\Support\Sealer($derived))
+                    ->seal('my_api_key', '{"token":"' . self::CANARY . '"}'))]),
             self::make(['master_keys' => [['provider' => 'typo3', 'encryption_key' => $encryptionKey]]]),
         );
         self::assertSame('200', $typo3->brief(), 'typo3');

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -247,7 +248,7 @@ trait PlacementCases
     private static function client(string $identifier): SealedCredential
     {
         $payload = ['client_id' => 'shop', 'client_secret' => self::CANARY, 'token_url' => self::url('tls') . '/token'];
-        return self::seal(SealedCredential::OAUTH2_CLIENT_CREDENTIALS, $payload, identifier: $identifier);
+        return self::seal(CredentialReference::OAUTH2_CLIENT_CREDENTIALS, $payload, identifier: $identifier);
     }
 
     public function testAnInjectedSecretIsRedactedInTheAnswersHeaders(): void

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -178,15 +179,15 @@ trait PolicyCases
                 idempotencyHeader: $name,
             );
             self::assertFailed('credential.placement_conflict', 'no', self::call($request), why: $name);
-            $isKnown = $credential->type !== 'api_key';
+            $isKnown = $credential->reference->type !== 'api_key';
             try {
-                $decision = self::make()->decide($request, [$credential])->url;
+                $decision = self::make()->decide($request, [$credential->reference])->url;
             } catch (OutboundException $refusal) {
                 $decision = $refusal->errorCode();
             }
             self::assertSame($isKnown ? 'credential.placement_conflict' : self::url('plain') . '/x', $decision);
             // Where it is known, nothing is opened for it.
-            $broken = new SealedCredential('an_id', $credential->type, 'nrv1:broken', $credential->placement);
+            $broken = (new CredentialReference('an_id', $credential->reference->type, $credential->reference->placement))->seal('nrv1:broken');
             $code = $isKnown ? 'credential.placement_conflict' : 'credential.malformed';
             self::assertFailed($code, 'no', self::call($request->withCredentials([$broken])), why: $name);
         }
@@ -247,7 +248,7 @@ trait PolicyCases
             'method' => 'lower', 'policy' => null, 'baseUrl' => 'http://internal.invalid:' . $port . '/v1',
             'path' => 'a//b', 'headers' => [['host', 'x']], 'body' => '{}', 'timeoutMs' => 30_000,
         ];
-        $broken = new SealedCredential('my_api_key', 'bearer', 'nrv1:broken');
+        $broken = (new CredentialReference('my_api_key', 'bearer'))->seal('nrv1:broken');
         $bound = ['token' => 'a' . self::CANARY . "\n", 'binding' => ['hosts' => ['elsewhere.example']]];
         $noKey = self::make(['master_keys' => [], 'internal_hosts' => $this->internalInvalid($port)]);
         $keyed = self::make(['internal_hosts' => $this->internalInvalid($port)]);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -44,9 +45,9 @@ final class Calls
         $form = [['content-type', 'application/x-www-form-urlencoded']];
         $pair = $this->canaries->text('basic secret, user') . ':' . $this->canaries->text('basic secret, password');
         return [
-            'bearer' => $this->request([$this->typed('bearer', SealedCredential::BEARER, 'token')]),
-            'api_key' => $this->request([$this->typed('api_key', SealedCredential::API_KEY, 'key', ['prefix' => 'Key '])]),
-            'basic' => $this->request([$this->typed('basic', SealedCredential::BASIC, 'username', [
+            'bearer' => $this->request([$this->typed('bearer', CredentialReference::BEARER, 'token')]),
+            'api_key' => $this->request([$this->typed('api_key', CredentialReference::API_KEY, 'key', ['prefix' => 'Key '])]),
+            'basic' => $this->request([$this->typed('basic', CredentialReference::BASIC, 'username', [
                 'password' => $this->canaries->text('basic, password'),
             ])]),
             'secret as bearer' => $this->request([$this->secret('secret as bearer', Placement::bearer())]),
@@ -62,7 +63,7 @@ final class Calls
             'form body' => $this->request([$this->secret('form', Placement::bodyField('key'))], $form, 'a=1'),
             'client' => $this->request([$this->client('client secret', 'access token')]),
             'several' => $this->request([
-                $this->typed('first of several', SealedCredential::BEARER, 'token', ['binding' => self::ANY_PATH]),
+                $this->typed('first of several', CredentialReference::BEARER, 'token', ['binding' => self::ANY_PATH]),
                 $this->secret('second of several', Placement::header('X-Secret')),
                 $this->secret('third of several', Placement::query('key')),
                 $this->secret('fourth of several', Placement::bodyField('key')),
@@ -76,7 +77,7 @@ final class Calls
     public function failures(): array
     {
         $bearer = fn (string $name, array $more = []): SealedCredential
-            => $this->typed($name, SealedCredential::BEARER, 'token', $more);
+            => $this->typed($name, CredentialReference::BEARER, 'token', $more);
         $secret = fn (string $name, string $end): string => $this->canaries->text($name) . $end;
         $allowed = ['/v1/mirror'];
         return [
@@ -148,7 +149,7 @@ final class Calls
     private function client(string $secret, string $token): SealedCredential
     {
         $granted = strtr(base64_encode($this->canaries->text($token)), ['+' => '-', '/' => '_', '=' => '']);
-        return $this->typed($secret, SealedCredential::OAUTH2_CLIENT_CREDENTIALS, 'client_secret', [
+        return $this->typed($secret, CredentialReference::OAUTH2_CLIENT_CREDENTIALS, 'client_secret', [
             'client_id' => 'client',
             'token_url' => $this->url . '/token/' . $granted,
         ]);
@@ -162,7 +163,7 @@ final class Calls
     public function typed(string $name, string $type, string $field, array $more = []): SealedCredential
     {
         $payload = (string) json_encode(['type' => $type, $field => $this->canaries->text($name)] + $more);
-        return new SealedCredential($name, $type, $this->envelope($name, $payload));
+        return (new CredentialReference($name, $type))->seal($this->envelope($name, $payload));
     }
 
     /**
@@ -199,7 +200,7 @@ final class Calls
 
     private function sealed(string $name, #[\SensitiveParameter] string $secret, Placement $placement): SealedCredential
     {
-        return new SealedCredential($name, SealedCredential::SECRET, $this->envelope($name, $secret), $placement);
+        return (new CredentialReference($name, CredentialReference::SECRET, $placement))->seal($this->envelope($name, $secret));
     }
 
     private function envelope(string $name, #[\SensitiveParameter] string $plaintext): string
@@ -216,6 +217,6 @@ final class Calls
         $bytes = (string) base64_decode($fields[$field]);
         $fields[$field] = base64_encode(substr($bytes, 0, -1) . ~$bytes[-1]);
         $sealed = 'nrv1:' . base64_encode((string) json_encode($fields));
-        return new SealedCredential($credential->identifier, $credential->type, $sealed);
+        return $credential->reference->seal($sealed);
     }
 }

@@ -9,8 +9,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * A php-fpm worker that is given sealed secrets, and the search for them in its memory from outside. This process seals, so
@@ -98,14 +98,14 @@ final class Measurement
     {
         $hold = $this->worker->host->directory->write('hold/go', '');
         chmod(dirname($hold), 0777);
-        $credential = $this->calls->typed('token', SealedCredential::BEARER, 'token');
+        $credential = $this->calls->typed('token', CredentialReference::BEARER, 'token');
         $request = $this->worker->run('peer.php', (string) json_encode([
             'client' => $client,
             'http' => $this->http,
             'url' => $this->upstream->url($this->http) . '/bytes/3',
             'authority' => $this->upstream->tls->authority,
             'key_file' => $this->keyFile,
-            'identifier' => $credential->identifier,
+            'identifier' => $credential->reference->identifier,
             'sealed' => $credential->sealed,
             'hold' => $hold,
             'config' => $this->config,

@@ -9,9 +9,9 @@ declare(strict_types=1);
 
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Copy;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Measurement;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 require __DIR__ . '/../../bootstrap.php';
 
@@ -23,7 +23,7 @@ $request = static fn (string $service, array $credentials): RequestSpec => new R
         [['content-type', 'application/json']],
     )),
 );
-$bearer = $calls->typed('bearer', SealedCredential::BEARER, 'token');
+$bearer = $calls->typed('bearer', CredentialReference::BEARER, 'token');
 $all = [$bearer, $calls->secret('query', Placement::query('key')), $calls->secret('field', Placement::bodyField('key'))];
 $outcomes = $measurement->send([
     'warm' => $request('warm', $all),

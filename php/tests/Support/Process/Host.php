@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\ApiServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
@@ -117,7 +118,7 @@ final class Host
     public function sealed(string $identifier, #[\SensitiveParameter] array $payload): SealedCredential
     {
         $envelope = (new Sealer($this->masterKey->getValue()))->seal($identifier, (string) json_encode($payload));
-        return new SealedCredential($identifier, $payload['type'], $envelope);
+        return (new CredentialReference($identifier, $payload['type']))->seal($envelope);
     }
 
     /** The inode of the library that a process has mapped. */

@@ -36,7 +36,7 @@ final class Psr18Test extends ClientTestCase
         self::assertSame('POST', $sent->method);
         self::assertSame('body', $sent->body);
         self::assertSame([['X-B', '1'], ['X-B', '2']], $sent->headers);
-        self::assertSame('my_key', $sent->credentials[0]->identifier);
+        self::assertSame('my_key', $sent->credentials[0]->reference->identifier);
         self::assertSame(['write'], $this->audit->steps());
     }
 

@@ -36,7 +36,7 @@ final class RequestTest extends ClientTestCase
         self::assertSame('key-1', $request->idempotencyKey);
         self::assertSame('X-Idem', $request->idempotencyHeader);
         self::assertSame(['GET', 'POST'], $request->policy?->allowedMethods);
-        self::assertSame('my_key', $request->credentials[0]->identifier);
+        self::assertSame('my_key', $request->credentials[0]->reference->identifier);
         self::assertSame('nrv1:fake', $request->credentials[0]->sealed);
     }
 
@@ -49,7 +49,7 @@ final class RequestTest extends ClientTestCase
         ]])->request('my-api', 'GET', '');
 
         self::assertSame(['password', 'user'], $this->credentials->fetched());
-        $sent = array_column($this->transport->requests()[0]->credentials, 'identifier');
+        $sent = array_column($this->transport->requests()[0]->references(), 'identifier');
         self::assertSame(['password', 'user'], $sent);
     }
 

@@ -23,7 +23,7 @@ final class CredentialReferenceTest extends TestCase
         $credential = $reference->seal('nrv1:AA==');
 
         self::assertSame('nrv1:AA==', $credential->sealed);
-        self::assertSame($reference->toWire(), $credential->toWire());
+        self::assertSame($reference, $credential->reference);
         self::assertEquals($reference, CredentialReference::fromWire($reference->toWire()));
     }
 
@@ -46,7 +46,6 @@ final class CredentialReferenceTest extends TestCase
     {
         yield 'nothing' => [[]];
         yield 'the prefix alone' => [['identifier' => 'vault:', 'type' => 'bearer']];
-        yield 'a line break in the identifier' => [['identifier' => "a\n", 'type' => 'bearer']];
         yield 'an unknown type' => [['identifier' => 'a', 'type' => 'token']];
         yield 'a number for a type' => [['identifier' => 'a', 'type' => 7]];
         yield 'an unknown key' => [['identifier' => 'a', 'type' => 'bearer', 'sealed' => 'nrv1:']];

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
@@ -88,9 +89,9 @@ final class WipingTest extends TestCase
         $draft = new Draft([['authorization', 'mine']]);
         $secrets = [new Secret('{"token":"t"}'), new Secret('key'), new Secret('{"key":"k","prefix":"p"}')];
         $credentials = [
-            Payload::read('secret', Placement::query('key'), $secrets[1]),
-            Payload::read('api_key', null, $secrets[2]),
-            Payload::read('bearer', null, $secrets[0]),
+            Payload::read(new CredentialReference('id', 'secret', Placement::query('key')), $secrets[1]),
+            Payload::read(new CredentialReference('id', 'api_key'), $secrets[2]),
+            Payload::read(new CredentialReference('id', 'bearer'), $secrets[0]),
         ];
         self::assertWiped($secrets[0], $secrets[2]);
         self::assertSame('key', $secrets[1]->expose());
@@ -110,9 +111,9 @@ final class WipingTest extends TestCase
     public function testThePlacedIsWipedApartFromItsRedactor(): void
     {
         $credentials = [
-            Payload::read('secret', Placement::header('x-key'), new Secret('s3cr3t-1')),
-            Payload::read('secret', Placement::query('q'), new Secret('s3cr3t-2')),
-            Payload::read('secret', Placement::bodyField('b'), new Secret('s3cr3t-3')),
+            Payload::read(new CredentialReference('id', 'secret', Placement::header('x-key')), new Secret('s3cr3t-1')),
+            Payload::read(new CredentialReference('id', 'secret', Placement::query('q')), new Secret('s3cr3t-2')),
+            Payload::read(new CredentialReference('id', 'secret', Placement::bodyField('b')), new Secret('s3cr3t-3')),
         ];
         $placed = CredentialInjector::inject($credentials, new Draft([['content-type', 'application/json']]));
         $sent = [$placed->headers[0][1], $placed->query, $placed->body];

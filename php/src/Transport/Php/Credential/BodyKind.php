@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
-use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -70,17 +70,17 @@ enum BodyKind
     /**
      * Refuses a body that the declared fields cannot be put into.
      *
-     * @param list<SealedCredential> $credentials
+     * @param list<CredentialReference> $references
      * @param list<array{string, string}> $headers
      * @throws OutboundException invalid_request.malformed
      */
     public static function check(
-        #[\SensitiveParameter] array $credentials,
+        array $references,
         #[\SensitiveParameter] array $headers,
         #[\SensitiveParameter] string $body,
     ): void {
-        foreach ($credentials as $credential) {
-            if ($credential->placement?->type === 'body_field' && !self::demand($headers)->accepts($body)) {
+        foreach ($references as $reference) {
+            if ($reference->placement?->type === 'body_field' && !self::demand($headers)->accepts($body)) {
                 throw Wire::malformed('the body is not a JSON object');
             }
         }

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * The payload of an OAuth client: who asks for a token, where, and for what. Only the library asks; what it would refuse must
@@ -28,7 +28,7 @@ final class ClientPayload
      */
     public static function check(#[\SensitiveParameter] string $document): ?BindingRules
     {
-        $places = Payload::fields(SealedCredential::OAUTH2_CLIENT_CREDENTIALS, $document);
+        $places = Payload::fields(CredentialReference::OAUTH2_CLIENT_CREDENTIALS, $document);
         foreach (['client_id', 'client_secret'] as $name) {
             if (Payload::text($document, $places, $name)->expose() === '') {
                 throw new InvalidPayload('"' . $name . '" is empty');

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Puts credentials where they belong in a request.
@@ -77,13 +77,13 @@ final class CredentialInjector
     private function add(#[\SensitiveParameter] Credential $credential): void
     {
         match ($credential->type) {
-            SealedCredential::BEARER => $this->bearer($credential->secret),
-            SealedCredential::API_KEY => $this->header(
+            CredentialReference::BEARER => $this->bearer($credential->secret),
+            CredentialReference::API_KEY => $this->header(
                 (string) $credential->header,
                 $credential->prefix,
                 $credential->secret,
             ),
-            SealedCredential::BASIC => $this->basic(
+            CredentialReference::BASIC => $this->basic(
                 $credential->username ?? throw new \LogicException('A basic credential has a user name.'),
                 $credential->secret,
             ),

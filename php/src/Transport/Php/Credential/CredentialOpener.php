@@ -43,7 +43,7 @@ final readonly class CredentialOpener
         $isWhole = false;
         try {
             foreach ($credentials as $index => $credential) {
-                $opened[] = Payload::read($credential->type, $credential->placement, $payloads[$index]);
+                $opened[] = Payload::read($credential->reference, $payloads[$index]);
             }
             $isWhole = true;
             return $opened;
@@ -73,7 +73,7 @@ final readonly class CredentialOpener
                 );
             }
             foreach ($credentials as $credential) {
-                $payloads[] = $this->envelopes->open($credential->sealed, $credential->identifier, $keys);
+                $payloads[] = $this->envelopes->open($credential->sealed, $credential->reference->identifier, $keys);
             }
             $isWhole = true;
             return $payloads;

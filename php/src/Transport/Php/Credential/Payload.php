@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
@@ -12,7 +13,6 @@ use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Reads what an envelope held as the type that the request declares.
@@ -26,15 +26,15 @@ final class Payload
 {
     /** Type => names of the keys that it cannot lack, the secret first, and of those that it may have. */
     private const KEYS = [
-        SealedCredential::BEARER => [['token'], []],
-        SealedCredential::API_KEY => [['key'], ['header', 'prefix']],
-        SealedCredential::BASIC => [['password', 'username'], []],
-        SealedCredential::OAUTH2_CLIENT_CREDENTIALS => [
+        CredentialReference::BEARER => [['token'], []],
+        CredentialReference::API_KEY => [['key'], ['header', 'prefix']],
+        CredentialReference::BASIC => [['password', 'username'], []],
+        CredentialReference::OAUTH2_CLIENT_CREDENTIALS => [
             ['client_secret', 'client_id', 'token_url'],
             ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
         ],
         // With its type and its binding: without them it would be bytes like any other.
-        SealedCredential::SECRET => [['secret'], []],
+        CredentialReference::SECRET => [['secret'], []],
     ];
 
     private const BINDING = ['hosts', 'methods', 'paths', 'expires_at'];
@@ -44,20 +44,20 @@ final class Payload
      * @throws OutboundException credential.payload_invalid, credential.unsupported, invalid_request.malformed
      */
     public static function read(
-        string $type,
-        ?Placement $placement,
+        CredentialReference $declared,
         #[\SensitiveParameter] Secret $payload,
     ): Credential {
+        [$type, $placement] = [$declared->type, $declared->placement];
         $isKept = false;
         try {
-            if ($type === SealedCredential::SECRET) {
+            if ($type === CredentialReference::SECRET) {
                 $placement ??= throw DeclaredCredentials::misplaced();
                 $isKept = self::isPlain($payload->expose());
                 if ($isKept) {
                     return new Credential($type, null, $payload, placement: $placement);
                 }
             }
-            if ($type === SealedCredential::OAUTH2_CLIENT_CREDENTIALS) {
+            if ($type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS) {
                 throw OutboundException::create(
                     'credential.unsupported',
                     'oauth2_client_credentials needs the library: this transport does not fetch tokens',
@@ -103,7 +103,7 @@ final class Payload
         $header = match (true) {
             isset($texts['header']) => HeaderRules::settable($texts['header']->expose())
                 ?? throw new InvalidPayload('"header" is no name of a header, or that of one that no credential may fill'),
-            $type === SealedCredential::API_KEY => HeaderRules::X_API_KEY,
+            $type === CredentialReference::API_KEY => HeaderRules::X_API_KEY,
             default => null,
         };
         return new Credential(
@@ -131,7 +131,7 @@ final class Payload
         if (isset($places['type']) && self::text($document, $places, 'type')->expose() !== $type) {
             throw new InvalidPayload('its "type" is another');
         }
-        foreach ($type === SealedCredential::SECRET ? [...$needed, 'type', 'binding'] : $needed as $name) {
+        foreach ($type === CredentialReference::SECRET ? [...$needed, 'type', 'binding'] : $needed as $name) {
             if (!isset($places[$name])) {
                 throw new InvalidPayload('a payload of type ' . $type . ' needs "' . $name . '"');
             }
@@ -212,11 +212,11 @@ final class Payload
             return !$isObject;
         }
         $types = array_filter($types, is_string(...));
-        $isForeign = array_diff($types, [SealedCredential::SECRET]) !== [];
+        $isForeign = array_diff($types, [CredentialReference::SECRET]) !== [];
         foreach (self::KEYS as $type => [$needed]) {
             $isNamed = in_array($type, $types, true);
             $isWhole = array_diff($needed, $found) === [];
-            if ($type === SealedCredential::SECRET ? $isNamed && $isWhole : $isNamed || !$isForeign && $isWhole) {
+            if ($type === CredentialReference::SECRET ? $isNamed && $isWhole : $isNamed || !$isForeign && $isWhole) {
                 return false;
             }
         }

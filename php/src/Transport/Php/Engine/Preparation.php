@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
@@ -19,7 +20,6 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * From a request to one that may be sent, in the order in which the contract wants its errors.
@@ -39,14 +39,14 @@ final readonly class Preparation
      */
     public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
     {
-        $admitted = $this->decide($request, $request->credentials, $recorder);
+        $admitted = $this->decide($request, $request->references(), $recorder);
         $proxy = $this->settings->proxy;
         $isProxied = $proxy?->serves($admitted->target->origin) === true;
         $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
-        BodyKind::check($request->credentials, $admitted->headers, $request->body);
+        BodyKind::check($request->references(), $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
-        $bindings = $this->bindings($request->credentials, $opened, $admitted);
+        $bindings = $this->bindings($request->references(), $opened, $admitted);
         $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
         $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
         $changes = CredentialInjector::inject($opened, $draft);
@@ -82,18 +82,18 @@ final readonly class Preparation
      * Decides what can be decided of a request without opening, resolving and connecting. Of a refused request the record
      * still says where it wanted to go.
      *
-     * @param list<object> $credentials SealedCredential or CredentialReference
+     * @param list<CredentialReference> $references
      * @throws OutboundException
      */
     public function decide(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
         Recorder $recorder,
         ?int $bodyLength = null,
     ): Admitted {
-        $recorder->request($request, $credentials);
+        $recorder->request($request, $references);
         try {
-            $admitted = $this->settings->decision->decide($request, $credentials, $bodyLength);
+            $admitted = $this->settings->decision->decide($request, $references, $bodyLength);
         } catch (OutboundException $refusal) {
             $recorder->origin(PolicyDecision::origin($request));
             throw $refusal;
@@ -103,12 +103,12 @@ final readonly class Preparation
     }
 
     /**
-     * @param list<SealedCredential> $sealed
+     * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order
      * @return list<BindingRules>
      */
     private function bindings(
-        #[\SensitiveParameter] array $sealed,
+        array $references,
         #[\SensitiveParameter] array $opened,
         Admitted $admitted,
     ): array {
@@ -116,7 +116,7 @@ final readonly class Preparation
         $allow = static function (string $identifier, BindingRules $rules) use ($admitted, $now): void {
             $rules->check($identifier, $admitted->target, $admitted->method, $now);
         };
-        return $this->judge($sealed, $opened, $allow);
+        return $this->judge($references, $opened, $allow);
     }
 
     /**
@@ -127,11 +127,11 @@ final readonly class Preparation
      */
     public function check(#[\SensitiveParameter] RequestSpec $request): void
     {
-        [$origin, $method] = $this->settings->decision->decideOrigin($request, $request->credentials);
+        [$origin, $method] = $this->settings->decision->decideOrigin($request, $request->references());
         $now = new \DateTimeImmutable();
         $opened = $this->settings->credentials->open($request->credentials);
         $this->judge(
-            $request->credentials,
+            $request->references(),
             $opened,
             static fn (string $identifier, BindingRules $rules) => $rules->checkService($identifier, $origin, $method, $now),
         );
@@ -143,20 +143,20 @@ final readonly class Preparation
     /**
      * Holds open credentials against their own bindings; where one does not allow it, all are wiped.
      *
-     * @param list<SealedCredential> $sealed
+     * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order
      * @param \Closure(string, BindingRules): void $allow
      * @return list<BindingRules>
      */
     private function judge(
-        #[\SensitiveParameter] array $sealed,
+        array $references,
         #[\SensitiveParameter] array $opened,
         \Closure $allow,
     ): array {
         $bindings = [];
         try {
             foreach ($opened as $index => $credential) {
-                $identifier = $sealed[$index]->identifier;
+                $identifier = $references[$index]->identifier;
                 if ($this->settings->requireBinding && $credential->binding?->hasHosts() !== true) {
                     throw OutboundException::create(
                         'policy.binding_violated',

@@ -10,7 +10,6 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Net\Usage;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Gathers the audit record of one call. It has every key; what is not known is null.
@@ -50,14 +49,14 @@ final class Recorder
     /**
      * Notes what the request says of itself.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      */
-    public function request(#[\SensitiveParameter] RequestSpec $request, #[\SensitiveParameter] array $credentials): void
+    public function request(#[\SensitiveParameter] RequestSpec $request, array $references): void
     {
         $this->record['service_id'] = $request->serviceId;
         $this->record['correlation_id'] = $request->correlationId;
         $this->record['method'] = $request->method;
-        $this->record['credentials'] = array_column($credentials, 'identifier');
+        $this->record['credentials'] = array_column($references, 'identifier');
     }
 
     /** Notes where the request wants to go, as far as its URL can be read. */

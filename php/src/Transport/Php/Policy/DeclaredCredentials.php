@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -20,14 +19,14 @@ final class DeclaredCredentials
     /**
      * Refuses declarations that make no sense, whatever the envelopes hold.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @throws OutboundException invalid_request.malformed
      */
-    public static function check(#[\SensitiveParameter] array $credentials): void
+    public static function check(array $references): void
     {
-        foreach ($credentials as $credential) {
-            $placement = $credential->placement;
-            if (($credential->type === SealedCredential::SECRET) !== ($placement !== null)) {
+        foreach ($references as $reference) {
+            $placement = $reference->placement;
+            if (($reference->type === CredentialReference::SECRET) !== ($placement !== null)) {
                 throw self::misplaced();
             }
             if ($placement?->type === 'header') {
@@ -38,8 +37,8 @@ final class DeclaredCredentials
             }
         }
         $types = array_map(
-            static fn (SealedCredential|CredentialReference $credential): ?string => $credential->placement?->type,
-            $credentials,
+            static fn (CredentialReference $reference): ?string => $reference->placement?->type,
+            $references,
         );
         if (in_array('basic_username', $types, true) !== in_array('basic_password', $types, true)) {
             throw self::halved();
@@ -50,19 +49,19 @@ final class DeclaredCredentials
      * The header fields that these credentials will fill, as far as that is known without opening them: an api_key names
      * its own under the seal, and CredentialInjector refuses the caller's field of that name.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @return list<string> in lower case
      */
-    public static function filledHeaders(#[\SensitiveParameter] array $credentials): array
+    public static function filledHeaders(array $references): array
     {
         $names = [];
-        foreach ($credentials as $credential) {
-            $names[] = match ($credential->type) {
-                SealedCredential::API_KEY => null,
-                SealedCredential::SECRET => match ($credential->placement?->type) {
+        foreach ($references as $reference) {
+            $names[] = match ($reference->type) {
+                CredentialReference::API_KEY => null,
+                CredentialReference::SECRET => match ($reference->placement?->type) {
                     'bearer', 'basic', 'basic_username', 'basic_password' => HeaderRules::AUTHORIZATION,
                     'api_key' => HeaderRules::X_API_KEY,
-                    'header' => HeaderRules::settable((string) $credential->placement->name),
+                    'header' => HeaderRules::settable((string) $reference->placement->name),
                     default => null,
                 },
                 default => HeaderRules::AUTHORIZATION,

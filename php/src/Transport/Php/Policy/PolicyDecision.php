@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
  * Decides whether a request may go where it wants to go, as the library does. Nothing is opened, resolved or sent for
@@ -32,16 +31,16 @@ final readonly class PolicyDecision
      * Decides about a request. The first error counts, in this order: malformed, policy missing, scheme, host, port,
      * method, path not canonical, path, header, request size.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @param int|null $bodyLength of a body that the request does not have yet
      * @throws OutboundException
      */
     public function decide(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
         ?int $bodyLength = null,
     ): Admitted {
-        [$wanted, $method, $policy, $headers, $idempotencyHeader, $taken] = $this->approach($request, $credentials);
+        [$wanted, $method, $policy, $headers, $idempotencyHeader, $taken] = $this->approach($request, $references);
         $fillsCredentials = $request->idempotencyKey !== null && in_array($idempotencyHeader, $taken, true);
         [$target, $basePath] = $wanted->canonical($policy->allowEncodedSlash);
         Destination::checkBelow($target, $basePath);
@@ -67,37 +66,37 @@ final readonly class PolicyDecision
      * Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a
      * call.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @return array{Origin, string} origin and method
      * @throws OutboundException
      */
     public function decideOrigin(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
     ): array {
-        [$wanted, $method] = $this->approach($request, $credentials);
+        [$wanted, $method] = $this->approach($request, $references);
         return [$wanted->origin(), $method];
     }
 
     /**
      * What can be decided before the path is looked at.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @return array{Destination, string, RequestPolicy, list<array{string, string}>, string, list<string>} the last three are
      *         headers, the name of the idempotency header, and the headers that credentials fill
      * @throws OutboundException
      */
     private function approach(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
     ): array {
-        RequestForm::check($request, $credentials);
-        DeclaredCredentials::check($credentials);
+        RequestForm::check($request, $references);
+        DeclaredCredentials::check($references);
         $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
         $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);
-        $taken = DeclaredCredentials::filledHeaders($credentials);
+        $taken = DeclaredCredentials::filledHeaders($references);
         if ($request->idempotencyKey === null || !in_array($idempotencyHeader, $taken, true)) {
             HeaderRules::checkIdempotency($idempotencyHeader);
         }

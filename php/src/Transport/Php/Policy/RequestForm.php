@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -24,14 +23,14 @@ final class RequestForm
     private const UINT32 = 0xFFFFFFFF;
 
     /**
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      * @throws OutboundException invalid_request.malformed
      */
     public static function check(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
     ): void {
-        self::checkText($request, $credentials);
+        self::checkText($request, $references);
         if ($request->policy?->maxRedirects > self::UINT32) {
             throw Wire::malformed('a number of the policy is too large');
         }
@@ -55,19 +54,19 @@ final class RequestForm
     /**
      * The documents are JSON, so text that is not UTF-8 reaches no decision. Header fields are bytes.
      *
-     * @param list<SealedCredential>|list<CredentialReference> $credentials
+     * @param list<CredentialReference> $references
      */
     private static function checkText(
         #[\SensitiveParameter] RequestSpec $request,
-        #[\SensitiveParameter] array $credentials,
+        array $references,
     ): void {
         $policy = $request->policy;
-        $places = array_map(static fn (object $credential): ?Placement => $credential->placement, $credentials);
+        $places = array_column($references, 'placement');
         Wire::encode([
             [$request->serviceId, $request->correlationId, $request->method, $request->idempotencyKey],
             [$request->idempotencyHeader, $request->baseUrl, $request->url, $request->path, $request->query],
             [$policy?->allowedHosts, $policy?->allowedMethods, $policy?->allowedPaths],
-            array_column($credentials, 'identifier'),
+            array_column($references, 'identifier'),
             array_map(static fn (?Placement $place): array => [$place?->name, $place?->prefix], $places),
         ]);
     }
