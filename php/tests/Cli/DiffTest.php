@@ -24,6 +24,15 @@ final class DiffTest extends CommandTestCase
         self::assertSame([0, "nothing more is allowed\n"], $this->text(self::ENTRY, self::ENTRY));
     }
 
+    public function testAnotherTechnicalUserIsShownBothWays(): void
+    {
+        $other = self::entry(['technical_user' => 'svc_crm']);
+
+        self::assertSame([1, [['technical_user', 'whoever calls', 'svc_crm']]], $this->changes(self::ENTRY, $other));
+        self::assertSame([1, [['technical_user', 'svc_crm', 'whoever calls']]], $this->changes($other, self::ENTRY));
+        self::assertSame([0, []], $this->changes($other, $other));
+    }
+
     /**
      * Pairs of which the first allows less: one way it is shown, the other way it is not.
      *

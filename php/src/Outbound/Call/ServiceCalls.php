@@ -7,11 +7,14 @@ namespace Netresearch\NrVault\Outbound\Call;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\TechnicalUserCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 use Netresearch\NrVault\Transport\TransportSelector;
 use Psr\EventDispatcher\EventDispatcherInterface;
@@ -96,7 +99,7 @@ final readonly class ServiceCalls
             }
             $sealed = [];
             foreach ($service->credentials as $reference) {
-                $sealed[] = $this->credentials->fetch($reference);
+                $sealed[] = $this->fetch($service, $reference);
             }
             $request = $request->withCredentials($sealed);
             $record->sent = 'maybe';
@@ -115,6 +118,23 @@ final readonly class ServiceCalls
         } finally {
             $form?->close();
         }
+    }
+
+    /**
+     * @throws OutboundException
+     */
+    private function fetch(ServiceDefinition $service, CredentialReference $reference): SealedCredential
+    {
+        if ($service->technicalUser === null) {
+            return $this->credentials->fetch($reference);
+        }
+        if ($this->credentials instanceof TechnicalUserCredentialProvider) {
+            return $this->credentials->fetchAs($reference, $service->technicalUser);
+        }
+        throw OutboundException::create(
+            'credential.access_denied',
+            'The service "' . $service->id . '" has a technical user, and the provider of credentials knows none.',
+        );
     }
 
     private function ended(int $call, CallRecord $record, ResponseSpec $response): CallEnd

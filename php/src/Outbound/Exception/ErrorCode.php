@@ -55,9 +55,11 @@ enum ErrorCode: string
     case InternalPanic = 'internal.panic';
     case PolicyServiceUnknown = 'policy.service_unknown';
     case PolicyServiceDisabled = 'policy.service_disabled';
+    case PolicyServiceNotEnabled = 'policy.service_not_enabled';
     case CredentialNotFound = 'credential.not_found';
     case CredentialAccessDenied = 'credential.access_denied';
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
+    case ConfigurationVaultIncompatible = 'configuration.vault_incompatible';
     case InternalInterrupted = 'internal.interrupted';
     case InternalAuditFailed = 'internal.audit_failed';
     case InternalPartFailed = 'internal.part_failed';
@@ -175,6 +177,8 @@ enum ErrorCode: string
                 'the registry has no service of this id; the message lists those that it has',
             self::PolicyServiceDisabled =>
                 'the registry\'s entry has a fault; the message names the field',
+            self::PolicyServiceNotEnabled =>
+                'the installation names the services that may be called in it, and this is none of them',
             self::CredentialNotFound =>
                 'there is no envelope for a credential of the service; the message names the credential',
             self::CredentialAccessDenied =>
@@ -183,6 +187,9 @@ enum ErrorCode: string
                 'the library is not bound, and preload.md says how to mend it; or PHP lacks an extension that '
                     . '`PhpTransport` needs, or `disable_functions` takes away a function, which the message names, or '
                     . '`php_transport` forbids it',
+            self::ConfigurationVaultIncompatible =>
+                'the installed nr-vault is not as this package knows it, and its secrets cannot be asked for; the '
+                    . 'message names version and method',
             self::InternalInterrupted =>
                 'the call was left before its end, by an exception of a signal handler, a fatal error of PHP or '
                     . '`exit`. It stands in the audit record alone, for who is interrupted gets no exception of this '

@@ -25,6 +25,9 @@ final class EntryReader
         'credentials',
         'transport',
         'audit',
+        'technical_user',
+        'test',
+        'description',
     ];
 
     private const HEADER_NAME = '/\A[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,256}\z/';
@@ -61,6 +64,11 @@ final class EntryReader
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
+        $technicalUser = $this->technicalUser($map);
+        $test = array_key_exists('test', $map) ? $this->test($this->map($map['test'])) : null;
+        if (array_key_exists('description', $map) && !is_string($map['description'])) {
+            $this->problem('description', 'must be a text.');
+        }
         if ($this->problems !== []) {
             return $this->problems;
         }
@@ -74,6 +82,8 @@ final class EntryReader
             $transport,
             $audit,
             $placeholders,
+            $technicalUser,
+            $test,
         );
     }
 
@@ -154,6 +164,38 @@ final class EntryReader
     }
 
     /**
+     * @param array<mixed> $map
+     */
+    private function technicalUser(array $map): string|int|null
+    {
+        $user = array_key_exists('technical_user', $map) ? $map['technical_user'] : null;
+        $isName = is_string($user) && preg_match('/\A[^\x00-\x1F\x7F]{1,255}\z/', $user) === 1;
+        if ($isName || (is_int($user) && $user > 0)) {
+            return $user;
+        }
+        if (array_key_exists('technical_user', $map)) {
+            $this->problem('technical_user', 'must be the name or the number of a user.');
+        }
+        return null;
+    }
+
+    /**
+     * @param array<mixed>|null $map
+     */
+    private function test(?array $map): ?TestCall
+    {
+        $method = $map['method'] ?? null;
+        $path = $map['path'] ?? null;
+        $isCall = is_string($method) && preg_match('/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/', $method) === 1
+            && is_string($path) && preg_match('~\A(/[^?#\s]*)?\z~', $path) === 1;
+        if (!$isCall || count($map) !== 2) {
+            $this->problem('test', 'must be {"method", "path"}: an upper-case method, and a path below the base URL or "".');
+            return null;
+        }
+        return new TestCall($method, $path);
+    }
+
+    /**
      * @return list<CredentialReference>
      */
     private function credentials(mixed $list): array
@@ -189,6 +231,13 @@ final class EntryReader
                 unset($placement['prefix']);
             }
             $map['placement'] = $placement ?? [];
+        }
+        // The name that it has where it is stored, for whoever keeps a registry as records.
+        if (array_key_exists('set', $map ?? [])) {
+            if (!is_string($map['set']) || preg_match(ServiceDefinition::ID, $map['set']) !== 1) {
+                return null;
+            }
+            unset($map['set']);
         }
         try {
             $reference = CredentialReference::fromWire($map ?? ['' => 0]);

@@ -32,6 +32,9 @@ final readonly class ServiceDefinition
      * @param string $transport one of TRANSPORTS
      * @param string $audit one of AUDIT_MODES
      * @param list<string> $placeholderHeaders where an SDK puts the key that it insists on; left out of its requests
+     * @param string|int|null $technicalUser whose rights to read the credentials count, by name or number, in place of
+     *        those of whoever makes the call; it takes a TechnicalUserCredentialProvider
+     * @param TestCall|null $test the one call that whoever looks after the service may try
      */
     public function __construct(
         public string $id,
@@ -43,6 +46,8 @@ final readonly class ServiceDefinition
         public string $transport = self::TRANSPORT_AUTO,
         public string $audit = self::AUDIT_STANDARD,
         public array $placeholderHeaders = [],
+        public string|int|null $technicalUser = null,
+        public ?TestCall $test = null,
     ) {
     }
 }

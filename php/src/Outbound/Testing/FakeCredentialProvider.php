@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Testing;
 
-use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
+use Netresearch\NrVault\Outbound\Credential\TechnicalUserCredentialProvider;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
@@ -13,15 +13,34 @@ use Netresearch\NrVault\Transport\SealedCredential;
  *
  * @api
  */
-final class FakeCredentialProvider implements CredentialProvider
+final class FakeCredentialProvider implements TechnicalUserCredentialProvider
 {
     /** @var list<string> */
     private array $fetched = [];
+
+    /** @var list<string|int> */
+    private array $users = [];
 
     public function fetch(CredentialReference $reference): SealedCredential
     {
         $this->fetched[] = $reference->identifier;
         return $reference->seal('nrv1:fake');
+    }
+
+    public function fetchAs(CredentialReference $reference, string|int $user): SealedCredential
+    {
+        $this->users[] = $user;
+        return $this->fetch($reference);
+    }
+
+    /**
+     * The technical users that were read as.
+     *
+     * @return list<string|int>
+     */
+    public function users(): array
+    {
+        return $this->users;
     }
 
     /**

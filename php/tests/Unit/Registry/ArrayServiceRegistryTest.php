@@ -29,6 +29,8 @@ final class ArrayServiceRegistryTest extends TestCase
             ],
             'transport' => 'rust',
             'audit' => 'required',
+            'technical_user' => 'svc_crm',
+            'test' => ['method' => 'GET', 'path' => '/status'],
         ]]))->get('my-api');
 
         self::assertSame('my-api', $service->id);
@@ -42,6 +44,8 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertSame('basic_password', $service->credentials[1]->placement?->type);
         self::assertSame(ServiceDefinition::TRANSPORT_RUST, $service->transport);
         self::assertSame(ServiceDefinition::AUDIT_REQUIRED, $service->audit);
+        self::assertSame('svc_crm', $service->technicalUser);
+        self::assertSame(['GET', '/status'], [$service->test?->method, $service->test?->path]);
     }
 
     public function testWhatIsLeftOutHasItsDefault(): void
@@ -54,6 +58,8 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertSame([], $service->credentials);
         self::assertSame(ServiceDefinition::TRANSPORT_AUTO, $service->transport);
         self::assertSame(ServiceDefinition::AUDIT_STANDARD, $service->audit);
+        self::assertNull($service->technicalUser);
+        self::assertNull($service->test);
     }
 
     public function testAFaultyEntryDisablesItsServiceAndNoOther(): void

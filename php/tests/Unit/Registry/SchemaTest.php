@@ -150,7 +150,10 @@ final class SchemaTest extends TestCase
                 '[{"identifier": "a", "type": "secret", "placement": {"type": "header", "name": "X-K", "prefix": "K "}}]',
                 '[{"identifier": "a", "type": "secret", "placement": {"type": "header", "name": "X-K", "prefix": ""}}]',
                 '[{"identifier": "a", "type": "secret", "placement": {"type": "query", "name": "key"}}]',
+                '[{"set": "crm-token", "identifier": "a", "type": "bearer"}]',
             ], [
+                '[{"set": "", "identifier": "a", "type": "bearer"}]', '[{"set": null, "identifier": "a", "type": "bearer"}]',
+                '[{"set": "A b", "identifier": "a", "type": "bearer"}]',
                 'null', '{}', '["vault:my_key"]', '[{"identifier": "vault:", "type": "bearer"}]', '[{}]', '[[]]',
                 '[{"identifier": "a"}]', '[{"type": "bearer"}]', '[{"identifier": "", "type": "bearer"}]',
                 '[{"identifier": 7, "type": "bearer"}]', '[{"identifier": "a\nb", "type": "bearer"}]',
@@ -167,6 +170,13 @@ final class SchemaTest extends TestCase
             ]],
             ['transport', ['"auto"', '"rust"', '"php"'], ['"Rust"', 'null', '""', '["rust"]']],
             ['audit', ['"standard"', '"required"'], ['"none"', 'null', 'true']],
+            ['technical_user', ['"svc_crm"', '"Zo\u00eb"', '7'], ['""', '0', '-1', '1.5', 'null', 'true', '"a\nb"', '["a"]']],
+            ['test', ['{"method": "GET", "path": "/status"}', '{"path": "", "method": "PROPFIND"}'], [
+                'null', '[]', '{}', '"GET"', '{"method": "GET"}', '{"path": "/"}', '{"method": "get", "path": "/"}',
+                '{"method": "CONNECT", "path": "/"}', '{"method": "GET", "path": "status"}', '{"method": "GET", "path": "/a?b"}',
+                '{"method": "GET", "path": "/", "body": ""}', '{"method": "GET", "path": 7}',
+            ]],
+            ['description', ['""', '"who asks: crm@example.com"'], ['null', '7', '["a"]']],
             ['url', [], ['"https://a"']],
         ];
     }

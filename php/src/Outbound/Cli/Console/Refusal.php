@@ -34,6 +34,8 @@ final class Refusal
         'policy.circuit_open' => 'the service failed too often: look at its last errors, or call again later',
         'policy.service_unknown' => 'add the service to the registry, or correct its id',
         'policy.service_disabled' => 'correct the entry: secure-outbound doctor --registry=FILE names it',
+        'policy.service_not_enabled' => 'add the service to those that the settings of this installation enable, if it may be '
+            . 'called here',
         'credential.malformed' => 'seal the credential again: what is stored is no envelope',
         'credential.unsupported' => 'seal the credential again, as a type and with an algorithm of this version; '
             . 'oauth2_client_credentials needs transport "rust"',
@@ -65,6 +67,7 @@ final class Refusal
         'response.decoding_failed' => 'the server encodes its answer in a way that is not known',
         'configuration.invalid' => 'correct the key of the configuration that the message names',
         'configuration.transport_unavailable' => 'secure-outbound doctor names what is missing',
+        'configuration.vault_incompatible' => 'install a release of this package that knows the installed nr-vault',
         'internal.interrupted' => 'look for a fatal error or a signal handler of that time; whether it was sent is not known',
         'internal.audit_failed' => 'the audit record could not be written: look at the sink',
         'internal.part_failed' => 'a part that the host gave threw: look at the class that the message names',

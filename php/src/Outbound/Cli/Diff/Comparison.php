@@ -66,6 +66,7 @@ final class Comparison
             $self->limits($old->policy, $new->policy);
             $self->breaker($old->policy->breaker, $new->policy->breaker);
             $self->modes($old, $new);
+            $self->technicalUser($old, $new);
         }
         return $self->changes;
     }
@@ -145,6 +146,15 @@ final class Comparison
         }
         if ($old->audit === ServiceDefinition::AUDIT_REQUIRED && $new->audit !== $old->audit) {
             $this->change('audit', $old->audit, $new->audit);
+        }
+    }
+
+    /** Another user may read what nobody could before; and so may callers, where there is none any more. */
+    private function technicalUser(ServiceDefinition $old, ServiceDefinition $new): void
+    {
+        $text = static fn (string|int|null $user): string => $user === null ? 'whoever calls' : (string) $user;
+        if ($old->technicalUser !== $new->technicalUser) {
+            $this->change('technical_user', $text($old->technicalUser), $text($new->technicalUser));
         }
     }
 

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * A registry of which one installation may call some services only: a copy of a database that is tried out somewhere else,
+ * or an emergency in which nothing goes out.
+ *
+ * @api
+ */
+final readonly class EnabledServices implements ServiceRegistry
+{
+    /**
+     * @param list<string> $enabled ids that may be called here, whether the registry has them or not; an empty list: none
+     */
+    public function __construct(private ServiceRegistry $registry, private array $enabled)
+    {
+    }
+
+    public function get(string $id): ServiceDefinition
+    {
+        if (in_array($id, $this->enabled, true)) {
+            return $this->registry->get($id);
+        }
+        // Whatever the registry says of it: nothing of a service is looked at that must not be called here.
+        $asked = preg_match(ServiceDefinition::ID, $id) === 1 ? ' "' . $id . '"' : '';
+        throw OutboundException::create(
+            'policy.service_not_enabled',
+            "The service$asked may not be called in this installation, whose settings name "
+                . ($this->enabled === [] ? 'none' : 'others') . '.',
+        );
+    }
+
+    /** The id of every entry, those included that may not be called here. */
+    public function ids(): array
+    {
+        return $this->registry->ids();
+    }
+
+    public function problems(): array
+    {
+        return $this->registry->problems();
+    }
+}

@@ -1,0 +1,21 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Registry;
+
+/**
+ * A call without a body that shows whether a service can be reached. It is made when somebody asks for it, through the
+ * service's policy as any other.
+ *
+ * @api
+ */
+final readonly class TestCall
+{
+    /**
+     * @param string $path below the base URL, or ""
+     */
+    public function __construct(public string $method, public string $path)
+    {
+    }
+}
