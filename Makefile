@@ -1,15 +1,20 @@
-# make demo      the main job, shown on the terminal in under a minute once built
-# make test      all tests, Rust and PHP; fetches the servers that some run against
-# make build     the release library
-# make bench     criterion, a warm call from PHP against php-curl, copies of a secret in a worker
-# make fuzz      every fuzz target for FUZZ runs, or seconds: make fuzz FUZZ=600s
-# make hardening the long forms of the tests, in about an hour the first time: docs/hardening.md
-# make check     format, lints, header drift, docs, supply chain, PSR-12
-# make install   library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
-# make header    regenerates include/secure_outbound.h
-# make codes     regenerates PHP's enum of error codes from docs/wire.md
-# make picture   draws docs/demo.svg of what the demo prints
-# make help      these lines
+# make demo       the main job, shown on the terminal in under a minute once built
+# make test       all tests, Rust and PHP; fetches the servers that some run against
+# make test-rust  the Rust tests; those of one room, or some of them: make test-rust ROOM=wire FILTER=pool::
+# make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
+# make check      format, lints, header drift, docs, supply chain, PSR-12
+# make build      the release library
+# make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
+# make uninstall  takes them away again
+# make bench      criterion, a warm call from PHP against php-curl, copies of a secret in a worker
+# make fuzz       every fuzz target for 20 000 inputs, or longer: make fuzz FUZZ_SECONDS=600
+# make hardening  the long forms of the tests, in about an hour the first time: docs/hardening.md
+# make header     regenerates include/secure_outbound.h
+# make codes      regenerates PHP's enum of error codes from docs/wire.md
+# make picture    draws docs/demo.svg of what the demo prints
+# make tools      the Debian packages that all of these need; each installs them by itself
+# make advisories known vulnerabilities of the dependencies
+# make help       these lines
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -22,51 +27,61 @@ LIBRARY := target/release/libsecure_outbound.so
 DENY_VERSION := 0.20.2
 DENY_ROOT    := target/tools/cargo-deny-$(DENY_VERSION)
 DENY         := $(DENY_ROOT)/bin/cargo-deny
-FUZZ              ?= 20000
+FUZZ_RUNS    ?= 20000
+FUZZ_SECONDS ?=
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo picture test build bench fuzz hardening check install uninstall header codes help packages oauth-servers composer advisories \
+.PHONY: demo picture test test-rust test-php build bench fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-packages:
-	@.ci/packages
+tools:
+	@.ci/tools
 
 # Two OAuth servers from npm and PyPI, pinned under tests/oauth/servers; nothing is fetched where they are there already.
-oauth-servers: packages
+oauth-servers: tools
 	@.ci/oauth-servers
 
 # What some PHP tests need that Debian has not, into php/vendor; without a registry those tests are left out.
-composer: packages
+composer: tools
 	@.ci/composer
 
 build:
 	$(CARGO) build --locked --release
 
-demo: packages
+demo: tools
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/demo.php
 
-picture: packages
+picture: tools
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/picture.php
 
-test: packages oauth-servers composer
+test: tools oauth-servers composer
 	@CARGO="$(CARGO)" PHPUNIT="$(PHPUNIT)" MAKE="$(MAKE)" .ci/test
 
-fuzz: packages $(CARGO_FUZZ)
-	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(FUZZ)
+# With the hook the library panics on purpose where a test says so.
+test-rust: tools oauth-servers
+	$(CARGO) test --locked --features test-hooks $(if $(ROOM),--test $(ROOM)) $(FILTER)
 
-hardening: packages
+test-php: tools composer
+	@$(MAKE) --no-print-directory build
+	SECURE_OUTBOUND_LIBRARY=$(CURDIR)/$(LIBRARY) \
+	    $(if $(FILTER),$(PHPUNIT) -c php/phpunit.xml.dist --filter '$(FILTER)',.ci/phpunit)
+
+fuzz: tools $(CARGO_FUZZ)
+	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(if $(FUZZ_SECONDS),--seconds=$(FUZZ_SECONDS),--runs=$(FUZZ_RUNS))
+
+hardening: tools
 	PHPUNIT="$(PHPUNIT)" CARGO="$(CARGO)" .ci/hardening
-	@$(MAKE) --no-print-directory fuzz FUZZ=120s
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=120
 
-bench: packages
+bench: tools
 	$(CARGO) bench --locked
 	@$(MAKE) --no-print-directory build
 	$(PHP) benches/warm_call.php
@@ -78,7 +93,7 @@ header:
 codes:
 	SECURE_OUTBOUND_BLESS=1 $(PHPUNIT) -c php/phpunit.xml.dist php/tests/Unit/Exception/ErrorCodeTest.php
 
-check: packages
+check: tools
 	@MAKE="$(MAKE)" .ci/check
 
 check-format:
@@ -123,7 +138,7 @@ $(CARGO_FUZZ):
 install:
 	@if command -v $(CARGO) >/dev/null; then $(MAKE) --no-print-directory build; \
 	 else echo "$(CARGO) is not in PATH: installing $(LIBRARY) as it is"; fi
-	@.ci/install install "$(PREFIX)" "$(DESTDIR)"
+	@packaging/install install "$(PREFIX)" "$(DESTDIR)"
 
 uninstall:
-	@.ci/install uninstall "$(PREFIX)" "$(DESTDIR)"
+	@packaging/install uninstall "$(PREFIX)" "$(DESTDIR)"

@@ -87,7 +87,7 @@ if (posix_geteuid() !== 0) {
 }
 $directory = new TempDir('demo');
 $prefix = $directory->path . '/usr';
-$install = Process::run([$root . '/.ci/install', 'install', $prefix]);
+$install = Process::run([$root . '/packaging/install', 'install', $prefix]);
 if ($install['code'] !== 0) {
     throw new RuntimeException('make install: ' . $install['output']);
 }
