@@ -137,7 +137,11 @@ final class DoctorStartTest extends CommandTestCase
         ];
     }
 
-    /** The mend is run, and php-fpm can start. */
+    /**
+     * The mend is run, and php-fpm can start.
+     *
+     * @group own-network
+     */
     public function testALibraryOnAMountWithoutExec(): void
     {
         $mount = $this->host->directory->path . '/mount';

@@ -177,6 +177,23 @@ final readonly class Mend
                 . ($note === '' ? '' : '   # ' . $note);
     }
 
+    /** Where there is a line already, it is changed: of a second one PHP takes only what is narrower. */
+    public function openBasedir(string $pool, string $value): string
+    {
+        $line = 'php_admin_value[open_basedir] = "' . $value . '"';
+        $pools = '/etc/php/' . $this->version . '/fpm/pool.d';
+        $own = self::poolFile($pools, $pool);
+        $files = array_filter($this->fpmFiles(), static fn (string $file): bool => dirname($file) !== $pools || $file === $own);
+        $file = self::fileWith('[^;\n]*\bopen_basedir\b[^=\n]*=', $files);
+        if ($file === null) {
+            return $this->poolSetting($pool, $line);
+        }
+        $isOfOthers = $file === $own && preg_match_all('/^[ \t]*\[/m', (string) LocalFile::read($file)) > 1;
+        return $isOfOthers || preg_match('~\A[\w./:+-]+\z~', $value) !== 1
+            ? self::edit($file, 'in place of the line that is there: ' . $line)
+            : "sed -i '/^[^;]*open_basedir/s#=.*#= \"" . $value . "\"#' " . escapeshellarg($file) . ' && ' . $this->reload();
+    }
+
     /** The file that ends with the section of a pool, so that a line at its end is the pool's; null where there is none. */
     public static function poolFile(string $directory, string $pool): ?string
     {

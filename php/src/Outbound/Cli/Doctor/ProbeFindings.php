@@ -145,12 +145,11 @@ final readonly class ProbeFindings
                 : Finding::warning('fpm.binding', $message, $seal);
         }
         $why = self::SEALED_AGAIN[$code] ?? Refusal::remedy($code);
-        $message = $name . $why . ' [' . $code . '].';
-        return Finding::critical(
-            'fpm.credential',
-            $message,
-            isset(self::SEALED_AGAIN[$code]) ? $seal : ucfirst(Refusal::remedy($code)) . '.',
-        );
+        return Finding::critical('fpm.credential', $name . $why . ' [' . $code . '].', match (true) {
+            isset(self::SEALED_AGAIN[$code]) => $seal,
+            $code === 'credential.key_unavailable' => $this->mend->ownKeys(),
+            default => $seal . '   # ' . Refusal::remedy($code),
+        });
     }
 
     /**
@@ -164,7 +163,7 @@ final readonly class ProbeFindings
         }
         $message = 'The worker cannot write the audit record to ' . $file . ': ' . $told['message'];
         if (($told['denied']['reason'] ?? '') === 'open_basedir') {
-            return Finding::critical('fpm.audit', $message, $this->openBasedir($file));
+            return Finding::critical('fpm.audit', $message, $this->openBasedir());
         }
         // As `secure-outbound init` makes it, which has Debian's readers of logs for a group.
         $readers = function_exists('posix_getgrnam') && posix_getgrnam('adm') !== false ? 'adm' : $this->group;
@@ -195,17 +194,31 @@ final readonly class ProbeFindings
     {
         $at = escapeshellarg($denied['at']);
         return match ($denied['reason']) {
-            'open_basedir' => $this->openBasedir($denied['at']),
+            'open_basedir' => $this->openBasedir(),
             'missing' => 'ls -l ' . $at,
             default => 'chgrp ' . escapeshellarg($this->group) . ' ' . $at . ' && chmod ' . (is_dir($denied['at']) ? 'g+rx ' : 'g+r ') . $at,
         };
     }
 
-    private function openBasedir(string $path): string
+    /** All that it hides in one line, because one of two lines would count. */
+    private function openBasedir(): string
     {
-        $present = $this->answer->ini['open_basedir'];
-        $line = 'php_admin_value[open_basedir] = "' . ltrim($present . ':' . dirname($path) . '/', ':') . '"';
-        return $this->mend->poolSetting($this->pool, $line);
+        $denied = [...array_values($this->answer->denied), ...array_column($this->answer->credentials['problems'] ?? [], 'denied')];
+        $hidden = array_filter($denied, static fn (?array $why): bool => ($why['reason'] ?? '') === 'open_basedir');
+        $places = array_map(static fn (string $at): string => dirname($at) . '/', array_column($hidden, 'at'));
+        if (($this->answer->audit['denied']['reason'] ?? '') === 'open_basedir') {
+            $places[] = dirname($this->files['audit']) . '/';
+        }
+        sort($places);
+        $value = $this->answer->ini['open_basedir'];
+        $last = null;
+        foreach ($places as $place) {
+            if ($last === null || !str_starts_with($place, $last)) {
+                $value .= ':' . $place;
+                $last = $place;
+            }
+        }
+        return $this->mend->openBasedir($this->pool, ltrim($value, ':'));
     }
 
     /**
