@@ -97,9 +97,9 @@ final readonly class SecureHttpResponse
     }
 
     /**
-     * By lower-case name, the values in the order in which they came, as bytes.
+     * By lower-case name, the values in the order in which they came, as bytes. Of a name that is a number PHP makes an integer.
      *
-     * @return array<string, list<string>>
+     * @return array<array-key, list<string>>
      */
     public function headers(): array
     {

@@ -96,10 +96,9 @@ final readonly class CredentialReference
             throw Wire::malformed($unknown . '.');
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
-        try {
-            return new self($wire['identifier'] ?? '', $wire['type'] ?? '', $placement);
-        } catch (\TypeError) {
-            throw Wire::malformed('A value of a credential has the wrong type.');
-        }
+        [$identifier, $type] = [$wire['identifier'] ?? '', $wire['type'] ?? ''];
+        return is_string($identifier) && is_string($type)
+            ? new self($identifier, $type, $placement)
+            : throw Wire::malformed('A value of a credential has the wrong type.');
     }
 }

@@ -13,19 +13,19 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final readonly class Placement
 {
+    private const NAMED = ['header', 'query', 'body_field'];
+    private const PLAIN = ['bearer', 'api_key', 'basic', 'basic_username', 'basic_password'];
+
     /**
      * Use the named constructors.
      *
+     * @param value-of<self::NAMED>|value-of<self::PLAIN> $type
      * @param string|null $name of the header, query parameter or body field; null for the other types
      */
     private function __construct(public string $type, public ?string $name = null, public string $prefix = '')
     {
-        $named = match ($type) {
-            'header', 'query', 'body_field' => true,
-            'bearer', 'api_key', 'basic', 'basic_username', 'basic_password' => false,
-            default => throw Wire::malformed('The placement of a credential is unknown.'),
-        };
-        if (($named ? (string) $name === '' : $name !== null) || ($prefix !== '' && $type !== 'header')) {
+        $isNamed = in_array($type, self::NAMED, true);
+        if (($isNamed ? (string) $name === '' : $name !== null) || ($prefix !== '' && $type !== 'header')) {
             throw Wire::malformed('The placement of a credential has a name or prefix too many, or no name.');
         }
     }
@@ -104,10 +104,12 @@ final readonly class Placement
         if (!is_array($wire) || array_diff_key($wire, ['type' => 0, 'name' => 0, 'prefix' => 0]) !== []) {
             throw Wire::malformed('The placement of a credential is unreadable.');
         }
-        try {
-            return new self($wire['type'] ?? '', $wire['name'] ?? null, $wire['prefix'] ?? '');
-        } catch (\TypeError) {
+        [$type, $name, $prefix] = [$wire['type'] ?? '', $wire['name'] ?? null, $wire['prefix'] ?? ''];
+        if (!is_string($type) || ($name !== null && !is_string($name)) || !is_string($prefix)) {
             throw Wire::malformed('The placement of a credential is unreadable.');
         }
+        return in_array($type, [...self::NAMED, ...self::PLAIN], true)
+            ? new self($type, $name, $prefix)
+            : throw Wire::malformed('The placement of a credential is unknown.');
     }
 }

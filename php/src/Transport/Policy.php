@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\JsonObject;
 use Netresearch\NrVault\Transport\Text\Names;
 
 /**
@@ -44,7 +45,7 @@ final readonly class Policy
     ) {
         $lists = ['methods' => $allowedMethods, 'hosts' => $allowedHosts ?? [], 'paths' => $allowedPaths ?? []];
         foreach ($lists as $name => $list) {
-            if (!array_is_list($list) || array_filter($list, is_string(...)) !== $list) {
+            if (!self::areTexts($list)) {
                 throw Wire::malformed("allowed_$name of the policy is not a list of strings.");
             }
         }
@@ -90,34 +91,42 @@ final readonly class Policy
      */
     public static function fromWire(array $wire): self
     {
-        $keys = [
-            'allowed_hosts' => 'allowedHosts',
-            'allowed_methods' => 'allowedMethods',
-            'allowed_paths' => 'allowedPaths',
-            'allow_http' => 'allowHttp',
-            'allow_encoded_slash' => 'allowEncodedSlash',
-            'max_redirects' => 'maxRedirects',
-            'max_attempts' => 'maxAttempts',
-            'breaker' => 'breaker',
-            'timeout_ms' => 'timeoutMs',
-            'request_bytes' => 'requestBytes',
-            'response_bytes' => 'responseBytes',
-        ];
-        $unknown = Names::unknown('The policy', $wire, array_keys($keys));
+        $keys = ['allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects',
+            'max_attempts', 'breaker', 'timeout_ms', 'request_bytes', 'response_bytes'];
+        $unknown = Names::unknown('The policy', $wire, $keys);
         if ($unknown !== null) {
             throw Wire::malformed($unknown . '.');
         }
-        $arguments = ['allowedMethods' => []];
-        foreach ($wire as $key => $value) {
-            $arguments[$keys[$key]] = $value;
-        }
-        if (is_array($arguments['breaker'] ?? null)) {
-            $arguments['breaker'] = Breaker::fromWire($arguments['breaker']);
-        }
+        $breaker = $wire['breaker'] ?? null;
+        $policy = new JsonObject($wire);
         try {
-            return new self(...$arguments);
-        } catch (\TypeError) {
-            throw Wire::malformed('A value of the policy has the wrong type.');
+            return new self(
+                $policy->strings('allowed_methods', []),
+                $policy->stringsOrNull('allowed_hosts'),
+                $policy->stringsOrNull('allowed_paths'),
+                $policy->bool('allow_http', false),
+                $policy->bool('allow_encoded_slash', false),
+                $policy->int('max_redirects', 0),
+                $policy->int('max_attempts', 1),
+                $policy->intOrNull('timeout_ms'),
+                $policy->intOrNull('request_bytes'),
+                $policy->intOrNull('response_bytes'),
+                match (true) {
+                    $breaker === null => null,
+                    is_array($breaker) => Breaker::fromWire($breaker),
+                    default => throw $policy->unexpected('breaker'),
+                },
+            );
+        } catch (\UnexpectedValueException $flaw) {
+            throw Wire::malformed($flaw->getMessage() . ' of the policy has the wrong type.');
         }
+    }
+
+    /**
+     * @param array<mixed> $list
+     */
+    private static function areTexts(array $list): bool
+    {
+        return array_is_list($list) && array_filter($list, is_string(...)) === $list;
     }
 }

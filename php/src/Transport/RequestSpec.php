@@ -5,7 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\JsonObject;
 use Netresearch\NrVault\Transport\Text\Names;
+use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
  * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.
@@ -53,20 +55,13 @@ final readonly class RequestSpec
         if ($url !== null && ($path !== '' || $query !== [])) {
             throw Wire::malformed('The request has a URL and a path or query beside it.');
         }
-        if (!Wire::isPairs($query) || !Wire::isPairs($headers)) {
+        if (Pairs::read($query) === null || Pairs::read($headers) === null) {
             throw Wire::malformed('The query or the headers are not a list of pairs of strings.');
         }
         if (($timeoutMs ?? 1) < 1) {
             throw Wire::malformed('The timeout is below one millisecond.');
         }
-        foreach ($credentials as $credential) {
-            if (!$credential instanceof SealedCredential) {
-                throw Wire::malformed('A credential is not a SealedCredential.');
-            }
-        }
-        if (!array_is_list($credentials)) {
-            throw Wire::malformed('The credentials are not a list.');
-        }
+        self::checkCredentials($credentials);
     }
 
     /**
@@ -76,13 +71,36 @@ final readonly class RequestSpec
      */
     public function withCredentials(array $credentials): self
     {
-        return new self(...['credentials' => $credentials] + get_object_vars($this));
+        return $this->with($this->body, $credentials);
     }
 
     /** The same request with this body in place of its own. */
     public function withBody(#[\SensitiveParameter] string $body): self
     {
-        return new self(...['body' => $body] + get_object_vars($this));
+        return $this->with($body, $this->credentials);
+    }
+
+    /**
+     * @param list<SealedCredential> $credentials
+     */
+    private function with(#[\SensitiveParameter] string $body, array $credentials): self
+    {
+        return new self(
+            $this->serviceId,
+            $this->method,
+            $this->policy,
+            $this->baseUrl,
+            $this->path,
+            $this->query,
+            $this->url,
+            $this->headers,
+            $body,
+            $this->timeoutMs,
+            $this->correlationId,
+            $this->idempotencyKey,
+            $credentials,
+            $this->idempotencyHeader,
+        );
     }
 
     /**
@@ -169,25 +187,46 @@ final readonly class RequestSpec
         if ($unknown !== null) {
             throw Wire::malformed($unknown . '.');
         }
+        $document = new JsonObject($wire);
+        [$policy, $entries] = [$wire['policy'] ?? null, $wire['credentials'] ?? []];
         try {
             return new self(
-                $wire['service_id'] ?? '',
-                $wire['method'] ?? '',
-                isset($wire['policy']) ? Policy::fromWire($wire['policy']) : null,
-                $wire['base_url'] ?? null,
-                $wire['path'] ?? '',
-                $wire['query'] ?? [],
-                $wire['url'] ?? null,
-                Wire::headersFromWire($wire['headers'] ?? []) ?? throw Wire::malformed('The headers are unreadable.'),
+                $document->stringOrNull('service_id') ?? '',
+                $document->stringOrNull('method') ?? '',
+                match (true) {
+                    $policy === null => null,
+                    is_array($policy) => Policy::fromWire($policy),
+                    default => throw $document->unexpected('policy'),
+                },
+                $document->stringOrNull('base_url'),
+                $document->stringOrNull('path') ?? '',
+                $document->pairs('query'),
+                $document->stringOrNull('url'),
+                Wire::headersFromWire($wire['headers'] ?? []) ?? throw $document->unexpected('headers'),
                 $body,
-                $wire['timeout_ms'] ?? null,
-                $wire['correlation_id'] ?? null,
-                $wire['idempotency_key'] ?? null,
-                self::credentialsFromWire($wire['credentials'] ?? [], $sealed),
-                $wire['idempotency_header'] ?? null,
+                $document->intOrNull('timeout_ms'),
+                $document->stringOrNull('correlation_id'),
+                $document->stringOrNull('idempotency_key'),
+                self::credentialsFromWire(is_array($entries) ? $entries : throw $document->unexpected('credentials'), $sealed),
+                $document->stringOrNull('idempotency_header'),
             );
-        } catch (\TypeError) {
-            throw Wire::malformed('A value of the request head has the wrong type.');
+        } catch (\UnexpectedValueException $flaw) {
+            throw Wire::malformed($flaw->getMessage() . ' of the request head has the wrong type.');
+        }
+    }
+
+    /**
+     * @param array<mixed> $credentials
+     */
+    private static function checkCredentials(#[\SensitiveParameter] array $credentials): void
+    {
+        foreach ($credentials as $credential) {
+            if (!$credential instanceof SealedCredential) {
+                throw Wire::malformed('A credential is not a SealedCredential.');
+            }
+        }
+        if (!array_is_list($credentials)) {
+            throw Wire::malformed('The credentials are not a list.');
         }
     }
 
@@ -205,11 +244,14 @@ final readonly class RequestSpec
         if (!is_array($envelopes) || count($envelopes) !== count($entries) || !array_is_list($envelopes)) {
             throw Wire::malformed('The number of envelopes is not that of the credentials.');
         }
-        return array_map(
-            static fn (array $entry, #[\SensitiveParameter] string $envelope): SealedCredential
-                => CredentialReference::fromWire($entry)->seal($envelope),
-            array_values($entries),
-            $envelopes,
-        );
+        $credentials = [];
+        foreach (array_values($entries) as $index => $entry) {
+            $envelope = $envelopes[$index];
+            if (!is_array($entry) || !is_string($envelope)) {
+                throw Wire::malformed('A credential is no object, or its envelope no text.');
+            }
+            $credentials[] = CredentialReference::fromWire($entry)->seal($envelope);
+        }
+        return $credentials;
     }
 }

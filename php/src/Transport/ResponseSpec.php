@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
  * The response to one request, whatever its status.
@@ -30,7 +31,7 @@ final readonly class ResponseSpec
         #[\SensitiveParameter] public string $body,
         public array $audit,
     ) {
-        if ($status < 100 || $status > 999 || !Wire::isPairs($headers)) {
+        if ($status < 100 || $status > 999 || Pairs::read($headers) === null) {
             throw new \InvalidArgumentException('The status or the headers of a response are impossible.');
         }
     }
@@ -63,7 +64,7 @@ final readonly class ResponseSpec
     public static function fromWire(#[\SensitiveParameter] string $head, #[\SensitiveParameter] string $body): self
     {
         $wire = Wire::decode($head);
-        $headers = is_array($wire['headers'] ?? null) ? Wire::headersFromWire($wire['headers']) : null;
+        $headers = Wire::headersFromWire($wire['headers'] ?? null);
         if (($wire['error'] ?? null) !== null || $headers === null || ($wire['version'] ?? null) !== Wire::VERSION) {
             throw OutboundException::fromWire($wire);
         }

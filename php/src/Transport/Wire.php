@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
  * The JSON of the wire documents, and the bytes of header values in it.
@@ -47,7 +48,15 @@ final class Wire
      */
     public static function object(#[\SensitiveParameter] string $json): ?array
     {
-        return json_decode($json) instanceof \stdClass ? self::decode($json) : null;
+        if (!json_decode($json) instanceof \stdClass) {
+            return null;
+        }
+        $document = [];
+        foreach (self::decode($json) ?? [] as $name => $value) {
+            // PHP makes an integer of a name that looks like one.
+            $document[(string) $name] = $value;
+        }
+        return $document;
     }
 
     /** Bytes to code points up to U+00FF, as UTF-8. */
@@ -84,36 +93,18 @@ final class Wire
     }
 
     /**
-     * Checks a list of pairs of strings, the form of headers and query parameters.
-     *
-     * @param array<mixed> $pairs
-     */
-    public static function isPairs(#[\SensitiveParameter] array $pairs): bool
-    {
-        foreach ($pairs as $pair) {
-            if (!is_array($pair) || !array_is_list($pair) || count($pair) !== 2) {
-                return false;
-            }
-            if (!is_string($pair[0]) || !is_string($pair[1])) {
-                return false;
-            }
-        }
-        return array_is_list($pairs);
-    }
-
-    /**
      * Headers of a wire document, their values as bytes.
      *
-     * @param array<mixed> $pairs
      * @return list<array{string, string}>|null null where they are not pairs of strings of code points up to U+00FF
      */
-    public static function headersFromWire(array $pairs): ?array
+    public static function headersFromWire(mixed $pairs): ?array
     {
-        if (!self::isPairs($pairs)) {
+        $texts = Pairs::read($pairs);
+        if ($texts === null) {
             return null;
         }
         $headers = [];
-        foreach ($pairs as [$name, $text]) {
+        foreach ($texts as [$name, $text]) {
             $value = self::textToBytes($text);
             if ($value === null) {
                 return null;

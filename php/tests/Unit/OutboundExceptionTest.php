@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
@@ -81,7 +82,9 @@ final class OutboundExceptionTest extends TestCase
         self::assertTrue($exception->isRetryable());
         self::assertSame('yes', $exception->sent());
         self::assertSame(201, $exception->httpStatus());
-        self::assertSame(['service_id' => 'stripe', 'status' => 201], $exception->auditRecord());
+        $record = (array) $exception->auditRecord();
+        self::assertSame(AuditEntry::RECORD, array_keys($record));
+        self::assertSame(['stripe', 201, null], [$record['service_id'], $record['status'], $record['method']]);
     }
 
     /**

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Names;
+use Netresearch\NrVault\Transport\Text\Pairs;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -104,12 +105,15 @@ final readonly class CallOptions
             throw Wire::malformed('The option query is no array.');
         }
         if (array_is_list($query)) {
-            return Wire::isPairs($query) ? $query : throw Wire::malformed('The query is a list, but not of pairs.');
+            return Pairs::read($query) ?? throw Wire::malformed('The query is a list, but not of pairs.');
         }
         // http_build_query knows how nested arrays, booleans and nulls look; the library encodes again, the same way.
         $pairs = [];
-        foreach (array_filter(explode('&', http_build_query($query, '', '&', PHP_QUERY_RFC3986))) as $pair) {
-            $pairs[] = array_map(rawurldecode(...), explode('=', $pair, 2));
+        foreach (explode('&', http_build_query($query, '', '&', PHP_QUERY_RFC3986)) as $pair) {
+            if ($pair !== '') {
+                $parts = explode('=', $pair, 2);
+                $pairs[] = [rawurldecode($parts[0]), rawurldecode($parts[1] ?? '')];
+            }
         }
         return $pairs;
     }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\Pairs;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -26,10 +27,11 @@ final class FormFields
             throw Wire::malformed('The option form_params is no array.');
         }
         if (array_is_list($fields)) {
-            return implode('&', array_map(
-                static fn (array $pair): string => http_build_query([$pair[0] => $pair[1]], '', '&'),
-                Wire::isPairs($fields) ? $fields : throw Wire::malformed('The form_params are a list, not of pairs.'),
-            ));
+            $texts = [];
+            foreach (Pairs::read($fields) ?? throw Wire::malformed('The form_params are a list, not of pairs.') as [$name, $value]) {
+                $texts[] = http_build_query([$name => $value], '', '&');
+            }
+            return implode('&', $texts);
         }
         array_walk_recursive($fields, static function (#[\SensitiveParameter] mixed $value): void {
             // Of an object its public properties would be sent, and of a file's name the name.

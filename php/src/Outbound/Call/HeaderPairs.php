@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Text\Pairs;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -24,7 +25,7 @@ final class HeaderPairs
             throw Wire::malformed('The option headers is no array.');
         }
         if (array_is_list($headers)) {
-            return Wire::isPairs($headers) ? $headers : throw Wire::malformed('The headers are a list, not of pairs.');
+            return Pairs::read($headers) ?? throw Wire::malformed('The headers are a list, not of pairs.');
         }
         $pairs = [];
         foreach ($headers as $name => $values) {

@@ -26,13 +26,22 @@ final class JsonBody
             throw Wire::malformed('The option json is no array and no object.');
         }
         try {
-            return json_encode($value, self::FLAGS);
+            return self::written($value);
         } catch (\JsonException $failure) {
             // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
             throw Wire::malformed('The option json cannot be encoded: ' . self::reason($failure->getCode()));
         } catch (\Throwable) {
             throw Wire::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
         }
+    }
+
+    /**
+     * @throws \JsonException
+     * @throws \Throwable whatever the value's own jsonSerialize() throws
+     */
+    private static function written(#[\SensitiveParameter] mixed $value): string
+    {
+        return json_encode($value, self::FLAGS);
     }
 
     private static function reason(int $code): string

@@ -86,8 +86,10 @@ final readonly class Multipart
         $isList = array_is_list($parts);
         foreach ($parts as $name => $values) {
             if ($isList) {
-                $isPair = is_array($values) && array_is_list($values) && count($values) === 2 && is_string($values[0]);
-                [$name, $values] = $isPair ? $values : throw Wire::malformed(self::FORM);
+                if (!is_array($values) || !array_is_list($values) || count($values) !== 2 || !is_string($values[0])) {
+                    throw Wire::malformed(self::FORM);
+                }
+                [$name, $values] = $values;
             }
             foreach (!$isList && is_array($values) ? $values : [$values] as $value) {
                 if (!is_string($value) && !is_int($value) && !$value instanceof FormPart) {

@@ -28,7 +28,7 @@ final class Pieces
      */
     public function add(#[\SensitiveParameter] mixed $piece): void
     {
-        $length = is_string($piece) ? strlen($piece) : (int) (fstat($piece)['size'] ?? 0);
+        $length = is_string($piece) ? strlen($piece) : (fstat($piece)['size'] ?? 0);
         $this->pieces[] = [$piece, $length];
         $this->length += $length;
     }

@@ -53,7 +53,8 @@ final readonly class ServiceCalls
      * @internal for the clients
      * @param array<mixed> $options as SecureHttpClientInterface has them
      * @param string|null $url absolute, in place of path and query
-     * @param bool $fromSdk whether its headers are pairs that an SDK set, which knows neither service nor connection
+     * @param list<array{string, string}>|null $sdkHeaders in place of the option headers, those that an SDK set, which knows
+     *        neither service nor connection
      * @throws OutboundException
      * @throws \Throwable what a signal handler throws while the transport sends, after the call's record
      */
@@ -63,7 +64,7 @@ final readonly class ServiceCalls
         #[\SensitiveParameter] string $path,
         #[\SensitiveParameter] array $options,
         #[\SensitiveParameter] ?string $url = null,
-        bool $fromSdk = false,
+        #[\SensitiveParameter] ?array $sdkHeaders = null,
     ): CallEnd {
         try {
             $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
@@ -80,8 +81,8 @@ final readonly class ServiceCalls
             $record->madeBy($this->context);
             $service = $this->registry->get($serviceId);
             $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
-            if ($fromSdk) {
-                $options['headers'] = SdkHeaders::kept($service, $options['headers']);
+            if ($sdkHeaders !== null) {
+                $options['headers'] = SdkHeaders::kept($service, $sdkHeaders);
             }
             $read = CallOptions::read($options);
             $form = $read->form;

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Exception;
 
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
@@ -18,7 +19,7 @@ use Netresearch\NrVault\Transport\Text\Printable;
  */
 abstract class OutboundException extends \RuntimeException
 {
-    /** The number that getCode() answers; each final has its own. */
+    /** @var int the number that getCode() answers; each final has its own */
     protected const NUMBER = 0;
 
     /**
@@ -80,7 +81,7 @@ abstract class OutboundException extends \RuntimeException
             ($error['retryable'] ?? null) === true,
             in_array($error['sent'] ?? null, ['no', 'yes'], true) ? $error['sent'] : 'maybe',
             is_int($error['http_status'] ?? null) ? $error['http_status'] : null,
-            is_array($audit) ? $audit : null,
+            is_array($audit) ? AuditShape::of($audit) : null,
         );
     }
 

@@ -33,10 +33,9 @@ final readonly class ServiceClient implements ClientInterface
     public function sendRequest(#[\SensitiveParameter] RequestInterface $request): ResponseInterface
     {
         $uri = $request->getUri();
-        $options = [];
         try {
-            $options['body'] = (string) $request->getBody();
-            $options['headers'] = self::headers($request, strlen($options['body']));
+            $body = (string) $request->getBody();
+            $headers = self::headers($request, strlen($body));
         } catch (\RuntimeException) {
             throw new ServiceRequestException($request, Wire::malformed('The body of the request cannot be read.'));
         }
@@ -45,10 +44,10 @@ final readonly class ServiceClient implements ClientInterface
                 $this->serviceId,
                 $request->getMethod(),
                 '',
-                $options,
+                ['body' => $body],
                 // A fragment is never sent.
                 (string) $uri->withFragment(''),
-                fromSdk: true,
+                $headers,
             );
         } catch (TransferFailed $failure) {
             throw $failure->errorClass() === 'internal'

@@ -155,12 +155,15 @@ final class EntryReader
     private function placeholderHeaders(array $map): array
     {
         $names = array_key_exists('placeholder_headers', $map) ? $map['placeholder_headers'] : [];
-        $isName = static fn (mixed $name): bool => is_string($name) && preg_match(self::HEADER_NAME, $name) === 1;
-        if (!is_array($names) || !array_is_list($names) || array_filter($names, $isName) !== $names) {
-            $this->problem('placeholder_headers', 'must be a list of names of headers.');
-            return [];
+        $read = [];
+        foreach (is_array($names) && array_is_list($names) ? $names : [null] as $name) {
+            if (!is_string($name) || preg_match(self::HEADER_NAME, $name) !== 1) {
+                $this->problem('placeholder_headers', 'must be a list of names of headers.');
+                return [];
+            }
+            $read[] = $name;
         }
-        return $names;
+        return $read;
     }
 
     /**
@@ -188,7 +191,7 @@ final class EntryReader
         $path = $map['path'] ?? null;
         $isCall = is_string($method) && preg_match('/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/', $method) === 1
             && is_string($path) && preg_match('~\A(/[^?#\s]*)?\z~', $path) === 1;
-        if (!$isCall || count($map) !== 2) {
+        if (!$isCall || $map === null || count($map) !== 2) {
             $this->problem('test', 'must be {"method", "path"}: an upper-case method, and a path below the base URL or "".');
             return null;
         }
@@ -249,7 +252,7 @@ final class EntryReader
             return null;
         }
         // Nothing was in it that counts for nothing, such as an empty name.
-        return $placement == ($reference->toWire()['placement'] ?? null) ? $reference : null;
+        return count($placement ?? []) === count($reference->toWire()['placement'] ?? []) ? $reference : null;
     }
 
     /**

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Testing;
 
-use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpResponse;
@@ -79,7 +79,8 @@ final class FakeTransport implements TransportInterface, TransportSelector
         $known = is_string($code) ? ErrorCode::tryFrom($code) : $code;
         if ($known === null || $known === ErrorCode::InternalInterrupted) {
             throw new \InvalidArgumentException(
-                'There is no error code ' . ($known->value ?? $code) . ' for callers: ErrorCode has those that there are.',
+                'There is no error code ' . (is_string($code) ? $code : $code->value) . ' for callers: ErrorCode has those that '
+                    . 'there are.',
             );
         }
         if (!in_array($sent, ['no', 'maybe', 'yes'], true)) {
@@ -165,10 +166,16 @@ final class FakeTransport implements TransportInterface, TransportSelector
     {
         $code = self::failure($code, $sent)->errorCode();
         $this->queue[] = static fn (#[\SensitiveParameter] RequestSpec $request): never =>
-            throw OutboundException::create($code, 'Queued by a test.', $retryable, $sent, null, array_replace(
-                self::audit($request, null, 0),
-                ['error_class' => strstr($code . '.', '.', true), 'error_code' => $code],
-            ));
+            throw OutboundException::create(
+                $code,
+                'Queued by a test.',
+                $retryable,
+                $sent,
+                auditRecord: array_replace(
+                    self::audit($request, null, 0),
+                    ['error_class' => (string) strstr($code . '.', '.', true), 'error_code' => $code],
+                ),
+            );
         return $this;
     }
 
@@ -223,7 +230,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
         if ($admitted !== null) {
             return new Decision($admitted->method, $admitted->target->text($admitted->target->query), $admitted->pathTemplate);
         }
-        if (!in_array($request->method, $request->policy?->allowedMethods ?? [], true)) {
+        if (!in_array($request->method, $request->policy === null ? [] : $request->policy->allowedMethods, true)) {
             throw OutboundException::create('policy.method_not_allowed', 'The policy does not allow the method.');
         }
         $joined = rtrim((string) $request->baseUrl, '/') . '/' . ltrim($request->path, '/');
@@ -276,10 +283,9 @@ final class FakeTransport implements TransportInterface, TransportSelector
      */
     private static function audit(#[\SensitiveParameter] RequestSpec $request, ?int $status, int $bytesIn): array
     {
-        return array_replace(array_fill_keys(AuditEntry::RECORD, null), [
+        return AuditShape::of([
             'service_id' => $request->serviceId,
             'correlation_id' => $request->correlationId,
-            'timestamp' => gmdate('Y-m-d\TH:i:s.000\Z'),
             'method' => $request->method,
             'status' => $status,
             'duration_us' => 0,

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Rust;
 
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
@@ -105,7 +106,7 @@ final class RustFfiTransport implements TransportInterface
         $withoutMaterial = self::withoutMaterial($config);
         $result = self::openEngine($withoutMaterial ?? self::withMaterial($config));
         $head = Wire::decode($result['head']);
-        if ($withoutMaterial !== null && ($head['error']['code'] ?? null) === 'credential.key_unavailable') {
+        if ($withoutMaterial !== null && self::code($head) === 'credential.key_unavailable') {
             $result = self::openEngine(self::withMaterial($config));
             $head = Wire::decode($result['head']);
         }
@@ -116,8 +117,30 @@ final class RustFfiTransport implements TransportInterface
             throw self::misused($result['status']);
         }
         $this->engine = $result['engine'];
-        $this->warnings = is_array($head['warnings'] ?? null) ? $head['warnings'] : [];
-        return $this->warnings;
+        return $this->warnings = self::notices($head['warnings'] ?? []);
+    }
+
+    /**
+     * @param array<mixed>|null $head
+     */
+    private static function code(?array $head): mixed
+    {
+        $error = $head['error'] ?? null;
+        return is_array($error) ? $error['code'] ?? null : null;
+    }
+
+    /**
+     * @return list<array{code: string, message: string}>
+     */
+    private static function notices(mixed $warnings): array
+    {
+        $notices = [];
+        foreach (is_array($warnings) ? $warnings : [] as $warning) {
+            if (is_array($warning) && is_string($warning['code'] ?? null) && is_string($warning['message'] ?? null)) {
+                $notices[] = ['code' => $warning['code'], 'message' => $warning['message']];
+            }
+        }
+        return $notices;
     }
 
     /**
@@ -189,11 +212,11 @@ final class RustFfiTransport implements TransportInterface
         } catch (\RuntimeException $failure) {
             throw self::told($failure);
         }
-        return match ($result['status']) {
-            NativeLibrary::OK => $result,
-            NativeLibrary::FAILED => throw OutboundException::fromWire(Wire::decode($result['head'])),
-            default => throw self::misused($result['status']),
-        };
+        $status = $result['status'];
+        if ($status === NativeLibrary::FAILED) {
+            throw OutboundException::fromWire(Wire::decode($result['head']));
+        }
+        return $status === NativeLibrary::OK ? $result : throw self::misused($status);
     }
 
     /**
@@ -204,14 +227,15 @@ final class RustFfiTransport implements TransportInterface
      */
     private static function withoutMaterial(#[\SensitiveParameter] array $config): ?array
     {
+        $keys = self::keys($config);
         $found = false;
-        foreach (self::keys($config) as $index => $entry) {
+        foreach ($keys as $index => $entry) {
             if (is_array($entry) && isset($entry['id'])) {
-                $config['master_keys'][$index] = ['id' => $entry['id']];
+                $keys[$index] = ['id' => $entry['id']];
                 $found = true;
             }
         }
-        return $found ? $config : null;
+        return $found ? array_replace($config, ['master_keys' => $keys]) : null;
     }
 
     /**
@@ -222,14 +246,15 @@ final class RustFfiTransport implements TransportInterface
      */
     private static function withMaterial(#[\SensitiveParameter] array $config): array
     {
-        foreach (self::keys($config) as $index => $entry) {
+        $keys = self::keys($config);
+        foreach ($keys as $index => $entry) {
             $material = is_array($entry) ? ($entry['material'] ?? null) : null;
-            if ($material instanceof \Closure) {
+            if (is_array($entry) && $material instanceof \Closure) {
                 unset($entry['material']);
-                $config['master_keys'][$index] = $entry + KeyMaterial::of($material);
+                $keys[$index] = $entry + KeyMaterial::of($material);
             }
         }
-        return $config;
+        return $keys === [] ? $config : array_replace($config, ['master_keys' => $keys]);
     }
 
     /**
@@ -259,13 +284,14 @@ final class RustFfiTransport implements TransportInterface
             return OutboundException::fromWire(null);
         }
         // The answer is no longer what the last attempt came to.
-        $errors = array_slice($audit['attempt_errors'] ?? [], 0, max(0, ($audit['attempts'] ?? 1) - 1));
+        $record = AuditShape::of($audit);
+        $errors = array_slice($record['attempt_errors'] ?? [], 0, max(0, ($record['attempts'] ?? 1) - 1));
         return OutboundException::create(
             $code,
             MemoryLimit::REFUSAL,
             sent: 'yes',
             httpStatus: $status,
-            auditRecord: array_replace($audit, [
+            auditRecord: array_replace($record, [
                 'attempt_errors' => [...$errors, $code],
                 'error_class' => 'response',
                 'error_code' => $code,

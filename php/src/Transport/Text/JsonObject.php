@@ -26,11 +26,13 @@ final readonly class JsonObject
     }
 
     /**
+     * @param string|null $absent what counts where there is none; null: there has to be one
      * @throws \UnexpectedValueException
      */
-    public function string(string $name): string
+    public function string(string $name, ?string $absent = null): string
     {
-        return $this->stringOrNull($name) ?? throw $this->unexpected($name);
+        $value = $this->value($name, $absent);
+        return is_string($value) ? $value : throw $this->unexpected($name);
     }
 
     /**
@@ -57,9 +59,10 @@ final readonly class JsonObject
     /**
      * @throws \UnexpectedValueException
      */
-    public function int(string $name): int
+    public function int(string $name, ?int $absent = null): int
     {
-        return $this->intOrNull($name) ?? throw $this->unexpected($name);
+        $value = $this->value($name, $absent);
+        return is_int($value) ? $value : throw $this->unexpected($name);
     }
 
     /**
@@ -74,9 +77,9 @@ final readonly class JsonObject
     /**
      * @throws \UnexpectedValueException
      */
-    public function bool(string $name): bool
+    public function bool(string $name, ?bool $absent = null): bool
     {
-        $value = $this->members[$name] ?? null;
+        $value = $this->value($name, $absent);
         return is_bool($value) ? $value : throw $this->unexpected($name);
     }
 
@@ -111,15 +114,36 @@ final readonly class JsonObject
     /**
      * The texts of a list.
      *
+     * @param list<string>|null $absent
      * @return list<string>
      * @throws \UnexpectedValueException
      */
-    public function strings(string $name): array
+    public function strings(string $name, ?array $absent = null): array
     {
         return array_map(
             fn (mixed $value): string => is_string($value) ? $value : throw $this->unexpected($name),
-            $this->values($name),
+            $this->values($name, $absent),
         );
+    }
+
+    /**
+     * @return list<string>|null null where there is none
+     * @throws \UnexpectedValueException
+     */
+    public function stringsOrNull(string $name): ?array
+    {
+        return $this->has($name) ? $this->strings($name) : null;
+    }
+
+    /**
+     * The pairs of texts of a list; none where there is none.
+     *
+     * @return list<array{string, string}>
+     * @throws \UnexpectedValueException
+     */
+    public function pairs(string $name): array
+    {
+        return Pairs::read($this->value($name, []) ?? []) ?? throw $this->unexpected($name);
     }
 
     /**
@@ -150,12 +174,19 @@ final readonly class JsonObject
         return new \UnexpectedValueException($this->outer ?? $name);
     }
 
+    /** One that is null is not absent. */
+    private function value(string $name, mixed $absent): mixed
+    {
+        return array_key_exists($name, $this->members) ? $this->members[$name] : $absent;
+    }
+
     /**
+     * @param list<mixed>|null $absent
      * @return list<mixed>
      */
-    private function values(string $name): array
+    private function values(string $name, ?array $absent = null): array
     {
-        $values = $this->members[$name] ?? null;
+        $values = $this->value($name, $absent);
         return is_array($values) && array_is_list($values) ? $values : throw $this->unexpected($name);
     }
 

@@ -144,7 +144,7 @@ final class AuditTest extends ClientTestCase
     /** An argument of a wrong type is this package's fault only where this package gave it. */
     public function testABugOfThePackageIsNoPartOfTheHost(): void
     {
-        $failure = self::failure(fn () => $this->calls()->call('my-api', 'GET', '/x', ['headers' => 'hunter2'], null, true));
+        $failure = self::failure(fn () => $this->calls()->call('my-api', 'GET', '/x', [], null, ['hunter2']));
 
         self::assertSame('internal.panic', $failure->errorCode());
         self::assertStringContainsString('TypeError', $failure->getMessage());

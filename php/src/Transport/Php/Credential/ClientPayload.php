@@ -61,7 +61,7 @@ final class ClientPayload
 
     private static function checkEndpoint(#[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
     {
-        if (!self::isText($url)) {
+        if (!is_string($url) || $url === '') {
             throw new InvalidPayload('"token_url" is empty or no text');
         }
         try {

@@ -109,7 +109,7 @@ final class Payload
         return new Credential(
             $type,
             self::binding($document, $places),
-            $texts[self::KEYS[$type][0][0]],
+            $texts[self::KEYS[$type][0][0]] ?? throw new InvalidPayload('"' . self::KEYS[$type][0][0] . '" is missing'),
             $texts['username'] ?? null,
             $header,
             $texts['prefix'] ?? null,
