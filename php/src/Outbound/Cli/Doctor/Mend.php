@@ -183,7 +183,8 @@ final readonly class Mend
         $line = 'php_admin_value[open_basedir] = "' . $value . '"';
         $pools = '/etc/php/' . $this->version . '/fpm/pool.d';
         $own = self::poolFile($pools, $pool);
-        $files = array_filter($this->fpmFiles(), static fn (string $file): bool => dirname($file) !== $pools || $file === $own);
+        $isOwn = static fn (string $file): bool => dirname($file) !== $pools || $file === $own;
+        $files = array_values(array_filter($this->fpmFiles(), $isOwn));
         $file = self::fileWith('[^;\n]*\bopen_basedir\b[^=\n]*=', $files);
         if ($file === null) {
             return $this->poolSetting($pool, $line);
