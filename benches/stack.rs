@@ -13,7 +13,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
 use secure_outbound::document::{ByteLimit, Configuration};
-use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Way, read_body};
+use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Way};
 use secure_outbound::policy::InternalHosts;
 use support::server::{Authority, Server, configuration};
 use tokio::runtime::Builder;
@@ -27,11 +27,9 @@ async fn exchange(network: &Network, url: &str) {
     *request.uri_mut() = url.parse().expect("a URL");
     let deadline = Instant::now() + Duration::from_secs(10);
     tokio::task::yield_now().await;
-    let answer =
+    let response =
         network.exchange(request, Way::Called, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
-    let (head, body) = answer.response.into_parts();
-    let mut wire = 0;
-    read_body(&head, body, ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, &mut wire).await.expect("a body");
+    response.collect(ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, &mut 0).await.expect("a body");
 }
 
 fn stack(criterion: &mut Criterion) {
@@ -82,8 +80,8 @@ fn stack(criterion: &mut Criterion) {
     criterion.bench_function("stack: reqwest, driven by the calling thread", |bencher| {
         bencher.iter(|| {
             calling.block_on(async {
-                let answer = client.post(&url).body(BODY).send().await.expect("an answer");
-                answer.bytes().await.expect("a body")
+                let response = client.post(&url).body(BODY).send().await.expect("a response");
+                response.bytes().await.expect("a body")
             })
         });
     });

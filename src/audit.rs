@@ -9,15 +9,15 @@ use jiff::Timestamp;
 
 use crate::document::{AuditRecord, Request};
 use crate::error::{Code, Sent};
-use crate::net::{Exchange, Witness};
+use crate::net::{Observed, Witness};
 use crate::policy::Origin;
 use crate::text::printable;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// The head of an answer came.
-    Answered(StatusCode),
+    /// The head of a response came.
+    Response(StatusCode),
     /// There is none that could be taken.
     Failed {
         /// Why.
@@ -31,7 +31,7 @@ pub enum Outcome {
 pub struct Recorder {
     begun: Instant,
     record: AuditRecord,
-    /// The bodies of all exchanges. They may go on leaving after their answers have begun.
+    /// The bodies of all exchanges. They may go on leaving after their responses have begun.
     bodies: Vec<Arc<Witness>>,
 }
 
@@ -68,8 +68,8 @@ impl Recorder {
     }
 
     /// Notes the pattern that matched.
-    pub fn path_template(&mut self, template: Option<String>) {
-        self.record.path_template = template.as_deref().map(printable).map(Cow::into_owned);
+    pub fn path_template(&mut self, template: Option<&str>) {
+        self.record.path_template = template.map(printable).map(Cow::into_owned);
     }
 
     /// Notes who resolves the target's name, where a proxy serves it.
@@ -82,27 +82,27 @@ impl Recorder {
         self.record.attempts += 1;
     }
 
-    /// Notes how the attempt of the moment ended: the code of its failure, or an answer that is an error by its status. Where
+    /// Notes how the attempt of the moment ended: the code of its failure, or a response that is an error by its status. Where
     /// both come, one after the other, the later one stays.
     pub fn attempt_ended(&mut self, outcome: Outcome) {
         let error = match outcome {
             Outcome::Failed { code, .. } => Cow::Borrowed(code.as_str()),
-            Outcome::Answered(status) if status.as_u16() >= 400 => Cow::Owned(format!("http_{}", status.as_u16())),
-            Outcome::Answered(_) => return,
+            Outcome::Response(status) if status.as_u16() >= 400 => Cow::Owned(format!("http_{}", status.as_u16())),
+            Outcome::Response(_) => return,
         };
         let earlier = self.record.attempts.saturating_sub(1) as usize;
         self.record.attempt_errors.truncate(earlier);
         self.record.attempt_errors.push(error);
     }
 
-    /// Notes what an exchange used.
-    pub fn exchange(&mut self, exchange: &Exchange) {
-        self.bodies.push(Arc::clone(&exchange.body));
-        if let Some(connection) = &exchange.connection {
+    /// Notes what was seen of an exchange.
+    pub fn exchange(&mut self, observed: &Observed) {
+        self.bodies.push(Arc::clone(&observed.body));
+        if let Some(connection) = &observed.connection {
             self.record.remote_address = connection.remote.map(|address| address.ip().to_string());
             self.record.tls_version = connection.tls_version;
             self.record.http_version = Some(if connection.http2 { "2" } else { "1.1" });
-            self.record.connection_reused = Some(exchange.reused);
+            self.record.connection_reused = Some(observed.reused);
         }
     }
 
@@ -111,7 +111,7 @@ impl Recorder {
         self.record.token_requests += requests;
     }
 
-    /// Notes an answer's status.
+    /// Notes a response's status.
     pub fn status(&mut self, status: u16) {
         self.record.status = Some(status);
     }

@@ -3,7 +3,7 @@
 //! One circuit for each service of an engine in a process. A forked child begins with closed ones.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::audit::Outcome;
@@ -44,20 +44,20 @@ pub fn refusal() -> Error {
 /// What an attempt says of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It answers.
+    /// It responds.
     Works,
-    /// It does not answer, or says itself that it is broken.
+    /// It does not respond, or says itself that it is broken.
     Fails,
     /// Nothing: the library or the caller ended the attempt.
     Unknown,
 }
 
-/// What the end of an attempt says of the service. Its own 4xx, 429 included, are answers.
+/// What the end of an attempt says of the service. Its own 4xx, 429 included, are responses.
 pub fn verdict(outcome: Outcome) -> Verdict {
     match outcome {
         // RFC 9110 section 15 has what is above 599 treated like a 5xx.
-        Outcome::Answered(status) if status.as_u16() >= 500 => Verdict::Fails,
-        Outcome::Answered(_) => Verdict::Works,
+        Outcome::Response(status) if status.as_u16() >= 500 => Verdict::Fails,
+        Outcome::Response(_) => Verdict::Works,
         Outcome::Failed { code, .. } => match code.class() {
             "dns" | "connect" | "tls" | "timeout" | "protocol" => Verdict::Fails,
             "response" => Verdict::Works,
@@ -108,20 +108,19 @@ impl State {
     }
 }
 
-/// An attempt's leave. Where it goes without a verdict, a probe of another attempt may follow at once.
-pub struct Permit<'a> {
-    breakers: &'a Breakers,
-    watched: Option<(Breaker, u64)>,
+/// The permission for an attempt. Where it goes without a verdict, a probe of another attempt may follow at once.
+pub struct Permit {
+    breakers: Arc<Breakers>,
+    breaker: Option<Breaker>,
+    /// The state that it was given in, until the attempt's end is told.
+    change: Option<u64>,
 }
 
 impl Breakers {
-    /// Whether an attempt may be made now. Without a breaker it always may.
-    pub fn admit(&self, breaker: Option<&Breaker>, now: Instant) -> Option<Permit<'_>> {
-        let watched = match breaker {
-            Some(breaker) => Some((breaker.clone(), self.circuits().admit(breaker, now)?)),
-            None => None,
-        };
-        Some(Permit { breakers: self, watched })
+    /// The permission for an attempt now, if one may be made. Without a breaker it always may.
+    pub fn admit(self: &Arc<Self>, breaker: Option<Breaker>, now: Instant) -> Option<Permit> {
+        let mut permit = Permit { breakers: Arc::clone(self), breaker, change: None };
+        permit.renew(now).then_some(permit)
     }
 
     /// Whether an attempt would be refused now. A look takes no probe, so another call may come in between.
@@ -134,16 +133,23 @@ impl Breakers {
     }
 }
 
-impl Permit<'_> {
+impl Permit {
+    /// Makes it the permission for the next attempt, if one may be made. The last one is settled before.
+    pub fn renew(&mut self, now: Instant) -> bool {
+        let Some(breaker) = &self.breaker else { return true };
+        self.change = self.breakers.circuits().admit(breaker, now);
+        self.change.is_some()
+    }
+
     /// Tells how the attempt went, once.
     pub fn settle(&mut self, verdict: Verdict, now: Instant) {
-        if let Some((breaker, change)) = self.watched.take() {
-            self.breakers.circuits().settle(&breaker, change, verdict, now);
+        if let (Some(breaker), Some(change)) = (&self.breaker, self.change.take()) {
+            self.breakers.circuits().settle(breaker, change, verdict, now);
         }
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.settle(Verdict::Unknown, Instant::now());
     }
@@ -216,16 +222,16 @@ mod tests {
     }
 
     /// Circuits, a breaker, and a moment to count from.
-    fn circuits() -> (Breakers, Breaker, Instant) {
-        (Breakers::default(), breaker("shop"), Instant::now())
+    fn circuits() -> (Arc<Breakers>, Breaker, Instant) {
+        (Arc::default(), breaker("shop"), Instant::now())
     }
 
-    fn attempt(breakers: &Breakers, breaker: &Breaker, verdict: Verdict, now: Instant) -> bool {
-        breakers.admit(Some(breaker), now).map(|mut permit| permit.settle(verdict, now)).is_some()
+    fn attempt(breakers: &Arc<Breakers>, breaker: &Breaker, verdict: Verdict, now: Instant) -> bool {
+        breakers.admit(Some(breaker.clone()), now).map(|mut permit| permit.settle(verdict, now)).is_some()
     }
 
     /// Makes it open at this moment.
-    fn fail(breakers: &Breakers, breaker: &Breaker, now: Instant) {
+    fn fail(breakers: &Arc<Breakers>, breaker: &Breaker, now: Instant) {
         for _ in 0..breaker.failures {
             assert!(attempt(breakers, breaker, Verdict::Fails, now));
         }
@@ -247,12 +253,12 @@ mod tests {
     fn it_lets_one_probe_through_when_its_time_is_over() {
         let (breakers, breaker, now) = circuits();
         fail(&breakers, &breaker, now);
-        assert!(breakers.admit(Some(&breaker), now + OPEN - Duration::from_nanos(1)).is_none());
-        let mut probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
-        assert!(breakers.admit(Some(&breaker), now + OPEN * 9).is_none(), "one at a time");
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN - Duration::from_nanos(1)).is_none());
+        let mut probe = breakers.admit(Some(breaker.clone()), now + OPEN).expect("a probe");
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN * 9).is_none(), "one at a time");
         probe.settle(Verdict::Works, now + OPEN);
         fail(&breakers, &breaker, now + OPEN);
-        assert!(breakers.admit(Some(&breaker), now + OPEN).is_none(), "it counts from the beginning again");
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN).is_none(), "it counts from the beginning again");
     }
 
     #[test]
@@ -273,7 +279,7 @@ mod tests {
         fail(&breakers, &breaker, now);
         assert!(is_open(now) && is_open(now + OPEN - Duration::from_nanos(1)));
         assert!(!is_open(now + OPEN) && !is_open(now + OPEN), "a look is no probe");
-        let probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
+        let probe = breakers.admit(Some(breaker.clone()), now + OPEN).expect("a probe");
         assert!(is_open(now + OPEN * 9), "one at a time");
         drop(probe);
         assert!(!is_open(now + OPEN));
@@ -285,23 +291,23 @@ mod tests {
         let (breakers, breaker, now) = circuits();
         fail(&breakers, &breaker, now);
         assert!(attempt(&breakers, &breaker, Verdict::Unknown, now + OPEN));
-        drop(breakers.admit(Some(&breaker), now + OPEN).expect("another probe"));
-        assert!(breakers.admit(Some(&breaker), now + OPEN).is_some(), "and another");
+        drop(breakers.admit(Some(breaker.clone()), now + OPEN).expect("another probe"));
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN).is_some(), "and another");
     }
 
     #[test]
     fn what_began_before_a_change_has_no_say_after_it() {
         let (breakers, breaker, now) = circuits();
-        let mut late = [(); 3].map(|()| breakers.admit(Some(&breaker), now).expect("closed"));
+        let mut late = [(); 3].map(|()| breakers.admit(Some(breaker.clone()), now).expect("closed"));
         fail(&breakers, &breaker, now);
-        let probe = breakers.admit(Some(&breaker), now + OPEN).expect("a probe");
+        let probe = breakers.admit(Some(breaker.clone()), now + OPEN).expect("a probe");
         late[0].settle(Verdict::Works, now + OPEN);
-        assert!(breakers.admit(Some(&breaker), now + OPEN).is_none(), "still probing");
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN).is_none(), "still probing");
         drop(probe);
         late[1].settle(Verdict::Works, now + OPEN);
         late[2].settle(Verdict::Fails, now + OPEN);
-        assert!(breakers.admit(Some(&breaker), now + OPEN).is_some(), "neither closed nor opened again");
-        assert!(breakers.admit(Some(&breaker), now).is_none());
+        assert!(breakers.admit(Some(breaker.clone()), now + OPEN).is_some(), "neither closed nor opened again");
+        assert!(breakers.admit(Some(breaker.clone()), now).is_none());
     }
 
     #[test]
@@ -329,7 +335,7 @@ mod tests {
         for status in 200..=999 {
             let status = StatusCode::from_u16(status).expect("in range");
             let expected = if status.as_u16() >= 500 { Verdict::Fails } else { Verdict::Works };
-            assert_eq!(verdict(Outcome::Answered(status)), expected, "{status}");
+            assert_eq!(verdict(Outcome::Response(status)), expected, "{status}");
         }
         for code in Code::ALL.iter().copied() {
             let expected = match code.class() {

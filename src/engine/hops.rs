@@ -1,63 +1,53 @@
-//! One attempt: a request and the redirects that follow it, up to the head of the answer that stands.
+//! One attempt: a request and the redirects that follow it, up to the head of the response that ends them.
 
+use http::header::LOCATION;
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 
-use super::Engine;
-use super::prepare::{Prepared, uri};
-use super::transfer::{self, Outgoing};
+use super::route::{Route, uri};
+use super::send::{Outgoing, send};
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Answer, Network, Way};
-use crate::policy::{Redirect, Target};
+use crate::net::{Network, Response, Way};
+use crate::policy::{InternalHosts, Redirect, Target};
 
-/// The answer that an attempt ended with; its body is still on the wire.
-pub struct Landed {
-    /// The answer.
-    pub answer: Answer,
-    /// The method that it answers, which a redirect may have changed.
-    pub method: Method,
-}
-
-/// Makes one attempt. A failure's `sent` is the worst of its hops.
-pub async fn attempt(
+/// Sends a request and follows its redirects. A failure's `sent` is the worst of the hops.
+pub async fn follow(
     network: &Network,
-    engine: &Engine,
-    prepared: &Prepared,
+    internal_hosts: &InternalHosts,
+    route: &Route,
+    deadline: Instant,
     outgoing: Outgoing,
     recorder: &mut Recorder,
-) -> Result<Landed, Error> {
-    let mut hop = Hop { target: prepared.target.clone(), outgoing };
+) -> Result<Response, Error> {
+    let mut hop = Hop { target: route.target.clone(), outgoing };
     let mut worst = Sent::No;
     let mut hops = 0;
     let mut redirected = None;
     loop {
-        let way = if hop.target.origin() == prepared.target.origin() { Way::Called } else { Way::Redirected };
-        let sent = transfer::send(network, &hop.outgoing, way, prepared.deadline, recorder, &mut worst).await;
-        let answer = sent.map_err(|error| match (error.code, redirected) {
-            (Code::AddressNotAllowed, Some(status)) => {
-                Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {}", error.message))
-                    .with_status(status)
-            }
+        let way = if hop.target.origin() == route.target.origin() { Way::Called } else { Way::Redirected };
+        let sent = send(network, &hop.outgoing, way, deadline, recorder, &mut worst).await;
+        let response = sent.map_err(|error| match (error.code, redirected) {
+            (Code::AddressNotAllowed, Some(status)) => refused(&error.message).with_status(status),
             _ => error,
         })?;
         worst = Sent::Yes;
-        let status = answer.response.status();
-        let location = if prepared.max_redirects == 0 {
-            None
-        } else {
-            transfer::location(&answer).map_err(|error| error.with_status(status.as_u16()))?
+        let status = response.status();
+        let of_response = |error: Error| error.with_status(status.as_u16());
+        let location = match route.max_redirects {
+            0 => None,
+            _ => location(&response).map_err(of_response)?,
         };
         match location {
-            None => return Ok(Landed { answer, method: hop.outgoing.method }),
-            Some(_) if hops == prepared.max_redirects => {
-                let error =
-                    Error::new(Code::RedirectNotAllowed, "the answer redirects more often than max_redirects allows");
-                return Err(error.with_status(status.as_u16()));
+            None => return Ok(response),
+            Some(_) if hops == route.max_redirects => {
+                let message = "the response redirects more often than max_redirects allows";
+                return Err(of_response(Error::new(Code::RedirectNotAllowed, message)));
             }
             Some(location) => {
                 hops += 1;
                 redirected = Some(status.as_u16());
-                hop.follow(prepared, engine, &location, status).map_err(|error| error.with_status(status.as_u16()))?;
+                hop.redirect(route, internal_hosts, &location, status).map_err(of_response)?;
             }
         }
     }
@@ -70,31 +60,26 @@ struct Hop {
 
 impl Hop {
     /// Turns the request into that of the next hop, which passes every rule again.
-    fn follow(
+    fn redirect(
         &mut self,
-        prepared: &Prepared,
-        engine: &Engine,
+        route: &Route,
+        internal_hosts: &InternalHosts,
         location: &str,
         status: StatusCode,
     ) -> Result<(), Error> {
         let outgoing = &mut self.outgoing;
-        if transfer::changes_to_get(status, &outgoing.method) {
+        if changes_to_get(status, &outgoing.method) {
             outgoing.becomes_get();
         }
-        let redirect = Redirect {
-            from: &self.target,
-            location,
-            method: &outgoing.method,
-            has_credential: prepared.has_credential,
-        };
-        let target = prepared.policy.redirect(&redirect, &engine.settings.internal_hosts)?.target;
-        let refused = |why: &str| Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {why}"));
-        for bound in &prepared.bindings {
+        let redirect =
+            Redirect { from: &self.target, location, method: &outgoing.method, has_credential: route.has_credential };
+        let target = route.policy.redirect(&redirect, internal_hosts)?.target;
+        for bound in &route.bounds {
             bound.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
         }
-        if prepared.fills_query {
+        if route.fills_query {
             // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
-            return Err(refused("the credential stands in the query"));
+            return Err(refused("the credential is in the query"));
         }
         if target.origin() != self.target.origin() {
             outgoing.leaves_origin();
@@ -103,4 +88,33 @@ impl Hop {
         self.target = target;
         Ok(())
     }
+}
+
+/// Where a response redirects to, if it does.
+fn location(response: &Response) -> Result<Option<String>, Error> {
+    let redirects = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    let mut locations = response.headers().get_all(LOCATION).iter();
+    match (redirects.contains(&response.status()), locations.next(), locations.next()) {
+        (false, ..) | (true, None, _) => Ok(None),
+        (true, Some(location), None) => str::from_utf8(location.as_bytes())
+            .map(|text| Some(text.to_owned()))
+            .map_err(|_| refused("its location is not UTF-8")),
+        (true, Some(_), Some(_)) => Err(refused("it names two locations")),
+    }
+}
+
+/// Whether a redirect turns the request into a GET.
+fn changes_to_get(status: StatusCode, method: &Method) -> bool {
+    status == StatusCode::SEE_OTHER
+        || (*method == Method::POST && [StatusCode::MOVED_PERMANENTLY, StatusCode::FOUND].contains(&status))
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(Code::RedirectNotAllowed, format!("the redirect is refused: {why}"))
 }

@@ -21,7 +21,7 @@ pub fn backoff(repeats: u32, random: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// What an answer's `Retry-After` asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
+/// What a response's `Retry-After` asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
 /// own clock where it shows it. Nothing where there is none that can be read; a date that has passed is no pause.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();

@@ -24,14 +24,18 @@ pub fn document(ok: bool, head: &impl Serialize) -> Reply {
     Reply { ok, head: serde_json::to_vec(head).unwrap_or_default(), body: Vec::new() }
 }
 
-/// The reply after a panic. Nothing is known of what had been sent.
-pub fn panic_reply() -> Reply {
-    let error = Error::new(Code::Panic, "the library has a bug; please report what was called, without its data");
-    let audit = Recorder::begin(super::TRANSPORT).end();
-    document(false, &ResponseHead::failure(&error.sent(Sent::Maybe), false, audit))
+/// The reply to a call that was refused or failed. `idempotent` says whether its request may be processed twice.
+pub fn failure(error: &Error, idempotent: bool, recorder: Recorder) -> Reply {
+    document(false, &ResponseHead::failure(error, idempotent, recorder.end()))
 }
 
-/// An answer's header fields as documents have them. A value that holds an injected secret is not shown: `Location` echoes
+/// The reply after a panic, by this transport. Nothing is known of what had been sent.
+pub fn panic_reply(transport: &'static str) -> Reply {
+    let error = Error::new(Code::Panic, "the library has a bug; please report what was called, without its data");
+    failure(&error.sent(Sent::Maybe), false, Recorder::begin(transport))
+}
+
+/// A response's header fields as documents have them. A value that holds an injected secret is not shown: `Location` echoes
 /// query parameters. One that is the caller's own field, name and whole value, is: to hide it would tell a caller who guesses a
 /// secret, and has the API echo the guess, that it is right.
 pub fn header_fields(

@@ -4,17 +4,18 @@
 
 #![allow(unsafe_code)]
 
-mod guard;
+mod boundary;
 mod process;
 mod result;
+mod runtime;
 mod status;
 
 use std::ffi::c_char;
 
-pub use result::ResultFrame;
+pub use result::ResultView;
 pub use status::Status;
 
-use guard::{Misuse, enter, input};
+use boundary::{Misuse, TRANSPORT, enter, input};
 use process::Process;
 
 use crate::document::OpenHead;
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn secure_outbound_open(
     config: *const c_char,
     config_len: usize,
     engine: *mut u64,
-    out: *mut ResultFrame,
+    out: *mut ResultView,
 ) -> i32 {
     // SAFETY: the caller's promise about `out`.
     unsafe {
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn secure_outbound_send(
     body_len: usize,
     sealed: *const c_char,
     sealed_len: usize,
-    out: *mut ResultFrame,
+    out: *mut ResultView,
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
@@ -102,7 +103,14 @@ pub unsafe extern "C" fn secure_outbound_send(
             let process = Process::current();
             let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
             let _quiet = SigpipeBlocked::new();
-            Ok(engine.send(call, || process.runtime()))
+            let exchange = match engine.start(call, TRANSPORT) {
+                Ok(exchange) => exchange,
+                Err(refused) => return Ok(refused),
+            };
+            Ok(match process.runtime() {
+                Ok(runtime) => runtime.block_on(exchange.collect()),
+                Err(error) => exchange.fail(&error),
+            })
         })
     }
 }
@@ -122,14 +130,14 @@ pub unsafe extern "C" fn secure_outbound_explain(
     request: *const c_char,
     request_len: usize,
     body_len: usize,
-    out: *mut ResultFrame,
+    out: *mut ResultView,
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
         enter(out, || {
             let request = input(request, request_len)?;
             let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
-            Ok(engine.explain(request, body_len as u64))
+            Ok(engine.explain(request, body_len as u64, TRANSPORT))
         })
     }
 }
@@ -151,7 +159,7 @@ pub unsafe extern "C" fn secure_outbound_check(
     request_len: usize,
     sealed: *const c_char,
     sealed_len: usize,
-    out: *mut ResultFrame,
+    out: *mut ResultView,
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
@@ -167,13 +175,13 @@ pub unsafe extern "C" fn secure_outbound_check(
 /// negative status.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
-    guard::without_result(|| {
+    boundary::without_result(|| {
         let process = Process::current();
         if !process.change(|engines| engines.close(engine)) {
             return Err(Misuse::UnknownEngine);
         }
         let _quiet = SigpipeBlocked::new();
-        process.settle();
+        process.poll_sockets();
         Ok(())
     })
 }
@@ -184,11 +192,11 @@ pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
 ///
 /// `result` is NULL or points to a result that the library wrote.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultFrame) {
-    guard::without_result(|| {
+pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultView) {
+    boundary::without_result(|| {
         // SAFETY: the caller's promise, and NULL is no reference.
         if let Some(result) = unsafe { result.as_mut() } {
-            let id = std::mem::replace(result, ResultFrame::EMPTY).id;
+            let id = std::mem::replace(result, ResultView::EMPTY).id;
             if id != 0 {
                 Process::current().results.free(id);
             }
@@ -201,7 +209,7 @@ pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultFrame) {
 /// once more does nothing. For a host that ends its work on a thread without ending its calls, as PHP does after a fatal error.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_thread_results_free() {
-    guard::without_result(|| {
+    boundary::without_result(|| {
         Process::current().results.free_of_this_thread();
         Ok(())
     });

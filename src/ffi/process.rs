@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::result::Results;
+use super::runtime::Runtime;
 use crate::engine::{Engines, Heritage};
 use crate::error::Error;
-use crate::net::Runtime;
 use crate::sys::lock;
 
 /// The library's state in one process.
@@ -87,9 +87,9 @@ impl Process {
     }
 
     /// Lets connections that nobody has any more hang up. Without it they would wait for the next call.
-    pub fn settle(&self) {
+    pub fn poll_sockets(&self) {
         if let Some(runtime) = self.runtime.get() {
-            runtime.turn();
+            runtime.poll_sockets();
         }
     }
 

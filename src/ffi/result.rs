@@ -11,7 +11,7 @@ use crate::sys::lock;
 /// A result. The library owns what it points to until `secure_outbound_result_free`.
 #[repr(C)]
 #[derive(Debug)]
-pub struct ResultFrame {
+pub struct ResultView {
     /// Id of the live result; 0 where there is none.
     pub id: u64,
     /// UTF-8 JSON; NULL where there is none.
@@ -24,7 +24,7 @@ pub struct ResultFrame {
     pub body_len: usize,
 }
 
-impl ResultFrame {
+impl ResultView {
     /// A result that holds nothing.
     pub const EMPTY: Self = Self { id: 0, head: ptr::null(), head_len: 0, body: ptr::null(), body_len: 0 };
 }
@@ -44,24 +44,24 @@ thread_local! {
 pub struct Results(Mutex<HashMap<u64, Owned>>);
 
 struct Owned {
-    /// The thread whose call it answers.
+    /// The thread whose call it is of.
     thread: u64,
     _head: Box<[u8]>,
     _body: Vec<u8>,
 }
 
 impl Results {
-    /// Keeps the bytes and gives the frame that points to them.
-    pub fn keep(&self, head: Vec<u8>, body: Vec<u8>) -> ResultFrame {
+    /// Keeps the bytes and gives the view that points to them.
+    pub fn keep(&self, head: Vec<u8>, body: Vec<u8>) -> ResultView {
         let head = head.into_boxed_slice();
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut frame = ResultFrame { id, head: head.as_ptr().cast(), head_len: head.len(), ..ResultFrame::EMPTY };
+        let mut view = ResultView { id, head: head.as_ptr().cast(), head_len: head.len(), ..ResultView::EMPTY };
         if !body.is_empty() {
-            frame.body = body.as_ptr().cast();
-            frame.body_len = body.len();
+            view.body = body.as_ptr().cast();
+            view.body_len = body.len();
         }
         self.live().insert(id, Owned { thread: THREAD.with(|thread| *thread), _head: head, _body: body });
-        frame
+        view
     }
 
     /// Lets the result of this id go, if it is still there.

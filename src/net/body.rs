@@ -23,7 +23,7 @@ impl Witness {
     }
 
     /// Body bytes that the connection took until now. They may become more for as long as the request is being written,
-    /// which an answer does not end.
+    /// which a response does not end.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
     }

@@ -43,7 +43,7 @@ pub fn tunnel_error(error: &(dyn StdError + 'static)) -> Error {
 }
 
 /// What a failed exchange means.
-pub struct Verdict {
+pub struct Cause {
     /// The error, as of nothing sent.
     pub error: Error,
     /// The other side says that it has not processed the request: REFUSED_STREAM, or GOAWAY below the stream (RFC 9113).
@@ -52,20 +52,20 @@ pub struct Verdict {
     pub wants_http1: bool,
 }
 
-impl From<Error> for Verdict {
+impl From<Error> for Cause {
     fn from(error: Error) -> Self {
         Self { error, unprocessed: false, wants_http1: false }
     }
 }
 
-/// Why no answer came.
-pub fn exchange_error(error: &(dyn StdError + 'static)) -> Verdict {
+/// Why no response came.
+pub fn exchange_error(error: &(dyn StdError + 'static)) -> Cause {
     if let Some(own) = find::<Error>(error) {
         return own.clone().into();
     }
     let remote = find::<h2::Error>(error).filter(|error| error.is_remote());
     let reason = remote.and_then(h2::Error::reason);
-    Verdict {
+    Cause {
         error: transfer_error(error),
         unprocessed: remote.is_some_and(h2::Error::is_go_away) || reason == Some(h2::Reason::REFUSED_STREAM),
         wants_http1: reason == Some(h2::Reason::HTTP_1_1_REQUIRED),
@@ -106,7 +106,7 @@ fn io_error(error: &io::Error) -> Error {
 }
 
 fn invalid() -> Error {
-    Error::new(Code::ProtocolInvalid, "the server's answer is not acceptable HTTP")
+    Error::new(Code::ProtocolInvalid, "the server's response is not acceptable HTTP")
 }
 
 /// The server would have had the request by HTTP/1.1, which may be spoken or not.
@@ -120,5 +120,5 @@ pub fn wants_http1(may_be: bool) -> Error {
 
 /// The connection or the stream ended in the middle.
 pub fn closed() -> Error {
-    Error::new(Code::ClosedEarly, "the connection ended before the answer did")
+    Error::new(Code::ClosedEarly, "the connection ended before the response did")
 }

@@ -33,10 +33,10 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// Those of an answer, in the order in which the server applied them.
+    /// Those of a response, in the order in which the server applied them.
     pub fn of(headers: &HeaderMap) -> Result<Vec<Self>, Error> {
         let unknown =
-            || Error::new(Code::DecodingFailed, "the answer's content coding is none of gzip, deflate, br and zstd");
+            || Error::new(Code::DecodingFailed, "the response's content coding is none of gzip, deflate, br and zstd");
         let mut codings = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             for name in value.to_str().map_err(|_| unknown())?.split(',') {
@@ -52,7 +52,7 @@ impl Coding {
             }
         }
         if codings.len() > STACKED_CODINGS {
-            return Err(Error::new(Code::DecodingFailed, "the answer has more than two content codings"));
+            return Err(Error::new(Code::DecodingFailed, "the response has more than two content codings"));
         }
         Ok(codings)
     }

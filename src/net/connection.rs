@@ -46,7 +46,7 @@ impl Facts {
     }
 
     /// Whether nothing came after the request of the moment, on HTTP/1.1. Told by the connection itself: whoever waits for
-    /// the answer may learn of the connection only when another thread has already read from it.
+    /// the response may learn of the connection only when another thread has already read from it.
     pub fn unanswered(&self) -> bool {
         self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
     }
@@ -76,7 +76,7 @@ impl Facts {
         self.leaves_for_http1.load(Ordering::Acquire)
     }
 
-    /// Whether an HTTP/2 stream was reset in the middle of its answer.
+    /// Whether an HTTP/2 stream was reset in the middle of its response.
     pub fn cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)
     }

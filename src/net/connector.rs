@@ -17,11 +17,11 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use url::Host;
 
-use super::client::NetworkOptions;
 use super::connection::Stream;
 use super::dial::Dialler;
 use super::guard::Guard;
 use super::http1::{Http1Origins, origin as origin_of};
+use super::options::NetworkOptions;
 use super::proxy::Proxy;
 use super::resolve::Lookups;
 use super::socket::Socket;

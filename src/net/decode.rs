@@ -1,4 +1,4 @@
-//! Reads an answer's body: content codings are undone and every stage is capped.
+//! Reads a response's body: content codings are undone and every stage is capped.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,7 +18,6 @@ use tokio::time::{Instant, timeout_at};
 use super::classify;
 use super::coding::{Coding, Source};
 use super::connection::Facts;
-use super::exchange::{forsake, is_last};
 use super::paced::{Paced, read_buffered};
 use crate::document::ByteLimit;
 use crate::error::{Code, Error};
@@ -26,56 +25,32 @@ use crate::sys::lock;
 
 const CHUNK: usize = 16 * 1024;
 
-/// A body as read, and its size on the wire.
-pub struct ReadBody {
-    /// The decoded bytes.
-    pub bytes: Vec<u8>,
-    /// Whether a content coding was undone.
-    pub decoded: bool,
-}
-
-/// Reads the body to its end inside the deadline. `wire` counts what arrived, on failure too.
+/// Reads the body to its end inside the deadline, and says whether a content coding was undone. `wire` counts what arrived, on
+/// failure too.
 pub async fn read_body(
     head: &Parts,
     body: Incoming,
     cap: ByteLimit,
     deadline: Instant,
     wire: &mut u64,
-) -> Result<ReadBody, Error> {
-    let read = read(head, body, cap, deadline, wire).await;
-    let facts = head.extensions.get::<Arc<Facts>>();
-    if is_last(read.as_ref().err(), facts.map(Arc::as_ref))
-        && let Some(connection) = head.extensions.get()
-    {
-        forsake(connection);
-    }
-    read
-}
-
-async fn read(
-    head: &Parts,
-    body: Incoming,
-    cap: ByteLimit,
-    deadline: Instant,
-    wire: &mut u64,
-) -> Result<ReadBody, Error> {
+) -> Result<(Vec<u8>, bool), Error> {
     let length = content_length(&head.headers)?;
     if length.is_some_and(|length| length > cap.bytes) {
         return Err(too_large(cap));
     }
     let codings = Coding::of(&head.headers);
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
-    let source = Wire { shared: Arc::new(Mutex::new(Shared::new(body, connection, cap))), chunk: Bytes::new() };
-    let shared = Arc::clone(&source.shared);
+    let source = Wire { body: Arc::new(Mutex::new(WireBody::new(body, connection, cap))), chunk: Bytes::new() };
+    let body = Arc::clone(&source.body);
     // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
     let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
     let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, room)).await;
-    *wire = lock(&shared).arrived;
+    *wire = lock(&body).arrived;
     match read {
-        Ok(Ok(bytes)) => Ok(ReadBody { bytes, decoded }),
-        Ok(Err(reading)) => Err(lock(&shared).explain(reading, length)),
-        Err(_) => Err(Error::new(Code::TotalTimeout, "the answer's body did not end within timeout_ms")),
+        Ok(Ok(bytes)) => Ok((bytes, decoded)),
+        Ok(Err(reading)) => Err(lock(&body).explain(reading, length)),
+        Err(_) => Err(Error::new(Code::TotalTimeout, "the response's body did not end within timeout_ms")),
     }
 }
 
@@ -97,7 +72,7 @@ pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
 }
 
 fn too_large(cap: ByteLimit) -> Error {
-    Error::new(Code::ResponseTooLarge, cap.exceeded_by("the answer's body"))
+    Error::new(Code::ResponseTooLarge, cap.exceeded_by("the response's body"))
 }
 
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
@@ -106,7 +81,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
     value.to_str().ok().and_then(|text| text.trim().parse().ok()).map(Some).ok_or_else(invalid)
 }
 
-/// Why reading stopped; the wire's own error, if any, is in [`Shared`].
+/// Why reading stopped; the wire's own error, if any, is in [`WireBody`].
 enum Reading {
     TooLarge,
     Unknown(Error),
@@ -126,7 +101,7 @@ async fn read_decoded(
     room: u64,
 ) -> Result<Vec<u8>, Reading> {
     let mut source: Source = Box::new(wire);
-    // Servers label empty answers as well. No coding makes nothing of nothing, so there is nothing to undo.
+    // Servers label empty bodies as well. No coding makes nothing of nothing, so there is nothing to undo.
     if source.fill_buf().await?.is_empty() {
         return Ok(Vec::new());
     }
@@ -154,7 +129,7 @@ async fn read_decoded(
 }
 
 /// The body on the wire, shared between the decoders that read it and the one who asks why they stopped.
-struct Shared {
+struct WireBody {
     body: Incoming,
     connection: Option<Arc<Facts>>,
     cap: ByteLimit,
@@ -163,7 +138,7 @@ struct Shared {
     over: bool,
 }
 
-impl Shared {
+impl WireBody {
     fn new(body: Incoming, connection: Option<Arc<Facts>>, cap: ByteLimit) -> Self {
         Self { body, connection, cap, arrived: 0, failure: None, over: false }
     }
@@ -196,13 +171,13 @@ impl Shared {
         }
     }
 
-    /// hyper takes a reset or GOAWAY with NO_ERROR for the end. It may follow a whole answer, so the frames decide.
+    /// hyper takes a reset or GOAWAY with NO_ERROR for the end. It may follow a whole response, so the frames decide.
     fn is_cut(&self) -> bool {
         !self.body.is_end_stream() && self.connection.as_ref().is_some_and(|connection| connection.cut())
     }
 
     fn explain(&mut self, reading: Reading, length: Option<u64>) -> Error {
-        let garbage = || Error::new(Code::DecodingFailed, "the answer's body is not what its content coding says");
+        let garbage = || Error::new(Code::DecodingFailed, "the response's body is not what its content coding says");
         if let Some(mut failure) = self.failure.take() {
             // h2 reports a stream that ends short of its content-length as a violation, which it is; what the caller
             // must know is that the body is not whole.
@@ -222,7 +197,7 @@ impl Shared {
 }
 
 struct Wire {
-    shared: Arc<Mutex<Shared>>,
+    body: Arc<Mutex<WireBody>>,
     chunk: Bytes,
 }
 
@@ -230,7 +205,7 @@ impl AsyncBufRead for Wire {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         if this.chunk.is_empty()
-            && let Some(chunk) = ready!(lock(&this.shared).poll_chunk(cx))?
+            && let Some(chunk) = ready!(lock(&this.body).poll_chunk(cx))?
         {
             this.chunk = chunk;
         }

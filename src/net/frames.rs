@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-/// Interim answers to one request, on any HTTP version.
-pub const INTERIM_ANSWERS: u32 = 100;
-/// Interim answers, and the answer. Trailers end their stream and are not counted.
-const HEADS: u32 = INTERIM_ANSWERS + 1;
+/// Interim responses to one request, on any HTTP version.
+pub const INTERIM_RESPONSES: u32 = 100;
+/// Interim responses, and the final one. Trailers end their stream and are not counted.
+const HEADS: u32 = INTERIM_RESPONSES + 1;
 
-/// Frames that neither ask nor answer anything, in a row. A server that sends them without end would keep the runtime, which
+/// Frames that belong to no request or response, in a row. A server that sends them without end would keep the runtime, which
 /// all connections share, from everything else, long after the call that it was for.
 const IDLE_FRAMES: u32 = 4096;
 /// A server may open its windows as often as it likes for what it is sent.
@@ -24,13 +24,13 @@ const PAYLOAD_HEAD: usize = 8;
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
-/// Follows the frames of a connection. The stack above passes over interim answers without a word, so a server could send
+/// Follows the frames of a connection. The stack above passes over interim responses without a word, so a server could send
 /// them until the deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it has patience with idle
 /// frames.
 pub struct Frames {
     arriving: Splitter,
     leaving: Splitter,
-    /// How many heads of an answer have come, for the streams that were opened and have not ended.
+    /// How many heads of a response have come, for the streams that were opened and have not ended.
     heads: HashMap<u32, u32>,
     idle_left: u32,
     cut: bool,
@@ -78,7 +78,7 @@ impl Frames {
         }
     }
 
-    /// Whether a stream was reset in the middle of its answer, or GOAWAY came there and may have left it out.
+    /// Whether a stream was reset in the middle of its response, or GOAWAY came there and may have left it out.
     pub fn cut(&self) -> bool {
         self.cut
     }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_frames_end_a_connection_and_answers_and_requests_make_room_for_more() {
+    fn idle_frames_end_a_connection_and_responses_and_requests_make_room_for_more() {
         let (ping, data) = (frame(6, 0, 0, b"12345678"), frame(DATA, 0, 1, b"x"));
         let pings = ping.repeat(IDLE_FRAMES as usize);
         let full = || {
@@ -246,14 +246,14 @@ mod tests {
         frames.left(&frame(HEADERS, 4, 5, b""));
         assert!(frames.arrived(&pings) && !frames.arrived(&ping));
 
-        // What still comes of an answer that was given up is nobody's.
+        // What still comes of a response that was given up is nobody's.
         let mut frames = full();
         frames.left(&frame(RST_STREAM, 0, 1, b"0000"));
         assert!(!frames.arrived(&data));
     }
 
     #[test]
-    fn a_reset_or_goaway_cuts_an_answer_that_has_begun_and_not_ended() {
+    fn a_reset_or_goaway_cuts_a_response_that_has_begun_and_not_ended() {
         for end in [frame(RST_STREAM, 0, 1, b"0000"), frame(GOAWAY, 0, 0, b"00000000")] {
             for (before, cut) in [
                 (vec![], false),

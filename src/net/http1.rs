@@ -10,7 +10,7 @@ use crate::sys::lock;
 /// The first to be forgotten is the one that has been known longest.
 const ORIGINS: usize = 256;
 
-/// Origins that have answered HTTP/2 with HTTP_1_1_REQUIRED (RFC 9113 section 7).
+/// Origins that have refused HTTP/2 with HTTP_1_1_REQUIRED (RFC 9113 section 7).
 #[derive(Default)]
 pub struct Http1Origins(Mutex<VecDeque<String>>);
 

@@ -1,4 +1,11 @@
-//! The wire: resolving, guarding, dialling, pooling and reading. No other room knows the HTTP stack.
+//! The wire: resolving, guarding, dialling, pooling, sending and reading.
+//!
+//! A [`Network`] has the connections of one engine. [`Network::exchange`] sends a request on one of its pool and gives the
+//! [`Response`] as soon as its head is there; [`Network::one_shot`] has a connection for one request alone. A connection is made
+//! by `connector`, to addresses that [`Guard`] has resolved and judged.
+//!
+//! No other room knows the HTTP stack. `policy`, below, says which addresses may be dialled; `oauth` and `engine`, above, say
+//! what is sent, and when it is sent again.
 
 mod body;
 mod classify;
@@ -11,23 +18,30 @@ mod dial;
 mod exchange;
 mod frames;
 mod guard;
+mod head;
 mod http1;
+mod network;
+mod one_shot;
+mod options;
 mod paced;
 mod pins;
+mod poll;
 mod pool;
 mod proxy;
 mod resolve;
-mod runtime;
-mod single;
+mod response;
 mod socket;
 mod tls;
+mod watch;
 
 pub use body::Witness;
-pub use client::{Network, NetworkOptions, Way};
-pub use decode::{drain_body, read_body};
-pub use exchange::{Answer, Exchange, Failure};
+pub use exchange::Failure;
 pub use guard::Guard;
+pub use network::{Network, Way};
+pub use options::NetworkOptions;
+pub use poll::poll_sockets;
 pub use proxy::Proxy;
 pub use resolve::Lookups;
-pub use runtime::{Runtime, tick};
+pub use response::{Collected, Response};
 pub use tls::Roots;
+pub use watch::Observed;

@@ -29,7 +29,7 @@ impl Socket {
     }
 
     /// The other side may have said why it takes nothing any more: a GOAWAY that makes the request one to send again, or an
-    /// early answer. The HTTP stack ends a connection at the first write that fails and would never read that, so what
+    /// early response. The HTTP stack ends a connection at the first write that fails and would never read that, so what
     /// cannot be written counts as written. The end comes from the reading side, right behind what is left to be read.
     fn taken(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
@@ -45,7 +45,7 @@ impl Socket {
 
 impl AsyncRead for Socket {
     /// The HTTP stack reads before it writes a request, and hands the request back where the other side has closed. The
-    /// runtime answers that from what it last heard of the socket, so where it has nothing the socket itself is asked: an end
+    /// runtime tells that by what it last heard of the socket, so where it has nothing the socket itself is asked: an end
     /// that arrived a moment ago counts.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
-use super::SlotId;
-use super::answer::unreachable;
-use super::fetch::{Errand, fetch};
-use super::flight::{Flight, Landed, Ride};
+use super::fetch::{TokenSource, fetch};
+use super::response::unreachable;
+use super::single_flight::{Ended, SingleFlight, Waiter};
+use super::slot::SlotId;
 use super::token::{Moment, Token, TokenId};
 use crate::error::{Code, Error};
 use crate::sys::lock;
 
-/// How long a failure stands for the next call, so that an outage is not hammered.
-const FAILURE_STANDS: Duration = Duration::from_secs(2);
+/// How long a failure is the next call's as well, so that an outage is not hammered.
+const FAILURE_LASTS: Duration = Duration::from_secs(2);
 
 /// How long a 401 is believed after a renewal that did not help: nobody would be helped by the next one either.
-const REFUSAL_STANDS: Duration = Duration::from_secs(30);
+const REFUSAL_LASTS: Duration = Duration::from_secs(30);
 
 /// Above this number of credentials, those go that were not used for the longest time.
 const SLOTS: usize = 256;
@@ -54,8 +54,8 @@ impl Drop for Tokens {
     /// Fetches that nobody can wait for any more end with their engine.
     fn drop(&mut self) {
         for (_, slot) in lock(&self.0).values() {
-            if let Some(flight) = lock(&slot.state).flight.take() {
-                flight.abandon();
+            if let Some(fetch) = lock(&slot.state).fetch.take() {
+                fetch.abort();
             }
         }
     }
@@ -71,27 +71,27 @@ pub struct Slot {
 #[derive(Default)]
 struct State {
     token: Option<Arc<Token>>,
-    flight: Option<Arc<Flight>>,
+    fetch: Option<Arc<SingleFlight>>,
     failure: Option<(Instant, Error)>,
     /// The last token that the API did not take. It must not come back from a file.
     rejected: Option<TokenId>,
-    /// Since when it is known that a renewal does not help: the token endpoint stands by a token that the API did not take,
+    /// Since when it is known that a renewal does not help: the token endpoint keeps to a token that the API did not take,
     /// or the API did not take the new one either.
     in_vain: Option<Instant>,
 }
 
 impl State {
     fn renews_in_vain(&self) -> bool {
-        self.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_STANDS)
+        self.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_LASTS)
     }
 }
 
 /// What a call is to do next.
 enum Step {
-    /// Use this token; the ride keeps a renewal going meanwhile.
-    Use(Arc<Token>, Option<Ride>),
+    /// Use this token, and drive its renewal on meanwhile.
+    Use(Arc<Token>, Option<Waiter>),
     /// Wait for a fetch.
-    Wait(Ride),
+    Wait(Waiter),
     /// Give up.
     Fail(Error),
 }
@@ -100,19 +100,19 @@ impl Slot {
     /// A token that may be sent now, and the renewal that the call should drive while it uses that.
     pub async fn token(
         self: &Arc<Self>,
-        errand: &Arc<Errand>,
+        source: &Arc<TokenSource>,
         deadline: tokio::time::Instant,
-    ) -> Result<(Arc<Token>, Option<Ride>), Error> {
+    ) -> Result<(Arc<Token>, Option<Waiter>), Error> {
         for _ in 0..ROUNDS {
-            let ride = match self.step(errand) {
-                Step::Use(token, ride) => return Ok((token, ride)),
+            let waiter = match self.step(source) {
+                Step::Use(token, renewal) => return Ok((token, renewal)),
                 Step::Fail(error) => return Err(error),
-                Step::Wait(ride) => ride,
+                Step::Wait(waiter) => waiter,
             };
-            ride.flight().hurry(deadline);
-            match timeout_at(deadline, ride.landed()).await {
+            waiter.fetch().need(deadline);
+            match timeout_at(deadline, waiter.ended()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) if ride.resumes() => {}
+                Ok(Err(_)) if waiter.resumes() => {}
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(Error::new(Code::TotalTimeout, "no token came within timeout_ms")),
             }
@@ -144,58 +144,59 @@ impl Slot {
         self.requests.swap(0, Ordering::AcqRel)
     }
 
-    fn step(self: &Arc<Self>, errand: &Arc<Errand>) -> Step {
+    fn step(self: &Arc<Self>, source: &Arc<TokenSource>) -> Step {
         let now = Moment::now();
         let mut state = lock(&self.state);
-        if let Some(flight) = state.flight.take_if(|flight| flight.is_lost(tokio::time::Instant::now())) {
-            flight.abandon();
+        if let Some(fetch) = state.fetch.take_if(|fetch| fetch.has_lapsed(tokio::time::Instant::now())) {
+            fetch.abort();
         }
         let failed =
             state.failure.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone());
-        let ride = state.flight.as_ref().map(Flight::board);
-        match (state.token.clone().filter(|token| token.is_current(now)), ride, failed) {
-            (Some(token), ride @ Some(_), _) => Step::Use(token, ride),
+        let waiter = state.fetch.as_ref().map(SingleFlight::join);
+        match (state.token.clone().filter(|token| token.is_current(now)), waiter, failed) {
+            (Some(token), renewal @ Some(_), _) => Step::Use(token, renewal),
             (Some(token), None, failed) => {
                 let renews = token.is_due(now) && failed.is_none();
-                let ride = renews.then(|| self.start(&mut state, Some(token.id()), errand));
-                Step::Use(token, ride)
+                let renewal = renews.then(|| self.start(&mut state, Some(token.id()), source));
+                Step::Use(token, renewal)
             }
-            (None, Some(ride), _) => Step::Wait(ride),
+            (None, Some(waiter), _) => Step::Wait(waiter),
             (None, None, Some(error)) => Step::Fail(error),
             (None, None, None) => {
                 let replaces = state.rejected;
-                Step::Wait(self.start(&mut state, replaces, errand))
+                Step::Wait(self.start(&mut state, replaces, source))
             }
         }
     }
 
-    fn start(self: &Arc<Self>, state: &mut State, replaces: Option<TokenId>, errand: &Arc<Errand>) -> Ride {
-        let deadline = tokio::time::Instant::now() + errand.time_limit;
-        let flight = Flight::new(replaces, deadline);
-        let ride = flight.board();
-        let (landing, errand) = (Landing { slot: Arc::clone(self), flight: Arc::clone(&flight) }, Arc::clone(errand));
+    fn start(self: &Arc<Self>, state: &mut State, replaces: Option<TokenId>, source: &Arc<TokenSource>) -> Waiter {
+        let deadline = tokio::time::Instant::now() + source.time_limit;
+        let shared = SingleFlight::new(replaces, deadline);
+        let waiter = shared.join();
+        let ending = Ending { slot: Arc::clone(self), fetch: Arc::clone(&shared) };
+        let source = Arc::clone(source);
         let task = tokio::spawn(async move {
-            let Landing { slot, flight } = &landing;
+            let Ending { slot, fetch: shared } = &ending;
             let asking = || {
                 slot.requests.fetch_add(1, Ordering::AcqRel);
             };
-            let fetched = timeout_at(flight.deadline, fetch(&errand, &slot.id, flight, asking)).await;
-            let late = |_| Err(unreachable("no answer came in time"));
-            landing.end(fetched.unwrap_or_else(late));
+            let fetched = timeout_at(shared.deadline, fetch(&source, &slot.id, shared, asking)).await;
+            let late = |_| Err(unreachable("no response came in time"));
+            ending.end(fetched.unwrap_or_else(late));
         });
-        flight.is_flown_by(task.abort_handle());
-        state.flight = Some(flight);
-        ride
+        shared.set_task(task.abort_handle());
+        state.fetch = Some(shared);
+        waiter
     }
 
     /// Keeps what came of a fetch.
-    fn land(&self, flight: &Arc<Flight>, fetched: Result<Token, Error>) -> Landed {
-        drop(flight.unload());
+    fn end(&self, fetch: &Arc<SingleFlight>, fetched: Result<Token, Error>) -> Ended {
+        drop(fetch.take_lease());
         let mut state = lock(&self.state);
-        state.flight.take_if(|current| Arc::ptr_eq(current, flight));
+        state.fetch.take_if(|current| Arc::ptr_eq(current, fetch));
         match fetched {
             Ok(token) => {
-                // A server that stands by its token is believed for a while, or every 401 would ask it again.
+                // A server that keeps to its token is believed for a while, or every 401 would ask it again.
                 let confirmed = state.rejected == Some(token.id());
                 // A token that came because the old one was over says nothing of what a renewal would help.
                 if confirmed {
@@ -207,8 +208,8 @@ impl Slot {
                 Ok(())
             }
             Err(error) => {
-                if !flight.was_paused() {
-                    state.failure = Some((Instant::now() + FAILURE_STANDS, error.clone()));
+                if !fetch.was_paused() {
+                    state.failure = Some((Instant::now() + FAILURE_LASTS, error.clone()));
                 }
                 Err(error)
             }
@@ -216,22 +217,22 @@ impl Slot {
     }
 }
 
-/// Sees to it that a flight lands, whatever becomes of its task.
-struct Landing {
+/// Sees to it that a fetch ends, whatever becomes of its task.
+struct Ending {
     slot: Arc<Slot>,
-    flight: Arc<Flight>,
+    fetch: Arc<SingleFlight>,
 }
 
-impl Landing {
+impl Ending {
     fn end(&self, fetched: Result<Token, Error>) {
-        let landed = self.slot.land(&self.flight, fetched);
-        self.flight.land(landed);
+        let ended = self.slot.end(&self.fetch, fetched);
+        self.fetch.end(ended);
     }
 }
 
-impl Drop for Landing {
+impl Drop for Ending {
     fn drop(&mut self) {
-        if !self.flight.has_landed() {
+        if !self.fetch.has_ended() {
             self.end(Err(Error::new(Code::Panic, "a token request ended in a bug of the library")));
         }
     }
@@ -253,13 +254,13 @@ mod tests {
 
     #[test]
     fn that_renewals_are_in_vain_is_believed_for_a_while_only() {
-        for (since, rejects) in [(Duration::ZERO, false), (REFUSAL_STANDS / 2, false), (REFUSAL_STANDS, true)] {
+        for (since, rejects) in [(Duration::ZERO, false), (REFUSAL_LASTS / 2, false), (REFUSAL_LASTS, true)] {
             let (slot, id) = slot(since);
             slot.reject(id);
             assert_eq!(lock(&slot.state).token.is_none(), rejects, "{since:?}");
         }
-        for (since, rejects) in [(None, false), (Some(REFUSAL_STANDS), false)] {
-            let (slot, id) = slot(REFUSAL_STANDS);
+        for (since, rejects) in [(None, false), (Some(REFUSAL_LASTS), false)] {
+            let (slot, id) = slot(REFUSAL_LASTS);
             lock(&slot.state).in_vain = since.and_then(|since| Instant::now().checked_sub(since));
             slot.reject_renewed(id);
             slot.reject(id);

@@ -13,7 +13,6 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::sealed::{self, StoredToken};
 use super::slot::SlotId;
-use super::sweep::{is_older, sweep};
 use crate::envelope::MasterKey;
 
 /// The paths of one slot.
@@ -83,11 +82,11 @@ impl Lease {
         Ok(Some(Self { slot: *slot, token: paths.token, fresh, lock, place }))
     }
 
-    /// Puts the token where [`read`](super::Store::read) finds it, sealed under the first of the keys.
+    /// Puts the token where a reader of the directory finds it, sealed under the first of the keys.
     ///
     /// Readers see the file before or the file after, never half of one. It is not synced: after a crash of the machine it
     /// may be empty or torn, then it does not authenticate, and that costs one token request.
-    pub fn write(&self, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
+    pub(super) fn write(&self, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
         if !self.place.is_own() {
             return Err(io::Error::other("a forked child does not have its parent's lease"));
         }
@@ -108,14 +107,10 @@ impl Lease {
         // No renewal is under way any more, though that is known only to spare a request.
         let ended = || self.lock.set_modified(SystemTime::UNIX_EPOCH).or(Ok(()));
         let written = fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).and_then(|()| ended());
-        let written = written.inspect_err(|_| {
+        written.inspect_err(|_| {
             // What remains is found above the next time.
             let _ = fs::remove_file(&self.fresh);
-        });
-        if let Some(directory) = self.token.parent() {
-            sweep(directory);
-        }
-        written
+        })
     }
 
     /// Removes a file of the slot that nobody has written for so long. The lock stays.
@@ -126,6 +121,12 @@ impl Lease {
         // No renewal was begun.
         let _ = self.lock.set_modified(SystemTime::UNIX_EPOCH);
     }
+}
+
+/// Whether nobody has written the file for so long. One from the future was written before the clock was set back.
+pub(super) fn is_older(path: &Path, age: Duration) -> bool {
+    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
 }
 
 fn lock_first_free(file: &File, stand_ins: u32) -> io::Result<Option<u32>> {

@@ -1,26 +1,30 @@
 //! OAuth 2.0 access tokens, by client credentials (RFC 6749 section 4.4).
 //!
-//! [`Tokens`] keeps them, a flight fetches one for everybody who waits, and what is fetched is asked of the token
-//! endpoint or found in the [`Store`] that the workers of a host share.
+//! [`Tokens`] are those of an engine, with a [`Slot`] for each credential. Where a slot has none that may be sent, one fetch gets
+//! it for everybody who waits (single-flight): from the [`Store`] that the workers of a host share, or from the token endpoint,
+//! which the [`TokenSource`] names.
+//!
+//! `engine`, above, puts the token into its requests and says when an API has not taken it. `credential`, below, has read the
+//! client, `policy` judges the token endpoint's URL, and `net` sends the token request.
 
-mod answer;
-mod ask;
 mod cache;
 pub mod endpoint;
 mod fetch;
-mod flight;
 mod lease;
+mod request;
+mod response;
 mod sealed;
+mod single_flight;
 mod slot;
 mod store;
 mod sweep;
 mod token;
 
 pub use cache::{Slot, Tokens};
-pub use fetch::{Errand, Shared};
-pub use flight::Ride;
+pub use fetch::{SharedStore, TokenSource};
 pub use lease::Lease;
 pub use sealed::StoredToken;
+pub use single_flight::Waiter;
 pub use slot::SlotId;
 pub use store::Store;
 pub use token::{Token, TokenId};

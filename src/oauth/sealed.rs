@@ -12,7 +12,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::SlotId;
+use super::slot::SlotId;
 use crate::envelope::MasterKey;
 use crate::envelope::aead::{self, Algorithm, KEY_LEN, TAG_LEN};
 use crate::secret::Secret;

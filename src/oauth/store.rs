@@ -16,15 +16,16 @@ use nix::unistd::{AccessFlags, Uid, eaccess};
 use super::lease::{Lease, Paths};
 use super::sealed::{self, MAX_FILE_LEN, StoredToken};
 use super::slot::SlotId;
+use super::sweep::sweep;
 use crate::envelope::MasterKey;
 use crate::error::Warning;
 
 /// A shared token cache. It holds no key, no descriptor and no lock, so a forked child uses it as it is, a rotated key
-/// counts at once, and a directory that is mended later works from then on.
+/// counts at once, and a directory that is repaired later works from then on.
 ///
 /// To have a token: [`read`](Self::read); where there is none, or it is due, [`try_lease`](Self::try_lease) until either
 /// another's token is there or the lease is had; then **read again**, for another may have renewed in between; only then
-/// ask the endpoint, and [`write`](Lease::write) before the lease goes.
+/// ask the endpoint, and [`write`](Self::write) before the lease goes.
 #[derive(Clone, Debug)]
 pub struct Store {
     directory: PathBuf,
@@ -61,6 +62,14 @@ impl Store {
     pub fn try_lease_among(&self, slot: &SlotId, quiet: Duration, stand_ins: u32) -> io::Result<Option<Lease>> {
         check(&self.directory).map_err(|(_, message)| io::Error::other(message))?;
         Lease::take(slot, Paths::new(&self.directory, slot), quiet, stand_ins)
+    }
+
+    /// Puts the token of the lease's slot where [`read`](Self::read) finds it, sealed under the first of the keys, and removes
+    /// what credentials that are gone have left.
+    pub fn write(&self, lease: &Lease, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
+        lease.write(token, master_keys)?;
+        sweep(&self.directory);
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::lease::{Lease, Paths};
+use super::lease::{Lease, Paths, is_older};
 use super::slot::SlotId;
 
 /// A token lives a day at most, so one that was written so long ago has been over for a month.
@@ -32,10 +32,4 @@ fn slot(path: &Path) -> Option<SlotId> {
     let is_begun = kind.strip_prefix("new").is_some_and(|place| place.bytes().all(|byte| byte.is_ascii_digit()));
     let is_ours = kind == "token" || is_begun;
     SlotId::from_hex(path.file_stem().filter(|_| is_ours)?.to_str()?)
-}
-
-/// Whether nobody has written the file for so long. One from the future was written before the clock was set back.
-pub(super) fn is_older(path: &Path, age: Duration) -> bool {
-    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::StoredToken;
+use super::sealed::StoredToken;
 use crate::secret::{LockedSecret, Secret};
 
 /// Tells one token from another without a copy of either.
@@ -58,7 +58,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token that was asked for then and lives so long from then on: the answer's way here counts as time it has lived.
+    /// A token that was asked for then and lives so long from then on: the response's way here counts as time it has lived.
     /// `jitter` spreads the renewals of those that asked at the same time.
     pub fn granted(secret: Secret, asked: Moment, lifetime: Duration, jitter: u64) -> Self {
         let expires_ms = asked.unix_ms.saturating_add(lifetime.as_millis() as u64);

@@ -80,14 +80,14 @@ fn hex(text: &str) -> u64 {
 }
 
 #[test]
-fn every_entry_goes_through_the_guard() {
+fn every_entry_goes_through_the_boundary() {
     let source = file("src/ffi/mod.rs");
     let entries: Vec<_> = source.split("#[unsafe(no_mangle)]").skip(1).collect();
     assert_eq!(entries.len(), declared().len());
     assert_eq!(source.matches("extern \"C\" fn").count(), entries.len());
     let constants = ["secure_outbound_abi_version", "secure_outbound_version"];
     for entry in entries {
-        let guarded = entry.matches("enter(out, ||").count() + entry.matches("guard::without_result(||").count();
+        let guarded = entry.matches("enter(out, ||").count() + entry.matches("boundary::without_result(||").count();
         let constant = constants.iter().any(|name| entry.contains(&format!("fn {name}()")));
         assert_eq!(guarded, usize::from(!constant), "{entry}");
     }

@@ -112,8 +112,9 @@ impl Host {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let token =
             StoredToken { token: Secret::new(b"token-0".to_vec()), issued_at: now - 3550, expires_at: now + 50 };
-        let lease = Store::new(self.directory.clone()).try_lease(&slot).expect("usable").expect("free");
-        lease.write(&token, &[support::master_key(&KEY)]).expect("writes");
+        let store = Store::new(self.directory.clone());
+        let lease = store.try_lease(&slot).expect("usable").expect("free");
+        store.write(&lease, &token, &[support::master_key(&KEY)]).expect("writes");
     }
 
     /// The process that holds the lease, if one does.

@@ -45,7 +45,7 @@ impl Scratch {
     /// Stores the token under a key of these bytes.
     fn stored(&self, slot: &SlotId, key: u8) -> Store {
         let store = self.store();
-        lease(&store, slot).write(&token(), &[key_of(key)]).expect("writes");
+        store.write(&lease(&store, slot), &token(), &[key_of(key)]).expect("writes");
         store
     }
 }
@@ -142,7 +142,7 @@ fn a_fork_of_the_holder_does_not_hold_it() {
         assert!(in_child(|| {
             assert!(!is_free(&store, &slot), "the parent has it, and the child sees that");
             let inherited = held.take().expect("the parent's");
-            assert!(inherited.write(&token(), &[key_of(1)]).is_err(), "it is not the child's to write under");
+            assert!(store.write(&inherited, &token(), &[key_of(1)]).is_err(), "it is not the child's to write under");
             drop(inherited);
             assert!(!is_free(&store, &slot), "what the child dropped was not its own");
         }));
@@ -180,7 +180,7 @@ fn a_child_takes_leases_of_its_own() {
     assert!(in_child(|| {
         let own = lease(&childs, &slot);
         assert!(childs.try_lease(&slot).expect("usable").is_none());
-        own.write(&token(), &[key_of(1)]).expect("writes");
+        childs.write(&own, &token(), &[key_of(1)]).expect("writes");
     }));
     assert!(is_there(&childs, &slot, 1));
     drop(held);
@@ -229,7 +229,7 @@ fn an_attempt_in_the_holders_process_does_not_end_the_lease() {
     // Closing any descriptor of the file would drop the process's lock on it.
     assert!(scratch.store().try_lease(&slot).expect("usable").is_none());
     assert!(scratch.store().read(&slot, &[key_of(1)], NOW).is_none());
-    held.write(&token(), &[key_of(1)]).expect("writes");
+    scratch.store().write(&held, &token(), &[key_of(1)]).expect("writes");
     assert!(is_there(&scratch.store(), &slot, 1));
     assert_eq!(Other::start(NAME, &task(&scratch)).says(), "held");
     drop(held);
@@ -254,7 +254,7 @@ fn an_early_renewal_is_left_to_whoever_has_begun_one() {
     assert!(may_begin(), "that was long ago");
     lock.set_modified(SystemTime::now() + 2 * HOUR).expect("a time");
     assert!(may_begin(), "the clock was set back");
-    lease(&store, &slot).write(&token(), &[key_of(1)]).expect("writes");
+    store.write(&lease(&store, &slot), &token(), &[key_of(1)]).expect("writes");
     assert!(may_begin(), "its token has come");
 }
 
@@ -290,7 +290,7 @@ fn a_later_token_replaces_the_earlier_one() {
     let renewed = StoredToken { token: Secret::new(b"renewed".to_vec()), ..token() };
     // What a writer that was killed had begun.
     fs::write(scratch.file(&slot, "new"), "half a file").expect("writes");
-    lease(&store, &slot).write(&renewed, &[key_of(1)]).expect("writes");
+    store.write(&lease(&store, &slot), &renewed, &[key_of(1)]).expect("writes");
     assert_eq!(store.read(&slot, &[key_of(1)], NOW).expect("a token").token.expose(), b"renewed");
     assert_ne!(fs::metadata(scratch.file(&slot, "token")).expect("a file").ino(), before, "another file, renamed");
     let mut names: Vec<_> = fs::read_dir(&scratch.0).expect("lists").flatten().map(|entry| entry.file_name()).collect();
@@ -315,7 +315,7 @@ fn what_is_over_for_a_month_goes_with_a_later_write() {
     }
     let scratch = Scratch::new();
     let store = scratch.store();
-    let write = || lease(&store, &slot("writes")).write(&token(), &[key_of(1)]).expect("writes");
+    let write = || store.write(&lease(&store, &slot("writes")), &token(), &[key_of(1)]).expect("writes");
     // A token lives a day at most.
     let left = [("over", 32), ("not yet over", 30), ("held here", 32), ("held elsewhere", 32)];
     for (name, _) in left {
@@ -427,9 +427,8 @@ fn links_in_the_directory_are_not_followed() {
     let elsewhere = outside.0.join("elsewhere");
     symlink(&elsewhere, scratch.file(&slot, "new")).expect("a link");
     let before = fs::read(outside.file(&slot, "token")).expect("a file");
-    lease(&store, &slot)
-        .write(&StoredToken { token: Secret::new(b"t".to_vec()), ..token() }, &[key_of(1)])
-        .expect("writes");
+    let other = StoredToken { token: Secret::new(b"t".to_vec()), ..token() };
+    store.write(&lease(&store, &slot), &other, &[key_of(1)]).expect("writes");
     assert!(!elsewhere.exists(), "writing");
     assert!(is_there(&store, &slot, 1));
     assert_eq!(fs::read(outside.file(&slot, "token")).expect("a file"), before, "the link is replaced, not its target");
@@ -447,12 +446,12 @@ fn a_rotated_master_key_still_reads() {
     let store = scratch.stored(&slot, 1);
     assert!(store.read(&slot, &[key_of(2), key_of(1)], NOW).is_some(), "the old key is still there");
     assert!(store.read(&slot, &[key_of(2)], NOW).is_none(), "the old key is gone");
-    lease(&store, &slot).write(&token(), &[key_of(2), key_of(1)]).expect("writes");
+    store.write(&lease(&store, &slot), &token(), &[key_of(2), key_of(1)]).expect("writes");
     assert!(is_there(&store, &slot, 2), "the first key writes");
     assert!(!is_there(&store, &slot, 1));
     let none: [MasterKey; 0] = [];
     assert!(store.read(&slot, &none, NOW).is_none());
-    assert!(lease(&store, &slot).write(&token(), &none).is_err());
+    assert!(store.write(&lease(&store, &slot), &token(), &none).is_err());
     assert!(is_there(&store, &slot, 2), "what cannot be sealed leaves the file as it is");
 }
 

@@ -90,7 +90,7 @@ fn a_token_is_renewed_while_it_still_serves() {
     let due = StoredToken { token: Secret::new(b"due".to_vec()), issued_at: now - 36_000, expires_at: now + 59 };
     let store = Store::new(path(&configuration));
     let lease = store.try_lease(&slot(&site)).expect("a directory").expect("nobody has it");
-    lease.write(&due, &[support::master_key(&[7; 32])]).expect("writes");
+    store.write(&lease, &due, &[support::master_key(&[7; 32])]).expect("writes");
     drop(lease);
 
     let engine = worker(&configuration, "worker");

@@ -11,7 +11,7 @@ use std::ptr::null;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
-    ResultFrame, secure_outbound_check, secure_outbound_close, secure_outbound_explain, secure_outbound_open,
+    ResultView, secure_outbound_check, secure_outbound_close, secure_outbound_explain, secure_outbound_open,
     secure_outbound_result_free, secure_outbound_send,
 };
 use serde_json::Value;
@@ -42,21 +42,21 @@ impl<'a> Input<'a> {
 }
 
 /// Looks at a result as a caller would, and frees it, twice at times.
-fn look(frame: &mut ResultFrame, status: i32, twice: bool) {
+fn look(view: &mut ResultView, status: i32, twice: bool) {
     assert!((-3..=1).contains(&status), "{status}");
-    let mut copy = ResultFrame { ..*frame };
+    let mut copy = ResultView { ..*view };
     // SAFETY: the library says what it points to, until it is freed.
     unsafe {
         if status >= 0 {
-            let head = std::slice::from_raw_parts(frame.head.cast::<u8>(), frame.head_len);
+            let head = std::slice::from_raw_parts(view.head.cast::<u8>(), view.head_len);
             let head: Value = serde_json::from_slice(head).expect("a head is JSON");
             assert_eq!(head["version"], 1);
             assert_ne!(head["error"]["code"], "internal.panic", "{head}");
         } else {
-            assert!(frame.id == 0 && frame.head.is_null() && frame.body.is_null());
+            assert!(view.id == 0 && view.head.is_null() && view.body.is_null());
         }
-        secure_outbound_result_free(frame);
-        secure_outbound_result_free(frame);
+        secure_outbound_result_free(view);
+        secure_outbound_result_free(view);
         if twice {
             secure_outbound_result_free(&mut copy);
         }
@@ -71,26 +71,26 @@ fuzz_target!(|data: &[u8]| {
     let (mut input, mut last) = (Input(data), 0);
     while let (Some(call), Some(handle)) = (input.byte(), input.byte()) {
         let engine = if handle % 2 == 0 { last } else { u64::from(handle) };
-        let mut frame = ResultFrame::EMPTY;
+        let mut view = ResultView::EMPTY;
         // SAFETY: every pointer is to as many live bytes as its length says, or null.
         unsafe {
             match call % 4 {
                 0 => {
                     let (config, length) = input.bytes();
-                    let status = secure_outbound_open(config, length, &mut last, &mut frame);
-                    look(&mut frame, status, handle % 3 == 0);
+                    let status = secure_outbound_open(config, length, &mut last, &mut view);
+                    look(&mut view, status, handle % 3 == 0);
                 }
                 1 => {
                     let ((request, r), (body, b), (sealed, s)) = (input.bytes(), input.bytes(), input.bytes());
-                    let status = secure_outbound_send(engine, request, r, body, b, sealed, s, &mut frame);
-                    look(&mut frame, status, handle % 3 == 0);
-                    let status = secure_outbound_check(engine, request, r, sealed, s, &mut frame);
-                    look(&mut frame, status, handle % 3 == 0);
+                    let status = secure_outbound_send(engine, request, r, body, b, sealed, s, &mut view);
+                    look(&mut view, status, handle % 3 == 0);
+                    let status = secure_outbound_check(engine, request, r, sealed, s, &mut view);
+                    look(&mut view, status, handle % 3 == 0);
                 }
                 2 => {
                     let (request, length) = input.bytes();
-                    let status = secure_outbound_explain(engine, request, length, usize::from(call), &mut frame);
-                    look(&mut frame, status, handle % 3 == 0);
+                    let status = secure_outbound_explain(engine, request, length, usize::from(call), &mut view);
+                    look(&mut view, status, handle % 3 == 0);
                 }
                 _ => assert!([0, -3].contains(&secure_outbound_close(engine))),
             }

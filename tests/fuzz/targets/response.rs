@@ -13,7 +13,7 @@ use std::thread;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
-    ResultFrame, secure_outbound_close, secure_outbound_open, secure_outbound_result_free, secure_outbound_send,
+    ResultView, secure_outbound_close, secure_outbound_open, secure_outbound_result_free, secure_outbound_send,
 };
 use serde_json::{Value, json};
 
@@ -77,20 +77,20 @@ fuzz_target!(|answer: &[u8]| {
     *server.answer.lock().expect("no poison") = answer.to_vec();
     let version = if answer.first().is_some_and(|choice| choice & 1 == 1) { "2" } else { "1.1" };
     let (configuration, request) = (configuration(server.port, version), request(server.port));
-    let (mut engine, mut frame) = (0, ResultFrame::EMPTY);
+    let (mut engine, mut view) = (0, ResultView::EMPTY);
     // SAFETY: every pointer is to a live value of the length beside it.
     let head = unsafe {
         let text = (configuration.as_ptr().cast::<c_char>(), configuration.len());
-        assert_eq!(secure_outbound_open(text.0, text.1, &mut engine, &mut frame), 0);
-        secure_outbound_result_free(&mut frame);
+        assert_eq!(secure_outbound_open(text.0, text.1, &mut engine, &mut view), 0);
+        secure_outbound_result_free(&mut view);
         let none = (std::ptr::null(), 0);
         let text = (request.as_ptr().cast::<c_char>(), request.len());
-        let status = secure_outbound_send(engine, text.0, text.1, none.0, none.1, none.0, none.1, &mut frame);
-        let head = std::slice::from_raw_parts(frame.head.cast::<u8>(), frame.head_len);
+        let status = secure_outbound_send(engine, text.0, text.1, none.0, none.1, none.0, none.1, &mut view);
+        let head = std::slice::from_raw_parts(view.head.cast::<u8>(), view.head_len);
         let head: Value = serde_json::from_slice(head).expect("a head is JSON");
         assert_eq!(status == 0, head["error"].is_null(), "{head}");
-        assert!(frame.body_len <= 65536);
-        secure_outbound_result_free(&mut frame);
+        assert!(view.body_len <= 65536);
+        secure_outbound_result_free(&mut view);
         head
     };
     // The engine goes with its connection, so that the next answer meets a new one.

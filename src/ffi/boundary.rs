@@ -5,12 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::process::Process;
-use super::result::ResultFrame;
+use super::result::ResultView;
 use super::status::Status;
 use crate::engine::{self, Reply};
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("the C ABI catches panics, which needs panic = \"unwind\"");
+
+/// What audit records call this way into the engine.
+pub const TRANSPORT: &str = "rust-ffi";
 
 /// How the ABI was misused.
 #[derive(Clone, Copy, Debug)]
@@ -38,24 +41,24 @@ impl From<Misuse> for Status {
 /// # Safety
 ///
 /// `out` is NULL or points to a writable value.
-pub unsafe fn enter(out: *mut ResultFrame, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
+pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
     silence_panics();
     if out.is_null() {
         return Status::SecureOutboundNullPointer as i32;
     }
     // SAFETY: not null, and the caller's promise.
-    unsafe { out.write(ResultFrame::EMPTY) };
-    let (status, frame) = match caught(|| entry().map(kept)) {
+    unsafe { out.write(ResultView::EMPTY) };
+    let (status, view) = match caught(|| entry().map(kept)) {
         Some(Ok(answered)) => answered,
         Some(Err(misuse)) => return Status::from(misuse) as i32,
-        None => caught(|| kept(engine::panic_reply())).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
+        None => caught(|| kept(engine::panic_reply(TRANSPORT))).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
     };
     // SAFETY: as above.
-    unsafe { out.write(frame) };
+    unsafe { out.write(view) };
     status as i32
 }
 
-fn kept(reply: Reply) -> (Status, ResultFrame) {
+fn kept(reply: Reply) -> (Status, ResultView) {
     let status = if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
     (status, Process::current().results.keep(reply.head, reply.body))
 }
@@ -66,14 +69,14 @@ fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
-/// The result after a panic while a panic was being answered. It has no id: there is nothing to free.
-const LAST_WORDS: ResultFrame = {
+/// The result after a panic in making the result of a panic. It has no id: there is nothing to free.
+const LAST_WORDS: ResultView = {
     let head = concat!(
         r#"{"version":1,"status":null,"http_version":null,"headers":[],"#,
         r#""error":{"class":"internal","code":"internal.panic","message":"the library has a bug","#,
         r#""retryable":false,"sent":"maybe","http_status":null},"audit":{}}"#
     );
-    ResultFrame { head: head.as_ptr().cast(), head_len: head.len(), ..ResultFrame::EMPTY }
+    ResultView { head: head.as_ptr().cast(), head_len: head.len(), ..ResultView::EMPTY }
 };
 
 /// Runs an entry that gives only a status.

@@ -1,4 +1,4 @@
-//! What a token endpoint's answer means (RFC 6749 sections 5.1 and 5.2).
+//! What a token endpoint's response means (RFC 6749 sections 5.1 and 5.2).
 
 use std::str;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const UNSAID: Duration = Duration::from_secs(3600);
 /// No token is held for longer, whatever it says.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else an answer says is not repeated.
+/// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else a response says is not repeated.
 const ERRORS: [&str; 7] = [
     "invalid_request",
     "invalid_client",
@@ -30,38 +30,38 @@ const ERRORS: [&str; 7] = [
 
 /// A token as it was granted.
 pub struct Grant {
-    /// The access token, which can stand in a header.
+    /// The access token, which can be sent in a header.
     pub token: Secret,
     /// How long it lives from when it was asked for.
     pub lifetime: Duration,
 }
 
-/// Reads an answer. `bearer` is what its `token_type` may be beside `bearer` itself, empty where it may have none.
+/// Reads a response. `bearer` is what its `token_type` may be beside `bearer` itself, empty where it may have none.
 pub fn read(status: StatusCode, body: &[u8], bearer: Option<&str>) -> Result<Grant, Error> {
-    let answer = Answer::parse(body);
+    let members = Members::parse(body);
     match status.as_u16() {
         // Some servers create a token.
-        200 | 201 => match answer {
+        200 | 201 => match members {
             // Some servers refuse with 200.
-            Ok(answer) if answer.token.is_none() && answer.error.is_some() => Err(rejected(answer.error)),
-            Ok(answer) => answer.grant(bearer),
+            Ok(members) if members.token.is_none() && members.error.is_some() => Err(rejected(members.error)),
+            Ok(members) => members.grant(bearer),
             Err(Invalid) => Err(invalid("it is not a JSON object")),
         },
         408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
-        400..500 => Err(rejected(answer.ok().and_then(|answer| answer.error))),
+        400..500 => Err(rejected(members.ok().and_then(|members| members.error))),
         300..400 => Err(invalid("it redirects, which a token request does not follow")),
         _ => Err(invalid("its status is neither 200 nor 201")),
     }
 }
 
-/// The token endpoint gave no answer that counts.
+/// The token endpoint gave no response that counts.
 pub fn unreachable(why: &str) -> Error {
     Error::new(Code::TokenEndpointUnreachable, format!("the token endpoint cannot be used now: {why}"))
 }
 
-/// The token endpoint's answer is none.
+/// The token endpoint's response is no token response.
 pub fn invalid(why: &str) -> Error {
-    Error::new(Code::TokenResponseInvalid, format!("the token endpoint's answer is not acceptable: {why}"))
+    Error::new(Code::TokenResponseInvalid, format!("the token endpoint's response is not acceptable: {why}"))
 }
 
 fn rejected(error: Option<&RawValue>) -> Error {
@@ -73,38 +73,38 @@ fn rejected(error: Option<&RawValue>) -> Error {
 
 /// The members that count. They stay where they are until one is read.
 #[derive(Default)]
-struct Answer<'a> {
+struct Members<'a> {
     token: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,
     lifetime: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Members<'a> {
     fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
         // Some servers put a byte order mark in front, which RFC 8259 section 8.1 lets a reader leave out.
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-        let mut answer = Self::default();
+        let mut members = Self::default();
         let names = ["access_token", "token_type", "expires_in", "error"];
         for_each_member(str::from_utf8(body).map_err(|_| Invalid)?, &names, |index, value| {
             let place = match index {
-                Some(0) => &mut answer.token,
-                Some(1) => &mut answer.kind,
-                Some(2) => &mut answer.lifetime,
-                Some(3) => &mut answer.error,
+                Some(0) => &mut members.token,
+                Some(1) => &mut members.kind,
+                Some(2) => &mut members.lifetime,
+                Some(3) => &mut members.error,
                 _ => return Ok(()),
             };
             // Of two values nobody could say which one counts.
             place.replace(value).map_or(Ok(()), |_| Err(Invalid))
         })?;
-        Ok(answer)
+        Ok(members)
     }
 
     fn grant(self, bearer: Option<&str>) -> Result<Grant, Error> {
         let token = self.token.and_then(|token| text(token).ok()).ok_or_else(|| invalid("it has no access_token"))?;
         // RFC 6749 appendix A.12, less the blank, which ends the token for the receiver (RFC 6750 section 2.1).
         if token.expose().is_empty() || !token.expose().iter().all(u8::is_ascii_graphic) {
-            return Err(invalid("its access_token cannot stand in a header"));
+            return Err(invalid("its access_token cannot be sent in a header"));
         }
         if !is_bearer(self.kind, bearer) {
             return Err(invalid(
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_must_be_a_token_response() {
+    fn a_body_must_be_a_token_response() {
         for (body, why) in [
             ("", "JSON"),
             ("access_token=t&token_type=bearer", "JSON"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_says_who_can_mend_it() {
+    fn a_status_says_who_can_repair_it() {
         use Code::{TokenEndpointRejected as Rejected, TokenEndpointUnreachable as Unreachable};
         for (status, expected) in [
             (400, Rejected),

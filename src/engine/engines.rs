@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::{Engine, EngineHeritage};
+use super::state::{Engine, EngineHeritage};
 use crate::document::Configuration;
 use crate::error::{Code, Error, Warning};
 use crate::net::Lookups;

@@ -1,0 +1,97 @@
+//! The attempts of one call, and what lies between two of them.
+
+use std::time::Instant as Clock;
+
+use http::StatusCode;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+
+use super::prepare::Prepared;
+use super::response::drain;
+use super::token::DRAINING;
+use super::{breaker, hops, pause, retry};
+use crate::audit::{Outcome, Recorder};
+use crate::error::{Error, Sent};
+use crate::net::{Network, Response};
+use crate::policy::InternalHosts;
+use crate::sys::random;
+
+/// Makes attempts until the end of one is the call's, and gives the response whose head has come. A failure's `sent` is the
+/// worst of all of them. The first attempt has its permission already, and the last one's is settled where it failed.
+pub async fn make(
+    network: &Network,
+    internal_hosts: &InternalHosts,
+    prepared: &mut Prepared,
+    recorder: &mut Recorder,
+) -> Result<Response, Error> {
+    let Prepared { route, outgoing, budget, run } = prepared;
+    let mut worst = Sent::No;
+    let mut made = 0;
+    loop {
+        let mut outgoing = outgoing.clone();
+        if let Some(token) = &mut run.token {
+            let authorized = token.authorize(&mut outgoing, &mut run.redactor, budget.deadline).await;
+            authorized.map_err(|error| error.sent(worst))?;
+        }
+        made += 1;
+        recorder.attempt();
+        let ended = hops::follow(network, internal_hosts, route, budget.deadline, outgoing, recorder).await;
+        let outcome = outcome(&ended);
+        recorder.attempt_ended(outcome);
+        if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
+            && let Some(token) = &mut run.token
+            && token.renew(budget.deadline).await
+        {
+            // A 401 is a response, so nothing is done twice, and none of the attempts that the policy gives is used up.
+            made -= 1;
+            worst = worst.max(sent(outcome));
+            if let Ok(response) = ended {
+                drain(response, budget.deadline.min(Instant::now() + DRAINING), recorder).await;
+            }
+            continue;
+        }
+        let left = budget.max_attempts.saturating_sub(made);
+        if retry::repeats(outcome, budget.idempotent, left)
+            && let Some(until) = resume(made, &ended, budget.deadline)
+        {
+            run.permit.settle(breaker::verdict(outcome), Clock::now());
+            // The permission for the next attempt is taken while this one's end can still be handed over.
+            if run.permit.renew(Clock::now()) {
+                worst = worst.max(sent(outcome));
+                if let Ok(response) = ended {
+                    drain(response, until, recorder).await;
+                }
+                sleep_until(until).await;
+                continue;
+            }
+        }
+        return ended.map_err(|error| {
+            run.permit.settle(breaker::verdict(outcome), Clock::now());
+            let sent = error.sent.max(worst);
+            error.sent(sent)
+        });
+    }
+}
+
+fn outcome(ended: &Result<Response, Error>) -> Outcome {
+    match ended {
+        Ok(response) => Outcome::Response(response.status()),
+        Err(error) => Outcome::Failed { code: error.code, sent: error.sent },
+    }
+}
+
+fn sent(outcome: Outcome) -> Sent {
+    match outcome {
+        Outcome::Response(_) => Sent::Yes,
+        Outcome::Failed { sent, .. } => sent,
+    }
+}
+
+/// When the attempt after so many begins. A pause that would outlast the call is not begun: what there is goes to the caller at
+/// once.
+fn resume(made: u32, ended: &Result<Response, Error>, deadline: Instant) -> Option<Instant> {
+    let headers = ended.as_ref().ok().map(Response::headers);
+    let asked = headers.and_then(|headers| pause::retry_after(headers, Timestamp::now()));
+    let pause = pause::backoff(made.saturating_sub(1), random::number()).max(asked.unwrap_or_default());
+    Instant::now().checked_add(pause).filter(|until| *until < deadline)
+}

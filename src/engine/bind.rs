@@ -1,0 +1,58 @@
+//! Holds open credentials against what was sealed with them.
+
+use http::Uri;
+use jiff::Timestamp;
+
+use super::state::Engine;
+use crate::credential::{Binding, Credential};
+use crate::document::CredentialSpec;
+use crate::error::{Code, Error};
+use crate::oauth::endpoint;
+use crate::policy::{Bound, Policy, Rules};
+
+/// What the credentials of a call are bound to.
+#[derive(Default)]
+pub struct Bindings {
+    /// Each of them has to allow every hop.
+    pub bounds: Vec<Bound>,
+    /// The token endpoint of the one that has one.
+    pub token_uri: Option<Uri>,
+}
+
+/// Judges credentials by their own bindings, of which `allows` says whether one covers what is asked, and a token endpoint by
+/// those and by the policy.
+pub fn bind(
+    engine: &Engine,
+    specs: &[CredentialSpec],
+    credentials: &[Credential],
+    policy: &Policy,
+    allows: impl Fn(&Bound) -> Result<(), Error>,
+) -> Result<Bindings, Error> {
+    let settings = &*engine.settings;
+    let mut bindings = Bindings::default();
+    for (spec, credential) in specs.iter().zip(credentials) {
+        if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
+            return Err(unbound(&spec.identifier));
+        }
+        let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
+        bound.as_ref().map(&allows).transpose()?;
+        if let Some(url) = credential.token_url() {
+            bindings.token_uri = Some(endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts)?);
+        }
+        bindings.bounds.extend(bound);
+    }
+    Ok(bindings)
+}
+
+fn unbound(identifier: &str) -> Error {
+    let why = "is bound to no hosts, as limits.require_binding demands: seal it again with binding.hosts";
+    Error::new(Code::BindingViolated, format!("the credential \"{identifier}\" {why}"))
+}
+
+/// What a binding that has not expired allows.
+fn bound(identifier: &str, binding: &Binding) -> Result<Bound, Error> {
+    binding.check_expiry(Timestamp::now())?;
+    Rules::parse_sealed(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+        .map(|rules| Bound::new(identifier, rules))
+        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read"))
+}

@@ -1,0 +1,42 @@
+//! What a call may take: time, attempts and bytes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry;
+use super::state::Engine;
+use crate::document::{ByteLimit, Request};
+
+/// The limits of one call, each the least that configuration, policy and request leave.
+pub struct Budget {
+    /// When the call ends.
+    pub deadline: Instant,
+    /// How many attempts are made.
+    pub max_attempts: u32,
+    /// Whether the request may be processed twice.
+    pub idempotent: bool,
+    /// Cap of the response's body.
+    pub response_bytes: ByteLimit,
+}
+
+impl Budget {
+    /// The budget of a request that came in then.
+    pub fn of(engine: &Engine, request: &Request, begun: std::time::Instant) -> Self {
+        let settings = &*engine.settings;
+        let policy = request.policy.as_ref();
+        let asked = request.timeout_ms.into_iter().chain(policy.and_then(|policy| policy.timeout_ms)).min();
+        let timeout = asked.unwrap_or(settings.defaults.timeout_ms).min(settings.limits.timeout_ms);
+        let response_bytes = match policy.and_then(|policy| policy.response_bytes) {
+            Some(bytes) => ByteLimit { bytes, of: "policy.response_bytes" },
+            None => ByteLimit { bytes: settings.defaults.response_bytes, of: "defaults.response_bytes" },
+        };
+        let ceiling = ByteLimit { bytes: settings.limits.response_bytes, of: "limits.response_bytes" };
+        Self {
+            deadline: Instant::from_std(begun + Duration::from_millis(timeout)),
+            max_attempts: policy.map_or(1, |policy| policy.max_attempts),
+            idempotent: retry::is_idempotent(&request.method, request.idempotency_key.is_some()),
+            response_bytes: response_bytes.least(ceiling),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A call under way: started, then collected.
+
+use std::sync::Arc;
+
+use super::attempts;
+use super::call::Call;
+use super::prepare::{Prepared, prepare};
+use super::reply::{Reply, failure};
+use super::response::{self, Whole};
+use super::retry::is_idempotent;
+use super::state::Engine;
+use super::token::CallToken;
+use crate::audit::Recorder;
+use crate::document::Request;
+use crate::error::Error;
+use crate::net::{self, Network};
+
+/// A call that may be sent. Nothing of it has been, and dropping it ends it there.
+pub struct Exchange {
+    engine: Arc<Engine>,
+    network: Arc<Network>,
+    prepared: Prepared,
+    recorder: Recorder,
+}
+
+impl Engine {
+    /// Starts a call, which audit records say came by this `transport`. All that can be refused without sending is refused
+    /// here, so a host needs no runtime for it.
+    pub fn start(self: &Arc<Self>, call: Call<'_>, transport: &'static str) -> Result<Exchange, Reply> {
+        let mut recorder = Recorder::begin(transport);
+        let request = match Request::parse(call.request) {
+            Ok(request) => request,
+            Err(error) => return Err(failure(&error, false, recorder)),
+        };
+        recorder.request(&request);
+        #[cfg(feature = "test-hooks")]
+        assert_ne!(request.service_id, "test.panic", "a test wants to see a panic");
+        let prepared = prepare(self, call, &request, &mut recorder).and_then(|prepared| {
+            #[cfg(feature = "test-hooks")]
+            assert_ne!(request.service_id, "test.panic.opened", "a test wants to see a panic with an open credential");
+            Ok((prepared, Arc::clone(self.network()?)))
+        });
+        match prepared {
+            Ok((prepared, network)) => Ok(Exchange { engine: Arc::clone(self), network, prepared, recorder }),
+            Err(error) => {
+                let idempotent = is_idempotent(&request.method, request.idempotency_key.is_some());
+                Err(failure(&error, idempotent, recorder))
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// Sends the request and takes in the whole response. What has arrived since the last call is seen before, and what is to
+    /// leave after a bad end leaves.
+    pub async fn collect(self) -> Reply {
+        let Self { engine, network, prepared, mut recorder } = self;
+        let idempotent = prepared.budget.idempotent;
+        net::poll_sockets().await;
+        let collected = send_and_collect(&engine, &network, prepared, &mut recorder).await;
+        if collected.is_err() {
+            net::poll_sockets().await;
+        }
+        match collected {
+            Ok(whole) => whole.reply(recorder),
+            Err(error) => failure(&error, idempotent, recorder),
+        }
+    }
+
+    /// Ends it unsent, because the host cannot drive it.
+    pub fn fail(self, error: &Error) -> Reply {
+        let Self { prepared, recorder, .. } = self;
+        failure(error, prepared.budget.idempotent, recorder)
+    }
+}
+
+async fn send_and_collect(
+    engine: &Engine,
+    network: &Network,
+    mut prepared: Prepared,
+    recorder: &mut Recorder,
+) -> Result<Whole, Error> {
+    let collected = match attempts::make(network, &engine.settings.internal_hosts, &mut prepared, recorder).await {
+        Ok(response) => response::collect(response, &prepared.budget, &mut prepared.run, recorder).await,
+        Err(error) => Err(error),
+    };
+    recorder.token_requests(prepared.run.token.map_or(0, CallToken::end));
+    collected
+}
+
+/// A host may have several threads, and drive an exchange on any of them.
+const _: fn(Exchange) = |exchange| {
+    fn is_send(_: impl Send + 'static) {}
+    is_send(exchange.collect());
+};

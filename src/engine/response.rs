@@ -1,0 +1,69 @@
+//! The response that goes back to the caller, and what becomes of one that does not.
+
+use std::time::Instant as Clock;
+
+use tokio::time::Instant;
+
+use super::breaker::{self, Verdict};
+use super::budget::Budget;
+use super::prepare::Run;
+use super::reply::{Reply, document, header_fields};
+use crate::audit::{Outcome, Recorder};
+use crate::document::ResponseHead;
+use crate::error::Error;
+use crate::net::Response;
+
+/// What of an unread body is worth taking in, so that an HTTP/1.1 connection can be used again.
+const DRAINED_BYTES: u64 = 64 * 1024;
+
+/// A response, whole.
+pub struct Whole {
+    status: u16,
+    http2: bool,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Whole {
+    /// The documents that go back.
+    pub fn reply(self, mut recorder: Recorder) -> Reply {
+        recorder.status(self.status);
+        let version = if self.http2 { "2" } else { "1.1" };
+        let head = ResponseHead::answer(self.status, version, self.headers, recorder.end());
+        Reply { body: self.body, ..document(true, &head) }
+    }
+}
+
+/// Takes in the call's response to its end, and settles what head and body together say of the service.
+pub async fn collect(
+    response: Response,
+    budget: &Budget,
+    run: &mut Run,
+    recorder: &mut Recorder,
+) -> Result<Whole, Error> {
+    let mut verdict = breaker::verdict(Outcome::Response(response.status()));
+    let mut wire = 0;
+    let collected = response.collect(budget.response_bytes, budget.deadline, &mut wire).await;
+    recorder.received(wire);
+    if let Err(error) = &collected {
+        let outcome = Outcome::Failed { code: error.code, sent: error.sent };
+        recorder.attempt_ended(outcome);
+        if breaker::verdict(outcome) == Verdict::Fails {
+            verdict = Verdict::Fails;
+        }
+    }
+    run.permit.settle(verdict, Clock::now());
+    let collected = collected?;
+    Ok(Whole {
+        status: collected.status.as_u16(),
+        http2: collected.http2,
+        headers: header_fields(&collected.headers, collected.decoded, &run.redactor, &run.callers_headers),
+        body: collected.body,
+    })
+}
+
+/// Takes in what comes until then of a response that is not the call's. A connection whose response did not end in that time
+/// closes, or its stream is reset.
+pub async fn drain(response: Response, until: Instant, recorder: &mut Recorder) {
+    recorder.received(response.drain(DRAINED_BYTES, until).await);
+}

@@ -1,0 +1,35 @@
+//! Where a call goes, and by which rules it may be redirected.
+
+use http::Uri;
+
+use crate::error::{Code, Error};
+use crate::policy::{Bound, Policy, Target};
+
+/// The way of a call: where it begins, and what every redirect has to pass.
+pub struct Route {
+    /// Where the request goes.
+    pub target: Target,
+    /// The policy.
+    pub policy: Policy,
+    /// What the credentials are bound to.
+    pub bounds: Vec<Bound>,
+    /// Whether any credential is in the request.
+    pub has_credential: bool,
+    /// Whether one is in its query.
+    pub fills_query: bool,
+    /// How many redirects are followed.
+    pub max_redirects: u32,
+}
+
+/// The URL to send, its parts in memory of their own: the pool keeps an origin as long as connections to it, and would keep
+/// the rest of the text with it, a secret in the query included.
+pub fn uri(target: &Target, query: Option<&str>) -> Result<Uri, Error> {
+    let unusable = |_| Error::new(Code::PathNotCanonical, "the URL cannot be sent as it is");
+    let origin = target.origin();
+    Uri::builder()
+        .scheme(origin.scheme.as_str())
+        .authority(origin.authority())
+        .path_and_query(target.path_and_query(query))
+        .build()
+        .map_err(unusable)
+}

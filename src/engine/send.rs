@@ -1,0 +1,79 @@
+//! One hop: a request on its way, until there is a response.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use tokio::time::Instant;
+
+use super::retry::Resends;
+use crate::audit::Recorder;
+use crate::error::{Error, Sent};
+use crate::net::{Network, Response, Way};
+
+/// A request as it goes out, credential included.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// Method of the hop.
+    pub method: Method,
+    /// Where it goes.
+    pub uri: Uri,
+    /// Header fields, with those of the credentials.
+    pub headers: HeaderMap,
+    /// Body, with the fields of the credentials.
+    pub body: Bytes,
+}
+
+impl Outgoing {
+    fn request(&self) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        // RFC 9110 section 8.6: a method that expects a body says so when there is none.
+        if self.body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        request
+    }
+
+    /// Turns the request into what follows a 303, or a 301 or 302 after POST (RFC 9110 section 15.4).
+    pub fn becomes_get(&mut self) {
+        self.method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
+        self.body = Bytes::new();
+        for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            self.headers.remove(name);
+        }
+    }
+
+    /// Drops what the caller meant for one origin only.
+    pub fn leaves_origin(&mut self) {
+        self.headers.remove(AUTHORIZATION);
+        self.headers.remove(COOKIE);
+    }
+}
+
+/// Sends until a response's head has come. `worst` is how far any try had got, so that no later `no` hides an earlier `maybe`.
+pub async fn send(
+    network: &Network,
+    outgoing: &Outgoing,
+    way: Way,
+    deadline: Instant,
+    recorder: &mut Recorder,
+    worst: &mut Sent,
+) -> Result<Response, Error> {
+    let mut resends = Resends::of(&outgoing.method);
+    loop {
+        let failure = match network.exchange(outgoing.request(), way, deadline).await {
+            Ok(response) => {
+                recorder.exchange(response.observed());
+                return Ok(response);
+            }
+            Err(failure) => *failure,
+        };
+        recorder.exchange(&failure.observed);
+        *worst = failure.error.sent.max(*worst);
+        if !resends.take(failure.unprocessed, failure.unanswered) {
+            return Err(failure.error.sent(*worst));
+        }
+    }
+}

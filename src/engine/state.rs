@@ -1,0 +1,158 @@
+//! An open configuration: what calls share, and what a forked child may have of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::breaker::Breakers;
+use crate::document::{Configuration, Defaults, HttpVersion, Limits, MasterKeySpec};
+use crate::error::{Code, Error, Warning};
+use crate::keys::{KeySource, Keyring};
+use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots};
+use crate::oauth::{Store, Tokens};
+use crate::policy::{InternalHosts, Rules};
+use crate::sys::lock;
+
+/// An open configuration: its settings, its keys, its connections; and the lookups of the process, which all of them share.
+pub struct Engine {
+    pub(super) settings: Arc<Settings>,
+    keyring: Mutex<Keyring>,
+    lookups: Arc<Lookups>,
+    network: OnceLock<Arc<Network>>,
+    pub(super) breakers: Arc<Breakers>,
+    pub(super) tokens: Tokens,
+}
+
+/// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
+pub(super) struct EngineHeritage {
+    settings: Arc<Settings>,
+    keyring: Keyring,
+}
+
+/// What a configuration says, read and checked.
+pub(super) struct Settings {
+    pub(super) internal_hosts: Arc<InternalHosts>,
+    pub(super) defaults: Defaults,
+    pub(super) limits: Limits,
+    pub(super) host_limit: Option<Arc<Rules>>,
+    pub(super) user_agent: HeaderValue,
+    pub(super) network: NetworkOptions,
+    pub(super) tokens: Option<Store>,
+    warnings: Vec<Warning>,
+}
+
+impl Settings {
+    fn read(configuration: Configuration) -> Result<Self, Error> {
+        let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
+        let internal_hosts = Arc::new(InternalHosts::from_specs(&configuration.internal_hosts)?);
+        let roots = Roots::load(&configuration.tls)?;
+        let mut warnings = Vec::new();
+        if roots.is_empty() {
+            let message = "no trust anchor was found, so no https server will be trusted; install ca-certificates or set tls.ca_file";
+            warnings.push(Warning { code: "tls.no_roots", message: message.to_owned() });
+        }
+        let network = NetworkOptions {
+            guard: Guard::new(Arc::clone(&internal_hosts)),
+            roots,
+            proxy: configuration.proxy.as_ref().map(Proxy::from_spec).transpose()?.map(Arc::new),
+            connect_timeout: Duration::from_millis(configuration.defaults.connect_timeout_ms),
+            http1: configuration.http_versions.contains(&HttpVersion::Http11),
+            http2: configuration.http_versions.contains(&HttpVersion::Http2),
+            post_quantum: configuration.tls.post_quantum,
+            header_bytes: configuration.limits.header_bytes,
+        };
+        let hosts = configuration.limits.hosts.as_deref();
+        let host_limit = hosts.map(|hosts| Rules::parse(Some(hosts), None, None)).transpose();
+        Ok(Self {
+            internal_hosts,
+            defaults: configuration.defaults,
+            host_limit: host_limit.map_err(|_| invalid("limits.hosts has an entry that cannot be read"))?.map(Arc::new),
+            limits: configuration.limits,
+            user_agent: HeaderValue::from_str(&configuration.user_agent)
+                .map_err(|_| invalid("user_agent cannot be sent in a header"))?,
+            network,
+            tokens: configuration.token_cache.map(|cache| Store::new(cache.directory)),
+            warnings,
+        })
+    }
+}
+
+impl Engine {
+    /// An engine for a configuration. `known` finds the source of a key that is named by its id alone.
+    pub fn new(
+        mut configuration: Configuration,
+        known: impl Fn(&str) -> Option<Arc<KeySource>>,
+        lookups: Arc<Lookups>,
+    ) -> Result<Self, Error> {
+        let keys = std::mem::take(&mut configuration.master_keys);
+        let settings = Settings::read(configuration)?;
+        let keyring = Keyring::open(keys, known)?;
+        Ok(Self::with(Arc::new(settings), keyring, lookups))
+    }
+
+    /// Settings and keys, and nothing yet of what calls leave behind.
+    fn with(settings: Arc<Settings>, keyring: Keyring, lookups: Arc<Lookups>) -> Self {
+        Self {
+            settings,
+            keyring: Mutex::new(keyring),
+            lookups,
+            network: OnceLock::new(),
+            breakers: Arc::default(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// What a forked child may have of this engine.
+    pub(super) fn heritage(&self) -> EngineHeritage {
+        EngineHeritage { settings: Arc::clone(&self.settings), keyring: self.keyring().clone() }
+    }
+
+    /// What works and should not stay so.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.settings.warnings.clone();
+        warnings.extend(self.keyring().warnings());
+        warnings.extend(self.settings.tokens.as_ref().and_then(Store::warning));
+        warnings
+    }
+
+    /// Takes over key material that came with a later `open` of the same configuration: all of it, or nothing where some
+    /// cannot be used. Says whether anything is new.
+    pub(super) fn replace_keys(&self, entries: Vec<MasterKeySpec>) -> Result<bool, Error> {
+        let mut keyring = self.keyring();
+        let mut next = keyring.clone();
+        let mut changed = false;
+        for entry in entries {
+            if let MasterKeySpec { id: Some(id), source: Some(source) } = entry {
+                changed |= next.replace(&id, source)?;
+            }
+        }
+        *keyring = next;
+        Ok(changed)
+    }
+
+    pub(super) fn key_source(&self, id: &str) -> Option<Arc<KeySource>> {
+        self.keyring().source(id)
+    }
+
+    pub(super) fn keyring(&self) -> MutexGuard<'_, Keyring> {
+        lock(&self.keyring)
+    }
+
+    pub(super) fn network(&self) -> Result<&Arc<Network>, Error> {
+        if let Some(network) = self.network.get() {
+            return Ok(network);
+        }
+        // Of two threads that come here together one loses, and its network goes unused.
+        let network = Arc::new(Network::new(self.settings.network.clone(), Arc::clone(&self.lookups))?);
+        Ok(self.network.get_or_init(|| network))
+    }
+}
+
+impl EngineHeritage {
+    /// The child's engine, with the child's lookups.
+    pub(super) fn engine(&self, lookups: Arc<Lookups>) -> Engine {
+        self.keyring.lock();
+        Engine::with(Arc::clone(&self.settings), self.keyring.clone(), lookups)
+    }
+}

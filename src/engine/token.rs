@@ -1,0 +1,95 @@
+//! The access token of a call: looked up before every attempt, and renewed once where the API does not take it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use http::header::AUTHORIZATION;
+use tokio::time::Instant;
+
+use super::send::Outgoing;
+use super::state::Engine;
+use crate::credential::{ClientCredentials, Redactor, placement};
+use crate::document::{CredentialKind, CredentialSpec};
+use crate::error::{Code, Error};
+use crate::oauth::{SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
+use crate::secret::Secret;
+
+/// How long a 401 that is followed by another try may take to end. It only saves a connection.
+pub const DRAINING: Duration = Duration::from_millis(200);
+
+/// Where a call has its token from.
+pub struct CallToken {
+    slot: Arc<Slot>,
+    source: Arc<TokenSource>,
+    /// A renewal that is under way while the call uses the token that it will replace.
+    renewal: Option<Waiter>,
+    used: Option<TokenId>,
+    renewed: bool,
+}
+
+/// The token that this client gets at this endpoint. Its place is that of the one credential that has a client: two would put
+/// their tokens into one header, and are refused.
+pub fn of_client(
+    engine: &Engine,
+    client: ClientCredentials,
+    uri: Uri,
+    specs: &[CredentialSpec],
+    envelopes: &[Vec<u8>],
+) -> Result<CallToken, Error> {
+    let is_client = |spec: &CredentialSpec| spec.kind == CredentialKind::Oauth2ClientCredentials;
+    let mut pairs = specs.iter().zip(envelopes);
+    let (spec, envelope) = pairs
+        .find(|(spec, _)| is_client(spec))
+        .ok_or_else(|| Error::new(Code::Panic, "a client without a credential wants a token"))?;
+    let settings = &*engine.settings;
+    let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: engine.keyring().keys() });
+    let source = TokenSource {
+        client,
+        uri,
+        user_agent: settings.user_agent.clone(),
+        network: Arc::clone(engine.network()?),
+        shared,
+        time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),
+    };
+    let slot = engine.tokens.slot(SlotId::new(&spec.identifier, envelope));
+    Ok(CallToken { slot, source: Arc::new(source), renewal: None, used: None, renewed: false })
+}
+
+impl CallToken {
+    /// Leaves it, and says how many token requests no record has counted yet.
+    pub fn end(self) -> u32 {
+        self.slot.take_requests()
+    }
+
+    /// Puts a token that may be sent now into the request, and lets it be found again in the response.
+    pub async fn authorize(
+        &mut self,
+        outgoing: &mut Outgoing,
+        redactor: &mut Redactor,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let (token, renewal) = self.slot.token(&self.source, deadline).await?;
+        outgoing.headers.insert(AUTHORIZATION, placement::bearer(token.secret())?);
+        if self.used.replace(token.id()) != Some(token.id()) {
+            redactor.add(Secret::new(token.secret().expose().to_vec()));
+        }
+        self.renewal = renewal;
+        Ok(())
+    }
+
+    /// After a 401: has the token renewed, once in a call, unless that was in vain a while ago. Says whether there is another
+    /// one to repeat the request with.
+    pub async fn renew(&mut self, deadline: Instant) -> bool {
+        let Some(used) = self.used else { return false };
+        if std::mem::replace(&mut self.renewed, true) {
+            self.slot.reject_renewed(used);
+            return false;
+        }
+        self.slot.reject(used);
+        // Whatever keeps a new token from coming, the 401 is a response and goes to the caller.
+        let Ok((token, renewal)) = self.slot.token(&self.source, deadline).await else { return false };
+        self.renewal = renewal;
+        token.id() != used
+    }
+}

@@ -1,0 +1,170 @@
+//! The connections of one engine: its pools, and one dial at a time for an origin.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use tokio::sync::Semaphore;
+
+use super::client::{self, HttpClient, Tasks};
+use super::connector::Connector;
+use super::http1::origin;
+use super::options::NetworkOptions;
+use super::pool::Pool;
+use super::resolve::Lookups;
+use crate::error::Error;
+use crate::sys::lock;
+
+/// Of all origins that calls went to.
+const IDLE: usize = 64;
+/// Of all that only redirects led to: their number is the servers' choice.
+const IDLE_REDIRECTED: usize = 8;
+/// Gates of origins that nobody waits at are swept above this number.
+const GATES: usize = 64;
+
+/// Who chose the origin of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The caller.
+    Called,
+    /// A server, by a redirect.
+    Redirected,
+}
+
+/// The connections of one engine in one process. `exchange` and `one_shot` are what it does with them.
+pub struct Network {
+    connector: Connector,
+    options: NetworkOptions,
+    called: Pool,
+    redirected: Pool,
+    gates: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Network {
+    /// Prepares connections. Nothing is opened yet.
+    pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
+        let connector = Connector::new(&options, lookups)?;
+        Ok(Self {
+            connector,
+            options,
+            called: Pool::new(IDLE),
+            redirected: Pool::new(IDLE_REDIRECTED),
+            gates: Mutex::default(),
+        })
+    }
+
+    /// Cap of a response's head in bytes.
+    pub(super) fn header_bytes(&self) -> usize {
+        self.options.header_bytes as usize
+    }
+
+    /// Limit of making one connection.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.options.connect_timeout
+    }
+
+    /// Whether HTTP/1.1 may be spoken.
+    pub(super) fn http1(&self) -> bool {
+        self.options.http1
+    }
+
+    /// The connections of requests that came this way.
+    pub(super) fn pool(&self, way: Way) -> &Pool {
+        match way {
+            Way::Called => &self.called,
+            Way::Redirected => &self.redirected,
+        }
+    }
+
+    /// The client of this moment that works with this pool.
+    pub(super) fn client(&self, pool: &Pool, now: Instant) -> HttpClient {
+        pool.client(now, || client::pooled(&self.connector, &self.options))
+    }
+
+    /// A client for one request, and what tells that its connection is gone.
+    pub(super) fn one_shot_client(&self) -> (HttpClient, Tasks) {
+        client::one_shot(&self.connector, &self.options)
+    }
+
+    /// The gate that lets one dial at a time through to an origin: without it, calls that start together each make a
+    /// connection before the first of them learns that it could have been shared.
+    pub(super) fn gate(&self, target: &Uri) -> Arc<Semaphore> {
+        let mut gates = lock(&self.gates);
+        if gates.len() > GATES {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        Arc::clone(gates.entry(origin(target)).or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use bytes::Bytes;
+    use http::Request;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::document::{InternalHostSpec, TlsSpec};
+    use crate::net::body::WitnessBody;
+    use crate::net::guard::Guard;
+    use crate::net::tls::Roots;
+    use crate::policy::InternalHosts;
+
+    /// A server that responds to every request, and counts its connections.
+    fn server() -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (port, connections) = (listener.local_addr().expect("an address").port(), Arc::new(AtomicUsize::new(0)));
+        let counting = Arc::clone(&connections);
+        thread::spawn(move || {
+            for mut tcp in listener.incoming().flatten() {
+                counting.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    let mut buffer = [0; 1024];
+                    while tcp.read(&mut buffer).is_ok_and(|read| read > 0) {
+                        tcp.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
+                    }
+                });
+            }
+        });
+        (port, connections)
+    }
+
+    fn network(port: u16) -> Network {
+        let networks = vec!["127.0.0.0/8".to_owned()];
+        let internal = InternalHostSpec { host: "127.0.0.1".to_owned(), networks, ports: vec![port] };
+        let options = NetworkOptions {
+            guard: Guard::new(Arc::new(InternalHosts::from_specs(&[internal]).expect("valid"))),
+            roots: Roots::load(&TlsSpec::default()).expect("the system's"),
+            proxy: None,
+            connect_timeout: Duration::from_secs(5),
+            http1: true,
+            http2: true,
+            post_quantum: true,
+            header_bytes: 65536,
+        };
+        Network::new(options, Arc::default()).expect("a network")
+    }
+
+    #[test]
+    fn a_connection_is_not_used_beyond_its_age() {
+        let (port, connections) = server();
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let network = network(port);
+        let born = Instant::now();
+        for (age, expected) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3), (601, 3)] {
+            let (body, _) = WitnessBody::new(Bytes::new());
+            let request = Request::get(format!("http://127.0.0.1:{port}/")).body(body).expect("a request");
+            let client = network.client(&network.called, born + Duration::from_secs(age));
+            let status = runtime.block_on(client.request(request)).expect("a response").status();
+            assert_eq!((status.as_u16(), connections.load(Ordering::SeqCst)), (204, expected), "after {age} s");
+            // The connection goes back to the pool when its task has its turn.
+            runtime.block_on(tokio::task::yield_now());
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Follows a request to its connection, and says what is seen of it there.
+
+use std::sync::Arc;
+
+use hyper_util::client::legacy::connect::CaptureConnection;
+
+use super::body::Witness;
+use super::connection::{Facts, InUse};
+use crate::error::{Code, Error, Sent};
+
+/// What was seen of one exchange, for the audit record.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The connection, once there was one.
+    pub connection: Option<InUse>,
+    /// Whether no connect was needed.
+    pub reused: bool,
+    /// What the connection takes of the body.
+    pub body: Arc<Witness>,
+}
+
+/// Whether nothing is to follow on a connection: whoever responds with what is no HTTP may be at odds with us about where
+/// the next response begins, and whoever wants HTTP/1.1 has it on another one.
+pub fn is_last(error: Option<&Error>, connection: Option<&Facts>) -> bool {
+    error.is_some_and(|error| error.code == Code::ProtocolInvalid) || connection.is_some_and(Facts::wants_http1)
+}
+
+/// Keeps a connection from being used again. Requests that are on it already go on.
+pub fn forsake(connection: &CaptureConnection) {
+    if let Some(connected) = &*connection.connection_metadata() {
+        connected.poison();
+    }
+}
+
+/// Follows one request to its connection.
+pub struct Watch {
+    connection: CaptureConnection,
+    witness: Arc<Witness>,
+    facts: Option<InUse>,
+    reused: bool,
+    /// What had come on the connection when the request went to it.
+    received: u64,
+}
+
+impl Watch {
+    /// Begins before there is a connection.
+    pub fn new(connection: CaptureConnection, witness: Arc<Witness>) -> Self {
+        Self { connection, witness, facts: None, reused: false, received: 0 }
+    }
+
+    /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
+    /// made.
+    pub fn connected(&mut self) {
+        if let Some(facts) = self.current()
+            && !self.knows(&facts)
+        {
+            self.reused = facts.use_once();
+            self.received = facts.received();
+            self.facts = Some(InUse::new(facts));
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Facts>> {
+        let mut extensions = http::Extensions::new();
+        if let Some(connected) = &*self.connection.connection_metadata() {
+            connected.get_extras(&mut extensions);
+        }
+        extensions.remove()
+    }
+
+    fn knows(&self, facts: &Arc<Facts>) -> bool {
+        self.facts.as_ref().is_some_and(|known| Arc::ptr_eq(known.facts(), facts))
+    }
+
+    /// How far the request has got, as long as no response has come.
+    pub fn sent(&self) -> Sent {
+        if self.witness.taken() { Sent::Maybe } else { Sent::No }
+    }
+
+    /// Whether no connection took any of the request.
+    pub fn is_untaken(&self) -> bool {
+        !self.witness.taken()
+    }
+
+    /// Waits until the request has a connection.
+    pub async fn wait_for_connection(&mut self) {
+        self.connection.wait_for_connection_metadata().await;
+    }
+
+    /// Whether an HTTP/1.1 connection ended before the first byte of a response.
+    pub fn unanswered(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.unanswered())
+    }
+
+    /// Whether the server left the connection because it wants HTTP/1.1.
+    pub fn is_left_for_http1(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.leaves_for_http1())
+    }
+
+    /// Keeps an HTTP/2 connection from being used again on which nothing came since the request went to it: the other side
+    /// may be gone without a word. Streams that are open on it go on, and may still have responses. Of a connection that was not
+    /// noted when the request went to it, nobody can tell.
+    pub fn give_up_where_silent(&self) {
+        let silent = |facts: &Arc<Facts>| facts.http2 && facts.received() == self.received;
+        if self.current().is_some_and(|facts| self.knows(&facts) && silent(&facts)) {
+            forsake(&self.connection);
+        }
+    }
+
+    /// What was seen.
+    pub fn observed(self) -> Observed {
+        Observed { connection: self.facts, reused: self.reused, body: self.witness }
+    }
+}
