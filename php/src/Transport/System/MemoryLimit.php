@@ -12,7 +12,7 @@ namespace Netresearch\NrVault\Transport\System;
 final class MemoryLimit
 {
     /** Of response.too_large. */
-    public const REFUSAL = "the answer's body does not fit into PHP's memory_limit";
+    public const REFUSAL = "the response's body does not fit into PHP's memory_limit";
 
     /** PHP takes memory from the system in pieces of this size. One is left for what comes after a large string. */
     private const PIECE = 2 << 20;

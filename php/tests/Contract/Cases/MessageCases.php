@@ -113,7 +113,7 @@ trait MessageCases
             foreach ([true, false] as $announced) {
                 $head = "HTTP/1.1 200 OK\r\n" . ($announced ? 'content-length: ' . strlen($body) . "\r\n" : '') . "\r\n";
                 self::$server->script('plain', [['read'], FaultServer::write($head . $body), ['close']]);
-                $message = "the answer's body is larger than $bytes bytes, the limit of $key [response.too_large]";
+                $message = "the response's body is larger than $bytes bytes, the limit of $key [response.too_large]";
                 self::assertSaid($message, $policy, '', $transport, 'yes');
             }
         }

@@ -53,7 +53,7 @@ final class Hops
                     return $answer;
                 }
                 if ($hops >= $this->prepared->maxRedirects) {
-                    throw self::refused('the answer redirects more often than max_redirects allows');
+                    throw self::refused('the response redirects more often than max_redirects allows');
                 }
                 $this->follow($location, $status);
             } catch (OutboundException $refusal) {
@@ -130,7 +130,7 @@ final class Hops
         }
         if ($this->prepared->changes->query !== null) {
             // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
-            throw self::refused('the redirect is refused: the credential stands in the query');
+            throw self::refused('the redirect is refused: the credential is in the query');
         }
         $this->outgoing = $outgoing->to($this->at->target);
     }

@@ -23,7 +23,7 @@ final readonly class Prepared
      * @param RequestChanges $changes what they changed; the secrets of the request are its
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isHarmless whether the request may be processed twice
-     * @param ByteLimit $responseBytes cap of the answer's body
+     * @param ByteLimit $responseBytes cap of the response's body
      */
     public function __construct(
         public Admitted $admitted,

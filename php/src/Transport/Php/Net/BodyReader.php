@@ -170,29 +170,29 @@ final class BodyReader
                 continue;
             }
             if (!in_array($name, ['gzip', 'x-gzip', 'deflate'], true) || !extension_loaded('zlib')) {
-                throw self::undecodable("the answer's content coding is none that this PHP can undo: gzip and deflate");
+                throw self::undecodable("the response's content coding is none that this PHP can undo: gzip and deflate");
             }
             $codings[] = $name !== 'deflate';
         }
         if (count($codings) > self::STACKED_CODINGS) {
-            throw self::undecodable('the answer has more than two content codings');
+            throw self::undecodable('the response has more than two content codings');
         }
         return $codings;
     }
 
     private function tooLarge(): OutboundException
     {
-        return OutboundException::create('response.too_large', $this->cap->exceededBy("the answer's body"));
+        return OutboundException::create('response.too_large', $this->cap->exceededBy("the response's body"));
     }
 
     private static function late(): OutboundException
     {
-        return OutboundException::create('timeout.total', "the answer's body did not end within timeout_ms");
+        return OutboundException::create('timeout.total', "the response's body did not end within timeout_ms");
     }
 
     private static function garbage(): OutboundException
     {
-        return self::undecodable("the answer's body is not what its content coding says");
+        return self::undecodable("the response's body is not what its content coding says");
     }
 
     private static function undecodable(string $message): OutboundException

@@ -87,8 +87,8 @@ final class Classifier
                 'timeout.connect',
                 'no connection was made within connect_timeout_ms',
             ],
-            $end->isHeadWhole => ['timeout.total', "the answer's body did not end within timeout_ms"],
-            default => ['timeout.total', 'no answer came within timeout_ms'],
+            $end->isHeadWhole => ['timeout.total', "the response's body did not end within timeout_ms"],
+            default => ['timeout.total', 'no response came within timeout_ms'],
         };
     }
 
@@ -180,7 +180,7 @@ final class Classifier
     private static function broken(Ending $end): array
     {
         return $end->begun
-            ? ['protocol.closed_early', 'the connection ended before the answer did']
+            ? ['protocol.closed_early', 'the connection ended before the response did']
             : ['connect.failed', 'the host cannot be reached'];
     }
 
@@ -189,7 +189,7 @@ final class Classifier
      */
     private static function invalid(): array
     {
-        return ['protocol.invalid', "the server's answer is not acceptable HTTP"];
+        return ['protocol.invalid', "the server's response is not acceptable HTTP"];
     }
 
     /**

@@ -161,7 +161,7 @@ final readonly class Exchange
     private static function late(Deadline $deadline): OutboundException
     {
         return $deadline->hasPassed()
-            ? OutboundException::create('timeout.total', 'no answer came within timeout_ms')
+            ? OutboundException::create('timeout.total', 'no response came within timeout_ms')
             : OutboundException::create('timeout.connect', 'no connection was made within connect_timeout_ms');
     }
 }

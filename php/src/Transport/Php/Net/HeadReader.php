@@ -90,7 +90,7 @@ final class HeadReader
     {
         $form = '~\AHTTP/(1\.[01]|2) ([1-9][0-9]{2})(?: [^\x00-\x08\x0A-\x1F\x7F]*)?\z~';
         if (preg_match($form, $line, $found) !== 1 || $found[1] === '2' && !$this->isOffered2) {
-            return "the server's answer is not acceptable HTTP";
+            return "the server's response is not acceptable HTTP";
         }
         $this->version = $found[1] === '2' ? '2' : '1.1';
         $this->isOld = $found[1] === '1.0';
@@ -98,7 +98,7 @@ final class HeadReader
         if ($status >= 200 || $status === 101) {
             $this->status = $status;
         } elseif (++$this->interim > self::INTERIM_ANSWERS) {
-            return 'the server sent more than 100 interim answers';
+            return 'the server sent more than 100 interim responses';
         }
         return null;
     }
@@ -109,12 +109,12 @@ final class HeadReader
         [$name, $value] = [$parts[0], $parts[1] ?? null];
         // A line that begins with a space continues the one before it, in a form that RFC 9112 has given up.
         if ($value === null || preg_match(self::TOKEN, $name) !== 1 || preg_match(self::CONTROLS, $value) === 1) {
-            return "the server's answer is not acceptable HTTP";
+            return "the server's response is not acceptable HTTP";
         }
         $value = trim($value, " \t");
         $this->bytes += strlen($name) + strlen($value) + 4;
         if (++$this->count > self::FIELDS || $this->bytes > $this->cap) {
-            return "the head of the server's answer is too large";
+            return "the head of the server's response is too large";
         }
         $this->fields['~' . strtolower($name)][] = $value;
         return null;

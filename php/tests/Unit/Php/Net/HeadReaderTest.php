@@ -64,7 +64,7 @@ final class HeadReaderTest extends TestCase
         $interim = str_repeat("HTTP/1.1 102 Processing\r\n\r\n", 100);
         self::assertSame(200, $this->read($interim . "HTTP/1.1 200 OK\r\n\r\n")->head()?->status);
         $reader = $this->read($interim . "HTTP/1.1 102 Processing\r\n");
-        self::assertSame('the server sent more than 100 interim answers', $reader->fault());
+        self::assertSame('the server sent more than 100 interim responses', $reader->fault());
         self::assertNull($reader->status());
     }
 
