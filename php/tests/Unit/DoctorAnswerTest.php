@@ -11,6 +11,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerAnswer;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProbe;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProcess;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
@@ -77,6 +78,18 @@ final class DoctorAnswerTest extends TestCase
 
         self::assertArrayNotHasKey('fpm.script', $codes);
         self::assertSame('ok', $codes['fpm.credentials']);
+    }
+
+    /** Another process asks. */
+    public function testAWorkerLooksForWhatItKnowsTheNameOf(): void
+    {
+        $asked = ['config' => 'evil', 'files' => ['config' => ['/etc/hostname'], 'evil' => '/etc/shadow', 'registry' => '/etc/hostname']];
+
+        self::assertSame(
+            ['open' => null, 'denied' => ['registry' => null], 'credentials' => null, 'audit' => null],
+            WorkerProbe::look($asked, false),
+        );
+        self::assertSame([], WorkerProbe::look(['files' => 'evil'], false)['denied']);
     }
 
     public function testNoEnvelopeIsSealedOutsideOfItsDirectory(): void

@@ -30,6 +30,17 @@ final class DoctorWarningsTest extends TestCase
         self::assertStringContainsString('LimitMEMLOCK', $finding->remedy);
     }
 
+    /** It was "The configuration is taken." */
+    public function testAnAnswerOfTheLibraryThatCannotBeRead(): void
+    {
+        foreach (['', 'null', '[1', '{"warnings": [{"code": 1}]}', '{"error": "no"}'] as $head) {
+            $findings = Configuration::judge('config', EngineState::ofLibrary($head), Mend::ofThisHost(null, [], null));
+
+            self::assertSame(['config.open'], array_column($findings, 'code'), $head);
+            self::assertStringContainsString('[internal.panic]', $findings[0]->message);
+        }
+    }
+
     public function testThePoolIsFoundByItsSection(): void
     {
         $directory = new TempDir('pools');
