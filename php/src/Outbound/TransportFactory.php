@@ -11,7 +11,6 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\System\OperatorLog;
 use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
-use Netresearch\NrVault\Transport\Wire;
 use Psr\Log\LoggerInterface;
 
 /**
@@ -56,7 +55,7 @@ final class TransportFactory implements TransportSelector
             ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
             ServiceDefinition::TRANSPORT_PHP => $this->php(),
             ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
-            default => throw Wire::malformed('The transport of a service is unknown.'),
+            default => throw OutboundException::malformed('The transport of a service is unknown.'),
         };
     }
 

@@ -49,13 +49,13 @@ final readonly class CredentialReference
             ? substr($identifier, strlen(self::PREFIX))
             : $identifier;
         if ($this->identifier === '' || strlen($this->identifier) > 255) {
-            throw Wire::malformed('The identifier of a credential is empty or longer than 255 bytes.');
+            throw OutboundException::malformed('The identifier of a credential is empty or longer than 255 bytes.');
         }
         if (!in_array($type, self::TYPES, true)) {
-            throw Wire::malformed('The type of a credential is unknown.');
+            throw OutboundException::malformed('The type of a credential is unknown.');
         }
         if (($type === self::SECRET) !== ($placement !== null)) {
-            throw Wire::malformed('A credential of type secret needs a placement, and no other type has one.');
+            throw OutboundException::malformed('A credential of type secret needs a placement, and no other type has one.');
         }
     }
 
@@ -93,12 +93,12 @@ final readonly class CredentialReference
     {
         $unknown = Names::unknown('A credential', $wire, self::KEYS);
         if ($unknown !== null) {
-            throw Wire::malformed($unknown . '.');
+            throw OutboundException::malformed($unknown . '.');
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
         [$identifier, $type] = [$wire['identifier'] ?? '', $wire['type'] ?? ''];
         return is_string($identifier) && is_string($type)
             ? new self($identifier, $type, $placement)
-            : throw Wire::malformed('A value of a credential has the wrong type.');
+            : throw OutboundException::malformed('A value of a credential has the wrong type.');
     }
 }

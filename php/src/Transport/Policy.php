@@ -46,17 +46,17 @@ final readonly class Policy
         $lists = ['methods' => $allowedMethods, 'hosts' => $allowedHosts ?? [], 'paths' => $allowedPaths ?? []];
         foreach ($lists as $name => $list) {
             if (!self::areTexts($list)) {
-                throw Wire::malformed("allowed_$name of the policy is not a list of strings.");
+                throw OutboundException::malformed("allowed_$name of the policy is not a list of strings.");
             }
         }
         if ($maxAttempts > self::MAX_ATTEMPTS) {
-            throw Wire::malformed('max_attempts of the policy is above ' . self::MAX_ATTEMPTS . '.');
+            throw OutboundException::malformed('max_attempts of the policy is above ' . self::MAX_ATTEMPTS . '.');
         }
         $numbers = ['max_redirects' => [$maxRedirects, 0], 'max_attempts' => [$maxAttempts, 1],
             'timeout_ms' => [$timeoutMs, 1], 'request_bytes' => [$requestBytes, 0], 'response_bytes' => [$responseBytes, 0]];
         foreach ($numbers as $name => [$number, $least]) {
             if ($number !== null && $number < $least) {
-                throw Wire::malformed("$name of the policy is below $least.");
+                throw OutboundException::malformed("$name of the policy is below $least.");
             }
         }
     }
@@ -95,7 +95,7 @@ final readonly class Policy
             'max_attempts', 'breaker', 'timeout_ms', 'request_bytes', 'response_bytes'];
         $unknown = Names::unknown('The policy', $wire, $keys);
         if ($unknown !== null) {
-            throw Wire::malformed($unknown . '.');
+            throw OutboundException::malformed($unknown . '.');
         }
         $breaker = $wire['breaker'] ?? null;
         $policy = new JsonObject($wire);
@@ -118,7 +118,7 @@ final readonly class Policy
                 },
             );
         } catch (\UnexpectedValueException $flaw) {
-            throw Wire::malformed($flaw->getMessage() . ' of the policy has the wrong type.');
+            throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type.');
         }
     }
 

@@ -30,7 +30,7 @@ final class Wire
         try {
             return json_encode($document, self::FLAGS);
         } catch (\JsonException) {
-            throw self::malformed('The request holds text that is not UTF-8.');
+            throw OutboundException::malformed('The request holds text that is not UTF-8.');
         }
     }
 
@@ -112,11 +112,5 @@ final class Wire
             $headers[] = [$name, $value];
         }
         return $headers;
-    }
-
-    /** The refusal of a document whose form is wrong; $message is a fixed text. */
-    public static function malformed(string $message): OutboundException
-    {
-        return OutboundException::create('invalid_request.malformed', $message);
     }
 }

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
@@ -49,6 +51,27 @@ final class OutboundExceptionTest extends TestCase
                 yield $class => [$class, $final, $number];
             }
         }
+    }
+
+    public function testItIsMadeAnewWithWhatIsKnownLater(): void
+    {
+        $first = OutboundException::create('timeout.total', 'A fixed text.', httpStatus: 200, sent: 'maybe');
+        $later = $first->withSent('yes', 503);
+        $end = $later->asEndOfCall(true, AuditShape::of(['attempts' => 2]));
+
+        self::assertSame(['yes', 503, 'A fixed text.'], [$later->sent(), $later->httpStatus(), $later->reason()]);
+        self::assertSame('A fixed text. [timeout.total]', $later->getMessage());
+        self::assertSame([true, 'yes', 503], [$end->isRetryable(), $end->sent(), $end->httpStatus()]);
+        self::assertSame(2, $end->auditRecord()['attempts'] ?? null);
+        self::assertSame($first::class, $end::class);
+        self::assertNull($end->getPrevious());
+    }
+
+    public function testADocumentWithoutItsFormHasItsCode(): void
+    {
+        $refusal = OutboundException::malformed('The name is no name.');
+
+        self::assertSame(['invalid_request.malformed', 'The name is no name.'], [$refusal->errorCode(), $refusal->reason()]);
     }
 
     public function testTheDefaultsAreThoseOfARefusal(): void

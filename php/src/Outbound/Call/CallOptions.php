@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Text\Pairs;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The options of a call, checked. One that is null counts as absent.
@@ -64,15 +63,15 @@ final readonly class CallOptions
     {
         $unknown = Names::unknown('The call', $options, self::NAMES, 'option', self::ELSEWHERE);
         if ($unknown !== null) {
-            throw Wire::malformed($unknown . '. Known are ' . implode(', ', self::NAMES) . '.');
+            throw OutboundException::malformed($unknown . '. Known are ' . implode(', ', self::NAMES) . '.');
         }
         [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []));
         $key = $options['idempotencyKey'] ?? null;
         if ($key !== null && !is_string($key)) {
-            throw Wire::malformed('The option idempotencyKey is no string.');
+            throw OutboundException::malformed('The option idempotencyKey is no string.');
         }
         if (isset($options['correlationId']) && self::correlationId($options) === null) {
-            throw Wire::malformed('The option correlationId is not 1 to 128 of A-Z a-z 0-9 . _ : -');
+            throw OutboundException::malformed('The option correlationId is not 1 to 128 of A-Z a-z 0-9 . _ : -');
         }
         return new self(
             self::query($options['query'] ?? []),
@@ -102,10 +101,10 @@ final readonly class CallOptions
     private static function query(#[\SensitiveParameter] mixed $query): array
     {
         if (!is_array($query)) {
-            throw Wire::malformed('The option query is no array.');
+            throw OutboundException::malformed('The option query is no array.');
         }
         if (array_is_list($query)) {
-            return Pairs::read($query) ?? throw Wire::malformed('The query is a list, but not of pairs.');
+            return Pairs::read($query) ?? throw OutboundException::malformed('The query is a list, but not of pairs.');
         }
         // http_build_query knows how nested arrays, booleans and nulls look; the library encodes again, the same way.
         $pairs = [];
@@ -129,7 +128,7 @@ final readonly class CallOptions
     ): array {
         $given = array_values(array_filter(self::BODIES, static fn (string $name): bool => isset($options[$name])));
         if (count($given) > 1) {
-            throw Wire::malformed("The call has both $given[0] and $given[1]: one of them is the body.");
+            throw OutboundException::malformed("The call has both $given[0] and $given[1]: one of them is the body.");
         }
         $hasType = HeaderPairs::has($headers, 'content-type');
         switch ($given[0] ?? null) {
@@ -140,13 +139,13 @@ final readonly class CallOptions
                 return [[...$headers, ...$type], FormFields::encode($options['form_params'])];
             case 'multipart':
                 if ($hasType) {
-                    throw Wire::malformed('The call has multipart and the header content-type: leave the header out.');
+                    throw OutboundException::malformed('The call has multipart and the header content-type: leave the header out.');
                 }
                 $form = Multipart::of($options['multipart']);
                 return [[...$headers, ['content-type', $form->contentType]], $form];
         }
         $body = $options['body'] ?? '';
-        return is_string($body) ? [$headers, $body] : throw Wire::malformed('The option body is no string.');
+        return is_string($body) ? [$headers, $body] : throw OutboundException::malformed('The option body is no string.');
     }
 
     private static function timeout(mixed $seconds): ?int
@@ -155,7 +154,7 @@ final readonly class CallOptions
             return null;
         }
         if ((!is_int($seconds) && !is_float($seconds)) || is_nan($seconds) || $seconds <= 0) {
-            throw Wire::malformed('The option timeout is no number of seconds above 0.');
+            throw OutboundException::malformed('The option timeout is no number of seconds above 0.');
         }
         return (int) ceil(min($seconds, self::MAX_TIMEOUT) * 1000);
     }

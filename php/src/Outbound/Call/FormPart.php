@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\LocalFile;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * What a field of a multipart form holds, where it is more than a text: a local file, or bytes under a file's name. A
@@ -28,7 +27,7 @@ final readonly class FormPart
         private string $contentType,
     ) {
         if (preg_match(self::CONTENT_TYPE, $contentType) !== 1) {
-            throw Wire::malformed('The content type of a form part is not 1 to 255 printable ASCII characters.');
+            throw OutboundException::malformed('The content type of a form part is not 1 to 255 printable ASCII characters.');
         }
     }
 
@@ -41,7 +40,7 @@ final readonly class FormPart
     public static function file(string $path, ?string $filename = null, string $contentType = self::BYTES): self
     {
         if ($path === '' || str_contains($path, '://') || str_contains($path, "\0")) {
-            throw Wire::malformed('The file of a form part is no local path.');
+            throw OutboundException::malformed('The file of a form part is no local path.');
         }
         return new self(LocalFile::local($path), '', $filename ?? basename($path), $contentType);
     }
@@ -78,7 +77,7 @@ final readonly class FormPart
      */
     public function open(): mixed
     {
-        return $this->path === null ? $this->bytes : LocalFile::open($this->path) ?? throw Wire::malformed(
+        return $this->path === null ? $this->bytes : LocalFile::open($this->path) ?? throw OutboundException::malformed(
             'The file of a form part cannot be read: it is not there, it is no regular file, or this process may not.',
         );
     }

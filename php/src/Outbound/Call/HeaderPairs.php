@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Pairs;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * Headers as whoever calls may write them: a map of names to a value or a list of values, or a list of pairs.
@@ -22,10 +21,10 @@ final class HeaderPairs
     public static function read(#[\SensitiveParameter] mixed $headers): array
     {
         if (!is_array($headers)) {
-            throw Wire::malformed('The option headers is no array.');
+            throw OutboundException::malformed('The option headers is no array.');
         }
         if (array_is_list($headers)) {
-            return Pairs::read($headers) ?? throw Wire::malformed('The headers are a list, not of pairs.');
+            return Pairs::read($headers) ?? throw OutboundException::malformed('The headers are a list, not of pairs.');
         }
         $pairs = [];
         foreach ($headers as $name => $values) {
@@ -34,7 +33,7 @@ final class HeaderPairs
                     // A key that is no name may be anything.
                     $isName = preg_match('/\A[A-Za-z0-9-]{1,64}\z/', (string) $name) === 1;
                     $of = $isName ? "the header \"$name\"" : 'a header';
-                    throw Wire::malformed("The value of $of is no string.");
+                    throw OutboundException::malformed("The value of $of is no string.");
                 }
                 $pairs[] = [(string) $name, (string) $value];
             }

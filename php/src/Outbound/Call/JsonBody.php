@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * A body of JSON.
@@ -23,15 +22,15 @@ final class JsonBody
     public static function encode(#[\SensitiveParameter] mixed $value): string
     {
         if (!is_array($value) && !is_object($value)) {
-            throw Wire::malformed('The option json is no array and no object.');
+            throw OutboundException::malformed('The option json is no array and no object.');
         }
         try {
             return self::written($value);
         } catch (\JsonException $failure) {
             // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
-            throw Wire::malformed('The option json cannot be encoded: ' . self::reason($failure->getCode()));
+            throw OutboundException::malformed('The option json cannot be encoded: ' . self::reason($failure->getCode()));
         } catch (\Throwable) {
-            throw Wire::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
+            throw OutboundException::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
         }
     }
 

@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The body of a form with files, multipart/form-data (RFC 7578).
@@ -81,19 +80,19 @@ final readonly class Multipart
     private static function pairs(#[\SensitiveParameter] mixed $parts): iterable
     {
         if (!is_array($parts)) {
-            throw Wire::malformed(self::FORM);
+            throw OutboundException::malformed(self::FORM);
         }
         $isList = array_is_list($parts);
         foreach ($parts as $name => $values) {
             if ($isList) {
                 if (!is_array($values) || !array_is_list($values) || count($values) !== 2 || !is_string($values[0])) {
-                    throw Wire::malformed(self::FORM);
+                    throw OutboundException::malformed(self::FORM);
                 }
                 [$name, $values] = $values;
             }
             foreach (!$isList && is_array($values) ? $values : [$values] as $value) {
                 if (!is_string($value) && !is_int($value) && !$value instanceof FormPart) {
-                    throw Wire::malformed(self::FORM);
+                    throw OutboundException::malformed(self::FORM);
                 }
                 yield [(string) $name, is_int($value) ? (string) $value : $value];
             }
@@ -111,7 +110,7 @@ final readonly class Multipart
     private static function quoted(#[\SensitiveParameter] string $text): string
     {
         if (preg_match('/[\x00-\x09\x0B\x0C\x0E-\x1F\x7F]/', $text) !== 0) {
-            throw Wire::malformed('A name in multipart, of a field or of a file, has a control character.');
+            throw OutboundException::malformed('A name in multipart, of a field or of a file, has a control character.');
         }
         return strtr($text, self::ESCAPES);
     }

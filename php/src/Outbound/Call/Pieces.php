@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\Quiet;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * Strings and open files that become one string.
@@ -54,7 +53,7 @@ final class Pieces
                 $joined .= $bytes;
             }
         }
-        return strlen($joined) === $this->length ? $joined : throw Wire::malformed(
+        return strlen($joined) === $this->length ? $joined : throw OutboundException::malformed(
             'The file of a form part could not be read to its end, or was changed while it was read.',
         );
     }

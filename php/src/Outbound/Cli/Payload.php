@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Cli;
 
-use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
@@ -45,7 +44,7 @@ final class Payload
         } catch (InvalidPayload $fault) {
             throw self::refused($fault->getMessage(), $type === CredentialReference::SECRET ? self::PLAIN : '');
         } catch (OutboundException $refusal) {
-            throw self::refused(Refusal::message($refusal));
+            throw self::refused($refusal->reason());
         }
     }
 

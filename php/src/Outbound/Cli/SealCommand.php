@@ -6,7 +6,6 @@ namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
 use Netresearch\NrVault\Outbound\Cli\Console\ConfigFile;
-use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
@@ -117,7 +116,7 @@ final class SealCommand implements Command
                 try {
                     $source = KeyEntry::parse($entry)->source;
                 } catch (OutboundException $refusal) {
-                    throw new UsageError('--config: ' . rtrim(Refusal::message($refusal), '.') . '.');
+                    throw new UsageError('--config: ' . rtrim($refusal->reason(), '.') . '.');
                 }
                 return $source ?? throw new UsageError('--config: the master key has an id, but no provider.');
             }

@@ -64,6 +64,16 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
+     * The refusal of a document, or of a value in it, that does not have its form.
+     *
+     * @param string $message a fixed text
+     */
+    final public static function malformed(string $message): self
+    {
+        return self::create('invalid_request.malformed', $message);
+    }
+
+    /**
      * From the head of a wire answer. A head without a readable error becomes internal.panic that may have been sent.
      *
      * @param array<mixed>|null $head
@@ -83,6 +93,35 @@ abstract class OutboundException extends \RuntimeException
             is_int($error['http_status'] ?? null) ? $error['http_status'] : null,
             is_array($audit) ? AuditShape::of($audit) : null,
         );
+    }
+
+    /**
+     * The same failure of a request that had got this far. It is made anew, and this one is let go: the frames of its trace
+     * hold more than the caller is shown.
+     *
+     * @internal
+     * @param string $sent "no", "maybe" or "yes"
+     */
+    final public function withSent(string $sent, ?int $httpStatus): self
+    {
+        return self::create($this->errorCode, $this->reason(), $this->retryable, $sent, $httpStatus, $this->auditRecord);
+    }
+
+    /**
+     * The same failure as the end of a call, made anew as well.
+     *
+     * @internal
+     * @param AuditRecord $auditRecord
+     */
+    final public function asEndOfCall(bool $retryable, array $auditRecord): self
+    {
+        return self::create($this->errorCode, $this->reason(), $retryable, $this->sent, $this->httpStatus, $auditRecord);
+    }
+
+    /** What happened: the message without the code at its end. */
+    final public function reason(): string
+    {
+        return substr($this->getMessage(), 0, -strlen(" [$this->errorCode]"));
     }
 
     /** The part of errorCode() before the dot, such as "policy". */

@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\TransferFailed;
 use Netresearch\NrVault\Service\SecureHttpResponse;
-use Netresearch\NrVault\Transport\Wire;
 use Psr\Http\Client\ClientInterface;
 use Psr\Http\Message\RequestInterface;
 use Psr\Http\Message\ResponseFactoryInterface;
@@ -37,7 +36,7 @@ final readonly class ServiceClient implements ClientInterface
             $body = (string) $request->getBody();
             $headers = self::headers($request, strlen($body));
         } catch (\RuntimeException) {
-            throw new ServiceRequestException($request, Wire::malformed('The body of the request cannot be read.'));
+            throw new ServiceRequestException($request, OutboundException::malformed('The body of the request cannot be read.'));
         }
         try {
             $end = $this->calls->call(

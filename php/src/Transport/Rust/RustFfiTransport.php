@@ -306,6 +306,6 @@ final class RustFfiTransport implements TransportInterface
 
     private static function misused(int $status): OutboundException
     {
-        return Wire::malformed('The library refused the form of the call, status ' . $status . '.');
+        return OutboundException::malformed('The library refused the form of the call, status ' . $status . '.');
     }
 }

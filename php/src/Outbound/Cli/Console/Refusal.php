@@ -96,7 +96,7 @@ final class Refusal
         return sprintf(
             "%s: %s\nwhat to do: %s\nsent: %s%s\n",
             $refusal->errorCode(),
-            self::message($refusal),
+            $refusal->reason(),
             self::remedyOf($refusal),
             $refusal->sent(),
             $status,
@@ -112,17 +112,11 @@ final class Refusal
     {
         return [
             'code' => $refusal->errorCode(),
-            'message' => self::message($refusal),
+            'message' => $refusal->reason(),
             'remedy' => self::remedyOf($refusal),
             'retryable' => $refusal->isRetryable(),
             'sent' => $refusal->sent(),
             'http_status' => $refusal->httpStatus(),
         ];
-    }
-
-    /** Without the code at its end. */
-    public static function message(OutboundException $refusal): string
-    {
-        return str_replace(' [' . $refusal->errorCode() . ']', '', $refusal->getMessage());
     }
 }

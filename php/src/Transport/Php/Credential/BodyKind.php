@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Php\Secret\Secret;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * A body that a field can be put into.
@@ -62,7 +61,7 @@ enum BodyKind
      */
     public static function demand(#[\SensitiveParameter] array $headers): self
     {
-        return self::of($headers) ?? throw Wire::malformed(
+        return self::of($headers) ?? throw OutboundException::malformed(
             'a body field needs one content-type, of JSON or of a URL-encoded form, and no coding',
         );
     }
@@ -81,7 +80,7 @@ enum BodyKind
     ): void {
         foreach ($references as $reference) {
             if ($reference->placement?->type === 'body_field' && !self::demand($headers)->accepts($body)) {
-                throw Wire::malformed('the body is not a JSON object');
+                throw OutboundException::malformed('the body is not a JSON object');
             }
         }
     }
@@ -147,7 +146,7 @@ enum BodyKind
         if (self::isBlank($body)) {
             $body = '{}';
         }
-        $object = self::object($body, []) ?? throw Wire::malformed('the body is not a JSON object');
+        $object = self::object($body, []) ?? throw OutboundException::malformed('the body is not a JSON object');
         // Behind the members: in front of the last brace, which is the object's own.
         $brace = (int) strrpos($body, '}');
         $written = '';

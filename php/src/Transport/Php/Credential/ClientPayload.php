@@ -9,7 +9,6 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
-use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
 
 /**
  * The payload of an OAuth client: who asks for a token, where, and for what. Only the library asks; what it would refuse must
@@ -68,7 +67,7 @@ final class ClientPayload
             $origin = Canonicalizer::fromUrl($url, null, false)->origin;
             $binding?->checkTokenEndpoint($origin);
         } catch (OutboundException $refusal) {
-            throw new InvalidPayload('"token_url": ' . RequestForm::reason($refusal));
+            throw new InvalidPayload('"token_url": ' . $refusal->reason());
         }
     }
 

@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Answer;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
-use Netresearch\NrVault\Transport\Php\Net\Failure;
 use Netresearch\NrVault\Transport\Php\Net\Head;
 
 /**
@@ -17,6 +16,8 @@ use Netresearch\NrVault\Transport\Php\Net\Head;
  */
 final class Attempts
 {
+    private const SENT = ['no', 'maybe', 'yes'];
+
     private int $made = 0;
     private string $worst = 'no';
 
@@ -53,12 +54,12 @@ final class Attempts
                 $this->recorder->attemptEnded($failure->errorCode());
                 // A head that was to be followed by another attempt counts for nothing where the exchange failed after it.
                 $this->next = null;
-                $sent = Failure::worse($this->worst, $failure->sent());
-                if (Retry::afterFailure($failure, $this->prepared->isHarmless)) {
+                $sent = self::worse($this->worst, $failure->sent());
+                if (Retry::afterFailure($failure, $this->prepared->isRepeatable)) {
                     $this->plan(null);
                 }
                 if ($this->next === null) {
-                    throw Failure::of($failure, $sent, $failure->httpStatus());
+                    throw $failure->withSent($sent, $failure->httpStatus());
                 }
                 $this->worst = $sent;
             }
@@ -69,7 +70,7 @@ final class Attempts
     /** Whether an answer is the call's; decided once its head is there, and before anything of its body is read. */
     private function stands(Head $head): bool
     {
-        if (Retry::afterAnswer($head->status, $this->prepared->isHarmless)) {
+        if (Retry::afterResponse($head->status, $this->prepared->isRepeatable)) {
             $this->plan($head);
         }
         return $this->next === null;
@@ -89,5 +90,11 @@ final class Attempts
         if ($pause < $this->prepared->deadline->left()) {
             $this->next = Deadline::in($pause);
         }
+    }
+
+    /** The worse of two words for how far a request had got. */
+    private static function worse(string $one, string $other): string
+    {
+        return self::SENT[max(array_search($one, self::SENT, true), array_search($other, self::SENT, true))];
     }
 }

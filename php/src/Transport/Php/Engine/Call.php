@@ -8,7 +8,6 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Php\Credential\Redactor;
 use Netresearch\NrVault\Transport\Php\Net\Answer;
-use Netresearch\NrVault\Transport\Php\Net\Failure;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
@@ -39,8 +38,8 @@ final readonly class Call
             $answer = (new Attempts($this->settings, $prepared, $recorder))->run();
             return self::response($answer, $prepared, $recorder);
         } catch (OutboundException $failure) {
-            $isHarmless = Retry::isHarmless($request->method, $request->idempotencyKey !== null);
-            throw Failure::ofCall($failure, $isHarmless, $recorder->failed($failure));
+            $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
+            throw $failure->asEndOfCall(Retry::mayPass($failure, $isRepeatable), $recorder->failed($failure));
         } finally {
             $prepared?->wipe();
         }
@@ -59,7 +58,7 @@ final readonly class Call
         try {
             $admitted = $this->preparation->decide($request, $references, $recorder, $bodyLength);
         } catch (OutboundException $refusal) {
-            throw Failure::ofCall($refusal, false, $recorder->failed($refusal));
+            throw $refusal->asEndOfCall(Retry::mayPass($refusal, false), $recorder->failed($refusal));
         }
         $target = $admitted->target;
         return new Decision($admitted->method, $target->text($target->query), $admitted->pathTemplate);

@@ -6,11 +6,9 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Answer;
-use Netresearch\NrVault\Transport\Php\Net\Failure;
 use Netresearch\NrVault\Transport\Php\Net\Head;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
-use Netresearch\NrVault\Transport\Php\Policy\RequestForm;
 
 /**
  * One attempt: a request and the redirects that follow it. libcurl follows none; every hop passes the rules again.
@@ -57,7 +55,7 @@ final class Hops
                 }
                 $this->follow($location, $status);
             } catch (OutboundException $refusal) {
-                throw Failure::of($refusal, 'yes', $status);
+                throw $refusal->withSent('yes', $status);
             }
             $this->redirected = $status;
         }
@@ -81,12 +79,8 @@ final class Hops
                 throw $failure;
             }
             throw $failure->errorCode() === 'policy.address_not_allowed'
-                ? Failure::of(
-                    self::refused('the redirect is refused: ' . RequestForm::reason($failure)),
-                    'yes',
-                    $this->redirected,
-                )
-                : Failure::of($failure, 'yes', $failure->httpStatus());
+                ? self::refused('the redirect is refused: ' . $failure->reason())->withSent('yes', $this->redirected)
+                : $failure->withSent('yes', $failure->httpStatus());
         }
     }
 

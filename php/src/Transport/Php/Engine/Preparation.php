@@ -70,7 +70,7 @@ final readonly class Preparation
             ),
             self::callersHeaders($request, $admitted),
             $request->credentials !== [],
-            Retry::isHarmless($request->method, $request->idempotencyKey !== null),
+            Retry::isRepeatable($request->method, $request->idempotencyKey !== null),
             (int) $policy?->maxRedirects,
             (int) $policy?->maxAttempts,
             $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),

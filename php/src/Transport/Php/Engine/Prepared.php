@@ -22,7 +22,7 @@ final readonly class Prepared
      * @param list<BindingRules> $bindings what the credentials are bound to
      * @param RequestChanges $changes what they changed; the secrets of the request are its
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
-     * @param bool $isHarmless whether the request may be processed twice
+     * @param bool $isRepeatable whether the request may be processed twice
      * @param ByteLimit $responseBytes cap of the response's body
      */
     public function __construct(
@@ -32,7 +32,7 @@ final readonly class Prepared
         #[\SensitiveParameter] public Outgoing $outgoing,
         #[\SensitiveParameter] public array $callersHeaders,
         public bool $hasCredential,
-        public bool $isHarmless,
+        public bool $isRepeatable,
         public int $maxRedirects,
         public int $maxAttempts,
         public ByteLimit $responseBytes,

@@ -9,9 +9,9 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * The one rule of repeating an attempt.
  *
- * What was certainly not processed may go out again whatever it is; anything that may have been needs a harmless request.
- * Refusals, certificates and TLS stay what they are however often one asks. A failure after an answer's status line is
- * that answer's, and the caller has to see its status.
+ * What was certainly not processed may go out again whatever it is; what may have been, only where the request may be processed
+ * twice. Refusals, certificates and TLS stay what they are however often one asks. A failure after a response's status line is
+ * that response's, and the caller has to see its status.
  *
  * @internal
  */
@@ -21,25 +21,42 @@ final class Retry
     private const STATUSES = [429, 502, 503, 504];
     private const CLASSES = ['dns', 'connect', 'timeout', 'protocol'];
 
+    /** Codes of what may pass without anybody changing anything; the library's list. */
+    private const TRANSIENT = [
+        'dns.failed',
+        'connect.refused',
+        'connect.failed',
+        'tls.handshake_failed',
+        'timeout.connect',
+        'timeout.total',
+        'protocol.closed_early',
+    ];
+
     /**
-     * Whether a request does no harm when it is processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the
-     * other side knows it again by its key. TRACE, idempotent as well, is refused before.
+     * Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the other side knows it
+     * again by its key. TRACE, idempotent as well, is refused before.
      */
-    public static function isHarmless(string $method, bool $hasIdempotencyKey): bool
+    public static function isRepeatable(string $method, bool $hasIdempotencyKey): bool
     {
         return $hasIdempotencyKey || in_array($method, self::IDEMPOTENT, true);
     }
 
-    /** Whether an answer with this status is asked for once more. */
-    public static function afterAnswer(int $status, bool $isHarmless): bool
+    /** Whether a request is made once more after a response with this status. */
+    public static function afterResponse(int $status, bool $isRepeatable): bool
     {
-        return $isHarmless && in_array($status, self::STATUSES, true);
+        return $isRepeatable && in_array($status, self::STATUSES, true);
     }
 
     /** Whether a failed attempt is made once more; the failure's "sent" is that of this attempt alone. */
-    public static function afterFailure(OutboundException $failure, bool $isHarmless): bool
+    public static function afterFailure(OutboundException $failure, bool $isRepeatable): bool
     {
         $passes = in_array($failure->errorClass(), self::CLASSES, true) && $failure->errorCode() !== 'timeout.total';
-        return $passes && ($failure->sent() === 'no' || $failure->sent() === 'maybe' && $isHarmless);
+        return $passes && ($failure->sent() === 'no' || $failure->sent() === 'maybe' && $isRepeatable);
+    }
+
+    /** Whether the caller may succeed with the same request later; the failure's "sent" is the worst of all attempts. */
+    public static function mayPass(OutboundException $failure, bool $isRepeatable): bool
+    {
+        return in_array($failure->errorCode(), self::TRANSIENT, true) && ($isRepeatable || $failure->sent() === 'no');
     }
 }

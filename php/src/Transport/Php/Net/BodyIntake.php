@@ -69,7 +69,7 @@ final class BodyIntake
     public function answer(Ending $end): Answer
     {
         if ($this->failure !== null) {
-            throw Failure::of($this->failure, $end->sent(), $end->status);
+            throw $this->failure->withSent($end->sent(), $end->status);
         }
         $head = $this->reader->head();
         if ($head !== null && $this->leftAlone) {
@@ -78,10 +78,10 @@ final class BodyIntake
         $own = $this->body?->failure();
         if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
             // The transfer was ended here. A body that libcurl saw end too early may also not decode, but that is no news.
-            throw Failure::of($own, $end->sent(), $end->status);
+            throw $own->withSent($end->sent(), $end->status);
         }
         $failure = ($this->isWhole() ? null : Classifier::failure($end))
-            ?? ($own === null ? null : Failure::of($own, $end->sent(), $end->status));
+            ?? ($own === null ? null : $own->withSent($end->sent(), $end->status));
         if ($failure !== null || $head === null) {
             throw $failure ?? OutboundException::create('internal.panic', 'A head is missing.', sent: $end->sent());
         }

@@ -88,7 +88,7 @@ final readonly class BindingRules
                 Rules::parseSealed(...[$key => $list] + array_fill_keys(self::LISTS, null));
                 array_map(HeaderRules::checkMethod(...), $key === 'methods' ? $list ?? [] : []);
             } catch (OutboundException $refusal) {
-                throw new InvalidPayload('"binding.' . $key . '": ' . RequestForm::reason($refusal));
+                throw new InvalidPayload('"binding.' . $key . '": ' . $refusal->reason());
             }
         }
     }
@@ -143,7 +143,7 @@ final readonly class BindingRules
         } catch (OutboundException $refusal) {
             throw OutboundException::create(
                 'policy.binding_violated',
-                'the credential "' . $identifier . '" is bound elsewhere: ' . RequestForm::reason($refusal),
+                'the credential "' . $identifier . '" is bound elsewhere: ' . $refusal->reason(),
             );
         }
     }

@@ -7,7 +7,6 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * What can be said of a request's credentials before an envelope is opened.
@@ -32,7 +31,7 @@ final class DeclaredCredentials
             if ($placement?->type === 'header') {
                 self::settable($placement);
                 if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
-                    throw Wire::malformed("a placement's prefix is printable ASCII");
+                    throw OutboundException::malformed("a placement's prefix is printable ASCII");
                 }
             }
         }
@@ -76,17 +75,17 @@ final class DeclaredCredentials
     public static function settable(Placement $placement): string
     {
         return HeaderRules::settable((string) $placement->name)
-            ?? throw Wire::malformed("a placement's header is no header name, or is not a credential's to fill");
+            ?? throw OutboundException::malformed("a placement's header is no header name, or is not a credential's to fill");
     }
 
     /** A placement is there for a plain secret, and for nothing else. */
     public static function misplaced(): OutboundException
     {
-        return Wire::malformed('a secret needs a placement, and nothing else has one');
+        return OutboundException::malformed('a secret needs a placement, and nothing else has one');
     }
 
     public static function halved(): OutboundException
     {
-        return Wire::malformed('basic_username and basic_password need each other');
+        return OutboundException::malformed('basic_username and basic_password need each other');
     }
 }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * Where a request says it goes, in steps: read, then with known schemes, then canonical. The order of errors puts other
@@ -40,7 +39,7 @@ final readonly class Destination
     ): self {
         $base = $baseUrl === null ? null : Url::parse($baseUrl);
         if ($base?->query !== null) {
-            throw Wire::malformed('base_url holds a query');
+            throw OutboundException::malformed('base_url holds a query');
         }
         $whole = $url === null ? null : Url::parse($url);
         $whole?->canonicalQuery();
@@ -103,6 +102,6 @@ final readonly class Destination
 
     private static function missing(): OutboundException
     {
-        return Wire::malformed('base_url or url is required');
+        return OutboundException::malformed('base_url or url is required');
     }
 }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * Methods and header fields: their form, and which of them are the caller's to set.
@@ -48,7 +47,7 @@ final class HeaderRules
     public static function method(string $text): string
     {
         if (preg_match(self::TOKEN, $text) !== 1 || preg_match('/[a-z]/', $text) !== 0) {
-            throw Wire::malformed('a method is not an upper-case token');
+            throw OutboundException::malformed('a method is not an upper-case token');
         }
         return $text;
     }
@@ -86,7 +85,7 @@ final class HeaderRules
      */
     public static function idempotency(?string $name): string
     {
-        return self::settable($name ?? 'idempotency-key') ?? throw Wire::malformed(
+        return self::settable($name ?? 'idempotency-key') ?? throw OutboundException::malformed(
             'idempotency_header is no header name, or belongs to the connection',
         );
     }
@@ -99,7 +98,7 @@ final class HeaderRules
     public static function checkIdempotency(string $name): void
     {
         if ($name === self::AUTHORIZATION || $name === 'cookie') {
-            throw Wire::malformed('idempotency_header is neither authorization nor cookie');
+            throw OutboundException::malformed('idempotency_header is neither authorization nor cookie');
         }
     }
 
@@ -115,17 +114,17 @@ final class HeaderRules
         $values = [];
         foreach ($fields as [$text, $raw]) {
             // What is no name may be anything, so it is not repeated.
-            $read = self::name($text) ?? throw Wire::malformed('a header name is not a token');
+            $read = self::name($text) ?? throw OutboundException::malformed('a header name is not a token');
             // The tilde keeps PHP from making an integer of a name like "1".
             $name = '~' . $read;
             $value = trim($raw, " \t");
             if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value) !== 0) {
-                throw Wire::malformed(
+                throw OutboundException::malformed(
                     "the value of the header \"$read\" holds a control character or one above U+00FF",
                 );
             }
             if (count($values) >= self::NAMES) {
-                throw Wire::malformed('there are too many headers');
+                throw OutboundException::malformed('there are too many headers');
             }
             $values[$name][] = $value;
         }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * A host in its one form: names are lower-case, after IDNA and without a trailing dot.
@@ -51,7 +50,7 @@ final readonly class Host
     public static function parse(#[\SensitiveParameter] string $text): self
     {
         if (str_contains($text, '%')) {
-            throw Wire::malformed('a host may not hold a percent sign');
+            throw OutboundException::malformed('a host may not hold a percent sign');
         }
         if (str_starts_with($text, '[')) {
             $address = Address::parse(str_ends_with($text, ']') ? substr($text, 1, -1) : '');
@@ -63,14 +62,14 @@ final readonly class Host
         }
         if (self::endsInNumber($name)) {
             $address = Address::parse(self::withoutDot($text));
-            return $address?->isV6() === false ? self::ofAddress($address) : throw Wire::malformed(
+            return $address?->isV6() === false ? self::ofAddress($address) : throw OutboundException::malformed(
                 'an IPv4 address is four decimal numbers without leading zeros',
             );
         }
         $name = self::withoutDot($name);
         // The longest name that a resolver takes.
         if (strlen($name) > 253 || preg_match('/\A' . self::LABEL . '(\.' . self::LABEL . ')*\z/', $name) !== 1) {
-            throw Wire::malformed(
+            throw OutboundException::malformed(
                 'a host name has a label that is empty, too long, not of letters, digits, - and _, or has - at an end',
             );
         }
@@ -123,7 +122,7 @@ final readonly class Host
     private static function parsePort(#[\SensitiveParameter] string $text): int
     {
         if (preg_match('/\A[1-9][0-9]{0,4}\z/', $text) !== 1 || (int) $text > 65535) {
-            throw Wire::malformed('a port is a number from 1 to 65535 without leading zeros');
+            throw OutboundException::malformed('a port is a number from 1 to 65535 without leading zeros');
         }
         return (int) $text;
     }
@@ -141,6 +140,6 @@ final readonly class Host
 
     private static function unreadable(): OutboundException
     {
-        return Wire::malformed('a host is neither a name nor an address');
+        return OutboundException::malformed('a host is neither a name nor an address');
     }
 }

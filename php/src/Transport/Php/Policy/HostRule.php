@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * An entry of allowed_hosts, or of a binding's hosts: a host or everything below a name, on one port or on the scheme's
@@ -41,7 +40,7 @@ final readonly class HostRule
             return new self($host, '', $port);
         }
         if (!$host->isName()) {
-            throw Wire::malformed('a host rule has a wildcard in front of an address');
+            throw OutboundException::malformed('a host rule has a wildcard in front of an address');
         }
         return new self(null, '.' . $host->text, $port);
     }

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * Names in ASCII, as browsers make them: UTS #46, not transitional; lengths and hyphens of labels are not judged here.
@@ -30,7 +29,7 @@ final class Idna
         if (preg_match('/[\x80-\xFF]/', $name) === 0 && !str_contains('.' . $lower, '.xn--')) {
             $ascii = $lower;
         } elseif (!function_exists('idn_to_ascii')) {
-            throw Wire::malformed("a host name that is not plain ASCII needs PHP's intl extension");
+            throw OutboundException::malformed("a host name that is not plain ASCII needs PHP's intl extension");
         } else {
             $ascii = self::convert($name);
         }

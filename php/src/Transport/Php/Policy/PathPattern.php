@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * An entry of allowed_paths, or of a binding's paths, compared with a whole canonical path: literal segments, {name} for one segment that is not
@@ -40,12 +39,12 @@ final readonly class PathPattern
     public static function parse(string $text): self
     {
         if (!str_starts_with($text, '/')) {
-            throw Wire::malformed('a path pattern does not start with a slash');
+            throw OutboundException::malformed('a path pattern does not start with a slash');
         }
         $segments = array_map(self::segment(...), explode('/', substr($text, 1)));
         foreach (array_slice($segments, 0, -1) as $segment) {
             if ($segment === self::REST || $segment === '') {
-                throw Wire::malformed('a path pattern has an empty segment, or ** before its end');
+                throw OutboundException::malformed('a path pattern has an empty segment, or ** before its end');
             }
         }
         return new self($text, $segments);
@@ -152,18 +151,18 @@ final readonly class PathPattern
         }
         if (preg_match('/\A\{(.*)\}\z/s', $text, $placeholder) === 1) {
             if (preg_match('/\A[A-Za-z0-9_-]+\z/', $placeholder[1]) !== 1) {
-                throw Wire::malformed('a path pattern has a placeholder that is not {name}');
+                throw OutboundException::malformed('a path pattern has a placeholder that is not {name}');
             }
             return self::ANY;
         }
         if (strpbrk($text, '{}*') !== false) {
-            throw Wire::malformed('a path pattern has a placeholder or wildcard that is no whole segment');
+            throw OutboundException::malformed('a path pattern has a placeholder or wildcard that is no whole segment');
         }
         try {
             // Whether an encoded slash is allowed is the path's affair: a pattern that holds one just never matches.
             return substr(Spelling::path('/' . $text, true), 1);
         } catch (OutboundException) {
-            throw Wire::malformed('a path pattern is not canonical');
+            throw OutboundException::malformed('a path pattern is not canonical');
         }
     }
 }

@@ -133,7 +133,7 @@ final readonly class PolicyDecision
         } catch (OutboundException $refusal) {
             throw OutboundException::create(
                 'policy.redirect_not_allowed',
-                'the redirect is refused: ' . RequestForm::reason($refusal),
+                'the redirect is refused: ' . $refusal->reason(),
             );
         }
     }

@@ -32,23 +32,17 @@ final class RequestForm
     ): void {
         self::checkText($request, $references);
         if ($request->policy?->maxRedirects > self::UINT32) {
-            throw Wire::malformed('a number of the policy is too large');
+            throw OutboundException::malformed('a number of the policy is too large');
         }
         if (
             preg_match(self::NAME, $request->serviceId) !== 1
             || preg_match(self::NAME, $request->correlationId ?? 'none') !== 1
         ) {
-            throw Wire::malformed('service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -');
+            throw OutboundException::malformed('service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -');
         }
         if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
-            throw Wire::malformed('idempotency_key is 1 to 255 printable ASCII characters');
+            throw OutboundException::malformed('idempotency_key is 1 to 255 printable ASCII characters');
         }
-    }
-
-    /** The text of a refusal without the code behind it. */
-    public static function reason(OutboundException $refusal): string
-    {
-        return substr($refusal->getMessage(), 0, -strlen(' [' . $refusal->errorCode() . ']'));
     }
 
     /**

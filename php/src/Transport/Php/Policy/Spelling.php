@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
@@ -51,7 +50,7 @@ final class Spelling
     public static function query(#[\SensitiveParameter] string $raw): string
     {
         if (preg_match('/[\x00-\x1F\x7F#]/', $raw) !== 0) {
-            throw Wire::malformed('a query holds a control character or a number sign');
+            throw OutboundException::malformed('a query holds a control character or a number sign');
         }
         return self::encode('/[ "<>\x80-\xFF]/', $raw);
     }

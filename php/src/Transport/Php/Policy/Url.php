@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * An absolute URL in its parts, nothing of the path judged yet.
@@ -30,22 +29,22 @@ final readonly class Url
     /** @throws OutboundException invalid_request.malformed */
     public static function parse(#[\SensitiveParameter] string $text): self
     {
-        $scheme = self::scheme($text) ?? throw Wire::malformed('a URL is not absolute');
+        $scheme = self::scheme($text) ?? throw OutboundException::malformed('a URL is not absolute');
         if ($scheme !== Origin::HTTPS && $scheme !== Origin::HTTP) {
             return new self(null, '', null);
         }
         $rest = substr($text, strlen($scheme) + 1);
         if (!str_starts_with($rest, '//')) {
-            throw Wire::malformed('a URL is not absolute');
+            throw OutboundException::malformed('a URL is not absolute');
         }
         if (str_contains($rest, '#')) {
-            throw Wire::malformed('a URL holds a fragment');
+            throw OutboundException::malformed('a URL holds a fragment');
         }
         $parts = explode('?', substr($rest, 2), 2);
         [$rest, $query] = [$parts[0], $parts[1] ?? null];
         $authority = substr($rest, 0, strcspn($rest, '/'));
         if (str_contains($authority, '@')) {
-            throw Wire::malformed('a URL holds a user name or a password');
+            throw OutboundException::malformed('a URL holds a user name or a password');
         }
         [$host, $port] = Host::parseWithPort($authority);
         $origin = new Origin($scheme, $host, $port ?? Origin::defaultPort($scheme));

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Call;
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Engine\Retry;
@@ -11,7 +11,7 @@ use PHPUnit\Framework\TestCase;
 /**
  * What is tried again.
  */
-final class AgainTest extends TestCase
+final class RetryTest extends TestCase
 {
     private const PASSING = [
         'dns.not_found', 'dns.failed', 'connect.refused', 'connect.failed', 'connect.proxy_refused', 'timeout.connect',
@@ -28,8 +28,8 @@ final class AgainTest extends TestCase
     {
         foreach ([...self::PASSING, ...self::OTHERS] as $code) {
             $passes = in_array($code, self::PASSING, true);
-            $again = static fn (string $sent, bool $isHarmless): bool
-                => Retry::afterFailure(OutboundException::create($code, 'x', sent: $sent), $isHarmless);
+            $again = static fn (string $sent, bool $isRepeatable): bool
+                => Retry::afterFailure(OutboundException::create($code, 'x', sent: $sent), $isRepeatable);
             self::assertSame($passes, $again('no', true), $code);
             self::assertSame($passes, $again('no', false), $code);
             self::assertSame($passes, $again('maybe', true), $code);
@@ -42,19 +42,19 @@ final class AgainTest extends TestCase
     {
         for ($status = 100; $status < 1000; $status++) {
             $expected = in_array($status, [429, 502, 503, 504], true);
-            self::assertSame($expected, Retry::afterAnswer($status, true), (string) $status);
-            self::assertFalse(Retry::afterAnswer($status, false), (string) $status);
+            self::assertSame($expected, Retry::afterResponse($status, true), (string) $status);
+            self::assertFalse(Retry::afterResponse($status, false), (string) $status);
         }
     }
 
     public function testIdempotentMethodsAndKeyedRequestsAreHarmless(): void
     {
         foreach (['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as $method) {
-            self::assertTrue(Retry::isHarmless($method, false), $method);
+            self::assertTrue(Retry::isRepeatable($method, false), $method);
         }
         foreach (['POST', 'PATCH', 'TRACE', 'get', 'LOCK'] as $method) {
-            self::assertFalse(Retry::isHarmless($method, false), $method);
-            self::assertTrue(Retry::isHarmless($method, true), $method);
+            self::assertFalse(Retry::isRepeatable($method, false), $method);
+            self::assertTrue(Retry::isRepeatable($method, true), $method);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Call;
+namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Engine;
 
 use Netresearch\NrVault\Transport\Php\Engine\Pause;
 use Netresearch\NrVault\Transport\Php\Net\Head;
