@@ -7,16 +7,17 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use Netresearch\NrVault\Transport\Php\Net\Answer;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Exchange;
 use Netresearch\NrVault\Transport\Php\Net\Guard;
 use Netresearch\NrVault\Transport\Php\Net\Handles;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Net\Resolver;
+use Netresearch\NrVault\Transport\Php\Net\Response;
 use Netresearch\NrVault\Transport\Php\Net\SystemResolver;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Net\Usage;
+use Netresearch\NrVault\Transport\Php\Net\Verdict;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
@@ -115,7 +116,7 @@ final class PhpGuardTest extends TestCase
         };
     }
 
-    private static function send(Resolver $resolver, string $host, int $connectMs = 60_000, int $totalMs = 60_000): Answer
+    private static function send(Resolver $resolver, string $host, int $connectMs = 60_000, int $totalMs = 60_000): Response
     {
         $port = self::$server->port('plain');
         $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
@@ -124,7 +125,7 @@ final class PhpGuardTest extends TestCase
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
         $outgoing = new Outgoing('GET', $target, null, [], '');
         $most = new ByteLimit(1024, 'limits.response_bytes');
-        return $exchange->send($outgoing, Deadline::in($totalMs), $most, static fn (): bool => true, new Usage());
+        return $exchange->send($outgoing, Deadline::in($totalMs), $most, Verdict::stands(...), new Usage());
     }
 
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string

@@ -35,6 +35,19 @@ trait AttemptCases
         }
     }
 
+    /** Its response never has a body, whatever its head says of one. */
+    public function testAHeadRequestIsRepeatedAsAnyOther(): void
+    {
+        foreach ([[429, []], [503, [['content-length', '9']]], [504, []]] as [$status, $headers]) {
+            $busy = FaultServer::answer($status, [['retry-after', '0'], ...$headers]);
+            self::$server->answers('plain', [$busy], [FaultServer::answer(200)]);
+            $outcome = self::call(self::attempts(2, method: 'HEAD'));
+
+            self::assertSame(['200', ''], [$outcome->brief(), $outcome->body], $outcome->message());
+            self::assertSame([2, ['http_' . $status]], [$outcome->audit['attempts'], $outcome->audit['attempt_errors']]);
+        }
+    }
+
     public function testTheBytesOfEveryAttemptCount(): void
     {
         // The pause is long enough for the body.

@@ -5,30 +5,19 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Net\Answer;
-use Netresearch\NrVault\Transport\Php\Net\Deadline;
-use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Net\Response;
 
 /**
  * The attempts of one call, and what lies between two of them.
  *
  * @internal
  */
-final class Attempts
+final readonly class Attempts
 {
     private const SENT = ['no', 'maybe', 'yes'];
 
-    private int $made = 0;
-    private string $worst = 'no';
-
-    /** When the next attempt begins; null where the one of the moment is the last. */
-    private ?Deadline $next = null;
-
-    public function __construct(
-        private readonly Settings $settings,
-        private readonly Prepared $prepared,
-        private readonly Recorder $recorder,
-    ) {
+    public function __construct(private Settings $settings, private Prepared $prepared, private Recorder $recorder)
+    {
     }
 
     /**
@@ -36,60 +25,35 @@ final class Attempts
      *
      * @throws OutboundException
      */
-    public function run(): Answer
+    public function run(): Response
     {
-        while (true) {
-            $this->made++;
+        $worst = 'no';
+        for ($made = 1; true; $made++) {
+            $rules = $this->rules($made);
             $this->recorder->attempt();
-            $this->next = null;
             try {
-                $answer = (new Hops($this->settings, $this->prepared, $this->recorder))->attempt($this->stands(...));
-                $status = $answer->head->status;
+                $response = (new Hops($this->settings, $this->prepared, $this->recorder, $rules))->attempt();
+                $status = $response->head->status;
                 $this->recorder->attemptEnded($status >= 400 ? 'http_' . $status : null);
-                if ($this->next === null) {
-                    return $answer;
+                $next = $response->verdict->next;
+                if ($next === null) {
+                    return $response;
                 }
-                $this->worst = 'yes';
+                $worst = 'yes';
             } catch (OutboundException $failure) {
                 $this->recorder->attemptEnded($failure->errorCode());
-                // A head that was to be followed by another attempt counts for nothing where the exchange failed after it.
-                $this->next = null;
-                $sent = self::worse($this->worst, $failure->sent());
-                if (Retry::afterFailure($failure, $this->prepared->isRepeatable)) {
-                    $this->plan(null);
-                }
-                if ($this->next === null) {
-                    throw $failure->withSent($sent, $failure->httpStatus());
-                }
-                $this->worst = $sent;
+                $worst = self::worse($worst, $failure->sent());
+                $next = $rules->afterFailure($failure) ?? throw $failure->withSent($worst, $failure->httpStatus());
             }
-            $this->next->await();
+            $next->await();
         }
     }
 
-    /** Whether an answer is the call's; decided once its head is there, and before anything of its body is read. */
-    private function stands(Head $head): bool
+    private function rules(int $made): AttemptRules
     {
-        if (Retry::afterResponse($head->status, $this->prepared->isRepeatable)) {
-            $this->plan($head);
-        }
-        return $this->next === null;
-    }
-
-    /**
-     * Plans the next attempt, if there may be one. A pause that would outlast the call is not begun: what there is goes to
-     * the caller at once.
-     */
-    private function plan(?Head $head): void
-    {
-        if ($this->made >= $this->prepared->maxAttempts) {
-            return;
-        }
-        $asked = $head === null ? null : Pause::retryAfter($head, (int) (microtime(true) * 1000));
-        $pause = max(Pause::backoff($this->made - 1, random_int(0, PHP_INT_MAX) / PHP_INT_MAX), (int) $asked);
-        if ($pause < $this->prepared->deadline->left()) {
-            $this->next = Deadline::in($pause);
-        }
+        $isLast = $made >= $this->prepared->maxAttempts;
+        $backoff = $isLast ? null : Pause::backoff($made - 1, random_int(0, PHP_INT_MAX) / PHP_INT_MAX);
+        return new AttemptRules($this->prepared, $backoff);
     }
 
     /** The worse of two words for how far a request had got. */

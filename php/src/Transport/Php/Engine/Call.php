@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Php\Credential\Redactor;
-use Netresearch\NrVault\Transport\Php\Net\Answer;
+use Netresearch\NrVault\Transport\Php\Net\Response;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
@@ -35,8 +35,8 @@ final readonly class Call
         $prepared = null;
         try {
             $prepared = $this->preparation->prepare($request, $recorder);
-            $answer = (new Attempts($this->settings, $prepared, $recorder))->run();
-            return self::response($answer, $prepared, $recorder);
+            $response = (new Attempts($this->settings, $prepared, $recorder))->run();
+            return self::response($response, $prepared, $recorder);
         } catch (OutboundException $failure) {
             $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
             throw $failure->asEndOfCall(Retry::mayPass($failure, $isRepeatable), $recorder->failed($failure));
@@ -65,12 +65,12 @@ final readonly class Call
     }
 
     private static function response(
-        #[\SensitiveParameter] Answer $answer,
+        #[\SensitiveParameter] Response $response,
         #[\SensitiveParameter] Prepared $prepared,
         Recorder $recorder,
     ): ResponseSpec {
-        $head = $answer->head;
-        $gone = $answer->body?->decodes() === true ? ['content-encoding', 'content-length'] : [];
+        $head = $response->head;
+        $gone = $response->body?->decodes() === true ? ['content-encoding', 'content-length'] : [];
         $headers = [];
         foreach ($head->headers as [$name, $value]) {
             if (!in_array($name, $gone, true)) {
@@ -85,7 +85,7 @@ final readonly class Call
             $head->status,
             $head->httpVersion,
             $headers,
-            (string) $answer->body?->bytes(),
+            (string) $response->body?->bytes(),
             $recorder->answered($head->status),
         );
     }

@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Net\Answer;
-use Netresearch\NrVault\Transport\Php\Net\Head;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Net\Response;
+use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 
 /**
@@ -17,8 +17,6 @@ use Netresearch\NrVault\Transport\Php\Policy\Admitted;
  */
 final class Hops
 {
-    private const REDIRECTS = [301, 302, 303, 307, 308];
-
     private Admitted $at;
     private Outgoing $outgoing;
 
@@ -29,6 +27,7 @@ final class Hops
         private readonly Settings $settings,
         private readonly Prepared $prepared,
         private readonly Recorder $recorder,
+        private readonly AttemptRules $rules,
     ) {
         $this->at = $prepared->admitted;
         $this->outgoing = $prepared->outgoing;
@@ -37,18 +36,17 @@ final class Hops
     /**
      * Makes the attempt.
      *
-     * @param \Closure(Head): bool $stands whether an answer that redirects nowhere is the call's, and its body is read
      * @throws OutboundException with the worst "sent" of its hops
      */
-    public function attempt(\Closure $stands): Answer
+    public function attempt(): Response
     {
         for ($hops = 0; true; $hops++) {
-            $answer = $this->send($stands);
-            $status = $answer->head->status;
+            $response = $this->send();
+            $status = $response->head->status;
             try {
-                $location = $this->location($answer->head);
+                $location = $this->location($response->head);
                 if ($location === null) {
-                    return $answer;
+                    return $response;
                 }
                 if ($hops >= $this->prepared->maxRedirects) {
                     throw self::refused('the response redirects more often than max_redirects allows');
@@ -61,17 +59,14 @@ final class Hops
         }
     }
 
-    /**
-     * @param \Closure(Head): bool $stands
-     */
-    private function send(\Closure $stands): Answer
+    private function send(): Response
     {
         try {
             return $this->settings->exchange->send(
                 $this->outgoing,
                 $this->prepared->deadline,
                 $this->prepared->responseBytes,
-                fn (Head $head): bool => !$this->redirects($head) && $stands($head),
+                $this->rules->judge(...),
                 $this->recorder->usage,
             );
         } catch (OutboundException $failure) {
@@ -84,17 +79,10 @@ final class Hops
         }
     }
 
-    private function redirects(Head $head): bool
+    /** Where a response redirects to, if it does. */
+    private function location(ResponseHead $head): ?string
     {
-        return $this->prepared->maxRedirects > 0
-            && in_array($head->status, self::REDIRECTS, true)
-            && $head->values('location') !== [];
-    }
-
-    /** Where an answer redirects to, if it does. */
-    private function location(Head $head): ?string
-    {
-        if (!$this->redirects($head)) {
+        if (!$this->rules->redirects($head)) {
             return null;
         }
         $locations = $head->values('location');

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
-use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 
 /**
  * How long to wait between two attempts, in milliseconds.
@@ -49,7 +49,7 @@ final class Pause
      * @param int $now Unix time in milliseconds
      * @return int|null null where there is none that can be read; a date that has passed is no pause
      */
-    public static function retryAfter(Head $head, int $now): ?int
+    public static function retryAfter(ResponseHead $head, int $now): ?int
     {
         $text = trim($head->values('retry-after')[0] ?? '');
         if (preg_match('/\A[0-9]+\z/', $text) === 1) {

@@ -44,7 +44,7 @@ final class BodyReader
      * @param Deadline $deadline libcurl does not look at the clock while it waits for this class
      * @throws OutboundException protocol.invalid, response.too_large
      */
-    public function __construct(Head $head, private readonly ByteLimit $cap, private readonly Deadline $deadline)
+    public function __construct(ResponseHead $head, private readonly ByteLimit $cap, private readonly Deadline $deadline)
     {
         $length = $head->values('content-length')[0] ?? null;
         if ($length !== null) {
@@ -161,7 +161,7 @@ final class BodyReader
      *
      * @return list<bool> whether it is gzip, else deflate, in the order in which they were applied
      */
-    private static function codings(Head $head): array
+    private static function codings(ResponseHead $head): array
     {
         $codings = [];
         foreach (explode(',', implode(',', $head->values('content-encoding'))) as $name) {

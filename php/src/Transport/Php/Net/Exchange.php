@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * One request and its answer, on a curl handle and a connection of its own. libcurl sends a request twice where a kept
+ * One request and its response, on a curl handle and a connection of its own. libcurl sends a request twice where a kept
  * connection ends at the wrong moment, so none is kept.
  *
  * @internal
@@ -29,37 +29,37 @@ final readonly class Exchange
     }
 
     /**
-     * Sends a request and reads its answer, inside the deadline.
+     * Sends a request and reads its response, inside the deadline.
      *
      * @param ByteLimit $responseBytes cap of the body
-     * @param \Closure(Head): bool $wantsBody asked once the head is there; the body of an answer that is to be followed
-     *        or repeated is left where it is
+     * @param \Closure(ResponseHead): Verdict $judge asked once the head is there; a body that it does not want is left where it
+     *        is
      * @throws OutboundException with how far this request had got
      */
     public function send(
         #[\SensitiveParameter] Outgoing $outgoing,
         Deadline $deadline,
         ByteLimit $responseBytes,
-        \Closure $wantsBody,
+        \Closure $judge,
         Usage $usage,
-    ): Answer {
+    ): Response {
         $connecting = Deadline::in($this->connectTimeoutMs);
         $route = $this->route($outgoing, $deadline);
         $reader = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing->isSecure()));
-        $body = new BodyIntake($reader, $outgoing->method, $responseBytes, $deadline, $wantsBody);
-        [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $body);
+        $response = new ResponseReader($reader, $outgoing->method, $responseBytes, $deadline, $judge);
+        [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $response);
         $end = $this->ending($handle, $route, $reader, $connectIsTimed);
         if ($end->begun) {
             $usage->add(
                 curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
-                $body->arrived(),
+                $response->arrived(),
                 curl_getinfo($handle, CURLINFO_PRIMARY_IP),
                 $reader->version() ?? ($outgoing->isSecure() ? null : '1.1'),
             );
         }
         $this->checkPeer($handle, $route->addresses, $end);
         unset($handle);
-        return $body->answer($end);
+        return $response->response($end);
     }
 
     /**
@@ -73,7 +73,7 @@ final readonly class Exchange
         Route $route,
         Deadline $connecting,
         Deadline $deadline,
-        BodyIntake $body,
+        ResponseReader $response,
     ): array {
         $turns = $route->turns();
         do {
@@ -87,9 +87,9 @@ final readonly class Exchange
             $handle = $this->handles->open($outgoing, $turn, $share, $whole);
             curl_setopt_array($handle, [
                 CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
-                    => $body->line($line) ? strlen($line) : -1,
+                    => $response->line($line) ? strlen($line) : -1,
                 CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int
-                    => $body->chunk($chunk) ? strlen($chunk) : -1,
+                    => $response->chunk($chunk) ? strlen($chunk) : -1,
             ]);
             curl_exec($handle);
         } while ($turns !== [] && self::isUnconnected($handle));

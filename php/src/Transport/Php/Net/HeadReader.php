@@ -28,7 +28,7 @@ final class HeadReader
     private int $count = 0;
     private int $bytes = 0;
     private int $interim = 0;
-    private ?Head $head = null;
+    private ?ResponseHead $head = null;
     private ?string $fault = null;
 
     /**
@@ -56,7 +56,7 @@ final class HeadReader
     }
 
     /** The final answer's head once it is whole and acceptable. */
-    public function head(): ?Head
+    public function head(): ?ResponseHead
     {
         return $this->head;
     }
@@ -148,7 +148,7 @@ final class HeadReader
                 $headers[] = [substr($name, 1), $value];
             }
         }
-        $this->head = new Head($this->status, $version, $headers);
+        $this->head = new ResponseHead($this->status, $version, $headers);
         return null;
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Engine;
 
 use Netresearch\NrVault\Transport\Php\Engine\Pause;
-use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -57,7 +57,7 @@ final class PauseTest extends TestCase
         foreach ($unreadable as $text) {
             self::assertNull($this->asked($text), $text);
         }
-        self::assertNull(Pause::retryAfter(new Head(503, '1.1', []), self::NOW));
+        self::assertNull(Pause::retryAfter(new ResponseHead(503, '1.1', []), self::NOW));
     }
 
     public function testADateIsJudgedByTheServersClock(): void
@@ -67,7 +67,7 @@ final class PauseTest extends TestCase
         self::assertSame(1000, $this->asked($until, 'Sun, 06 Nov 1994 08:49:36 GMT'));
         self::assertSame(0, $this->asked($until, 'Sun, 06 Nov 1994 09:00:00 GMT'));
         self::assertSame(7000, $this->asked($until, 'no date'));
-        $head = new Head(503, '1.1', [['retry-after', $until]]);
+        $head = new ResponseHead(503, '1.1', [['retry-after', $until]]);
         self::assertSame(6500, Pause::retryAfter($head, self::NOW + 500), 'the clock has parts of a second');
         self::assertSame(5000, $this->asked('5', 'Sun, 06 Nov 1994 08:00:00 GMT'));
     }
@@ -75,6 +75,6 @@ final class PauseTest extends TestCase
     private function asked(string $retryAfter, ?string $date = null): ?int
     {
         $headers = [['retry-after', $retryAfter], ...($date === null ? [] : [['date', $date]])];
-        return Pause::retryAfter(new Head(503, '1.1', $headers), self::NOW);
+        return Pause::retryAfter(new ResponseHead(503, '1.1', $headers), self::NOW);
     }
 }

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Net;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
-use Netresearch\NrVault\Transport\Php\Net\Head;
+use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use PHPUnit\Framework\TestCase;
 
@@ -92,7 +92,7 @@ final class BodyReaderTest extends TestCase
     public function testDecodingEndsAtTheDeadline(): void
     {
         foreach (['gzip' => (string) gzencode('text'), 'gzip, gzip' => (string) gzencode((string) gzencode(''))] as $coding => $bytes) {
-            $body = new BodyReader(new Head(200, '1.1', [['content-encoding', $coding]]), self::cap(1 << 20), Deadline::in(0));
+            $body = new BodyReader(new ResponseHead(200, '1.1', [['content-encoding', $coding]]), self::cap(1 << 20), Deadline::in(0));
 
             self::assertFalse($body->add($bytes), 'nothing more is wanted');
             self::assertSame(['timeout.total', ''], [$body->failure()?->errorCode(), $body->bytes()]);
@@ -105,7 +105,7 @@ final class BodyReaderTest extends TestCase
     public function testAnnouncedLengths(string $length, ?string $code): void
     {
         try {
-            new BodyReader(new Head(200, '1.1', [['content-length', $length]]), self::cap(10), Deadline::in(60_000));
+            new BodyReader(new ResponseHead(200, '1.1', [['content-length', $length]]), self::cap(10), Deadline::in(60_000));
             $found = null;
         } catch (OutboundException $failure) {
             $found = $failure->errorCode();
@@ -139,7 +139,7 @@ final class BodyReaderTest extends TestCase
     private static function read(array $headers, string $bytes, int $size, int $cap = 1 << 20): array
     {
         try {
-            $body = new BodyReader(new Head(200, '1.1', $headers), self::cap($cap), Deadline::in(60_000));
+            $body = new BodyReader(new ResponseHead(200, '1.1', $headers), self::cap($cap), Deadline::in(60_000));
         } catch (OutboundException $failure) {
             return [null, $failure->errorCode()];
         }

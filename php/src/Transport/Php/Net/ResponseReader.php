@@ -8,26 +8,25 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * What the callbacks of a transfer do: it ends where the answer is not acceptable, too large, or of no further interest.
+ * What the callbacks of a transfer do: it ends where the response is not acceptable, too large, or of no further interest.
  *
  * @internal
  */
-final class BodyIntake
+final class ResponseReader
 {
-    private bool $decided = false;
-    private bool $leftAlone = false;
+    private ?Verdict $verdict = null;
     private ?BodyReader $body = null;
     private ?OutboundException $failure = null;
 
     /**
-     * @param \Closure(Head): bool $wantsBody
+     * @param \Closure(ResponseHead): Verdict $judge asked once the head is there
      */
     public function __construct(
         private readonly HeadReader $reader,
         private readonly string $method,
         private readonly ByteLimit $cap,
         private readonly Deadline $deadline,
-        private readonly \Closure $wantsBody,
+        private readonly \Closure $judge,
     ) {
     }
 
@@ -39,16 +38,21 @@ final class BodyIntake
             return false;
         }
         $head = $this->reader->head();
-        if ($head === null || $this->decided) {
+        if ($head === null || $this->verdict !== null) {
             return true;
         }
-        $this->decided = true;
+        $this->verdict = ($this->judge)($head);
+        // A response without a body is whole. libcurl would wait for that of a HEAD request that has one itself.
+        if (!$this->verdict->wantsBody || $head->isBodiless($this->method)) {
+            return false;
+        }
         try {
-            return $this->decide($head) && !$this->isWhole();
+            $this->body = new BodyReader($head, $this->cap, $this->deadline);
         } catch (OutboundException $failure) {
             $this->failure = $failure;
             return false;
         }
+        return !$this->isWhole();
     }
 
     /** @return bool whether the transfer goes on */
@@ -66,42 +70,30 @@ final class BodyIntake
     /**
      * @throws OutboundException
      */
-    public function answer(Ending $end): Answer
+    public function response(Ending $end): Response
     {
         if ($this->failure !== null) {
             throw $this->failure->withSent($end->sent(), $end->status);
         }
         $head = $this->reader->head();
-        if ($head !== null && $this->leftAlone) {
-            return new Answer($head, null);
+        if ($head !== null && $this->verdict !== null && $this->body === null) {
+            return new Response($head, $this->verdict, null);
         }
         $own = $this->body?->failure();
         if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
             // The transfer was ended here. A body that libcurl saw end too early may also not decode, but that is no news.
             throw $own->withSent($end->sent(), $end->status);
         }
-        $failure = ($this->isWhole() ? null : Classifier::failure($end))
-            ?? ($own === null ? null : $own->withSent($end->sent(), $end->status));
-        if ($failure !== null || $head === null) {
+        $failure = ($this->isWhole() ? null : Classifier::failure($end)) ?? $own?->withSent($end->sent(), $end->status);
+        if ($failure !== null || $head === null || $this->verdict === null) {
             throw $failure ?? OutboundException::create('internal.panic', 'A head is missing.', sent: $end->sent());
         }
-        return new Answer($head, $this->body);
+        return new Response($head, $this->verdict, $this->body);
     }
 
-    /** Over HTTP/2 libcurl does not end before it has sent the request, which a server that has answered may never read. */
+    /** Over HTTP/2 libcurl does not end before it has sent the request, which a server that has responded may never read. */
     private function isWhole(): bool
     {
         return $this->body?->isWhole() ?? false;
-    }
-
-    private function decide(Head $head): bool
-    {
-        // Such an answer is whole. libcurl would wait for the body of a HEAD request that has one itself.
-        $this->leftAlone = $head->isBodiless($this->method) || !($this->wantsBody)($head);
-        if ($this->leftAlone) {
-            return false;
-        }
-        $this->body = new BodyReader($head, $this->cap, $this->deadline);
-        return true;
     }
 }

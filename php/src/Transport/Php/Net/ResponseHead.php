@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
  *
  * @internal
  */
-final readonly class Head
+final readonly class ResponseHead
 {
     /**
      * @param string $httpVersion "1.1" or "2"
