@@ -48,9 +48,9 @@ final class ClassifierTest extends TestCase
         yield 'connect timeout' => ['timeout.connect no', new Ending(28, connectIsTimed: true)];
         yield 'deadline while connecting' => ['timeout.total no', new Ending(28)];
         yield 'deadline after it' => ['timeout.total maybe', new Ending(28, connectIsTimed: true, begun: true)];
-        yield 'deadline in the head' => ['timeout.total yes', new Ending(...[28] + $status), 'no answer'];
+        yield 'deadline in the head' => ['timeout.total yes', new Ending(...[28] + $status), 'no response'];
         yield 'deadline in the body' => ['timeout.total yes', new Ending(...[28] + $answered), 'body'];
-        yield 'no answer' => ['protocol.closed_early maybe', new Ending(52, begun: true)];
+        yield 'no response' => ['protocol.closed_early maybe', new Ending(52, begun: true)];
         yield 'a head that ends early, which libcurl takes' => [
             'protocol.closed_early yes',
             new Ending(...[CURLE_OK] + $status),
