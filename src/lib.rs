@@ -18,7 +18,7 @@
 //! error  text  sys         codes; printable text; memory, locks and signals
 //! ```
 //!
-//! `unsafe` is in `ffi` and `sys` only.
+//! `unsafe` is in `ffi` and `sys` only. `docs/architecture.md` has a call from end to end, and which file to open for what.
 
 #![cfg_attr(
     not(test),

@@ -5,6 +5,7 @@
 //! wherever they like, since nothing is built on them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
 use std::path::Path;
 
 use super::sources::{Import, Module, Sources};
@@ -109,6 +110,22 @@ fn every_room_has_a_floor() {
     rooms.sort_unstable();
     floors.sort_unstable();
     assert_eq!(rooms, floors);
+}
+
+#[test]
+fn the_pictures_show_these_floors() {
+    let floors: Vec<BTreeSet<&str>> = FLOORS.iter().map(|rooms| rooms.iter().copied().collect()).collect();
+    let is_room = |word: &&str| FLOORS.concat().contains(word);
+    for page in ["src/lib.rs", "docs/architecture.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("a page");
+        let lines = text.lines().map(|line| line.trim_start_matches("//!"));
+        let shown: Vec<BTreeSet<&str>> = lines
+            .skip_while(|line| !line.trim_start().starts_with("ffi  "))
+            .take_while(|line| !line.contains("```"))
+            .map(|line| line.split_whitespace().take_while(is_room).collect())
+            .collect();
+        assert_eq!(shown, floors, "{page}");
+    }
 }
 
 #[test]

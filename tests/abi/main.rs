@@ -12,3 +12,4 @@ mod main_job;
 mod many_calls;
 mod sources;
 mod symbols;
+mod words;
