@@ -236,7 +236,7 @@ impl Configuration {
             return refuse("http_versions may not be empty");
         }
         if http::HeaderValue::from_str(&self.user_agent).is_err() {
-            return refuse("user_agent cannot stand in a header");
+            return refuse("user_agent cannot be sent in a header");
         }
         Ok(())
     }

@@ -95,25 +95,30 @@ impl AuditRecord {
 
 impl ResponseHead {
     /// The head of a response that arrived.
-    pub fn answer(status: u16, http_version: &'static str, headers: Vec<(String, String)>, audit: AuditRecord) -> Self {
+    pub fn received(
+        status: u16,
+        http_version: &'static str,
+        headers: Vec<(String, String)>,
+        audit: AuditRecord,
+    ) -> Self {
         Self { version: 1, status: Some(status), http_version: Some(http_version), headers, error: None, audit }
     }
 
-    /// The head of a refusal or failure. `repeatable` says whether the request does no harm when it is done twice.
-    pub fn failure(error: &Error, repeatable: bool, audit: AuditRecord) -> Self {
+    /// The head of a refusal or failure. `idempotent` says whether the request may be processed twice.
+    pub fn failure(error: &Error, idempotent: bool, audit: AuditRecord) -> Self {
         let audit = audit.failed(error);
-        let error = Some(ErrorDocument::new(error, repeatable));
+        let error = Some(ErrorDocument::new(error, idempotent));
         Self { version: 1, status: None, http_version: None, headers: Vec::new(), error, audit }
     }
 }
 
 impl ErrorDocument {
-    fn new(error: &Error, repeatable: bool) -> Self {
+    fn new(error: &Error, idempotent: bool) -> Self {
         Self {
             class: error.code.class(),
             code: error.code.as_str(),
             message: printable(&error.message).into_owned(),
-            retryable: error.code.is_transient() && (error.sent == Sent::No || repeatable),
+            retryable: error.code.is_transient() && (error.sent == Sent::No || idempotent),
             sent: error.sent.as_str(),
             http_status: error.http_status,
         }

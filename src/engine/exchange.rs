@@ -51,8 +51,8 @@ impl Engine {
 }
 
 impl Exchange {
-    /// Sends the request and takes in the whole response. What has arrived since the last call is seen before, and what is to
-    /// leave after a bad end leaves.
+    /// Sends the request and takes in the whole response. The sockets are polled before, for what has arrived since the
+    /// last call, and after a bad end, for what it has to tell the server.
     pub async fn collect(self) -> Reply {
         let Self { engine, network, prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;

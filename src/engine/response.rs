@@ -29,7 +29,7 @@ impl Whole {
     pub fn reply(self, mut recorder: Recorder) -> Reply {
         recorder.status(self.status);
         let version = if self.http2 { "2" } else { "1.1" };
-        let head = ResponseHead::answer(self.status, version, self.headers, recorder.end());
+        let head = ResponseHead::received(self.status, version, self.headers, recorder.end());
         Reply { body: self.body, ..document(true, &head) }
     }
 }

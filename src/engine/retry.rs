@@ -56,13 +56,13 @@ pub struct Resends {
 }
 
 impl Resends {
-    /// Those of a request with this method. Without an answer only a safe one goes out again (RFC 9110 section 9.2.1).
+    /// Those of a request with this method. Without a response only a safe one goes out again (RFC 9110 section 9.2.1).
     pub fn of(method: &Method) -> Self {
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
         Self { unprocessed: UNPROCESSED, unanswered: if is_safe { UNANSWERED } else { 0 } }
     }
 
-    /// Whether to send again what was not processed, or has had no answer.
+    /// Whether to send again what was not processed, or has had no response.
     pub fn take(&mut self, is_unprocessed: bool, is_unanswered: bool) -> bool {
         let kinds = [(is_unprocessed, &mut self.unprocessed), (is_unanswered, &mut self.unanswered)];
         let left = kinds.into_iter().find(|(applies, left)| *applies && **left > 0);
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(times((false, false), &mut resends), 0, "{method}");
             assert_eq!(times((false, true), &mut resends), unanswered, "{method}");
             assert_eq!(times((true, false), &mut resends), 3, "{method}");
-            // A request that nobody has seen had no answer either, and has both.
+            // A request that nobody has seen had no response either, and has both.
             assert_eq!(times((true, true), &mut Resends::of(&method)), 3 + unanswered, "{method}");
         }
     }

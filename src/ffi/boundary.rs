@@ -49,7 +49,7 @@ pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, 
     // SAFETY: not null, and the caller's promise.
     unsafe { out.write(ResultView::EMPTY) };
     let (status, view) = match caught(|| entry().map(kept)) {
-        Some(Ok(answered)) => answered,
+        Some(Ok(kept)) => kept,
         Some(Err(misuse)) => return Status::from(misuse) as i32,
         None => caught(|| kept(engine::panic_reply(TRANSPORT))).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
     };

@@ -72,7 +72,7 @@ pub unsafe extern "C" fn secure_outbound_open(
     }
 }
 
-/// Sends one request through an engine and waits for the whole answer. `request` is a request head (JSON), `body` its body,
+/// Sends one request through an engine and waits for the whole response. `request` is a request head (JSON), `body` its body,
 /// `sealed` the envelope of its credential, or a JSON array of the envelopes of several.
 ///
 /// Returns `SECURE_OUTBOUND_OK` where an HTTP response arrived, whatever its status, `SECURE_OUTBOUND_FAILED` where none did

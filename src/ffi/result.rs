@@ -70,7 +70,7 @@ impl Results {
         drop(owned);
     }
 
-    /// Lets every result go that answers a call of this thread.
+    /// Lets every result go that a call of this thread gave.
     pub fn free_of_this_thread(&self) {
         let thread = THREAD.with(|thread| *thread);
         let owned: Vec<Owned> =

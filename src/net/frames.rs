@@ -283,7 +283,7 @@ mod tests {
             (frame(6, 0, 0, &[&code(0)[..], &code(wanted)].concat()), (false, false)),
         ] {
             for size in [1, 3, 9, 12, 100] {
-                // What stands before and behind is found as well.
+                // What comes before and behind is found as well.
                 let all = [frame(HEADERS, 4, 3, b"x"), bytes.clone(), frame(HEADERS, END_STREAM, 3, b"")].concat();
                 let mut frames = opened();
                 assert!(all.chunks(size).all(|chunk| frames.arrived(chunk)));

@@ -1,8 +1,8 @@
-//! Certificates of servers that stand in `tls.ca_file` themselves.
+//! Certificates of servers that `tls.ca_file` itself holds.
 //!
 //! webpki takes every certificate of that file for an authority's, and no authority's certificate for a server's. What
 //! `openssl req -x509` makes is both at once, and a server's own certificate is often all that an operator has. So the file is read
-//! here as well: exactly a certificate that stands in it is taken from a server, with every other check on, and only an
+//! here as well: exactly a certificate that it holds is taken from a server, with every other check on, and only an
 //! authority's vouches for others.
 
 use std::sync::Arc;

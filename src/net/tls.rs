@@ -105,7 +105,7 @@ fn unreadable(key: &str, path: &Path) -> Error {
     Error::new(Code::ConfigurationInvalid, format!("{key} cannot be read: {}", path.display()))
 }
 
-/// A verifier that knows these anchors and lists. A certificate of an issuer without a list stands: most public authorities
+/// A verifier that knows these anchors and lists. A certificate of an issuer without a list is accepted: most public authorities
 /// publish theirs in ways that no file can follow.
 fn chains(
     store: RootCertStore,
@@ -156,14 +156,14 @@ pub fn handshake_error(error: &std::io::Error, post_quantum: bool) -> Error {
             }
             C::Revoked => "the server's certificate is revoked",
             C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
-                "the server's certificate does not stand: it is not meant for servers"
+                "the server's certificate is not valid: it is not meant for servers"
             }
             // rustls does not export webpki's type, so its own fixed word tells.
             C::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
                 "the server shows an authority's certificate (CA:TRUE), as openssl req -x509 makes it; put exactly this one \
                  into tls.ca_file, or give the server another"
             }
-            _ => "the server's certificate does not stand",
+            _ => "the server's certificate is not valid",
         }),
         Some(rustls::Error::NoCertificatesPresented) => certificate("the server showed no certificate"),
         Some(_) => handshake("TLS 1.2 or 1.3 could not be agreed with the server"),

@@ -25,7 +25,7 @@ const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response"
 /// How long a worker waits before it looks again whether another one has renewed the token.
 const LEASE_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long an early renewal is left to the worker that began it. Its call may have ended before the token endpoint answered,
+/// How long an early renewal is left to the worker that began it. Its call may have ended before the token endpoint responded,
 /// and then it goes on with that worker's next call.
 const RENEWAL_LASTS: Duration = Duration::from_secs(30);
 
@@ -77,7 +77,7 @@ pub async fn fetch(
         // Nobody waits for a fetch that is paused, and it must not keep the others from theirs.
         if !fetch.is_paused() {
             let quiet = if fetch.is_needed() { Duration::ZERO } else { RENEWAL_LASTS };
-            match shared.store.try_lease_among(slot, quiet, fetch.stand_ins()) {
+            match shared.store.try_lease_among(slot, quiet, fetch.substitutes()) {
                 Ok(lease) => {
                     if lease.is_some_and(|lease| fetch.hold(lease)) {
                         break;

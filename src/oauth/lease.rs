@@ -1,4 +1,4 @@
-//! The right to renew one slot's token: one process of the host has it, and in it one caller. Others stand in for one that hangs.
+//! The right to renew one slot's token: one process of the host has it, and in it one caller. Others replace one that hangs.
 
 use std::borrow::Borrow;
 use std::fs::{self, File, OpenOptions};
@@ -29,7 +29,7 @@ pub(super) struct Paths {
 /// who has the place there opens the file.
 ///
 /// Whoever pauses a renewal must drop the lease: everybody else waits for it. A process that is stopped cannot, and its lock
-/// stays with it, so after a part of their time the others may stand in for it, one after the other. Two that write at once do
+/// stays with it, so after a part of their time the others may take its place, one after the other. Two that write at once do
 /// no harm: each has a file of its own until it is whole.
 #[derive(Debug)]
 pub struct Lease {
@@ -62,8 +62,8 @@ impl Lease {
     /// The file's modification time says since when a renewal has been under way that came to nothing yet, as the process
     /// that began it may have no caller now to drive it on. `None` also where that is less than `quiet` ago.
     ///
-    /// Each byte of the file is a place, the first one the holder's and so many behind it for those that stand in for it.
-    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration, stand_ins: u32) -> io::Result<Option<Self>> {
+    /// Each byte of the file is a place, the first one the holder's and so many behind it for those that take its place.
+    pub(super) fn take(slot: &SlotId, paths: Paths, quiet: Duration, substitutes: u32) -> io::Result<Option<Self>> {
         let Some(place) = Place::take(slot) else { return Ok(None) };
         // The file stays for ever: whoever waits for the lock of a removed one would have it beside the new one's holder.
         let lock = OpenOptions::new()
@@ -73,7 +73,7 @@ impl Lease {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&paths.lock)?;
-        let Some(byte) = lock_first_free(&lock, stand_ins)? else { return Ok(None) };
+        let Some(byte) = lock_first_free(&lock, substitutes)? else { return Ok(None) };
         if lock.metadata()?.modified()?.elapsed().is_ok_and(|since| since < quiet) {
             return Ok(None);
         }
@@ -129,8 +129,8 @@ pub(super) fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
 }
 
-fn lock_first_free(file: &File, stand_ins: u32) -> io::Result<Option<u32>> {
-    for byte in 0..=stand_ins {
+fn lock_first_free(file: &File, substitutes: u32) -> io::Result<Option<u32>> {
+    for byte in 0..=substitutes {
         if try_lock(file, byte)? {
             return Ok(Some(byte));
         }

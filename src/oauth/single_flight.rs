@@ -89,7 +89,7 @@ impl SingleFlight {
 
     /// How many may ask beside the holder of the lease by now. A process that is stopped keeps its lease, and a token endpoint
     /// that is slow is not to be asked by everybody.
-    pub fn stand_ins(&self) -> u32 {
+    pub fn substitutes(&self) -> u32 {
         let (since, until) = lock(&self.waiting).needed.unwrap_or((self.begun, self.deadline));
         let part = until.duration_since(since) / PARTS;
         let has_passed = |part_end: &u32| since.elapsed() >= part * *part_end;

@@ -57,11 +57,11 @@ impl Store {
     }
 
     /// The same for a renewal that can wait, because the token still serves: `None` also where a renewal was begun less than
-    /// `quiet` ago that has brought no token yet. With `stand_ins`, so many may have a lease beside the first one: its holder
+    /// `quiet` ago that has brought no token yet. With `substitutes`, so many may have a lease beside the first one: its holder
     /// may have been stopped.
-    pub fn try_lease_among(&self, slot: &SlotId, quiet: Duration, stand_ins: u32) -> io::Result<Option<Lease>> {
+    pub fn try_lease_among(&self, slot: &SlotId, quiet: Duration, substitutes: u32) -> io::Result<Option<Lease>> {
         check(&self.directory).map_err(|(_, message)| io::Error::other(message))?;
-        Lease::take(slot, Paths::new(&self.directory, slot), quiet, stand_ins)
+        Lease::take(slot, Paths::new(&self.directory, slot), quiet, substitutes)
     }
 
     /// Puts the token of the lease's slot where [`read`](Self::read) finds it, sealed under the first of the keys, and removes

@@ -21,7 +21,7 @@ impl TokenId {
     }
 }
 
-/// A moment on both clocks. The monotonic one stands still while the machine sleeps, and the other one is set; a token is
+/// A moment on both clocks. The monotonic one stops while the machine sleeps, and the other one is set; a token is
 /// over as soon as either says so.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {

@@ -66,7 +66,7 @@ impl InternalHosts {
         for spec in specs {
             let entry = InternalHost::from_spec(spec)?;
             if hosts.entry(&entry.host).is_some() {
-                return Err(invalid("internal_hosts: a host stands there twice"));
+                return Err(invalid("internal_hosts: a host is listed twice"));
             }
             hosts.0.push(entry);
         }

@@ -111,7 +111,7 @@ fn one_attempt_is_made_unless_the_policy_says_more() {
 }
 
 #[test]
-fn four_answers_are_asked_for_again_where_that_is_harmless() {
+fn four_responses_are_asked_for_again_where_the_request_is_idempotent() {
     for answer in [429, 502, 503, 504] {
         for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
             let client = recovering(2, status(answer, ""));

@@ -150,7 +150,7 @@ const FAULTS: [Named; 19] = [
     ("closed after the request, HTTP/1.1", || Fault::http1(|_| true)),
     ("closed after the request, HTTP/2", || Fault::http2(|_, _| false)),
     ("closed within the header", || Fault::http1(|peer| peer.write("HTTP/1.1 20"))),
-    ("garbage instead of an answer", || Fault::http1(|peer| peer.write("SSH-2.0-OpenSSH_9.2\r\n\r\n"))),
+    ("garbage instead of a response", || Fault::http1(|peer| peer.write("SSH-2.0-OpenSSH_9.2\r\n\r\n"))),
     ("slow header", || {
         Fault::slow(Client::http1(|peer| {
             peer.read().is_some() && peer.write("HTTP/1.1 200 OK\r\nx-slow: ") && silence(peer)

@@ -70,7 +70,7 @@ fn what_was_not_processed_is_sent_again_by_http_1() {
 }
 
 #[test]
-fn what_may_have_been_processed_is_sent_again_where_that_is_harmless() {
+fn what_may_have_been_processed_is_sent_again_where_the_request_is_idempotent() {
     for refuse in [RESET, LEFT_WITH, LEFT_WITH_ALL] {
         for (method, key, may_repeat) in [("POST", false, false), ("GET", false, true), ("POST", true, true)] {
             for made in [1, 3] {

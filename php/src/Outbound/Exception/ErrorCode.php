@@ -126,17 +126,17 @@ enum ErrorCode: string
             self::CredentialKeyUnavailable =>
                 'no usable master key; look at the warnings of `open`',
             self::OauthTokenEndpointRejected =>
-                'the token endpoint answered 4xx, or an error with 200; the message names the error code of RFC 6749 '
-                    . 'section 5.2 (or `invalid_target`) and nothing else of the answer',
+                'the token endpoint responded with 4xx, or an error with 200; the message names the error code of RFC '
+                    . '6749 section 5.2 (or `invalid_target`) and nothing else of the response',
             self::OauthTokenResponseInvalid =>
-                'the token endpoint\'s answer is no token response: another status than 200 and 201, a redirect, more '
-                    . 'than 64 KiB, no acceptable HTTP, no JSON object, no `access_token` that can stand in a header, a '
-                    . '`token_type` other than `bearer` and the one sealed with the client, an `expires_in` that is no '
-                    . 'number or is over',
+                'the token endpoint\'s response is no token response: another status than 200 and 201, a redirect, '
+                    . 'more than 64 KiB, no acceptable HTTP, no JSON object, no `access_token` that can be sent in a '
+                    . 'header, a `token_type` other than `bearer` and the one sealed with the client, an `expires_in` that '
+                    . 'is no number or is over',
             self::OauthTokenEndpointUnreachable =>
-                'the token endpoint\'s name, port, certificate or TLS failed, no answer came in time or to its end, or '
-                    . 'it answered 408, 429 or 5xx. What the policy or the address guard refuses stays `policy.…`, with '
-                    . '"the token URL is refused"',
+                'the token endpoint\'s name, port, certificate or TLS failed, no response came in time or to its end, '
+                    . 'or it responded with 408, 429 or 5xx. What the policy or the address guard refuses stays '
+                    . '`policy.…`, with "the token URL is refused"',
             self::DnsNotFound =>
                 'the name does not exist',
             self::DnsFailed =>
@@ -148,7 +148,7 @@ enum ErrorCode: string
             self::ConnectProxyRefused =>
                 'the proxy would not open a tunnel, or wants other credentials (407)',
             self::TlsCertificateInvalid =>
-                'the server\'s certificate does not stand; the message says why',
+                'the server\'s certificate is not valid; the message says why',
             self::TlsHandshakeFailed =>
                 'TLS 1.2 or 1.3 could not be agreed. Where a firewall or proxy on the way does not let a large '
                     . 'ClientHello pass, `tls.post_quantum: false` sends a small one',
@@ -157,16 +157,16 @@ enum ErrorCode: string
             self::TimeoutTotal =>
                 'the whole took longer than `timeout_ms`',
             self::ProtocolClosedEarly =>
-                'the connection ended before the answer did',
+                'the connection ended before the response did',
             self::ProtocolInvalid =>
-                'the answer is not HTTP as the library accepts it: a head over 64 KiB or 100 fields, a status that is '
-                    . 'not one of 100 to 999, 101, `transfer-encoding` together with `content-length` or other than '
-                    . '`chunked`, folded header lines, more than 100 interim answers',
+                'the response is not HTTP as the library accepts it: a head over 64 KiB or 100 fields, a status that '
+                    . 'is not one of 100 to 999, 101, `transfer-encoding` together with `content-length` or other than '
+                    . '`chunked`, folded header lines, more than 100 interim responses',
             self::ResponseDecodingFailed =>
-                'the answer\'s content coding is unknown, broken, in a window that is too large, or more than two '
+                'the response\'s content coding is unknown, broken, in a window that is too large, or more than two '
                     . 'stacked',
             self::ResponseTooLarge =>
-                'the answer\'s body is above `response_bytes`, decoded or not, and the message says which limit and '
+                'the response\'s body is above `response_bytes`, decoded or not, and the message says which limit and '
                     . 'how much it allows; or it does not fit into PHP\'s `memory_limit`',
             self::ConfigurationInvalid =>
                 'the configuration does not have its form, and the message names the key; or a file of it is not '

@@ -71,7 +71,7 @@ trait FaultTableCases
             'closed after the request, HTTP/1.1' => ['plain', ['read'], ['close']],
             'closed after the request, HTTP/2' => ['h2', ['read'], ['close']],
             'closed within the header' => ['plain', ['read'], FaultServer::write('HTTP/1.1 20')],
-            'garbage instead of an answer' => ['plain', ['read'], FaultServer::write("SSH-2.0-OpenSSH_9.2\r\n\r\n")],
+            'garbage instead of a response' => ['plain', ['read'], FaultServer::write("SSH-2.0-OpenSSH_9.2\r\n\r\n")],
             'truncated body, HTTP/1.1' => ['plain', ['read'], $part],
             'truncated body, HTTP/2' => [
                 'h2',

@@ -255,7 +255,7 @@ final class Configuration
     private static function userAgent(mixed $value): string
     {
         if (!is_string($value) || preg_match('/\A[^\x00-\x08\x0A-\x1F\x7F]*\z/u', $value) !== 1) {
-            throw self::invalid('user_agent cannot stand in a header');
+            throw self::invalid('user_agent cannot be sent in a header');
         }
         return $value;
     }

@@ -169,8 +169,8 @@ final class Classifier
                     . "certificate, or the server's own, into tls.ca_file",
             in_array($end->verification, self::OTHER_NAME, true) => "the server's certificate is for another name",
             $end->verification === self::PURPOSE
-                => "the server's certificate does not stand: it is not meant for servers",
-            default => "the server's certificate does not stand",
+                => "the server's certificate is not valid: it is not meant for servers",
+            default => "the server's certificate is not valid",
         };
     }
 

@@ -35,7 +35,7 @@ final readonly class InternalHosts
         foreach ($entries as $entry) {
             $internal = InternalHost::read($entry);
             if (isset($hosts[$internal->host->text])) {
-                throw InternalHost::invalid('a host stands there twice');
+                throw InternalHost::invalid('a host is listed twice');
             }
             $hosts[$internal->host->text] = $internal;
         }
