@@ -132,6 +132,8 @@ pub struct DecisionHead {
     allowed: bool,
     method: Option<String>,
     url: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
     path_template: Option<String>,
     error: Option<ErrorDocument>,
     audit: Option<AuditRecord>,
@@ -139,12 +141,15 @@ pub struct DecisionHead {
 
 impl DecisionHead {
     /// The request may be sent, as far as that is known without resolving, opening and connecting.
-    pub fn allowed(method: String, url: String, path_template: Option<String>) -> Self {
+    pub fn allowed(method: String, url: String, origin: (String, u16), path_template: Option<String>) -> Self {
+        let (host, port) = origin;
         Self {
             version: 1,
             allowed: true,
             method: Some(method),
             url: Some(url),
+            host: Some(host),
+            port: Some(port),
             path_template: path_template.as_deref().map(printable).map(Cow::into_owned),
             error: None,
             audit: None,
@@ -155,7 +160,8 @@ impl DecisionHead {
     pub fn refused(error: &Error, audit: AuditRecord) -> Self {
         let audit = Some(audit.failed(error));
         let error = Some(ErrorDocument::new(error, false));
-        Self { version: 1, allowed: false, method: None, url: None, path_template: None, error, audit }
+        let (method, url, host, port, path_template) = (None, None, None, None, None);
+        Self { version: 1, allowed: false, method, url, host, port, path_template, error, audit }
     }
 }
 

@@ -20,8 +20,10 @@ impl Engine {
         let mut recorder = Recorder::begin(transport);
         match self.decision(request, body_bytes, &mut recorder) {
             Ok(Decision { method, admitted, .. }) => {
-                let url = admitted.target.text(admitted.target.query());
-                document(true, &DecisionHead::allowed(method.to_string(), url, admitted.path_template))
+                let target = &admitted.target;
+                let origin = (target.origin().host.to_string(), target.origin().port);
+                let url = target.text(target.query());
+                document(true, &DecisionHead::allowed(method.to_string(), url, origin, admitted.path_template))
             }
             Err(error) => document(false, &DecisionHead::refused(&error, recorder.end())),
         }

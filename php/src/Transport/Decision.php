@@ -19,11 +19,14 @@ final readonly class Decision
     /**
      * @param string $url canonical, with the caller's query: not for logs
      * @param string|null $pathTemplate the pattern of allowed_paths that matched, made printable
+     * @param string|null $host of the URL, as its port; null of a library that does not tell them
      */
     public function __construct(
         public string $method,
         #[\SensitiveParameter] public string $url,
         ?string $pathTemplate = null,
+        public ?string $host = null,
+        public ?int $port = null,
     ) {
         $this->pathTemplate = $pathTemplate === null ? null : Printable::text($pathTemplate);
     }
@@ -41,8 +44,9 @@ final readonly class Decision
             throw OutboundException::fromWire($wire);
         }
         [$method, $url, $template] = [$wire['method'] ?? null, $wire['url'] ?? null, $wire['path_template'] ?? null];
-        return is_string($method) && is_string($url) && ($template === null || is_string($template))
-            ? new self($method, $url, $template)
-            : throw OutboundException::fromWire(null);
+        [$host, $port] = [$wire['host'] ?? null, $wire['port'] ?? null];
+        $isSound = is_string($method) && is_string($url) && ($template === null || is_string($template))
+            && ($host === null || is_string($host)) && ($port === null || is_int($port));
+        return $isSound ? new self($method, $url, $template, $host, $port) : throw OutboundException::fromWire(null);
     }
 }

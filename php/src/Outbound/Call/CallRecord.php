@@ -73,11 +73,8 @@ final class CallRecord
     /** Notes what the transport decided, and the credentials that will be used. */
     public function decided(#[\SensitiveParameter] Decision $decision, CredentialReference ...$references): void
     {
-        // The canonical URL of the transport, so there is nothing to judge here.
-        if (preg_match('~\A(https?)://(\[[^\]]+\]|[^/?:]+)(?::(\d+))?~', $decision->url, $match) === 1) {
-            $this->record['host'] = $match[2];
-            $this->record['port'] = (int) ($match[3] ?? ($match[1] === 'https' ? 443 : 80));
-        }
+        $this->record['host'] = $decision->host;
+        $this->record['port'] = $decision->port;
         $this->record['path_template'] = $decision->pathTemplate;
         $this->record['credentials'] = array_column($references, 'identifier');
     }

@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
+use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
@@ -228,13 +229,14 @@ final class FakeTransport implements TransportInterface, TransportSelector
         }
         $admitted = $this->decision?->decide($request, $references, $bodyLength);
         if ($admitted !== null) {
-            return new Decision($admitted->method, $admitted->target->text($admitted->target->query), $admitted->pathTemplate);
+            return Call::decision($admitted);
         }
         if (!in_array($request->method, $request->policy === null ? [] : $request->policy->allowedMethods, true)) {
             throw OutboundException::create('policy.method_not_allowed', 'The policy does not allow the method.');
         }
         $joined = rtrim((string) $request->baseUrl, '/') . '/' . ltrim($request->path, '/');
-        return new Decision($request->method, $request->url ?? $joined);
+        $origin = PolicyDecision::origin($request);
+        return new Decision($request->method, $request->url ?? $joined, null, $origin?->host->text, $origin?->port);
     }
 
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec

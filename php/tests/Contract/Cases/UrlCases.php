@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\TransportInterface;
 
@@ -178,6 +179,23 @@ trait UrlCases
             $sent = self::call($request->withCredentials([self::bearer()]), self::deciding());
             self::assertFailed($refusal->errorCode(), 'no', $sent);
             return $refusal->errorCode();
+        }
+    }
+
+    public function testADecisionTellsHostAndPortOfItsUrl(): void
+    {
+        foreach (
+            [
+                'https://API.example.com/v1' => ['api.example.com', 443],
+                'https://bücher.example:8443' => ['xn--bcher-kva.example', 8443],
+                'https://[2001:DB8::1]/' => ['[2001:db8::1]', 443],
+                'http://ollama.internal:11434' => ['ollama.internal', 11434],
+            ] as $baseUrl => $expected
+        ) {
+            $policy = new Policy(['GET'], allowHttp: true);
+            $decision = self::deciding()->decide(new RequestSpec('my-api', 'GET', $policy, $baseUrl));
+
+            self::assertSame($expected, [$decision->host, $decision->port], $baseUrl);
         }
     }
 

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Php\Credential\Redactor;
 use Netresearch\NrVault\Transport\Php\Net\Response;
+use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
@@ -60,8 +61,20 @@ final readonly class Call
         } catch (OutboundException $refusal) {
             throw $refusal->asEndOfCall(Retry::mayPass($refusal, false), $recorder->failed($refusal));
         }
+        return self::decision($admitted);
+    }
+
+    /** What is told of a request that may be sent. */
+    public static function decision(Admitted $admitted): Decision
+    {
         $target = $admitted->target;
-        return new Decision($admitted->method, $target->text($target->query), $admitted->pathTemplate);
+        return new Decision(
+            $admitted->method,
+            $target->text($target->query),
+            $admitted->pathTemplate,
+            $target->origin->host->text,
+            $target->origin->port,
+        );
     }
 
     private static function response(
