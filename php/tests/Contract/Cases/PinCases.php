@@ -39,14 +39,14 @@ trait PinCases
                 self::$tls->issue('pin-future-ca', $name, $future, selfSigned: true, constraints: 'CA:TRUE'),
                 'not valid yet',
             ],
-            'for clients only' => [self::$tls->issue('pin-client', $name, usage: 'clientAuth'), 'does not stand'],
+            'for clients only' => [self::$tls->issue('pin-client', $name, usage: 'clientAuth'), 'is not valid'],
             'an authority for clients only' => [
                 self::$tls->issue('pin-client-ca', $name, usage: 'clientAuth', constraints: 'CA:TRUE'),
-                'does not stand',
+                'is not valid',
             ],
             'a key for certificates only' => [
                 self::$tls->issue('pin-signer', $name, constraints: 'CA:TRUE', more: "keyUsage=keyCertSign,cRLSign\n"),
-                'does not stand',
+                'is not valid',
             ],
         ];
         foreach ($certificates as $what => [$files, $refusal]) {

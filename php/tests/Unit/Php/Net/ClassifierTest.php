@@ -119,7 +119,7 @@ final class ClassifierTest extends TestCase
         yield 'another issuer' => ['tls.certificate_invalid no', new Ending(60, verification: 20), 'issuer'];
         yield 'revoked' => ['tls.certificate_invalid no', new Ending(60, verification: 23), 'revoked'];
         yield 'another name' => ['tls.certificate_invalid no', new Ending(60, verification: 1), 'another name'];
-        yield 'another fault' => ['tls.certificate_invalid no', new Ending(60, verification: 7), 'does not stand'];
+        yield 'another fault' => ['tls.certificate_invalid no', new Ending(60, verification: 7), 'is not valid'];
         yield 'no anchor' => ['tls.certificate_invalid no', new Ending(77), 'no trust anchor'];
         yield 'a curl without TLS' => ['configuration.transport_unavailable no', new Ending(1)];
         yield 'suites that it does not know' => ['configuration.transport_unavailable no', new Ending(59)];
