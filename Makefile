@@ -2,7 +2,7 @@
 # make test       all tests, Rust and PHP; fetches the servers that some run against
 # make test-rust  the Rust tests; those of one room, or some of them: make test-rust ROOM=wire FILTER=pool::
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
-# make check      format, lints, header drift, docs, supply chain, PSR-12
+# make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
 # make build      the release library
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
@@ -35,7 +35,7 @@ CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
 .PHONY: demo picture test test-rust test-php build bench fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
-        check-format check-clippy check-header check-docs check-supply check-files check-php
+        check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,7 +47,7 @@ tools:
 oauth-servers: tools
 	@.ci/oauth-servers
 
-# What some PHP tests need that Debian has not, into php/vendor; without a registry those tests are left out.
+# What PHPStan and some PHP tests need that Debian has not, into php/vendor; without a registry they are left out.
 composer: tools
 	@.ci/composer
 
@@ -118,6 +118,11 @@ check-files:
 check-php:
 	$(PHPCS) --standard=PSR12 -n --ignore=php/vendor php
 	$(PHPCS) --standard=PSR12 -n --stdin-path=secure-outbound.php - <php/bin/secure-outbound
+
+# Two processes of 250 MB. What they learnt is kept in target/phpstan, and the next time it takes seconds.
+check-phpstan: composer
+	@if [ -f php/vendor/bin/phpstan ]; then cd php && $(PHP) vendor/bin/phpstan analyse --no-progress --memory-limit=512M; \
+	 else echo "left out: PHPStan, no Composer packages"; fi
 
 # Needs the network: the advisory database is fetched.
 advisories: $(DENY)
