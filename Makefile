@@ -7,6 +7,7 @@
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
 # make bench      criterion, a warm call from PHP against php-curl, copies of a secret in a worker
+# make bench-instructions  what a warm call costs in instructions, against the committed figures: docs/performance.md
 # make fuzz       every fuzz target for 20 000 inputs, or longer: make fuzz FUZZ_SECONDS=600
 # make hardening  the long forms of the tests, in about an hour the first time: docs/hardening.md
 # make header     regenerates include/secure_outbound.h
@@ -34,7 +35,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo picture test test-rust test-php build bench fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: demo picture test test-rust test-php build bench bench-instructions fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -86,6 +87,10 @@ bench: tools
 	@$(MAKE) --no-print-directory build
 	$(PHP) benches/warm_call.php
 	$(PHP) benches/copies.php
+
+bench-instructions: tools
+	@$(MAKE) --no-print-directory build
+	$(PHP) benches/instructions.php
 
 header:
 	SECURE_OUTBOUND_BLESS=1 $(CARGO) test --locked --test abi header::

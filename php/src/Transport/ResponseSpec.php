@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
+use Netresearch\NrVault\Outbound\Audit\AuditText;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
@@ -13,27 +14,61 @@ use Netresearch\NrVault\Transport\Text\Pairs;
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
+ * @property-read AuditRecord $audit
+ *
  * @internal
  */
 final readonly class ResponseSpec
 {
+    /** @var AuditRecord|AuditText */
+    private array|AuditText $told;
+
     /**
      * @param int $status 100 to 999
      * @param string $httpVersion "1.1" or "2"
      * @param list<array{string, string}> $headers lower-case names and values in order; a value is bytes
      * @param string $body raw bytes, decoded
-     * @param AuditRecord $audit the record of the call, metadata only
+     * @param AuditRecord|AuditText $audit the record of the call, metadata only
      */
     public function __construct(
         public int $status,
         public string $httpVersion,
         #[\SensitiveParameter] public array $headers,
         #[\SensitiveParameter] public string $body,
-        public array $audit,
+        array|AuditText $audit,
     ) {
         if ($status < 100 || $status > 999 || Pairs::read($headers) === null) {
             throw new \InvalidArgumentException('The status or the headers of a response are impossible.');
         }
+        $this->told = $audit;
+    }
+
+    /**
+     * The record as it came.
+     *
+     * @return AuditRecord|AuditText
+     */
+    public function record(): array|AuditText
+    {
+        return $this->told;
+    }
+
+    /**
+     * The record, which stays text until it is read where it came as one.
+     *
+     * @return AuditRecord
+     */
+    public function __get(string $name): array
+    {
+        if ($name !== 'audit') {
+            throw new \Error('A response has no property ' . $name . '.');
+        }
+        return $this->told instanceof AuditText ? $this->told->record() : $this->told;
+    }
+
+    public function __isset(string $name): bool
+    {
+        return $name === 'audit';
     }
 
     /**
@@ -63,17 +98,19 @@ final readonly class ResponseSpec
      */
     public static function fromWire(#[\SensitiveParameter] string $head, #[\SensitiveParameter] string $body): self
     {
-        $wire = Wire::decode($head);
+        [$rest, $audit] = AuditText::split($head) ?? [$head, null];
+        $wire = Wire::decode($rest);
         $headers = Wire::headersFromWire($wire['headers'] ?? null);
         if (($wire['error'] ?? null) !== null || $headers === null || ($wire['version'] ?? null) !== Wire::VERSION) {
-            throw OutboundException::fromWire($wire);
+            throw OutboundException::fromWire($audit === null ? $wire : Wire::decode($head));
         }
-        [$status, $version, $audit] = [$wire['status'] ?? null, $wire['http_version'] ?? '', $wire['audit'] ?? []];
-        if (!is_int($status) || !is_string($version) || !is_array($audit)) {
+        [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? ''];
+        $audit ??= is_array($wire['audit'] ?? []) ? AuditShape::of($wire['audit'] ?? []) : null;
+        if (!is_int($status) || !is_string($version) || $audit === null) {
             throw OutboundException::fromWire(null);
         }
         try {
-            return new self($status, $version, $headers, $body, AuditShape::of($audit));
+            return new self($status, $version, $headers, $body, $audit);
         } catch (\InvalidArgumentException) {
             throw OutboundException::fromWire(null);
         }

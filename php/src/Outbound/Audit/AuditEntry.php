@@ -39,9 +39,11 @@ use Netresearch\NrVault\Transport\Text\Printable;
  *     proxy_resolve: string|null
  * }
  *
+ * @property-read AuditRecord $record
+ *
  * @api
  */
-final readonly class AuditEntry
+final readonly class AuditEntry implements \JsonSerializable
 {
     /** States: an intent is written before the call, in audit mode "required". */
     public const INTENT = 'intent';
@@ -60,8 +62,8 @@ final readonly class AuditEntry
         'library_version', 'proxy_resolve',
     ];
 
-    /** @var AuditRecord */
-    public array $record;
+    /** @var AuditRecord|AuditText */
+    private array|AuditText $told;
 
     public ?string $actorType;
     public ?string $actorId;
@@ -72,7 +74,7 @@ final readonly class AuditEntry
      * @param string $id UUIDv7 of this call; an intent and its completion share it
      * @param string $state INTENT or COMPLETE
      * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
-     * @param array<mixed> $record keys of AuditRecord; missing ones and values of another type become null, others are
+     * @param array<mixed>|AuditText $record keys of AuditRecord; missing ones and values of another type become null, others are
      *        left out. `timestamp` is RFC 3339 in UTC with milliseconds, and that of now where there is none; service_id
      *        is null where the caller's was no id; credentials is a list of identifiers, attempt_errors one of codes.
      *        Texts are made printable: UTF-8 without controls, format characters and separators of lines
@@ -83,17 +85,66 @@ final readonly class AuditEntry
         public string $id,
         public string $state,
         public ?string $outcome,
-        array $record,
+        array|AuditText $record,
         ?string $actorType = null,
         ?string $actorId = null,
         ?string $caller = null,
         ?string $requestId = null,
     ) {
-        [$this->actorType, $this->actorId, $this->caller, $this->requestId] = array_map(
-            static fn (?string $text): ?string => $text === null ? null : Printable::text($text, 255),
-            [$actorType, $actorId, $caller, $requestId],
-        );
-        $this->record = AuditShape::of($record);
+        $this->actorType = $actorType === null ? null : Printable::text($actorType, 255);
+        $this->actorId = $actorId === null ? null : Printable::text($actorId, 255);
+        $this->caller = $caller === null ? null : Printable::text($caller, 255);
+        $this->requestId = $requestId === null ? null : Printable::text($requestId, 255);
+        $this->told = $record instanceof AuditText ? $record : AuditShape::of($record);
+    }
+
+    /**
+     * The record, which stays text until it is read where it came as one.
+     *
+     * @return AuditRecord
+     */
+    public function __get(string $name): array
+    {
+        if ($name !== 'record') {
+            throw new \Error('An audit entry has no property ' . $name . '.');
+        }
+        return $this->told instanceof AuditText ? $this->told->record() : $this->told;
+    }
+
+    public function __isset(string $name): bool
+    {
+        return $name === 'record';
+    }
+
+    /**
+     * @return array<string, mixed> the properties
+     */
+    public function jsonSerialize(): array
+    {
+        return [
+            'id' => $this->id,
+            'state' => $this->state,
+            'outcome' => $this->outcome,
+            'record' => $this->record,
+            'actorType' => $this->actorType,
+            'actorId' => $this->actorId,
+            'caller' => $this->caller,
+            'requestId' => $this->requestId,
+        ];
+    }
+
+    /**
+     * The entry as toArray() has it, as JSON on one line without its end. The text of a record goes into it as it is.
+     *
+     * @internal for the sinks that write lines
+     */
+    public function toJson(): string
+    {
+        if (is_array($this->told)) {
+            return AuditRow::json($this->toArray());
+        }
+        $begin = AuditRow::json(['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome]);
+        return substr($begin, 0, -1) . ',' . substr($this->told->json, 1, -1) . ',' . substr(AuditRow::json($this->origin()), 1);
     }
 
     /**
@@ -104,7 +155,17 @@ final readonly class AuditEntry
      */
     public function toArray(): array
     {
-        return ['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome] + $this->record + [
+        return ['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome] + $this->record + $this->origin();
+    }
+
+    /**
+     * Who made the call.
+     *
+     * @return array<string, string|null>
+     */
+    private function origin(): array
+    {
+        return [
             'actor_type' => $this->actorType,
             'actor_id' => $this->actorId,
             'caller' => $this->caller,

@@ -51,10 +51,16 @@ final class AuditShape
         ];
     }
 
-    /** The present as a record has it: RFC 3339, in UTC, with milliseconds. */
+    /** The present as a record has it. */
     public static function now(): string
     {
-        return (new \DateTimeImmutable('now', new \DateTimeZone('UTC')))->format('Y-m-d\TH:i:s.v\Z');
+        return self::time((int) (microtime(true) * 1000));
+    }
+
+    /** A time as a record has it: RFC 3339, in UTC, with milliseconds. */
+    public static function time(int $milliseconds): string
+    {
+        return gmdate('Y-m-d\TH:i:s', intdiv($milliseconds, 1000)) . sprintf('.%03dZ', $milliseconds % 1000);
     }
 
     private static function text(mixed $value): ?string

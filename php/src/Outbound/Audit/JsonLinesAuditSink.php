@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\System\Quiet;
 /**
  * Appends each record to a local file, as one line of JSON.
  *
- * Any number of processes may write to the same file. Each opens it, takes its lock, makes sure that it is still the
- * file of that name, and appends one whole line; a line that does not fit on the disk is taken back. The file is put
+ * Any number of processes may write to the same file. Each opens it once, and for each line takes its lock, makes sure that it
+ * is still the file of that name, and appends one whole line; a line that does not fit on the disk is taken back. The file is put
  * aside by renaming it, at the first line of a new day (UTC) and before it grows above its size, so that all lines of a
  * file are of one day. It is put aside as NAME.20261122T013358.123456Z-1a2b, in the same directory, and purge() deletes
  * it. A file that another program has put aside, by renaming it, is noticed at the next line.
@@ -28,6 +28,10 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     /** The mode of a new file is 0640. */
     private const UMASK = 0137;
 
+    private const SECONDS_OF_A_DAY = 86400;
+
+    private JsonLinesHandle $kept;
+
     /**
      * @param string $file absolute path; its directory exists, and the writers may create files in it
      * @param int $maxBytes size above which no file grows, but for one line that is longer
@@ -41,6 +45,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         if (!str_starts_with($file, '/') || $maxBytes < 1 || $timeoutMs < 1) {
             throw new \InvalidArgumentException('The audit file needs an absolute path, a size and a time limit.');
         }
+        $this->kept = new JsonLinesHandle();
     }
 
     public function write(AuditEntry $entry): void
@@ -67,7 +72,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         $this->putAsideYesterdays();
         $deleted = 0;
         foreach ($this->asideFiles() as $file) {
-            if ((int) Quiet::call(static fn () => filemtime($file)) < time() - $days * 86400) {
+            if ((int) Quiet::call(static fn () => filemtime($file)) < time() - $days * self::SECONDS_OF_A_DAY) {
                 $lines = self::countLines($file);
                 if (!Quiet::call(static fn () => unlink($file))) {
                     throw new AuditSinkException('An old audit file could not be deleted.');
@@ -98,16 +103,21 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     private function append(AuditEntry $entry, bool $sync): void
     {
-        $line = AuditRow::json($entry->toArray()) . "\n";
-        $handle = $this->lock(fn (array $stat): bool => $this->isFull($stat, strlen($line)));
+        $line = $entry->toJson() . "\n";
+        [$handle, $stat] = $this->lock(fn (array $stat): bool => $this->isFull($stat, strlen($line)));
+        $isKept = false;
         try {
-            self::appendLine($handle, $line);
+            self::appendLine($handle, max(0, $stat['size']), $line);
             flock($handle, LOCK_UN);
             if ($sync && !Quiet::call(static fn () => fsync($handle))) {
                 throw new AuditSinkException('The audit line could not be brought to the disk.');
             }
+            // After fsync() PHP reads and writes the handle through buffers of the C library.
+            $isKept = !$sync && $this->kept->put($handle);
         } finally {
-            fclose($handle);
+            if (!$isKept) {
+                fclose($handle);
+            }
         }
     }
 
@@ -115,17 +125,18 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      * Opens and locks the file that has the name, once it has been put aside where $aside, given its stat, says so.
      *
      * @param callable(Stat): bool $aside
-     * @return resource
+     * @return array{resource, Stat}
      */
-    private function lock(callable $aside): mixed
+    private function lock(callable $aside): array
     {
         $deadline = hrtime(true) + $this->timeoutMs * 1_000_000;
         $mayPutAside = true;
         for ($wait = 200;; $wait = min($wait * 2, 5_000)) {
-            $handle = $this->open();
-            if (flock($handle, LOCK_EX | LOCK_NB) && $this->hasTheName($handle)) {
-                if (!$mayPutAside || !$aside(self::state($handle))) {
-                    return $handle;
+            $handle = $this->kept->take() ?? $this->open();
+            $stat = flock($handle, LOCK_EX | LOCK_NB) ? $this->stateOfTheName($handle) : null;
+            if ($stat !== null) {
+                if (!$mayPutAside || !$aside($stat)) {
+                    return [$handle, $stat];
                 }
                 // Where that fails, the file grows on: a line counts more than a size.
                 $mayPutAside = Quiet::call(fn () => rename($this->file, $this->asideName()));
@@ -151,7 +162,8 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         }
         $mask = umask(self::UMASK);
         try {
-            $handle = Quiet::call(fn () => fopen($this->file, 'a+b'), $warning);
+            // e: not for the programs that PHP starts.
+            $handle = Quiet::call(fn () => fopen($this->file, 'a+be'), $warning);
         } finally {
             umask($mask);
         }
@@ -163,24 +175,16 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     /**
      * @param resource $handle
+     * @return Stat|null null of a file that has the name no more
      */
-    private function hasTheName(mixed $handle): bool
+    private function stateOfTheName(mixed $handle): ?array
     {
         LocalFile::forget();
         $named = Quiet::call(fn () => stat($this->file));
         $open = fstat($handle);
-        return $named !== false && $open !== false
-            && [$named['dev'], $named['ino']] === [$open['dev'], $open['ino']];
-    }
-
-    /**
-     * @param resource $handle
-     * @return Stat
-     */
-    private static function state(mixed $handle): array
-    {
-        $state = fstat($handle);
-        return $state !== false ? $state : throw new AuditSinkException('The audit file cannot be looked at.');
+        return $named !== false && $open !== false && $named['dev'] === $open['dev'] && $named['ino'] === $open['ino']
+            ? $open
+            : null;
     }
 
     /**
@@ -199,15 +203,16 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private static function isOld(array $stat): bool
     {
-        return $stat['size'] > 0 && gmdate('Ymd', $stat['mtime']) !== gmdate('Ymd');
+        $day = static fn (int $seconds): int => intdiv($seconds, self::SECONDS_OF_A_DAY);
+        return $stat['size'] > 0 && $day($stat['mtime']) !== $day(time());
     }
 
     /**
      * @param resource $handle
+     * @param int<0, max> $size of the file
      */
-    private static function appendLine(mixed $handle, string $line): void
+    private static function appendLine(mixed $handle, int $size, string $line): void
     {
-        $size = max(0, self::state($handle)['size']);
         if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
             // A process died while it wrote. What it left stays, as a line of its own.
             $line = "\n" . $line;
@@ -227,10 +232,9 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private function putAsideYesterdays(): void
     {
         if (Quiet::call(fn (): bool => is_file($this->file))) {
-            $handle = $this->lock(self::isOld(...));
-            $stayed = self::isOld(self::state($handle));
+            [$handle, $stat] = $this->lock(self::isOld(...));
             fclose($handle);
-            if ($stayed) {
+            if (self::isOld($stat)) {
                 throw new AuditSinkException('The audit file of an earlier day could not be put aside.');
             }
         }

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
+use Netresearch\NrVault\Outbound\Audit\AuditText;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\RequestRefused;
@@ -34,11 +36,16 @@ final class CallRecord
     private readonly string $id;
     private readonly int $begun;
 
+    /** Milliseconds of the clock. */
+    private readonly int $clock;
+
     /** @var array{?string, ?string, string, ?string} actor type and id, caller, request id */
     private array $identity;
 
-    /** @var array<string, mixed> */
-    private array $record;
+    private ?Decision $decision = null;
+
+    /** @var array<CredentialReference> */
+    private array $references = [];
 
     /**
      * @param string $serviceId as it was given; what is no id is left out
@@ -46,48 +53,40 @@ final class CallRecord
      */
     public function __construct(
         string $caller,
-        string $serviceId,
-        string $method,
+        private readonly string $serviceId,
+        private readonly string $method,
         public readonly string $correlationId,
     ) {
         $this->id = Uuid7::generate();
         $this->begun = hrtime(true);
+        $this->clock = (int) (microtime(true) * 1000);
         $this->identity = [null, null, $caller, null];
-        $now = new \DateTimeImmutable('now', new \DateTimeZone('UTC'));
-        $this->record = [
-            'service_id' => preg_match(ServiceDefinition::ID, $serviceId) === 1 ? $serviceId : null,
-            'correlation_id' => $correlationId,
-            'timestamp' => $now->format('Y-m-d\TH:i:s.v\Z'),
-            'method' => preg_match('/\A[A-Z][A-Z0-9_-]{0,31}\z/', $method) === 1 ? $method : null,
-            'credentials' => [],
-        ];
     }
 
     /** Notes who makes the call, as the host says it. */
     public function madeBy(?CallContext $context): void
     {
-        [, , $caller] = $this->identity;
-        $this->identity = [$context?->actorType(), $context?->actorId(), $caller, $context?->requestId()];
+        if ($context !== null) {
+            $this->identity = [$context->actorType(), $context->actorId(), $this->identity[2], $context->requestId()];
+        }
     }
 
     /** Notes what the transport decided, and the credentials that will be used. */
     public function decided(#[\SensitiveParameter] Decision $decision, CredentialReference ...$references): void
     {
-        $this->record['host'] = $decision->host;
-        $this->record['port'] = $decision->port;
-        $this->record['path_template'] = $decision->pathTemplate;
-        $this->record['credentials'] = array_column($references, 'identifier');
+        $this->decision = $decision;
+        $this->references = $references;
     }
 
     public function intent(): AuditEntry
     {
-        return $this->entry(AuditEntry::INTENT, null, $this->record);
+        return $this->entry(AuditEntry::INTENT, null, $this->own());
     }
 
     /**
-     * @param AuditRecord $record the transport's
+     * @param AuditRecord|AuditText $record the transport's
      */
-    public function response(array $record): AuditEntry
+    public function response(array|AuditText $record): AuditEntry
     {
         return $this->entry(AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record);
     }
@@ -103,21 +102,39 @@ final class CallRecord
         return $this->entry(
             AuditEntry::COMPLETE,
             $failure instanceof RequestRefused ? AuditEntry::REFUSED : AuditEntry::FAILED,
-            $failure->auditRecord() ?? $own + $this->record,
+            $failure->auditRecord() ?? $own + $this->own(),
         );
     }
 
     /**
-     * @param array<string, mixed> $record
+     * What is known of the call without its transport.
+     *
+     * @return array<string, mixed>
      */
-    private function entry(string $state, ?string $outcome, array $record): AuditEntry
+    private function own(): array
     {
-        return new AuditEntry(
-            $this->id,
-            $state,
-            $outcome,
-            ['timestamp' => $record['timestamp'] ?? $this->record['timestamp']] + $record,
-            ...$this->identity,
-        );
+        $record = [
+            'service_id' => preg_match(ServiceDefinition::ID, $this->serviceId) === 1 ? $this->serviceId : null,
+            'correlation_id' => $this->correlationId,
+            'method' => preg_match('/\A[A-Z][A-Z0-9_-]{0,31}\z/', $this->method) === 1 ? $this->method : null,
+            'credentials' => array_column($this->references, 'identifier'),
+        ];
+        if ($this->decision !== null) {
+            $record['host'] = $this->decision->host;
+            $record['port'] = $this->decision->port;
+            $record['path_template'] = $this->decision->pathTemplate;
+        }
+        return $record;
+    }
+
+    /**
+     * @param array<string, mixed>|AuditText $record
+     */
+    private function entry(string $state, ?string $outcome, array|AuditText $record): AuditEntry
+    {
+        if (is_array($record) && !isset($record['timestamp'])) {
+            $record['timestamp'] = AuditShape::time($this->clock);
+        }
+        return new AuditEntry($this->id, $state, $outcome, $record, ...$this->identity);
     }
 }

@@ -140,7 +140,7 @@ final readonly class ServiceCalls
 
     private function ended(int $call, CallRecord $record, ResponseSpec $response): CallEnd
     {
-        $entry = $record->response($response->audit);
+        $entry = $record->response($response->record());
         OpenCalls::end($call);
         if (!$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
             $this->auditor->dispatch($entry);

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 
@@ -22,7 +21,7 @@ final readonly class StandardErrorAuditSink implements AuditSink
 
     public function write(AuditEntry $entry): void
     {
-        $this->streams->error(AuditRow::json($entry->toArray()) . "\n");
+        $this->streams->error($entry->toJson() . "\n");
     }
 
     public function begin(AuditEntry $intent): void

@@ -8,7 +8,9 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
+use Netresearch\NrVault\Outbound\Audit\JsonLinesHandle;
 use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
@@ -144,6 +146,51 @@ final class JsonLinesAuditSinkTest extends TestCase
         self::assertSame(['before', 'after'], array_column(self::rows($this->file), 'id'));
     }
 
+    public function testTheFileStaysOpenFromLineToLineAndNoLongerThanTheSink(): void
+    {
+        $sink = new JsonLinesAuditSink($this->file);
+        $sink->write(AuditEntries::complete('a'));
+        $first = $this->descriptors();
+        $sink->write(AuditEntries::complete('b'));
+
+        self::assertCount(1, $first);
+        self::assertSame($first, $this->descriptors());
+        $inherited = Process::run(['sh', '-c', 'readlink /proc/self/fd/* || true'])['output'];
+        self::assertStringNotContainsString($this->file, $inherited);
+        unset($sink);
+        self::assertSame([], $this->descriptors());
+    }
+
+    public function testAForkedChildDoesNotShareTheLockOfItsParent(): void
+    {
+        $sink = new JsonLinesAuditSink($this->file, timeoutMs: 50);
+        $sink->write(AuditEntries::complete('parent'));
+        $lock = static function () use ($sink): void {
+            $kept = (fn (): JsonLinesHandle => $this->kept)->call($sink);
+            $handle = $kept->take();
+            flock($handle, LOCK_EX);
+            $kept->put($handle);
+        };
+        $lock();
+        $child = pcntl_fork();
+        if ($child === 0) {
+            $message = 'written';
+            try {
+                $sink->write(AuditEntries::complete('child'));
+            } catch (AuditSinkException $exception) {
+                $message = $exception->getMessage();
+            }
+            file_put_contents($this->file . '.child', $message);
+            posix_kill(posix_getpid(), SIGKILL);
+        }
+        pcntl_waitpid($child, $status);
+        $sink->write(AuditEntries::complete('parent again'));
+
+        $message = file_get_contents($this->file . '.child');
+        self::assertSame('Other writers held the audit file for too long.', $message);
+        self::assertSame(['parent', 'parent again'], array_column(self::rows($this->file), 'id'));
+    }
+
     public function testWhatIsNoRegularFileIsRefusedBeforeItCanBlock(): void
     {
         posix_mkfifo($this->file, 0600);
@@ -230,6 +277,15 @@ final class JsonLinesAuditSinkTest extends TestCase
             return $exception->getMessage();
         }
         self::fail('Nothing was thrown.');
+    }
+
+    /**
+     * @return list<string> of this process, that the file is open as
+     */
+    private function descriptors(): array
+    {
+        $isFile = fn (string $link): bool => @readlink($link) === $this->file;
+        return array_values(array_filter(glob('/proc/self/fd/*') ?: [], $isFile));
     }
 
     /**

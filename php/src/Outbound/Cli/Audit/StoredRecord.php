@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
-use Netresearch\NrVault\Outbound\Audit\AuditRow;
 
 /**
  * One line of an audit file, read as it would be written: known columns, each of its type, and every text printable, as
@@ -66,7 +65,7 @@ final readonly class StoredRecord
 
     public function json(): string
     {
-        return AuditRow::json($this->entry->toArray());
+        return $this->entry->toJson();
     }
 
     /** For people: when, which service, what was asked of whom, how it ended and in which time, and the caller's id of it. */

@@ -1,0 +1,29 @@
+/* A host in C that makes the same call again and again. Usage: host CONFIG REQUEST BODY SEALED CALLS */
+#include "secure_outbound.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    secure_outbound_result result;
+    uint64_t engine;
+    long calls;
+    int32_t status;
+
+    if (argc != 6) {
+        return 2;
+    }
+    status = secure_outbound_open(argv[1], strlen(argv[1]), &engine, &result);
+    secure_outbound_result_free(&result);
+    for (calls = strtol(argv[5], NULL, 10); status == SECURE_OUTBOUND_OK && calls > 0; --calls) {
+        status = secure_outbound_send(engine, argv[2], strlen(argv[2]), argv[3], strlen(argv[3]), argv[4],
+                                      strlen(argv[4]), &result);
+        if (status != SECURE_OUTBOUND_OK) {
+            fwrite(result.head, 1, result.head_len, stderr);
+        }
+        secure_outbound_result_free(&result);
+    }
+    return status == SECURE_OUTBOUND_OK ? 0 : 1;
+}

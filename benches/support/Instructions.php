@@ -1,0 +1,156 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Benches;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+
+/**
+ * Counts instructions by callgrind.
+ */
+final class Instructions
+{
+    /** Calls of the two runs. The first ones fill caches and tables, which grow by doubling. */
+    private const FEW = 20;
+    private const MANY = 220;
+
+    private const HTTP = '2';
+    private const BODY = '{"amount":100,"currency":"eur","description":"a note of some length"}';
+
+    private readonly Api $api;
+
+    /** @var list<string> */
+    private readonly array $pinned;
+
+    public function __construct()
+    {
+        // On one processor either the client runs or its server, and an answer is there whole when the client looks for it.
+        $this->pinned = ['taskset', '-c', self::processor()];
+        $this->api = new Api($this->pinned);
+    }
+
+    public function stop(): void
+    {
+        $this->api->stop();
+    }
+
+    /**
+     * @return array{of: array<string, string>, instructions: array<string, int>}
+     */
+    public function measure(): array
+    {
+        return [
+            'of' => self::versions(),
+            'instructions' => [
+                'C interface' => $this->ofOneCall($this->host(...)),
+                'SecureHttpClient' => $this->ofOneCall(fn (int $calls): int => $this->php('host', $calls)),
+                'SecureHttpClient, no files' => $this->ofOneCall(fn (int $calls): int => $this->php('memory', $calls)),
+                'php-curl, handle reused' => $this->ofOneCall(fn (int $calls): int => $this->php('curl', $calls)),
+            ],
+        ];
+    }
+
+    /**
+     * What the counts depend on.
+     *
+     * @return array<string, string>
+     */
+    private static function versions(): array
+    {
+        $first = static fn (string $output): string => (string) strtok($output, "\n");
+        return [
+            'compiler' => $first(Process::run(['rustc', '--version'])['output']),
+            'php' => 'PHP ' . PHP_VERSION,
+            'machine' => php_uname('m'),
+        ];
+    }
+
+    /** The first that this process may run on. */
+    private static function processor(): string
+    {
+        $status = (string) file_get_contents('/proc/self/status');
+        return preg_match('/^Cpus_allowed_list:\s*(\d+)/m', $status, $match) === 1 ? $match[1] : '0';
+    }
+
+    /**
+     * @param \Closure(int): int $count of a run with so many calls
+     */
+    private function ofOneCall(\Closure $count): int
+    {
+        return intdiv($count(self::MANY) - $count(self::FEW), self::MANY - self::FEW);
+    }
+
+    private function host(int $calls): int
+    {
+        $program = $this->api->directory->path . '/host.bin';
+        if (!is_file($program)) {
+            $root = dirname(__DIR__, 2);
+            $line = ['cc', '-std=c99', '-O2', '-Wall', '-Wextra', '-Werror', '-I', dirname(Build::header())];
+            self::succeed([...$line, $root . '/benches/instructions/host.c', Build::library(), '-o', $program]);
+        }
+        $request = (string) json_encode([
+            'version' => 1,
+            'service_id' => 'bench',
+            'method' => 'POST',
+            'base_url' => $this->api->url(self::HTTP),
+            'path' => '/charges/1',
+            'headers' => [['content-type', 'application/json']],
+            'credentials' => [['identifier' => 'api_key', 'type' => 'bearer']],
+            'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/charges/**', '/v1/customers/{id}/notes']],
+        ], JSON_UNESCAPED_SLASHES);
+        $configuration = (string) json_encode($this->api->configuration());
+        return $this->callgrind([$program, $configuration, $request, self::BODY, $this->api->envelope, (string) $calls]);
+    }
+
+    private function php(string $client, int $calls): int
+    {
+        $settings = ['opcache.enable_cli' => '1', 'opcache.jit' => 'off', 'ffi.enable' => '1'];
+        $ini = Host::iniFile($this->api->directory, $settings, ['curl']);
+        $input = [
+            'client' => $client,
+            'calls' => $calls,
+            'host' => $this->api->host(),
+            'service' => Api::SERVICES[self::HTTP],
+            'url' => $this->api->url(self::HTTP) . '/charges/1',
+            'authority' => $this->api->tls->authority,
+            'token' => $this->api->token,
+            'envelope' => $this->api->envelope,
+            'body' => self::BODY,
+        ];
+        return $this->callgrind(
+            [PHP_BINARY, '-c', $ini, dirname(__DIR__) . '/instructions/calls.php'],
+            Host::ONLY_THIS_INI + ['SECURE_OUTBOUND_LIBRARY' => Build::library()],
+            (string) json_encode($input),
+        );
+    }
+
+    /**
+     * @param non-empty-list<string> $command
+     * @param array<string, string> $environment
+     */
+    private function callgrind(array $command, array $environment = [], #[\SensitiveParameter] string $input = ''): int
+    {
+        $file = $this->api->directory->path . '/callgrind.out';
+        $tool = [...$this->pinned, 'valgrind', '--quiet', '--tool=callgrind', '--callgrind-out-file=' . $file];
+        self::succeed([...$tool, ...$command], $environment, $input);
+        if (preg_match('/^totals: (\d+)/m', (string) file_get_contents($file), $match) !== 1) {
+            throw new \RuntimeException('callgrind counted nothing.');
+        }
+        return (int) $match[1];
+    }
+
+    /**
+     * @param non-empty-list<string> $command
+     * @param array<string, string> $environment
+     */
+    private static function succeed(array $command, array $environment = [], #[\SensitiveParameter] string $input = ''): void
+    {
+        $result = Process::run($command, $environment, $input);
+        if ($result['code'] !== 0) {
+            throw new \RuntimeException(basename($command[0]) . ': ' . $result['output']);
+        }
+    }
+}

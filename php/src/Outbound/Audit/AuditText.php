@@ -1,0 +1,91 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Audit;
+
+/**
+ * The audit record of a transport as the text that it came in, for as long as nobody asks for one of its values.
+ *
+ * It is known to be what json_encode() would write of its shape, byte for byte: the keys of a record in their order, each value
+ * of its type, texts of printable ASCII. A record of any other form is decoded at once.
+ *
+ * @phpstan-import-type AuditRecord from AuditEntry
+ *
+ * @internal
+ */
+final class AuditText
+{
+    private const TEXT = '"(?:[^"\\\\\x00-\x1F\x7F-\xFF]++|\\\\["\\\\])*+"';
+    private const OPTIONAL = '(?:null|' . self::TEXT . ')';
+    private const TEXTS = '(?:null|\[(?:' . self::TEXT . '(?:,' . self::TEXT . ')*+)?\])';
+
+    /** Of more digits some are no integers of PHP. */
+    private const INTEGER = '(?:null|0|[1-9][0-9]{0,17})';
+
+    private const FORM = '/\A\{'
+        . '"service_id":' . self::OPTIONAL
+        . ',"correlation_id":' . self::OPTIONAL
+        . ',"timestamp":' . self::TEXT
+        . ',"method":' . self::OPTIONAL
+        . ',"host":' . self::OPTIONAL
+        . ',"port":' . self::INTEGER
+        . ',"path_template":' . self::OPTIONAL
+        . ',"status":' . self::INTEGER
+        . ',"duration_us":' . self::INTEGER
+        . ',"bytes_out":' . self::INTEGER
+        . ',"bytes_in":' . self::INTEGER
+        . ',"attempts":' . self::INTEGER
+        . ',"attempt_errors":' . self::TEXTS
+        . ',"token_requests":' . self::INTEGER
+        . ',"remote_address":' . self::OPTIONAL
+        . ',"tls_version":' . self::OPTIONAL
+        . ',"http_version":' . self::OPTIONAL
+        . ',"connection_reused":(?:null|true|false)'
+        . ',"credentials":' . self::TEXTS
+        . ',"error_class":' . self::OPTIONAL
+        . ',"error_code":' . self::OPTIONAL
+        . ',"transport":' . self::OPTIONAL
+        . ',"library_version":' . self::OPTIONAL
+        . ',"proxy_resolve":' . self::OPTIONAL
+        . '\}\z/';
+
+    /** @var AuditRecord|null */
+    private ?array $record = null;
+
+    /**
+     * @param string $json an object
+     */
+    private function __construct(public readonly string $json)
+    {
+    }
+
+    /** The record of this text; null where its form is another one. */
+    public static function of(string $json): ?self
+    {
+        return preg_match(self::FORM, $json) === 1 ? new self($json) : null;
+    }
+
+    /**
+     * The record at the end of a response head, and the head without it; null where none can be told apart.
+     *
+     * Within a text each quotation mark has a backslash before it, and no other object of a head has this key, so what is
+     * looked for stands at the record alone.
+     *
+     * @return array{string, self}|null
+     */
+    public static function split(#[\SensitiveParameter] string $head): ?array
+    {
+        $rest = strstr($head, ',"audit":{', true);
+        $text = $rest === false ? null : self::of(substr($head, strlen($rest . ',"audit":'), -1));
+        return $text === null ? null : [$rest . '}', $text];
+    }
+
+    /**
+     * @return AuditRecord
+     */
+    public function record(): array
+    {
+        return $this->record ??= AuditShape::of((array) json_decode($this->json, true));
+    }
+}
