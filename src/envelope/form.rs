@@ -28,7 +28,7 @@ impl Form {
     pub(super) fn parse(sealed: &[u8]) -> Result<Self, Error> {
         let body = sealed.strip_prefix(MARKER).ok_or_else(|| malformed("the envelope does not start with nrv1:"))?;
         let body = base64::decode(body).ok_or_else(|| malformed("the envelope is not base64"))?;
-        let fields = Fields::parse(&body)?;
+        let fields = FormFields::parse(&body)?;
 
         // Types first, as nr-vault's codec does, before a value is looked at.
         let sealed_value = fields.encrypted_value.text()?;
@@ -98,7 +98,7 @@ impl Field<'_> {
 
 /// The object's values. Where a key is there twice the last one counts, and unknown keys do not, as in PHP.
 #[derive(Default)]
-struct Fields<'a> {
+struct FormFields<'a> {
     encrypted_value: Field<'a>,
     encrypted_dek: Field<'a>,
     dek_nonce: Field<'a>,
@@ -108,11 +108,11 @@ struct Fields<'a> {
     encryption_algorithm: Field<'a>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FormFields<'a> {
     fn parse(document: &'a [u8]) -> Result<Self, Error> {
         let not_an_object = |_| malformed("the envelope's body is not a JSON object");
         let mut reader = serde_json::Deserializer::from_slice(document);
-        let fields = reader.deserialize_map(FieldsVisitor).map_err(not_an_object)?;
+        let fields = reader.deserialize_map(FormFieldsVisitor).map_err(not_an_object)?;
         reader.end().map_err(not_an_object)?;
         Ok(fields)
     }
@@ -131,17 +131,17 @@ impl<'a> Fields<'a> {
     }
 }
 
-struct FieldsVisitor;
+struct FormFieldsVisitor;
 
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for FormFieldsVisitor {
+    type Value = FormFields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an envelope's object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormFields<'de>, A::Error> {
+        let mut fields = FormFields::default();
         while let Some(name) = map.next_key::<String>()? {
             let value = map.next_value_seed(Levels(DEPTH))?;
             if let Some(field) = fields.get_mut(&name) {
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn is_object(document: &str) -> bool {
-        Fields::parse(document.as_bytes()).is_ok()
+        FormFields::parse(document.as_bytes()).is_ok()
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn last_of_two_counts() {
-        let fields = Fields::parse(br#"{"encryption_version":"2","encryption_version":1}"#).expect("an object");
+        let fields = FormFields::parse(br#"{"encryption_version":"2","encryption_version":1}"#).expect("an object");
         assert!(matches!(fields.encryption_version, Field::Integer(1)));
     }
 
@@ -246,7 +246,7 @@ mod tests {
     fn numbers_that_are_no_integers_in_php() {
         for number in ["2.0", "2e0", "9223372036854775808"] {
             let document = format!("{{\"encryption_version\":{number}}}");
-            let fields = Fields::parse(document.as_bytes()).expect("an object");
+            let fields = FormFields::parse(document.as_bytes()).expect("an object");
             assert!(matches!(fields.encryption_version, Field::Other), "{number}");
         }
     }
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn looks_into_unknown_keys() {
         assert!(!is_object(r#"{"x":"\ud800"}"#));
-        assert!(Fields::parse(b"{\"x\":\"\xff\"}").is_err());
+        assert!(FormFields::parse(b"{\"x\":\"\xff\"}").is_err());
         assert!(!is_object("{} x"));
     }
 }

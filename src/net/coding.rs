@@ -68,12 +68,14 @@ impl Coding {
             }
             // zlib's format is what the name means. Servers that send the bare stream never begin it with this half of a byte.
             Self::Deflate if first & 0x0f == 8 => {
-                Box::new(Whole { decoder: ZlibDecoder::new(source), source: ZlibDecoder::get_mut })
+                Box::new(ToItsEnd { decoder: ZlibDecoder::new(source), source: ZlibDecoder::get_mut })
             }
-            Self::Deflate => Box::new(Whole { decoder: DeflateDecoder::new(source), source: DeflateDecoder::get_mut }),
+            Self::Deflate => {
+                Box::new(ToItsEnd { decoder: DeflateDecoder::new(source), source: DeflateDecoder::get_mut })
+            }
             // A window of up to a gigabyte, which RFC 7932 section 9.1 does not know and the decoder takes.
             Self::Brotli if first & 0x7f == 0x11 => return Err(io::ErrorKind::InvalidData.into()),
-            Self::Brotli => Box::new(Whole { decoder: BrotliDecoder::new(source), source: BrotliDecoder::get_mut }),
+            Self::Brotli => Box::new(ToItsEnd { decoder: BrotliDecoder::new(source), source: BrotliDecoder::get_mut }),
             Self::Zstd => {
                 let mut decoder = ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
                 decoder.multiple_members(true);
@@ -85,12 +87,12 @@ impl Coding {
 
 /// Sees to it that nothing follows a stream, and that what it came out of ends well too. The decoders of gzip and zstd look
 /// for another member there themselves.
-struct Whole<D> {
+struct ToItsEnd<D> {
     decoder: D,
     source: fn(&mut D) -> &mut Source,
 }
 
-impl<D: AsyncRead + Unpin> AsyncRead for Whole<D> {
+impl<D: AsyncRead + Unpin> AsyncRead for ToItsEnd<D> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();

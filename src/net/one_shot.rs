@@ -26,11 +26,11 @@ impl Network {
         deadline: Instant,
     ) -> Result<Collected, Error> {
         let (client, tasks) = self.one_shot_client();
-        let mut tasks = Ending(tasks);
+        let mut tasks = AbortOnDrop(tasks);
         let mut exchanged = self.exchange_by(client, &Semaphore::new(1), request.clone(), deadline).await;
         if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {
             let (client, others) = self.one_shot_client();
-            tasks = Ending(others);
+            tasks = AbortOnDrop(others);
             exchanged = self.exchange_by(client, &Semaphore::new(1), request, deadline).await;
         }
         let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, &mut 0).await;
@@ -41,9 +41,9 @@ impl Network {
 }
 
 /// Connections that end with their request, however that ends.
-struct Ending(Tasks);
+struct AbortOnDrop(Tasks);
 
-impl Drop for Ending {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }

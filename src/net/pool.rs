@@ -13,12 +13,12 @@ const AGE: Duration = Duration::from_secs(300);
 /// A client that is replaced when it is too old or keeps too much. The stack below counts by origin, and with every origin a
 /// few more would stay open.
 pub struct Pool {
-    kept: Mutex<Option<LockedSecret>>,
+    kept: Mutex<Option<Aged>>,
     known: Mutex<Vec<Weak<Facts>>>,
     limit: usize,
 }
 
-struct LockedSecret {
+struct Aged {
     client: HttpClient,
     born: Instant,
 }
@@ -36,7 +36,7 @@ impl Pool {
             Some(kept) if now.saturating_duration_since(kept.born) < AGE => kept.client.clone(),
             _ => {
                 let client = build();
-                *kept = Some(LockedSecret { client: client.clone(), born: now });
+                *kept = Some(Aged { client: client.clone(), born: now });
                 client
             }
         }

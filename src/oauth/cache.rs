@@ -64,12 +64,12 @@ impl Drop for Tokens {
 /// The token of one credential.
 pub struct Slot {
     id: SlotId,
-    state: Mutex<State>,
+    state: Mutex<SlotState>,
     requests: AtomicU32,
 }
 
 #[derive(Default)]
-struct State {
+struct SlotState {
     token: Option<Arc<Token>>,
     fetch: Option<Arc<SingleFlight>>,
     failure: Option<(Instant, Error)>,
@@ -80,7 +80,7 @@ struct State {
     in_vain: Option<Instant>,
 }
 
-impl State {
+impl SlotState {
     fn renews_in_vain(&self) -> bool {
         self.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_LASTS)
     }
@@ -169,7 +169,7 @@ impl Slot {
         }
     }
 
-    fn start(self: &Arc<Self>, state: &mut State, replaces: Option<TokenId>, source: &Arc<TokenSource>) -> Waiter {
+    fn start(self: &Arc<Self>, state: &mut SlotState, replaces: Option<TokenId>, source: &Arc<TokenSource>) -> Waiter {
         let deadline = tokio::time::Instant::now() + source.time_limit;
         let shared = SingleFlight::new(replaces, deadline);
         let waiter = shared.join();
@@ -248,7 +248,7 @@ mod tests {
         let token = Token::granted(Secret::new(b"t".to_vec()), Moment::now(), Duration::from_secs(60), 0);
         let id = token.id();
         let in_vain = Instant::now().checked_sub(since);
-        let state = State { token: Some(Arc::new(token)), in_vain, ..State::default() };
+        let state = SlotState { token: Some(Arc::new(token)), in_vain, ..SlotState::default() };
         (Slot { id: SlotId::new("a", b"b"), state: Mutex::new(state), requests: AtomicU32::new(0) }, id)
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn for_each_member<'a>(
         return Err(Invalid);
     }
     let mut reader = serde_json::Deserializer::from_str(document);
-    reader.deserialize_map(Members { names, each }).map_err(|_| Invalid)?;
+    reader.deserialize_map(MemberVisitor { names, each }).map_err(|_| Invalid)?;
     reader.end().map_err(|_| Invalid)
 }
 
@@ -84,12 +84,12 @@ fn unicode_escape(characters: &mut std::str::Chars<'_>) -> Result<char, Invalid>
     char::from_u32(0x10000 + ((first - 0xd800) << 10) + second).ok_or(Invalid)
 }
 
-struct Members<'n, F> {
+struct MemberVisitor<'n, F> {
     names: &'n [&'n str],
     each: F,
 }
 
-impl<'de, F: FnMut(Option<usize>, &'de RawValue) -> Result<(), Invalid>> Visitor<'de> for Members<'_, F> {
+impl<'de, F: FnMut(Option<usize>, &'de RawValue) -> Result<(), Invalid>> Visitor<'de> for MemberVisitor<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

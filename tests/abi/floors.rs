@@ -141,6 +141,20 @@ fn no_files_import_each_other() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
+#[test]
+fn a_type_has_a_name_of_its_own() {
+    let sources = library();
+    let mut rooms: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for module in sources.modules().filter(|module| !module.is_empty()) {
+        for name in sources.types(module) {
+            rooms.entry(name).or_default().insert(&module[0]);
+        }
+    }
+    assert!(rooms.contains_key("Secret") && rooms.contains_key("Engine"));
+    rooms.retain(|_, rooms| rooms.len() > 1);
+    assert!(rooms.is_empty(), "names that mean something else in another room: {rooms:?}");
+}
+
 /// Four rooms, and this text in one of the lower one's files.
 fn planted(text: &str) -> Sources {
     let files = [

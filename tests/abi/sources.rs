@@ -27,6 +27,7 @@ struct Source {
     /// Without comments, texts and what is there for tests only.
     code: Vec<char>,
     children: BTreeSet<String>,
+    types: BTreeSet<String>,
     /// What each name stands for that the file has from elsewhere.
     names: BTreeMap<String, Vec<String>>,
     /// Every path, with its line.
@@ -77,6 +78,11 @@ impl Sources {
         &self.0[module].file
     }
 
+    /// The types and traits that a module declares.
+    pub fn types(&self, module: &Module) -> &BTreeSet<String> {
+        &self.0[module].types
+    }
+
     /// What a module imports from others.
     pub fn imports(&self, module: &Module) -> Vec<Import> {
         let paths = &self.0[module].paths;
@@ -125,6 +131,7 @@ impl Source {
             file: file.to_owned(),
             code: without_tests(without_texts(text)),
             children: BTreeSet::new(),
+            types: BTreeSet::new(),
             names: BTreeMap::new(),
             paths: Vec::new(),
         };
@@ -134,6 +141,8 @@ impl Source {
             let ahead = |step: usize| words.get(index + step).map_or("", |(_, word)| word.as_str());
             if word == "mod" && ahead(2) == ";" {
                 source.children.insert(ahead(1).to_owned());
+            } else if ["struct", "enum", "union", "trait"].contains(&word.as_str()) {
+                source.types.insert(ahead(1).to_owned());
             } else if word == "use" {
                 let length = words[index..].iter().position(|(_, word)| word == ";").expect("the end of a use");
                 source.tree(&mut Vec::new(), &words[index + 1..index + length]);
