@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Php;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\KeyRenewal;
 use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Engine\Preparation;
@@ -40,6 +41,8 @@ final class PhpTransport implements TransportInterface
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
 
+    private readonly KeyRenewal $renewal;
+
     private ?Settings $settings = null;
 
     /**
@@ -50,10 +53,19 @@ final class PhpTransport implements TransportInterface
     public function __construct(#[\SensitiveParameter] array $config)
     {
         $this->config = new \SensitiveParameterValue($config);
+        $this->renewal = new KeyRenewal($config);
     }
 
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
     {
+        try {
+            return (new Call($this->settings()))->send($request);
+        } catch (OutboundException $failure) {
+            if (!$this->renewal->isDue($failure)) {
+                throw $failure;
+            }
+        }
+        $this->settings = null;
         return (new Call($this->settings()))->send($request);
     }
 

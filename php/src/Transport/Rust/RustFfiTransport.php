@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyMaterial;
+use Netresearch\NrVault\Transport\KeyRenewal;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
@@ -29,7 +30,8 @@ use Netresearch\NrVault\Transport\Wire;
  *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],
  *     ]
  *
- * The closure returns the rest of the entry, as it would stand beside `id`.
+ * The closure returns the rest of the entry, as it would stand beside `id`. It is called again where no key opens an envelope,
+ * which a key that was replaced elsewhere would do, and at most every ten seconds.
  *
  * @api
  */
@@ -42,6 +44,8 @@ final class RustFfiTransport implements TransportInterface
     private readonly \SensitiveParameterValue $config;
 
     private readonly string $library;
+
+    private readonly KeyRenewal $renewal;
 
     private ?int $engine = null;
 
@@ -57,10 +61,25 @@ final class RustFfiTransport implements TransportInterface
     public function __construct(#[\SensitiveParameter] array $config, ?string $library = null)
     {
         $this->config = new \SensitiveParameterValue($config);
+        $this->renewal = new KeyRenewal($config);
         $this->library = LibraryLocator::locate($library);
     }
 
     public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    {
+        try {
+            return $this->sendOnce($request);
+        } catch (OutboundException $failure) {
+            if (!$this->renewal->isDue($failure)) {
+                throw $failure;
+            }
+        }
+        $result = self::openEngine(self::withMaterial($this->document()));
+        $this->take($result, Wire::decode($result['head']));
+        return $this->sendOnce($request);
+    }
+
+    private function sendOnce(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
     {
         $wire = $request->toWire();
         $result = $this->call(static fn (int $engine): array => NativeLibrary::send(
@@ -102,7 +121,7 @@ final class RustFfiTransport implements TransportInterface
         if ($reason !== null) {
             throw self::unavailable($reason);
         }
-        $config = $this->config->getValue() + ['version' => Wire::VERSION];
+        $config = $this->document();
         $withoutMaterial = self::withoutMaterial($config);
         $result = self::openEngine($withoutMaterial ?? self::withMaterial($config));
         $head = Wire::decode($result['head']);
@@ -110,6 +129,26 @@ final class RustFfiTransport implements TransportInterface
             $result = self::openEngine(self::withMaterial($config));
             $head = Wire::decode($result['head']);
         }
+        return $this->take($result, $head);
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function document(): array
+    {
+        return $this->config->getValue() + ['version' => Wire::VERSION];
+    }
+
+    /**
+     * Takes the engine that was opened.
+     *
+     * @param array{status: int, engine: int, head: string} $result
+     * @param array<mixed>|null $head of the result
+     * @return list<array{code: string, message: string}>
+     */
+    private function take(array $result, ?array $head): array
+    {
         if ($result['status'] === NativeLibrary::FAILED) {
             throw OutboundException::fromWire($head);
         }

@@ -134,6 +134,43 @@ trait EnvelopeCases
         self::assertSame('200', self::call($request, $transport)->brief());
     }
 
+    public function testMaterialIsAskedForAgainWhereNoKeyOpensAnEnvelope(): void
+    {
+        $key = base64_encode(random_bytes(32));
+        $asked = 0;
+        $keys = [['id' => 'contract-' . bin2hex(random_bytes(4)), 'material' => static function () use (&$key, &$asked): array {
+            $asked++;
+            return ['provider' => 'raw', 'key_base64' => $key];
+        }]];
+        $transport = self::make(['master_keys' => $keys]);
+        $request = self::request(credentials: [self::bearer()]);
+        self::$server->answers('plain', [FaultServer::answer()], [FaultServer::answer()]);
+        $transport->open();
+        self::assertSame(1, $asked);
+
+        // It was replaced after this process has got it.
+        $key = self::masterKey();
+        self::assertSame('200', self::call($request, $transport)->brief());
+        self::assertSame('200', self::call($request, $transport)->brief());
+        self::assertSame(2, $asked);
+    }
+
+    public function testMaterialIsNotAskedForAtEachCallOfABrokenEnvelope(): void
+    {
+        $asked = 0;
+        $keys = [['id' => 'contract-' . bin2hex(random_bytes(4)), 'material' => static function () use (&$asked): array {
+            $asked++;
+            return ['provider' => 'raw', 'key_base64' => base64_encode(random_bytes(32))];
+        }]];
+        $transport = self::make(['master_keys' => $keys]);
+        $request = self::request(credentials: [self::bearer()]);
+
+        foreach ([1, 2, 3] as $ignored) {
+            self::assertFailed('credential.authentication_failed', 'no', self::call($request, $transport));
+        }
+        self::assertSame(2, $asked);
+    }
+
     public function testMaterialBehindAClosureIsAskedForWhenItIsNeeded(): void
     {
         $key = self::masterKey();

@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * When the material of keys is asked for again: an envelope that no key opens may have been sealed under one that came later.
+ * Material may be expensive, and an envelope may be broken for good, so it is not asked for again too soon.
+ *
+ * @internal
+ */
+final class KeyRenewal
+{
+    private const PAUSE_NS = 10_000_000_000;
+
+    private readonly bool $isPossible;
+
+    private ?int $last = null;
+
+    /**
+     * @param array<string, mixed> $config
+     * @param int $pause in nanoseconds
+     */
+    public function __construct(#[\SensitiveParameter] array $config, private readonly int $pause = self::PAUSE_NS)
+    {
+        $this->isPossible = self::hasClosure($config['master_keys'] ?? null);
+    }
+
+    /** Whether it is to be asked for now; the answer is true once in each pause. */
+    public function isDue(OutboundException $failure): bool
+    {
+        if (!$this->isPossible || $failure->errorCode() !== 'credential.authentication_failed') {
+            return false;
+        }
+        $now = hrtime(true);
+        if ($this->last !== null && $now - $this->last < $this->pause) {
+            return false;
+        }
+        $this->last = $now;
+        return true;
+    }
+
+    private static function hasClosure(mixed $keys): bool
+    {
+        foreach (is_array($keys) ? $keys : [] as $entry) {
+            if (is_array($entry) && ($entry['material'] ?? null) instanceof \Closure) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
