@@ -19,12 +19,12 @@ final class FloorsTest extends TestCase
     private const FLOORS = [
         'Transport/Text',
         'Transport/System',
+        'Transport/Secret',
         'Outbound/Audit',
         'Outbound/Event',
         'Outbound/Exception',
         'Transport',
         'Transport/Rust',
-        'Transport/Php/Secret',
         'Transport/Php/Envelope',
         'Transport/Php/Keys',
         'Transport/Php/Policy',

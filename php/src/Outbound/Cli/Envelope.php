@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeForm;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Makes nr-vault's envelope, "nrv1:…", encryption version 2: the payload under a key of its own, that key under the

@@ -13,9 +13,9 @@ use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
-use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Has the rules of the transport judge what is to be sealed: when the envelope is opened, it is too late.

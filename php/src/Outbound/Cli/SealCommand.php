@@ -13,7 +13,7 @@ use Netresearch\NrVault\Transport\Php\Keys\KeyEntry;
 use Netresearch\NrVault\Transport\Php\Keys\KeyFile;
 use Netresearch\NrVault\Transport\Php\Keys\KeyProblem;
 use Netresearch\NrVault\Transport\Php\Keys\KeySource;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Seals what comes in on standard input; nr-vault's form cannot enter a typed payload with a binding.

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
@@ -72,7 +73,7 @@ final class JsonFileServiceRegistry implements ServiceRegistry
         if (!$document instanceof \stdClass || ($document->version ?? null) !== 1) {
             return new RegistryProblem('', 'version', 'The registry file is no object with "version": 1.');
         }
-        $duplicate = JsonKeys::duplicate($json);
+        $duplicate = (new JsonScanner($json))->duplicate();
         if ($duplicate !== null) {
             return new RegistryProblem('', $duplicate, 'The registry file has a key twice: ' . $duplicate . '.');
         }

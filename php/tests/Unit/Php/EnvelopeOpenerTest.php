@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\Php\Envelope\Aead;
 use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Reachable;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 final class SecretTest extends TestCase

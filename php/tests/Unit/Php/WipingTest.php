@@ -12,8 +12,8 @@ use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\Draft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 /**

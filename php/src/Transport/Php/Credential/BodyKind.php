@@ -6,8 +6,8 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
-use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * A body that a field can be put into.

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * A credential whose envelope was opened.

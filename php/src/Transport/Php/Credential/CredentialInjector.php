@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Puts credentials where they belong in a request.

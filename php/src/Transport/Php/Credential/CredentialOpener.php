@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\SealedCredential;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**

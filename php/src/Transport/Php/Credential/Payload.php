@@ -10,9 +10,9 @@ use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
-use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Reads what an envelope held as the type that the request declares.
@@ -176,20 +176,16 @@ final class Payload
     private static function members(#[\SensitiveParameter] string $document, array $names, string $what): array
     {
         $places = [];
-        $fault = null;
-        $isObject = (new JsonScanner($document))->members(
-            $names,
-            static function (?string $name, int $offset, int $length) use (&$places, &$fault, $names, $what): void {
-                $fault ??= match (true) {
-                    $name === null => $what . ' has a key that is not one of ' . implode(', ', $names),
-                    isset($places[$name]) => 'a key stands twice in ' . $what,
-                    default => null,
-                };
-                $places[(string) $name] = [$offset, $length];
-            },
-        );
-        $fault = $isObject ? $fault : $what . ' is no JSON object';
-        return $fault === null ? $places : throw new InvalidPayload($fault);
+        $scanner = new JsonScanner($document);
+        $isObject = $scanner->members($names, static function (?string $name, int $offset, int $length) use (&$places): void {
+            $places[(string) $name] = [$offset, $length];
+        });
+        return match (true) {
+            !$isObject => throw new InvalidPayload($what . ' is no JSON object'),
+            isset($places['']) => throw new InvalidPayload($what . ' has a key that is not one of ' . implode(', ', $names)),
+            $scanner->duplicate() !== null => throw new InvalidPayload('a key stands twice in ' . $what),
+            default => $places,
+        };
     }
 
     /**

@@ -18,8 +18,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * From a request to one that may be sent, in the order in which the contract wants its errors.

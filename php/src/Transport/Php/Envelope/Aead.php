@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Envelope;
 
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * One layer of an envelope: authenticated decryption in libsodium's layout, the tag behind the ciphertext.

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Envelope;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
 
 /**
  * The outer form of an envelope: marker, base64, JSON object, and what its fields must look like. Nothing in it is

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Envelope;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * Opens nr-vault's envelopes: "nrv1:" and the base64 of a JSON object that holds a value, the key it is encrypted with,

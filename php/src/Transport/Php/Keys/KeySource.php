@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Keys;
 
 use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**

@@ -6,7 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\Php\Policy\Target;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * A request as it goes out, credential included. The secrets in it stay those of Prepared, which wipes them.

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\Host;
 use Netresearch\NrVault\Transport\Php\Policy\HostRule;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
+use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
  * The HTTP proxy of the configuration. The environment's proxies have no say.

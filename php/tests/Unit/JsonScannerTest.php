@@ -2,9 +2,9 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
-use Netresearch\NrVault\Transport\Php\Secret\JsonScanner;
+use Netresearch\NrVault\Transport\Secret\JsonScanner;
 use PHPUnit\Framework\TestCase;
 
 final class JsonScannerTest extends TestCase
@@ -118,6 +118,27 @@ final class JsonScannerTest extends TestCase
             $json = (string) $json;
             self::assertSame($expected, JsonScanner::text('x' . $json . 'x', 1, strlen($json)), $json);
         }
+    }
+
+    public function testAKeyThatStandsTwiceIsFoundAtAnyDepth(): void
+    {
+        foreach (
+            [
+                '{"a":1,"b":{"a":2},"c":[{"a":1},{"a":"a"}]}' => null,
+                '{"a":1,"a":2}' => 'a',
+                '{"a":1, "\u0061" : 2}' => 'a',
+                '{"1":{}, "1":[]}' => '1',
+                '{"":1,"":2}' => '',
+                '{"s":{"x":[1,{"y":{},"z":"}"},{"y":1,"q":"\"","y":-1.5e+3}]}}' => 's.x.[].y',
+                '[[],{"a":{},"a":1}]' => '[].a',
+                '{"a":{"b":1},"b":2,"a":3}' => 'a',
+                '"a"' => null,
+            ] as $document => $expected
+        ) {
+            self::assertSame($expected, (new JsonScanner((string) $document))->duplicate(), (string) $document);
+        }
+        $deep = str_repeat('{"a":[', 20000) . '{"b":1,"b":2}' . str_repeat(']}', 20000);
+        self::assertStringEndsWith('a.[].b', (string) (new JsonScanner($deep))->duplicate());
     }
 
     /**

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Transport\Php\Secret;
+namespace Netresearch\NrVault\Transport\Secret;
 
 /**
  * Walks over the members of a JSON object where they stand, which json_decode() cannot: it loses duplicate keys, large
@@ -22,9 +22,18 @@ final class JsonScanner
 
     private const HEXADECIMAL = '0123456789abcdefABCDEF';
 
-    private const NUMBER = '/-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?/A';
+    private const DIGITS = '0123456789';
 
     private int $at = 0;
+
+    /**
+     * Where keys are compared, of each open container: the key whose value is read, "[]" in a list, and the keys so far.
+     *
+     * @var list<array{key: string, keys: array<string, true>}>|null
+     */
+    private ?array $open = null;
+
+    private ?string $duplicate = null;
 
     /**
      * @param int|null $levels of nesting below the object; with it, what nobody asks for is looked into as well: half a
@@ -86,6 +95,23 @@ final class JsonScanner
     }
 
     /**
+     * Where a key stands that is in its object already. PHP would take the last one and say nothing.
+     *
+     * Nothing in here can give up halfway, as a regular expression does at its limits: what was not looked at to its end
+     * would pass for a document without any.
+     *
+     * @return string|null such as "services.my-api.policy"; null where there is none, as far as the document is JSON
+     */
+    public function duplicate(): ?string
+    {
+        [$this->at, $this->open, $this->duplicate] = [0, [], null];
+        $this->skipBlank();
+        $this->skipValue();
+        $this->open = null;
+        return $this->duplicate;
+    }
+
+    /**
      * The text of a JSON string of a document that members() has walked over.
      *
      * @return string|null null for what is no string, or holds half a surrogate pair
@@ -141,6 +167,7 @@ final class JsonScanner
             } else {
                 $this->at++;
                 $closers[] = $closer;
+                $this->enter($closer);
                 if ($this->levels !== null && count($closers) > $this->levels) {
                     return false;
                 }
@@ -152,6 +179,7 @@ final class JsonScanner
                     continue;
                 }
                 array_pop($closers);
+                $this->leave();
             }
             // Behind a value: what it closes, then a comma or the end.
             while (true) {
@@ -164,6 +192,7 @@ final class JsonScanner
                     break;
                 }
                 array_pop($closers);
+                $this->leave();
             }
             if (!$this->take(',')) {
                 return false;
@@ -177,7 +206,8 @@ final class JsonScanner
 
     private function skipKey(): bool
     {
-        if (!$this->skipString()) {
+        $start = $this->at;
+        if (!$this->skipString() || !$this->isNew($start)) {
             return false;
         }
         $this->skipBlank();
@@ -185,6 +215,41 @@ final class JsonScanner
             return false;
         }
         $this->skipBlank();
+        return true;
+    }
+
+    private function enter(string $closer): void
+    {
+        if ($this->open !== null) {
+            $this->open[] = ['key' => $closer === ']' ? '[]' : '', 'keys' => []];
+        }
+    }
+
+    private function leave(): void
+    {
+        if ($this->open !== null) {
+            array_pop($this->open);
+        }
+    }
+
+    /** Whether the key that begins there, and has just been read, is the first of its object with this name. */
+    private function isNew(int $start): bool
+    {
+        if ($this->open === null || $this->open === []) {
+            return true;
+        }
+        $name = substr($this->document, $start + 1, $this->at - $start - 2);
+        if (str_contains($name, '\\')) {
+            $name = self::text($this->document, $start, $this->at - $start) ?? $name;
+        }
+        $last = count($this->open) - 1;
+        $this->open[$last]['key'] = $name;
+        // The letter keeps PHP from making an integer of a name like "1".
+        if (isset($this->open[$last]['keys']["k$name"])) {
+            $this->duplicate = implode('.', array_column($this->open, 'key'));
+            return false;
+        }
+        $this->open[$last]['keys']["k$name"] = true;
         return true;
     }
 
@@ -215,11 +280,29 @@ final class JsonScanner
 
     private function skipNumber(): bool
     {
-        if (preg_match(self::NUMBER, $this->document, $found, 0, $this->at) !== 1) {
+        $start = $this->at;
+        $this->take('-');
+        // No digit stands behind a leading zero.
+        if (!$this->take('0') && !$this->skipDigits()) {
             return false;
         }
-        $this->at += strlen($found[0]);
-        return $this->levels === null || is_finite((float) $found[0]);
+        if ($this->take('.') && !$this->skipDigits()) {
+            return false;
+        }
+        if ($this->take('e') || $this->take('E')) {
+            $this->at += min(1, strspn($this->document, '+-', $this->at));
+            if (!$this->skipDigits()) {
+                return false;
+            }
+        }
+        return $this->levels === null || is_finite((float) substr($this->document, $start, $this->at - $start));
+    }
+
+    private function skipDigits(): bool
+    {
+        $count = strspn($this->document, self::DIGITS, $this->at);
+        $this->at += $count;
+        return $count > 0;
     }
 
     private function skipString(): bool

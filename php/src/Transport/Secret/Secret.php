@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrVault\Transport\Php\Secret;
+namespace Netresearch\NrVault\Transport\Secret;
 
 /**
  * The one type that secret bytes live in: wiped when it goes, and without a form that shows, copies or serialises them.
