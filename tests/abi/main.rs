@@ -4,6 +4,7 @@
 mod support;
 
 mod c_client;
+mod documents;
 mod floors;
 mod handles;
 mod header;
