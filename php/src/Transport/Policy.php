@@ -43,20 +43,10 @@ final readonly class Policy
         public ?int $responseBytes = null,
         public ?Breaker $breaker = null,
     ) {
-        $lists = ['methods' => $allowedMethods, 'hosts' => $allowedHosts ?? [], 'paths' => $allowedPaths ?? []];
-        foreach ($lists as $name => $list) {
-            if (!self::areTexts($list)) {
-                throw OutboundException::malformed("allowed_$name of the policy is not a list of strings.");
-            }
-        }
-        if ($maxAttempts > self::MAX_ATTEMPTS) {
-            throw OutboundException::malformed('max_attempts of the policy is above ' . self::MAX_ATTEMPTS . '.');
-        }
-        $numbers = ['max_redirects' => [$maxRedirects, 0], 'max_attempts' => [$maxAttempts, 1],
-            'timeout_ms' => [$timeoutMs, 1], 'request_bytes' => [$requestBytes, 0], 'response_bytes' => [$responseBytes, 0]];
-        foreach ($numbers as $name => [$number, $least]) {
-            if ($number !== null && $number < $least) {
-                throw OutboundException::malformed("$name of the policy is below $least.");
+        foreach ($this->toWire() as $key => $value) {
+            $fault = PolicyForm::fault($key, $value);
+            if ($fault !== null) {
+                throw OutboundException::malformed("$key of the policy $fault");
             }
         }
     }
@@ -91,9 +81,7 @@ final readonly class Policy
      */
     public static function fromWire(array $wire): self
     {
-        $keys = ['allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects',
-            'max_attempts', 'breaker', 'timeout_ms', 'request_bytes', 'response_bytes'];
-        $unknown = Names::unknown('The policy', $wire, $keys);
+        $unknown = Names::unknown('The policy', $wire, PolicyForm::KEYS);
         if ($unknown !== null) {
             throw OutboundException::malformed($unknown . '.');
         }
@@ -120,13 +108,5 @@ final readonly class Policy
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type.');
         }
-    }
-
-    /**
-     * @param array<mixed> $list
-     */
-    private static function areTexts(array $list): bool
-    {
-        return array_is_list($list) && array_filter($list, is_string(...)) === $list;
     }
 }

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
-use Netresearch\NrVault\Transport\Breaker;
 use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\PolicyForm;
 
 /**
  * Reads the policy of a registry's entry and gathers what is wrong with it.
@@ -14,9 +14,15 @@ use Netresearch\NrVault\Transport\Policy;
  */
 final class PolicyReader
 {
-    private const MAX_NUMBER = 4294967295;
-
-    private const MAX_SIZE = 9007199254740991;
+    /** Of the lists' entries, as far as it can be told without a transport, and what is said of others. */
+    private const LISTS = [
+        'allowed_methods' => [
+            '/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/',
+            'must be a list, not empty, of upper-case methods, CONNECT and TRACE excepted.',
+        ],
+        'allowed_hosts' => ['~\A[^\s/@?#\\\\]+\z~', 'must be a list of "host" or "host:port".'],
+        'allowed_paths' => ['~\A/[^?#\s]*\z~', 'must be a list of patterns that begin with "/".'],
+    ];
 
     /** @var array<string, string> */
     private array $problems = [];
@@ -57,51 +63,18 @@ final class PolicyReader
 
     private static function fault(string $key, mixed $value): ?string
     {
-        $good = match ($key) {
-            'allowed_methods' => $value !== [] && self::isList($value, '/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/'),
-            'allowed_hosts' => self::isList($value, '~\A[^\s/@?#\\\\]+\z~'),
-            'allowed_paths' => self::isList($value, '~\A/[^?#\s]*\z~'),
-            'allow_http', 'allow_encoded_slash' => is_bool($value),
-            'max_redirects' => self::isBetween($value, 0, self::MAX_NUMBER),
-            'max_attempts' => self::isBetween($value, 1, Policy::MAX_ATTEMPTS),
-            'breaker' => self::isBreaker($value),
-            'timeout_ms' => self::isBetween($value, 1, self::MAX_SIZE),
-            'request_bytes', 'response_bytes' => self::isBetween($value, 0, self::MAX_SIZE),
-            default => null,
-        };
-        if ($good === null) {
+        if (!in_array($key, PolicyForm::KEYS, true)) {
             return 'is no key that a policy has.';
         }
-        return $good ? null : match ($key) {
-            'allowed_methods' => 'must be a list, not empty, of upper-case methods, CONNECT and TRACE excepted.',
-            'allowed_hosts' => 'must be a list of "host" or "host:port".',
-            'allowed_paths' => 'must be a list of patterns that begin with "/".',
-            'allow_http', 'allow_encoded_slash' => 'must be true or false.',
-            'max_attempts' => 'must be a whole number from 1 to 10.',
-            'breaker' => 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day.',
-            'max_redirects', 'request_bytes', 'response_bytes' => 'must be a whole number from 0.',
-            default => 'must be a whole number from 1.',
-        };
-    }
-
-    private static function isBetween(mixed $value, int $least, int $most): bool
-    {
-        return is_int($value) && $value >= $least && $value <= $most;
-    }
-
-    private static function isBreaker(mixed $value): bool
-    {
-        return is_array($value)
-            && count($value) === 2
-            && self::isBetween($value['failures'] ?? null, 1, Breaker::MAX_FAILURES)
-            && self::isBetween($value['open_ms'] ?? null, 1, Breaker::MAX_OPEN_MS);
-    }
-
-    private static function isList(mixed $value, string $pattern): bool
-    {
-        return is_array($value) && array_is_list($value) && array_filter(
+        $fault = PolicyForm::fault($key, $value);
+        if (!isset(self::LISTS[$key])) {
+            return $fault;
+        }
+        [$pattern, $message] = self::LISTS[$key];
+        $isSound = $fault === null && is_array($value) && ($value !== [] || $key !== 'allowed_methods') && array_filter(
             $value,
             static fn (mixed $text): bool => !is_string($text) || preg_match($pattern, $text) !== 1,
         ) === [];
+        return $isSound ? null : $message;
     }
 }

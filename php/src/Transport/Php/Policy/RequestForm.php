@@ -19,9 +19,6 @@ final class RequestForm
 {
     private const NAME = '/\A[A-Za-z0-9._:-]{1,128}\z/';
 
-    /** What the document's 32-bit numbers hold. */
-    private const UINT32 = 0xFFFFFFFF;
-
     /**
      * @param list<CredentialReference> $references
      * @throws OutboundException invalid_request.malformed
@@ -31,9 +28,6 @@ final class RequestForm
         array $references,
     ): void {
         self::checkText($request, $references);
-        if ($request->policy?->maxRedirects > self::UINT32) {
-            throw OutboundException::malformed('a number of the policy is too large');
-        }
         if (
             preg_match(self::NAME, $request->serviceId) !== 1
             || preg_match(self::NAME, $request->correlationId ?? 'none') !== 1

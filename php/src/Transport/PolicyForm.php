@@ -1,0 +1,71 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * The keys of a policy, and the form of what stands under each: in a request, in a registry, and in PHP.
+ *
+ * @internal
+ */
+final class PolicyForm
+{
+    public const KEYS = [
+        'allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects', 'max_attempts',
+        'breaker', 'timeout_ms', 'request_bytes', 'response_bytes',
+    ];
+
+    /** The smallest and the largest; JSON's readers agree on no larger one. */
+    private const NUMBERS = [
+        'max_redirects' => [0, 4294967295],
+        'max_attempts' => [1, Policy::MAX_ATTEMPTS],
+        'timeout_ms' => [1, self::MAX_NUMBER],
+        'request_bytes' => [0, self::MAX_NUMBER],
+        'response_bytes' => [0, self::MAX_NUMBER],
+    ];
+
+    private const MAX_NUMBER = 9007199254740991;
+
+    /**
+     * What is wrong with a value that is there, as the end of a sentence that begins with its key.
+     *
+     * @param string $key one of KEYS
+     */
+    public static function fault(string $key, mixed $value): ?string
+    {
+        switch ($key) {
+            case 'allow_http':
+            case 'allow_encoded_slash':
+                return is_bool($value) ? null : 'must be true or false.';
+            case 'breaker':
+                return self::isBreaker($value) ? null
+                    : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day.';
+        }
+        if (!isset(self::NUMBERS[$key])) {
+            return is_array($value) && array_is_list($value) && array_filter($value, is_string(...)) === $value
+                ? null
+                : 'must be a list of texts.';
+        }
+        [$least, $most] = self::NUMBERS[$key];
+        if (is_int($value) && $value >= $least && $value <= $most) {
+            return null;
+        }
+        return "must be a whole number from $least" . ($most === Policy::MAX_ATTEMPTS ? " to $most." : '.');
+    }
+
+    private static function isBreaker(mixed $value): bool
+    {
+        if (!is_array($value)) {
+            return false;
+        }
+        try {
+            Breaker::fromWire($value);
+            return true;
+        } catch (OutboundException) {
+            return false;
+        }
+    }
+}
