@@ -3,6 +3,9 @@
 declare(strict_types=1);
 
 use Netresearch\NrSecureOutbound\Form\ProblemInformation;
+use TYPO3\CMS\Core\Information\Typo3Version;
+use TYPO3\CMS\Core\Utility\ExtensionManagementUtility;
+use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
 
 defined('TYPO3') || die();
 
@@ -11,3 +14,10 @@ $GLOBALS['TYPO3_CONF_VARS']['SYS']['formEngine']['nodeRegistry'][1795910400] = [
     'priority' => 40,
     'class' => ProblemInformation::class,
 ];
+
+// Until 13; from 14 on, TCA says it.
+if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() < 14) {
+    $GLOBALS['TYPO3_CONF_VARS']['SC_OPTIONS']['scheduler']['tasks'][TableGarbageCollectionTask::class]['options']['tables'][
+        'tx_nrvault_outbound_audit'
+    ] = ['dateField' => 'crdate', 'expirePeriod' => 90];
+}

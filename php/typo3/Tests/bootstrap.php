@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-use Netresearch\NrVault\Outbound\Tests\Support\MariaDb;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use TYPO3\TestingFramework\Core\Testbase;
 
 (static function (): void {

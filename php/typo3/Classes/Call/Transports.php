@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Call;
+
+use Netresearch\NrSecureOutbound\Configuration\TransportConfiguration;
+use Netresearch\NrVault\Outbound\TransportFactory;
+use Netresearch\NrVault\Transport\TransportInterface;
+use Netresearch\NrVault\Transport\TransportSelector;
+use Psr\Log\LoggerInterface;
+
+/**
+ * The library's transports, made at the first call of a request: a page that calls nobody reads no configuration, and one
+ * that is wrong is no reason for a page to fail before it calls.
+ *
+ * @internal
+ */
+final class Transports implements TransportSelector
+{
+    private ?TransportFactory $transports = null;
+
+    public function __construct(
+        private readonly TransportConfiguration $configuration,
+        private readonly LoggerInterface $logger,
+    ) {
+    }
+
+    public function select(string $transport): TransportInterface
+    {
+        $this->transports ??= new TransportFactory($this->configuration->document(), null, $this->logger);
+        return $this->transports->select($transport);
+    }
+}

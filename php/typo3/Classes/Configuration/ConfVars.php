@@ -1,0 +1,29 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Configuration;
+
+/**
+ * Reads $GLOBALS['TYPO3_CONF_VARS'], whose types nobody promises.
+ *
+ * @internal
+ */
+final class ConfVars
+{
+    /** What stands there; null where nothing does. */
+    public static function at(string ...$path): mixed
+    {
+        $value = $GLOBALS['TYPO3_CONF_VARS'] ?? null;
+        foreach ($path as $key) {
+            $value = is_array($value) ? $value[$key] ?? null : null;
+        }
+        return $value;
+    }
+
+    public static function text(string ...$path): string
+    {
+        $value = self::at(...$path);
+        return is_string($value) ? $value : '';
+    }
+}

@@ -1,0 +1,119 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Configuration;
+
+use Netresearch\NrVault\Configuration\ExtensionConfiguration;
+use Netresearch\NrVault\Configuration\ExtensionConfigurationInterface;
+use Netresearch\NrVault\Crypto\EnvironmentMasterKeyProvider;
+use Netresearch\NrVault\Crypto\FileMasterKeyProvider;
+use Netresearch\NrVault\Crypto\MasterKeyProviderInterface;
+use Netresearch\NrVault\Crypto\Typo3MasterKeyProvider;
+use Netresearch\NrVault\Exception\VaultException;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use TYPO3\CMS\Core\Core\Environment;
+
+/**
+ * nr-vault's master key as an entry of "master_keys". Of a file and a variable the library is told where they are, and
+ * reads them itself. A key that only PHP can come by crosses once in the life of a worker.
+ *
+ * @internal
+ */
+final readonly class MasterKey
+{
+    /**
+     * @param \Closure(): MasterKeyProviderInterface $provider nr-vault's, which may fail to be made
+     */
+    public function __construct(private ExtensionConfigurationInterface $vault, private \Closure $provider)
+    {
+    }
+
+    /**
+     * @return array<string, mixed>
+     * @throws OutboundException credential.key_unavailable
+     */
+    public function entry(): array
+    {
+        $provider = $this->provider();
+        return match (true) {
+            $provider instanceof Typo3MasterKeyProvider => [
+                'provider' => 'typo3',
+                'encryption_key' => ConfVars::text('SYS', 'encryptionKey'),
+            ],
+            $provider instanceof EnvironmentMasterKeyProvider => ['provider' => 'env', 'name' => $this->variable()],
+            $provider instanceof FileMasterKeyProvider => ['provider' => 'file', 'path' => $this->file()],
+            default => ['id' => $this->id($provider), 'material' => self::material($provider)],
+        };
+    }
+
+    private function provider(): MasterKeyProviderInterface
+    {
+        try {
+            return ($this->provider)();
+        } catch (VaultException $failure) {
+            throw OutboundException::create(
+                'credential.key_unavailable',
+                'nr-vault has no master key: ' . $failure->getMessage(),
+            );
+        }
+    }
+
+    /** Its own default where none is named, as nr-vault does. */
+    private function variable(): string
+    {
+        $source = $this->vault->getMasterKeySource();
+        return $source === '' ? ExtensionConfiguration::DEFAULT_MASTER_KEY_SOURCE : $source;
+    }
+
+    private function file(): string
+    {
+        $source = $this->vault->getMasterKeySource();
+        if ($source === '' || $source === ExtensionConfiguration::DEFAULT_MASTER_KEY_SOURCE) {
+            throw OutboundException::create(
+                'credential.key_unavailable',
+                "nr-vault's master key is to come from a file, and masterKeySource names none.",
+            );
+        }
+        $auto = $this->vault->getAutoKeyPath();
+        return !file_exists($source) && is_readable($auto) ? $auto : $source;
+    }
+
+    /**
+     * Another for each site in one pool of workers, and for each other key: whoever knows an id of another site has its key.
+     */
+    private function id(MasterKeyProviderInterface $provider): string
+    {
+        return 'nr-vault-' . substr(hash('sha256', serialize([
+            Environment::getProjectPath(),
+            ConfVars::text('SYS', 'encryptionKey'),
+            $provider->getIdentifier(),
+            ConfVars::at('EXTENSIONS', 'nr_vault'),
+        ])), 0, 40);
+    }
+
+    /**
+     * @return \Closure(): array<string, string>
+     */
+    private static function material(MasterKeyProviderInterface $provider): \Closure
+    {
+        return static function () use ($provider): array {
+            // What was read before may be what does not fit any more.
+            self::forget($provider);
+            try {
+                return ['provider' => 'raw', 'key_base64' => base64_encode($provider->getMasterKey())];
+            } finally {
+                self::forget($provider);
+            }
+        };
+    }
+
+    /** Not every provider of every release keeps the key. */
+    private static function forget(MasterKeyProviderInterface $provider): void
+    {
+        $clear = [$provider::class, 'clearCachedKey'];
+        if (is_callable($clear)) {
+            $clear();
+        }
+    }
+}

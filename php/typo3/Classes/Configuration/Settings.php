@@ -1,0 +1,125 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Configuration;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * $GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']: what must not be editable in a browser, so that it stands in
+ * config/system/additional.php and nowhere else.
+ *
+ * @internal
+ */
+final readonly class Settings
+{
+    /** Key => what it has to be, in words. */
+    private const KEYS = [
+        'internal_hosts' => 'a list of ["host", "networks", "ports"]',
+        'proxy' => 'a text or ["url", "no_proxy", "resolve"]',
+        'php_transport' => 'true or false',
+        'require_binding' => 'true or false',
+        'allowed_hosts' => 'a list of "host" or "host:port"',
+        'services' => 'a list of ids',
+    ];
+
+    /**
+     * @param list<mixed> $internalHosts as the configuration document has them, which is what judges them
+     * @param array<mixed>|null $proxy likewise; null where none is set
+     * @param list<string>|null $allowedHosts null: no ceiling
+     * @param list<string>|null $services ids that may be called in this installation; null: all
+     */
+    private function __construct(
+        public array $internalHosts,
+        public ?array $proxy,
+        public bool $phpTransport,
+        public bool $requireBinding,
+        public ?array $allowedHosts,
+        public ?array $services,
+    ) {
+    }
+
+    /**
+     * @throws OutboundException configuration.invalid: a misspelt limit must not pass for none
+     */
+    public static function fromGlobals(): self
+    {
+        $settings = ConfVars::at('SYS', 'nrVault', 'outbound') ?? [];
+        if (!is_array($settings)) {
+            throw self::invalid('', 'is not an array');
+        }
+        foreach (array_keys(array_diff_key($settings, self::KEYS)) as $key) {
+            throw self::invalid('', "has the unknown key \"$key\". It may have: " . implode(', ', array_keys(self::KEYS)));
+        }
+        return new self(
+            self::list($settings, 'internal_hosts') ?? [],
+            self::proxy($settings['proxy'] ?? null),
+            self::switch($settings, 'php_transport', true),
+            self::switch($settings, 'require_binding', false),
+            self::texts($settings, 'allowed_hosts'),
+            self::texts($settings, 'services'),
+        );
+    }
+
+    /**
+     * @return array<mixed>|null
+     */
+    private static function proxy(mixed $proxy): ?array
+    {
+        return match (true) {
+            $proxy === null => null,
+            is_string($proxy) => ['url' => $proxy],
+            is_array($proxy) => $proxy,
+            default => throw self::expected('proxy'),
+        };
+    }
+
+    /**
+     * @param array<mixed> $settings
+     */
+    private static function switch(array $settings, string $key, bool $default): bool
+    {
+        $value = $settings[$key] ?? $default;
+        return is_bool($value) ? $value : throw self::expected($key);
+    }
+
+    /**
+     * @param array<mixed> $settings
+     * @return list<mixed>|null
+     */
+    private static function list(array $settings, string $key): ?array
+    {
+        $value = $settings[$key] ?? null;
+        if ($value !== null && (!is_array($value) || !array_is_list($value))) {
+            throw self::expected($key);
+        }
+        return $value;
+    }
+
+    /**
+     * @param array<mixed> $settings
+     * @return list<string>|null
+     */
+    private static function texts(array $settings, string $key): ?array
+    {
+        $texts = [];
+        foreach (self::list($settings, $key) ?? [] as $text) {
+            $texts[] = is_string($text) ? $text : throw self::expected($key);
+        }
+        return isset($settings[$key]) ? $texts : null;
+    }
+
+    private static function expected(string $key): OutboundException
+    {
+        return self::invalid("['$key']", 'is not ' . self::KEYS[$key]);
+    }
+
+    private static function invalid(string $where, string $what): OutboundException
+    {
+        return OutboundException::create(
+            'configuration.invalid',
+            "\$GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']$where $what.",
+        );
+    }
+}

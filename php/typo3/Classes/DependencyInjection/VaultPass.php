@@ -1,0 +1,55 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\DependencyInjection;
+
+use Netresearch\NrSecureOutbound\Vault\NrVaultCredentialProvider;
+use Netresearch\NrSecureOutbound\Vault\SealingEncryptionService;
+use Netresearch\NrSecureOutbound\Vault\SealingVault;
+use Netresearch\NrSecureOutbound\Vault\VaultState;
+use Netresearch\NrVault\Http\VaultHttpClientFactory;
+use Netresearch\NrVault\Service\VaultService;
+use Psr\EventDispatcher\EventDispatcherInterface;
+use Symfony\Component\DependencyInjection\Compiler\CompilerPassInterface;
+use Symfony\Component\DependencyInjection\ContainerBuilder;
+use Symfony\Component\DependencyInjection\Definition;
+use Symfony\Component\DependencyInjection\Reference;
+
+/**
+ * Defines what depends on nr-vault's own classes, where those are as they are known. Where they have moved, TYPO3 goes on
+ * without: the container is made, and each call is refused in words.
+ *
+ * It never throws: a pass that does takes backend, frontend and cache:flush with it.
+ *
+ * @internal
+ */
+final class VaultPass implements CompilerPassInterface
+{
+    private const VAULT = 'nr_secure_outbound.sealing_vault';
+
+    public function process(ContainerBuilder $container): void
+    {
+        $difference = KnownVault::difference();
+        if ($container->hasDefinition(VaultState::class)) {
+            $container->getDefinition(VaultState::class)->setArgument('$incompatibility', $difference);
+        }
+        if ($difference !== null || !$container->hasDefinition(NrVaultCredentialProvider::class)) {
+            return;
+        }
+        $container->setDefinition(SealingEncryptionService::class, new Definition(SealingEncryptionService::class));
+        $vault = (new Definition(VaultService::class))
+            ->setAutowired(true)
+            ->setArgument('$encryptionService', new Reference(SealingEncryptionService::class))
+            // The class, since its interface may be a drop-in that asks this vault.
+            ->setArgument('$httpClientFactory', new Reference(VaultHttpClientFactory::class))
+            ->setArgument('$eventDispatcher', new Reference(EventDispatcherInterface::class));
+        $container->setDefinition(self::VAULT, $vault);
+        $container->setDefinition(
+            SealingVault::class,
+            (new Definition(SealingVault::class))->setArgument('$vault', new Reference(self::VAULT)),
+        );
+        $container->getDefinition(NrVaultCredentialProvider::class)
+            ->setArgument('$vault', new Reference(SealingVault::class));
+    }
+}

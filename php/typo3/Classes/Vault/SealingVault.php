@@ -1,0 +1,52 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Vault;
+
+use Netresearch\NrVault\Service\VaultServiceInterface;
+
+/**
+ * The nr-vault whose secrets come sealed: every gate, count, record and event of the installed release stays, and what
+ * comes out is an envelope.
+ *
+ * @internal
+ */
+final readonly class SealingVault
+{
+    public const PREFIX = 'nrv1:';
+
+    /**
+     * @param VaultServiceInterface $vault one that was made with SealingEncryptionService
+     */
+    public function __construct(private VaultServiceInterface $vault)
+    {
+    }
+
+    /**
+     * @return string|null null where there is no such secret
+     * @throws \Throwable what nr-vault throws
+     */
+    public function envelope(string $identifier): ?string
+    {
+        $this->forget();
+        try {
+            $envelope = $this->vault->retrieve($identifier);
+        } finally {
+            $this->forget();
+        }
+        if ($envelope !== null && !str_starts_with($envelope, self::PREFIX)) {
+            throw new \LogicException('nr-vault did not answer with an envelope.', 1795910404);
+        }
+        return $envelope;
+    }
+
+    /** Releases before 1.0 answer a second time from memory, whoever asks, and whatever has become of the secret. */
+    private function forget(): void
+    {
+        $vault = new \ReflectionObject($this->vault);
+        if ($vault->hasMethod('clearCache')) {
+            $vault->getMethod('clearCache')->invoke($this->vault);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound;
+
+/**
+ * What an extension's setting or TypoScript names as "vault:identifier": a secret of nr-vault, of which code can say to
+ * which service it belongs, and never what it is.
+ *
+ * @api
+ */
+final readonly class VaultReference
+{
+    private const PREFIX = 'vault:';
+
+    /**
+     * @param non-empty-string $identifier without the prefix
+     */
+    private function __construct(public string $identifier)
+    {
+    }
+
+    /**
+     * @throws \InvalidArgumentException for anything but a reference, "%vault(…)%" among it
+     */
+    public static function fromSetting(#[\SensitiveParameter] string $setting): self
+    {
+        $setting = trim($setting);
+        if (str_contains($setting, '%vault(')) {
+            throw new \InvalidArgumentException(
+                'A setting has %vault(…)%, which nr-vault replaces by the value of the secret: it would stand in caches and in '
+                    . 'whatever prints the setting. Write vault: and the identifier.',
+                1795910407,
+            );
+        }
+        $identifier = str_starts_with($setting, self::PREFIX) ? substr($setting, strlen(self::PREFIX)) : '';
+        if (preg_match('/\A[\x21-\x7E]{1,255}\z/', $identifier) !== 1) {
+            // What stands there may be the secret itself.
+            throw new \InvalidArgumentException('A setting is no reference to a secret. Write vault: and its identifier.', 1795910408);
+        }
+        return new self($identifier);
+    }
+
+    public static function isReference(#[\SensitiveParameter] string $setting): bool
+    {
+        try {
+            self::fromSetting($setting);
+            return true;
+        } catch (\InvalidArgumentException) {
+            return false;
+        }
+    }
+
+    /** As a setting has it. */
+    public function toSetting(): string
+    {
+        return self::PREFIX . $this->identifier;
+    }
+}

@@ -1,0 +1,17 @@
+<?php
+
+declare(strict_types=1);
+
+use TYPO3\CMS\Core\Information\Typo3Version;
+use TYPO3\CMS\Core\Utility\ExtensionManagementUtility;
+use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
+
+defined('TYPO3') || die();
+
+// From 14 on; before, ext_localconf.php says it.
+if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() >= 14) {
+    $GLOBALS['TCA']['tx_scheduler_task']['types'][TableGarbageCollectionTask::class]['taskOptions']['tables']['tx_nrvault_outbound_audit'] = [
+        'dateField' => 'crdate',
+        'expirePeriod' => 90,
+    ];
+}

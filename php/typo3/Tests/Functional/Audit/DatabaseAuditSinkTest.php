@@ -1,0 +1,202 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Functional\Audit;
+
+use Netresearch\NrSecureOutbound\Audit\DatabaseAuditSink;
+use Netresearch\NrSecureOutbound\Tests\Functional\OutboundTestCase;
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use PHPUnit\Framework\Attributes\Test;
+use TYPO3\CMS\Core\Database\Connection;
+use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
+
+/**
+ * The records of calls in TYPO3's database.
+ */
+final class DatabaseAuditSinkTest extends OutboundTestCase
+{
+    private const TABLE = 'tx_nrvault_outbound_audit';
+
+    protected array $coreExtensionsToLoad = ['scheduler'];
+
+    #[Test]
+    public function aRecordHasAllThatIsKnown(): void
+    {
+        $before = time();
+        $this->sink()->write(self::entry('01990c2e-7d51-7c3a-9a11-5a0d1c9be001'));
+
+        $row = $this->rows(self::TABLE)[0];
+        self::assertGreaterThanOrEqual($before, $row['crdate']);
+        self::assertEquals([
+            'id' => '01990c2e-7d51-7c3a-9a11-5a0d1c9be001',
+            'state' => 'complete',
+            'outcome' => 'response',
+            'service_id' => 'crm',
+            'timestamp' => '2026-11-21T22:20:48.123Z',
+            'method' => 'POST',
+            'status' => 200,
+            'duration_us' => 9_000_000_000,
+            'attempt_errors' => '["http_503"]',
+            'credentials' => '["crm_token"]',
+            'connection_reused' => 1,
+            'error_code' => null,
+            'actor_type' => 'backend_user',
+            'actor_id' => '7',
+            'weight' => 1,
+        ], array_intersect_key($row, array_flip([
+            'id', 'state', 'outcome', 'service_id', 'timestamp', 'method', 'status', 'duration_us', 'attempt_errors', 'credentials',
+            'connection_reused', 'error_code', 'actor_type', 'actor_id', 'weight',
+        ])));
+    }
+
+    #[Test]
+    public function aTextThatIsTooLongIsCutAndCostsNoRecord(): void
+    {
+        $this->sink()->write(self::entry('a', ['host' => str_repeat('ü', 300), 'path_template' => str_repeat('ü', 20_000)]));
+
+        $row = $this->rows(self::TABLE)[0];
+        self::assertSame(255, mb_strlen(self::text($row['host'])));
+        self::assertSame(16_383, mb_strlen(self::text($row['path_template'])));
+    }
+
+    #[Test]
+    public function anIntentBecomesItsCall(): void
+    {
+        $this->sink()->begin(self::entry('a', state: AuditEntry::INTENT));
+        self::assertSame('intent', $this->rows(self::TABLE)[0]['state']);
+        $created = $this->rows(self::TABLE)[0]['crdate'];
+
+        $this->sink()->complete(self::entry('a'));
+
+        self::assertSame(1, $this->countRows(self::TABLE));
+        $row = $this->rows(self::TABLE)[0];
+        self::assertSame('complete', $row['state']);
+        self::assertSame($created, $row['crdate']);
+    }
+
+    #[Test]
+    public function anIntentThatSomebodyHasDeletedIsNoReasonToLoseTheCall(): void
+    {
+        $this->sink()->complete(self::entry('a'));
+
+        self::assertSame(1, $this->countRows(self::TABLE, ['state' => 'complete']));
+    }
+
+    #[Test]
+    public function aRecordOutlivesATransactionThatIsRolledBack(): void
+    {
+        $connection = self::connections()->getConnectionForTable(self::TABLE);
+        $connection->beginTransaction();
+        $this->sink()->write(self::entry('a'));
+        $connection->rollBack();
+
+        // SQLite has one writer: the records share the connection, as the page says.
+        $isShared = self::isSqlite($connection);
+        self::assertSame($isShared ? 0 : 1, $this->countRows(self::TABLE));
+    }
+
+    #[Test]
+    public function aConnectionThatTheServerClosedIsMadeAnew(): void
+    {
+        $connection = self::connections()->getConnectionForTable(self::TABLE);
+        if (self::isSqlite($connection)) {
+            $this->expectNotToPerformAssertions();
+            return;
+        }
+        $sink = $this->sink();
+        $sink->write(self::entry('a'));
+        foreach ($connection->executeQuery('SHOW PROCESSLIST')->fetchFirstColumn() as $id) {
+            if ((string) $id !== (string) $connection->executeQuery('SELECT CONNECTION_ID()')->fetchOne()) {
+                $connection->executeStatement('KILL ' . (int) $id);
+            }
+        }
+
+        $sink->write(self::entry('b'));
+
+        self::assertSame(2, $this->countRows(self::TABLE));
+    }
+
+    #[Test]
+    public function whatFailsIsSaidWithoutAValueOfTheRecord(): void
+    {
+        $sink = $this->sink();
+        self::connections()->getConnectionForTable(self::TABLE)->executeStatement('ALTER TABLE ' . self::TABLE . ' RENAME TO gone');
+        try {
+            $sink->write(self::entry('s3cr3t-id'));
+            self::fail('It was stored.');
+        } catch (AuditSinkException $failure) {
+            self::assertMatchesRegularExpression('/\AThe audit record was not stored in the database: \w+ \(SQLSTATE \w+, code \d+\)\.\z/', $failure->getMessage());
+        } finally {
+            self::connections()->getConnectionForTable(self::TABLE)->executeStatement('ALTER TABLE gone RENAME TO ' . self::TABLE);
+        }
+    }
+
+    #[Test]
+    public function whatIsOldEnoughGoes(): void
+    {
+        $this->atDays(0, 89, 91, 200);
+
+        self::assertSame(2, $this->sink()->purge());
+        self::assertSame(['d0', 'd89'], array_column($this->rows(self::TABLE), 'id'));
+        self::assertSame(1, $this->sink()->purge(1));
+    }
+
+    #[Test]
+    public function theSchedulersGarbageCollectionKeepsWhatIsNew(): void
+    {
+        $this->atDays(0, 89, 91, 200);
+        $task = new TableGarbageCollectionTask();
+        $task->table = self::TABLE;
+        $task->numberOfDays = 90;
+
+        self::assertTrue($task->execute());
+
+        self::assertSame(['d0', 'd89'], array_column($this->rows(self::TABLE), 'id'));
+    }
+
+    private function sink(): DatabaseAuditSink
+    {
+        $this->get(ServiceCalls::class);
+        return $this->get(DatabaseAuditSink::class);
+    }
+
+    private function atDays(int ...$days): void
+    {
+        foreach ($days as $day) {
+            $this->sink()->write(self::entry("d$day"));
+            self::connections()->getConnectionForTable(self::TABLE)
+                ->update(self::TABLE, ['crdate' => time() - $day * 86400], ['id' => "d$day"]);
+        }
+    }
+
+    /**
+     * @param array<string, mixed> $record
+     */
+    private static function entry(string $id, array $record = [], string $state = AuditEntry::COMPLETE): AuditEntry
+    {
+        return new AuditEntry($id, $state, $state === AuditEntry::INTENT ? null : AuditEntry::RESPONSE, $record + [
+            'service_id' => 'crm',
+            'timestamp' => '2026-11-21T22:20:48.123Z',
+            'method' => 'POST',
+            'status' => 200,
+            'duration_us' => 9_000_000_000,
+            'attempt_errors' => ['http_503'],
+            'credentials' => ['crm_token'],
+            'connection_reused' => true,
+        ], 'backend_user', '7', 'Acme\\Job::run', 'request-9');
+    }
+
+    private static function text(mixed $value): string
+    {
+        self::assertIsString($value);
+        return $value;
+    }
+
+    private static function isSqlite(Connection $connection): bool
+    {
+        return ($connection->getParams()['driver'] ?? '') === 'pdo_sqlite';
+    }
+}

@@ -1,0 +1,166 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Functional\Vault;
+
+use Netresearch\NrSecureOutbound\Tests\Functional\CallTestCase;
+use Netresearch\NrSecureOutbound\Vault\SealingVault;
+use Netresearch\NrVault\Exception\EncryptionException;
+use Netresearch\NrVault\Service\VaultServiceInterface;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\Attributes\Test;
+
+/**
+ * Every gate of the installed nr-vault stands before an envelope, as it stands before a value.
+ */
+final class GatesTest extends CallTestCase
+{
+    private const VISITOR = 0;
+
+    /**
+     * @return array<string, array{int, array<string, mixed>, string|null}>
+     */
+    public static function gates(): array
+    {
+        $denied = 'credential.access_denied';
+        $ofAdmin = ['owner' => self::ADMIN];
+        return [
+            'an administrator reads what is another\'s' => [self::ADMIN, ['owner' => self::OTHER], null],
+            'an owner' => [self::EDITOR, ['owner' => self::EDITOR], null],
+            'an editor reads nothing of another\'s' => [self::EDITOR, $ofAdmin, $denied],
+            'a member of the group' => [self::EDITOR, $ofAdmin + ['groups' => [1]], null],
+            'a member of another group' => [self::OTHER, $ofAdmin + ['groups' => [1]], $denied],
+            'a visitor' => [self::VISITOR, $ofAdmin, $denied],
+            'a visitor, of what pages may show' => [self::VISITOR, $ofAdmin + ['frontendAccessible' => true], null],
+            'an editor, of what pages may show' => [self::EDITOR, $ofAdmin + ['frontendAccessible' => true], $denied],
+            'what has expired' => [self::ADMIN, ['expiresAt' => 1], 'credential.expired'],
+        ];
+    }
+
+    /**
+     * @param array<string, mixed> $options
+     */
+    #[Test]
+    #[DataProvider('gates')]
+    public function whoMayNotReadCallsWithoutResult(int $user, array $options, ?string $code): void
+    {
+        $this->serviceWithSecret('crm', 's3cr3t', [], $options);
+        $user === self::VISITOR ? $this->logOut() : $this->logIn($user);
+
+        if ($code === null) {
+            self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
+            $this->assertReads(1);
+            return;
+        }
+        $failure = self::failure(fn () => $this->call('crm'));
+
+        self::assertSame($code, $failure->errorCode());
+        self::assertSame('no', $failure->sent());
+        self::assertStringContainsString('crm_token', $failure->getMessage());
+        $this->assertReads(0);
+        // nr-vault's record of the refusal.
+        self::assertSame(1, $this->countRows('tx_nrvault_audit_log', ['success' => 0]));
+    }
+
+    #[Test]
+    public function aVisitorWithABackendCookieIsJudgedAsThatEditorAndRecordedAsAVisitor(): void
+    {
+        $this->serviceWithSecret('crm', 's3cr3t', [], ['owner' => self::EDITOR]);
+        $editor = $this->logIn(self::EDITOR);
+        $this->logOut();
+        $GLOBALS['BE_USER'] = $editor;
+
+        self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
+        self::assertSame('visitor', $this->rows('tx_nrvault_outbound_audit')[0]['actor_type']);
+    }
+
+    #[Test]
+    public function whatOneMayReadAnotherDoesNotGetFromMemory(): void
+    {
+        $this->serviceWithSecret('crm', 'first');
+        self::assertSame('Bearer first', self::authorization($this->call('crm')));
+
+        $this->logIn(self::EDITOR);
+        self::assertSame('credential.access_denied', self::failure(fn () => $this->call('crm'))->errorCode());
+        $this->logOut();
+        self::assertSame('credential.access_denied', self::failure(fn () => $this->call('crm'))->errorCode());
+
+        $this->logIn(self::ADMIN);
+        $this->get(VaultServiceInterface::class)->rotate('crm_token', 'second');
+        self::assertSame('Bearer second', self::authorization($this->call('crm')));
+
+        $this->get(VaultServiceInterface::class)->delete('crm_token');
+        // Its row says that the service has lost its secret.
+        self::assertSame('policy.service_disabled', self::failure(fn () => $this->call('crm'))->errorCode());
+        $this->assertReads(2);
+    }
+
+    #[Test]
+    public function aSecretThatIsNotThereIsNoEnvelope(): void
+    {
+        self::assertNull($this->get(SealingVault::class)->envelope('nobody'));
+    }
+
+    #[Test]
+    public function hiddenSecretsAreReadAsNrVaultReadsThem(): void
+    {
+        $this->serviceWithSecret('crm', 's3cr3t');
+        self::connections()->getConnectionForTable('tx_nrvault_secret')->update('tx_nrvault_secret', ['hidden' => 1], ['uid' => 1]);
+        $plain = $this->get(VaultServiceInterface::class)->retrieve('crm_token');
+
+        if ($plain === null) {
+            self::assertSame('credential.not_found', self::failure(fn () => $this->call('crm'))->errorCode());
+        } else {
+            // Releases before 1.0 do not look at it: no gate is added here that nr-vault has not.
+            self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
+        }
+    }
+
+    #[Test]
+    public function nothingIsStoredThroughTheSealingVault(): void
+    {
+        $vault = (new \ReflectionProperty(SealingVault::class, 'vault'))->getValue($this->get(SealingVault::class));
+        self::assertInstanceOf(VaultServiceInterface::class, $vault);
+
+        try {
+            $vault->store('new_secret', 'value');
+            self::fail('It was stored.');
+        } catch (EncryptionException) {
+            self::assertSame(0, $this->countRows('tx_nrvault_secret'));
+        }
+    }
+
+    #[Test]
+    public function anEnvelopeIsAllThatComesOut(): void
+    {
+        $this->serviceWithSecret('crm', 's3cr3t-c4n4ry');
+
+        $envelope = (string) $this->get(SealingVault::class)->envelope('crm_token');
+
+        self::assertStringStartsWith('nrv1:', $envelope);
+        $body = (string) base64_decode(substr($envelope, 5), true);
+        self::assertStringNotContainsString('c4n4ry', $body);
+        self::assertEqualsCanonicalizing(
+            ['encrypted_value', 'encrypted_dek', 'dek_nonce', 'value_nonce', 'encryption_version', 'encryption_algorithm'],
+            array_keys((array) json_decode($body, true)),
+        );
+    }
+
+    #[Test]
+    public function aRecordWithoutAValueIsNoCredential(): void
+    {
+        $this->serviceWithSecret('crm', 's3cr3t');
+        self::connections()->getConnectionForTable('tx_nrvault_secret')
+            ->update('tx_nrvault_secret', ['encrypted_value' => ''], ['uid' => 1]);
+
+        self::assertSame('credential.malformed', self::failure(fn () => $this->call('crm'))->errorCode());
+    }
+
+    private function assertReads(int $count): void
+    {
+        self::assertSame($count, $this->countRows('tx_nrvault_audit_log', ['action' => 'read', 'success' => 1]));
+        $row = $this->rows('tx_nrvault_secret', ['identifier' => 'crm_token'])[0];
+        self::assertSame($count, $row['read_count']);
+    }
+}

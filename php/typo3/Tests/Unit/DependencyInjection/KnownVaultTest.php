@@ -1,0 +1,128 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Unit\DependencyInjection;
+
+use Netresearch\NrSecureOutbound\DependencyInjection\KnownVault;
+use Netresearch\NrVault\Crypto\EncryptionServiceInterface;
+use Netresearch\NrVault\Service\VaultService;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What has moved in nr-vault is found by its name, before a class is loaded that PHP would refuse.
+ */
+final class KnownVaultTest extends TestCase
+{
+    private const NAMESPACE = 'Netresearch\\NrSecureOutbound\\Tests\\Moved\\';
+
+    private static int $number = 0;
+
+    #[Test]
+    public function theInstalledOneIsKnown(): void
+    {
+        self::assertNull(KnownVault::difference());
+    }
+
+    #[Test]
+    public function theNextOneIsKnownToo(): void
+    {
+        $version = 'int $encryptionVersion = self::LEGACY, string $encryptionAlgorithm = ""';
+        $interface = self::moved(EncryptionServiceInterface::class, [
+            '/interface (\w+)\s*\{/' => "interface $1\n{\n    public const LEGACY = 1;",
+            '/(string \$valueNonce,\s+string \$identifier),/' => "$1, $version,",
+            '/(string \$newMasterKey),/' => "$1, $version,",
+        ]);
+        $service = self::moved(VaultService::class, [
+            '/(\?EventDispatcherInterface \$eventDispatcher = null),/'
+                => '$1, private readonly ?\Psr\Log\LoggerInterface $logger = null, private readonly ?\stdClass $sites = null,',
+        ]);
+
+        self::assertNull(KnownVault::difference($interface, $service));
+    }
+
+    /**
+     * @return array<string, array{class-string, array<string, string>, string}>
+     */
+    public static function moves(): array
+    {
+        $interface = EncryptionServiceInterface::class;
+        return [
+            'a method more' => [
+                $interface,
+                ['/public function generateDek/' => "public function seal(string \$text): string;\n    public function generateDek"],
+                '::seal() is new.',
+            ],
+            'a method less' => [$interface, ['/public function generateDek\(\): string;/' => ''], '::generateDek() is gone.'],
+            'an argument more' => [$interface, ['/(string \$valueNonce,\s+string \$identifier),/' => '$1, ?string $context = null,'],
+                '::decrypt() has other arguments.'],
+            'an argument of another name' => [$interface, ['/\$dekNonce/' => '$keyNonce'], '::decrypt() has other arguments.'],
+            'an argument of another type' => [$interface, ['/string \$plaintext/' => '\Stringable $plaintext'],
+                '::encrypt() has other arguments.'],
+            'another result' => [$interface, ['/generateDek\(\): string/' => 'generateDek(): ?string'], '::generateDek() has other arguments.'],
+            'one more to be given' => [
+                VaultService::class,
+                ['/private readonly VaultAdapterInterface/' => 'private readonly \stdClass $sites, $0'],
+                '::__construct() has another argument $sites.',
+            ],
+            'one of another name' => [VaultService::class, ['/\$encryptionService/' => '$encryption'],
+                '::__construct() has another argument $encryption.'],
+            'one that is gone' => [
+                VaultService::class,
+                ['/private readonly EncryptionServiceInterface \$encryptionService,/' => ''],
+                '::__construct() has no argument $encryptionService.',
+            ],
+            'retrieve' => [VaultService::class, ['/function retrieve\(string \$identifier\)/' => 'function retrieve(string $id, int $as = 0)'],
+                '::retrieve() has other arguments.'],
+        ];
+    }
+
+    /**
+     * @param class-string $class
+     * @param array<string, string> $changes
+     */
+    #[Test]
+    #[DataProvider('moves')]
+    public function whatHasMovedIsNamed(string $class, array $changes, string $difference): void
+    {
+        $moved = self::moved($class, $changes);
+
+        $found = $class === VaultService::class
+            ? KnownVault::difference(service: $moved)
+            : KnownVault::difference($moved);
+
+        self::assertStringEndsWith($difference, (string) $found);
+    }
+
+    #[Test]
+    public function whatIsGoneIsNamed(): void
+    {
+        self::assertStringContainsString('there is no', (string) KnownVault::difference('No\Such\Thing'));
+        self::assertStringContainsString('there is no', (string) KnownVault::difference(service: 'No\Such\Thing'));
+    }
+
+    /**
+     * The installed class with changes, under another name.
+     *
+     * @param class-string $class
+     * @param array<string, string> $changes pattern => replacement, each of which has to match
+     */
+    private static function moved(string $class, array $changes): string
+    {
+        $reflection = new \ReflectionClass($class);
+        $source = (string) file_get_contents((string) $reflection->getFileName());
+        foreach ($changes as $pattern => $replacement) {
+            $source = (string) preg_replace($pattern, $replacement, $source, -1, $count);
+            self::assertGreaterThan(0, $count, $pattern);
+        }
+        $namespace = self::NAMESPACE . 'N' . ++self::$number;
+        // Neither the interfaces of the original nor what its methods do matters here.
+        $source = (string) preg_replace('/^namespace .*;$/m', "namespace $namespace; use {$reflection->getNamespaceName()} as Own;", $source);
+        $source = (string) preg_replace('/^final (readonly )?class (\w+).*$/m', 'final $1class $2', $source);
+        $source = (string) preg_replace('/: (EncryptedData|ReEncryptedDek);/', ': Own\\\\$1;', $source);
+        eval(substr($source, strlen('<?php')));
+        return $namespace . '\\' . $reflection->getShortName();
+    }
+}
