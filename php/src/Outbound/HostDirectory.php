@@ -32,7 +32,7 @@ final readonly class HostDirectory
     public function __construct(string $directory, private string $auditLog)
     {
         if (!str_starts_with($directory, '/') || !str_starts_with($auditLog, '/')) {
-            throw self::invalid('The directory and the audit log are absolute paths.');
+            throw self::invalid('the directory and the audit log are absolute paths');
         }
         $this->directory = rtrim($directory, '/');
     }
@@ -48,7 +48,7 @@ final readonly class HostDirectory
             $file,
             '; or write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it',
         );
-        return Wire::object($json) ?? throw self::invalid("$file is no JSON object: " . json_last_error_msg() . '.');
+        return Wire::object($json) ?? throw self::invalid("$file is no JSON object: " . json_last_error_msg());
     }
 
     /**
@@ -93,10 +93,10 @@ final readonly class HostDirectory
             throw $this->missing($directory);
         }
         if (!self::holds(static fn (): bool => is_writable($directory))) {
-            throw self::invalid("$directory cannot be written by " . self::process() . ". Give it to it: chown -h $user $directory");
+            throw self::invalid("$directory cannot be written by " . self::process() . "; give it to it: chown -h $user $directory");
         }
         if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
-            throw self::invalid("$file cannot be written by " . self::process() . ". Give it to it: chown -h $user $file");
+            throw self::invalid("$file cannot be written by " . self::process() . "; give it to it: chown -h $user $file");
         }
         return new JsonLinesAuditSink(RootsPlace::isRoot() ? self::rootsAlone($directory) . '/' . basename($file) : $file);
     }
@@ -112,8 +112,8 @@ final readonly class HostDirectory
         $real = Quiet::call(static fn () => realpath($directory));
         if ($real === false || RootsPlace::othersDirectory($real) !== null) {
             $user = RootsPlace::ownerOf($directory);
-            throw self::invalid("$directory is not root's alone, and root would follow a link that others put there. "
-                . "Run this as PHP's user: runuser -u $user -- …");
+            throw self::invalid("$directory is not root's alone, and root would follow a link that others put there; "
+                . "run this as PHP's user: runuser -u $user -- …");
         }
         return $real;
     }
@@ -125,18 +125,18 @@ final readonly class HostDirectory
     {
         $process = self::process();
         $user = in_array(self::user(), [null, 'root'], true) ? '' : ' --user=' . self::user();
-        $mend = "Lay it down: secure-outbound init {$this->directory}$user --audit=" . dirname($this->auditLog) . $or . '.';
+        $mend = "lay it down: secure-outbound init {$this->directory}$user --audit=" . dirname($this->auditLog) . $or;
         LocalFile::forget();
         if (!self::holds(static fn (): bool => file_exists($path))) {
             $hidden = LocalFile::isConfined() ? ', or open_basedir hides it' : '';
-            return self::invalid("$path is not there, or $process cannot see it$hidden. $mend");
+            return self::invalid("$path is not there, or $process cannot see it$hidden; $mend");
         }
         $isDirectory = self::holds(static fn (): bool => is_dir($path));
         if (self::holds(static fn (): bool => is_readable($path) && (!$isDirectory || is_executable($path)))) {
-            return self::invalid("$path is of another kind. $mend");
+            return self::invalid("$path is of another kind; $mend");
         }
         $modes = "chgrp " . self::group() . " $path && chmod " . ($isDirectory ? '0750' : '0640') . " $path";
-        return self::invalid("$path cannot be read by $process. Give it to its group: $modes");
+        return self::invalid("$path cannot be read by $process; give it to its group: $modes");
     }
 
     /**

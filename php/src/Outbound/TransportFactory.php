@@ -55,7 +55,7 @@ final class TransportFactory implements TransportSelector
             ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
             ServiceDefinition::TRANSPORT_PHP => $this->php(),
             ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
-            default => throw OutboundException::malformed('The transport of a service is unknown.'),
+            default => throw OutboundException::malformed('the transport of a service is unknown'),
         };
     }
 

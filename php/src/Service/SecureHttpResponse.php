@@ -137,7 +137,7 @@ final readonly class SecureHttpResponse
         if (!is_array($value)) {
             throw OutboundException::create(
                 'response.decoding_failed',
-                'The body is no JSON object or array.',
+                'the body is no JSON object or array',
                 sent: 'yes',
                 httpStatus: $this->response->status,
                 auditRecord: $this->entry->record,

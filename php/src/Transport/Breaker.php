@@ -29,7 +29,7 @@ final readonly class Breaker
         public int $openMs,
     ) {
         if ($failures < 1 || $failures > self::MAX_FAILURES || $openMs < 1 || $openMs > self::MAX_OPEN_MS) {
-            throw OutboundException::malformed('A number of the breaker is too small or too large.');
+            throw OutboundException::malformed('a number of the breaker is too small or too large');
         }
     }
 
@@ -53,7 +53,7 @@ final readonly class Breaker
     {
         ['failures' => $failures, 'open_ms' => $openMs] = $wire + ['failures' => null, 'open_ms' => null];
         if (count($wire) !== 2 || !is_int($failures) || !is_int($openMs)) {
-            throw OutboundException::malformed('The breaker is not {"failures", "open_ms"} of two whole numbers.');
+            throw OutboundException::malformed('the breaker is not {"failures", "open_ms"} of two whole numbers');
         }
         return new self($failures, $openMs);
     }

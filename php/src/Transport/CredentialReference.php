@@ -49,13 +49,13 @@ final readonly class CredentialReference
             ? substr($identifier, strlen(self::PREFIX))
             : $identifier;
         if ($this->identifier === '' || strlen($this->identifier) > 255) {
-            throw OutboundException::malformed('The identifier of a credential is empty or longer than 255 bytes.');
+            throw OutboundException::malformed('the identifier of a credential is empty or longer than 255 bytes');
         }
         if (!in_array($type, self::TYPES, true)) {
-            throw OutboundException::malformed('The type of a credential is unknown.');
+            throw OutboundException::malformed('the type of a credential is unknown');
         }
         if (($type === self::SECRET) !== ($placement !== null)) {
-            throw OutboundException::malformed('A credential of type secret needs a placement, and no other type has one.');
+            throw OutboundException::malformed('a credential of type secret needs a placement, and no other type has one');
         }
     }
 
@@ -91,14 +91,14 @@ final readonly class CredentialReference
      */
     public static function fromWire(array $wire): self
     {
-        $unknown = Names::unknown('A credential', $wire, self::KEYS);
+        $unknown = Names::unknown('a credential', $wire, self::KEYS);
         if ($unknown !== null) {
-            throw OutboundException::malformed($unknown . '.');
+            throw OutboundException::malformed($unknown);
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
         [$identifier, $type] = [$wire['identifier'] ?? '', $wire['type'] ?? ''];
         return is_string($identifier) && is_string($type)
             ? new self($identifier, $type, $placement)
-            : throw OutboundException::malformed('A value of a credential has the wrong type.');
+            : throw OutboundException::malformed('a value of a credential has the wrong type');
     }
 }

@@ -101,7 +101,7 @@ final class Functions
         foreach ($missing as $name) {
             $names .= ($names === '' ? '' : ', ') . $name;
         }
-        return 'PHP lacks functions that a call needs: ' . $names . '. Take them out of disable_functions.';
+        return 'PHP lacks functions that a call needs: ' . $names . '; take them out of disable_functions';
     }
 
     /**

@@ -25,11 +25,11 @@ final class KeyMaterial
         } catch (OutboundException $own) {
             throw $own;
         } catch (\Throwable $thrown) {
-            throw PartFailure::of($thrown, 'The closure of a master key');
+            throw PartFailure::of($thrown, 'the closure of a master key');
         }
         return is_array($rest) ? $rest : throw OutboundException::create(
             'configuration.invalid',
-            'The closure of a master key returned no array.',
+            'the closure of a master key returned no array',
         );
     }
 }

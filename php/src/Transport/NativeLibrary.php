@@ -101,12 +101,12 @@ final class NativeLibrary
     {
         if (self::$ffi !== null) {
             if (self::$file !== null && self::$file !== $file) {
-                throw new \RuntimeException('Another library file is bound in this process already.', self::NOT_BOUND);
+                throw new \RuntimeException('another library file is bound in this process already', self::NOT_BOUND);
             }
             return;
         }
         if (!\extension_loaded('ffi')) {
-            throw new \RuntimeException('PHP has no FFI: install and load its ffi extension.', self::NOT_BOUND);
+            throw new \RuntimeException('PHP has no FFI: install and load its ffi extension', self::NOT_BOUND);
         }
         // An integer before PHP 8.4.
         $direct = \PHP_SAPI === 'cli' || (bool) \PHP_ZTS;
@@ -125,7 +125,7 @@ final class NativeLibrary
             }
         } catch (\FFI\Exception $failure) {
             if (\preg_match('/resolving C function|undefined C function/', $failure->getMessage()) === 1) {
-                $message = 'The library lacks a function that this package needs: install matching versions.';
+                $message = 'the library lacks a function that this package needs: install matching versions';
                 throw new \RuntimeException($message, self::WRONG_VERSION);
             }
             throw new \RuntimeException(self::remedy($direct, $failure->getMessage()), self::NOT_BOUND);
@@ -133,7 +133,7 @@ final class NativeLibrary
             self::deliverSignals($held);
         }
         if ($abi !== self::ABI) {
-            $message = 'The library speaks ABI version %d, this package %d: install matching versions.';
+            $message = 'the library speaks ABI version %d, this package %d: install matching versions';
             throw new \RuntimeException(\sprintf($message, $abi, self::ABI), self::WRONG_VERSION);
         }
         self::$ffi = $whole ?? $ffi;
@@ -163,7 +163,7 @@ final class NativeLibrary
         try {
             return $ffi->secure_outbound_version();
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -188,7 +188,7 @@ final class NativeLibrary
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -231,7 +231,7 @@ final class NativeLibrary
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -260,7 +260,7 @@ final class NativeLibrary
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -285,7 +285,7 @@ final class NativeLibrary
     {
         $ffi = self::bound();
         if (!self::$canCheck) {
-            throw new \RuntimeException('The library or its header has no secure_outbound_check.', self::WRONG_VERSION);
+            throw new \RuntimeException('the library or its header has no secure_outbound_check', self::WRONG_VERSION);
         }
         $held = self::holdSignals();
         try {
@@ -298,7 +298,7 @@ final class NativeLibrary
                 $ffi->secure_outbound_result_free(\FFI::addr($out));
             }
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -315,7 +315,7 @@ final class NativeLibrary
         try {
             return $ffi->secure_outbound_close($engine);
         } catch (\FFI\Exception) {
-            throw new \RuntimeException('The native call failed.', self::CALL_FAILED);
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
             self::deliverSignals($held);
         }
@@ -370,7 +370,7 @@ final class NativeLibrary
 
     private static function bound(): \FFI
     {
-        return self::$ffi ?? throw new \RuntimeException('The library is not bound.', self::NOT_BOUND);
+        return self::$ffi ?? throw new \RuntimeException('the library is not bound', self::NOT_BOUND);
     }
 
     /*
@@ -392,23 +392,23 @@ final class NativeLibrary
     private static function remedy(bool $direct, string $failure): string
     {
         if ((string) \ini_get('ffi.enable') === '' || \ini_get('ffi.enable') === '0') {
-            return 'ffi.enable is off: set ffi.enable=preload.';
+            return 'ffi.enable is off: set ffi.enable=preload';
         }
         $restricted = \str_contains($failure, 'restricted');
         if ($direct && !$restricted) {
-            return 'The library could not be opened: install it or set SECURE_OUTBOUND_LIBRARY to its path. '
+            return 'the library could not be opened: install it or set SECURE_OUTBOUND_LIBRARY to its path; '
                 . $failure;
         }
         if ((string) \ini_get('opcache.preload') === '') {
-            return 'opcache.preload is empty: set it to the preload.php of this package.';
+            return 'opcache.preload is empty: set it to the preload.php of this package';
         }
         if ($restricted) {
-            return 'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
-                . 'package.';
+            return 'this class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
+                . 'package';
         }
         if ((string) \ini_get('ffi.preload') === '') {
-            return 'ffi.preload is empty: set it to the installed secure_outbound.h.';
+            return 'ffi.preload is empty: set it to the installed secure_outbound.h';
         }
-        return 'ffi.preload does not load the installed secure_outbound.h.';
+        return 'ffi.preload does not load the installed secure_outbound.h';
     }
 }

@@ -26,7 +26,7 @@ final readonly class Placement
     {
         $isNamed = in_array($type, self::NAMED, true);
         if (($isNamed ? (string) $name === '' : $name !== null) || ($prefix !== '' && $type !== 'header')) {
-            throw OutboundException::malformed('The placement of a credential has a name or prefix too many, or no name.');
+            throw OutboundException::malformed('the placement of a credential has a name or prefix too many, or no name');
         }
     }
 
@@ -102,14 +102,14 @@ final readonly class Placement
     {
         $wire = is_string($wire) ? ['type' => $wire] : $wire;
         if (!is_array($wire) || array_diff_key($wire, ['type' => 0, 'name' => 0, 'prefix' => 0]) !== []) {
-            throw OutboundException::malformed('The placement of a credential is unreadable.');
+            throw OutboundException::malformed('the placement of a credential is unreadable');
         }
         [$type, $name, $prefix] = [$wire['type'] ?? '', $wire['name'] ?? null, $wire['prefix'] ?? ''];
         if (!is_string($type) || ($name !== null && !is_string($name)) || !is_string($prefix)) {
-            throw OutboundException::malformed('The placement of a credential is unreadable.');
+            throw OutboundException::malformed('the placement of a credential is unreadable');
         }
         return in_array($type, [...self::NAMED, ...self::PLAIN], true)
             ? new self($type, $name, $prefix)
-            : throw OutboundException::malformed('The placement of a credential is unknown.');
+            : throw OutboundException::malformed('the placement of a credential is unknown');
     }
 }

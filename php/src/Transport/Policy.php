@@ -81,9 +81,9 @@ final readonly class Policy
      */
     public static function fromWire(array $wire): self
     {
-        $unknown = Names::unknown('The policy', $wire, PolicyForm::KEYS);
+        $unknown = Names::unknown('the policy', $wire, PolicyForm::KEYS);
         if ($unknown !== null) {
-            throw OutboundException::malformed($unknown . '.');
+            throw OutboundException::malformed($unknown);
         }
         $breaker = $wire['breaker'] ?? null;
         $policy = new JsonObject($wire);
@@ -106,7 +106,7 @@ final readonly class Policy
                 },
             );
         } catch (\UnexpectedValueException $flaw) {
-            throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type.');
+            throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type');
         }
     }
 }

@@ -39,21 +39,21 @@ final class PolicyForm
         switch ($key) {
             case 'allow_http':
             case 'allow_encoded_slash':
-                return is_bool($value) ? null : 'must be true or false.';
+                return is_bool($value) ? null : 'must be true or false';
             case 'breaker':
                 return self::isBreaker($value) ? null
-                    : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day.';
+                    : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day';
         }
         if (!isset(self::NUMBERS[$key])) {
             return is_array($value) && array_is_list($value) && array_filter($value, is_string(...)) === $value
                 ? null
-                : 'must be a list of texts.';
+                : 'must be a list of texts';
         }
         [$least, $most] = self::NUMBERS[$key];
         if (is_int($value) && $value >= $least && $value <= $most) {
             return null;
         }
-        return "must be a whole number from $least" . ($most === Policy::MAX_ATTEMPTS ? " to $most." : '.');
+        return "must be a whole number from $least" . ($most === Policy::MAX_ATTEMPTS ? " to $most" : '');
     }
 
     private static function isBreaker(mixed $value): bool

@@ -50,16 +50,16 @@ final readonly class RequestSpec
         public ?string $idempotencyHeader = null,
     ) {
         if ($baseUrl === null && $url === null) {
-            throw OutboundException::malformed('The request has neither a base URL nor a URL.');
+            throw OutboundException::malformed('the request has neither a base URL nor a URL');
         }
         if ($url !== null && ($path !== '' || $query !== [])) {
-            throw OutboundException::malformed('The request has a URL and a path or query beside it.');
+            throw OutboundException::malformed('the request has a URL and a path or query beside it');
         }
         if (Pairs::read($query) === null || Pairs::read($headers) === null) {
-            throw OutboundException::malformed('The query or the headers are not a list of pairs of strings.');
+            throw OutboundException::malformed('the query or the headers are not a list of pairs of strings');
         }
         if (($timeoutMs ?? 1) < 1) {
-            throw OutboundException::malformed('The timeout is below one millisecond.');
+            throw OutboundException::malformed('the timeout is below one millisecond');
         }
         self::checkCredentials($credentials);
     }
@@ -179,13 +179,13 @@ final readonly class RequestSpec
     ): self {
         $wire = Wire::decode($head);
         if ($wire === null || ($wire['version'] ?? null) !== Wire::VERSION) {
-            throw OutboundException::malformed('The request head is not a document of version 1.');
+            throw OutboundException::malformed('the request head is not a document of version 1');
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
             'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy'];
-        $unknown = Names::unknown('The request head', $wire, $keys);
+        $unknown = Names::unknown('the request head', $wire, $keys);
         if ($unknown !== null) {
-            throw OutboundException::malformed($unknown . '.');
+            throw OutboundException::malformed($unknown);
         }
         $document = new JsonObject($wire);
         [$policy, $entries] = [$wire['policy'] ?? null, $wire['credentials'] ?? []];
@@ -211,7 +211,7 @@ final readonly class RequestSpec
                 $document->stringOrNull('idempotency_header'),
             );
         } catch (\UnexpectedValueException $flaw) {
-            throw OutboundException::malformed($flaw->getMessage() . ' of the request head has the wrong type.');
+            throw OutboundException::malformed($flaw->getMessage() . ' of the request head has the wrong type');
         }
     }
 
@@ -222,11 +222,11 @@ final readonly class RequestSpec
     {
         foreach ($credentials as $credential) {
             if (!$credential instanceof SealedCredential) {
-                throw OutboundException::malformed('A credential is not a SealedCredential.');
+                throw OutboundException::malformed('a credential is not a SealedCredential');
             }
         }
         if (!array_is_list($credentials)) {
-            throw OutboundException::malformed('The credentials are not a list.');
+            throw OutboundException::malformed('the credentials are not a list');
         }
     }
 
@@ -242,13 +242,13 @@ final readonly class RequestSpec
             default => Wire::decode($sealed),
         };
         if (!is_array($envelopes) || count($envelopes) !== count($entries) || !array_is_list($envelopes)) {
-            throw OutboundException::malformed('The number of envelopes is not that of the credentials.');
+            throw OutboundException::malformed('the number of envelopes is not that of the credentials');
         }
         $credentials = [];
         foreach (array_values($entries) as $index => $entry) {
             $envelope = $envelopes[$index];
             if (!is_array($entry) || !is_string($envelope)) {
-                throw OutboundException::malformed('A credential is no object, or its envelope no text.');
+                throw OutboundException::malformed('a credential is no object, or its envelope no text');
             }
             $credentials[] = CredentialReference::fromWire($entry)->seal($envelope);
         }

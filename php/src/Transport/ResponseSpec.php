@@ -38,7 +38,7 @@ final readonly class ResponseSpec
         array|AuditText $audit,
     ) {
         if ($status < 100 || $status > 999 || Pairs::read($headers) === null) {
-            throw new \InvalidArgumentException('The status or the headers of a response are impossible.');
+            throw new \InvalidArgumentException('the status or the headers of a response are impossible');
         }
         $this->told = $audit;
     }
@@ -61,7 +61,7 @@ final readonly class ResponseSpec
     public function __get(string $name): array
     {
         if ($name !== 'audit') {
-            throw new \Error('A response has no property ' . $name . '.');
+            throw new \Error('a response has no property ' . $name);
         }
         return $this->told instanceof AuditText ? $this->told->record() : $this->told;
     }

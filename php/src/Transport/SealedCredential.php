@@ -20,7 +20,7 @@ final readonly class SealedCredential
     public function __construct(public CredentialReference $reference, #[\SensitiveParameter] public string $sealed)
     {
         if ($sealed === '') {
-            throw OutboundException::create('credential.malformed', 'The envelope of a credential is empty.');
+            throw OutboundException::create('credential.malformed', 'the envelope of a credential is empty');
         }
     }
 

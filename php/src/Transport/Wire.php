@@ -30,7 +30,7 @@ final class Wire
         try {
             return json_encode($document, self::FLAGS);
         } catch (\JsonException) {
-            throw OutboundException::malformed('The request holds text that is not UTF-8.');
+            throw OutboundException::malformed('the request holds text that is not UTF-8');
         }
     }
 

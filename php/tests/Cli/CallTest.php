@@ -217,7 +217,7 @@ final class CallTest extends CommandTestCase
         $output = self::printed(['send', 'crm', 'GET', '/echo', '--audit-log=' . $log, ...$this->options()]);
 
         self::assertStringContainsString('secure-outbound: the audit sink failed', $output);
-        self::assertStringContainsString('The audit file is not a regular file.', $output);
+        self::assertStringContainsString('the audit file is not a regular file', $output);
         self::assertStringContainsString('service_id crm', $output);
     }
 

@@ -158,7 +158,7 @@ final class EngineTest extends IntegrationTestCase
         );
         $directory->remove();
 
-        self::assertStringContainsString('Another library file is bound', $failure->getMessage());
+        self::assertStringContainsString('another library file is bound', $failure->getMessage());
     }
 
     /** Resident memory of this process in KiB. */

@@ -136,10 +136,10 @@ final class SecureOutboundTest extends IntegrationTestCase
      */
     public static function faults(): iterable
     {
-        yield 'no JSON' => [['etc/transport.json' => '{"hunter2"'], 'transport.json is no JSON object: Syntax error.'];
+        yield 'no JSON' => [['etc/transport.json' => '{"hunter2"'], 'transport.json is no JSON object: Syntax error'];
         yield 'a list' => [['etc/transport.json' => '["hunter2"]'], 'transport.json is no JSON object: '];
-        yield 'empty' => [['etc/transport.json' => ''], 'transport.json is no JSON object: Syntax error.'];
-        yield 'a registry without JSON' => [['etc/services.json' => 'hunter2'], 'services.json: The registry file is no JSON'];
+        yield 'empty' => [['etc/transport.json' => ''], 'transport.json is no JSON object: Syntax error'];
+        yield 'a registry without JSON' => [['etc/services.json' => 'hunter2'], 'services.json: the registry file is no JSON'];
         yield 'a registry of another version' => [['etc/services.json' => '{"version": 2}'], 'services.json: '];
     }
 
@@ -167,18 +167,18 @@ final class SecureOutboundTest extends IntegrationTestCase
             $path = $this->etc . $name;
             chmod($path, $modes[0]);
             $mend = preg_quote(sprintf('chgrp nogroup %s && chmod %04o %s', $path, $modes[1], $path));
-            $pattern = '~^' . preg_quote($path) . " cannot be read by user nobody. .*: ($mend) \\[configuration.invalid]$~D";
+            $pattern = '~^' . preg_quote($path) . " cannot be read by user nobody; .*: ($mend) \\[configuration.invalid]$~D";
             self::assertMatchesRegularExpression($pattern, $message = $this->asNobody());
             preg_match($pattern, $message, $match);
             self::assertSame(0, Process::run(['sh', '-c', $match[1] ?? 'false'])['code']);
         }
         $log = dirname($this->log);
         $message = $this->asNobody();
-        self::assertSame("$log cannot be written by user nobody. Give it to it: chown -h nobody $log [configuration.invalid]", $message);
+        self::assertSame("$log cannot be written by user nobody; give it to it: chown -h nobody $log [configuration.invalid]", $message);
         chown($log, 'nobody');
         self::assertSame('', $this->asNobody());
         $this->directory->write('log/audit.jsonl', '');
-        self::assertStringEndsWith("Give it to it: chown -h nobody {$this->log} [configuration.invalid]", $this->asNobody());
+        self::assertStringEndsWith("give it to it: chown -h nobody {$this->log} [configuration.invalid]", $this->asNobody());
     }
 
     /**

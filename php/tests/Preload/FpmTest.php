@@ -195,20 +195,20 @@ final class FpmTest extends TestCase
     {
         yield 'ffi.enable is off' => [
             ['ffi.enable' => '0', 'ffi.preload' => null],
-            'ffi.enable is off: set ffi.enable=preload.',
+            'ffi.enable is off: set ffi.enable=preload',
         ];
         yield 'no opcache.preload' => [
             ['opcache.preload' => null],
-            'opcache.preload is empty: set it to the preload.php of this package.',
+            'opcache.preload is empty: set it to the preload.php of this package',
         ];
         yield 'opcache is off' => [
             ['opcache.enable' => '0'],
-            'This class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
+            'this class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
                 . 'package.',
         ];
         yield 'no ffi.preload' => [
             ['ffi.preload' => null],
-            'ffi.preload is empty: set it to the installed secure_outbound.h.',
+            'ffi.preload is empty: set it to the installed secure_outbound.h',
         ];
     }
 

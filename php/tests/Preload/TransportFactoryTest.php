@@ -48,7 +48,7 @@ final class TransportFactoryTest extends TestCase
         self::assertSame($expected, $answer['results']);
         self::assertCount(1, $answer['log']);
         self::assertStringStartsWith('warning ', $answer['log'][0]);
-        self::assertStringContainsString('The library could not be opened', $answer['log'][0]);
+        self::assertStringContainsString('the library could not be opened', $answer['log'][0]);
         self::assertSame(1, substr_count($answer['said'], 'secure-outbound: PHP opens the credentials itself: '));
     }
 

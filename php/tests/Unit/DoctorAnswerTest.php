@@ -141,7 +141,7 @@ final class DoctorAnswerTest extends TestCase
     {
         $finding = Finding::critical('fpm.start', "one\ntwo\e[2J", "line\e]0;x\x07 \u{202E}…");
 
-        self::assertSame('one two?[2J', $finding->message);
+        self::assertSame('One two?[2J.', $finding->message);
         self::assertSame('line?]0;x? ?…', $finding->remedy);
     }
 

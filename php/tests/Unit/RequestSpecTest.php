@@ -180,7 +180,7 @@ final class RequestSpecTest extends TestCase
         $request = new RequestSpec('a', 'GET', null, 'https://a.example', "/caf\xE9");
 
         $this->expectException(RequestRefused::class);
-        $this->expectExceptionMessage('not UTF-8. [invalid_request.malformed]');
+        $this->expectExceptionMessage('not UTF-8 [invalid_request.malformed]');
         $request->toWire();
     }
 

@@ -103,7 +103,7 @@ final class StrictHandlerTest extends TestCase
         ];
         yield 'an audit file' => [
             AuditSinkException::class,
-            'The audit file cannot be opened: No such file or directory.',
+            'the audit file cannot be opened: No such file or directory',
             static fn (string $file) => (new JsonLinesAuditSink($file . '/audit.jsonl'))->write($entry),
         ];
         yield 'the directory of an audit file' => [

@@ -106,7 +106,7 @@ final readonly class AuditEntry implements \JsonSerializable
     public function __get(string $name): array
     {
         if ($name !== 'record') {
-            throw new \Error('An audit entry has no property ' . $name . '.');
+            throw new \Error('an audit entry has no property ' . $name);
         }
         return $this->told instanceof AuditText ? $this->told->record() : $this->told;
     }

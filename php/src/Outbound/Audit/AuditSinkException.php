@@ -37,6 +37,6 @@ final class AuditSinkException extends \RuntimeException
             2006, 2013 => 'the connection was lost, or no answer came in time',
             default => str_starts_with($state, '28') ? 'access is denied' : 'it answered with an error',
         };
-        return new self(sprintf('%s: %s (SQLSTATE %s, code %d).', $what, $reason, $state, $code));
+        return new self(sprintf('%s: %s (SQLSTATE %s, code %d)', $what, $reason, $state, $code));
     }
 }

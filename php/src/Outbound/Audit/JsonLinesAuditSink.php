@@ -43,7 +43,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         private int $timeoutMs = 1000,
     ) {
         if (!str_starts_with($file, '/') || $maxBytes < 1 || $timeoutMs < 1) {
-            throw new \InvalidArgumentException('The audit file needs an absolute path, a size and a time limit.');
+            throw new \InvalidArgumentException('the audit file needs an absolute path, a size and a time limit');
         }
         $this->kept = new JsonLinesHandle();
     }
@@ -67,7 +67,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     public function purge(int $days = self::DAYS): int
     {
         if ($days < 1) {
-            throw new \InvalidArgumentException('Audit records are kept for at least one day.');
+            throw new \InvalidArgumentException('audit records are kept for at least one day');
         }
         $this->putAsideYesterdays();
         $deleted = 0;
@@ -75,7 +75,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             if ((int) Quiet::call(static fn () => filemtime($file)) < time() - $days * self::SECONDS_OF_A_DAY) {
                 $lines = self::countLines($file);
                 if (!Quiet::call(static fn () => unlink($file))) {
-                    throw new AuditSinkException('An old audit file could not be deleted.');
+                    throw new AuditSinkException('an old audit file could not be deleted');
                 }
                 $deleted += $lines;
             }
@@ -97,7 +97,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         }
         $directory = dirname($this->file);
         if (!Quiet::call(static fn (): bool => is_dir($directory) && is_writable($directory) && is_executable($directory))) {
-            throw new AuditSinkException('No file can be made in the directory of the audit file.');
+            throw new AuditSinkException('no file can be made in the directory of the audit file');
         }
     }
 
@@ -110,7 +110,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             self::appendLine($handle, max(0, $stat['size']), $line);
             flock($handle, LOCK_UN);
             if ($sync && !Quiet::call(static fn () => fsync($handle))) {
-                throw new AuditSinkException('The audit line could not be brought to the disk.');
+                throw new AuditSinkException('the audit line could not be brought to the disk');
             }
             // After fsync() PHP reads and writes the handle through buffers of the C library.
             $isKept = !$sync && $this->kept->put($handle);
@@ -143,7 +143,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             }
             fclose($handle);
             if (hrtime(true) >= $deadline) {
-                throw new AuditSinkException('Other writers held the audit file for too long.');
+                throw new AuditSinkException('other writers held the audit file for too long');
             }
             usleep($wait);
         }
@@ -158,7 +158,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         LocalFile::forget();
         $named = Quiet::call(fn () => stat($this->file));
         if ($named !== false && !LocalFile::isRegular($named)) {
-            throw new AuditSinkException('The audit file is not a regular file.');
+            throw new AuditSinkException('the audit file is not a regular file');
         }
         $mask = umask(self::UMASK);
         try {
@@ -168,7 +168,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             umask($mask);
         }
         if ($handle === false || !LocalFile::isRegular(fstat($handle))) {
-            throw new AuditSinkException('The audit file cannot be opened' . self::reason((string) $warning));
+            throw new AuditSinkException('the audit file cannot be opened' . self::reason((string) $warning));
         }
         return $handle;
     }
@@ -219,7 +219,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         }
         if (Quiet::call(static fn () => fwrite($handle, $line), $warning) !== strlen($line)) {
             ftruncate($handle, $size);
-            throw new AuditSinkException('The audit line could not be written' . self::reason((string) $warning));
+            throw new AuditSinkException('the audit line could not be written' . self::reason((string) $warning));
         }
     }
 
@@ -235,7 +235,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             [$handle, $stat] = $this->lock(self::isOld(...));
             fclose($handle);
             if (self::isOld($stat)) {
-                throw new AuditSinkException('The audit file of an earlier day could not be put aside.');
+                throw new AuditSinkException('the audit file of an earlier day could not be put aside');
             }
         }
     }
@@ -247,7 +247,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     {
         $names = Quiet::call(fn () => scandir(dirname($this->file)));
         if ($names === false) {
-            throw new AuditSinkException('The directory of the audit file cannot be read.');
+            throw new AuditSinkException('the directory of the audit file cannot be read');
         }
         $aside = array_filter($names, fn (string $name): bool => self::isAside($this->file, $name));
         return array_map(fn (string $name): string => dirname($this->file) . '/' . $name, array_values($aside));
@@ -278,6 +278,6 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private static function reason(string $warning): string
     {
         $known = preg_match('/(?:errno=\d+ |Failed to open stream: )([A-Za-z -]+)$/', $warning, $match) === 1;
-        return $known ? ': ' . $match[1] . '.' : '.';
+        return $known ? ': ' . $match[1] : '';
     }
 }

@@ -21,7 +21,7 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     /** Rows that one statement of purge() deletes, so that it holds no lock for long. */
     private const BATCH = 1000;
 
-    private const NOT_STORED = 'The audit record was not stored in the database';
+    private const NOT_STORED = 'the audit record was not stored in the database';
 
     private PdoConnection $connection;
 
@@ -62,13 +62,13 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
         $mask = umask(0137);
         try {
             foreach (self::schema($driver) as $statement) {
-                $this->run('The audit table was not created', $statement);
+                $this->run('the audit table was not created', $statement);
             }
             foreach (PdoSchema::additions($this->connection->column(PdoSchema::columns($driver))) as $statement) {
-                $this->run('The audit table was not extended', $statement);
+                $this->run('the audit table was not extended', $statement);
             }
         } catch (\PDOException $exception) {
-            throw AuditSinkException::fromPdo('The audit table was not read', $exception);
+            throw AuditSinkException::fromPdo('the audit table was not read', $exception);
         } finally {
             umask($mask);
         }
@@ -94,13 +94,13 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     public function purge(int $days = self::DAYS): int
     {
         if ($days < 1) {
-            throw new \InvalidArgumentException('Audit records are kept for at least one day.');
+            throw new \InvalidArgumentException('audit records are kept for at least one day');
         }
         $before = new \DateTimeImmutable('@' . (time() - $days * 86400));
         $sql = PdoSchema::purge($this->connection->driver, self::BATCH);
         $deleted = 0;
         do {
-            $rows = $this->run('Old audit records were not deleted', $sql, [$before->format('Y-m-d\TH:i:s.v\Z')]);
+            $rows = $this->run('old audit records were not deleted', $sql, [$before->format('Y-m-d\TH:i:s.v\Z')]);
             $deleted += $rows;
         } while ($rows === self::BATCH);
         return $deleted;

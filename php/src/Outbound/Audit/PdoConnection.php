@@ -32,7 +32,7 @@ final class PdoConnection
     ) {
         $this->driver = (string) strstr($dsn, ':', true);
         if (!in_array($this->driver, ['sqlite', 'mysql'], true) || $timeoutMs < 1) {
-            throw new \InvalidArgumentException('The audit database is sqlite: or mysql:, and has a time limit.');
+            throw new \InvalidArgumentException('the audit database is sqlite: or mysql:, and has a time limit');
         }
         $this->arguments = new \SensitiveParameterValue([$dsn, $user, $password]);
     }

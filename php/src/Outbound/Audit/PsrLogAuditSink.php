@@ -49,7 +49,7 @@ final readonly class PsrLogAuditSink implements AuditSink
         try {
             $this->logger->log($failed ? $this->failureLevel : $this->level, $message, $entry->toArray());
         } catch (\Throwable) {
-            throw new AuditSinkException('The logger did not take the audit record.');
+            throw new AuditSinkException('the logger did not take the audit record');
         }
     }
 }

@@ -37,7 +37,7 @@ final readonly class Auditor
         if (!$this->give($this->sink->begin(...), $intent)) {
             throw OutboundException::create(
                 'internal.audit_failed',
-                'The call was not made, because its record could not be written.',
+                'the call was not made, because its record could not be written',
                 retryable: true,
             );
         }

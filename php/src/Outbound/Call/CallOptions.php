@@ -61,17 +61,17 @@ final readonly class CallOptions
      */
     public static function read(#[\SensitiveParameter] array $options): self
     {
-        $unknown = Names::unknown('The call', $options, self::NAMES, 'option', self::ELSEWHERE);
+        $unknown = Names::unknown('the call', $options, self::NAMES, 'option', self::ELSEWHERE);
         if ($unknown !== null) {
-            throw OutboundException::malformed($unknown . '. Known are ' . implode(', ', self::NAMES) . '.');
+            throw OutboundException::malformed($unknown . '; known are ' . implode(', ', self::NAMES));
         }
         [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []));
         $key = $options['idempotencyKey'] ?? null;
         if ($key !== null && !is_string($key)) {
-            throw OutboundException::malformed('The option idempotencyKey is no string.');
+            throw OutboundException::malformed('the option idempotencyKey is no string');
         }
         if (isset($options['correlationId']) && self::correlationId($options) === null) {
-            throw OutboundException::malformed('The option correlationId is not 1 to 128 of A-Z a-z 0-9 . _ : -');
+            throw OutboundException::malformed('the option correlationId is not 1 to 128 of A-Z a-z 0-9 . _ : -');
         }
         return new self(
             self::query($options['query'] ?? []),
@@ -101,10 +101,10 @@ final readonly class CallOptions
     private static function query(#[\SensitiveParameter] mixed $query): array
     {
         if (!is_array($query)) {
-            throw OutboundException::malformed('The option query is no array.');
+            throw OutboundException::malformed('the option query is no array');
         }
         if (array_is_list($query)) {
-            return Pairs::read($query) ?? throw OutboundException::malformed('The query is a list, but not of pairs.');
+            return Pairs::read($query) ?? throw OutboundException::malformed('the query is a list, but not of pairs');
         }
         // http_build_query knows how nested arrays, booleans and nulls look; the library encodes again, the same way.
         $pairs = [];
@@ -128,7 +128,7 @@ final readonly class CallOptions
     ): array {
         $given = array_values(array_filter(self::BODIES, static fn (string $name): bool => isset($options[$name])));
         if (count($given) > 1) {
-            throw OutboundException::malformed("The call has both $given[0] and $given[1]: one of them is the body.");
+            throw OutboundException::malformed("the call has both $given[0] and $given[1]: one of them is the body");
         }
         $hasType = HeaderPairs::has($headers, 'content-type');
         switch ($given[0] ?? null) {
@@ -139,13 +139,13 @@ final readonly class CallOptions
                 return [[...$headers, ...$type], FormFields::encode($options['form_params'])];
             case 'multipart':
                 if ($hasType) {
-                    throw OutboundException::malformed('The call has multipart and the header content-type: leave the header out.');
+                    throw OutboundException::malformed('the call has multipart and the header content-type: leave the header out');
                 }
                 $form = Multipart::of($options['multipart']);
                 return [[...$headers, ['content-type', $form->contentType]], $form];
         }
         $body = $options['body'] ?? '';
-        return is_string($body) ? [$headers, $body] : throw OutboundException::malformed('The option body is no string.');
+        return is_string($body) ? [$headers, $body] : throw OutboundException::malformed('the option body is no string');
     }
 
     private static function timeout(mixed $seconds): ?int
@@ -154,7 +154,7 @@ final readonly class CallOptions
             return null;
         }
         if ((!is_int($seconds) && !is_float($seconds)) || is_nan($seconds) || $seconds <= 0) {
-            throw OutboundException::malformed('The option timeout is no number of seconds above 0.');
+            throw OutboundException::malformed('the option timeout is no number of seconds above 0');
         }
         return (int) ceil(min($seconds, self::MAX_TIMEOUT) * 1000);
     }

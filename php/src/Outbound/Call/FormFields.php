@@ -23,11 +23,11 @@ final class FormFields
     public static function encode(#[\SensitiveParameter] mixed $fields): string
     {
         if (!is_array($fields)) {
-            throw OutboundException::malformed('The option form_params is no array.');
+            throw OutboundException::malformed('the option form_params is no array');
         }
         if (array_is_list($fields)) {
             $texts = [];
-            foreach (Pairs::read($fields) ?? throw OutboundException::malformed('The form_params are a list, not of pairs.') as [$name, $value]) {
+            foreach (Pairs::read($fields) ?? throw OutboundException::malformed('the form_params are a list, not of pairs') as [$name, $value]) {
                 $texts[] = http_build_query([$name => $value], '', '&');
             }
             return implode('&', $texts);
@@ -35,7 +35,7 @@ final class FormFields
         array_walk_recursive($fields, static function (#[\SensitiveParameter] mixed $value): void {
             // Of an object its public properties would be sent, and of a file's name the name.
             if ($value !== null && !is_scalar($value)) {
-                throw OutboundException::malformed('A value of form_params is no text, number or boolean. Files go into multipart.');
+                throw OutboundException::malformed('a value of form_params is no text, number or boolean: files go into multipart');
             }
         });
         return http_build_query($fields, '', '&');

@@ -27,7 +27,7 @@ final readonly class FormPart
         private string $contentType,
     ) {
         if (preg_match(self::CONTENT_TYPE, $contentType) !== 1) {
-            throw OutboundException::malformed('The content type of a form part is not 1 to 255 printable ASCII characters.');
+            throw OutboundException::malformed('the content type of a form part is not 1 to 255 printable ASCII characters');
         }
     }
 
@@ -40,7 +40,7 @@ final readonly class FormPart
     public static function file(string $path, ?string $filename = null, string $contentType = self::BYTES): self
     {
         if ($path === '' || str_contains($path, '://') || str_contains($path, "\0")) {
-            throw OutboundException::malformed('The file of a form part is no local path.');
+            throw OutboundException::malformed('the file of a form part is no local path');
         }
         return new self(LocalFile::local($path), '', $filename ?? basename($path), $contentType);
     }
@@ -78,7 +78,7 @@ final readonly class FormPart
     public function open(): mixed
     {
         return $this->path === null ? $this->bytes : LocalFile::open($this->path) ?? throw OutboundException::malformed(
-            'The file of a form part cannot be read: it is not there, it is no regular file, or this process may not.',
+            'the file of a form part cannot be read: it is not there, it is no regular file, or this process may not',
         );
     }
 }

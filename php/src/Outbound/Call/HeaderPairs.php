@@ -21,10 +21,10 @@ final class HeaderPairs
     public static function read(#[\SensitiveParameter] mixed $headers): array
     {
         if (!is_array($headers)) {
-            throw OutboundException::malformed('The option headers is no array.');
+            throw OutboundException::malformed('the option headers is no array');
         }
         if (array_is_list($headers)) {
-            return Pairs::read($headers) ?? throw OutboundException::malformed('The headers are a list, not of pairs.');
+            return Pairs::read($headers) ?? throw OutboundException::malformed('the headers are a list, not of pairs');
         }
         $pairs = [];
         foreach ($headers as $name => $values) {
@@ -33,7 +33,7 @@ final class HeaderPairs
                     // A key that is no name may be anything.
                     $isName = preg_match('/\A[A-Za-z0-9-]{1,64}\z/', (string) $name) === 1;
                     $of = $isName ? "the header \"$name\"" : 'a header';
-                    throw OutboundException::malformed("The value of $of is no string.");
+                    throw OutboundException::malformed("the value of $of is no string");
                 }
                 $pairs[] = [(string) $name, (string) $value];
             }

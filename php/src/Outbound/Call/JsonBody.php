@@ -22,15 +22,15 @@ final class JsonBody
     public static function encode(#[\SensitiveParameter] mixed $value): string
     {
         if (!is_array($value) && !is_object($value)) {
-            throw OutboundException::malformed('The option json is no array and no object.');
+            throw OutboundException::malformed('the option json is no array and no object');
         }
         try {
             return self::written($value);
         } catch (\JsonException $failure) {
             // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
-            throw OutboundException::malformed('The option json cannot be encoded: ' . self::reason($failure->getCode()));
+            throw OutboundException::malformed('the option json cannot be encoded: ' . self::reason($failure->getCode()));
         } catch (\Throwable) {
-            throw OutboundException::malformed('The option json cannot be encoded: its jsonSerialize() threw.');
+            throw OutboundException::malformed('the option json cannot be encoded: its jsonSerialize() threw');
         }
     }
 
@@ -46,11 +46,11 @@ final class JsonBody
     private static function reason(int $code): string
     {
         return match ($code) {
-            JSON_ERROR_UTF8 => 'a text is not UTF-8.',
-            JSON_ERROR_DEPTH => 'it is nested deeper than 512.',
-            JSON_ERROR_INF_OR_NAN => 'a number is infinite or none.',
-            JSON_ERROR_RECURSION => 'it contains itself.',
-            default => 'a value has no form in JSON.',
+            JSON_ERROR_UTF8 => 'a text is not UTF-8',
+            JSON_ERROR_DEPTH => 'it is nested deeper than 512',
+            JSON_ERROR_INF_OR_NAN => 'a number is infinite or none',
+            JSON_ERROR_RECURSION => 'it contains itself',
+            default => 'a value has no form in JSON',
         };
     }
 }

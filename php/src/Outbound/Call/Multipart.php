@@ -14,8 +14,8 @@ use Netresearch\NrVault\Transport\System\MemoryLimit;
  */
 final readonly class Multipart
 {
-    private const FORM = 'multipart is a map of names to parts, or a list of [name, part] pairs. A part is a text, an '
-        . 'integer or a FormPart.';
+    private const FORM = 'multipart is a map of names to parts, or a list of [name, part] pairs, and a part is a text, an '
+        . 'integer or a FormPart';
 
     /** As browsers do; a line break would be the end of the header. */
     private const ESCAPES = ['"' => '%22', "\r" => '%0D', "\n" => '%0A'];
@@ -110,7 +110,7 @@ final readonly class Multipart
     private static function quoted(#[\SensitiveParameter] string $text): string
     {
         if (preg_match('/[\x00-\x09\x0B\x0C\x0E-\x1F\x7F]/', $text) !== 0) {
-            throw OutboundException::malformed('A name in multipart, of a field or of a file, has a control character.');
+            throw OutboundException::malformed('a name in multipart, of a field or of a file, has a control character');
         }
         return strtr($text, self::ESCAPES);
     }

@@ -54,7 +54,7 @@ final class Pieces
             }
         }
         return strlen($joined) === $this->length ? $joined : throw OutboundException::malformed(
-            'The file of a form part could not be read to its end, or was changed while it was read.',
+            'the file of a form part could not be read to its end, or was changed while it was read',
         );
     }
 

@@ -134,7 +134,7 @@ final readonly class ServiceCalls
         }
         throw OutboundException::create(
             'credential.access_denied',
-            'The service "' . $service->id . '" has a technical user, and the provider of credentials knows none.',
+            'the service "' . $service->id . '" has a technical user, and the provider of credentials knows none',
         );
     }
 
@@ -146,7 +146,7 @@ final readonly class ServiceCalls
             $this->auditor->dispatch($entry);
             throw OutboundException::create(
                 'internal.audit_failed',
-                'The call was made, and its record could not be completed.',
+                'the call was made, and its record could not be completed',
                 sent: 'yes',
                 httpStatus: $response->status,
                 auditRecord: $entry->record,
@@ -166,7 +166,7 @@ final readonly class ServiceCalls
         if (!$isUnrecorded && !$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
             $failure = OutboundException::create(
                 'internal.audit_failed',
-                'The call ended in ' . $failure->errorCode() . ', and its record could not be written.',
+                'the call ended in ' . $failure->errorCode() . ', and its record could not be written',
                 sent: $failure->sent(),
                 httpStatus: $failure->httpStatus(),
                 auditRecord: $failure->auditRecord(),
@@ -179,7 +179,7 @@ final readonly class ServiceCalls
     /** The record of a call that was left: by an exception that is nobody's here, by a fatal error or by exit(). */
     private function interrupted(CallRecord $record): void
     {
-        $message = 'The call was left before its end.';
+        $message = 'the call was left before its end';
         $entry = $record->failure(OutboundException::create('internal.interrupted', $message, sent: $record->sent));
         $this->auditor->end($entry, $record->hasBegun);
         $this->auditor->dispatch($entry);

@@ -18,8 +18,8 @@ final class UnexpectedException
     {
         return self::isOurs($thrown) ? OutboundException::create(
             'internal.panic',
-            'This package has a bug that threw ' . PartFailure::nameOf($thrown)
-                . '; please report what was called, without its data.',
+            'this package has a bug that threw ' . PartFailure::nameOf($thrown)
+                . '; please report what was called, without its data',
         ) : PartFailure::of($thrown);
     }
 

@@ -30,7 +30,7 @@ final readonly class ArrayCredentialProvider implements CredentialProvider
     {
         return $reference->seal($this->envelopes->getValue()[$reference->identifier] ?? throw OutboundException::create(
             'credential.not_found',
-            'There is no envelope for the credential "' . $reference->identifier . '".',
+            'there is no envelope for the credential "' . $reference->identifier . '"',
         ));
     }
 }

@@ -33,7 +33,7 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
         if (preg_match(self::NAME, $reference->identifier) !== 1) {
             throw OutboundException::create(
                 'credential.not_found',
-                'The identifier "' . $reference->identifier . '" is no plain name of a file.',
+                'the identifier "' . $reference->identifier . '" is no plain name of a file',
             );
         }
         // A link may be put elsewhere, and its old end removed, between finding the file and opening it.
@@ -81,6 +81,6 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
 
     private function message(string $identifier, string $what): string
     {
-        return 'The file of the credential "' . $identifier . '" ' . $what . ': ' . $this->directory . '/' . $identifier;
+        return 'the file of the credential "' . $identifier . '" ' . $what . ': ' . $this->directory . '/' . $identifier;
     }
 }

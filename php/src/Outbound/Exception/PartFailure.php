@@ -11,9 +11,9 @@ namespace Netresearch\NrVault\Outbound\Exception;
  */
 final class PartFailure
 {
-    public static function of(#[\SensitiveParameter] \Throwable $thrown, string $part = 'A part that the host gave'): OutboundException
+    public static function of(#[\SensitiveParameter] \Throwable $thrown, string $part = 'a part that the host gave'): OutboundException
     {
-        return OutboundException::create('internal.part_failed', $part . ' threw ' . self::nameOf($thrown) . '.');
+        return OutboundException::create('internal.part_failed', $part . ' threw ' . self::nameOf($thrown));
     }
 
     /** The class of what was thrown, as it may stand in a message. */

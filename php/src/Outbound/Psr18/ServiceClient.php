@@ -36,7 +36,7 @@ final readonly class ServiceClient implements ClientInterface
             $body = (string) $request->getBody();
             $headers = self::headers($request, strlen($body));
         } catch (\RuntimeException) {
-            throw new ServiceRequestException($request, OutboundException::malformed('The body of the request cannot be read.'));
+            throw new ServiceRequestException($request, OutboundException::malformed('the body of the request cannot be read'));
         }
         try {
             $end = $this->calls->call(
@@ -61,7 +61,7 @@ final readonly class ServiceClient implements ClientInterface
             // Some refuse a status above 599. PSR-18 allows no other exception than its own.
             throw new ServiceNetworkException($request, OutboundException::create(
                 'protocol.invalid',
-                'The answer has a status or a header that the PSR-7 factory in use does not take.',
+                'the answer has a status or a header that the PSR-7 factory in use does not take',
                 sent: 'yes',
                 httpStatus: $end->response->status,
                 auditRecord: $end->entry->record,

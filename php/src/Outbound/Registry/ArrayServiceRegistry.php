@@ -38,7 +38,7 @@ final class ArrayServiceRegistry implements ServiceRegistry
             $asked = preg_match(ServiceDefinition::ID, $id) === 1 ? '"' . $id . '"' : 'of this id';
             throw OutboundException::create(
                 'policy.service_unknown',
-                "The registry has no service $asked. It has: " . Names::listed($id, $this->ids()) . '.',
+                "the registry has no service $asked; it has " . Names::listed($id, $this->ids()),
             );
         }
         $result = $this->read($id);
@@ -49,7 +49,7 @@ final class ArrayServiceRegistry implements ServiceRegistry
         $field = $problem->field === '' ? '' : $problem->field . ' ';
         throw OutboundException::create(
             'policy.service_disabled',
-            'The service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
+            'the service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
         );
     }
 

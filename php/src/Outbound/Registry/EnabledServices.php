@@ -30,8 +30,8 @@ final readonly class EnabledServices implements ServiceRegistry
         $asked = preg_match(ServiceDefinition::ID, $id) === 1 ? ' "' . $id . '"' : '';
         throw OutboundException::create(
             'policy.service_not_enabled',
-            "The service$asked may not be called in this installation, whose settings name "
-                . ($this->enabled === [] ? 'none' : 'others') . '.',
+            "the service$asked may not be called in this installation, whose settings name "
+                . ($this->enabled === [] ? 'none' : 'others'),
         );
     }
 

@@ -48,12 +48,12 @@ final class EntryReader
     public function read(mixed $entry): ServiceDefinition|array
     {
         if (preg_match(ServiceDefinition::ID, $this->id) !== 1) {
-            $this->problem('', 'An id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it.');
+            $this->problem('', 'an id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it');
         }
         $this->isJson = $entry instanceof \stdClass;
         $map = $this->map($entry);
         if ($map === null) {
-            return [...$this->problems, new RegistryProblem($this->id, '', 'An entry is an object.')];
+            return [...$this->problems, new RegistryProblem($this->id, '', 'an entry is an object')];
         }
         $this->unknownKeys($map, self::KEYS, '');
         $baseUrl = $this->baseUrl($map['base_url'] ?? null);
@@ -67,7 +67,7 @@ final class EntryReader
         $technicalUser = $this->technicalUser($map);
         $test = array_key_exists('test', $map) ? $this->test($this->map($map['test'])) : null;
         if (array_key_exists('description', $map) && !is_string($map['description'])) {
-            $this->problem('description', 'must be a text.');
+            $this->problem('description', 'must be a text');
         }
         if ($this->problems !== []) {
             return $this->problems;
@@ -90,7 +90,7 @@ final class EntryReader
     private function baseUrl(mixed $url): string
     {
         if (!is_string($url) || preg_match('~\Ahttps?://[^/?#@\s\\\\]+(/[^?#\s\\\\]*)?\z~', $url) !== 1) {
-            $this->problem('base_url', 'must be one absolute URL, https or http, without userinfo, query or fragment.');
+            $this->problem('base_url', 'must be one absolute URL, https or http, without userinfo, query or fragment');
             return '';
         }
         return $url;
@@ -113,18 +113,18 @@ final class EntryReader
     {
         $map = $this->map($value);
         if ($map === null) {
-            $this->problem('headers', 'must be an object of names and values.');
+            $this->problem('headers', 'must be an object of names and values');
             return [];
         }
         $headers = [];
         foreach ($map as $name => $text) {
             $name = (string) $name;
             if (preg_match(self::HEADER_NAME, $name) !== 1) {
-                $this->problem('headers', 'has a name that no header has.');
+                $this->problem('headers', 'has a name that no header has');
             } elseif (!is_string($text) || preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $text) === 1) {
-                $this->problem('headers.' . $name, 'must be a text without control characters.');
+                $this->problem('headers.' . $name, 'must be a text without control characters');
             } elseif (isset($headers[strtolower($name)])) {
-                $this->problem('headers.' . $name, 'stands there twice, in another case.');
+                $this->problem('headers.' . $name, 'stands there twice, in another case');
             } else {
                 $headers[strtolower($name)] = [$name, $text];
             }
@@ -142,7 +142,7 @@ final class EntryReader
         }
         $name = $map['idempotency_header'];
         if (!is_string($name) || preg_match(self::HEADER_NAME, $name) !== 1) {
-            $this->problem('idempotency_header', 'must be the name of a header.');
+            $this->problem('idempotency_header', 'must be the name of a header');
             return null;
         }
         return $name;
@@ -158,7 +158,7 @@ final class EntryReader
         $read = [];
         foreach (is_array($names) && array_is_list($names) ? $names : [null] as $name) {
             if (!is_string($name) || preg_match(self::HEADER_NAME, $name) !== 1) {
-                $this->problem('placeholder_headers', 'must be a list of names of headers.');
+                $this->problem('placeholder_headers', 'must be a list of names of headers');
                 return [];
             }
             $read[] = $name;
@@ -177,7 +177,7 @@ final class EntryReader
             return $user;
         }
         if (array_key_exists('technical_user', $map)) {
-            $this->problem('technical_user', 'must be the name or the number of a user.');
+            $this->problem('technical_user', 'must be the name or the number of a user');
         }
         return null;
     }
@@ -192,7 +192,7 @@ final class EntryReader
         $isCall = is_string($method) && preg_match('/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/', $method) === 1
             && is_string($path) && preg_match('~\A(/[^?#\s]*)?\z~', $path) === 1;
         if (!$isCall || $map === null || count($map) !== 2) {
-            $this->problem('test', 'must be {"method", "path"}: an upper-case method, and a path below the base URL or "".');
+            $this->problem('test', 'must be {"method", "path"}: an upper-case method, and a path below the base URL or ""');
             return null;
         }
         return new TestCall($method, $path);
@@ -204,7 +204,7 @@ final class EntryReader
     private function credentials(mixed $list): array
     {
         if (!is_array($list) || !array_is_list($list)) {
-            $this->problem('credentials', 'must be a list.');
+            $this->problem('credentials', 'must be a list');
             return [];
         }
         $references = [];
@@ -213,7 +213,7 @@ final class EntryReader
             if ($reference === null) {
                 $this->problem(
                     'credentials.' . $index,
-                    'must be an object with identifier, a known type, and a placement where the type is secret.',
+                    'must be an object with identifier, a known type, and a placement where the type is secret',
                 );
             } else {
                 $references[] = $reference;
@@ -263,7 +263,7 @@ final class EntryReader
     {
         $word = array_key_exists($key, $map) ? $map[$key] : $words[0];
         if (!is_string($word) || !in_array($word, $words, true)) {
-            $this->problem($key, 'must be one of ' . implode(', ', $words) . '.');
+            $this->problem($key, 'must be one of ' . implode(', ', $words));
             return $words[0];
         }
         return $word;
@@ -276,7 +276,7 @@ final class EntryReader
     private function unknownKeys(array $map, array $keys, string $prefix): void
     {
         foreach (array_keys(array_diff_key($map, array_flip($keys))) as $key) {
-            $this->problem($prefix . $key, 'is no key that is known here.');
+            $this->problem($prefix . $key, 'is no key that is known here');
         }
     }
 

@@ -60,32 +60,32 @@ final class JsonFileServiceRegistry implements ServiceRegistry
     {
         $json = LocalFile::read($this->file, self::MAX_BYTES);
         if ($json === null) {
-            return new RegistryProblem('', '', 'The registry file cannot be read: ' . $this->file);
+            return new RegistryProblem('', '', 'the registry file cannot be read: ' . $this->file);
         }
         if (strlen($json) > self::MAX_BYTES) {
-            return new RegistryProblem('', '', 'The registry file is larger than 8 MiB.');
+            return new RegistryProblem('', '', 'the registry file is larger than 8 MiB');
         }
         try {
             $document = json_decode($json, false, 64, JSON_THROW_ON_ERROR);
         } catch (\JsonException $failure) {
-            return new RegistryProblem('', '', 'The registry file is no JSON: ' . $failure->getMessage() . '.');
+            return new RegistryProblem('', '', 'the registry file is no JSON: ' . $failure->getMessage());
         }
         if (!$document instanceof \stdClass || ($document->version ?? null) !== 1) {
-            return new RegistryProblem('', 'version', 'The registry file is no object with "version": 1.');
+            return new RegistryProblem('', 'version', 'the registry file is no object with "version": 1');
         }
         $duplicate = (new JsonScanner($json))->duplicate();
         if ($duplicate !== null) {
-            return new RegistryProblem('', $duplicate, 'The registry file has a key twice: ' . $duplicate . '.');
+            return new RegistryProblem('', $duplicate, 'the registry file has a key twice: ' . $duplicate);
         }
         $keys = ['$schema' => 0, 'version' => 0, 'services' => 0];
         if (array_diff_key(get_object_vars($document), $keys) !== []) {
-            return new RegistryProblem('', '', 'The registry file has a key beside $schema, version and services.');
+            return new RegistryProblem('', '', 'the registry file has a key beside $schema, version and services');
         }
         if (!is_string($document->{'$schema'} ?? '')) {
-            return new RegistryProblem('', '$schema', 'The $schema of the registry file is no text.');
+            return new RegistryProblem('', '$schema', 'the $schema of the registry file is no text');
         }
         if (!($document->services ?? null) instanceof \stdClass) {
-            return new RegistryProblem('', 'services', 'The services of the registry file are no object.');
+            return new RegistryProblem('', 'services', 'the services of the registry file are no object');
         }
         return new ArrayServiceRegistry(get_object_vars($document->services));
     }

@@ -18,10 +18,10 @@ final class PolicyReader
     private const LISTS = [
         'allowed_methods' => [
             '/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/',
-            'must be a list, not empty, of upper-case methods, CONNECT and TRACE excepted.',
+            'must be a list, not empty, of upper-case methods, CONNECT and TRACE excepted',
         ],
-        'allowed_hosts' => ['~\A[^\s/@?#\\\\]+\z~', 'must be a list of "host" or "host:port".'],
-        'allowed_paths' => ['~\A/[^?#\s]*\z~', 'must be a list of patterns that begin with "/".'],
+        'allowed_hosts' => ['~\A[^\s/@?#\\\\]+\z~', 'must be a list of "host" or "host:port"'],
+        'allowed_paths' => ['~\A/[^?#\s]*\z~', 'must be a list of patterns that begin with "/"'],
     ];
 
     /** @var array<string, string> */
@@ -33,7 +33,7 @@ final class PolicyReader
     public function read(?array $map): ?Policy
     {
         if ($map === null) {
-            $this->problems[''] = 'is missing or no object: without one nothing is allowed.';
+            $this->problems[''] = 'is missing or no object: without one nothing is allowed';
             return null;
         }
         if (($map['breaker'] ?? null) instanceof \stdClass) {
@@ -46,7 +46,7 @@ final class PolicyReader
             }
         }
         if (!isset($map['allowed_methods'])) {
-            $this->problems['allowed_methods'] ??= 'is missing: without it nothing is allowed.';
+            $this->problems['allowed_methods'] ??= 'is missing: without it nothing is allowed';
         }
         return $this->problems === [] ? Policy::fromWire($map) : null;
     }
@@ -64,7 +64,7 @@ final class PolicyReader
     private static function fault(string $key, mixed $value): ?string
     {
         if (!in_array($key, PolicyForm::KEYS, true)) {
-            return 'is no key that a policy has.';
+            return 'is no key that a policy has';
         }
         $fault = PolicyForm::fault($key, $value);
         if (!isset(self::LISTS[$key])) {

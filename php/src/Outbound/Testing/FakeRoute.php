@@ -27,10 +27,10 @@ final class FakeRoute
         private array $answers,
     ) {
         if ($answers === []) {
-            throw new \InvalidArgumentException('The route has no answer.');
+            throw new \InvalidArgumentException('the route has no answer');
         }
         if (preg_match('/\A[A-Z][A-Z0-9_-]*\z/', $method) !== 1) {
-            throw new \InvalidArgumentException('The method of a route is no upper-case token.');
+            throw new \InvalidArgumentException('the method of a route is no upper-case token');
         }
         self::pattern('', $path);
     }
@@ -62,7 +62,7 @@ final class FakeRoute
         try {
             return PathPattern::parse($path === '' && $base !== '' ? $base : $base . '/' . ltrim($path, '/'));
         } catch (OutboundException $failure) {
-            throw new \InvalidArgumentException('The path of a route is no pattern: ' . $failure->getMessage());
+            throw new \InvalidArgumentException('the path of a route is no pattern: ' . $failure->getMessage());
         }
     }
 }

@@ -80,14 +80,14 @@ final class FakeTransport implements TransportInterface, TransportSelector
         $known = is_string($code) ? ErrorCode::tryFrom($code) : $code;
         if ($known === null || $known === ErrorCode::InternalInterrupted) {
             throw new \InvalidArgumentException(
-                'There is no error code ' . (is_string($code) ? $code : $code->value) . ' for callers: ErrorCode has those that '
-                    . 'there are.',
+                'there is no error code ' . (is_string($code) ? $code : $code->value) . ' for callers: ErrorCode has those that '
+                    . 'there are',
             );
         }
         if (!in_array($sent, ['no', 'maybe', 'yes'], true)) {
-            throw new \InvalidArgumentException('A request is sent "no", "maybe" or "yes", and not ' . $sent . '.');
+            throw new \InvalidArgumentException('a request is sent "no", "maybe" or "yes", and not ' . $sent);
         }
-        return OutboundException::create($known->value, 'Made by a test.', $retryable, $sent);
+        return OutboundException::create($known->value, 'made by a test', $retryable, $sent);
     }
 
     /**
@@ -169,7 +169,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
         $this->queue[] = static fn (#[\SensitiveParameter] RequestSpec $request): never =>
             throw OutboundException::create(
                 $code,
-                'Queued by a test.',
+                'queued by a test',
                 $retryable,
                 $sent,
                 auditRecord: array_replace(
@@ -232,7 +232,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
             return Call::decision($admitted);
         }
         if (!in_array($request->method, $request->policy === null ? [] : $request->policy->allowedMethods, true)) {
-            throw OutboundException::create('policy.method_not_allowed', 'The policy does not allow the method.');
+            throw OutboundException::create('policy.method_not_allowed', 'the policy does not allow the method');
         }
         $joined = rtrim((string) $request->baseUrl, '/') . '/' . ltrim($request->path, '/');
         $origin = PolicyDecision::origin($request);
@@ -257,7 +257,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
             return $queued($request);
         }
         return self::answer($this->otherwise ?? throw new \LogicException(
-            "The test has no answer for {$request->method} {$request->path} of {$request->serviceId}.",
+            "the test has no answer for {$request->method} {$request->path} of {$request->serviceId}",
         ), $request);
     }
 

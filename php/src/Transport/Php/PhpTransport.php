@@ -118,14 +118,14 @@ final class PhpTransport implements TransportInterface
                 if (!extension_loaded($extension)) {
                     throw OutboundException::create(
                         'configuration.transport_unavailable',
-                        'The transport in PHP lacks an extension: ' . $use . '.',
+                        'the transport in PHP lacks an extension: ' . $use,
                     );
                 }
             }
             if (!defined('CURLOPT_HTTP09_ALLOWED')) {
                 throw OutboundException::create(
                     'configuration.transport_unavailable',
-                    "PHP's libcurl is older than 7.64.",
+                    "PHP's libcurl is older than 7.64",
                 );
             }
             $this->settings = Configuration::open($this->config->getValue());

@@ -192,7 +192,7 @@ final class RustFfiTransport implements TransportInterface
     {
         if (NativeLibrary::API !== self::NATIVE_API) {
             throw self::unavailable(
-                'The preloaded NativeLibrary is of another version of this package: reload PHP after an update.',
+                'the preloaded NativeLibrary is of another version of this package: reload PHP after an update',
             );
         }
         $missing = Functions::missing();
@@ -219,7 +219,7 @@ final class RustFfiTransport implements TransportInterface
         try {
             $json = Wire::encode($config);
         } catch (OutboundException) {
-            throw OutboundException::create('configuration.invalid', 'The configuration holds text that is not UTF-8.');
+            throw OutboundException::create('configuration.invalid', 'the configuration holds text that is not UTF-8');
         }
         try {
             return NativeLibrary::open($json);
@@ -345,6 +345,6 @@ final class RustFfiTransport implements TransportInterface
 
     private static function misused(int $status): OutboundException
     {
-        return OutboundException::malformed('The library refused the form of the call, status ' . $status . '.');
+        return OutboundException::malformed('the library refused the form of the call, status ' . $status);
     }
 }

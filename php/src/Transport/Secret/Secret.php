@@ -35,7 +35,7 @@ final class Secret
     public function expose(): string
     {
         $bytes = $this->bytes?->getValue();
-        return is_string($bytes) ? $bytes : throw new \LogicException('The secret was wiped already.');
+        return is_string($bytes) ? $bytes : throw new \LogicException('the secret was wiped already');
     }
 
     /** Wipes now; a second time does nothing. */
@@ -77,12 +77,12 @@ final class Secret
 
     public function __clone()
     {
-        throw new \LogicException('A secret is not copied.');
+        throw new \LogicException('a secret is not copied');
     }
 
     public function __serialize(): never
     {
-        throw new \LogicException('A secret is not serialised.');
+        throw new \LogicException('a secret is not serialised');
     }
 
     /**
@@ -90,6 +90,6 @@ final class Secret
      */
     public function __unserialize(array $data): never
     {
-        throw new \LogicException('A secret is not serialised.');
+        throw new \LogicException('a secret is not serialised');
     }
 }

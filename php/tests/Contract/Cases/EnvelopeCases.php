@@ -24,7 +24,7 @@ trait EnvelopeCases
         )]];
         $outcome = self::call(self::request(), self::make(['master_keys' => $keys]));
         self::assertFailed('internal.part_failed', 'no', $outcome);
-        self::assertStringStartsWith('The closure of a master key threw DomainException.', $outcome->message());
+        self::assertStringStartsWith('the closure of a master key threw DomainException', $outcome->message());
     }
 
     /**

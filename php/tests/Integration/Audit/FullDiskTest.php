@@ -70,7 +70,7 @@ final class FullDiskTest extends TestCase
         }
         self::assertSame($stored, $completed);
         self::assertStringContainsString(
-            'The audit line could not be written: No space left on device.',
+            'the audit line could not be written: No space left on device',
             (string) file_get_contents($this->after . '/full.log'),
         );
     }
@@ -88,7 +88,7 @@ final class FullDiskTest extends TestCase
             ->fetchAll(\PDO::FETCH_COLUMN);
         self::assertSame($this->stored(), $rows);
         self::assertStringContainsString(
-            'the disk or the table is full (SQLSTATE HY000, code 13).',
+            'the disk or the table is full (SQLSTATE HY000, code 13)',
             (string) file_get_contents($this->after . '/full.log'),
         );
     }

@@ -46,7 +46,7 @@ final class SqliteTest extends PdoTestCase
         $this->sink->begin(AuditEntries::intent('after'));
 
         self::assertSame(
-            'The audit record was not stored in the database: it is locked (SQLSTATE HY000, code 5).',
+            'the audit record was not stored in the database: it is locked (SQLSTATE HY000, code 5)',
             $message,
         );
         $this->assertIds(['after' => 'intent']);

@@ -142,7 +142,7 @@ final class JsonLinesAuditSinkTest extends TestCase
         flock($other, LOCK_UN);
         $sink->write(AuditEntries::complete('after'));
 
-        self::assertSame('Other writers held the audit file for too long.', $message);
+        self::assertSame('other writers held the audit file for too long', $message);
         self::assertSame(['before', 'after'], array_column(self::rows($this->file), 'id'));
     }
 
@@ -187,7 +187,7 @@ final class JsonLinesAuditSinkTest extends TestCase
         $sink->write(AuditEntries::complete('parent again'));
 
         $message = file_get_contents($this->file . '.child');
-        self::assertSame('Other writers held the audit file for too long.', $message);
+        self::assertSame('other writers held the audit file for too long', $message);
         self::assertSame(['parent', 'parent again'], array_column(self::rows($this->file), 'id'));
     }
 
@@ -198,7 +198,7 @@ final class JsonLinesAuditSinkTest extends TestCase
         foreach (['/dev/full', $this->file, $this->directory->path] as $file) {
             $sink = new JsonLinesAuditSink($file);
             $message = $this->failure(static fn () => $sink->write(AuditEntries::complete()));
-            self::assertSame('The audit file is not a regular file.', $message);
+            self::assertSame('the audit file is not a regular file', $message);
         }
     }
 
@@ -208,7 +208,7 @@ final class JsonLinesAuditSinkTest extends TestCase
 
         $message = $this->failure(static fn () => $sink->write(AuditEntries::complete()));
 
-        self::assertSame('The audit file cannot be opened: No such file or directory.', $message);
+        self::assertSame('the audit file cannot be opened: No such file or directory', $message);
     }
 
     public function testPurgeDeletesWhatIsOlderAndNothingElse(): void

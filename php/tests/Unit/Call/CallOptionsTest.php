@@ -117,14 +117,14 @@ final class CallOptionsTest extends TestCase
      */
     public static function faulty(): iterable
     {
-        yield 'a misspelt option' => [['tiemout' => 1], 'The call has the unknown option "tiemout": write "timeout". Known'];
-        yield 'an option in another case' => [['Query' => []], 'unknown option "Query": write "query".'];
-        yield 'an option in another style' => [['idempotency_key' => 'hunter2'], '"idempotency_key": write "idempotencyKey".'];
-        yield 'an option with its unit' => [['timeout_ms' => 7], '"timeout_ms": write "timeout".'];
-        yield 'an option that is none here' => [['verify' => false], '"verify": tls of the configuration is for that. Known'];
-        yield 'an option like no other' => [['wibble' => 1], 'unknown option "wibble". Known are query,'];
-        yield 'a value as an option' => [['hunter2 ' => 1], 'The call has an unknown option. Known are'];
-        yield 'a list as options' => [['hunter2'], 'The call has an unknown option. Known are'];
+        yield 'a misspelt option' => [['tiemout' => 1], 'the call has the unknown option "tiemout": write "timeout"; known'];
+        yield 'an option in another case' => [['Query' => []], 'unknown option "Query": write "query"'];
+        yield 'an option in another style' => [['idempotency_key' => 'hunter2'], '"idempotency_key": write "idempotencyKey"'];
+        yield 'an option with its unit' => [['timeout_ms' => 7], '"timeout_ms": write "timeout"'];
+        yield 'an option that is none here' => [['verify' => false], '"verify": tls of the configuration is for that; known'];
+        yield 'an option like no other' => [['wibble' => 1], 'unknown option "wibble"; known are query,'];
+        yield 'a value as an option' => [['hunter2 ' => 1], 'the call has an unknown option; known are'];
+        yield 'a list as options' => [['hunter2'], 'the call has an unknown option; known are'];
         yield 'json and body' => [['json' => [], 'body' => ''], 'both json and body'];
         yield 'a text as json' => [['json' => 'hunter2'], 'no array and no object'];
         yield 'json of bad UTF-8' => [['json' => ["hunter2\xFF"]], 'not UTF-8'];
@@ -141,8 +141,8 @@ final class CallOptionsTest extends TestCase
         yield 'a list of texts as query' => [['query' => ['hunter2']], 'not of pairs'];
         yield 'a text as headers' => [['headers' => 'x: hunter2'], 'headers is no array'];
         yield 'a list of texts as headers' => [['headers' => ['x: hunter2']], 'not of pairs'];
-        yield 'a boolean as header' => [['headers' => ['x-a' => true]], 'The value of the header "x-a" is no string.'];
-        yield 'no name of a header' => [['headers' => ['hunter2 ' => true]], 'The value of a header is no string.'];
+        yield 'a boolean as header' => [['headers' => ['x-a' => true]], 'the value of the header "x-a" is no string'];
+        yield 'no name of a header' => [['headers' => ['hunter2 ' => true]], 'the value of a header is no string'];
         yield 'no timeout' => [['timeout' => 0], 'above 0'];
         yield 'a negative timeout' => [['timeout' => -0.5], 'above 0'];
         yield 'a text as timeout' => [['timeout' => '10'], 'above 0'];

@@ -116,7 +116,7 @@ final class AuditTest extends ClientTestCase
         };
         $failure = self::failure(fn () => $this->client(credentials: $provider)->request('my-api', 'GET', '/x'));
 
-        self::assertSame('A part that the host gave threw PDOException. [internal.part_failed]', $failure->getMessage());
+        self::assertSame('a part that the host gave threw PDOException [internal.part_failed]', $failure->getMessage());
         self::assertSame('no', $failure->sent());
         self::assertStringNotContainsString('hunter2', (string) $failure);
         self::assertSame(['write'], $this->audit->steps());
@@ -157,7 +157,7 @@ final class AuditTest extends ClientTestCase
             }
         };
         $failure = self::failure(fn () => $this->client(credentials: $provider)->request('my-api', 'GET', '/x'));
-        self::assertSame('A part that the host gave threw TypeError. [internal.part_failed]', $failure->getMessage());
+        self::assertSame('a part that the host gave threw TypeError [internal.part_failed]', $failure->getMessage());
     }
 
     public function testModeRequiredWritesAnIntentBeforeTheCredentialIsFetched(): void

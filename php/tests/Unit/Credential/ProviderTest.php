@@ -31,7 +31,7 @@ final class ProviderTest extends TestCase
         $provider = new ArrayCredentialProvider(['my_key' => 'nrv1:AA==']);
 
         self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('vault:my_key', 'basic'))->sealed);
-        self::assertRefused('credential.not_found', $provider, 'other', 'There is no envelope for the credential "other".');
+        self::assertRefused('credential.not_found', $provider, 'other', 'there is no envelope for the credential "other"');
         self::assertStringNotContainsString('nrv1:', print_r($provider, true));
     }
 
@@ -45,7 +45,7 @@ final class ProviderTest extends TestCase
 
         self::assertSame('nrv1:AA==', $provider->fetch($reference)->sealed);
         $file = fn (string $name, string $what): string
-            => 'The file of the credential "' . $name . '" ' . $what . ': ' . $this->directory->path . '/' . $name;
+            => 'the file of the credential "' . $name . '" ' . $what . ': ' . $this->directory->path . '/' . $name;
         self::assertRefused('credential.not_found', $provider, 'other', $file('other', 'does not exist'));
         self::assertRefused('credential.malformed', $provider, 'empty');
         self::assertRefused('credential.malformed', $provider, 'large', $file('large', 'is larger than 1 MiB'));
@@ -61,7 +61,7 @@ final class ProviderTest extends TestCase
         $provider = new DirectoryCredentialProvider($this->directory->path . '/in');
 
         foreach (['../outside', '..', '.', 'sub/deep', 'sub', $outside, '.hidden', 'a b', '%2e%2e'] as $identifier) {
-            $why = $identifier === 'sub' ? 'does not exist' : 'is no plain name of a file.';
+            $why = $identifier === 'sub' ? 'does not exist' : 'is no plain name of a file';
             self::assertRefused('credential.not_found', $provider, $identifier, '"' . $identifier . '" ' . $why);
         }
         self::assertRefused('credential.access_denied', $provider, 'link', 'credential "link" is a link that leads out');

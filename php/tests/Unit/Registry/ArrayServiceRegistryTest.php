@@ -113,15 +113,15 @@ final class ArrayServiceRegistryTest extends TestCase
         $code = ' [policy.service_unknown]';
 
         self::assertSame(
-            'The registry has no service "my-apo". It has: "my-api", "billing", "weather".' . $code,
+            'the registry has no service "my-apo"; it has "my-api", "billing", "weather"' . $code,
             $message(['billing', 'my-api', 'weather'], 'my-apo'),
         );
-        self::assertSame('The registry has no service "my-api". It has: none.' . $code, $message([], 'my-api'));
+        self::assertSame('the registry has no service "my-api"; it has none' . $code, $message([], 'my-api'));
         $many = array_map(static fn (int $number): string => "service-$number", range(10, 20));
-        self::assertStringEndsWith('"service-17" and 3 more.' . $code, $message($many, 'zz'));
+        self::assertStringEndsWith('"service-17" and 3 more' . $code, $message($many, 'zz'));
         // What is no id, of either side, may be anything.
         self::assertSame(
-            'The registry has no service of this id. It has: "my-api".' . $code,
+            'the registry has no service of this id; it has "my-api"' . $code,
             $message(['my-api', "hunter2\n{"], 'hunter2 and more'),
         );
     }

@@ -29,7 +29,7 @@ final class EnabledServicesTest extends TestCase
         foreach (['weather', 'broken', 'gone'] as $id) {
             $refusal = self::refusal($services, $id);
             self::assertSame('policy.service_not_enabled', $refusal->errorCode());
-            self::assertStringContainsString("The service \"$id\" may not be called in this installation", $refusal->getMessage());
+            self::assertStringContainsString("the service \"$id\" may not be called in this installation", $refusal->getMessage());
             self::assertStringContainsString('name others', $refusal->getMessage());
         }
         self::assertStringNotContainsString('s3cr3t', self::refusal($services, "s3cr3t\n")->getMessage());

@@ -106,9 +106,9 @@ final class JsonFileServiceRegistryTest extends TestCase
         yield 'no version' => ['{"services": {}}', '"version": 1'];
         yield 'a list' => ['[]', '"version": 1'];
         yield 'no services' => ['{"version": 1}', 'services'];
-        yield 'a service twice' => ['{"version": 1, "services": {"ab": {}, "a\u0062": {}}}', 'a key twice: services.ab.'];
+        yield 'a service twice' => ['{"version": 1, "services": {"ab": {}, "a\u0062": {}}}', 'a key twice: services.ab'];
         $twice = '{"version": 1, "services": {"ab": {"credentials": [{"type": ":", "x": "\\\\"}, {"type": 1, "type": 2}]}}}';
-        yield 'a key twice' => [$twice, 'a key twice: services.ab.credentials.[].type.'];
+        yield 'a key twice' => [$twice, 'a key twice: services.ab.credentials.[].type'];
         yield 'another key' => ['{"version": 1, "services": {}, "defaults": {}}', 'a key beside'];
     }
 }

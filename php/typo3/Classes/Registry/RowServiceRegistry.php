@@ -40,7 +40,7 @@ final readonly class RowServiceRegistry implements ServiceRegistry
         $field = $problem->field === '' ? '' : $problem->field . ' ';
         throw OutboundException::create(
             'policy.service_disabled',
-            'The service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
+            'the service "' . $problem->entry . '" is disabled: ' . $field . $problem->message,
         );
     }
 

@@ -31,8 +31,15 @@ final readonly class Finding
      */
     private function __construct(public string $code, public string $verdict, string $message, string $remedy)
     {
-        $this->message = Printable::text(strtr($message, ["\r\n" => ' ', "\n" => ' ', "\t" => ' ']));
+        $this->message = self::sentence(Printable::text(strtr($message, ["\r\n" => ' ', "\n" => ' ', "\t" => ' '])));
         $this->remedy = Printable::text($remedy);
+    }
+
+    /** What an exception says is no sentence; a name in front stays as it is. */
+    private static function sentence(string $message): string
+    {
+        $begun = preg_match('/\A[a-z]+ /', $message) === 1 ? ucfirst($message) : $message;
+        return preg_match('/[\w)"\'}]\z/', $begun) === 1 ? $begun . '.' : $begun;
     }
 
     public static function ok(string $code, string $message): self

@@ -84,12 +84,12 @@ final class CredentialInjector
                 $credential->secret,
             ),
             CredentialReference::BASIC => $this->basic(
-                $credential->username ?? throw new \LogicException('A basic credential has a user name.'),
+                $credential->username ?? throw new \LogicException('a basic credential has a user name'),
                 $credential->secret,
             ),
             default => $this->plain(
                 $credential->secret,
-                $credential->placement ?? throw new \LogicException('A plain secret has a placement.'),
+                $credential->placement ?? throw new \LogicException('a plain secret has a placement'),
             ),
         };
         $credential->prefix?->wipe();

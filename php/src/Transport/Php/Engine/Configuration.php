@@ -111,7 +111,7 @@ final class Configuration
     {
         return OutboundException::create(
             'configuration.transport_unavailable',
-            rtrim('The configuration forbids the transport in PHP (php_transport is false). ' . $why),
+            'the configuration forbids the transport in PHP (php_transport is false)' . ($why === '' ? '' : '; ' . $why),
         );
     }
 

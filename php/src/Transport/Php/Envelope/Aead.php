@@ -92,7 +92,7 @@ final readonly class Aead
                 substr($sealed, $tagAt),
                 $associatedData,
             ),
-            default => throw new \LogicException('The algorithm is not supported here.'),
+            default => throw new \LogicException('the algorithm is not supported here'),
         };
         return is_string($opened) ? new Secret($opened) : null;
     }

@@ -55,7 +55,7 @@ final readonly class KeyEntry
                 throw self::invalid('a value of a master key has the wrong type');
             }
             if (preg_match('//u', $value) !== 1) {
-                throw self::invalid('The configuration holds text that is not UTF-8.');
+                throw self::invalid('the configuration holds text that is not UTF-8');
             }
             $texts[(string) $name] = $value;
         }

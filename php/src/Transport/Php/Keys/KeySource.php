@@ -123,7 +123,7 @@ final class KeySource
 
     private function exposed(): string
     {
-        return $this->material?->expose() ?? throw new \LogicException('This source has no material.');
+        return $this->material?->expose() ?? throw new \LogicException('this source has no material');
     }
 
     private static function ofBase64(#[\SensitiveParameter] string $text): ?Secret

@@ -199,6 +199,6 @@ final class Classifier
      */
     private static function unusable(): array
     {
-        return ['configuration.transport_unavailable', "PHP's curl cannot make this connection: it lacks TLS or memory."];
+        return ['configuration.transport_unavailable', "PHP's curl cannot make this connection: it lacks TLS or memory"];
     }
 }

@@ -76,7 +76,7 @@ final readonly class Handles
         return $isSet ? $handle : throw OutboundException::create(
             'configuration.transport_unavailable',
             "PHP's curl lacks an option that this transport needs, or open_basedir hides the trust anchors from it: name a file "
-                . 'within it in tls.ca_file.',
+                . 'within it in tls.ca_file',
         );
     }
 

@@ -86,7 +86,7 @@ final class ResponseReader
         }
         $failure = ($this->isWhole() ? null : Classifier::failure($end)) ?? $own?->withSent($end->sent(), $end->status);
         if ($failure !== null || $head === null || $this->verdict === null) {
-            throw $failure ?? OutboundException::create('internal.panic', 'A head is missing.', sent: $end->sent());
+            throw $failure ?? OutboundException::create('internal.panic', 'a head is missing', sent: $end->sent());
         }
         return new Response($head, $this->verdict, $this->body);
     }

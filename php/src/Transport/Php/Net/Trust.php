@@ -61,7 +61,7 @@ final readonly class Trust
         if ($roots === self::BOTH && !defined('CURLOPT_CAINFO_BLOB')) {
             throw OutboundException::create(
                 'configuration.transport_unavailable',
-                'tls.roots system+file needs libcurl 7.77 in PHP: put all trust anchors into one file.',
+                'tls.roots system+file needs libcurl 7.77 in PHP: put all trust anchors into one file',
             );
         }
         if ($crlFile !== null && preg_match(self::REVOCATION_LIST, self::contents($crlFile, 'tls.crl_file')) !== 1) {
@@ -73,7 +73,7 @@ final readonly class Trust
             throw OutboundException::create(
                 'configuration.transport_unavailable',
                 "tls.roots system+file needs the system's trust anchors, which open_basedir hides: add their directory to it, "
-                    . '/etc/ssl/certs or /etc/pki, or put all trust anchors into tls.ca_file and set roots to file.',
+                    . '/etc/ssl/certs or /etc/pki, or put all trust anchors into tls.ca_file and set roots to file',
             );
         }
         return new self(

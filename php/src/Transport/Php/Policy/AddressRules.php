@@ -118,6 +118,6 @@ final class AddressRules
     {
         /** @var array<string, Network> $read */
         static $read = [];
-        return $read[$text] ??= Network::parse($text) ?? throw new \LogicException($text . ' is no network.');
+        return $read[$text] ??= Network::parse($text) ?? throw new \LogicException($text . ' is no network');
     }
 }

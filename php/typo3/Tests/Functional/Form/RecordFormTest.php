@@ -34,7 +34,7 @@ final class RecordFormTest extends OutboundTestCase
 
         self::assertSame([
             'The credential set "crm-token": secret_uid names no secret of nr-vault, or one that is deleted.',
-            'must be a list of patterns that begin with "/".',
+            'must be a list of patterns that begin with "/"',
             'has Authorization, which carries a credential: let a credential set place it.',
         ], $this->alerts($form));
         $this->assertAlertAt($form, 'allowed_paths', 'must be a list of patterns');

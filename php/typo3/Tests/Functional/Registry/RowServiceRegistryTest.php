@@ -143,7 +143,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
         self::assertSame('sound', $this->registry()->get('sound')->id);
         $refusal = $this->refusal('broken');
         self::assertSame('policy.service_disabled', $refusal->errorCode());
-        self::assertStringContainsString('The service "broken" is disabled: ' . $message, $refusal->getMessage());
+        self::assertStringContainsString('the service "broken" is disabled: ' . $message, $refusal->getMessage());
         self::assertSame(['broken'], array_values(array_unique(array_column($this->registry()->problems(), 'entry'))));
     }
 

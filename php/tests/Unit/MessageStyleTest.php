@@ -1,0 +1,70 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Unit;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * What an exception says is a phrase, whichever language throws it: it begins in lower case, has no full stop, and its parts are
+ * joined by a colon or a semicolon. It stands behind a code and before one. The doctor and the command line speak in sentences.
+ */
+final class MessageStyleTest extends TestCase
+{
+    /** Of other programs, and of headers. */
+    private const OTHERS = '~^(Name |No address|Recv failure|Too large|Bearer |Basic |Outbound call)~';
+
+    public function testOfPhp(): void
+    {
+        $seen = 0;
+        foreach (self::files(Build::php() . '/src', 'php') as $file) {
+            if (str_contains($file, '/Cli/') || str_ends_with($file, '/ErrorCode.php')) {
+                continue;
+            }
+            foreach (token_get_all((string) file_get_contents($file)) as $token) {
+                if (is_array($token) && in_array($token[0], [T_CONSTANT_ENCAPSED_STRING, T_ENCAPSED_AND_WHITESPACE], true)) {
+                    $seen += self::judge(trim($token[1], "'\""), $file . ':' . $token[2]);
+                }
+            }
+        }
+        self::assertGreaterThan(300, $seen);
+    }
+
+    public function testOfRust(): void
+    {
+        $seen = 0;
+        foreach (self::files(dirname(Build::php()) . '/src', 'rs') as $file) {
+            $code = (string) strstr((string) file_get_contents($file) . "#[cfg(test)]", '#[cfg(test)]', true);
+            preg_match_all('/^(?!\s*\/\/)[^"\n]*"((?:[^"\\\\\n]|\\\\.)+)"/m', $code, $literals);
+            foreach ($literals[1] as $text) {
+                $seen += self::judge($text, $file);
+            }
+        }
+        self::assertGreaterThan(150, $seen);
+    }
+
+    /** Whether it is a text. */
+    private static function judge(string $text, string $where): int
+    {
+        if (!str_contains(trim($text), ' ') || preg_match(self::OTHERS, $text) === 1) {
+            return 0;
+        }
+        self::assertDoesNotMatchRegularExpression('/\A(?:[A-Z][a-z]+|A) [a-z"]|[a-z)"]\. [A-Z]|[a-z)"]\.\z/', $text, $where);
+        return 1;
+    }
+
+    /**
+     * @return iterable<string>
+     */
+    private static function files(string $directory, string $extension): iterable
+    {
+        $flags = \FilesystemIterator::SKIP_DOTS | \FilesystemIterator::CURRENT_AS_PATHNAME;
+        foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($directory, $flags)) as $file) {
+            if (is_string($file) && str_ends_with($file, '.' . $extension)) {
+                yield $file;
+            }
+        }
+    }
+}
