@@ -10,9 +10,13 @@ use crate::support::server::{Authority, Server, request};
 /// Listens at a port of `0.0.0.0` and of `::`, so whatever reached this machine would be counted.
 fn everywhere(authority: &Authority) -> (u16, [Server; 2]) {
     let tls = authority.server(&["localhost"], &[], |_| {});
-    let v6 = TcpListener::bind("[::1]:0").expect("a port");
-    let port = v6.local_addr().expect("an address").port();
-    let v4 = TcpListener::bind(("0.0.0.0", port)).expect("the same port");
+    // A port that is free for one may be another server's for the other.
+    let mut both = (0..64).map(|_| {
+        let v6 = TcpListener::bind("[::1]:0").expect("a port");
+        let port = v6.local_addr().expect("an address").port();
+        TcpListener::bind(("0.0.0.0", port)).map(|v4| (port, v4, v6))
+    });
+    let (port, v4, v6) = both.find_map(Result::ok).expect("a port of both");
     let start = |listener| {
         Server::listen(listener, Some(tls.clone()), |peer| {
             while peer.read().is_some() && peer.answer("here") {}
