@@ -122,7 +122,7 @@ final class PhpGuardTest extends TestCase
         $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
         $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
         $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $connectMs, 65536);
-        $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/', null, false);
+        $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/');
         $outgoing = new Outgoing('GET', $target, null, [], '');
         $most = new ByteLimit(1024, 'limits.response_bytes');
         return $exchange->send($outgoing, Deadline::in($totalMs), $most, Verdict::stands(...), new Usage());

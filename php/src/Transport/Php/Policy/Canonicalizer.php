@@ -7,38 +7,22 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * From what a request or an answer says to the one form of its URL.
+ * From what a document or a response says to the one form of its URL.
  *
  * @internal
  */
 final class Canonicalizer
 {
     /**
-     * A path and a query below a base URL.
-     *
-     * @param list<array{string, string}> $query
-     * @throws OutboundException
-     */
-    public static function fromBase(
-        #[\SensitiveParameter] string $baseUrl,
-        #[\SensitiveParameter] string $path,
-        #[\SensitiveParameter] array $query,
-        bool $allowEncodedSlash,
-    ): Target {
-        return self::target(Destination::read($baseUrl, null, $path, $query), $allowEncodedSlash);
-    }
-
-    /**
-     * An absolute URL, which lies below the base URL where there is one.
+     * An absolute URL by itself.
      *
      * @throws OutboundException
      */
-    public static function fromUrl(
-        #[\SensitiveParameter] string $url,
-        #[\SensitiveParameter] ?string $baseUrl,
-        bool $allowEncodedSlash,
-    ): Target {
-        return self::target(Destination::read($baseUrl, $url), $allowEncodedSlash);
+    public static function fromUrl(#[\SensitiveParameter] string $url): Target
+    {
+        $destination = Destination::read(null, $url);
+        $destination->origin();
+        return $destination->canonical(false)[0];
     }
 
     /**
@@ -61,15 +45,6 @@ final class Canonicalizer
         $origin = $url->origin();
         $query = $url->canonicalQuery();
         return new Target($origin, Spelling::path(self::withoutDots($url->path), $allowEncodedSlash), $query);
-    }
-
-    private static function target(Destination $destination, bool $allowEncodedSlash): Target
-    {
-        $destination->origin();
-        $destination->checkOrigin();
-        [$target, $basePath] = $destination->canonical($allowEncodedSlash);
-        Destination::checkBelow($target, $basePath);
-        return $target;
     }
 
     /** A reference without scheme and authority, made absolute. */

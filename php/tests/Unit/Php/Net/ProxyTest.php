@@ -74,7 +74,7 @@ final class ProxyTest extends TestCase
                 'http://example.com' => false,
             ] as $url => $serves
         ) {
-            self::assertSame($serves, $proxy->serves(Canonicalizer::fromUrl($url, null, false)->origin), $url);
+            self::assertSame($serves, $proxy->serves(Canonicalizer::fromUrl($url)->origin), $url);
         }
     }
 }

@@ -28,7 +28,7 @@ final class AddressTest extends TestCase
             $address = Address::parse($text);
             self::assertNotNull($address, $text);
             self::assertSame(inet_pton($text), $address->bytes, $text);
-            $literal = Canonicalizer::fromUrl('https://' . Host::ofAddress($address)->text . '/', null, false);
+            $literal = Canonicalizer::fromUrl('https://' . Host::ofAddress($address)->text . '/');
             $code = $verdict === 'allowed' ? null : 'policy.address_not_allowed';
             self::assertSame($verdict === 'blocked', AddressRules::classify($address) !== null, "$text ($why)");
             self::assertSame($code, self::code(fn () => $hosts->judge($named, [$address])), $text);
@@ -45,7 +45,7 @@ final class AddressTest extends TestCase
         foreach ($hosts as ['host' => $host, 'verdict' => $verdict, 'why' => $why]) {
             self::assertSame('blocked', $verdict, $host);
             $code = self::code(static function () use ($host): void {
-                $target = Canonicalizer::fromUrl("https://$host/v1", null, false);
+                $target = Canonicalizer::fromUrl("https://$host/v1");
                 InternalHosts::read([])->judgeHost($target->origin->host);
             });
             self::assertContains($code, ['invalid_request.malformed', 'policy.address_not_allowed'], "$host ($why)");

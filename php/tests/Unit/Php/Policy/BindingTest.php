@@ -62,7 +62,7 @@ final class BindingTest extends TestCase
     /** @dataProvider bindings */
     public function testABindingAllowsOrRefuses(?string $code, string $binding): void
     {
-        $target = Canonicalizer::fromUrl('https://api.example.com/v1/a', null, false);
+        $target = Canonicalizer::fromUrl('https://api.example.com/v1/a');
         $rules = BindingRules::read(json_decode($binding, flags: JSON_THROW_ON_ERROR));
         $verdict = PolicyVectors::verdict(static function () use ($rules, $target): array {
             $rules->check('an_id', $target, 'GET', self::clock(1795300000));
@@ -101,7 +101,7 @@ final class BindingTest extends TestCase
         $rules = BindingRules::read(json_decode('{"paths": ["/v1/a"], "methods": ["GET"], "expires_at": 1}'));
         $code = static fn (string $url, string $method): ?string => PolicyVectors::verdict(
             static function () use ($rules, $url, $method): array {
-                $rules->checkRedirect(Canonicalizer::fromUrl($url, null, false), $method);
+                $rules->checkRedirect(Canonicalizer::fromUrl($url), $method);
                 return ['', null];
             },
         )['code'];

@@ -49,7 +49,7 @@ final class HostTest extends TestCase
     {
         foreach (PolicyVectors::section('sealed_hosts') as [$text, $url, $expected]) {
             try {
-                $allows = HostRule::parseSealed($text)->allows(Canonicalizer::fromUrl($url, null, false)->origin);
+                $allows = HostRule::parseSealed($text)->allows(Canonicalizer::fromUrl($url)->origin);
             } catch (OutboundException $refusal) {
                 self::assertSame('invalid_request.malformed', $refusal->errorCode());
                 $allows = null;

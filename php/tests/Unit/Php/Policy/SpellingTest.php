@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
+use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\Php\Policy\Spelling;
 use PHPUnit\Framework\TestCase;
@@ -89,7 +90,7 @@ final class SpellingTest extends TestCase
     /** @dataProvider references */
     public function testReferencesResolveAsInRfc3986(string $from, string $location, ?string $expected): void
     {
-        $target = Canonicalizer::fromUrl($from, null, false);
+        $target = Canonicalizer::fromUrl($from);
         if ($expected === null) {
             $this->expectException(OutboundException::class);
         }
@@ -108,7 +109,7 @@ final class SpellingTest extends TestCase
         $base = 'https://api.example.com/v1';
         $room = 8192 - strlen($base . '/');
         $code = static fn (string $path, array $query = []): ?string => PolicyVectors::verdict(
-            static fn (): array => [Canonicalizer::fromBase($base, $path, $query, false)->path, null],
+            static fn (): array => [Destination::read($base, null, $path, $query)->canonical(false)[0]->path, null],
         )['code'];
 
         self::assertNull($code(str_repeat('a', $room)));
@@ -121,7 +122,7 @@ final class SpellingTest extends TestCase
 
     public function testADumpOfATargetShowsItsOriginOnly(): void
     {
-        $dump = print_r(Canonicalizer::fromUrl('https://api.example.com/c4n4ry?k=c4n4ry', null, false), true);
+        $dump = print_r(Canonicalizer::fromUrl('https://api.example.com/c4n4ry?k=c4n4ry'), true);
         self::assertStringContainsString('https://api.example.com', $dump);
         self::assertStringNotContainsString('c4n4ry', $dump);
     }
