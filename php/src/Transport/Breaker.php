@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * When a service that keeps failing is left alone, and for how long. The library counts, for each process; PhpTransport
+ * When calls to a service that keeps failing are refused, and for how long. The library counts, for each process; PhpTransport
  * does not.
  *
  * @api

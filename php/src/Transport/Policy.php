@@ -27,7 +27,7 @@ final readonly class Policy
      *        list: nothing
      * @param int $maxRedirects 0 hands a 3xx response to the caller
      * @param int $maxAttempts from 1 to MAX_ATTEMPTS
-     * @param Breaker|null $breaker null: the service is never left alone
+     * @param Breaker|null $breaker null: the service is never blocked
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(

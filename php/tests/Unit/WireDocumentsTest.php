@@ -18,11 +18,11 @@ use Netresearch\NrVault\Transport\Php\Envelope\Algorithm;
 use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeOpener;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
-use Netresearch\NrVault\Transport\Php\Secret\Secret;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
+use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 /**

@@ -37,7 +37,7 @@ final class SdkHeaders
      * @param list<array{string, string}> $headers
      * @return list<array{string, string}>
      */
-    public static function kept(ServiceDefinition $service, #[\SensitiveParameter] array $headers): array
+    public static function allowed(ServiceDefinition $service, #[\SensitiveParameter] array $headers): array
     {
         $left = array_flip([
             ...self::OF_THE_CONNECTION,

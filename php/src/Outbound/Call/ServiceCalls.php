@@ -82,7 +82,7 @@ final readonly class ServiceCalls
             $service = $this->registry->get($serviceId);
             $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
             if ($sdkHeaders !== null) {
-                $options['headers'] = SdkHeaders::kept($service, $sdkHeaders);
+                $options['headers'] = SdkHeaders::allowed($service, $sdkHeaders);
             }
             $read = CallOptions::read($options);
             $form = $read->form;

@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Text\Printable;
  */
 abstract class OutboundException extends \RuntimeException
 {
-    /** @var int the number that getCode() answers; each final has its own */
+    /** @var int the number that getCode() gives; each final has its own */
     protected const NUMBER = 0;
 
     /**
@@ -74,7 +74,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * From the head of a wire answer. A head without a readable error becomes internal.panic that may have been sent.
+     * From the head of a response document. A head without a readable error becomes internal.panic that may have been sent.
      *
      * @param array<mixed>|null $head
      */
@@ -148,14 +148,14 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * "no": the request was certainly not processed; "yes": an answer's status line was seen; "maybe": anything else.
+     * "no": the request was certainly not processed; "yes": a response's status line was seen; "maybe": anything else.
      */
     final public function sent(): string
     {
         return $this->sent;
     }
 
-    /** Of an answer that was seen before the failure, else null. */
+    /** Of a response that was seen before the failure, else null. */
     final public function httpStatus(): ?int
     {
         return $this->httpStatus;

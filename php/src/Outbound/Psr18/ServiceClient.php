@@ -61,7 +61,7 @@ final readonly class ServiceClient implements ClientInterface
             // Some refuse a status above 599. PSR-18 allows no other exception than its own.
             throw new ServiceNetworkException($request, OutboundException::create(
                 'protocol.invalid',
-                'the answer has a status or a header that the PSR-7 factory in use does not take',
+                'the response has a status or a header that the PSR-7 factory in use does not take',
                 sent: 'yes',
                 httpStatus: $end->response->status,
                 auditRecord: $end->entry->record,

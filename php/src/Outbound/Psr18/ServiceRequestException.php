@@ -9,7 +9,7 @@ use Psr\Http\Client\RequestExceptionInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * The request was refused, or its answer was. PSR-18's wrapper of an OutboundException.
+ * The request was refused, or its response was. PSR-18's wrapper of an OutboundException.
  *
  * It holds the caller's own request, which has no credential in it.
  *

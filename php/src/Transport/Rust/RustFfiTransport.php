@@ -322,7 +322,7 @@ final class RustFfiTransport implements TransportInterface
         if (!is_int($status) || !is_array($audit)) {
             return OutboundException::fromWire(null);
         }
-        // The answer is no longer what the last attempt came to.
+        // The response is no longer what the last attempt came to.
         $record = AuditShape::of($audit);
         $errors = array_slice($record['attempt_errors'] ?? [], 0, max(0, ($record['attempts'] ?? 1) - 1));
         return OutboundException::create(

@@ -131,7 +131,7 @@ final class CredentialInjector
         $value = HeaderField::basic($username, $password);
         $this->headers[] = [HeaderRules::AUTHORIZATION, $value];
         $this->redactor->add(HeaderField::pair($username, $password));
-        // One half can be a word that answers are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
+        // One half can be a word that responses are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
         $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
         $this->redactor->add($isFiller ? $username : $password);
         ($isFiller ? $password : $username)->wipe();

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Finds injected secrets in the header fields of an answer.
+ * Finds injected secrets in the header fields of a response.
  *
  * @internal
  */

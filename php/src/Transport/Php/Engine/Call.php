@@ -99,7 +99,7 @@ final readonly class Call
             $head->httpVersion,
             $headers,
             (string) $response->body?->bytes(),
-            $recorder->answered($head->status),
+            $recorder->responded($head->status),
         );
     }
 }

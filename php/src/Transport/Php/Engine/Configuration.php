@@ -246,7 +246,7 @@ final class Configuration
         if ($versions === []) {
             throw self::invalid('http_versions may not be empty');
         }
-        // A server without HTTP/2 would get the request all the same: libcurl tells the version with the answer.
+        // A server without HTTP/2 would get the request all the same: libcurl tells the version with the response.
         return in_array('1.1', $versions, true) ? $versions : throw self::invalid(
             'http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
         );

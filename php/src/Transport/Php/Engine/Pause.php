@@ -43,7 +43,7 @@ final class Pause
     }
 
     /**
-     * What an answer's Retry-After asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
+     * What a response's Retry-After asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
      * own clock where it shows it.
      *
      * @param int $now Unix time in milliseconds

@@ -85,7 +85,7 @@ final class Recorder
     /**
      * Notes how the attempt of the moment ended.
      *
-     * @param string|null $error code of its failure, or "http_503" and the like of an answer that is an error by its status
+     * @param string|null $error code of its failure, or "http_503" and the like of a response that is an error by its status
      */
     public function attemptEnded(?string $error): void
     {
@@ -99,7 +99,7 @@ final class Recorder
      *
      * @return AuditRecord
      */
-    public function answered(int $status): array
+    public function responded(int $status): array
     {
         return $this->end(['status' => $status]);
     }

@@ -70,7 +70,7 @@ final readonly class KeyFile
         return $found;
     }
 
-    /** Whether a part of the path is not there, rather than closed to this process: PHP's own answer is the same. */
+    /** Whether a part of the path is not there, rather than closed to this process: PHP says the same of both. */
     private function isMissing(): bool
     {
         return Quiet::call(function (): bool {

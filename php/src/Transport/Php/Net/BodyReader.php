@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
 
 /**
- * Takes the body of an answer: content codings are undone and every stage is capped.
+ * Takes the body of a response: content codings are undone and every stage is capped.
  *
  * @internal
  */
@@ -36,7 +36,7 @@ final class BodyReader
     private int $arrived = 0;
     private ?OutboundException $failure = null;
 
-    /** Why the first byte is one too many: an answer without any is empty whatever its coding. */
+    /** Why the first byte is one too many: a response without any is empty whatever its coding. */
     private ?OutboundException $unknown = null;
 
     /**
@@ -96,7 +96,7 @@ final class BodyReader
     public function failure(): ?OutboundException
     {
         if ($this->failure === null && $this->arrived > 0) {
-            // Servers label empty answers as well, and there is nothing to undo in those.
+            // Servers label empty responses as well, and there is nothing to undo in those.
             foreach ($this->stages as $stage) {
                 if (!$stage->isComplete()) {
                     return self::garbage();

@@ -35,7 +35,7 @@ final class Classifier
     /** libcurl compares the names itself, behind a chain that stands, and before it asks OpenSSL for its judgement. */
     private const OTHER_NAME = [0, 1, 62, 63, 64];
 
-    /** Why there is no answer; null where there is one. */
+    /** Why there is no response; null where there is one. */
     public static function failure(Ending $end): ?OutboundException
     {
         if ($end->error === CURLE_OK && $end->isHeadWhole) {
@@ -51,7 +51,7 @@ final class Classifier
     private static function verdict(Ending $end): array
     {
         return match ($end->error) {
-            // A connection that ends within the head counts as a whole answer for libcurl.
+            // A connection that ends within the head counts as a whole response for libcurl.
             CURLE_OK, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR => self::broken($end),
             // It says so of an HTTP/2 connection that ended, and of one that it ended itself.
             self::HTTP2_FRAMING => $end->begun ? self::broken($end) : self::unusable(),
@@ -116,7 +116,7 @@ final class Classifier
                 // What follows these words is the system's, in the language of the locale.
                 str_starts_with($end->text, 'Recv failure: ') => self::broken($end),
                 str_contains($end->text, 'chunk') => self::invalid(),
-                // libcurl has a limit of its own for the heads of all interim answers together.
+                // libcurl has a limit of its own for the heads of all interim responses together.
                 str_contains($end->text, 'Too large response headers') => self::invalid(),
                 // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
                 !$end->isHeadWhole && $reason >= self::ALERT && $reason < self::ALERT + 256 => [

@@ -16,10 +16,10 @@ final readonly class Ending
      * @param string $text libcurl's own words for it; a peer's are in some of them, so they are shown to nobody
      * @param int $systemError errno of the last connect
      * @param bool $begun whether CURLINFO_PRETRANSFER_TIME_T is above 0: only then can any of the request have left
-     * @param int|null $status of the final answer, once its status line was seen
-     * @param bool $isHeadWhole whether the final answer's head was seen to its end
+     * @param int|null $status of the final response, once its status line was seen
+     * @param bool $isHeadWhole whether the final response's head was seen to its end
      * @param bool $isProxied whether a proxy was to make a tunnel
-     * @param int $tunnelStatus the proxy's answer to CONNECT; 0 for none
+     * @param int $tunnelStatus of the proxy's response to CONNECT; 0 for none
      * @param int $verification X509_V_…, OpenSSL's judgement of the certificate
      * @param bool $connectIsTimed whether connecting had less time than the whole
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * Reads the lines of answers' heads as libcurl hands them out, and judges what libcurl lets pass. Interim answers are read
+ * Reads the lines of responses' heads as libcurl hands them out, and judges what libcurl lets pass. Interim responses are read
  * over, and so are trailers, if they have the form of fields.
  *
  * @internal
@@ -39,7 +39,7 @@ final class HeadReader
     {
     }
 
-    /** The final answer's status as soon as its first line was seen. */
+    /** The final response's status as soon as its first line was seen. */
     public function status(): ?int
     {
         return $this->status;
@@ -55,7 +55,7 @@ final class HeadReader
         };
     }
 
-    /** The final answer's head once it is whole and acceptable. */
+    /** The final response's head once it is whole and acceptable. */
     public function head(): ?ResponseHead
     {
         return $this->head;
@@ -70,7 +70,7 @@ final class HeadReader
     /**
      * Takes a line with its end.
      *
-     * @return bool false where nothing more of this answer is wanted
+     * @return bool false where nothing more of this response is wanted
      */
     public function line(#[\SensitiveParameter] string $line): bool
     {

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 interface Resolver
 {
     /**
-     * @param Deadline $deadline of the call; an answer may come after it
+     * @param Deadline $deadline of the call; a lookup may end after it
      * @return list<Address> every address of the name, without duplicates, in the system's order
      * @throws OutboundException dns.not_found, dns.failed
      */

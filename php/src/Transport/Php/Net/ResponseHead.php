@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * The head of an answer.
+ * The head of a response.
  *
  * @internal
  */

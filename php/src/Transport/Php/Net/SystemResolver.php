@@ -28,16 +28,16 @@ final class SystemResolver implements Resolver
     {
         $begun = hrtime(true);
         $hints = ['ai_socktype' => SOCK_STREAM];
-        $answers = Quiet::call(static fn () => socket_addrinfo_lookup($name, null, $hints));
-        if ($answers === false) {
+        $entries = Quiet::call(static fn () => socket_addrinfo_lookup($name, null, $hints));
+        if ($entries === false) {
             $spent = intdiv(hrtime(true) - $begun, 1_000_000);
             throw $spent < $deadline->left() && self::isUnknown($name)
                 ? OutboundException::create('dns.not_found', "the host's name does not exist")
                 : self::failed("the host's name could not be resolved; look at the system's resolver");
         }
         $addresses = [];
-        foreach ($answers as $answer) {
-            $found = socket_addrinfo_explain($answer)['ai_addr'] ?? null;
+        foreach ($entries as $entry) {
+            $found = socket_addrinfo_explain($entry)['ai_addr'] ?? null;
             $text = is_array($found) ? $found['sin_addr'] ?? $found['sin6_addr'] ?? null : null;
             $text = is_string($text) ? $text : '';
             $address = Address::parse($text) ?? throw self::failed('the resolver gave an address that cannot be read');
