@@ -55,6 +55,15 @@ final class FloorsTest extends TestCase
         self::assertSame([], array_diff(self::FLOORS, $folders), 'without a file');
     }
 
+    public function testTheyStandInTheSameOrderOnThePage(): void
+    {
+        $page = (string) file_get_contents(self::SOURCES . '../../docs/architecture.md');
+        preg_match('~```\n( Outbound/Cli .*?)```~s', $page, $picture);
+        preg_match_all('~\b(?:Outbound|Service|Transport)\b(?:/\w+)*~', $picture[1] ?? '', $folders);
+
+        self::assertSame(array_reverse(self::FLOORS), $folders[0]);
+    }
+
     public function testNoFolderKnowsOneAboveIt(): void
     {
         $floors = array_flip(self::FLOORS);
