@@ -1,4 +1,7 @@
 //! The metadata of one call, gathered while it goes on.
+//!
+//! `engine`, above, tells the [`Recorder`] what happens, and decides by [`Outcome`] too. `net`, below, counts what leaves and
+//! knows the connection; `document` has the record's form, which never holds a path, a query, a header, a body or a secret.
 
 use std::borrow::Cow;
 use std::sync::Arc;

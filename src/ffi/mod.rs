@@ -1,6 +1,10 @@
 //! The C ABI, version 1. Its `unsafe` is about what C hands in, and none of it hands out a pointer to a Rust object.
 //!
 //! `include/secure_outbound.h` is made of this module; `docs/abi.md` explains it to C and PHP.
+//!
+//! This is a roof: no room imports it. `engine`, below, makes the calls and knows neither C nor a process. What comes with both
+//! is here: pointers and panics (`boundary`), results and their ids (`result`), engines over a fork (`process`), and the
+//! runtime that the calling threads drive (`runtime`).
 
 #![allow(unsafe_code)]
 
