@@ -100,6 +100,18 @@ final class AuditTest extends CommandTestCase
         self::assertSame(['old', 'new'], $this->ids(['--since=1d']));
     }
 
+    public function testARecordCountsForAsManyCallsAsItStandsFor(): void
+    {
+        $this->answered('a');
+        $line = trim((string) file_get_contents($this->file));
+        foreach (['100', '0', '"7"', 'null', '1000001'] as $weight) {
+            file_put_contents($this->file, str_replace('"weight":1', '"weight":' . $weight, $line) . "\n", FILE_APPEND);
+        }
+
+        // What is no weight stands for itself.
+        self::assertStringContainsString("     105  stripe  200\n", self::printed(['audit', $this->file, '--count']));
+    }
+
     public function testCountsByServiceAndEnding(): void
     {
         $this->answered('a');

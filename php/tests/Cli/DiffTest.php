@@ -107,6 +107,7 @@ final class DiffTest extends CommandTestCase
         ];
         yield 'a weaker transport' => [['transport' => 'rust'], [], [['transport', 'rust', 'auto']]];
         yield 'the weakest transport' => [[], ['transport' => 'php'], [['transport', 'auto', 'php']]];
+        yield 'fewer records' => [['audit_sample' => 2], ['audit_sample' => 100], [['audit_sample', '2', '100']]];
         yield 'audit' => [[], ['audit' => 'standard'], [['audit', 'required', 'standard']]];
 
         $redirected = ['policy' => ['allowed_paths' => ['/v1/a'], 'max_redirects' => 1]];

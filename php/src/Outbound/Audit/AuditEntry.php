@@ -80,6 +80,7 @@ final readonly class AuditEntry implements \JsonSerializable
      *        Texts are made printable: UTF-8 without controls, format characters and separators of lines
      * @param string|null $actorType of the context, printable and cut to 255 bytes, as the next three
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
+     * @param int $weight how many calls it stands for: more than one where not every success of a service is kept
      */
     public function __construct(
         public string $id,
@@ -90,6 +91,7 @@ final readonly class AuditEntry implements \JsonSerializable
         ?string $actorId = null,
         ?string $caller = null,
         ?string $requestId = null,
+        public int $weight = 1,
     ) {
         $this->actorType = $actorType === null ? null : Printable::text($actorType, 255);
         $this->actorId = $actorId === null ? null : Printable::text($actorId, 255);
@@ -117,6 +119,26 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
+     * The same, standing for so many calls.
+     *
+     * @internal
+     */
+    public function withWeight(int $weight): self
+    {
+        return new self(
+            $this->id,
+            $this->state,
+            $this->outcome,
+            $this->told,
+            $this->actorType,
+            $this->actorId,
+            $this->caller,
+            $this->requestId,
+            $weight,
+        );
+    }
+
+    /**
      * @return array<string, mixed> the properties
      */
     public function jsonSerialize(): array
@@ -130,6 +152,7 @@ final readonly class AuditEntry implements \JsonSerializable
             'actorId' => $this->actorId,
             'caller' => $this->caller,
             'requestId' => $this->requestId,
+            'weight' => $this->weight,
         ];
     }
 
@@ -148,7 +171,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id. Each
+     * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id, weight. Each
      * value is null, a string, an integer or a boolean, but `credentials` and `attempt_errors`, lists of strings.
      *
      * @return array<string, string|int|bool|list<string>|null>
@@ -159,9 +182,9 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * Who made the call.
+     * Who made the call, and for how many it stands.
      *
-     * @return array<string, string|null>
+     * @return array<string, string|int|null>
      */
     private function origin(): array
     {
@@ -170,6 +193,7 @@ final readonly class AuditEntry implements \JsonSerializable
             'actor_id' => $this->actorId,
             'caller' => $this->caller,
             'request_id' => $this->requestId,
+            'weight' => $this->weight,
         ];
     }
 }

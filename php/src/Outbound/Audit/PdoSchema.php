@@ -46,6 +46,7 @@ final class PdoSchema
         'actor_id' => 255,
         'caller' => 255,
         'request_id' => 255,
+        'weight' => 'INTEGER',
     ];
 
     private const REQUIRED = ['id', 'state', 'timestamp'];

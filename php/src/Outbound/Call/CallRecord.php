@@ -27,6 +27,9 @@ final class CallRecord
     /** Whether the service wants a record of every call. */
     public bool $isRequired = false;
 
+    /** Of so many successes one is kept. */
+    public int $sample = 1;
+
     /** Whether the intent was written. */
     public bool $hasBegun = false;
 

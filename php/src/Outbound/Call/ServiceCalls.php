@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Call;
 
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
@@ -81,6 +82,7 @@ final readonly class ServiceCalls
             $record->madeBy($this->context);
             $service = $this->registry->get($serviceId);
             $record->isRequired = $service->audit === ServiceDefinition::AUDIT_REQUIRED;
+            $record->sample = $record->isRequired ? 1 : $service->auditSample;
             if ($sdkHeaders !== null) {
                 $options['headers'] = SdkHeaders::allowed($service, $sdkHeaders);
             }
@@ -142,7 +144,8 @@ final readonly class ServiceCalls
     {
         $entry = $record->response($response->record());
         OpenCalls::end($call);
-        if (!$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
+        $isKept = $this->keep($entry, $record, $response->status);
+        if (!$isKept && $record->isRequired) {
             $this->auditor->dispatch($entry);
             throw OutboundException::create(
                 'internal.audit_failed',
@@ -154,6 +157,19 @@ final readonly class ServiceCalls
         }
         $this->auditor->dispatch($entry);
         return new CallEnd($response, $entry);
+    }
+
+    /**
+     * @return bool false where the sink has failed
+     */
+    private function keep(AuditEntry $entry, CallRecord $record, int $status): bool
+    {
+        // An answer that is an error is no success, and is rare enough to be kept.
+        if ($record->sample === 1 || $status >= 400) {
+            return $this->auditor->end($entry, $record->hasBegun);
+        }
+        return random_int(1, $record->sample) !== 1
+            || $this->auditor->end($entry->withWeight($record->sample), $record->hasBegun);
     }
 
     private function failed(int $call, CallRecord $record, OutboundException $failure): OutboundException

@@ -141,7 +141,7 @@ final class AuditCommand implements Command
     {
         $group = ['service_id' => $record->entry->record['service_id'], 'ending' => $record->ending()];
         $key = json_encode(array_values($group), JSON_THROW_ON_ERROR);
-        $this->counts[$key] = $group + ['count' => ($this->counts[$key]['count'] ?? 0) + 1];
+        $this->counts[$key] = $group + ['count' => ($this->counts[$key]['count'] ?? 0) + $record->entry->weight];
         return true;
     }
 

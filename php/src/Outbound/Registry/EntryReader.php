@@ -25,6 +25,7 @@ final class EntryReader
         'credentials',
         'transport',
         'audit',
+        'audit_sample',
         'technical_user',
         'test',
         'description',
@@ -64,6 +65,7 @@ final class EntryReader
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
+        $sample = $this->auditSample($map);
         $technicalUser = $this->technicalUser($map);
         $test = array_key_exists('test', $map) ? $this->test($this->map($map['test'])) : null;
         if (array_key_exists('description', $map) && !is_string($map['description'])) {
@@ -84,6 +86,7 @@ final class EntryReader
             $placeholders,
             $technicalUser,
             $test,
+            $sample,
         );
     }
 
@@ -164,6 +167,19 @@ final class EntryReader
             $read[] = $name;
         }
         return $read;
+    }
+
+    /**
+     * @param array<mixed> $map
+     */
+    private function auditSample(array $map): int
+    {
+        $sample = array_key_exists('audit_sample', $map) ? $map['audit_sample'] : 1;
+        if (is_int($sample) && $sample >= 1 && $sample <= ServiceDefinition::MAX_AUDIT_SAMPLE) {
+            return $sample;
+        }
+        $this->problem('audit_sample', 'must be a whole number from 1 to ' . ServiceDefinition::MAX_AUDIT_SAMPLE . '.');
+        return 1;
     }
 
     /**

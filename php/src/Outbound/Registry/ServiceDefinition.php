@@ -25,6 +25,8 @@ final readonly class ServiceDefinition
     public const AUDIT_REQUIRED = 'required';
     public const AUDIT_MODES = [self::AUDIT_STANDARD, self::AUDIT_REQUIRED];
 
+    public const MAX_AUDIT_SAMPLE = 1_000_000;
+
     /**
      * @param list<array{string, string}> $headers defaults, sent where a call does not set the same name
      * @param string|null $idempotencyHeader null is Idempotency-Key
@@ -35,6 +37,8 @@ final readonly class ServiceDefinition
      * @param string|int|null $technicalUser whose rights to read the credentials count, by name or number, in place of
      *        those of whoever makes the call; it takes a TechnicalUserCredentialProvider
      * @param TestCall|null $test the one call that whoever looks after the service may try
+     * @param int $auditSample of so many successes one is recorded, and counts for all; refusals, failures and what is
+     *        required are recorded always
      */
     public function __construct(
         public string $id,
@@ -48,6 +52,7 @@ final readonly class ServiceDefinition
         public array $placeholderHeaders = [],
         public string|int|null $technicalUser = null,
         public ?TestCall $test = null,
+        public int $auditSample = 1,
     ) {
     }
 }

@@ -13,7 +13,7 @@ final class AuditRowTest extends TestCase
 {
     public function testEveryColumnIsThereInOrder(): void
     {
-        $columns = ['id', 'state', 'outcome', ...AuditEntry::RECORD, 'actor_type', 'actor_id', 'caller', 'request_id'];
+        $columns = ['id', 'state', 'outcome', ...AuditEntry::RECORD, 'actor_type', 'actor_id', 'caller', 'request_id', 'weight'];
 
         self::assertSame($columns, array_keys(AuditEntries::complete()->toArray()));
         self::assertSame($columns, array_keys(AuditEntries::intent()->toArray()));

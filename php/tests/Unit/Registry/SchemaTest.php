@@ -170,6 +170,7 @@ final class SchemaTest extends TestCase
             ]],
             ['transport', ['"auto"', '"rust"', '"php"'], ['"Rust"', 'null', '""', '["rust"]']],
             ['audit', ['"standard"', '"required"'], ['"none"', 'null', 'true']],
+            ['audit_sample', ['1', '1000000'], ['0', '-1', '1000001', '1.5', '"1"', 'null', 'true']],
             ['technical_user', ['"svc_crm"', '"Zo\u00eb"', '7'], ['""', '0', '-1', '1.5', 'null', 'true', '"a\nb"', '["a"]']],
             ['test', ['{"method": "GET", "path": "/status"}', '{"path": "", "method": "PROPFIND"}'], [
                 'null', '[]', '{}', '"GET"', '{"method": "GET"}', '{"path": "/"}', '{"method": "get", "path": "/"}',

@@ -24,6 +24,7 @@ final class CredentialSetReader
         return [
             'identifier' => Cell::text($set->secret ?? [], 'identifier'),
             'type' => $type,
+            'set' => $set->id(),
         ] + ($type === 'secret' ? ['placement' => self::placement($set->fields)] : []);
     }
 

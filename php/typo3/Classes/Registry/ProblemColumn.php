@@ -18,6 +18,7 @@ final class ProblemColumn
         'policy' => 'allowed_methods',
         'breaker' => 'breaker_failures',
         'credentials' => 'credential_sets',
+        'test' => 'test_path',
         'hidden' => 'identifier',
     ];
 

@@ -42,6 +42,9 @@ final readonly class RowReader
             'technical_user' => $technicalUser === null ? Cell::integer($fields, 'technical_user') : 0,
             'transport' => Cell::text($fields, 'transport'),
             'audit' => Cell::text($fields, 'audit'),
+            'audit_sample' => Cell::integer($fields, 'audit_sample'),
+            'test' => self::test($fields),
+            'description' => Cell::text($fields, 'description'),
         ], static fn (mixed $value): bool => $value !== '' && $value !== [] && $value !== 0);
         return new RowReading($id, $entry, [
             ...self::own($id, $problems),
@@ -73,6 +76,16 @@ final readonly class RowReader
             'request_bytes' => Cell::optionalInteger($fields, 'request_bytes'),
             'response_bytes' => Cell::optionalInteger($fields, 'response_bytes'),
         ], static fn (mixed $value): bool => $value !== null);
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     * @return array<string, string>
+     */
+    private static function test(array $fields): array
+    {
+        $method = Cell::text($fields, 'test_method');
+        return $method === '' ? [] : ['method' => $method, 'path' => Cell::text($fields, 'test_path')];
     }
 
     /**

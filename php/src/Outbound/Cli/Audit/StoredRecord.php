@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Audit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
  * One line of an audit file, read as it would be written: known columns, each of its type, and every text printable, as
@@ -50,6 +51,7 @@ final readonly class StoredRecord
             self::string($map, 'actor_id'),
             self::string($map, 'caller'),
             self::string($map, 'request_id'),
+            self::weight($map['weight'] ?? 1),
         ));
     }
 
@@ -94,6 +96,12 @@ final readonly class StoredRecord
         $record = $this->entry->record;
         $isResponse = $this->entry->outcome === AuditEntry::RESPONSE;
         return $isResponse ? (string) $record['status'] : $this->entry->outcome . ' ' . $record['error_code'];
+    }
+
+    /** An older line has none, and stands for itself. */
+    private static function weight(mixed $weight): int
+    {
+        return is_int($weight) && $weight >= 1 && $weight <= ServiceDefinition::MAX_AUDIT_SAMPLE ? $weight : 1;
     }
 
     /**

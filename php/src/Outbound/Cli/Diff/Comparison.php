@@ -67,6 +67,9 @@ final class Comparison
             $self->breaker($old->policy->breaker, $new->policy->breaker);
             $self->modes($old, $new);
             $self->technicalUser($old, $new);
+            if ($new->auditSample > $old->auditSample) {
+                $self->change('audit_sample', (string) $old->auditSample, (string) $new->auditSample);
+            }
         }
         return $self->changes;
     }

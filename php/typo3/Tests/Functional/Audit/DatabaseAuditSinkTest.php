@@ -53,6 +53,14 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
     }
 
     #[Test]
+    public function aRecordKeepsItsWeight(): void
+    {
+        $this->sink()->write(self::entry('a')->withWeight(100));
+
+        self::assertEquals(100, $this->rows(self::TABLE)[0]['weight']);
+    }
+
+    #[Test]
     public function aTextThatIsTooLongIsCutAndCostsNoRecord(): void
     {
         $this->sink()->write(self::entry('a', ['host' => str_repeat('ü', 300), 'path_template' => str_repeat('ü', 20_000)]));

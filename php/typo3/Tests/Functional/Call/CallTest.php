@@ -110,6 +110,17 @@ final class CallTest extends CallTestCase
     }
 
     #[Test]
+    public function ofSoManySuccessesOneIsRecorded(): void
+    {
+        $this->serviceWithSecret('crm', self::TOKEN, ['audit_sample' => 1_000_000]);
+        $this->call('crm');
+        self::failure(fn () => $this->call('crm', 'DELETE'));
+
+        self::assertSame(['refused'], array_column($this->rows('tx_nrvault_outbound_audit'), 'outcome'));
+        self::assertCount(2, $this->listener()->calls);
+    }
+
+    #[Test]
     public function aCallFromWithinTheReadOfASecretIsACallOfItsOwn(): void
     {
         $this->serviceWithSecret('crm', self::TOKEN);

@@ -43,6 +43,10 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'idempotency_header' => 'X-Request-Key',
             'transport' => 'rust',
             'audit' => 'required',
+            'audit_sample' => 100,
+            'test_method' => 'GET',
+            'test_path' => '/status',
+            'description' => 'who asks: crm@example.com',
         ]);
 
         $service = $this->registry()->get('crm');
@@ -74,6 +78,8 @@ final class RowServiceRegistryTest extends OutboundTestCase
         self::assertSame('X-Request-Key', $service->idempotencyHeader);
         self::assertSame('rust', $service->transport);
         self::assertSame('required', $service->audit);
+        self::assertSame(100, $service->auditSample);
+        self::assertSame(['GET', '/status'], [$service->test?->method, $service->test?->path]);
         self::assertSame([], $this->registry()->problems());
     }
 
@@ -127,6 +133,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'cookie' => [['headers' => 'Cookie: a=b'], 'headers has Cookie, which carries a credential'],
             'placeholder' => [['placeholder_headers' => 'a b'], 'placeholder_headers'],
             'transport' => [['transport' => 'best'], 'transport must be one of'],
+            'test call' => [['test_method' => 'GET', 'test_path' => 'status'], 'test must be'],
         ];
     }
 
