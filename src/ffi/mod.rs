@@ -1,5 +1,9 @@
 //! The C ABI, version 1. Its `unsafe` is about what C hands in, and none of it hands out a pointer to a Rust object.
 //!
+//! It is the host of `engine`: `process` keeps what lives as long as the process, for which a forked child gets its own;
+//! `runtime` drives an exchange on the thread that called; `result` keeps what C reads until it is freed; and every entry goes
+//! through `boundary`. Nobody imports this room.
+//!
 //! `include/secure_outbound.h` is made of this module; `docs/abi.md` explains it to C and PHP.
 //!
 //! This is a roof: no room imports it. `engine`, below, makes the calls and knows neither C nor a process. What comes with both
