@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
-use Netresearch\NrVault\Transport\System\RootsPlace;
+use Netresearch\NrVault\Transport\System\RootUser;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -98,7 +98,7 @@ final readonly class HostDirectory
         if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
             throw self::invalid("$file cannot be written by " . self::process() . "; give it to it: chown -h $user $file");
         }
-        return new JsonLinesAuditSink(RootsPlace::isRoot() ? self::rootsAlone($directory) . '/' . basename($file) : $file);
+        return new JsonLinesAuditSink(RootUser::isCurrent() ? self::rootsAlone($directory) . '/' . basename($file) : $file);
     }
 
     /**
@@ -110,8 +110,8 @@ final readonly class HostDirectory
     private static function rootsAlone(string $directory): string
     {
         $real = Quiet::call(static fn () => realpath($directory));
-        if ($real === false || RootsPlace::othersDirectory($real) !== null) {
-            $user = RootsPlace::ownerOf($directory);
+        if ($real === false || RootUser::directoryOfOthers($real) !== null) {
+            $user = RootUser::ownerOf($directory);
             throw self::invalid("$directory is not root's alone, and root would follow a link that others put there; "
                 . "run this as PHP's user: runuser -u $user -- …");
         }

@@ -15,7 +15,7 @@ final class FunctionsTest extends TestCase
     private const SOURCES = __DIR__ . '/../../src/';
 
     /** Not part of a call: programs, tests of hosts, a host's start, and sinks, whose failures are failures of a sink. */
-    private const ELSEWHERE = '~^(?:Outbound/(?:Cli|Testing|HostDirectory|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))|Transport/System/RootsPlace)~';
+    private const ELSEWHERE = '~^(?:Outbound/(?:Cli|Testing|HostDirectory|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))|Transport/System/RootUser)~';
 
     /** Looked for by function_exists() where they are called, and done without. */
     private const OPTIONAL = [

@@ -111,7 +111,7 @@ final readonly class ServiceCalls
             throw $this->failed($call, $record, $failure);
         } catch (\Throwable $foreign) {
             if ($record->sent === 'no') {
-                throw $this->failed($call, $record, UnexpectedException::asFailure($foreign));
+                throw $this->failed($call, $record, Unexpected::failure($foreign));
             }
             // Of a signal handler: the caller's own, who waits for it.
             if (OpenCalls::end($call)) {

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Transport\System\Quiet;
-use Netresearch\NrVault\Transport\System\RootsPlace;
+use Netresearch\NrVault\Transport\System\RootUser;
 
 /**
  * The audit file of a command that root runs, touched as group and user of its directory's owner. A file of root's would be
@@ -35,13 +35,13 @@ final readonly class OwnersAuditSink implements AuditSink
             // Others could make it before the record is written.
             throw new UsageError('There is no directory ' . dirname($file) . ' yet: mkdir -p ' . dirname($file));
         }
-        if (!RootsPlace::isRoot()) {
+        if (!RootUser::isCurrent()) {
             return new JsonLinesAuditSink($file);
         }
         $owner = Quiet::call(static fn () => fileowner($directory));
         $sink = new JsonLinesAuditSink($directory . '/' . basename($file));
         if ($owner === 0) {
-            $others = RootsPlace::othersDirectory($directory);
+            $others = RootUser::directoryOfOthers($directory);
             return $others === null ? $sink : throw self::refusal("Others than root can write to $others, and put a link there "
                 . 'that root would follow.', $directory);
         }
@@ -101,7 +101,7 @@ final readonly class OwnersAuditSink implements AuditSink
 
     private static function refusal(string $why, string $directory): UsageError
     {
-        $user = RootsPlace::ownerOf($directory);
+        $user = RootUser::ownerOf($directory);
         return new UsageError("$why Run it as PHP's user:\n    runuser -u $user -- secure-outbound send …");
     }
 }

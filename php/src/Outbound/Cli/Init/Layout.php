@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Init;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
-use Netresearch\NrVault\Transport\System\RootsPlace;
+use Netresearch\NrVault\Transport\System\RootUser;
 
 /**
  * Makes files and directories with their owners and modes, and none that is there already.
@@ -77,7 +77,7 @@ final class Layout
             // Whoever owns a link on the way could turn it round afterwards.
             throw new UsageError("A link leads to $first. Name the directory as it is: $real");
         }
-        $others = RootsPlace::othersDirectory($real);
+        $others = RootUser::directoryOfOthers($real);
         if ($others !== null) {
             throw new UsageError("Others than root can write to $others. Take a directory of root's, or make $path yourself.");
         }

@@ -12,9 +12,9 @@ use Netresearch\NrVault\Outbound\Exception\PartFailure;
  *
  * @internal
  */
-final class UnexpectedException
+final class Unexpected
 {
-    public static function asFailure(#[\SensitiveParameter] \Throwable $thrown): OutboundException
+    public static function failure(#[\SensitiveParameter] \Throwable $thrown): OutboundException
     {
         return self::isOurs($thrown) ? OutboundException::create(
             'internal.panic',

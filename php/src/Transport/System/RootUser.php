@@ -5,14 +5,14 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * Where root may make files: nobody else can put a link in the place of one there.
+ * Whether this is root, and where it may make files: nobody else can put a link in the place of one there.
  *
  * @internal
  */
-final class RootsPlace
+final class RootUser
 {
     /** Linux tells it without ext-posix as well: "Uid:" real, effective, saved and file system's. */
-    public static function isRoot(): bool
+    public static function isCurrent(): bool
     {
         if (function_exists('posix_geteuid')) {
             return posix_geteuid() === 0;
@@ -27,7 +27,7 @@ final class RootsPlace
      * @param string $directory one that is there, without links
      * @return string|null the directory, it or one above, to which others than root can write
      */
-    public static function othersDirectory(string $directory): ?string
+    public static function directoryOfOthers(string $directory): ?string
     {
         LocalFile::forget();
         for ($path = $directory, $mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
