@@ -328,13 +328,15 @@ fn serve(
     counts.closed.fetch_add(1, Ordering::SeqCst);
 }
 
-/// A configuration in which `hosts` may be reached on loopback at `ports`, trusting the authority.
+/// A configuration in which `hosts` may be reached on loopback at `ports`, trusting the authority. No deadline ends a call on a
+/// busy machine.
 pub fn configuration(authority: &Authority, hosts: &[&str], ports: &[u16]) -> Value {
     let internal = |host: &&str| json!({"host": host, "networks": ["127.0.0.0/8", "::1/128"], "ports": ports});
     json!({
         "version": 1,
         "internal_hosts": hosts.iter().map(internal).collect::<Vec<_>>(),
         "tls": {"roots": "file", "ca_file": authority.file()},
+        "defaults": {"timeout_ms": 300_000, "connect_timeout_ms": 300_000},
     })
 }
 

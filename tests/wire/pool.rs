@@ -45,13 +45,18 @@ fn is_http1_post(task: &Value) -> bool {
     task["http"] == "1.1" && task["method"] == "POST"
 }
 
-/// A thousand calls, none of which may fail.
+/// A thousand calls, none of which may fail. There are more where a busy machine is late to all of them, or to none: a tenth of
+/// them has to have found a connection, and a tenth a closed one.
 fn idle_closings(task: &Value) {
     let (_, engine, head) = open(&task["configuration"]);
     let body: &[u8] = if task["method"] == "POST" { b"a=b" } else { b"" };
     let (mut reused, mut errors) = (0, Vec::new());
     let begun = Instant::now();
-    for call in 0..CALLS {
+    let mut calls = 0..20 * CALLS;
+    while let Some(call) = calls.next() {
+        if call >= CALLS && (is_http1_post(task) || reused.min(call - reused) >= CALLS / 10) {
+            break;
+        }
         let reply = send(engine, &task["request"], body, "");
         let audit = &reply.head["audit"];
         if reply.http_status() != Some(200) {
@@ -68,7 +73,7 @@ fn idle_closings(task: &Value) {
     // Else the closings would have been somewhere else than between the calls.
     match is_http1_post(task) {
         true => assert_eq!(reused, 0),
-        false => assert!((CALLS / 10..CALLS * 9 / 10).contains(&reused), "{reused} reused"),
+        false => assert!(!calls.is_empty(), "{reused} reused"),
     }
 }
 

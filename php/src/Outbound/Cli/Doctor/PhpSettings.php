@@ -77,17 +77,18 @@ final class PhpSettings
         array $missing,
     ): Finding {
         $code = $area . '.transport';
-        $remedy = Mend::install() . '   # and what else is named here; "php_transport": false, where PHP must never open any';
+        // A worker binds what is there once its settings are right.
+        $bind = $area === 'fpm' ? $mend->reload() : Mend::install();
         return match (true) {
             ($config['php_transport'] ?? true) === false => Finding::critical(
                 $code,
                 'No call can be made: php_transport is false, and the library is not bound: ' . $reason,
-                Mend::install() . '   # and what else is named here',
+                $bind . '   # after what else is named here',
             ),
             $canSend => Finding::warning(
                 $code,
                 'Services with transport auto go through PHP, which opens their credentials itself: ' . $reason,
-                $remedy,
+                $bind . '   # after what else is named here; "php_transport": false, where PHP must never open any',
             ),
             $missing['php'] !== [] => Finding::critical(
                 $code,
