@@ -1,5 +1,7 @@
 //! Puts credentials where they belong in a request: what can be said before an envelope is opened, and the act itself.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,6 +16,9 @@ use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
 use crate::secret::{LockedSecret, Secret};
+
+/// A longer name in a placement is in no message.
+const LONGEST_NAME: usize = 256;
 
 /// A password that is shorter is taken for a filler: then the user name is the secret.
 const SHORTEST_PASSWORD: usize = 4;
@@ -63,7 +68,7 @@ pub fn check(specs: &[CredentialSpec]) -> Result<(), Error> {
                     return Err(not_settable());
                 }
                 if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
-                    return malformed("a placement's prefix is printable ASCII");
+                    return malformed("a placement's prefix must be printable ASCII");
                 }
             }
             Some(Placement::Query { name } | Placement::BodyField { name }) if name.is_empty() => {
@@ -126,14 +131,19 @@ pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, E
 }
 
 fn not_settable() -> Error {
-    Error::new(Code::Malformed, "a placement's header is no header name, or is not a credential's to fill")
+    Error::new(Code::Malformed, "a placement's header is not a header name, or no credential may fill it")
+}
+
+/// The name in a placement, where it fits into a line.
+fn named(name: &str) -> String {
+    if name.len() <= LONGEST_NAME { format!(" \"{name}\"") } else { String::new() }
 }
 
 fn no_body_kind() -> Error {
     Error::new(Code::Malformed, "a body field needs one content-type, of JSON or of a URL-encoded form, and no coding")
 }
 
-fn conflict(message: &'static str) -> Error {
+fn conflict(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Code::PlacementConflict, message)
 }
 
@@ -180,7 +190,10 @@ impl<'a> Placing<'a> {
             Placement::Query { name } => {
                 let query = self.draft.query.unwrap_or_default();
                 if is_taken(&self.parameters, &name) || urlencoded::has_name(query.as_bytes(), &name) {
-                    return Err(conflict("the query has a parameter of this name already"));
+                    return Err(conflict(format!(
+                        "the query already has the parameter{} of a placement",
+                        named(&name)
+                    )));
                 }
                 self.parameters.push((name, not_empty(secret)?));
                 Ok(())
@@ -188,7 +201,7 @@ impl<'a> Placing<'a> {
             Placement::BodyField { name } => {
                 let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
                 if is_taken(&self.fields, &name) || kind.has_field(self.draft.body, &name) {
-                    return Err(conflict("the body has a field of this name already"));
+                    return Err(conflict(format!("the body already has the field{} of a placement", named(&name))));
                 }
                 self.fields.push((name, not_empty(secret)?));
                 Ok(())

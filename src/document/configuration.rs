@@ -1,5 +1,6 @@
 //! The configuration: what `open` is asked to do.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -217,20 +218,25 @@ impl Configuration {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let refuse = |message: &'static str| Err(Error::new(Code::ConfigurationInvalid, message));
-        let Defaults { timeout_ms, connect_timeout_ms, .. } = self.defaults;
+        let invalid = |message: Cow<'static, str>| Err(Error::new(Code::ConfigurationInvalid, message));
+        let refuse = |message: &'static str| invalid(Cow::Borrowed(message));
+        let times = [
+            ("defaults.timeout_ms", self.defaults.timeout_ms),
+            ("defaults.connect_timeout_ms", self.defaults.connect_timeout_ms),
+            ("limits.timeout_ms", self.limits.timeout_ms),
+        ];
         if self.version != 1 {
             return refuse("the configuration's version must be 1");
         }
-        if ![timeout_ms, connect_timeout_ms, self.limits.timeout_ms].iter().all(|time| (1..=DAY_MS).contains(time)) {
-            return refuse("times are from 1 millisecond to a day");
+        if let Some((key, _)) = times.iter().find(|(_, time)| !(1..=DAY_MS).contains(time)) {
+            return invalid(format!("{key} must be from 1 to {DAY_MS}").into());
         }
         if !(1024..=16 << 20).contains(&self.limits.header_bytes) {
-            return refuse("limits.header_bytes is from 1024 to 16777216");
+            return refuse("limits.header_bytes must be from 1024 to 16777216");
         }
         // A worker's current directory is not the administrator's.
         if self.token_cache.as_ref().is_some_and(|cache| !cache.directory.is_absolute()) {
-            return refuse("token_cache.directory is an absolute path");
+            return refuse("token_cache.directory must be an absolute path");
         }
         if self.http_versions.is_empty() {
             return refuse("http_versions may not be empty");

@@ -243,15 +243,15 @@ impl Request {
             return refuse("the request's version must be 1");
         }
         if !is_name(&self.service_id) || !self.correlation_id.as_deref().is_none_or(is_name) {
-            return refuse("service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -");
+            return refuse("service_id and correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
         }
         if let Some(key) = &self.idempotency_key
             && !(1..=255).contains(&key.len()) | !key.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
         {
-            return refuse("idempotency_key is 1 to 255 printable ASCII characters");
+            return refuse("idempotency_key must be 1 to 255 printable ASCII characters");
         }
         if self.timeout_ms == Some(0) {
-            return refuse("timeout_ms is at least 1");
+            return refuse("timeout_ms must be at least 1");
         }
         match (&self.url, &self.base_url) {
             (Some(_), _) if self.path.is_some() || self.query.is_some() => refuse("url replaces path and query"),

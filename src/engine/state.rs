@@ -63,11 +63,11 @@ impl Settings {
             header_bytes: configuration.limits.header_bytes,
         };
         let hosts = configuration.limits.hosts.as_deref();
-        let host_limit = hosts.map(|hosts| Rules::parse(Some(hosts), None, None)).transpose();
+        let host_limit = hosts.map(|hosts| Rules::parse_hosts("limits.hosts", hosts)).transpose();
         Ok(Self {
             internal_hosts,
             defaults: configuration.defaults,
-            host_limit: host_limit.map_err(|_| invalid("limits.hosts has an entry that cannot be read"))?.map(Arc::new),
+            host_limit: host_limit.map_err(|error| Error { code: Code::ConfigurationInvalid, ..error })?.map(Arc::new),
             limits: configuration.limits,
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot be sent in a header"))?,

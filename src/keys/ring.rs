@@ -22,20 +22,18 @@ impl Keyring {
     /// the configuration itself. `known` finds the source of an id that comes without one.
     pub fn open(specs: Vec<MasterKeySpec>, known: impl Fn(&str) -> Option<Arc<KeySource>>) -> Result<Self, Error> {
         let mut entries: Vec<RingEntry> = Vec::with_capacity(specs.len());
-        for MasterKeySpec { id, source } in specs {
+        for (index, MasterKeySpec { id, source }) in specs.into_iter().enumerate() {
+            let refused = |code, why: &str| Error::new(code, format!("master_keys[{index}]: {why}"));
             if id.is_some() && entries.iter().any(|entry| entry.id == id) {
-                return Err(Error::new(Code::ConfigurationInvalid, "two master keys have the same id"));
+                return Err(refused(Code::ConfigurationInvalid, "an earlier key has the same id"));
             }
-            let source =
-                source.map(KeySource::from).map(Arc::new).or_else(|| id.as_deref().and_then(&known)).ok_or_else(
-                    || {
-                        Error::new(
-                            Code::KeyUnavailable,
-                            "a master key's id is not known to this process and comes without material",
-                        )
-                    },
-                )?;
-            entries.push(RingEntry::load(id, source)?);
+            let unknown = "the id is not known to this process, and the entry has no provider";
+            let source = source
+                .map(KeySource::from)
+                .map(Arc::new)
+                .or_else(|| id.as_deref().and_then(&known))
+                .ok_or_else(|| refused(Code::KeyUnavailable, unknown))?;
+            entries.push(RingEntry::load(id, source).map_err(|error| refused(error.code, &error.message))?);
         }
         Ok(Self { entries })
     }
@@ -66,7 +64,7 @@ impl Keyring {
         self.entries.iter().filter_map(|entry| entry.key.clone()).collect()
     }
 
-    /// Reads every file and variable once more. False if there is none, and another attempt would not differ.
+    /// Reads every file and variable once more. False where there is none, so that another attempt would not differ.
     pub fn reread(&mut self) -> bool {
         let mut external = self.entries.iter_mut().filter(|entry| entry.source.is_external()).peekable();
         let any = external.peek().is_some();

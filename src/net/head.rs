@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::body::WitnessBody;
 use super::frames::INTERIM_RESPONSES;
+use crate::document::ByteLimit;
 use crate::error::{Code, Error};
 
 const HEADER_FIELDS: usize = 100;
@@ -65,8 +66,12 @@ pub fn check<B>(response: &Response<B>, cap: usize) -> Result<(), Error> {
     {
         return invalid("the server sent a transfer-encoding other than chunked");
     }
-    if headers.len() > HEADER_FIELDS || head_bytes(headers) > cap {
-        return invalid("the head of the server's response is too large");
+    if headers.len() > HEADER_FIELDS {
+        return invalid("the server's response has more than 100 header fields");
+    }
+    if head_bytes(headers) > cap {
+        let cap = ByteLimit { bytes: cap as u64, of: "limits.header_bytes" };
+        return Err(Error::new(Code::ProtocolInvalid, cap.exceeded_by("the response's head")));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::document::{ProxySpec, Resolution};
 use crate::error::{Code, Error};
-use crate::policy::HostRule;
+use crate::policy::{HostRule, Rules};
 use crate::secret::{LockedSecret, Secret};
 
 /// A proxy, ready for use.
@@ -32,12 +32,10 @@ impl Proxy {
         let uri = format!("http://{host}:{}/", url.port().unwrap_or(80))
             .parse()
             .map_err(|_| invalid("proxy.url has a host that cannot be used"))?;
-        let direct: Vec<HostRule> = spec
-            .no_proxy
-            .iter()
-            .map(|entry| HostRule::parse(entry))
-            .collect::<Result<_, _>>()
-            .map_err(|_| invalid("proxy.no_proxy has an entry that is not a host"))?;
+        let direct = Rules::parse_hosts("proxy.no_proxy", &spec.no_proxy)
+            .map_err(|error| Error { code: Code::ConfigurationInvalid, ..error })?
+            .hosts
+            .unwrap_or_default();
         // An entry counts for every port, so one with a port would do more than it says.
         if direct.iter().any(HostRule::has_port) {
             return Err(invalid("proxy.no_proxy has an entry with a port"));

@@ -11,14 +11,14 @@ pub(super) fn idempotency(name: Option<&str>) -> Result<HeaderName, Error> {
     let Some(name) = name else { return Ok(HeaderName::from_static("idempotency-key")) };
     match HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) if !is_connections(&name) => Ok(name),
-        _ => Err(malformed("idempotency_header is no header name, or belongs to the connection")),
+        _ => Err(malformed("idempotency_header is not a header name, or belongs to the connection")),
     }
 }
 
 /// Refuses the headers that say who asks: a key there would be taken for a credential, and a redirect drops them.
 pub(super) fn check_idempotency(name: &HeaderName) -> Result<(), Error> {
     match [AUTHORIZATION, COOKIE].contains(name) {
-        true => Err(malformed("idempotency_header is neither authorization nor cookie")),
+        true => Err(malformed("idempotency_header may be neither authorization nor cookie")),
         false => Ok(()),
     }
 }

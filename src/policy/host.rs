@@ -1,4 +1,4 @@
-//! Hosts in one canonical form, the rules that name them, and the names nobody needs to resolve to refuse.
+//! Hosts in one canonical form, the rules that name them, and the names that are refused without resolving them.
 
 use url::Host;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// Reads a host. Names are lower-case, after IDNA and without a trailing dot; an IPv6 address has brackets.
 ///
-/// Refused is what two readers take for two hosts: percent escapes, which WHATWG decodes and a resolver does not (a zone id
+/// A spelling that two readers take for two hosts is refused: percent escapes, which WHATWG decodes and a resolver does not (a zone id
 /// starts with one), and every spelling of an IPv4 address but the usual one. `010.010.010.010` is 8.8.8.8 for some and
 /// 10.10.10.10 for others.
 pub(super) fn parse_host(text: &str) -> Result<Host, Error> {
@@ -19,7 +19,7 @@ pub(super) fn parse_host(text: &str) -> Result<Host, Error> {
     match Host::parse(text) {
         Ok(Host::Domain(name)) => canonical_name(&name).map(Host::Domain),
         Ok(Host::Ipv4(address)) if text.strip_suffix('.').unwrap_or(text) != address.to_string() => {
-            Err(malformed("an IPv4 address is four decimal numbers without leading zeros"))
+            Err(malformed("an IPv4 address must be four decimal numbers without leading zeros"))
         }
         Ok(literal) => Ok(literal),
         Err(_) => Err(malformed("a host is neither a name nor an address")),
@@ -39,7 +39,7 @@ fn parse_port(text: &str) -> Result<u16, Error> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     match text.parse() {
         Ok(port) if canonical => Ok(port),
-        _ => Err(malformed("a port is a number from 1 to 65535 without leading zeros")),
+        _ => Err(malformed("a port must be a number from 1 to 65535 without leading zeros")),
     }
 }
 
@@ -61,7 +61,7 @@ fn canonical_name(name: &str) -> Result<String, Error> {
     }
 }
 
-/// Names that mean the machine itself or for a cloud's metadata service, whatever a resolver makes of them.
+/// Names of the machine itself or of a cloud's metadata service, whatever a resolver makes of them.
 pub(super) fn special_name(host: &Host) -> Option<AddressReason> {
     let Host::Domain(name) = host else { return None };
     let last_label = name.rsplit('.').next();
@@ -119,8 +119,8 @@ impl HostRule {
         }
     }
 
-    /// Reads the same of a binding. Whoever sealed it did not see the policy, whose `allow_http` may come later, so it is
-    /// for https unless it begins with `http://`.
+    /// Reads a rule of a binding. Whoever sealed it did not see the policy, whose `allow_http` may come later, so the rule
+    /// is for https unless it begins with `http://`.
     pub fn parse_sealed(text: &str) -> Result<Self, Error> {
         let (scheme, rest) = match text.strip_prefix("http://") {
             Some(rest) => (Scheme::Http, rest),
@@ -153,7 +153,7 @@ impl HostRule {
         self.scheme.is_none_or(|scheme| scheme == origin.scheme) && self.allows_in_any_scheme(origin)
     }
 
-    /// Whether nothing but its scheme keeps the rule from allowing this origin.
+    /// Whether the rule allows this origin, its scheme aside.
     pub(super) fn allows_in_any_scheme(&self, origin: &Origin) -> bool {
         self.names(&origin.host) && origin.port == self.port.unwrap_or(origin.scheme.default_port())
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn ports_have_one_form() {
         for (text, expected) in section::<Vec<(String, Option<u16>)>>("ports") {
-            // 0 stands for none: that is no port.
+            // The vectors have 0 where there is no port.
             let found = parse_host_and_port(&text).map(|(_, port)| port.unwrap_or(0)).map_err(|error| error.code);
             assert_eq!(found, expected.ok_or(Code::Malformed), "{text:?}");
         }

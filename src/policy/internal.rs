@@ -20,27 +20,23 @@ pub(super) struct InternalHost {
 
 impl InternalHost {
     /// Reads an entry. Failures are the administrator's, so they are `configuration.invalid`.
-    fn from_spec(spec: &InternalHostSpec) -> Result<Self, Error> {
+    fn from_spec(index: usize, spec: &InternalHostSpec) -> Result<Self, Error> {
         // Beside a port an IPv6 address needs brackets; here nothing can follow it.
         let host = match spec.host.parse() {
             Ok(address) => Host::Ipv6(address),
-            Err(_) => parse_host(&spec.host).map_err(|_| invalid("internal_hosts: host is no name and no address"))?,
+            Err(_) => parse_host(&spec.host).map_err(|_| invalid(index, "host is neither a name nor an address"))?,
         };
         let networks = spec
             .networks
             .iter()
-            .map(|network| {
-                parse_network(network).ok_or_else(|| invalid("internal_hosts: a network is not in CIDR notation"))
-            })
+            .map(|network| parse_network(network).ok_or_else(|| invalid(index, "a network is not in CIDR notation")))
             .collect::<Result<Vec<IpNet>, Error>>()?;
         if networks.is_empty() || spec.ports.is_empty() || spec.ports.contains(&0) {
-            return Err(invalid("internal_hosts: networks and ports may not be empty, and no port is 0"));
+            return Err(invalid(index, "networks and ports may not be empty, and no port may be 0"));
         }
         let entry = Self { host, networks, ports: spec.ports.clone() };
         match literal(&entry.host) {
-            Some(address) if !entry.holds(address) => {
-                Err(invalid("internal_hosts: an address lies outside its networks"))
-            }
+            Some(address) if !entry.holds(address) => Err(invalid(index, "the address lies outside its networks")),
             _ => Ok(entry),
         }
     }
@@ -60,13 +56,13 @@ impl InternalHost {
 pub struct InternalHosts(Vec<InternalHost>);
 
 impl InternalHosts {
-    /// Reads the entries. A host may be there once: a resolver that knows only the name could not choose between two.
+    /// Reads the entries. A host may be listed once: a resolver that knows only the name could not choose between two.
     pub fn from_specs(specs: &[InternalHostSpec]) -> Result<Self, Error> {
         let mut hosts = Self::default();
-        for spec in specs {
-            let entry = InternalHost::from_spec(spec)?;
+        for (index, spec) in specs.iter().enumerate() {
+            let entry = InternalHost::from_spec(index, spec)?;
             if hosts.entry(&entry.host).is_some() {
-                return Err(invalid("internal_hosts: a host is listed twice"));
+                return Err(invalid(index, "an earlier entry has the same host"));
             }
             hosts.0.push(entry);
         }
@@ -94,7 +90,7 @@ impl InternalHosts {
 
     /// Judges everything that a host resolved to. One bad address among several refuses the host, and so does having none.
     ///
-    /// The port has no say: the policy has refused the other ports of an internal host already.
+    /// The port does not matter here: the policy has already refused the other ports of an internal host.
     pub fn judge(&self, host: &Host, addresses: &[IpAddr]) -> Result<(), Error> {
         if addresses.is_empty() {
             return Err(Error::new(Code::AddressNotAllowed, "the host has no address"));
@@ -129,8 +125,8 @@ fn refused(reason: AddressReason) -> Error {
     Error::new(Code::AddressNotAllowed, format!("an address of the host is not allowed: {}", reason.as_str()))
 }
 
-fn invalid(message: &'static str) -> Error {
-    Error::new(Code::ConfigurationInvalid, message)
+fn invalid(index: usize, why: &str) -> Error {
+    Error::new(Code::ConfigurationInvalid, format!("internal_hosts[{index}]: {why}"))
 }
 
 #[cfg(test)]

@@ -21,20 +21,25 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads the lists of a document. An entry that cannot be read is `invalid_request.malformed`.
+    /// Reads the lists of a policy. An entry that cannot be read is `invalid_request.malformed`.
     pub fn parse(
         hosts: Option<&[String]>,
         methods: Option<&[String]>,
         paths: Option<&[String]>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            hosts: parse_list(hosts, HostRule::parse)?,
-            methods: parse_list(methods, parse_method)?,
-            paths: parse_list(paths, PathPattern::parse)?,
+            hosts: parse_named("allowed_hosts", hosts, HostRule::parse)?,
+            methods: parse_named("allowed_methods", methods, parse_method)?,
+            paths: parse_named("allowed_paths", paths, PathPattern::parse)?,
         })
     }
 
-    /// Reads the lists of a binding, which mean less than the same ones of a policy.
+    /// Reads the list of hosts that has this name, and restricts nothing else.
+    pub fn parse_hosts(name: &str, hosts: &[String]) -> Result<Self, Error> {
+        Ok(Self { hosts: parse_named(name, Some(hosts), HostRule::parse)?, ..Self::default() })
+    }
+
+    /// Reads the lists of a binding, which allow less than the same lists of a policy. Their entries are in no message.
     pub fn parse_sealed(
         hosts: Option<&[String]>,
         methods: Option<&[String]>,
@@ -54,7 +59,7 @@ impl Rules {
         self.allows_path(target.path())
     }
 
-    /// Whether this host and port are allowed, and where the rules were sealed, this scheme.
+    /// Whether this host and port are allowed and, where the rules were sealed, this scheme.
     pub fn allows_origin(&self, origin: &Origin) -> Result<(), Error> {
         let Some(rules) = &self.hosts else { return Ok(()) };
         if rules.iter().any(|rule| rule.allows(origin)) {
@@ -91,6 +96,17 @@ impl Rules {
             found => Ok(found),
         }
     }
+}
+
+/// What cannot be read may be anything, so an error names its place in the list and does not repeat it.
+fn parse_named<T>(
+    name: &str,
+    list: Option<&[String]>,
+    parse: impl Fn(&str) -> Result<T, Error>,
+) -> Result<Option<Vec<T>>, Error> {
+    let at = |index, error: Error| Error::new(error.code, format!("{name}[{index}]: {}", error.message));
+    let read = |(index, entry): (usize, &String)| parse(entry).map_err(|error| at(index, error));
+    list.map(|entries| entries.iter().enumerate().map(read).collect()).transpose()
 }
 
 fn parse_list<T>(list: Option<&[String]>, parse: impl Fn(&str) -> Result<T, Error>) -> Result<Option<Vec<T>>, Error> {

@@ -188,7 +188,7 @@ final class PolicyAgreementTest extends TestCase
     private static function comparable(array $verdict): array
     {
         $noHost = 'a host is neither a name nor an address [invalid_request.malformed]';
-        $message = preg_replace('/^an IPv4 address is four .*$/', $noHost, $verdict['message'] ?? '');
+        $message = preg_replace('/an IPv4 address must be four .*$/', $noHost, $verdict['message'] ?? '');
         return ['message' => $message] + $verdict;
     }
 }

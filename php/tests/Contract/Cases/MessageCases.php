@@ -36,6 +36,27 @@ trait MessageCases
         self::assertSaid($message, new Policy(['GET', 'PUT'], allowHttp: true));
     }
 
+    public function testAnEntryThatCannotBeReadIsNamedByItsPlace(): void
+    {
+        $path = 'a path pattern does not start with a slash';
+        $paths = self::policy(allowedPaths: ['/a', self::$private]);
+        self::assertSaid("allowed_paths[1]: $path [invalid_request.malformed]", $paths);
+        $method = new Policy(['GET', self::$private], allowHttp: true);
+        self::assertSaid('allowed_methods[1]: a method is not an upper-case token [invalid_request.malformed]', $method);
+
+        $networks = ['networks' => [self::$private], 'ports' => [80]];
+        $cases = [
+            'limits.hosts[0]: a host may not hold a percent sign' => ['limits' => ['hosts' => [self::$private . '%']]],
+            'internal_hosts[0]: a network is not in CIDR notation' => ['internal_hosts' => [['host' => 'a.example'] + $networks]],
+            'defaults.timeout_ms must be from 1 to 86400000' => ['defaults' => ['timeout_ms' => 0]],
+            'limits.header_bytes must be from 1024 to 16777216' => ['limits' => ['header_bytes' => 1]],
+        ];
+        foreach ($cases as $message => $configuration) {
+            $outcome = self::call(self::request(), self::make($configuration));
+            self::assertSame($message . ' [configuration.invalid]', $outcome->message());
+        }
+    }
+
     public function testARedirectThatIsRefusedSaysTheSame(): void
     {
         self::$server->answers('plain', [FaultServer::answer(302, [['location', '/v1/' . self::$private]])]);

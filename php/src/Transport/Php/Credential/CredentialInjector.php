@@ -97,7 +97,6 @@ final class CredentialInjector
 
     private function plain(#[\SensitiveParameter] Secret $secret, Placement $placement): void
     {
-        $name = (string) $placement->name;
         match ($placement->type) {
             'bearer' => $this->bearer($secret),
             'api_key' => $this->header(HeaderRules::X_API_KEY, null, $secret),
@@ -105,8 +104,8 @@ final class CredentialInjector
             'basic' => $this->pair($secret),
             'basic_username' => $this->username = self::half($this->username, $secret),
             'basic_password' => $this->password = self::half($this->password, $secret),
-            'query' => $this->parameter($name, $secret),
-            'body_field' => $this->field($name, $secret),
+            'query' => $this->parameter($placement, $secret),
+            'body_field' => $this->field($placement, $secret),
         };
     }
 
@@ -155,19 +154,21 @@ final class CredentialInjector
         $secret->wipe();
     }
 
-    private function parameter(string $name, #[\SensitiveParameter] Secret $secret): void
+    private function parameter(Placement $placement, #[\SensitiveParameter] Secret $secret): void
     {
+        $name = (string) $placement->name;
         if (self::isTaken($this->parameters, $name) || FormPairs::hasName((string) $this->draft->query, $name)) {
-            throw self::conflict('the query has a parameter of this name already');
+            throw self::conflict('the query already has the parameter' . DeclaredCredentials::named($placement) . ' of a placement');
         }
         $this->parameters[] = [$name, self::notEmpty($secret)];
     }
 
-    private function field(string $name, #[\SensitiveParameter] Secret $secret): void
+    private function field(Placement $placement, #[\SensitiveParameter] Secret $secret): void
     {
+        $name = (string) $placement->name;
         $kind = BodyKind::demand($this->draft->headers);
         if (self::isTaken($this->fields, $name) || $kind->hasField($this->draft->body, $name)) {
-            throw self::conflict('the body has a field of this name already');
+            throw self::conflict('the body already has the field' . DeclaredCredentials::named($placement) . ' of a placement');
         }
         $this->fields[] = [$name, self::notEmpty($secret)];
     }

@@ -149,7 +149,7 @@ final class Configuration
             throw self::invalid('limits.require_binding is neither true nor false');
         }
         if ($numbers['header_bytes'] < 1024 || $numbers['header_bytes'] > 16 << 20) {
-            throw self::invalid('limits.header_bytes is from 1024 to 16777216');
+            throw self::invalid('limits.header_bytes must be from 1024 to 16777216');
         }
         return [$numbers, $hosts, $all['require_binding']];
     }
@@ -198,7 +198,7 @@ final class Configuration
     {
         $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
         if (!is_string($directory) || !str_starts_with($directory, '/')) {
-            throw self::invalid('token_cache.directory is an absolute path');
+            throw self::invalid('token_cache.directory must be an absolute path');
         }
     }
 
@@ -210,9 +210,9 @@ final class Configuration
         }
         $hosts = self::texts($hosts, 'limits.hosts');
         try {
-            return Rules::parse($hosts, null, null);
-        } catch (OutboundException) {
-            throw self::invalid('limits.hosts has an entry that cannot be read');
+            return Rules::parseHosts('limits.hosts', $hosts);
+        } catch (OutboundException $exception) {
+            throw self::invalid($exception->reason());
         }
     }
 
@@ -228,7 +228,7 @@ final class Configuration
                 throw self::invalid($name . '.' . $key . ' is not a whole number');
             }
             if (str_ends_with($key, '_ms') && ($number < 1 || $number > self::DAY_MS)) {
-                throw self::invalid('times are from 1 millisecond to a day');
+                throw self::invalid($name . '.' . $key . ' must be from 1 to ' . self::DAY_MS);
             }
         }
         return $numbers;

@@ -44,16 +44,16 @@ final readonly class Keyring
         }
         $ids = [];
         $sources = [];
-        foreach ($parsed as $entry) {
+        foreach ($parsed as $index => $entry) {
             if ($entry->id !== null && in_array($entry->id, $ids, true)) {
-                throw self::invalid('two master keys have the same id');
+                throw self::invalid('master_keys[' . $index . ']: an earlier key has the same id');
             }
             $ids[] = $entry->id;
             $sources[] = $entry->source ?? throw OutboundException::create(
                 'credential.key_unavailable',
-                "a master key's id is not known to this process and comes without material",
+                'master_keys[' . $index . ']: the id is not known to this process, and the entry has no provider',
             );
-            self::check($entry->source);
+            self::check($entry->source, $index);
         }
         return new self($sources);
     }
@@ -86,14 +86,14 @@ final readonly class Keyring
     }
 
     /** Material in the configuration cannot get better by waiting, so a fault in it is an error at once. */
-    private static function check(#[\SensitiveParameter] KeySource $source): void
+    private static function check(#[\SensitiveParameter] KeySource $source, int $index): void
     {
         if ($source->isExternal()) {
             return;
         }
         $loaded = $source->load();
         if ($loaded instanceof KeyProblem) {
-            throw self::invalid($loaded->value);
+            throw self::invalid('master_keys[' . $index . ']: ' . $loaded->value);
         }
         $loaded->wipe();
     }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Net;
 
+use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
+
 /**
  * Reads the lines of responses' heads as libcurl hands them out, and judges what libcurl lets pass. Interim responses are read
  * over, and so are trailers, if they have the form of fields.
@@ -113,8 +115,11 @@ final class HeadReader
         }
         $value = trim($value, " \t");
         $this->bytes += strlen($name) + strlen($value) + 4;
-        if (++$this->count > self::FIELDS || $this->bytes > $this->cap) {
-            return "the head of the server's response is too large";
+        if (++$this->count > self::FIELDS) {
+            return "the server's response has more than 100 header fields";
+        }
+        if ($this->bytes > $this->cap) {
+            return (new ByteLimit($this->cap, 'limits.header_bytes'))->exceededBy("the response's head");
         }
         $this->fields['~' . strtolower($name)][] = $value;
         return null;

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\Host;
 use Netresearch\NrVault\Transport\Php\Policy\HostRule;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
+use Netresearch\NrVault\Transport\Php\Policy\Rules;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
@@ -51,13 +52,12 @@ final readonly class Proxy
         } catch (OutboundException) {
             throw self::invalid('proxy.url has a host that cannot be used');
         }
-        $direct = [];
-        foreach ($noProxy as $entry) {
-            try {
-                $direct[] = $rule = HostRule::parse($entry);
-            } catch (OutboundException) {
-                throw self::invalid('proxy.no_proxy has an entry that is not a host');
-            }
+        try {
+            $direct = Rules::parseHosts('proxy.no_proxy', $noProxy)->hosts ?? [];
+        } catch (OutboundException $exception) {
+            throw self::invalid($exception->reason());
+        }
+        foreach ($direct as $rule) {
             if ($rule->hasPort()) {
                 // An entry counts for every port, so one with a port would do more than it says.
                 throw self::invalid('proxy.no_proxy has an entry with a port');

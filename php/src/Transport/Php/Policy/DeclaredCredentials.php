@@ -15,6 +15,9 @@ use Netresearch\NrVault\Transport\Placement;
  */
 final class DeclaredCredentials
 {
+    /** A longer name in a placement is in no message. */
+    private const LONGEST_NAME = 256;
+
     /**
      * Refuses declarations that make no sense, whatever the envelopes hold.
      *
@@ -31,7 +34,7 @@ final class DeclaredCredentials
             if ($placement?->type === 'header') {
                 self::settable($placement);
                 if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
-                    throw OutboundException::malformed("a placement's prefix is printable ASCII");
+                    throw OutboundException::malformed("a placement's prefix must be printable ASCII");
                 }
             }
         }
@@ -74,8 +77,16 @@ final class DeclaredCredentials
      */
     public static function settable(Placement $placement): string
     {
-        return HeaderRules::settable((string) $placement->name)
-            ?? throw OutboundException::malformed("a placement's header is no header name, or is not a credential's to fill");
+        return HeaderRules::settable((string) $placement->name) ?? throw OutboundException::malformed(
+            "a placement's header is not a header name, or no credential may fill it",
+        );
+    }
+
+    /** The name in a placement, where it fits into a line. */
+    public static function named(Placement $placement): string
+    {
+        $name = (string) $placement->name;
+        return strlen($name) <= self::LONGEST_NAME ? ' "' . $name . '"' : '';
     }
 
     /** A placement is there for a plain secret, and for nothing else. */

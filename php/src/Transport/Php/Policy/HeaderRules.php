@@ -86,7 +86,7 @@ final class HeaderRules
     public static function idempotency(?string $name): string
     {
         return self::settable($name ?? 'idempotency-key') ?? throw OutboundException::malformed(
-            'idempotency_header is no header name, or belongs to the connection',
+            'idempotency_header is not a header name, or belongs to the connection',
         );
     }
 
@@ -98,7 +98,7 @@ final class HeaderRules
     public static function checkIdempotency(string $name): void
     {
         if ($name === self::AUTHORIZATION || $name === 'cookie') {
-            throw OutboundException::malformed('idempotency_header is neither authorization nor cookie');
+            throw OutboundException::malformed('idempotency_header may be neither authorization nor cookie');
         }
     }
 

@@ -63,7 +63,7 @@ final readonly class Host
         if (self::endsInNumber($name)) {
             $address = Address::parse(self::withoutDot($text));
             return $address?->isV6() === false ? self::ofAddress($address) : throw OutboundException::malformed(
-                'an IPv4 address is four decimal numbers without leading zeros',
+                'an IPv4 address must be four decimal numbers without leading zeros',
             );
         }
         $name = self::withoutDot($name);
@@ -122,7 +122,7 @@ final readonly class Host
     private static function parsePort(#[\SensitiveParameter] string $text): int
     {
         if (preg_match('/\A[1-9][0-9]{0,4}\z/', $text) !== 1 || (int) $text > 65535) {
-            throw OutboundException::malformed('a port is a number from 1 to 65535 without leading zeros');
+            throw OutboundException::malformed('a port must be a number from 1 to 65535 without leading zeros');
         }
         return (int) $text;
     }

@@ -29,23 +29,23 @@ final readonly class InternalHost
      *
      * @throws OutboundException configuration.invalid
      */
-    public static function read(mixed $entry): self
+    public static function read(int $index, mixed $entry): self
     {
-        ['host' => $host, 'networks' => $networks, 'ports' => $ports] = self::checked($entry);
+        ['host' => $host, 'networks' => $networks, 'ports' => $ports] = self::checked($index, $entry);
         $internal = new self(
-            self::host($host),
+            self::host($index, $host),
             array_map(
                 static fn (string $network): Network => Network::parse($network)
-                    ?? throw self::invalid('a network is not in CIDR notation'),
+                    ?? throw self::invalid($index, 'a network is not in CIDR notation'),
                 $networks,
             ),
             $ports,
         );
         if ($networks === [] || $ports === [] || in_array(0, $ports, true)) {
-            throw self::invalid('networks and ports may not be empty, and no port is 0');
+            throw self::invalid($index, 'networks and ports may not be empty, and no port may be 0');
         }
         if ($internal->host->address !== null && !$internal->holds($internal->host->address)) {
-            throw self::invalid('an address lies outside its networks');
+            throw self::invalid($index, 'the address lies outside its networks');
         }
         return $internal;
     }
@@ -65,15 +65,15 @@ final readonly class InternalHost
         return false;
     }
 
-    /** Of the configuration's list of internal hosts. */
-    public static function invalid(string $message): OutboundException
+    /** Of this entry of the configuration's internal_hosts. */
+    public static function invalid(int $index, string $message): OutboundException
     {
-        return OutboundException::create('configuration.invalid', 'internal_hosts: ' . $message);
+        return OutboundException::create('configuration.invalid', 'internal_hosts[' . $index . ']: ' . $message);
     }
 
-    private static function host(string $text): Host
+    private static function host(int $index, string $text): Host
     {
-        // Beside a port an IPv6 address needs brackets; here nothing else can stand.
+        // Beside a port an IPv6 address needs brackets; here nothing can follow it.
         $address = Address::parse($text);
         if ($address?->isV6() === true) {
             return Host::ofAddress($address);
@@ -81,18 +81,18 @@ final readonly class InternalHost
         try {
             return Host::parse($text);
         } catch (OutboundException) {
-            throw self::invalid('host is no name and no address');
+            throw self::invalid($index, 'host is neither a name nor an address');
         }
     }
 
     /**
      * @return array{host: string, networks: list<string>, ports: list<int>}
      */
-    private static function checked(mixed $entry): array
+    private static function checked(int $index, mixed $entry): array
     {
         $keys = ['host', 'networks', 'ports'];
         if (!is_array($entry) || count($entry) !== count($keys) || array_diff($keys, array_keys($entry)) !== []) {
-            throw self::invalid('an entry has exactly the keys host, networks and ports');
+            throw self::invalid($index, 'an entry has exactly the keys host, networks and ports');
         }
         try {
             $object = new JsonObject($entry);
@@ -102,11 +102,11 @@ final readonly class InternalHost
                 'ports' => $object->ints('ports'),
             ];
         } catch (\UnexpectedValueException) {
-            throw self::invalid(self::FORM);
+            throw self::invalid($index, self::FORM);
         }
         foreach ($checked['ports'] as $port) {
             if ($port < 0 || $port > 65535) {
-                throw self::invalid(self::FORM);
+                throw self::invalid($index, self::FORM);
             }
         }
         return $checked;

@@ -21,7 +21,7 @@ final readonly class InternalHosts
     }
 
     /**
-     * Reads the configuration's internal_hosts. A host may stand there once.
+     * Reads the configuration's internal_hosts. A host may be listed once.
      *
      * @param mixed $entries list<array{host: string, networks: list<string>, ports: list<int>}>
      * @throws OutboundException configuration.invalid
@@ -29,13 +29,13 @@ final readonly class InternalHosts
     public static function read(mixed $entries): self
     {
         if (!is_array($entries) || !array_is_list($entries)) {
-            throw InternalHost::invalid('it is not a list');
+            throw OutboundException::create('configuration.invalid', 'internal_hosts is not a list');
         }
         $hosts = [];
-        foreach ($entries as $entry) {
-            $internal = InternalHost::read($entry);
+        foreach ($entries as $index => $entry) {
+            $internal = InternalHost::read($index, $entry);
             if (isset($hosts[$internal->host->text])) {
-                throw InternalHost::invalid('a host is listed twice');
+                throw InternalHost::invalid($index, 'an earlier entry has the same host');
             }
             $hosts[$internal->host->text] = $internal;
         }

@@ -32,10 +32,10 @@ final class RequestForm
             preg_match(self::NAME, $request->serviceId) !== 1
             || preg_match(self::NAME, $request->correlationId ?? 'none') !== 1
         ) {
-            throw OutboundException::malformed('service_id and correlation_id are 1 to 128 of A-Z a-z 0-9 . _ : -');
+            throw OutboundException::malformed('service_id and correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -');
         }
         if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
-            throw OutboundException::malformed('idempotency_key is 1 to 255 printable ASCII characters');
+            throw OutboundException::malformed('idempotency_key must be 1 to 255 printable ASCII characters');
         }
     }
 

@@ -24,7 +24,7 @@ final readonly class Rules
     }
 
     /**
-     * Reads the lists of a document.
+     * Reads the lists of a policy.
      *
      * @param list<string>|null $hosts
      * @param list<string>|null $methods
@@ -34,14 +34,25 @@ final readonly class Rules
     public static function parse(?array $hosts, ?array $methods, ?array $paths): self
     {
         return new self(
-            $hosts === null ? null : array_map(HostRule::parse(...), $hosts),
-            $methods === null ? null : array_map(HeaderRules::method(...), $methods),
-            $paths === null ? null : array_map(PathPattern::parse(...), $paths),
+            self::named('allowed_hosts', $hosts, HostRule::parse(...)),
+            self::named('allowed_methods', $methods, HeaderRules::method(...)),
+            self::named('allowed_paths', $paths, PathPattern::parse(...)),
         );
     }
 
     /**
-     * Reads the lists of a binding, which mean less than the same ones of a policy.
+     * Reads the list of hosts that has this name, and restricts nothing else.
+     *
+     * @param list<string> $hosts
+     * @throws OutboundException invalid_request.malformed for an entry that cannot be read
+     */
+    public static function parseHosts(string $name, array $hosts): self
+    {
+        return new self(self::named($name, $hosts, HostRule::parse(...)), null, null);
+    }
+
+    /**
+     * Reads the lists of a binding, which allow less than the same lists of a policy. Their entries are in no message.
      *
      * @param list<string>|null $hosts
      * @param list<string>|null $methods
@@ -128,6 +139,31 @@ final readonly class Rules
             }
         }
         return $this->paths === null ? null : throw self::refuse('path', 'the path matches no allowed pattern');
+    }
+
+    /**
+     * What cannot be read may be anything, so a message names its place in the list and does not repeat it.
+     *
+     * @template T
+     * @param list<string>|null $list
+     * @param \Closure(string): T $parse
+     * @return list<T>|null
+     * @throws OutboundException invalid_request.malformed for an entry that cannot be read
+     */
+    private static function named(string $name, ?array $list, \Closure $parse): ?array
+    {
+        if ($list === null) {
+            return null;
+        }
+        $read = [];
+        foreach ($list as $index => $entry) {
+            try {
+                $read[] = $parse($entry);
+            } catch (OutboundException $exception) {
+                throw OutboundException::malformed($name . '[' . $index . ']: ' . $exception->reason());
+            }
+        }
+        return $read;
     }
 
     private static function refuse(string $what, string $message): OutboundException

@@ -76,7 +76,7 @@ final class AddressTest extends TestCase
     /** @dataProvider internalHosts */
     public function testEntriesOfInternalHosts(array $entry, bool $isSound): void
     {
-        $code = self::code(static fn () => InternalHost::read($entry));
+        $code = self::code(static fn () => InternalHost::read(0, $entry));
         self::assertSame($isSound ? null : 'configuration.invalid', $code);
     }
 
