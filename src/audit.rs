@@ -85,7 +85,7 @@ impl Recorder {
         self.record.attempts += 1;
     }
 
-    /// Notes how the attempt of the moment ended: the code of its failure, or a response that is an error by its status. Where
+    /// Notes how the current attempt ended: the code of its failure, or a response that is an error by its status. Where
     /// both come, one after the other, the later one stays.
     pub fn attempt_ended(&mut self, outcome: Outcome) {
         let error = match outcome {

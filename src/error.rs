@@ -73,7 +73,7 @@ codes! {
     RedirectNotAllowed = "policy.redirect_not_allowed";
     /// The binding sealed with the credential does not allow this request.
     BindingViolated = "policy.binding_violated";
-    /// The service has failed too often, and is left alone for a while.
+    /// The service has failed too often, and gets no requests for a while.
     CircuitOpen = "policy.circuit_open";
     /// The envelope is not one.
     CredentialMalformed = "credential.malformed";

@@ -4,7 +4,7 @@
 //! [`credential`] is put into the request, [`net`] sends it, [`audit`] records it, and a document goes back. [`engine`] is that
 //! way.
 //!
-//! The rooms stand on floors, and imports go down only (`tests/abi/floors.rs`):
+//! The rooms are on floors, and imports go down only (`tests/abi/floors.rs`):
 //!
 //! ```text
 //! ffi                      the C interface

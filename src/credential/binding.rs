@@ -43,11 +43,11 @@ impl Binding {
 /// The last second that RFC 3339 has a text for, 9999-12-31T23:59:59Z. Many write it for "never".
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// RFC 3339 text, or whole seconds since 1970. The clock here ends two days before the year 9999 does, which is as good as its
-/// end.
+/// RFC 3339 text, or whole seconds since 1970. The latest moment here is two days before the end of the year 9999, which is
+/// as good as its end.
 fn moment(value: &RawValue) -> Result<Timestamp, Invalid> {
     if let Ok(seconds) = serde_json::from_str::<i64>(value.get()) {
-        // A number of milliseconds is beyond that, and would be no end at all.
+        // A number of milliseconds lies beyond that, and would never expire.
         return match seconds {
             seconds if seconds > LAST_SECOND => Err(Invalid),
             seconds if seconds > Timestamp::MAX.as_second() => Ok(Timestamp::MAX),

@@ -38,7 +38,7 @@ pub struct ClientCredentials {
     pub token_type: Option<String>,
 }
 
-/// Reads a payload. Whether the URL is one that may be asked is the policy's to say.
+/// Reads a payload. The policy judges the URL.
 pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding>), Invalid> {
     let names = [
         "client_id",

@@ -46,7 +46,7 @@ pub(crate) fn basic(username: &[u8], password: &[u8]) -> Result<HeaderValue, Err
     if username.contains(&b':') {
         return Err(refuse("the user name holds a colon, which ends it for the receiver"));
     }
-    // RFC 7617; besides, a line break here is a slip and would only show as a refused log-in.
+    // RFC 7617. A line break here is a mistake that would show only as a refused log-in.
     if [username, password].iter().any(|part| part.iter().any(u8::is_ascii_control)) {
         return Err(refuse("the user name or the password holds a control character"));
     }

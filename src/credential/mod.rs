@@ -1,4 +1,4 @@
-//! Opened credentials: what a payload means, where its parts go, and finding them again in a response.
+//! Opened credentials: what a payload means, where its parts go, and how they are found in a response.
 //!
 //! [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
 //! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may

@@ -31,8 +31,8 @@ pub(super) enum Value {
 impl Credential {
     /// Reads what an envelope held as the type that the request declares.
     ///
-    /// The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is
-    /// must agree, and a payload that is bound is never sent as a plain secret, binding and all.
+    /// The declaration is not sealed, and whoever can write it may have changed it. So a payload that names its type must
+    /// agree with it, and a payload with a binding is never sent whole as a plain secret.
     pub fn from_payload(spec: &CredentialSpec, payload: Secret) -> Result<Self, Error> {
         let invalid =
             |Invalid| Error::new(Code::PayloadInvalid, "the credential's payload does not have its type's form");
@@ -104,7 +104,7 @@ fn client(payload: &[u8]) -> Result<Credential, Invalid> {
     Ok(Credential { binding, value: Value::Client(client) })
 }
 
-/// The types that are documents, each with the keys that it cannot lack.
+/// The types that are documents, each with its required keys.
 const DOCUMENTS: [(CredentialKind, &[&str]); 4] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
@@ -112,9 +112,9 @@ const DOCUMENTS: [(CredentialKind, &[&str]); 4] = [
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
 ];
 
-/// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. None are bytes that are the
-/// secret themselves; another type's document, or one that is bound or typed in another way, is refused. One that says of
-/// itself that it is something else, such as a vendor's key file, is a secret whatever keys it has.
+/// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. `None` for bytes that
+/// are the secret themselves; another type's document, or one that is bound or typed in another way, is refused. A document
+/// that names itself something else, such as a vendor's key file, is a secret whatever keys it has.
 fn bound_secret(payload: &[u8]) -> Result<Option<(Secret, Binding)>, Invalid> {
     const NAMES: [&str; 3] = ["secret", "type", "binding"];
 

@@ -1,4 +1,4 @@
-//! Puts credentials where they belong in a request: what can be said before an envelope is opened, and the act itself.
+//! Puts credentials where they belong in a request: the checks before an envelope is opened, and the injection.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ pub struct Placed {
     pub query: Option<Zeroizing<String>>,
     /// The body to send instead of the draft's.
     pub body: Option<Bytes>,
-    /// Finds again in a response what was put into the request.
+    /// Finds in a response what was put into the request.
     pub redactor: Redactor,
     /// Who asks for the token that goes into `Authorization`; see [`bearer`].
     pub client: Option<ClientCredentials>,

@@ -20,7 +20,7 @@ const DECODINGS: usize = 3;
 #[derive(Default)]
 pub struct Redactor {
     secrets: Vec<Secret>,
-    /// What every base64 of a text that holds the secret has in common, for each place the secret can have in it.
+    /// The base64 characters that all texts with the secret in them have in common, for each of its three offsets.
     encoded: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -53,7 +53,7 @@ impl Redactor {
         }
         let mut current = Cow::Borrowed(value);
         for _ in 0..DECODINGS {
-            // What held a secret is wiped with every other freed block.
+            // The allocator wipes this copy, as every block that is freed.
             let decoded = match Cow::from(percent_decode(&current)) {
                 Cow::Borrowed(_) => return false,
                 Cow::Owned(decoded) => decoded,

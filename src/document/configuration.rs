@@ -30,7 +30,7 @@ pub struct Configuration {
     /// The proxy.
     #[serde(default)]
     pub proxy: Option<ProxySpec>,
-    /// What holds where neither request nor policy says.
+    /// What applies where neither request nor policy says.
     #[serde(default)]
     pub defaults: Defaults,
     /// Ceilings that nothing exceeds.
@@ -137,7 +137,7 @@ pub struct TokenCacheSpec {
     pub directory: PathBuf,
 }
 
-/// What holds where neither request nor policy says.
+/// What applies where neither request nor policy says.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
@@ -167,7 +167,7 @@ pub struct Limits {
     pub response_bytes: u64,
     /// Of a response's head.
     pub header_bytes: u32,
-    /// The only hosts there are for anybody, in the form of `allowed_hosts`; absent are all.
+    /// The only hosts that any policy may allow, in the form of `allowed_hosts`; absent is no limit.
     pub hosts: Option<Vec<String>>,
     /// Whether a credential is refused whose binding has no hosts.
     pub require_binding: bool,

@@ -1,16 +1,16 @@
 //! How many bytes a body may have.
 
-/// A limit, and who sets it: whoever meets it has to know what to raise.
+/// A limit, and who sets it: a caller that exceeds it has to know what to raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteLimit {
-    /// As many bytes are allowed.
+    /// How many bytes are allowed.
     pub bytes: u64,
-    /// The key of a document, such as `policy.response_bytes`, or what else has it.
+    /// The key of a document, such as `policy.response_bytes`, or what else sets it.
     pub of: &'static str,
 }
 
 impl ByteLimit {
-    /// The tighter one; of two that are alike this one.
+    /// The lower one; of two equal ones this one.
     pub fn least(self, other: Self) -> Self {
         if other.bytes < self.bytes { other } else { self }
     }

@@ -191,7 +191,7 @@ pub struct PolicySpec {
     /// How many attempts are made.
     #[serde(default = "one")]
     pub max_attempts: u32,
-    /// When the service is left alone; absent is never.
+    /// When the service gets no requests for a while; absent is never.
     #[serde(default)]
     pub breaker: Option<BreakerSpec>,
     /// Ceiling of the deadline.
@@ -205,7 +205,7 @@ pub struct PolicySpec {
     pub response_bytes: Option<u64>,
 }
 
-/// When a service that fails is left alone.
+/// When a service that fails gets no requests for a while.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BreakerSpec {

@@ -1,4 +1,4 @@
-//! The attempts of one call, and what lies between two of them.
+//! The attempts of one call, and what happens between two of them.
 
 use std::time::Instant as Clock;
 
@@ -16,8 +16,8 @@ use crate::net::{Network, Response};
 use crate::policy::InternalHosts;
 use crate::sys::random;
 
-/// Makes attempts until the end of one is the call's, and gives the response whose head has come. A failure's `sent` is the
-/// worst of all of them. The first attempt has its permission already, and the last one's is settled where it failed.
+/// Makes attempts until one ends the call, and gives the response whose head has come. A failure's `sent` is the worst of
+/// all attempts. The first attempt has its permit already, and the permit of a failed last one is settled here.
 pub async fn make(
     network: &Network,
     internal_hosts: &InternalHosts,
@@ -55,7 +55,7 @@ pub async fn make(
             && let Some(until) = resume(made, &ended, budget.deadline)
         {
             run.permit.settle(breaker::verdict(outcome), Clock::now());
-            // The permission for the next attempt is taken while this one's end can still be handed over.
+            // The permit for the next attempt is taken while this response or error can still go to the caller.
             if run.permit.renew(Clock::now()) {
                 worst = worst.max(sent(outcome));
                 if let Ok(response) = ended {
@@ -87,8 +87,8 @@ fn sent(outcome: Outcome) -> Sent {
     }
 }
 
-/// When the attempt after so many begins. A pause that would outlast the call is not begun: what there is goes to the caller at
-/// once.
+/// When the attempt after `made` others begins. A pause that would outlast the call is not begun: the caller gets at once
+/// what there is.
 fn resume(made: u32, ended: &Result<Response, Error>, deadline: Instant) -> Option<Instant> {
     let headers = ended.as_ref().ok().map(Response::headers);
     let asked = headers.and_then(|headers| pause::retry_after(headers, Timestamp::now()));

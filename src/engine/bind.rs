@@ -1,4 +1,4 @@
-//! Holds open credentials against what was sealed with them.
+//! Compares opened credentials with the bindings that were sealed with them.
 
 use http::Uri;
 use jiff::Timestamp;
@@ -15,12 +15,12 @@ use crate::policy::{Bound, Policy, Rules};
 pub struct Bindings {
     /// Each of them has to allow every hop.
     pub bounds: Vec<Bound>,
-    /// The token endpoint of the one that has one.
+    /// The token endpoint of the credential that has one.
     pub token_uri: Option<Uri>,
 }
 
-/// Judges credentials by their own bindings, of which `allows` says whether one covers what is asked, and a token endpoint by
-/// those and by the policy.
+/// Judges credentials by their bindings: `allows` says whether one covers the request. A token endpoint is judged by its
+/// credential's binding and by the policy.
 pub fn bind(
     engine: &Engine,
     specs: &[CredentialSpec],
@@ -45,7 +45,7 @@ pub fn bind(
 }
 
 fn unbound(identifier: &str) -> Error {
-    let why = "is bound to no hosts, as limits.require_binding demands: seal it again with binding.hosts";
+    let why = "has no hosts in its binding, and limits.require_binding demands them: seal it again with binding.hosts";
     Error::new(Code::BindingViolated, format!("the credential \"{identifier}\" {why}"))
 }
 

@@ -1,4 +1,4 @@
-//! Circuit breakers: a service that keeps failing is left alone for a while, then tried with one attempt.
+//! Circuit breakers: a service that keeps failing gets no requests for a while, then one attempt as a probe.
 //!
 //! One circuit for each service of an engine in a process. A forked child begins with closed ones.
 
@@ -38,7 +38,7 @@ impl Breaker {
 
 /// What a call is told while the circuit is open.
 pub fn refusal() -> Error {
-    Error::new(Code::CircuitOpen, "the service has failed too often; it is left alone for a while")
+    Error::new(Code::CircuitOpen, "the service has failed too often; no request is sent to it for a while")
 }
 
 /// What an attempt says of the service.
@@ -79,7 +79,7 @@ struct Circuits {
 #[derive(Clone, Copy)]
 struct Circuit {
     state: State,
-    /// Which of the states it is. What began in an earlier one has no say any more.
+    /// Which change of state led here. What an attempt tells counts only if it began after that change.
     change: u64,
 }
 
@@ -108,7 +108,7 @@ impl State {
     }
 }
 
-/// The permission for an attempt. Where it goes without a verdict, a probe of another attempt may follow at once.
+/// The permission for an attempt. Where it is dropped without a verdict, another attempt may be the probe at once.
 pub struct Permit {
     breakers: Arc<Breakers>,
     breaker: Option<Breaker>,
@@ -123,7 +123,7 @@ impl Breakers {
         permit.renew(now).then_some(permit)
     }
 
-    /// Whether an attempt would be refused now. A look takes no probe, so another call may come in between.
+    /// Whether an attempt would be refused now. Asking takes no probe, so another call may take it in between.
     pub fn is_open(&self, breaker: Option<&Breaker>, now: Instant) -> bool {
         breaker.is_some_and(|breaker| self.circuits().is_open(breaker, now))
     }
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_changes_nothing() {
+    fn asking_changes_nothing() {
         let (breakers, breaker, now) = circuits();
         let is_open = |now| breakers.is_open(Some(&breaker), now);
         assert!(!is_open(now) && breakers.circuits().by_service.is_empty());
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_before_a_change_has_no_say_after_it() {
+    fn what_began_before_a_change_does_not_count_after_it() {
         let (breakers, breaker, now) = circuits();
         let mut late = [(); 3].map(|()| breakers.admit(Some(breaker.clone()), now).expect("closed"));
         fail(&breakers, &breaker, now);
@@ -306,7 +306,10 @@ mod tests {
         drop(probe);
         late[1].settle(Verdict::Works, now + OPEN);
         late[2].settle(Verdict::Fails, now + OPEN);
-        assert!(breakers.admit(Some(breaker.clone()), now + OPEN).is_some(), "neither closed nor opened again");
+        assert!(
+            breakers.admit(Some(breaker.clone()), now + OPEN).is_some(),
+            "neither closed nor open for another time"
+        );
         assert!(breakers.admit(Some(breaker.clone()), now).is_none());
     }
 

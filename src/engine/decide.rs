@@ -9,7 +9,7 @@ use crate::document::Request;
 use crate::error::Error;
 use crate::policy::{self, Context, Decision};
 
-/// Decides, and notes where the request wants to go. Of a refused one the record says that as well.
+/// Decides, and notes where the request wants to go. The record of a refused request says that too.
 pub fn decide(engine: &Engine, request: &Request, body_bytes: u64, recorder: &mut Recorder) -> Result<Decision, Error> {
     let decided = decision(engine, request, body_bytes);
     recorder.origin(match &decided {

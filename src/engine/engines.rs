@@ -13,7 +13,7 @@ use crate::net::Lookups;
 /// The least recently used engine goes when one more is opened.
 const ENGINES: usize = 16;
 
-/// Handles are never used again, over a fork neither.
+/// No handle is used a second time, not even after a fork.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Engines by handle and by configuration, the least recently used first.
@@ -74,8 +74,8 @@ impl Engines {
         closed
     }
 
-    /// How often there was something new for a child: an engine that came or went, or another key. Which engine was used
-    /// last is not worth the telling.
+    /// Counts the changes that a child has to know of: an engine that came or went, or another key. Which engine was used
+    /// last is no such change.
     pub fn changes(&self) -> u64 {
         self.changes
     }
@@ -115,7 +115,8 @@ fn fingerprint(document: &[u8]) -> Result<[u8; 32], Error> {
             *key = id;
         }
     }
-    // Material without an id is in it, and a hash that is moved leaves the last bytes that it was given behind.
+    // The text can hold material of keys without an id. A hash that is moved leaves a copy of the last bytes behind, so this
+    // one stays in place.
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(&value).map_err(invalid)?);
     Ok(hash.finalize_reset().into())

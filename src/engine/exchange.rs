@@ -15,7 +15,7 @@ use crate::document::Request;
 use crate::error::Error;
 use crate::net::{self, Network};
 
-/// A call that may be sent. Nothing of it has been, and dropping it ends it there.
+/// A call that may be sent. Nothing of it has been sent, and nothing ever is where it is dropped.
 pub struct Exchange {
     engine: Arc<Engine>,
     network: Arc<Network>,
@@ -51,8 +51,8 @@ impl Engine {
 }
 
 impl Exchange {
-    /// Sends the request and takes in the whole response. The sockets are polled before, for what has arrived since the
-    /// last call, and after a bad end, for what it has to tell the server.
+    /// Sends the request and reads the whole response. The sockets are polled before, for what has arrived since the last
+    /// call, and after a failure, so that the server learns of its end.
     pub async fn collect(self) -> Reply {
         let Self { engine, network, prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;

@@ -78,7 +78,7 @@ impl Hop {
             bound.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
         }
         if route.fills_query {
-            // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
+            // The server may have repeated the parameter in the location, so filling it there could be a conflict.
             return Err(refused("the credential is in the query"));
         }
         if target.origin() != self.target.origin() {

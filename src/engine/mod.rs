@@ -1,8 +1,9 @@
 //! The flow of a call: document → policy → credential → wire → document.
 //!
-//! An [`Engine`] is an open configuration, and [`Engines`] are those of a process. [`Engine::start`] makes an [`Exchange`] of a
-//! [`Call`]: it is decided, its credentials are unsealed and placed, and nothing is sent yet (`prepare`). [`Exchange::collect`]
-//! sends it, in attempts of hops of sends, and gives the [`Reply`]; `retry` has every rule of sending again.
+//! An [`Engine`] is an open configuration, and [`Engines`] are those of a process. [`Engine::start`] makes an [`Exchange`]
+//! of a [`Call`]: it is decided, its credentials are unsealed and placed, and nothing is sent yet (`prepare`).
+//! [`Exchange::collect`] sends it and gives the [`Reply`]: a call has attempts, an attempt has hops, and a hop may be sent
+//! more than once; `retry` has every rule of sending again.
 //!
 //! The room takes and gives plain documents and does not know its host. Whoever hosts it says what audit records call it, and
 //! drives its futures on a runtime of its own. Below, `policy` decides, `credential` places, `oauth` has the access tokens,

@@ -13,8 +13,8 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The bound of any pause that the server did not ask for.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Exponential backoff with full jitter: the `random` part of a bound that doubles, so that clients that failed together do
-/// not come back together. `repeats` counts the repeats before this one, and 0 and `u64::MAX` give the two ends.
+/// Exponential backoff with full jitter: a random part of a bound that doubles, so that clients that failed together do not
+/// come back together. `repeats` counts the repeats before this one; of `random`, 0 gives no pause and `u64::MAX` the bound.
 pub fn backoff(repeats: u32, random: u64) -> Duration {
     let bound = FIRST.saturating_mul(1 << repeats.min(20)).min(LONGEST);
     let nanos = bound.as_nanos() * u128::from(random) / u128::from(u64::MAX);

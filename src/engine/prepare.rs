@@ -37,18 +37,18 @@ pub struct Prepared {
 
 /// The state of a call that is being made.
 pub struct Run {
-    /// The permission for the attempt of the moment.
+    /// The permit for the current attempt.
     pub permit: Permit,
     /// The access token, where one has to be fetched.
     pub token: Option<CallToken>,
-    /// Finds again what was put into the request.
+    /// Finds injected secrets in the response.
     pub redactor: Redactor,
-    /// What the caller set, so that its echo is not taken for a secret's.
+    /// The caller's own fields: an echo of one is not taken for a secret's.
     pub callers_headers: HeaderMap,
 }
 
-/// Decides, unseals, binds and places. The permission to send is taken between the decision and the keys: of a call to a
-/// service that is left alone nothing is unsealed, and two calls never unseal for one probe.
+/// Decides, unseals, binds and places. The permit is taken between the decision and the keys: while a circuit is open
+/// nothing is unsealed, and no two calls unseal for one probe.
 pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Recorder) -> Result<Prepared, Error> {
     let specs = &request.credentials;
     let envelopes = split(call.sealed, specs.len())?;

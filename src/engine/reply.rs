@@ -35,9 +35,9 @@ pub fn panic_reply(transport: &'static str) -> Reply {
     failure(&error.sent(Sent::Maybe), false, Recorder::begin(transport))
 }
 
-/// A response's header fields as documents have them. A value that holds an injected secret is not shown: `Location` echoes
-/// query parameters. One that is the caller's own field, name and whole value, is: to hide it would tell a caller who guesses a
-/// secret, and has the API echo the guess, that it is right.
+/// A response's header fields as documents have them. A value that holds an injected secret is replaced: `Location` echoes
+/// query parameters. A field that the caller itself sent, with the same name and whole value, is shown: hiding it would
+/// confirm a secret to a caller who guesses it and lets the API echo the guess.
 pub fn header_fields(
     headers: &HeaderMap,
     decoded: bool,

@@ -13,7 +13,7 @@ use crate::document::ResponseHead;
 use crate::error::Error;
 use crate::net::Response;
 
-/// What of an unread body is worth taking in, so that an HTTP/1.1 connection can be used again.
+/// How much of an unread body is read, so that an HTTP/1.1 connection can be used again.
 const DRAINED_BYTES: u64 = 64 * 1024;
 
 /// A response, whole.
@@ -34,7 +34,7 @@ impl Whole {
     }
 }
 
-/// Takes in the call's response to its end, and settles what head and body together say of the service.
+/// Reads the call's response to its end, and settles what head and body together say of the service.
 pub async fn collect(
     response: Response,
     budget: &Budget,
@@ -62,8 +62,8 @@ pub async fn collect(
     })
 }
 
-/// Takes in what comes until then of a response that is not the call's. A connection whose response did not end in that time
-/// closes, or its stream is reset.
+/// Reads what comes by `until` of a response that does not go to the caller. A connection whose response did not end in that
+/// time closes, or its stream is reset.
 pub async fn drain(response: Response, until: Instant, recorder: &mut Recorder) {
     recorder.received(response.drain(DRAINED_BYTES, until).await);
 }

@@ -16,10 +16,11 @@ use crate::error::{Code, Sent};
 /// How often a hop's request that the server says it has not processed is sent again.
 const UNPROCESSED: u32 = 3;
 
-/// How often one is whose HTTP/1.1 connection ended before the first byte of a response. It may have been processed.
-const UNANSWERED: u32 = 1;
+/// How often one is sent again whose HTTP/1.1 connection ended before the first byte of a response. It may have been
+/// processed.
+const WITHOUT_RESPONSE: u32 = 1;
 
-/// Responses that pass.
+/// The statuses of errors that end by themselves.
 const PASSING: [StatusCode; 4] = [
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::BAD_GATEWAY,
@@ -27,11 +28,11 @@ const PASSING: [StatusCode; 4] = [
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
-/// Whether an attempt that ended so is followed by another one, of which `left` are left.
+/// Whether another attempt follows one that ended so, where `left` are left.
 ///
-/// What was certainly not processed may go out again whatever it is; anything that may have been has to be `idempotent`.
-/// Refusals, certificates and TLS stay what they are however often one asks. A failure after a response's status line is that
-/// response's, and the caller has to see its status.
+/// A request that was certainly not processed may be repeated, whatever it is; one that may have been processed has to be
+/// `idempotent`. Refusals, certificates and TLS would end in the same way again. A failure after a response's status line
+/// belongs to that response, and the caller has to see its status.
 pub fn repeats(outcome: Outcome, idempotent: bool, left: u32) -> bool {
     let is_worth_it = match outcome {
         Outcome::Response(status) => idempotent && PASSING.contains(&status),
@@ -43,7 +44,7 @@ pub fn repeats(outcome: Outcome, idempotent: bool, left: u32) -> bool {
     is_worth_it && left > 0
 }
 
-/// Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2), or the server knows it again
+/// Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2), or the server recognises it
 /// by its key. TRACE, idempotent as well, is refused before.
 pub fn is_idempotent(method: &str, has_idempotency_key: bool) -> bool {
     has_idempotency_key || ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].contains(&method)
@@ -52,19 +53,19 @@ pub fn is_idempotent(method: &str, has_idempotency_key: bool) -> bool {
 /// What is left of sending one hop's request again.
 pub struct Resends {
     unprocessed: u32,
-    unanswered: u32,
+    without_response: u32,
 }
 
 impl Resends {
     /// Those of a request with this method. Without a response only a safe one goes out again (RFC 9110 section 9.2.1).
     pub fn of(method: &Method) -> Self {
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
-        Self { unprocessed: UNPROCESSED, unanswered: if is_safe { UNANSWERED } else { 0 } }
+        Self { unprocessed: UNPROCESSED, without_response: if is_safe { WITHOUT_RESPONSE } else { 0 } }
     }
 
     /// Whether to send again what was not processed, or has had no response.
-    pub fn take(&mut self, is_unprocessed: bool, is_unanswered: bool) -> bool {
-        let kinds = [(is_unprocessed, &mut self.unprocessed), (is_unanswered, &mut self.unanswered)];
+    pub fn take(&mut self, is_unprocessed: bool, is_without_response: bool) -> bool {
+        let kinds = [(is_unprocessed, &mut self.unprocessed), (is_without_response, &mut self.without_response)];
         let left = kinds.into_iter().find(|(applies, left)| *applies && **left > 0);
         left.is_some_and(|(_, left)| {
             *left -= 1;
@@ -133,15 +134,15 @@ mod tests {
 
     #[test]
     fn a_hop_is_sent_again_a_few_times_only() {
-        for (method, unanswered) in [(Method::GET, 1), (Method::HEAD, 1), (Method::PUT, 0), (Method::POST, 0)] {
+        for (method, without_response) in [(Method::GET, 1), (Method::HEAD, 1), (Method::PUT, 0), (Method::POST, 0)] {
             let mut resends = Resends::of(&method);
             let times =
                 |kind: (bool, bool), resends: &mut Resends| (0..9).take_while(|_| resends.take(kind.0, kind.1)).count();
             assert_eq!(times((false, false), &mut resends), 0, "{method}");
-            assert_eq!(times((false, true), &mut resends), unanswered, "{method}");
+            assert_eq!(times((false, true), &mut resends), without_response, "{method}");
             assert_eq!(times((true, false), &mut resends), 3, "{method}");
             // A request that nobody has seen had no response either, and has both.
-            assert_eq!(times((true, true), &mut Resends::of(&method)), 3 + unanswered, "{method}");
+            assert_eq!(times((true, true), &mut Resends::of(&method)), 3 + without_response, "{method}");
         }
     }
 }

@@ -72,7 +72,7 @@ pub async fn send(
         };
         recorder.exchange(&failure.observed);
         *worst = failure.error.sent.max(*worst);
-        if !resends.take(failure.unprocessed, failure.unanswered) {
+        if !resends.take(failure.unprocessed, failure.without_response) {
             return Err(failure.error.sent(*worst));
         }
     }

@@ -24,7 +24,7 @@ pub struct Engine {
     pub(super) tokens: Tokens,
 }
 
-/// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were at.
+/// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were doing.
 pub(super) struct EngineHeritage {
     settings: Arc<Settings>,
     keyring: Keyring,
@@ -91,7 +91,7 @@ impl Engine {
         Ok(Self::with(Arc::new(settings), keyring, lookups))
     }
 
-    /// Settings and keys, and nothing yet of what calls leave behind.
+    /// Settings and keys, and no state of calls yet.
     fn with(settings: Arc<Settings>, keyring: Keyring, lookups: Arc<Lookups>) -> Self {
         Self {
             settings,
@@ -108,7 +108,7 @@ impl Engine {
         EngineHeritage { settings: Arc::clone(&self.settings), keyring: self.keyring().clone() }
     }
 
-    /// What works and should not stay so.
+    /// What works as far as it can, but needs an administrator.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.settings.warnings.clone();
         warnings.extend(self.keyring().warnings());
@@ -143,7 +143,7 @@ impl Engine {
         if let Some(network) = self.network.get() {
             return Ok(network);
         }
-        // Of two threads that come here together one loses, and its network goes unused.
+        // Two threads may come here together: the network of one goes unused.
         let network = Arc::new(Network::new(self.settings.network.clone(), Arc::clone(&self.lookups))?);
         Ok(self.network.get_or_init(|| network))
     }

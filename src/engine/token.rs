@@ -1,4 +1,4 @@
-//! The access token of a call: looked up before every attempt, and renewed once where the API does not take it.
+//! The access token of a call: looked up before every attempt, and renewed once where the API rejects it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub fn of_client(
 }
 
 impl CallToken {
-    /// Leaves it, and says how many token requests no record has counted yet.
+    /// Ends it, and says how many token requests no record has counted yet.
     pub fn end(self) -> u32 {
         self.slot.take_requests()
     }
@@ -78,8 +78,8 @@ impl CallToken {
         Ok(())
     }
 
-    /// After a 401: has the token renewed, once in a call, unless that was in vain a while ago. Says whether there is another
-    /// one to repeat the request with.
+    /// After a 401: has the token renewed, once in a call, unless a renewal a short time ago did not help. Says whether
+    /// there is another token to repeat the request with.
     pub async fn renew(&mut self, deadline: Instant) -> bool {
         let Some(used) = self.used else { return false };
         if std::mem::replace(&mut self.renewed, true) {
@@ -87,7 +87,7 @@ impl CallToken {
             return false;
         }
         self.slot.reject(used);
-        // Whatever keeps a new token from coming, the 401 is a response and goes to the caller.
+        // Whatever the reason that no new token comes: the 401 is a response and goes to the caller.
         let Ok((token, renewal)) = self.slot.token(&self.source, deadline).await else { return false };
         self.renewal = renewal;
         token.id() != used

@@ -52,7 +52,7 @@ impl Algorithm {
     }
 }
 
-/// Decrypts one layer. `None` for a key or nonce of the wrong length as for a tag that does not fit: none of them opens it.
+/// Decrypts one layer. `None` for a key or nonce of the wrong length, and for a tag that does not fit.
 pub fn open(algorithm: Algorithm, key: &[u8], nonce: &[u8], associated_data: &[u8], sealed: &[u8]) -> Option<Secret> {
     match algorithm {
         Algorithm::XChaCha20Poly1305 => open_layer::<XChaCha20Poly1305>(key, nonce, associated_data, sealed),

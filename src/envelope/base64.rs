@@ -33,7 +33,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 mod tests {
     use super::decode;
 
-    /// What PHP 8.2 answers.
+    /// What PHP 8.2 returns.
     #[test]
     fn agrees_with_php() {
         let cases: [(&str, Option<&[u8]>); 19] = [

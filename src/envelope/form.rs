@@ -42,7 +42,7 @@ impl Form {
         if !matches!(fields.value_checksum, Field::Absent | Field::Null | Field::Text(_)) {
             return Err(malformed("the envelope's checksum is not a string"));
         }
-        // Version 2 names its algorithm. Version 1 does not, its nonces give it away; what it names is ignored.
+        // Version 2 names its algorithm. In version 1 the length of the nonces tells; a name there is ignored.
         let named = match version {
             1 => None,
             2 => Some(Algorithm::from_name(name).ok_or_else(|| unsupported("the envelope's algorithm is not known"))?),

@@ -48,17 +48,17 @@ pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, 
     }
     // SAFETY: not null, and the caller's promise.
     unsafe { out.write(ResultView::EMPTY) };
-    let (status, view) = match caught(|| entry().map(kept)) {
-        Some(Ok(kept)) => kept,
+    let (status, view) = match caught(|| entry().map(keep)) {
+        Some(Ok(result)) => result,
         Some(Err(misuse)) => return Status::from(misuse) as i32,
-        None => caught(|| kept(engine::panic_reply(TRANSPORT))).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
+        None => caught(|| keep(engine::panic_reply(TRANSPORT))).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
     };
     // SAFETY: as above.
     unsafe { out.write(view) };
     status as i32
 }
 
-fn kept(reply: Reply) -> (Status, ResultView) {
+fn keep(reply: Reply) -> (Status, ResultView) {
     let status = if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
     (status, Process::current().results.keep(reply.head, reply.body))
 }

@@ -22,7 +22,7 @@ pub struct Process {
     heritage: AtomicPtr<Heritage>,
 }
 
-/// `CURRENT` hands it to every thread, and a raw pointer does not ask whether that is sound.
+/// `CURRENT` hands it to every thread, and the compiler does not check a raw pointer for that.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Process>();
@@ -98,7 +98,7 @@ impl Process {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
-        // Of two threads that come here together one loses, and its runtime goes unused.
+        // Two threads may come here together: the runtime of one goes unused.
         let runtime = Runtime::new()?;
         Ok(self.runtime.get_or_init(|| runtime))
     }

@@ -116,7 +116,7 @@ impl RingEntry {
         Ok(entry)
     }
 
-    /// The same key again is the one that is there, so that reading often leaves no more of them.
+    /// A key that has not changed stays the one that is there, so that frequent reads make no copies of it.
     fn keep(&self, bytes: Secret) -> Option<Arc<MasterKey>> {
         match &self.key {
             Some(key) if key.is(&bytes) => Some(Arc::clone(key)),

@@ -16,7 +16,7 @@ use crate::envelope::aead::KEY_LEN;
 use crate::envelope::base64;
 use crate::secret::{LockedSecret, Secret, equal_in_constant_time};
 
-/// No form of a key is near as long; what is longer is another file.
+/// No form of a key is nearly as long: a longer file is something else.
 const MAX_FILE_LEN: usize = 4096;
 
 const TYPO3_INFO: &[u8] = b"nr-vault-master-key";
@@ -201,7 +201,8 @@ fn read_limited(file: &mut File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     Ok((filled <= MAX_FILE_LEN).then_some(buffer))
 }
 
-/// A trimmed text of 32 bytes is the key itself, else its base64; only then may the white space belong to the key.
+/// The trimmed text is the key where it has 32 bytes, else its base64. Where it is neither, the white space may belong to
+/// the key.
 fn from_file(contents: &[u8]) -> Option<Secret> {
     let trimmed = trim(contents);
     from_bytes(trimmed).or_else(|| from_base64(trimmed)).or_else(|| from_bytes(contents))

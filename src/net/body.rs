@@ -1,4 +1,4 @@
-//! The request's body, which bears witness to what the connection took of it.
+//! The request's body, which notes what the connection took of it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,8 +22,8 @@ impl Witness {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Body bytes that the connection took until now. They may become more for as long as the request is being written,
-    /// which a response does not end.
+    /// Body bytes that the connection took until now. There may be more until the request is written, also after a response
+    /// has come.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
     }

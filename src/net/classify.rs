@@ -109,10 +109,10 @@ fn invalid() -> Error {
     Error::new(Code::ProtocolInvalid, "the server's response is not acceptable HTTP")
 }
 
-/// The server would have had the request by HTTP/1.1, which may be spoken or not.
+/// The server wants the request by HTTP/1.1, which the configuration may allow or not.
 pub fn wants_http1(may_be: bool) -> Error {
     let message = match may_be {
-        true => "the server wants the request by HTTP/1.1 (HTTP_1_1_REQUIRED), and is asked by it from now on",
+        true => "the server wants the request by HTTP/1.1 (HTTP_1_1_REQUIRED), and gets requests by it from now on",
         false => "the server wants the request by HTTP/1.1 (HTTP_1_1_REQUIRED), which http_versions leaves out",
     };
     Error::new(Code::ClosedEarly, message)

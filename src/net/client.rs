@@ -15,7 +15,7 @@ use super::connector::Connector;
 use super::options::NetworkOptions;
 use crate::sys::lock;
 
-/// Servers close idle connections after 60 s and more; going first avoids the race.
+/// Servers close idle connections after 60 s and more. Closing before them avoids the race.
 const IDLE_TIME: Duration = Duration::from_secs(55);
 const IDLE_PER_ORIGIN: usize = 8;
 
@@ -27,7 +27,7 @@ pub fn pooled(connector: &Connector, options: &NetworkOptions) -> HttpClient {
     build(connector, options, TokioExecutor::new(), IDLE_PER_ORIGIN)
 }
 
-/// A client for one request, which keeps no connection, and what tells that its connection is gone.
+/// A client for one request, which keeps no connection, and the tasks that tell when its connection is gone.
 pub fn one_shot(connector: &Connector, options: &NetworkOptions) -> (HttpClient, Tasks) {
     let tasks = Tasks::default();
     (build(connector, options, tasks.clone(), 0), tasks)
@@ -73,7 +73,7 @@ impl Tasks {
         }
     }
 
-    /// Ends them where they are.
+    /// Aborts them.
     pub fn abort(&self) {
         lock(&self.0).iter().for_each(JoinHandle::abort);
     }

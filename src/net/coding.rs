@@ -85,7 +85,7 @@ impl Coding {
     }
 }
 
-/// Sees to it that nothing follows a stream, and that what it came out of ends well too. The decoders of gzip and zstd look
+/// Fails where something follows the coded stream, or where its source does not end well. The decoders of gzip and zstd look
 /// for another member there themselves.
 struct ToItsEnd<D> {
     decoder: D,

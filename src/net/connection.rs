@@ -30,9 +30,9 @@ pub struct Facts {
     ended: AtomicBool,
     users: AtomicUsize,
     received: AtomicU64,
-    /// What had been received when the writing of the request of the moment began.
+    /// How much had been received when the current request began to be written.
     before: AtomicU64,
-    /// Whether the last that moved was something received.
+    /// Whether bytes were received after the last ones were written.
     reading: AtomicBool,
     cut: AtomicBool,
     wants_http1: AtomicBool,
@@ -45,9 +45,9 @@ impl Facts {
         self.used.swap(true, Ordering::AcqRel)
     }
 
-    /// Whether nothing came after the request of the moment, on HTTP/1.1. Told by the connection itself: whoever waits for
-    /// the response may learn of the connection only when another thread has already read from it.
-    pub fn unanswered(&self) -> bool {
+    /// Whether nothing came after the current request, on HTTP/1.1. The connection itself has to tell: a caller that waits
+    /// for the response may learn of the connection only after another thread has read from it.
+    pub fn without_response(&self) -> bool {
         self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
     }
 
@@ -106,7 +106,7 @@ impl InUse {
         Self(facts)
     }
 
-    /// What is known of it, for longer.
+    /// Its facts, which may outlive it.
     pub fn facts(&self) -> &Arc<Facts> {
         &self.0
     }
@@ -132,7 +132,7 @@ pub struct Stream {
     facts: Arc<Facts>,
     /// On HTTP/2.
     frames: Option<Frames>,
-    /// Who is told when the server asks for HTTP/1.1, and of which origin.
+    /// Where to note that the server asks for HTTP/1.1, and of which origin.
     http1: Option<(Arc<Http1Origins>, String)>,
 }
 
@@ -185,7 +185,7 @@ impl Stream {
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
     }
 
-    /// The same stream, which tells these of it when the server asks for HTTP/1.1.
+    /// The same stream, which notes this origin there when the server asks for HTTP/1.1.
     pub fn telling(mut self, origins: Arc<Http1Origins>, origin: String) -> Self {
         self.http1 = self.http2().then_some((origins, origin));
         self

@@ -42,7 +42,7 @@ pub async fn read_body(
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
     let source = Wire { body: Arc::new(Mutex::new(WireBody::new(body, connection, cap))), chunk: Bytes::new() };
     let body = Arc::clone(&source.body);
-    // What a length announces is allocated at once, within reason, so that a body is not copied while it grows.
+    // An announced length is allocated at once up to a bound, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
     let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
     let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, room)).await;
@@ -54,8 +54,8 @@ pub async fn read_body(
     }
 }
 
-/// Takes in what comes of a body until then, up to `cap`, and says how much that was. A body that has ended by then leaves
-/// its connection fit for use.
+/// Reads what comes of a body by `until`, up to `cap`, and says how much that was. A body that has ended by then leaves its
+/// connection fit for use.
 pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
     let mut arrived = 0;
     let drained = async {
@@ -66,7 +66,7 @@ pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
             }
         }
     };
-    // Whether it ended or not, what has come has come.
+    // What has arrived counts, whether the body ended or not.
     let _ = timeout_at(until, drained).await;
     arrived
 }
@@ -101,7 +101,7 @@ async fn read_decoded(
     room: u64,
 ) -> Result<Vec<u8>, Reading> {
     let mut source: Source = Box::new(wire);
-    // Servers label empty bodies as well. No coding makes nothing of nothing, so there is nothing to undo.
+    // Servers label empty bodies as well. No coding has an empty form, so there is nothing to undo.
     if source.fill_buf().await?.is_empty() {
         return Ok(Vec::new());
     }

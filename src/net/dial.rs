@@ -98,7 +98,7 @@ async fn race(addresses: Vec<IpAddr>, deadline: Instant, to: Uri) -> Dialled {
     }
 }
 
-/// A host without IPv6 cannot reach such an address at all, which says less than that nobody listens at another one.
+/// Without IPv6 such an address cannot be reached at all. That says less than that nobody listens at another one.
 fn more_telling(
     known: Option<Box<dyn StdError + Send + Sync>>,
     new: Box<dyn StdError + Send + Sync>,
@@ -135,7 +135,7 @@ fn attempt(address: IpAddr, to: Uri) -> Attempt {
     Box::pin(async move { Ok(dialler.call(to).await?) })
 }
 
-/// Answers every question with the one address that was judged.
+/// Resolves every name to the one address that was judged.
 #[derive(Clone)]
 struct Judged(IpAddr);
 

@@ -15,7 +15,7 @@ use super::head::{self, InterimLimit};
 use super::network::{Network, Way};
 use super::poll::poll_sockets;
 use super::response::Response;
-use super::watch::{Observed, Watch, forsake, is_last};
+use super::watch::{Observed, Watch, is_last, use_no_more};
 use crate::error::{Code, Error, Sent};
 
 /// An exchange without an acceptable response.
@@ -25,7 +25,7 @@ pub struct Failure {
     /// The other side says that it has not processed the request, or cannot have seen any of it.
     pub unprocessed: bool,
     /// An HTTP/1.1 connection ended before the first byte of a response.
-    pub unanswered: bool,
+    pub without_response: bool,
     /// The other side wants the request by HTTP/1.1, and the next connection will speak it.
     pub http1_next: bool,
     /// What was seen of the exchange.
@@ -33,9 +33,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// One of which nothing else is known.
+    /// A failure of which nothing else is known.
     fn plain(error: Error, observed: Observed) -> Box<Self> {
-        Box::new(Self { error, unprocessed: false, unanswered: false, http1_next: false, observed })
+        Box::new(Self { error, unprocessed: false, without_response: false, http1_next: false, observed })
     }
 }
 
@@ -55,7 +55,7 @@ impl Network {
             pool.note(connection.facts());
         }
         if pool.make_room() {
-            // They hang up now, and not with the next call.
+            // They close now, and not with the next call.
             poll_sockets().await;
         }
         ended
@@ -124,7 +124,7 @@ impl Network {
                     error: cause.error.sent(sent),
                     // Where nothing but HTTP/2 may be spoken, it would only be refused again.
                     unprocessed: unprocessed && (!wants_http1 || self.http1()),
-                    unanswered: closed && watch.unanswered(),
+                    without_response: closed && watch.without_response(),
                     http1_next: wants_http1 && self.http1(),
                     observed: watch.observed(),
                 }))
@@ -139,7 +139,7 @@ impl Network {
             Err(failure) => (Some(&failure.error), &failure.observed),
         };
         if is_last(error, observed.connection.as_deref()) {
-            forsake(&connection);
+            use_no_more(&connection);
         }
         ended
     }

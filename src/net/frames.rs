@@ -24,9 +24,8 @@ const PAYLOAD_HEAD: usize = 8;
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
-/// Follows the frames of a connection. The stack above passes over interim responses without a word, so a server could send
-/// them until the deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it has patience with idle
-/// frames.
+/// Follows the frames of a connection. The stack above reads past interim responses, so a server could send them until the
+/// deadline; it takes a reset or GOAWAY with NO_ERROR for the end of a body; and it accepts idle frames without end.
 pub struct Frames {
     arriving: Splitter,
     leaving: Splitter,
@@ -246,7 +245,7 @@ mod tests {
         frames.left(&frame(HEADERS, 4, 5, b""));
         assert!(frames.arrived(&pings) && !frames.arrived(&ping));
 
-        // What still comes of a response that was given up is nobody's.
+        // Frames of a response that was given up belong to no stream that counts.
         let mut frames = full();
         frames.left(&frame(RST_STREAM, 0, 1, b"0000"));
         assert!(!frames.arrived(&data));

@@ -34,12 +34,12 @@ impl InterimLimit {
         limit
     }
 
-    /// Waits until there are more.
+    /// Waits until there are too many.
     pub async fn exceeded(&self) {
         self.exceeded.notified().await;
     }
 
-    /// Whether there were more.
+    /// Whether there were too many.
     pub fn is_exceeded(&self) -> bool {
         self.count.load(Ordering::Acquire) > INTERIM_RESPONSES
     }
@@ -50,7 +50,7 @@ impl InterimLimit {
     }
 }
 
-/// Refuses a head that says two things, or more than `cap` bytes.
+/// Refuses a head that contradicts itself, or has more than `cap` bytes.
 pub fn check<B>(response: &Response<B>, cap: usize) -> Result<(), Error> {
     let invalid = |message| Err(Error::new(Code::ProtocolInvalid, message));
     let headers = response.headers();

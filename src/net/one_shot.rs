@@ -13,12 +13,12 @@ use super::response::Collected;
 use crate::document::ByteLimit;
 use crate::error::Error;
 
-/// A connection takes a few turns to end and waits for nobody. This only bounds what cannot be foreseen.
+/// A connection ends a few polls later and waits for nobody. This bounds only what cannot be foreseen.
 const ENDING: Duration = Duration::from_secs(1);
 
 impl Network {
-    /// Sends a request and takes in the whole response, whose body is within `cap`, inside the deadline. No connection is
-    /// taken from the pool and none is put there, so that nothing of it stays in buffers.
+    /// Sends a request and reads the whole response, whose body is within `cap`, inside the deadline. No connection is taken
+    /// from the pool and none is put there, so that nothing of it stays in buffers.
     pub async fn one_shot(
         &self,
         request: Request<Bytes>,
@@ -34,7 +34,7 @@ impl Network {
             exchanged = self.exchange_by(client, &Semaphore::new(1), request, deadline).await;
         }
         let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, &mut 0).await;
-        // Whoever waits for the connection before the body is gone waits for itself.
+        // Only now: a connection does not end before its body is gone.
         let _ = timeout(ENDING, tasks.0.ended()).await;
         collected
     }

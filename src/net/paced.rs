@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::coding::Source;
 
-/// What a decoder is given at once. It works on it until it has an output, and there are codes for nothing at all.
+/// How much input a decoder gets at once. It works on it until it has output, and some input decodes to nothing at all.
 const PIECE: usize = 1024;
 /// How long decoding may keep the runtime, which all calls of the process share, and the deadline from its own call.
 const TURN: Duration = Duration::from_millis(1);

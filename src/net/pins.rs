@@ -1,9 +1,9 @@
 //! Certificates of servers that `tls.ca_file` itself holds.
 //!
 //! webpki takes every certificate of that file for an authority's, and no authority's certificate for a server's. What
-//! `openssl req -x509` makes is both at once, and a server's own certificate is often all that an operator has. So the file is read
-//! here as well: exactly a certificate that it holds is taken from a server, with every other check on, and only an
-//! authority's vouches for others.
+//! `openssl req -x509` makes is both at once, and a server's own certificate is often all that an operator has. So the file
+//! is read here as well: a server may show exactly a certificate that the file holds, with every other check on, and only an
+//! authority's certificate vouches for others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +36,8 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Reads a certificate, and what these lists say of it. Nothing where its form is too odd to be read, a serial number above
-    /// 20 octets included: whether it is an authority's nobody could say then.
+    /// Reads a certificate, and what these lists say of it. `None` where its form cannot be read, a serial number above 20
+    /// octets included: nobody could say then whether it is an authority's.
     pub fn read(certificate: &CertificateDer<'static>, lists: &[CertificateRevocationListDer<'_>]) -> Option<Self> {
         let read = Certificate::from_der(certificate).ok()?;
         let content = read.tbs_certificate();
@@ -47,7 +47,7 @@ impl Pin {
             not_after: content.validity().not_after.to_unix_duration(),
             is_authority: is_authority(content).unwrap_or(false),
             is_for_servers: is_for_servers(content).unwrap_or(false),
-            // Of a list that cannot be read nobody knows what it names.
+            // A list that cannot be read may name it.
             is_revoked: lists.iter().any(|list| names(list, content).unwrap_or(true)),
         })
     }
@@ -142,7 +142,7 @@ impl ServerCertVerifier for Verifier {
         };
         let pin = self.pins.iter().find(|pin| pin.certificate == *end_entity);
         match (chained, pin) {
-            // Whoever has revoked it, or what vouches for it, has the last word.
+            // A revocation counts in any case, of the certificate or of what vouches for it.
             (Err(error), Some(pin)) if error != CertificateError::Revoked.into() => pin.verify(server_name, now),
             (chained, _) => chained,
         }

@@ -1,4 +1,4 @@
-//! The HTTP proxy of the configuration. The environment's proxies have no say.
+//! The HTTP proxy of the configuration. Those of the environment do not count.
 
 use bytes::Bytes;
 use http::{HeaderValue, Uri};

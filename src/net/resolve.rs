@@ -16,8 +16,8 @@ use crate::sys::lock;
 
 /// Lookups at a time, each of them a thread.
 const LOOKUPS: usize = 16;
-/// How long a lookup is one that others join. The resolver asks again after seconds only, so where its question was lost a
-/// new lookup is answered sooner.
+/// How long others join a lookup. The resolver repeats a question that was lost only after seconds, so a new lookup has its
+/// answer sooner.
 const FRESH: Duration = Duration::from_secs(1);
 /// Lookups of one name at a time, so that a name server without an answer leaves room for other names.
 const LOOKUPS_OF_A_NAME: usize = 2;
@@ -38,9 +38,10 @@ pub struct Lookups {
 
 impl Default for Lookups {
     fn default() -> Self {
-        // The C library gives a new thread the stack of one that has ended, and in a child those of its parent's threads have
-        // ended all at once: where one was in the middle of a lookup, the state of its resolver is still there, with a socket
-        // that parent and child would take each other's answers from. A stack of another generation is too small.
+        // The C library gives a new thread the stack of one that has ended. In a child all threads of the parent have ended
+        // at once: one may have been in the middle of a lookup, and the state of its resolver is still on its stack, with a
+        // socket on which parent and child would take each other's answers. Stacks from before the fork are too small for
+        // the threads of a child.
         static GENERATIONS: AtomicUsize = AtomicUsize::new(0);
         let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -76,7 +77,7 @@ impl Lookups {
             }
         }
         let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
-        answer.unwrap_or_else(unanswered)
+        answer.unwrap_or_else(no_answer)
     }
 
     /// The lookup of a name that is to be waited for.
@@ -107,8 +108,8 @@ impl Lookups {
         let ending = Arc::clone(&lookup);
         let started = with_signals_blocked(|| {
             thread.spawn(move || {
-                // A thread that ended in a bug would leave those who wait to their deadlines.
-                let answer = catch_unwind(|| look_up(&name)).unwrap_or_else(|_| unanswered());
+                // After a panic that nobody catches, those who wait would wait until their deadlines.
+                let answer = catch_unwind(|| look_up(&name)).unwrap_or_else(|_| no_answer());
                 drop(place);
                 lookup.answer.send_replace(Some(answer));
             })
@@ -127,7 +128,7 @@ impl Lookup {
     }
 }
 
-fn unanswered() -> Answer {
+fn no_answer() -> Answer {
     Err(Error::new(Code::DnsFailed, "name resolution ended without an answer"))
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::connection::Facts;
 use super::decode::{drain_body, read_body};
-use super::watch::{Observed, forsake, is_last};
+use super::watch::{Observed, is_last, use_no_more};
 use crate::document::ByteLimit;
 use crate::error::Error;
 
@@ -38,7 +38,7 @@ pub struct Collected {
 }
 
 impl Response {
-    /// What came to a request with this method.
+    /// The response to a request with this method.
     pub(super) fn new(
         response: http::Response<Incoming>,
         method: Method,
@@ -73,7 +73,7 @@ impl Response {
         } else {
             let read = read_body(&head, body, cap, deadline, wire).await;
             if is_last(read.as_ref().err(), head.extensions.get::<Arc<Facts>>().map(Arc::as_ref)) {
-                forsake(&connection);
+                use_no_more(&connection);
             }
             read.map_err(|error| error.with_status(head.status.as_u16()))?
         };
@@ -86,8 +86,8 @@ impl Response {
         })
     }
 
-    /// Takes in what comes of the body until then, up to `cap`, and says how much that was. A body that has ended by then leaves
-    /// its connection fit for use.
+    /// Reads what comes of the body by `until`, up to `cap`, and says how much that was. A body that has ended by then
+    /// leaves its connection fit for use.
     pub async fn drain(self, cap: u64, until: Instant) -> u64 {
         drain_body(self.body, cap, until).await
     }

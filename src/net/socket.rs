@@ -52,7 +52,7 @@ impl AsyncRead for Socket {
         if polled.is_ready() || buf.remaining() == 0 {
             return polled;
         }
-        // Reads of one's own count as the runtime's do, or a server that never stops sending would stop everything else.
+        // These reads count as the runtime's do, or a server that never stops sending would stop everything else.
         let turn = ready!(coop::poll_proceed(cx));
         match nix::unistd::read(&self.tcp, buf.initialize_unfilled()) {
             Ok(read) => {

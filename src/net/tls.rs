@@ -14,7 +14,7 @@ use super::pins::{Pin, Verifier};
 use crate::document::{RootSource, TlsSpec};
 use crate::error::{Code, Error};
 
-/// Where distributions keep the bundle of the system's trust anchors. The environment's `SSL_CERT_FILE` has no say: PHP
+/// Where distributions keep the bundle of the system's trust anchors. The environment's `SSL_CERT_FILE` does not count: PHP
 /// code can set it.
 const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -74,8 +74,8 @@ impl Roots {
     }
 }
 
-/// What TLS works with. Without post-quantum key exchange a ClientHello fits into one packet, which some old firewalls and
-/// proxies want.
+/// The cryptography of TLS. Without post-quantum key exchange a ClientHello fits into one packet, which some old firewalls
+/// and proxies want.
 fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
     use rustls::NamedGroup::{X25519, secp256r1, secp384r1};
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();

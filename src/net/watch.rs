@@ -19,14 +19,14 @@ pub struct Observed {
     pub body: Arc<Witness>,
 }
 
-/// Whether nothing is to follow on a connection: whoever responds with what is no HTTP may be at odds with us about where
-/// the next response begins, and whoever wants HTTP/1.1 has it on another one.
+/// Whether nothing may follow on a connection. After a response that is not HTTP, the server and we may disagree where the
+/// next one begins; a server that wants HTTP/1.1 gets it on another connection.
 pub fn is_last(error: Option<&Error>, connection: Option<&Facts>) -> bool {
     error.is_some_and(|error| error.code == Code::ProtocolInvalid) || connection.is_some_and(Facts::wants_http1)
 }
 
 /// Keeps a connection from being used again. Requests that are on it already go on.
-pub fn forsake(connection: &CaptureConnection) {
+pub fn use_no_more(connection: &CaptureConnection) {
     if let Some(connected) = &*connection.connection_metadata() {
         connected.poison();
     }
@@ -48,8 +48,7 @@ impl Watch {
         Self { connection, witness, facts: None, reused: false, received: 0 }
     }
 
-    /// Notes the connection of the moment: an idle one that turns out closed hands the request back, and another one is
-    /// made.
+    /// Notes the current connection: an idle one that turns out closed hands the request back, and another one is made.
     pub fn connected(&mut self) {
         if let Some(facts) = self.current()
             && !self.knows(&facts)
@@ -88,8 +87,8 @@ impl Watch {
     }
 
     /// Whether an HTTP/1.1 connection ended before the first byte of a response.
-    pub fn unanswered(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.unanswered())
+    pub fn without_response(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.http2 && facts.without_response())
     }
 
     /// Whether the server left the connection because it wants HTTP/1.1.
@@ -98,12 +97,12 @@ impl Watch {
     }
 
     /// Keeps an HTTP/2 connection from being used again on which nothing came since the request went to it: the other side
-    /// may be gone without a word. Streams that are open on it go on, and may still have responses. Of a connection that was not
-    /// noted when the request went to it, nobody can tell.
+    /// may be gone. Streams that are open on it go on, and may still have responses. Of a connection that was not noted when
+    /// the request went to it, nobody can tell.
     pub fn give_up_where_silent(&self) {
         let silent = |facts: &Arc<Facts>| facts.http2 && facts.received() == self.received;
         if self.current().is_some_and(|facts| self.knows(&facts) && silent(&facts)) {
-            forsake(&self.connection);
+            use_no_more(&self.connection);
         }
     }
 

@@ -15,10 +15,10 @@ use super::token::{Moment, Token, TokenId};
 use crate::error::{Code, Error};
 use crate::sys::lock;
 
-/// How long a failure is the next call's as well, so that an outage is not hammered.
+/// How long later calls get the same failure, so that an endpoint that is out of order is not flooded with requests.
 const FAILURE_LASTS: Duration = Duration::from_secs(2);
 
-/// How long a 401 is believed after a renewal that did not help: nobody would be helped by the next one either.
+/// How long a 401 goes to the caller without another renewal, after one that did not help: the next would not help either.
 const REFUSAL_LASTS: Duration = Duration::from_secs(30);
 
 /// Above this number of credentials, those go that were not used for the longest time.
@@ -73,10 +73,10 @@ struct SlotState {
     token: Option<Arc<Token>>,
     fetch: Option<Arc<SingleFlight>>,
     failure: Option<(Instant, Error)>,
-    /// The last token that the API did not take. It must not come back from a file.
+    /// The last token that the API rejected. It must not come back from a file.
     rejected: Option<TokenId>,
-    /// Since when it is known that a renewal does not help: the token endpoint keeps to a token that the API did not take,
-    /// or the API did not take the new one either.
+    /// Since when it is known that a renewal does not help: the token endpoint gave the rejected token once more, or the API
+    /// rejected the new one too.
     in_vain: Option<Instant>,
 }
 
@@ -120,7 +120,7 @@ impl Slot {
         Err(Error::new(Code::TokenResponseInvalid, "the token endpoint's tokens have expired when they come"))
     }
 
-    /// Takes note that the API did not take this token. Another one that has come meanwhile stays.
+    /// Notes that the API rejected this token. Another one that has come meanwhile stays.
     pub fn reject(&self, id: TokenId) {
         let mut state = lock(&self.state);
         let replaced = state.token.as_ref().is_some_and(|token| token.id() != id);
@@ -130,10 +130,10 @@ impl Slot {
         }
     }
 
-    /// Takes note that the API did not take this token either, which came of a renewal.
+    /// Notes that the API also rejected this token, which came of a renewal.
     pub fn reject_renewed(&self, id: TokenId) {
         let mut state = lock(&self.state);
-        // What is believed already is not believed for longer.
+        // The time that runs is not extended.
         if state.token.as_ref().is_some_and(|token| token.id() == id) && !state.renews_in_vain() {
             state.in_vain = Some(Instant::now());
         }
@@ -196,7 +196,7 @@ impl Slot {
         state.fetch.take_if(|current| Arc::ptr_eq(current, fetch));
         match fetched {
             Ok(token) => {
-                // A server that keeps to its token is believed for a while, or every 401 would ask it again.
+                // A server that gives the same token once more is not asked again for a while, or every 401 would ask it.
                 let confirmed = state.rejected == Some(token.id());
                 // A token that came because the old one was over says nothing of what a renewal would help.
                 if confirmed {
@@ -217,7 +217,7 @@ impl Slot {
     }
 }
 
-/// Sees to it that a fetch ends, whatever becomes of its task.
+/// Makes sure that a fetch ends, whatever becomes of its task.
 struct Ending {
     slot: Arc<Slot>,
     fetch: Arc<SingleFlight>,

@@ -8,7 +8,7 @@ use crate::policy::{Bound, InternalHosts, Policy, Target};
 /// Judges a token URL: its form, its scheme and its port as the request's policy has them, and its host as the
 /// credential's binding has it. Its addresses are judged where the socket connects.
 ///
-/// `allowed_hosts` has no say: it names the hosts of the API, and this URL is sealed with the client's secret.
+/// `allowed_hosts` does not count: it names the hosts of the API, and this URL is sealed with the client's secret.
 pub fn check(
     token_url: &str,
     policy: &Policy,

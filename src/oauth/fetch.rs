@@ -83,7 +83,7 @@ pub async fn fetch(
                         break;
                     }
                 }
-                // Without a lease there is no sharing, and a token all the same.
+                // Without a lease the token is fetched all the same, and not shared.
                 Err(_) => return ask(source, fetch.deadline, asking).await,
             }
         }
@@ -95,7 +95,8 @@ pub async fn fetch(
         return Ok(token);
     }
     let asked = ask(source, fetch.deadline, asking).await;
-    // The lease went if the fetch was paused. If nobody else has it now, it comes back; if somebody has, theirs will do.
+    // A fetch that was paused has given its lease back. It takes it again if nobody else has it; if somebody has, that one
+    // writes a token.
     let lease = fetch.take_lease().or_else(|| shared.store.try_lease(slot).ok().flatten());
     let token = asked?;
     if let Some(later) = shared.read(slot, fetch).filter(|found| found.is_later_than(&token)) {

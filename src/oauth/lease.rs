@@ -92,7 +92,7 @@ impl Lease {
         }
         let file = master_keys.first().and_then(|key| sealed::seal(token, &self.slot, key.borrow()));
         let file = file.ok_or_else(|| io::Error::other("the token cannot be sealed"))?;
-        // One left behind by a writer that was killed. Nobody else writes it: each place has its own.
+        // A file may be left of a writer that was killed. Nobody else writes it: each place has its own.
         match fs::remove_file(&self.fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

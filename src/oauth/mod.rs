@@ -4,7 +4,7 @@
 //! it for everybody who waits (single-flight): from the [`Store`] that the workers of a host share, or from the token endpoint,
 //! which the [`TokenSource`] names.
 //!
-//! `engine`, above, puts the token into its requests and says when an API has not taken it. `credential`, below, has read the
+//! `engine`, above, puts the token into its requests and says when an API has rejected it. `credential`, below, has read the
 //! client, `policy` judges the token endpoint's URL, and `net` sends the token request.
 
 mod cache;

@@ -28,7 +28,7 @@ pub(super) const MAX_TOKEN_LEN: usize = 64 << 10;
 /// Bytes of the longest file.
 pub(super) const MAX_FILE_LEN: usize = MARKER.len() + NONCE_LEN + TIMES_LEN + MAX_TOKEN_LEN + TAG_LEN;
 
-/// The key in the files is this one's and not the master key itself, which so never meets two uses.
+/// The key in the files is this one and not the master key itself, which so has a single use.
 const KEY_INFO: &[u8] = b"secure-outbound token cache";
 
 /// An access token with its times, in Unix seconds. A forced renewal knows a rejected token again by `token`.

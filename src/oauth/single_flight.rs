@@ -16,8 +16,8 @@ use super::token::TokenId;
 use crate::error::{Code, Error};
 use crate::sys::lock;
 
-/// Into so many parts the time is divided that somebody has for waiting. After each of them one more process of the host may
-/// ask for the token, beside those that have the right to and do not get on.
+/// The time that a caller has for waiting is divided into so many parts. After each of them one more process of the host may
+/// ask for the token, beside those that may already and make no progress.
 const PARTS: u32 = 4;
 
 /// How a fetch ended.

@@ -30,7 +30,7 @@ impl Bound {
         allowed.map_err(|error| self.violated("", &error))
     }
 
-    /// Whether a token may be asked for there. Methods and paths are about the API.
+    /// Whether a token may be asked for there. Methods and paths restrict the API only.
     pub fn allows_token_endpoint(&self, origin: &Origin) -> Result<(), Error> {
         self.rules.allows_origin(origin).map_err(|error| self.violated("the token URL is refused: ", &error))
     }

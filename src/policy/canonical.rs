@@ -16,8 +16,9 @@ pub(super) fn query_of_pairs(pairs: &[(String, String)]) -> Option<String> {
     (!pairs.is_empty()).then(|| fields.collect::<Vec<_>>().join("&"))
 }
 
-/// A query that came in a URL. It stays byte for byte, broken escapes too, which are the server's; what a URL's query cannot
-/// hold as it is, is percent-encoded, as browsers and PHP's clients do it. Nothing of it decides where a request may go.
+/// A query that came in a URL stays byte for byte, broken escapes included, which the server has to judge. Only what a URL's
+/// query cannot hold is percent-encoded, as browsers and PHP's clients do it. No part of a query decides where a request may
+/// go.
 pub(super) fn query(raw: &str) -> Result<String, Error> {
     match raw.bytes().any(|byte| byte.is_ascii_control() || byte == b'#') {
         true => Err(malformed("a query holds a control character or a number sign")),
@@ -40,7 +41,7 @@ pub(super) fn path(raw: &str, allow_encoded_slash: bool) -> Result<String, Error
     Ok(utf8_percent_encode(raw, NOT_PATH).to_string())
 }
 
-/// A path below a base path. The slash between them is the same one, whoever wrote it.
+/// A path below a base path. There is one slash between them, whichever of the two has it.
 pub(super) fn join(base: &str, path: &str) -> String {
     match path {
         "" if base.is_empty() => "/".to_owned(),
@@ -95,7 +96,7 @@ fn refused(why: &'static str) -> Error {
 
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What no query holds as it is; beyond ASCII everything.
+/// What a query holds only percent-encoded, beside everything beyond ASCII.
 const NOT_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// Everything but RFC 3986's pchar, the slash between segments, and the percent sign of an escape that was checked.

@@ -15,7 +15,7 @@ pub(super) fn idempotency(name: Option<&str>) -> Result<HeaderName, Error> {
     }
 }
 
-/// Refuses the headers that say who asks: a key there would be taken for a credential, and a redirect drops them.
+/// Refuses the headers that hold credentials: a key there would be taken for one, and a redirect drops them.
 pub(super) fn check_idempotency(name: &HeaderName) -> Result<(), Error> {
     match [AUTHORIZATION, COOKIE].contains(name) {
         true => Err(malformed("idempotency_header may be neither authorization nor cookie")),
@@ -35,7 +35,7 @@ pub fn parse_method(text: &str) -> Result<Method, Error> {
 pub(super) fn parse_headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
-        // What is no name may be anything, so it is not repeated.
+        // A text that is not a name may be anything, so it is not repeated.
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed("a header name is not a token"))?;
         let value = parse_value(&name, value)?;
         headers.try_append(name, value).map_err(|_| malformed("there are too many headers"))?;

@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn entries_that_cannot_be_meant_are_refused() {
         for (entry, is_sound) in section::<Vec<(InternalHostSpec, bool)>>("internal_hosts") {
-            let read = InternalHost::from_spec(&entry).map(|_| ()).map_err(|error| error.code);
+            let read = InternalHost::from_spec(0, &entry).map(|_| ()).map_err(|error| error.code);
             assert_eq!(read, if is_sound { Ok(()) } else { Err(Code::ConfigurationInvalid) }, "{entry:?}");
         }
         let twice = [spec("a.internal", &["10.0.0.0/8"], &[80]), spec("A.internal", &["10.0.0.0/8"], &[81])];

@@ -43,8 +43,8 @@ impl PathPattern {
         Ok(Self { text: text.to_owned(), segments, spans_encoded_slash: true })
     }
 
-    /// Reads the same of a binding. `allow_encoded_slash` is the policy's, and whoever sealed the binding did not see it:
-    /// what many servers read as two segments is not one to `{name}`, nor below `**`.
+    /// Reads a pattern of a binding. Whoever sealed it did not see the policy's `allow_encoded_slash`. Many servers read two
+    /// segments where a segment has an encoded slash, so neither `{name}` nor `**` matches one.
     pub fn parse_sealed(text: &str) -> Result<Self, Error> {
         Ok(Self { spans_encoded_slash: false, ..Self::parse(text)? })
     }
@@ -93,7 +93,7 @@ impl Segment {
         if text.contains(['{', '}', '*']) {
             return Err(malformed("a path pattern has a placeholder or wildcard that is no whole segment"));
         }
-        // Whether an encoded slash is allowed is the path's affair: a pattern that holds one just never matches.
+        // A pattern may hold an encoded slash. Where a path may not, the pattern never matches.
         let path =
             canonical::path(&format!("/{text}"), true).map_err(|_| malformed("a path pattern is not canonical"))?;
         Ok(Self::Literal(path.strip_prefix('/').unwrap_or_default().to_owned()))

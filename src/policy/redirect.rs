@@ -1,4 +1,4 @@
-//! Redirects: where a `Location` leads, and whether the policy goes along.
+//! Redirects: where a `Location` leads, and whether the policy allows it.
 
 use http::Method;
 
@@ -49,8 +49,8 @@ impl Policy {
 impl Target {
     /// The target that a `Location` names as seen from this one (RFC 3986 section 5.2), under the rules for every URL.
     ///
-    /// Plain dot segments are how relative references are written, so they are resolved here; hidden ones are refused. The
-    /// fragment is the browser's and is dropped.
+    /// Plain dot segments belong to relative references, so they are resolved here; encoded ones are refused. The fragment
+    /// is for browsers and is dropped.
     pub fn redirect(&self, location: &str, allow_encoded_slash: bool) -> Result<Self, Error> {
         let location = location.split_once('#').map_or(location, |(url, _fragment)| url);
         let text = match split_scheme(location) {
@@ -85,23 +85,23 @@ impl Target {
 
 /// RFC 3986 section 5.2.4.
 fn remove_dot_segments(path: &str) -> String {
-    let mut kept = Vec::new();
+    let mut resolved = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         match segment {
             "." | ".." => {
                 if segment == ".." {
-                    kept.pop();
+                    resolved.pop();
                 }
-                // What ends in a dot segment is a directory.
+                // A path that ends in a dot segment names a directory.
                 if segments.peek().is_none() {
-                    kept.push("");
+                    resolved.push("");
                 }
             }
-            _ => kept.push(segment),
+            _ => resolved.push(segment),
         }
     }
-    format!("/{}", kept.join("/"))
+    format!("/{}", resolved.join("/"))
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use crate::error::{Code, Error};
 
-/// Nobody reads more of them in one line.
+/// How many entries are listed: nobody reads more in one line.
 const MOST: usize = 8;
 
-/// Whatever their number: the longest text that they make.
+/// How many bytes the listed entries may have together.
 const MOST_BYTES: usize = 512;
 
-/// A text that cannot be read as what it should be.
+/// A document, or a value in it, that does not have its form.
 pub(super) fn malformed(message: &'static str) -> Error {
     Error::new(Code::Malformed, message)
 }

@@ -64,7 +64,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A URL in canonical form. There is no other way to make one than through the rules.
+/// A URL in canonical form. Only the rules of this room make one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     origin: Origin,

@@ -32,7 +32,7 @@ pub(crate) fn for_each_member<'a>(
     names: &[&str],
     each: impl FnMut(Option<usize>, &'a RawValue) -> Result<(), Invalid>,
 ) -> Result<(), Invalid> {
-    // Of anything else serde would write the value into the text of its error.
+    // For anything else serde would write the value into the text of its error.
     if !document.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(Invalid);
     }

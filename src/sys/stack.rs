@@ -1,4 +1,4 @@
-//! Leaves nothing on the stack of what was worked with there.
+//! Wipes what work has left on the stack.
 
 use std::mem::MaybeUninit;
 

@@ -471,7 +471,7 @@ final class DoctorTest extends CommandTestCase
         yield 'an idempotency header that is none' => [
             ['erp' => $good + ['idempotency_header' => 'Cookie']],
             'registry.unusable',
-            'idempotency_header is neither',
+            'idempotency_header may be neither',
         ];
         yield 'an idempotency header that a credential fills' => [
             ['erp' => $good + [

@@ -160,8 +160,8 @@ final readonly class Preparation
                 if ($this->settings->requireBinding && $credential->binding?->hasHosts() !== true) {
                     throw OutboundException::create(
                         'policy.binding_violated',
-                        'the credential "' . $identifier . '" is bound to no hosts, as limits.require_binding demands: seal it '
-                            . 'again with binding.hosts',
+                        'the credential "' . $identifier . '" has no hosts in its binding, and limits.require_binding '
+                            . 'demands them: seal it again with binding.hosts',
                     );
                 }
                 if ($credential->binding !== null) {
