@@ -57,6 +57,17 @@ impl Credential {
         self.binding.as_ref()
     }
 
+    /// Whether the secret ends so; of a user and a password it is the password that counts.
+    pub fn ends_with(&self, suffix: &[u8]) -> bool {
+        match &self.value {
+            Value::Bearer { token: secret }
+            | Value::ApiKey { key: secret, .. }
+            | Value::Basic { password: secret, .. }
+            | Value::Plain { secret, .. } => secret.expose().ends_with(suffix),
+            Value::Client(_) => false,
+        }
+    }
+
     /// The token endpoint, where a token has to be asked for.
     pub fn token_url(&self) -> Option<&str> {
         match &self.value {

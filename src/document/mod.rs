@@ -16,5 +16,5 @@ pub use configuration::{
 };
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
-pub use request::{BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
+pub use request::{AlternativeSpec, BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
 pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, ResponseHead};

@@ -48,6 +48,19 @@ pub struct Request {
     /// What the request may do. Absent is `policy.missing`.
     #[serde(default)]
     pub policy: Option<PolicySpec>,
+    /// Other base URLs, of which the secret says whether one counts.
+    #[serde(default)]
+    pub alternatives: Vec<AlternativeSpec>,
+}
+
+/// A base URL that counts in place of the request's, where the secret ends so.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlternativeSpec {
+    /// How the secret ends.
+    pub secret_suffix: String,
+    /// Absolute URL.
+    pub base_url: String,
 }
 
 /// A credential beside the request; its envelope travels apart.
@@ -253,13 +266,45 @@ impl Request {
         if self.timeout_ms == Some(0) {
             return refuse("timeout_ms must be at least 1");
         }
+        self.check_alternatives()?;
         match (&self.url, &self.base_url) {
             (Some(_), _) if self.path.is_some() || self.query.is_some() => refuse("url replaces path and query"),
             (None, None) => refuse("base_url or url is required"),
             _ => Ok(()),
         }
     }
+
+    /// They are about one secret, and what follows the base URL is what they have in common.
+    fn check_alternatives(&self) -> Result<(), Error> {
+        let refuse = |message: &'static str| Err(Error::new(Code::Malformed, message));
+        if self.alternatives.is_empty() {
+            return Ok(());
+        }
+        let one = matches!(self.credentials.as_slice(), [one] if one.kind != CredentialKind::Oauth2ClientCredentials);
+        if !one || self.base_url.is_none() {
+            return refuse(
+                "alternatives need a base_url and one credential, of another type than oauth2_client_credentials",
+            );
+        }
+        let is_suffix = |text: &str| {
+            (1..=MAX_SUFFIX).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
+        };
+        if self.alternatives.len() > MAX_ALTERNATIVES
+            || !self.alternatives.iter().all(|spec| is_suffix(&spec.secret_suffix))
+        {
+            return refuse(
+                "alternatives are at most 8, and a secret_suffix is 1 to 64 printable ASCII characters without a space",
+            );
+        }
+        Ok(())
+    }
 }
+
+/// More than a service has regions.
+const MAX_ALTERNATIVES: usize = 8;
+
+/// What is longer tells more of a secret than where it belongs.
+const MAX_SUFFIX: usize = 64;
 
 fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))

@@ -7,12 +7,12 @@ use super::breaker::{self, Breaker};
 use super::decide::{context, decide};
 use super::reply::{Reply, document};
 use super::state::Engine;
-use super::unseal::{split, unseal};
+use super::unseal::{choose, split, unseal};
 use crate::audit::Recorder;
 use crate::credential::placement;
 use crate::document::{CheckHead, DecisionHead, Request};
 use crate::error::Error;
-use crate::policy::{self, Decision};
+use crate::policy::{self, Decision, OriginDecision};
 
 impl Engine {
     /// Decides about a request with a body of this size, which would come by this `transport`, and sends nothing.
@@ -54,8 +54,12 @@ impl Engine {
         let envelopes = split(sealed, specs.len())?;
         placement::check(specs)?;
         let filled_headers = placement::filled_headers(specs);
-        let (policy, origin, method) = policy::decide_origin(&request, &context(self, &filled_headers))?;
+        let OriginDecision { mut policy, mut origin, method, alternatives } =
+            policy::decide_origin(&request, &context(self, &filled_headers))?;
         let credentials = unseal(self, specs, &envelopes)?;
+        if let Some(chosen) = choose(&credentials, alternatives) {
+            (policy, origin) = (chosen.policy, chosen.place);
+        }
         bind(self, specs, &credentials, &policy, |bound| bound.allows_service(&origin, &method)).map(drop)
     }
 }

@@ -15,7 +15,7 @@ use super::route::{Route, uri};
 use super::send::Outgoing;
 use super::state::Engine;
 use super::token::{self, CallToken};
-use super::unseal::{split, unseal};
+use super::unseal::{choose, split, unseal};
 use crate::audit::Recorder;
 use crate::credential::Redactor;
 use crate::credential::placement::{self, Draft};
@@ -52,14 +52,20 @@ pub struct Run {
 pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Recorder) -> Result<Prepared, Error> {
     let specs = &request.credentials;
     let envelopes = split(call.sealed, specs.len())?;
-    let Decision { policy, method, admitted, idempotency_header, headers } =
+    let Decision { mut policy, method, mut admitted, idempotency_header, headers, alternatives } =
         decide(engine, request, call.body.len() as u64, recorder)?;
-    let target = admitted.target;
-    recorder.proxied(engine.settings.network.proxy_resolution(&target));
+    recorder.proxied(engine.settings.network.proxy_resolution(&admitted.target));
     placement::check_body(specs, &headers, call.body)?;
     let permit = engine.breakers.admit(Breaker::of(request), Instant::now()).ok_or_else(breaker::refusal)?;
 
     let credentials = unseal(engine, specs, &envelopes)?;
+    if let Some(chosen) = choose(&credentials, alternatives) {
+        (policy, admitted) = (chosen.policy, chosen.place);
+        recorder.origin(Some(admitted.target.origin().clone()));
+        recorder.path_template(admitted.path_template.as_deref());
+        recorder.proxied(engine.settings.network.proxy_resolution(&admitted.target));
+    }
+    let target = admitted.target;
     let bindings = bind(engine, specs, &credentials, &policy, |bound| bound.allows(&target, &method))?;
     let key_header = request.idempotency_key.as_ref().map(|_| &idempotency_header);
     let draft = Draft { headers: &headers, query: target.query(), body: call.body, key_header };

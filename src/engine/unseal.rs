@@ -9,6 +9,7 @@ use crate::credential::Credential;
 use crate::document::CredentialSpec;
 use crate::envelope::{self, MasterKey};
 use crate::error::{Code, Error};
+use crate::policy::Alternative;
 use crate::sys::wiped;
 
 /// The envelopes of this many credentials, in their order.
@@ -46,6 +47,12 @@ pub fn unseal(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) 
         return Err(missing());
     }
     wiped(|| open(engine, keys, specs, envelopes))
+}
+
+/// The first alternative that the secret ends with; there is one credential where there are alternatives.
+pub fn choose<T>(credentials: &[Credential], alternatives: Vec<Alternative<T>>) -> Option<Alternative<T>> {
+    let [credential] = credentials else { return None };
+    alternatives.into_iter().find(|alternative| credential.ends_with(alternative.secret_suffix.as_bytes()))
 }
 
 fn open(

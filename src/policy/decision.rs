@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method};
 
+use super::alternative::{self, Alternative};
 use super::destination::{Destination, Wanted, check_below};
 use super::headers::{self, check_headers, parse_headers, parse_method};
 use super::host::HostRule;
@@ -42,12 +43,14 @@ pub struct Decision {
     pub idempotency_header: HeaderName,
     /// The caller's headers.
     pub headers: HeaderMap,
+    /// Where it goes instead, in the order in which the secret is asked.
+    pub alternatives: Vec<Alternative<Admitted>>,
 }
 
 /// Without the headers: their values are nobody's business but the receiver's.
 impl fmt::Debug for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { policy, method, admitted, idempotency_header: _, headers: _ } = self;
+        let Self { policy, method, admitted, idempotency_header: _, headers: _, alternatives: _ } = self;
         let mut debug = f.debug_struct("Decision");
         debug.field("policy", policy).field("method", method).field("admitted", admitted).finish_non_exhaustive()
     }
@@ -68,6 +71,7 @@ impl<'a> Approach<'a> {
         let path = request.path.as_deref().unwrap_or_default();
         let query = request.query.as_deref().unwrap_or_default();
         let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
+        alternative::check_form(&request.alternatives)?;
         let method = parse_method(&request.method)?;
         let headers = parse_headers(&request.headers)?;
         let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
@@ -104,6 +108,7 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     check_below(&target, base_path.as_deref())?;
     policy.base_path = base_path;
     let admitted = policy.admit(target)?;
+    let alternatives = alternative::admit_all(request, &policy, &admitted.target, context.internal_hosts)?;
 
     let mut taken = context.filled_headers.to_vec();
     taken.extend(request.idempotency_key.is_some().then(|| idempotency_header.clone()));
@@ -117,13 +122,26 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     if body_bytes > limit.bytes {
         return Err(Error::new(Code::RequestTooLarge, limit.exceeded_by("the body")));
     }
-    Ok(Decision { policy, method, admitted, idempotency_header, headers })
+    Ok(Decision { policy, method, admitted, idempotency_header, headers, alternatives })
 }
 
 /// Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a call.
-pub fn decide_origin(request: &Request, context: &Context<'_>) -> Result<(Policy, Origin, Method), Error> {
+pub fn decide_origin(request: &Request, context: &Context<'_>) -> Result<OriginDecision, Error> {
     let Approach { policy, method, destination, .. } = Approach::of(request, context)?;
-    Ok((policy, destination.origin().clone(), method))
+    let alternatives = alternative::approach_all(request, &policy, context.internal_hosts)?;
+    Ok(OriginDecision { policy, origin: destination.origin().clone(), method, alternatives })
+}
+
+/// What can be said of a service that is looked at without a call.
+pub struct OriginDecision {
+    /// What a token endpoint has to pass.
+    pub policy: Policy,
+    /// Where calls go.
+    pub origin: Origin,
+    /// The method.
+    pub method: Method,
+    /// Where calls go instead, in the order in which the secret is asked.
+    pub alternatives: Vec<Alternative<Origin>>,
 }
 
 /// Where a request wants to go, whether it may or not: for the record of a refusal.

@@ -57,7 +57,7 @@ impl<'a> Absolute<'a> {
 }
 
 impl Parts<'_> {
-    fn canonical_path(&self, allow_encoded_slash: bool) -> Result<String, Error> {
+    pub(super) fn canonical_path(&self, allow_encoded_slash: bool) -> Result<String, Error> {
         canonical::path(if self.path.is_empty() { "/" } else { self.path }, allow_encoded_slash)
     }
 

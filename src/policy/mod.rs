@@ -20,6 +20,7 @@
 //! every address judged, and `credential` reads the fields that no credential may fill.
 
 mod address;
+mod alternative;
 mod bound;
 mod canonical;
 mod decision;
@@ -37,8 +38,9 @@ mod url;
 pub(crate) mod vectors;
 
 pub use address::{AddressReason, classify};
+pub use alternative::Alternative;
 pub use bound::Bound;
-pub use decision::{Context, Decision, decide, decide_origin, origin};
+pub use decision::{Context, Decision, OriginDecision, decide, decide_origin, origin};
 pub use headers::{filled_with_key, is_connections, parse_method};
 pub use host::HostRule;
 pub use internal::InternalHosts;

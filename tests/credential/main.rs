@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alternatives;
 mod check;
 mod envelopes;
 mod keys;

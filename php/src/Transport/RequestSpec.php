@@ -31,6 +31,7 @@ final readonly class RequestSpec
      * @param string|null $idempotencyKey printable ASCII, up to 255
      * @param list<SealedCredential> $credentials
      * @param string|null $idempotencyHeader its name; null is Idempotency-Key
+     * @param list<Alternative> $alternatives of the base URL, the first that fits the one credential counts
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -48,6 +49,7 @@ final readonly class RequestSpec
         #[\SensitiveParameter] public ?string $idempotencyKey = null,
         public array $credentials = [],
         public ?string $idempotencyHeader = null,
+        public array $alternatives = [],
     ) {
         if ($baseUrl === null && $url === null) {
             throw OutboundException::malformed('the request has neither a base URL nor a URL');
@@ -62,6 +64,7 @@ final readonly class RequestSpec
             throw OutboundException::malformed('the timeout is below one millisecond');
         }
         self::checkCredentials($credentials);
+        self::checkAlternatives($alternatives);
     }
 
     /**
@@ -100,6 +103,7 @@ final readonly class RequestSpec
             $this->idempotencyKey,
             $credentials,
             $this->idempotencyHeader,
+            $this->alternatives,
         );
     }
 
@@ -140,6 +144,12 @@ final readonly class RequestSpec
         ];
         if ($this->url === null) {
             $head += ['path' => $this->path, 'query' => $this->query];
+        }
+        if ($this->alternatives !== []) {
+            $head['alternatives'] = array_map(
+                static fn (Alternative $alternative): array => $alternative->toWire(),
+                $this->alternatives,
+            );
         }
         if ($references !== []) {
             $head['credentials'] = array_map(
@@ -182,13 +192,13 @@ final readonly class RequestSpec
             throw OutboundException::malformed('the request head is not a document of version 1');
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
-            'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy'];
+            'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy', 'alternatives'];
         $unknown = Names::unknown('the request head', $wire, $keys);
         if ($unknown !== null) {
             throw OutboundException::malformed($unknown);
         }
         $document = new JsonObject($wire);
-        [$policy, $entries] = [$wire['policy'] ?? null, $wire['credentials'] ?? []];
+        [$policy, $entries, $others] = [$wire['policy'] ?? null, $wire['credentials'] ?? [], $wire['alternatives'] ?? []];
         try {
             return new self(
                 $document->stringOrNull('service_id') ?? '',
@@ -209,10 +219,39 @@ final readonly class RequestSpec
                 $document->stringOrNull('idempotency_key'),
                 self::credentialsFromWire(is_array($entries) ? $entries : throw $document->unexpected('credentials'), $sealed),
                 $document->stringOrNull('idempotency_header'),
+                self::alternativesFromWire(is_array($others) ? $others : throw $document->unexpected('alternatives')),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the request head has the wrong type');
         }
+    }
+
+    /**
+     * @param array<mixed> $alternatives
+     */
+    private static function checkAlternatives(array $alternatives): void
+    {
+        foreach ($alternatives as $alternative) {
+            if (!$alternative instanceof Alternative) {
+                throw OutboundException::malformed('an alternative is not an Alternative');
+            }
+        }
+        if (!array_is_list($alternatives)) {
+            throw OutboundException::malformed('the alternatives are not a list');
+        }
+    }
+
+    /**
+     * @param array<mixed> $entries
+     * @return list<Alternative>
+     */
+    private static function alternativesFromWire(array $entries): array
+    {
+        $alternatives = [];
+        foreach ($entries as $entry) {
+            $alternatives[] = Alternative::fromWire($entry);
+        }
+        return $alternatives;
     }
 
     /**

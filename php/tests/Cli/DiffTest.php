@@ -100,6 +100,11 @@ final class DiffTest extends CommandTestCase
             [],
             [['credentials', '', '{"identifier":"crm","type":"bearer"}']],
         ];
+        yield 'an alternative' => [
+            [],
+            ['alternatives' => [['secret_suffix' => ':fx', 'base_url' => 'https://free.example.com']]],
+            [['alternatives', '', '{"secret_suffix":":fx","base_url":"https://free.example.com"}']],
+        ];
         yield 'a header' => [
             ['headers' => ['accept' => 'text/html']],
             ['headers' => ['Accept' => 'text/html', 'X-HTTP-Method-Override' => 'DELETE']],

@@ -10,6 +10,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 abstract class TransportContract extends ContractTestCase
 {
     use Cases\AddressCases;
+    use Cases\AlternativeCases;
     use Cases\AttemptCases;
     use Cases\BreakerCases;
     use Cases\CheckCases;

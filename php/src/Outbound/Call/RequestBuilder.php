@@ -50,6 +50,7 @@ final class RequestBuilder
             $options->idempotencyKey,
             [],
             $service->idempotencyHeader,
+            $service->alternatives,
         );
     }
 

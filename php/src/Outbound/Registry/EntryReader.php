@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 
@@ -23,6 +24,7 @@ final class EntryReader
         'idempotency_header',
         'placeholder_headers',
         'credentials',
+        'alternatives',
         'transport',
         'audit',
         'audit_sample',
@@ -30,6 +32,8 @@ final class EntryReader
         'test',
         'description',
     ];
+
+    private const BASE_URL = '~\Ahttps?://[^/?#@\s\\\\]+(/[^?#\s\\\\]*)?\z~';
 
     private const HEADER_NAME = '/\A[A-Za-z0-9!#$%&\'*+.^_`|~-]{1,256}\z/';
 
@@ -63,6 +67,10 @@ final class EntryReader
         $idempotencyHeader = $this->idempotencyHeader($map);
         $placeholders = $this->placeholderHeaders($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
+        $alternatives = array_key_exists('alternatives', $map) ? $this->alternatives($map['alternatives']) : [];
+        if ($alternatives !== [] && count($credentials) !== 1) {
+            $this->problem('alternatives', 'need exactly one credential, whose secret chooses.');
+        }
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
         $sample = $this->auditSample($map);
@@ -87,12 +95,13 @@ final class EntryReader
             $technicalUser,
             $test,
             $sample,
+            $alternatives,
         );
     }
 
     private function baseUrl(mixed $url): string
     {
-        if (!is_string($url) || preg_match('~\Ahttps?://[^/?#@\s\\\\]+(/[^?#\s\\\\]*)?\z~', $url) !== 1) {
+        if (!is_string($url) || preg_match(self::BASE_URL, $url) !== 1) {
             $this->problem('base_url', 'must be one absolute URL, https or http, without userinfo, query or fragment');
             return '';
         }
@@ -236,6 +245,31 @@ final class EntryReader
             }
         }
         return $references;
+    }
+
+    /**
+     * @return list<Alternative>
+     */
+    private function alternatives(mixed $list): array
+    {
+        if (!is_array($list) || !array_is_list($list) || count($list) > Alternative::MOST) {
+            $this->problem('alternatives', 'must be a list of at most ' . Alternative::MOST . '.');
+            return [];
+        }
+        $alternatives = [];
+        foreach ($list as $index => $entry) {
+            $map = $this->map($entry);
+            if ($map === null || preg_match(self::BASE_URL, is_string($map['base_url'] ?? null) ? $map['base_url'] : '') !== 1) {
+                $this->problem('alternatives.' . $index, 'must be {"secret_suffix", "base_url"}, the latter as that of the service.');
+                continue;
+            }
+            try {
+                $alternatives[] = Alternative::fromWire($map);
+            } catch (OutboundException $refusal) {
+                $this->problem('alternatives.' . $index, 'cannot be read: ' . $refusal->reason() . '.');
+            }
+        }
+        return $alternatives;
     }
 
     /**

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
+use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 
@@ -39,6 +40,8 @@ final readonly class ServiceDefinition
      * @param TestCall|null $test the one call that whoever looks after the service may try
      * @param int $auditSample of so many successes one is recorded, and counts for all; refusals, failures and what is
      *        required are recorded always
+     * @param list<Alternative> $alternatives base URLs that count in place of its own where the secret of its one credential
+     *        ends so
      */
     public function __construct(
         public string $id,
@@ -53,6 +56,7 @@ final readonly class ServiceDefinition
         public string|int|null $technicalUser = null,
         public ?TestCall $test = null,
         public int $auditSample = 1,
+        public array $alternatives = [],
     ) {
     }
 }

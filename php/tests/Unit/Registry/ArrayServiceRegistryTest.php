@@ -62,6 +62,23 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertNull($service->test);
     }
 
+    public function testAlternativesAreOfOneSecret(): void
+    {
+        $alternatives = ['alternatives' => [['secret_suffix' => ':fx', 'base_url' => 'https://api-free.example.com/v1']]];
+        $credential = ['identifier' => 'key', 'type' => 'bearer'];
+        $registry = new ArrayServiceRegistry([
+            'none' => $alternatives + self::LEAST,
+            'one' => $alternatives + self::LEAST + ['credentials' => [$credential]],
+            'two' => $alternatives + self::LEAST + ['credentials' => [$credential, ['identifier' => 'other'] + $credential]],
+        ]);
+
+        $alternative = $registry->get('one')->alternatives[0];
+        self::assertSame([':fx', 'https://api-free.example.com/v1'], [$alternative->secretSuffix, $alternative->baseUrl]);
+        foreach (['none', 'two'] as $id) {
+            self::assertStringContainsString('alternatives need exactly one credential', self::refusal($registry, $id)->getMessage());
+        }
+    }
+
     public function testAFaultyEntryDisablesItsServiceAndNoOther(): void
     {
         $registry = new ArrayServiceRegistry([

@@ -170,6 +170,12 @@ final class SchemaTest extends TestCase
             ]],
             ['transport', ['"auto"', '"rust"', '"php"'], ['"Rust"', 'null', '""', '["rust"]']],
             ['audit', ['"standard"', '"required"'], ['"none"', 'null', 'true']],
+            ['alternatives', ['[]'], [
+                'null', '{}', '"x"', '[7]', '[{}]', '[{"secret_suffix": ":fx"}]', '[{"base_url": "https://a"}]',
+                '[{"secret_suffix": "", "base_url": "https://a"}]', '[{"secret_suffix": "a b", "base_url": "https://a"}]',
+                '[{"secret_suffix": ":fx", "base_url": "a"}]', '[{"secret_suffix": ":fx", "base_url": "https://a?b"}]',
+                '[{"secret_suffix": ":fx", "base_url": "https://a", "x": 1}]', '[{"secret_suffix": 7, "base_url": "https://a"}]',
+            ]],
             ['audit_sample', ['1', '1000000'], ['0', '-1', '1000001', '1.5', '"1"', 'null', 'true']],
             ['technical_user', ['"svc_crm"', '"Zo\u00eb"', '7'], ['""', '0', '-1', '1.5', 'null', 'true', '"a\nb"', '["a"]']],
             ['test', ['{"method": "GET", "path": "/status"}', '{"path": "", "method": "PROPFIND"}'], [

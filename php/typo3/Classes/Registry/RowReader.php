@@ -39,6 +39,7 @@ final readonly class RowReader
             'idempotency_header' => Cell::text($fields, 'idempotency_header'),
             'placeholder_headers' => Cell::lines($fields, 'placeholder_headers'),
             'credentials' => self::credentials($row->sets),
+            'alternatives' => self::alternatives($fields),
             'technical_user' => $technicalUser === null ? Cell::integer($fields, 'technical_user') : 0,
             'transport' => Cell::text($fields, 'transport'),
             'audit' => Cell::text($fields, 'audit'),
@@ -76,6 +77,20 @@ final readonly class RowReader
             'request_bytes' => Cell::optionalInteger($fields, 'request_bytes'),
             'response_bytes' => Cell::optionalInteger($fields, 'response_bytes'),
         ], static fn (mixed $value): bool => $value !== null);
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     * @return list<array{secret_suffix: string, base_url: string}>
+     */
+    private static function alternatives(array $fields): array
+    {
+        $alternatives = [];
+        foreach (Cell::lines($fields, 'alternatives') as $line) {
+            $parts = preg_split('/\s+/', $line, 2);
+            $alternatives[] = ['secret_suffix' => $parts[0] ?? '', 'base_url' => $parts[1] ?? ''];
+        }
+        return $alternatives;
     }
 
     /**

@@ -52,6 +52,7 @@ return (static function (): array {
                     'addRecord' => ['disabled' => false],
                 ],
             ]),
+            'alternatives' => $columns->lines('alternatives', 2, ':fx https://api-free.example.com/v2'),
             'technical_user' => $columns->column('technical_user', [
                 'type' => 'select',
                 'renderType' => 'selectSingle',
@@ -104,7 +105,7 @@ return (static function (): array {
             '0' => [
                 'showitem' => implode(',', [
                     '--div--;' . $label('tab.service'),
-                    'identifier, base_url, credential_sets, technical_user, transport, hidden, description',
+                    'identifier, base_url, credential_sets, alternatives, technical_user, transport, hidden, description',
                     '--div--;' . $label('tab.policy'),
                     'allowed_methods, allowed_paths, allowed_hosts, --palette--;;switches, --palette--;;limits',
                     '--palette--;;repeats, --palette--;;breaker',

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Diff;
 
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\Breaker;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
@@ -61,6 +62,7 @@ final class Comparison
         $self->add('policy.allowed_paths', ...$now->pathsBeyond($was));
         $self->policy($was === null ? null : $old->policy, $new->policy);
         $self->headers($was === null ? [] : $old->headers, $new->headers);
+        $self->alternatives($was === null ? [] : $old->alternatives, $new->alternatives);
         $self->credentials($was === null ? [] : $old->credentials, $new->credentials);
         if ($was !== null) {
             $self->limits($old->policy, $new->policy);
@@ -150,6 +152,16 @@ final class Comparison
         if ($old->audit === ServiceDefinition::AUDIT_REQUIRED && $new->audit !== $old->audit) {
             $this->change('audit', $old->audit, $new->audit);
         }
+    }
+
+    /**
+     * @param list<Alternative> $old
+     * @param list<Alternative> $new
+     */
+    private function alternatives(array $old, array $new): void
+    {
+        $text = static fn (Alternative $alternative): string => self::json($alternative->toWire());
+        $this->add('alternatives', ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
     }
 
     /** Another user may read what nobody could before; and so may callers, where there is none any more. */

@@ -35,6 +35,12 @@ final readonly class Credential
     ) {
     }
 
+    /** Whether the secret ends so; of a user and a password it is the password that counts. */
+    public function endsWith(string $suffix): bool
+    {
+        return str_ends_with($this->secret->expose(), $suffix);
+    }
+
     public function wipe(): void
     {
         $this->secret->wipe();

@@ -40,12 +40,16 @@ final readonly class Preparation
     public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
     {
         $admitted = $this->decide($request, $request->references(), $recorder);
-        $proxy = $this->settings->proxy;
-        $isProxied = $proxy?->serves($admitted->target->origin) === true;
-        $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
+        $this->note($admitted, $recorder);
         BodyKind::check($request->references(), $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
+        $chosen = $admitted->chosenBy(static fn (string $suffix): bool => $opened[0]->endsWith($suffix));
+        if ($chosen !== $admitted) {
+            $admitted = $chosen;
+            $recorder->origin($admitted->target->origin);
+            $this->note($admitted, $recorder);
+        }
         $bindings = $this->bindings($request->references(), $opened, $admitted);
         $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
         $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
@@ -76,6 +80,13 @@ final readonly class Preparation
             $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),
             Deadline::in($timeout, $recorder->begun),
         );
+    }
+
+    private function note(Admitted $admitted, Recorder $recorder): void
+    {
+        $proxy = $this->settings->proxy;
+        $isProxied = $proxy?->serves($admitted->target->origin) === true;
+        $recorder->admitted($admitted->pathTemplate, $isProxied ? $proxy->resolve : null);
     }
 
     /**
@@ -127,9 +138,15 @@ final readonly class Preparation
      */
     public function check(#[\SensitiveParameter] RequestSpec $request): void
     {
-        [$origin, $method] = $this->settings->decision->decideOrigin($request, $request->references());
+        [$origin, $method, $others] = $this->settings->decision->decideOrigin($request, $request->references());
         $now = new \DateTimeImmutable();
         $opened = $this->settings->credentials->open($request->credentials);
+        foreach ($others as [$suffix, $other]) {
+            if ($opened[0]->endsWith($suffix)) {
+                $origin = $other;
+                break;
+            }
+        }
         $this->judge(
             $request->references(),
             $opened,

@@ -16,6 +16,7 @@ final readonly class Admitted
      * @param list<array{string, string}> $headers the caller's: names in lower case, those of one name together
      * @param string $idempotencyHeader in lower case; where an idempotency key goes
      * @param RequestPolicy $policy what every redirect has to pass
+     * @param list<array{string, self}> $alternatives by the suffix of the secret, the first that fits counts
      */
     public function __construct(
         public string $method,
@@ -24,7 +25,23 @@ final readonly class Admitted
         #[\SensitiveParameter] public array $headers,
         public string $idempotencyHeader,
         public RequestPolicy $policy,
+        #[\SensitiveParameter] private array $alternatives = [],
     ) {
+    }
+
+    /**
+     * What counts for a secret that ends so.
+     *
+     * @param \Closure(string): bool $endsWith
+     */
+    public function chosenBy(\Closure $endsWith): self
+    {
+        foreach ($this->alternatives as [$suffix, $alternative]) {
+            if ($endsWith($suffix)) {
+                return $alternative;
+            }
+        }
+        return $this;
     }
 
     /**

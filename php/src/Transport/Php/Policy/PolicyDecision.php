@@ -44,8 +44,9 @@ final readonly class PolicyDecision
         $fillsCredentials = $request->idempotencyKey !== null && in_array($idempotencyHeader, $taken, true);
         [$target, $basePath] = $wanted->canonical($policy->allowEncodedSlash);
         Destination::checkBelow($target, $basePath);
-        $policy = $policy->withBasePath($basePath);
-        $template = $policy->checkPath($target);
+        $own = $policy->withBasePath($basePath);
+        $template = $own->checkPath($target);
+        $others = $this->alternatives($request, $policy, $target, (string) $basePath);
 
         if ($request->idempotencyKey !== null) {
             $taken[] = $idempotencyHeader;
@@ -54,12 +55,51 @@ final readonly class PolicyDecision
         if ($fillsCredentials) {
             throw HeaderRules::filledWithKey($idempotencyHeader);
         }
-        $own = new ByteLimit($request->policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
-        $limit = $own->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
+        $byPolicy = new ByteLimit($request->policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
+        $limit = $byPolicy->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
         if (($bodyLength ?? strlen($request->body)) > $limit->bytes) {
             throw OutboundException::create('policy.request_too_large', $limit->exceededBy('the body'));
         }
-        return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $policy);
+        $alternatives = [];
+        foreach ($others as [$suffix, [$otherTarget, $otherTemplate, $other]]) {
+            $alternatives[] = [
+                $suffix,
+                new Admitted($method, $otherTarget, $otherTemplate, $headers, $idempotencyHeader, $other),
+            ];
+        }
+        return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $own, $alternatives);
+    }
+
+    /**
+     * What follows the base URL follows each of them.
+     *
+     * @param RequestPolicy $policy without a base path
+     * @return list<array{string, array{Target, string|null, RequestPolicy}}>
+     */
+    private function alternatives(
+        #[\SensitiveParameter] RequestSpec $request,
+        RequestPolicy $policy,
+        #[\SensitiveParameter] Target $target,
+        #[\SensitiveParameter] string $basePath,
+    ): array {
+        $rest = substr($target->path, strlen($basePath));
+        return Alternatives::judge($request->alternatives, function (Url $url) use ($request, $policy, $target, $rest): array {
+            $policy = $this->approachAlternative($request, $policy, $url);
+            $base = $url->canonicalPath($policy->allowEncodedSlash);
+            $policy = $policy->withBasePath($base);
+            $target = new Target($url->origin(), $rest === '' ? $base : Spelling::join($base, $rest), $target->query);
+            return [$target, $policy->checkPath($target), $policy];
+        });
+    }
+
+    private function approachAlternative(#[\SensitiveParameter] RequestSpec $request, RequestPolicy $policy, Url $url): RequestPolicy
+    {
+        $origin = $url->origin();
+        $policy = $request->policy?->allowedHosts === null ? $policy->withHost($origin) : $policy;
+        $policy->checkScheme($origin, $this->internalHosts);
+        $this->checkHostLimit($origin);
+        $policy->checkHost($origin, $this->internalHosts);
+        return $policy;
     }
 
     /**
@@ -67,15 +107,19 @@ final readonly class PolicyDecision
      * call.
      *
      * @param list<CredentialReference> $references
-     * @return array{Origin, string} origin and method
+     * @return array{Origin, string, list<array{string, Origin}>} origin, method, and the origins by the suffixes of a secret
      * @throws OutboundException
      */
     public function decideOrigin(
         #[\SensitiveParameter] RequestSpec $request,
         array $references,
     ): array {
-        [$wanted, $method] = $this->approach($request, $references);
-        return [$wanted->origin(), $method];
+        [$wanted, $method, $policy] = $this->approach($request, $references);
+        $others = Alternatives::judge($request->alternatives, function (Url $url) use ($request, $policy): Origin {
+            $this->approachAlternative($request, $policy, $url);
+            return $url->origin();
+        });
+        return [$wanted->origin(), $method, $others];
     }
 
     /**
@@ -93,6 +137,7 @@ final readonly class PolicyDecision
         RequestForm::check($request, $references);
         DeclaredCredentials::check($references);
         $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
+        Alternatives::checkForm($request->alternatives);
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
         $idempotencyHeader = HeaderRules::idempotency($request->idempotencyHeader);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -37,6 +38,29 @@ final class RequestForm
         if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
             throw OutboundException::malformed('idempotency_key must be 1 to 255 printable ASCII characters');
         }
+        if ($request->alternatives !== []) {
+            self::checkAlternatives($request, $references);
+        }
+    }
+
+    /**
+     * They are about one secret, and what follows the base URL is what they have in common.
+     *
+     * @param list<CredentialReference> $references
+     */
+    private static function checkAlternatives(#[\SensitiveParameter] RequestSpec $request, array $references): void
+    {
+        $isOne = count($references) === 1 && $references[0]->type !== 'oauth2_client_credentials';
+        if (!$isOne || $request->baseUrl === null) {
+            throw OutboundException::malformed(
+                'alternatives need a base_url and one credential, of another type than oauth2_client_credentials',
+            );
+        }
+        if (count($request->alternatives) > Alternative::MOST) {
+            throw OutboundException::malformed(
+                'alternatives are at most 8, and a secret_suffix is 1 to 64 printable ASCII characters without a space',
+            );
+        }
     }
 
     /**
@@ -55,6 +79,7 @@ final class RequestForm
             [$request->idempotencyHeader, $request->baseUrl, $request->url, $request->path, $request->query],
             [$policy?->allowedHosts, $policy?->allowedMethods, $policy?->allowedPaths],
             array_column($references, 'identifier'),
+            array_column($request->alternatives, 'baseUrl'),
             array_map(static fn (?Placement $place): array => [$place?->name, $place?->prefix], $places),
         ]);
     }

@@ -45,6 +45,12 @@ final readonly class RequestPolicy
         return new self($this->rules->withDefaultHost($base), $this->allowHttp, $this->allowEncodedSlash);
     }
 
+    /** With this host and port and no other. */
+    public function withHost(Origin $origin): self
+    {
+        return new self($this->rules->withHost($origin), $this->allowHttp, $this->allowEncodedSlash);
+    }
+
     public function withBasePath(#[\SensitiveParameter] ?string $basePath): self
     {
         return new self($this->rules, $this->allowHttp, $this->allowEncodedSlash, $basePath);

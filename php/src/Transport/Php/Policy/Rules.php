@@ -75,6 +75,12 @@ final readonly class Rules
         return new self($this->hosts ?? $default, $this->methods, $this->paths);
     }
 
+    /** The same rules with this one's host alone. */
+    public function withHost(Origin $origin): self
+    {
+        return new self([HostRule::of($origin)], $this->methods, $this->paths);
+    }
+
     /**
      * Whether this request is allowed, in the order host, port, method, path.
      *

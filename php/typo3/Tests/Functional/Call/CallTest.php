@@ -110,6 +110,21 @@ final class CallTest extends CallTestCase
     }
 
     #[Test]
+    public function theEndOfTheSecretChoosesTheHost(): void
+    {
+        // As DeepL's free keys do, of another nginx on the same machine.
+        $alternative = ['alternatives' => ':fx ' . self::$upstream->url('1.1')];
+        $this->serviceWithSecret('paid', 'key-c4n4ry', $alternative);
+        $this->serviceWithSecret('free', 'key-c4n4ry:fx', $alternative);
+        $port = static fn (string $url): ?int => parse_url($url, PHP_URL_PORT);
+
+        self::assertSame($port(self::$upstream->url()), $this->call('paid')->audit()->record['port']);
+        $response = $this->call('free');
+        self::assertSame($port(self::$upstream->url('1.1')), $response->audit()->record['port']);
+        self::assertSame('Bearer key-c4n4ry:fx', self::authorization($response));
+    }
+
+    #[Test]
     public function ofSoManySuccessesOneIsRecorded(): void
     {
         $this->serviceWithSecret('crm', self::TOKEN, ['audit_sample' => 1_000_000]);

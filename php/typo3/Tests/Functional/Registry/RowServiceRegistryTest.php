@@ -133,6 +133,8 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'cookie' => [['headers' => 'Cookie: a=b'], 'headers has Cookie, which carries a credential'],
             'placeholder' => [['placeholder_headers' => 'a b'], 'placeholder_headers'],
             'transport' => [['transport' => 'best'], 'transport must be one of'],
+            'alternative without a URL' => [['alternatives' => ':fx'], 'alternatives.0 must be'],
+            'alternative without a secret' => [['alternatives' => ':fx https://a.example'], 'alternatives need exactly one credential'],
             'test call' => [['test_method' => 'GET', 'test_path' => 'status'], 'test must be'],
         ];
     }

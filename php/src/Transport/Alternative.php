@@ -1,0 +1,56 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+
+/**
+ * A base URL that counts in place of a service's, where its secret ends so. The transport asks the secret, after it has judged
+ * each alternative as if it were the base URL.
+ *
+ * @api
+ */
+final readonly class Alternative
+{
+    /** More than a service has regions. */
+    public const MOST = 8;
+
+    /**
+     * @param string $secretSuffix 1 to 64 printable ASCII characters without a space
+     * @param string $baseUrl absolute, without userinfo, query or fragment
+     * @throws OutboundException invalid_request.malformed
+     */
+    public function __construct(public string $secretSuffix, public string $baseUrl)
+    {
+        if (preg_match('/\A[\x21-\x7E]{1,64}\z/', $secretSuffix) !== 1) {
+            throw OutboundException::malformed('a secret_suffix is 1 to 64 printable ASCII characters without a space');
+        }
+    }
+
+    /**
+     * An entry of "alternatives" in the request head.
+     *
+     * @return array{secret_suffix: string, base_url: string}
+     */
+    public function toWire(): array
+    {
+        return ['secret_suffix' => $this->secretSuffix, 'base_url' => $this->baseUrl];
+    }
+
+    /**
+     * The reverse of toWire(): both keys and no other.
+     *
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function fromWire(mixed $wire): self
+    {
+        $suffix = is_array($wire) ? $wire['secret_suffix'] ?? null : null;
+        $url = is_array($wire) ? $wire['base_url'] ?? null : null;
+        if (!is_array($wire) || count($wire) !== 2 || !is_string($suffix) || !is_string($url)) {
+            throw OutboundException::malformed('an alternative is not {"secret_suffix", "base_url"} of two texts');
+        }
+        return new self($suffix, $url);
+    }
+}

@@ -1,0 +1,53 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Policy;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Alternative;
+
+/**
+ * What a request's alternatives come to: each is judged before anything is opened, as if it were the base URL, so that no
+ * verdict depends on a secret.
+ *
+ * @internal
+ */
+final class Alternatives
+{
+    /**
+     * Finds everything that is malformed, and nothing else.
+     *
+     * @param list<Alternative> $alternatives
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function checkForm(array $alternatives): void
+    {
+        foreach ($alternatives as $alternative) {
+            if (Url::parse($alternative->baseUrl)->query !== null) {
+                throw OutboundException::malformed("an alternative's base_url holds a query");
+            }
+        }
+    }
+
+    /**
+     * @template T
+     * @param list<Alternative> $alternatives
+     * @param \Closure(Url): T $judge
+     * @return list<array{string, T}> suffix, and what the judge says
+     * @throws OutboundException
+     */
+    public static function judge(array $alternatives, \Closure $judge): array
+    {
+        $judged = [];
+        foreach ($alternatives as $alternative) {
+            try {
+                $judged[] = [$alternative->secretSuffix, $judge(Url::parse($alternative->baseUrl))];
+            } catch (OutboundException $refusal) {
+                // Whoever reads it has to know that it is not about the base URL.
+                throw OutboundException::create($refusal->errorCode(), 'an alternative is refused: ' . $refusal->reason());
+            }
+        }
+        return $judged;
+    }
+}

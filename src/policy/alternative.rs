@@ -1,0 +1,88 @@
+//! Other base URLs of a request, of which the secret says whether one counts. Each of them is judged before anything is
+//! unsealed, as if it were the base URL, so that no verdict depends on a secret.
+
+use super::canonical;
+use super::destination::{Absolute, Parts};
+use super::host::HostRule;
+use super::internal::InternalHosts;
+use super::refusal::malformed;
+use super::service::{Admitted, Policy};
+use super::url::{Origin, Target};
+use crate::document::{AlternativeSpec, Request};
+use crate::error::Error;
+
+/// What counts where the secret ends so.
+#[derive(Clone)]
+pub struct Alternative<T> {
+    /// How it ends.
+    pub secret_suffix: String,
+    /// What every redirect then has to pass.
+    pub policy: Policy,
+    /// Where the request then goes.
+    pub place: T,
+}
+
+/// Finds everything that is malformed, and nothing else.
+pub(super) fn check_form(specs: &[AlternativeSpec]) -> Result<(), Error> {
+    for spec in specs {
+        if let Absolute::Web(Parts { query: Some(_), .. }) = Absolute::parse(&spec.base_url)? {
+            return Err(malformed("an alternative's base_url holds a query"));
+        }
+    }
+    Ok(())
+}
+
+/// Judges them for a request that is admitted: what follows the base URL follows each of them.
+pub(super) fn admit_all(
+    request: &Request,
+    policy: &Policy,
+    target: &Target,
+    internal_hosts: &InternalHosts,
+) -> Result<Vec<Alternative<Admitted>>, Error> {
+    let rest = policy.base_path.as_deref().and_then(|base| target.path().strip_prefix(base)).unwrap_or_default();
+    let admit = |spec: &AlternativeSpec| {
+        let (parts, mut policy) = approach(request, spec, policy, internal_hosts)?;
+        let base = parts.canonical_path(policy.allow_encoded_slash)?;
+        let path = if rest.is_empty() { base.clone() } else { canonical::join(&base, rest) };
+        let target = Target::new(parts.origin, path, target.query().map(str::to_owned))?;
+        policy.base_path = Some(base);
+        let place = policy.admit(target)?;
+        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place })
+    };
+    request.alternatives.iter().map(|spec| admit(spec).map_err(refused)).collect()
+}
+
+/// Judges their origins, whatever the path is.
+pub(super) fn approach_all(
+    request: &Request,
+    policy: &Policy,
+    internal_hosts: &InternalHosts,
+) -> Result<Vec<Alternative<Origin>>, Error> {
+    let approach = |spec: &AlternativeSpec| {
+        let (parts, policy) = approach(request, spec, policy, internal_hosts)?;
+        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place: parts.origin })
+    };
+    request.alternatives.iter().map(|spec| approach(spec).map_err(refused)).collect()
+}
+
+fn approach<'a>(
+    request: &Request,
+    spec: &'a AlternativeSpec,
+    policy: &Policy,
+    internal_hosts: &InternalHosts,
+) -> Result<(Parts<'a>, Policy), Error> {
+    let parts = Absolute::parse(&spec.base_url)?.web()?;
+    let mut policy = policy.clone();
+    let names_hosts = request.policy.as_ref().is_some_and(|spec| spec.allowed_hosts.is_some());
+    if !names_hosts {
+        policy.rules.hosts = Some(vec![HostRule::of(&parts.origin)]);
+    }
+    policy.check_scheme(&parts.origin, internal_hosts)?;
+    policy.check_host(&parts.origin, internal_hosts)?;
+    Ok((parts, policy))
+}
+
+/// Whoever reads it has to know that it is not about the base URL.
+fn refused(error: Error) -> Error {
+    Error::new(error.code, format!("an alternative is refused: {}", error.message))
+}

@@ -1,0 +1,73 @@
+//! Alternatives of a base URL: their form, and that a service is looked at where its secret leads.
+
+#![allow(unsafe_code)]
+
+use secure_outbound::envelope::aead::Algorithm;
+use serde_json::{Value, json};
+
+use crate::support;
+use crate::support::library::{check, explain, open};
+
+const KEY: [u8; 32] = [1; 32];
+const ID: &str = "deepl_key";
+
+fn engine() -> u64 {
+    let key = json!({"provider": "raw", "key_base64": support::encode(&KEY)});
+    let (status, engine, head) = open(&json!({"version": 1, "master_keys": [key]}));
+    assert_eq!(status, 0, "{head}");
+    engine
+}
+
+fn wanted(alternatives: &Value) -> Value {
+    json!({
+        "version": 1, "service_id": "deepl", "method": "POST", "base_url": "https://api.deepl.com/v2", "path": "/translate",
+        "credentials": [{"identifier": ID, "type": "bearer"}],
+        "policy": {"allowed_methods": ["POST"], "allowed_paths": ["/v2/translate"]},
+        "alternatives": alternatives,
+    })
+}
+
+#[test]
+fn what_has_not_their_form_is_malformed() {
+    let engine = engine();
+    let free = json!({"secret_suffix": ":fx", "base_url": "https://api-free.deepl.com/v2"});
+    let with = |key: &str, value: Value| {
+        let mut entry = free.clone();
+        entry[key] = value;
+        json!([entry])
+    };
+    for alternatives in [
+        json!({}),
+        json!([{"secret_suffix": ":fx"}]),
+        json!([{"base_url": "https://api-free.deepl.com/v2"}]),
+        with("secret_suffix", json!("")),
+        with("secret_suffix", json!("a b")),
+        with("secret_suffix", json!("ü")),
+        with("secret_suffix", json!("x".repeat(65))),
+        with("base_url", json!("api-free.deepl.com")),
+        with("base_url", json!("https://api-free.deepl.com/v2?a=b")),
+        with("header", json!("x")),
+        json!(vec![free.clone(); 9]),
+    ] {
+        let (_, head) = explain(engine, &wanted(&alternatives), 0);
+        assert_eq!(head["error"]["code"], "invalid_request.malformed", "{alternatives}");
+    }
+    let (_, head) = explain(engine, &wanted(&json!(vec![free; 8])), 0);
+    assert_eq!(head["url"], "https://api.deepl.com/v2/translate", "the decision is about the base URL: {head}");
+}
+
+#[test]
+fn a_service_is_looked_at_where_its_secret_leads() {
+    let engine = engine();
+    let request = wanted(&json!([{"secret_suffix": ":fx", "base_url": "https://api-free.deepl.com/v2"}]));
+    for (token, host, code) in [
+        ("key:fx", "api-free.deepl.com", None),
+        ("key:fx", "api.deepl.com", Some("policy.binding_violated")),
+        ("key", "api.deepl.com", None),
+        ("key", "api-free.deepl.com", Some("policy.binding_violated")),
+    ] {
+        let payload = json!({"token": token, "binding": {"hosts": [host]}}).to_string();
+        let sealed = support::seal(payload.as_bytes(), ID, &KEY, Algorithm::XChaCha20Poly1305);
+        assert_eq!(check(engine, &request, &sealed).1.as_deref(), code, "{token} bound to {host}");
+    }
+}
