@@ -132,7 +132,7 @@ fn the_smaller_limit_of_the_body_counts() {
     assert_eq!(decide(&generous, 1001, &context).map_err(|error| error.code).err(), Some(Code::RequestTooLarge));
 }
 
-/// A request with every fault, mended one by one: each time the next error of the order in `docs/wire.md` must come to light.
+/// A request with every fault, fixed one by one: each time the next error of the order in `docs/wire.md` must come to light.
 #[test]
 fn the_first_error_counts() {
     let case: Value = section("first_error");
@@ -142,9 +142,9 @@ fn the_first_error_counts() {
     for step in steps {
         assert_eq!(refusal(document.clone()).as_str(), step["code"], "{document}");
         // Unlike `merge`, this keeps the null that takes the policy away.
-        match (document.get("policy"), &step["mend"]) {
-            (Some(Value::Null), mend) if mend.get("policy").is_some() => document["policy"] = mend["policy"].clone(),
-            (_, mend) => merge(&mut document, mend.clone()),
+        match (document.get("policy"), &step["fix"]) {
+            (Some(Value::Null), fix) if fix.get("policy").is_some() => document["policy"] = fix["policy"].clone(),
+            (_, fix) => merge(&mut document, fix.clone()),
         }
     }
     assert!(judge(document).is_ok());

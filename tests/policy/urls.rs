@@ -72,7 +72,7 @@ fn check(target: &Target, allow_encoded_slash: bool) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// The same cases in every run; failures are mended, not stored.
+/// The same cases in every run; failures are fixed, not stored.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 4000,

@@ -125,15 +125,15 @@ final readonly class HostDirectory
     {
         $process = self::process();
         $user = in_array(self::user(), [null, 'root'], true) ? '' : ' --user=' . self::user();
-        $mend = "lay it down: secure-outbound init {$this->directory}$user --audit=" . dirname($this->auditLog) . $or;
+        $remedy = "lay it down: secure-outbound init {$this->directory}$user --audit=" . dirname($this->auditLog) . $or;
         LocalFile::forget();
         if (!self::holds(static fn (): bool => file_exists($path))) {
             $hidden = LocalFile::isConfined() ? ', or open_basedir hides it' : '';
-            return self::invalid("$path is not there, or $process cannot see it$hidden; $mend");
+            return self::invalid("$path is not there, or $process cannot see it$hidden; $remedy");
         }
         $isDirectory = self::holds(static fn (): bool => is_dir($path));
         if (self::holds(static fn (): bool => is_readable($path) && (!$isDirectory || is_executable($path)))) {
-            return self::invalid("$path is of another kind; $mend");
+            return self::invalid("$path is of another kind; $remedy");
         }
         $modes = "chgrp " . self::group() . " $path && chmod " . ($isDirectory ? '0750' : '0640') . " $path";
         return self::invalid("$path cannot be read by $process; give it to its group: $modes");

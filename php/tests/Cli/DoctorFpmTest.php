@@ -60,14 +60,14 @@ final class DoctorFpmTest extends CommandTestCase
      * @dataProvider settings
      * @param array<string, string|null> $ini
      */
-    public function testAWrongSetting(array $ini, string $code, string $says, string $mend): void
+    public function testAWrongSetting(array $ini, string $code, string $says, string $remedy): void
     {
         $report = $this->ask($ini + $this->host->ini());
 
         self::assertSame(2, $report['exit']);
         self::assertSame('critical', self::wrong($report)[$code] ?? self::wrong($report));
         self::assertStringContainsString($says, self::finding($report, $code)['message']);
-        self::assertStringStartsWith($mend, self::finding($report, $code)['remedy']);
+        self::assertStringStartsWith($remedy, self::finding($report, $code)['remedy']);
     }
 
     /**
@@ -119,8 +119,8 @@ final class DoctorFpmTest extends CommandTestCase
         $report = $this->ask(['opcache.preload' => $other] + $this->host->ini());
 
         self::assertSame('critical', self::wrong($report)['fpm.opcache_preload']);
-        $mend = (string) strstr(self::finding($report, 'fpm.opcache_preload')['remedy'], ' && ', true);
-        self::assertSame(0, Process::run(['sh', '-c', $mend])['code']);
+        $remedy = (string) strstr(self::finding($report, 'fpm.opcache_preload')['remedy'], ' && ', true);
+        self::assertSame(0, Process::run(['sh', '-c', $remedy])['code']);
         self::assertSame("<?php\n\nrequire '" . $this->installation->php . "/preload.php';", file_get_contents($other));
         // The settings of this pool load neither curl nor sockets.
         self::assertSame('critical', self::wrong($report)['fpm.transport']);
@@ -158,9 +158,9 @@ final class DoctorFpmTest extends CommandTestCase
 
         self::assertSame(['fpm.key_file.unreadable' => 'critical'], self::wrong($report));
         $file = "'" . $this->host->keyFile . "'";
-        $mend = self::finding($report)['remedy'];
-        self::assertSame('chown www-data: ' . $file . ' && chmod 0400 ' . $file, $mend);
-        self::assertSame(0, Process::run(['sh', '-c', $mend])['code']);
+        $remedy = self::finding($report)['remedy'];
+        self::assertSame('chown www-data: ' . $file . ' && chmod 0400 ' . $file, $remedy);
+        self::assertSame(0, Process::run(['sh', '-c', $remedy])['code']);
         self::assertSame([], self::wrong($this->ask()));
     }
 

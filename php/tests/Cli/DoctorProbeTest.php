@@ -15,7 +15,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` lets a worker of a real php-fpm try what it will need: its files, its envelopes, its
- * audit record. Each thing that is broken here is found, and what the doctor says to paste mends it.
+ * audit record. Each thing that is broken here is found, and what the doctor says to paste fixes it.
  *
  * @group root
  */
@@ -80,7 +80,7 @@ final class DoctorProbeTest extends CommandTestCase
         self::assertSame([$finding], array_values($wrong));
         self::assertStringContainsString($says, self::finding($report, $finding)['message']);
         self::assertStringContainsString('"crm"', self::finding($report, $finding)['message']);
-        $this->mend(self::finding($report, $finding)['remedy']);
+        $this->fix(self::finding($report, $finding)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
     }
 
@@ -121,7 +121,7 @@ final class DoctorProbeTest extends CommandTestCase
 
         self::assertSame('critical', self::wrong($report)[$finding] ?? null);
         self::assertStringContainsString($says . $this->etc . $path, self::finding($report, $finding)['message']);
-        $this->mend(self::finding($report, $finding)['remedy']);
+        $this->fix(self::finding($report, $finding)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
     }
 
@@ -146,7 +146,7 @@ final class DoctorProbeTest extends CommandTestCase
         $report = $this->ask();
 
         self::assertSame(['fpm.open', 'fpm.tls', 'fpm.unchecked'], array_keys(self::wrong($report)));
-        $this->mend(self::finding($report, 'fpm.tls')['remedy']);
+        $this->fix(self::finding($report, 'fpm.tls')['remedy']);
         self::assertSame([], self::wrong($this->ask()));
     }
 
@@ -157,8 +157,8 @@ final class DoctorProbeTest extends CommandTestCase
 
         $wrong = self::wrong($report);
         self::assertSame(['fpm.config', 'fpm.registry', 'fpm.audit'], array_keys($wrong));
-        $mend = self::finding($report, 'fpm.config')['remedy'];
-        $this->mend(explode(' && ', strtr($mend, ['/etc/php/' . Fpm::VERSION . '/fpm/pool.d' => $this->directory->path]))[0]);
+        $remedy = self::finding($report, 'fpm.config')['remedy'];
+        $this->fix(explode(' && ', strtr($remedy, ['/etc/php/' . Fpm::VERSION . '/fpm/pool.d' => $this->directory->path]))[0]);
         [$name, $value] = explode(' = ', trim((string) file_get_contents($this->directory->path . '/www.conf')));
         self::assertSame(['php_admin_value[open_basedir]', '"' . $allowed . ':' . $this->etc . '/"'], [$name, $value]);
         $this->fpm->stop();
@@ -174,9 +174,9 @@ final class DoctorProbeTest extends CommandTestCase
         $report = $this->ask(global: $global);
 
         self::assertSame(['fpm.control_timeout' => 'warning'], self::wrong($report));
-        [$mend, $reload] = explode(' && ', self::finding($report)['remedy'], 2);
+        [$remedy, $reload] = explode(' && ', self::finding($report)['remedy'], 2);
         self::assertSame('php-fpm' . Fpm::VERSION . ' -t && systemctl reload php' . Fpm::VERSION . '-fpm', $reload);
-        $this->mend($mend);
+        $this->fix($remedy);
         self::assertSame([], self::wrong($this->ask()));
         $test = Process::run(['php-fpm' . Fpm::VERSION, '-n', '-t', '-y', $this->fpm->file]);
         self::assertStringContainsString('test is successful', $test['output']);
@@ -203,7 +203,7 @@ final class DoctorProbeTest extends CommandTestCase
 
         self::assertSame(['fpm.key_id' => 'critical'], self::wrong($report));
         self::assertStringContainsString('"vault"', self::finding($report)['message']);
-        $this->mend(self::finding($report)['remedy']);
+        $this->fix(self::finding($report)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
     }
 
@@ -222,14 +222,14 @@ final class DoctorProbeTest extends CommandTestCase
         $report = $this->ask();
 
         self::assertSame(['fpm.audit' => 'critical'], self::wrong($report), 'as a call of root leaves it');
-        $this->mend(self::finding($report)['remedy']);
+        $this->fix(self::finding($report)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
         self::assertSame("{}\n", file_get_contents($file));
 
         chown($this->etc . '/audit', 'root');
         $report = $this->ask();
         self::assertSame(['fpm.audit' => 'critical'], self::wrong($report), 'it could not be put aside');
-        $this->mend(self::finding($report)['remedy']);
+        $this->fix(self::finding($report)['remedy']);
         self::assertSame([], self::wrong($this->ask()));
         self::assertSame([$file], glob($this->etc . '/audit/*'));
         $stat = (array) stat($this->etc . '/audit');
@@ -316,7 +316,7 @@ final class DoctorProbeTest extends CommandTestCase
     }
 
     /** Runs a line as an operator would paste it. */
-    private function mend(string $line): void
+    private function fix(string $line): void
     {
         $payload = $this->directory->write('payload.json', (string) json_encode($this->payload()));
         $program = escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg(Build::php() . '/bin/secure-outbound');

@@ -47,14 +47,14 @@ final class DoctorStartTest extends CommandTestCase
      * @dataProvider breakages
      * @param \Closure(Host): array<string, string|null> $break gives settings of php.ini
      */
-    public function testWhyItDoesNotStart(\Closure $break, string $code, string $says, string $mend): void
+    public function testWhyItDoesNotStart(\Closure $break, string $code, string $says, string $remedy): void
     {
         $report = $this->start($break($this->host) + $this->host->ini());
         $places = ['DIRECTORY' => $this->host->directory->path, 'PACKAGE' => $this->installation->php];
 
         self::assertSame('critical', self::wrong($report)[$code] ?? self::wrong($report));
         self::assertStringContainsString(strtr($says, $places), self::finding($report, $code)['message']);
-        self::assertStringContainsString(strtr($mend, $places), self::finding($report, $code)['remedy']);
+        self::assertStringContainsString(strtr($remedy, $places), self::finding($report, $code)['remedy']);
     }
 
     /**
@@ -138,7 +138,7 @@ final class DoctorStartTest extends CommandTestCase
     }
 
     /**
-     * The mend is run, and php-fpm can start.
+     * The remedy is run, and php-fpm can start.
      *
      * @group own-network
      */
@@ -153,9 +153,9 @@ final class DoctorStartTest extends CommandTestCase
             '--php-fpm=' . $program, '--library=' . $this->installation->library,
         ]));
         $script = "mount -t tmpfs -o noexec,mode=755 none $mount && cp {$this->installation->library} $mount/lib.so\n"
-            . "$doctor > before; sed -n 's/^ *→ \\(mount [^&]*\\) &.*/\\1/p' before > mend; cat before; . ./mend; echo MENDED; $doctor";
+            . "$doctor > before; sed -n 's/^ *→ \\(mount [^&]*\\) &.*/\\1/p' before > remedy; cat before; . ./remedy; echo FIXED; $doctor";
         $script = 'cd ' . $this->directory->path . ' && ' . $script;
-        [$before, $after] = explode('MENDED', Process::run(['unshare', '-m', 'sh', '-c', $script])['output']);
+        [$before, $after] = explode('FIXED', Process::run(['unshare', '-m', 'sh', '-c', $script])['output']);
 
         self::assertStringContainsString('CRITICAL  fpm.noexec', $before);
         self::assertStringContainsString('mount -o remount,exec ', $before);

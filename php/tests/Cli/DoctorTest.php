@@ -514,9 +514,9 @@ final class DoctorTest extends CommandTestCase
     /**
      * @dataProvider patterns
      * @param list<string> $patterns
-     * @param list<string> $mended
+     * @param list<string> $fixed
      */
-    public function testAPatternOutsideTheBasePath(string $base, array $patterns, ?string $verdict, array $mended = []): void
+    public function testAPatternOutsideTheBasePath(string $base, array $patterns, ?string $verdict, array $fixed = []): void
     {
         $registry = $this->registry();
         $registry['services']['crm']['base_url'] = 'https://api.example.com' . $base;
@@ -526,11 +526,11 @@ final class DoctorTest extends CommandTestCase
 
         self::assertSame($verdict === null ? [] : ['registry.path' => $verdict], self::wrong($report));
         if ($verdict !== null) {
-            $mend = json_decode('{' . strstr(self::finding($report)['message'], '"allowed_paths"') . '}', true);
-            self::assertSame(['allowed_paths' => $mended], $mend);
+            $remedy = json_decode('{' . strstr(self::finding($report)['message'], '"allowed_paths"') . '}', true);
+            self::assertSame(['allowed_paths' => $fixed], $remedy);
             $file = escapeshellarg($this->directory->path . '/services.json');
             self::assertStringStartsWith('"${EDITOR:-vi}" ' . $file . '   # allowed_paths', self::finding($report)['remedy']);
-            $registry['services']['crm']['policy'] = $mend + $registry['services']['crm']['policy'];
+            $registry['services']['crm']['policy'] = $remedy + $registry['services']['crm']['policy'];
             self::assertSame([], self::wrong($ask($registry)));
         }
     }
@@ -574,9 +574,9 @@ final class DoctorTest extends CommandTestCase
 
         $payload = $this->json('payload.json', ['type' => 'bearer', 'token' => 'tok']);
         $program = escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($this->installation->php . '/bin/secure-outbound') . ' ';
-        $mend = strtr(self::finding($report)['remedy'], ['secure-outbound ' => $program, 'PAYLOAD' => escapeshellarg($payload)]);
-        $ran = Process::run(['sh', '-c', $mend]);
-        self::assertSame(0, $ran['code'], $mend . "\n" . $ran['output']);
+        $remedy = strtr(self::finding($report)['remedy'], ['secure-outbound ' => $program, 'PAYLOAD' => escapeshellarg($payload)]);
+        $ran = Process::run(['sh', '-c', $remedy]);
+        self::assertSame(0, $ran['code'], $remedy . "\n" . $ran['output']);
         self::assertSame([], self::wrong($this->doctor($config + $options)));
     }
 

@@ -59,8 +59,8 @@ final class InstallTest extends CommandTestCase
         unlink($this->prefix . '/include/secure_outbound.h');
         $config = $this->json('wrong.json', ['no_such_key' => 1]);
         $report = $this->report(['--no-fpm'], config: $config);
-        $mend = self::finding($report, 'header.file')['remedy'];
-        self::assertStringStartsWith('make install PREFIX=' . $this->prefix . '   # ', $mend);
+        $remedy = self::finding($report, 'header.file')['remedy'];
+        self::assertStringStartsWith('make install PREFIX=' . $this->prefix . '   # ', $remedy);
         self::assertSame(1, preg_match('~/\S+\.md~', self::finding($report, 'config.open')['remedy'], $page));
         self::assertSame($this->prefix . '/share/doc/secure-outbound/docs/wire.md', $page[0]);
         self::assertFileEquals(dirname(Build::php()) . '/docs/wire.md', $page[0]);

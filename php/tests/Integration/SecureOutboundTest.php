@@ -166,8 +166,8 @@ final class SecureOutboundTest extends IntegrationTestCase
         foreach (['/transport.json' => [0600, 0640], '/services.json' => [0600, 0640], '/vault' => [0744, 0750]] as $name => $modes) {
             $path = $this->etc . $name;
             chmod($path, $modes[0]);
-            $mend = preg_quote(sprintf('chgrp nogroup %s && chmod %04o %s', $path, $modes[1], $path));
-            $pattern = '~^' . preg_quote($path) . " cannot be read by user nobody; .*: ($mend) \\[configuration.invalid]$~D";
+            $remedy = preg_quote(sprintf('chgrp nogroup %s && chmod %04o %s', $path, $modes[1], $path));
+            $pattern = '~^' . preg_quote($path) . " cannot be read by user nobody; .*: ($remedy) \\[configuration.invalid]$~D";
             self::assertMatchesRegularExpression($pattern, $message = $this->asNobody());
             preg_match($pattern, $message, $match);
             self::assertSame(0, Process::run(['sh', '-c', $match[1] ?? 'false'])['code']);

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
-use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerAnswer;
@@ -213,9 +213,9 @@ final class DoctorAnswerTest extends TestCase
     {
         $told = ['denied' => [], 'credentials' => $credentials + self::answer()['credentials']] + self::answer();
         $answer = WorkerAnswer::read($told, $files + self::FILES, []);
-        $mend = Mend::ofThisHost(null, self::CONFIG, null);
+        $remedies = Remedies::ofThisHost(null, self::CONFIG, null);
         return array_values(array_filter(
-            (new ProbeFindings($answer, $files + self::FILES, $mend))->all(),
+            (new ProbeFindings($answer, $files + self::FILES, $remedies))->all(),
             static fn (Finding $finding): bool => $finding->verdict !== Finding::OK,
         ))[0];
     }
@@ -238,8 +238,8 @@ final class DoctorAnswerTest extends TestCase
             posix_kill((int) getmypid(), SIGKILL);
         }
         try {
-            $mend = Mend::ofThisHost(null, self::CONFIG, null);
-            return (new Worker($socket, Configuration::forWorker(self::CONFIG), $mend, self::FILES))->findings;
+            $remedies = Remedies::ofThisHost(null, self::CONFIG, null);
+            return (new Worker($socket, Configuration::forWorker(self::CONFIG), $remedies, self::FILES))->findings;
         } finally {
             pcntl_waitpid($process, $status);
             $directory->remove();

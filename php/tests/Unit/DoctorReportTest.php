@@ -29,11 +29,11 @@ final class DoctorReportTest extends TestCase
 
                 WARNING  config.file
                   Four.
-                  → mend four
+                  → fix four
 
                 CRITICAL  library.abi
                   Five.
-                  → mend five
+                  → fix five
 
                 3 ok, 1 warning, 1 critical
 
@@ -51,16 +51,16 @@ final class DoctorReportTest extends TestCase
     public function testLinesAreFoldedBetweenWordsAndMendsAreNot(): void
     {
         $text = rtrim(str_repeat('wörd ', 20));
-        $mend = str_repeat('mend ', 20) . 'end';
-        $report = $this->report([Finding::ok('php.version', $text), Finding::warning('config.file', $text, $mend)], width: 50);
+        $remedy = str_repeat('fix ', 20) . 'end';
+        $report = $this->report([Finding::ok('php.version', $text), Finding::warning('config.file', $text, $remedy)], width: 50);
         foreach (explode("\n", $report) as $line) {
-            if (!str_contains($line, 'mend')) {
+            if (!str_contains($line, 'fix')) {
                 self::assertLessThanOrEqual(50, preg_match_all('/./u', $line), $line);
             }
         }
 
         self::assertStringContainsString("\n" . str_repeat(' ', 19) . 'wörd', $report, 'below the first word');
-        self::assertStringContainsString('→ ' . $mend . "\n", $report);
+        self::assertStringContainsString('→ ' . $remedy . "\n", $report);
         self::assertSame(40, preg_match_all('/wörd/u', $report));
     }
 
@@ -89,9 +89,9 @@ final class DoctorReportTest extends TestCase
         return [
             Finding::ok('php.version', 'One.'),
             Finding::ok('library.file', 'Two.'),
-            Finding::critical('library.abi', 'Five.', 'mend five'),
+            Finding::critical('library.abi', 'Five.', 'fix five'),
             Finding::ok('header.file', 'Three.'),
-            Finding::warning('config.file', 'Four.', 'mend four'),
+            Finding::warning('config.file', 'Four.', 'fix four'),
         ];
     }
 

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\EngineState;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
-use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
@@ -20,7 +20,7 @@ final class DoctorWarningsTest extends TestCase
     {
         $state = new EngineState(null, [['code' => 'memory.not_locked', 'message' => 'The limit.']]);
         $wrong = array_filter(
-            Configuration::judge('fpm', $state, Mend::ofThisHost(null, [], null)),
+            Configuration::judge('fpm', $state, Remedies::ofThisHost(null, [], null)),
             static fn (Finding $finding): bool => $finding->verdict !== Finding::OK,
         );
 
@@ -34,7 +34,7 @@ final class DoctorWarningsTest extends TestCase
     public function testAnAnswerOfTheLibraryThatCannotBeRead(): void
     {
         foreach (['', 'null', '[1', '{"warnings": [{"code": 1}]}', '{"error": "no"}'] as $head) {
-            $findings = Configuration::judge('config', EngineState::ofLibrary($head), Mend::ofThisHost(null, [], null));
+            $findings = Configuration::judge('config', EngineState::ofLibrary($head), Remedies::ofThisHost(null, [], null));
 
             self::assertSame(['config.open'], array_column($findings, 'code'), $head);
             self::assertStringContainsString('[internal.panic]', $findings[0]->message);
@@ -47,12 +47,12 @@ final class DoctorWarningsTest extends TestCase
         $directory->write('a.conf', "; [shop]\n[first]\nuser = a\n[last]\nuser = b\n");
         $shop = $directory->write('b.conf', "  [shop]\nuser = c\n; [none]\n");
 
-        self::assertSame($shop, Mend::poolFile($directory->path, 'shop'));
-        self::assertSame($directory->path . '/a.conf', Mend::poolFile($directory->path, 'last'));
-        self::assertNull(Mend::poolFile($directory->path, 'first'), 'a line at the end would be of another pool');
-        self::assertNull(Mend::poolFile($directory->path, 'none'));
+        self::assertSame($shop, Remedies::poolFile($directory->path, 'shop'));
+        self::assertSame($directory->path . '/a.conf', Remedies::poolFile($directory->path, 'last'));
+        self::assertNull(Remedies::poolFile($directory->path, 'first'), 'a line at the end would be of another pool');
+        self::assertNull(Remedies::poolFile($directory->path, 'none'));
         $directory->remove();
-        $remedy = Mend::ofThisHost(null, [], null)->poolSetting('no-such-pool', 'a = b');
+        $remedy = Remedies::ofThisHost(null, [], null)->poolSetting('no-such-pool', 'a = b');
         self::assertStringStartsWith('"${EDITOR:-vi}" ', $remedy);
         self::assertStringEndsWith('# into [no-such-pool]: a = b', $remedy);
     }

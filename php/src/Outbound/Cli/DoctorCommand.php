@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
-use Netresearch\NrVault\Outbound\Cli\Doctor\Mend;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\RegistryEntries;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
@@ -32,7 +32,7 @@ final class DoctorCommand implements Command
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
               php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
               could write the audit record; where none answers, at what php-fpm -t says. --library=PATH, --header=PATH and
-              --php-fpm=PROGRAM name what is not where it is usually installed. Each problem has the line that mends it, with
+              --php-fpm=PROGRAM name what is not where it is usually installed. Each problem has the line that fixes it, with
               what else is to know behind "#". --quiet shows problems only.
 
             TEXT;
@@ -68,24 +68,24 @@ final class DoctorCommand implements Command
         }
         [$config, $unreadable] = self::config($arguments->value('config'));
         $wanted = self::files($arguments, $config ?? []);
-        $mend = Mend::ofThisHost($wanted['config'] ?? null, $config ?? [], $socket);
+        $remedies = Remedies::ofThisHost($wanted['config'] ?? null, $config ?? [], $socket);
         $worker = $arguments->has('no-fpm')
             ? null
             : new Worker(
                 $socket,
                 $config === null ? null : Configuration::forWorker($config),
-                $mend,
+                $remedies,
                 $wanted,
                 $arguments->value('php-fpm'),
             );
         $files = new LibraryFiles($arguments->value('library'), $arguments->value('header'), $worker?->header);
         return [
-            ...PhpSettings::ofThisProcess($mend),
+            ...PhpSettings::ofThisProcess($remedies),
             ...$files->findings,
-            ...PhpSettings::transportOfThisProcess($files->missing, $config ?? [], $mend),
+            ...PhpSettings::transportOfThisProcess($files->missing, $config ?? [], $remedies),
             ...$unreadable,
-            ...($config === null ? [] : Configuration::ofThisProcess($config, $mend)),
-            ...self::registry($arguments, $config ?? [], $mend),
+            ...($config === null ? [] : Configuration::ofThisProcess($config, $remedies)),
+            ...self::registry($arguments, $config ?? [], $remedies),
             ...($worker === null ? [] : $worker->findings),
         ];
     }
@@ -134,7 +134,7 @@ final class DoctorCommand implements Command
      * @param array<string, mixed> $config
      * @return list<Finding>
      */
-    private static function registry(Arguments $arguments, array $config, Mend $mend): array
+    private static function registry(Arguments $arguments, array $config, Remedies $remedies): array
     {
         $file = $arguments->value('registry');
         if ($file === null) {
@@ -144,6 +144,6 @@ final class DoctorCommand implements Command
                 'secure-outbound doctor --registry=/etc/secure-outbound/services.json   # or where it is',
             )];
         }
-        return RegistryEntries::examine($file, $arguments->value('credentials'), $config, $arguments->value('library'), $mend);
+        return RegistryEntries::examine($file, $arguments->value('credentials'), $config, $arguments->value('library'), $remedies);
     }
 }

@@ -184,7 +184,7 @@ enum ErrorCode: string
             self::CredentialAccessDenied =>
                 'there is one, and this process or actor may not have it',
             self::ConfigurationTransportUnavailable =>
-                'the library is not bound, and preload.md says how to mend it; or PHP lacks an extension that '
+                'the library is not bound, and preload.md says how to fix it; or PHP lacks an extension that '
                     . '`PhpTransport` needs, or `disable_functions` takes away a function, which the message names, or '
                     . '`php_transport` forbids it',
             self::ConfigurationVaultIncompatible =>

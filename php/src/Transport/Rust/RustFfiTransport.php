@@ -185,7 +185,7 @@ final class RustFfiTransport implements TransportInterface
     /**
      * Binds the library as far as this process and its settings allow; a second call is free.
      *
-     * @return string|null why it is not bound here, and what mends it; null where it is
+     * @return string|null why it is not bound here, and what fixes it; null where it is
      * @throws OutboundException configuration.transport_unavailable for one that is there, and of another version
      */
     public function bind(): ?string

@@ -12,7 +12,7 @@ use PHPUnit\Framework\TestCase;
 
 /**
  * The table "Broken on purpose" of docs/doctor.md: on a host that is laid down as the pages say, each row is broken, the doctor
- * has its finding with its mend word for word (but for …), the mend is pasted, and the doctor has nothing to say any more.
+ * has its finding with its remedy word for word (but for …), the remedy is pasted, and the doctor has nothing to say any more.
  *
  * @group root
  */
@@ -106,14 +106,14 @@ final class BreakageTest extends TestCase
      * @depends testNothingIsWrongWithWhatIsLaidDown
      * @dataProvider rows
      */
-    public function testItIsFoundAndMended(string $broken, string $code, string $mend): void
+    public function testItIsFoundAndFixed(string $broken, string $code, string $remedy): void
     {
         self::$directory->write('break', self::BREAK[$broken]);
         self::host('breakage', $code);
 
         self::assertContains($code, self::wrong('before.json'));
-        $pattern = '{\A' . str_replace('…', '[\w-]+', preg_quote($mend)) . '\z}';
-        self::assertMatchesRegularExpression($pattern, (string) file_get_contents(self::$directory->path . '/mend'));
+        $pattern = '{\A' . str_replace('…', '[\w-]+', preg_quote($remedy)) . '\z}';
+        self::assertMatchesRegularExpression($pattern, (string) file_get_contents(self::$directory->path . '/remedy'));
         self::assertSame([], self::wrong('after.json'));
     }
 
@@ -126,8 +126,8 @@ final class BreakageTest extends TestCase
         $table = (string) strstr($page, "\n## Broken on purpose\n");
         preg_match_all('/^\| (.+?) \| `([a-z_.]+)` \| `(.+)` \|$/m', $table, $rows, PREG_SET_ORDER);
         $named = [];
-        foreach ($rows as [, $broken, $code, $mend]) {
-            $named[$broken] = [$broken, $code, str_replace(['8.2', '\|'], [Fpm::VERSION, '|'], $mend)];
+        foreach ($rows as [, $broken, $code, $remedy]) {
+            $named[$broken] = [$broken, $code, str_replace(['8.2', '\|'], [Fpm::VERSION, '|'], $remedy)];
         }
         return $named;
     }

@@ -5,8 +5,8 @@
 #   host.sh CHECKOUT DIRECTORY PHPVERSION lay-down
 #       lays everything down and keeps it in DIRECTORY/laid-down
 #   host.sh CHECKOUT DIRECTORY PHPVERSION breakage CODE
-#       starts from that, runs DIRECTORY/break, asks the doctor, runs the mend of the finding CODE as it stands, and asks again;
-#       before.json, mend and after.json are the answers. An editor in a mend is DIRECTORY/edit, PAYLOAD a file
+#       starts from that, runs DIRECTORY/break, asks the doctor, runs the remedy of the finding CODE as it stands, and asks again;
+#       before.json, remedy and after.json are the answers. An editor in a remedy is DIRECTORY/edit, PAYLOAD a file
 set -euo pipefail
 checkout=$1 directory=$2 php=$3 action=$4 code=${5:-}
 places=(etc usr/local var srv)
@@ -91,7 +91,7 @@ in_json() {
         file_put_contents($argv[1], json_encode($document, JSON_UNESCAPED_SLASHES));' "$1" "$2"
 }
 
-# editor COMMAND…: what a person does to the file that a mend opens.
+# editor COMMAND…: what a person does to the file that a remedy opens.
 editor() {
     {
         echo '#!/bin/bash'
@@ -174,8 +174,8 @@ breakage() {
     doctor >"$directory/before.json"
     php -r '$told = json_decode(file_get_contents($argv[1]), true)["findings"];
         $finding = array_column($told, null, "code")[$argv[2]] ?? exit("echo no finding; exit 1");
-        echo $finding["remedy"];' "$directory/before.json" "$code" >"$directory/mend"
-    (sed "s#PAYLOAD#$PAYLOAD#" "$directory/mend" | bash -euxo pipefail) || exit 3
+        echo $finding["remedy"];' "$directory/before.json" "$code" >"$directory/remedy"
+    (sed "s#PAYLOAD#$PAYLOAD#" "$directory/remedy" | bash -euxo pipefail) || exit 3
     doctor >"$directory/after.json"
 }
 

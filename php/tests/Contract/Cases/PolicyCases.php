@@ -237,7 +237,7 @@ trait PolicyCases
         self::assertSame('POST??', $outcome->audit['method']);
     }
 
-    /** A request with every fault, mended one by one: each time the next error of the order must come to light. */
+    /** A request with every fault, fixed one by one: each time the next error of the order must come to light. */
     public function testTheFirstErrorCounts(): void
     {
         self::$server->answers('tls', [FaultServer::answer()]);
@@ -257,13 +257,13 @@ trait PolicyCases
             ['invalid_request.malformed', ['method' => 'POST']],
             ['policy.missing', ['policy' => self::policy(...$policy)]],
             ['policy.scheme_not_allowed', ['baseUrl' => 'https://internal.invalid:' . $port . '/v1']],
-            ['policy.host_not_allowed', $this->mend($policy, ['allowedHosts' => ['internal.invalid']])],
-            ['policy.port_not_allowed', $this->mend($policy, ['allowedHosts' => ['internal.invalid:' . $port]])],
-            ['policy.method_not_allowed', $this->mend($policy, ['allowedMethods' => ['POST']])],
+            ['policy.host_not_allowed', $this->fix($policy, ['allowedHosts' => ['internal.invalid']])],
+            ['policy.port_not_allowed', $this->fix($policy, ['allowedHosts' => ['internal.invalid:' . $port]])],
+            ['policy.method_not_allowed', $this->fix($policy, ['allowedMethods' => ['POST']])],
             ['policy.path_not_canonical', ['path' => 'x']],
-            ['policy.path_not_allowed', $this->mend($policy, ['allowedPaths' => ['/v1/x']])],
+            ['policy.path_not_allowed', $this->fix($policy, ['allowedPaths' => ['/v1/x']])],
             ['policy.header_not_allowed', ['headers' => []]],
-            ['policy.request_too_large', $this->mend($policy, ['requestBytes' => 100])],
+            ['policy.request_too_large', $this->fix($policy, ['requestBytes' => 100])],
             ['credential.key_unavailable', []],
             ['credential.malformed', ['credentials' => [self::seal('bearer', ['nothing' => 1])]]],
             ['credential.payload_invalid', ['credentials' => [self::seal('bearer', $bound)]]],
@@ -271,16 +271,16 @@ trait PolicyCases
                 'hosts' => ['internal.invalid:' . $port],
             ]] + $bound)]]],
             ['credential.unusable', ['credentials' => [self::bearer()]]],
-            ['dns.not_found', ['baseUrl' => 'https://127.0.0.2:' . $port . '/v1', ...$this->mend(
+            ['dns.not_found', ['baseUrl' => 'https://127.0.0.2:' . $port . '/v1', ...$this->fix(
                 $policy,
                 ['allowedHosts' => ['127.0.0.2:' . $port]],
             )]],
             ['policy.address_not_allowed', []],
         ];
         $request = ['credentials' => [$broken]] + $faults;
-        foreach ($steps as [$code, $mend]) {
+        foreach ($steps as [$code, $remedy]) {
             self::assertSame($code . ' no', self::call(self::request(...$request), $transport)->brief());
-            $request = $mend + $request;
+            $request = $remedy + $request;
             if ($code === 'credential.key_unavailable') {
                 $transport = $keyed;
             }
@@ -374,7 +374,7 @@ trait PolicyCases
      * @param array<string, mixed> $changes
      * @return array{policy: \Netresearch\NrVault\Transport\Policy}
      */
-    private function mend(array &$policy, array $changes): array
+    private function fix(array &$policy, array $changes): array
     {
         $policy = $changes + $policy;
         return ['policy' => self::policy(...$policy)];

@@ -51,7 +51,7 @@ trait UrlCases
         $head = self::merge(self::HEAD, $changes);
         foreach ($steps as $step) {
             self::assertSame($step['code'], self::judged($head), json_encode($head));
-            $head = self::merge($head, $step['mend']);
+            $head = self::merge($head, $step['fix']);
         }
         self::assertStringStartsWith('https://', self::judged($head));
     }

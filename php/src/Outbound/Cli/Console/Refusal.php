@@ -47,7 +47,7 @@ final class Refusal
         'credential.key_unavailable' => 'secure-outbound doctor --config=FILE names the master key that cannot be read',
         'credential.not_found' => 'lay the envelope down under the identifier that the registry names',
         'credential.access_denied' => 'give the caller access to the credential, and PHP access to its file',
-        'oauth.token_endpoint_rejected' => 'the message names what the token endpoint does not take: mend it, and seal the '
+        'oauth.token_endpoint_rejected' => 'the message names what the token endpoint does not take: fix it, and seal the '
             . 'client again',
         'oauth.token_response_invalid' => 'look at token_url: what answers there gives no token',
         'oauth.token_endpoint_unreachable' => 'try again; if it stays, look at the token endpoint and the way there',

@@ -33,7 +33,7 @@ final class Configuration
      * @param array<string, mixed> $config
      * @return list<Finding>
      */
-    public static function ofThisProcess(#[\SensitiveParameter] array $config, Mend $mend): array
+    public static function ofThisProcess(#[\SensitiveParameter] array $config, Remedies $remedies): array
     {
         try {
             $result = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]));
@@ -46,15 +46,15 @@ final class Configuration
                 'config.unchecked',
                 'Without the library, and without curl and sockets or with php_transport false, configuration, keys and roots '
                     . 'cannot be checked.',
-                Mend::install() . '   # and what else is named here',
+                Remedies::install() . '   # and what else is named here',
             )];
         }
-        $findings = self::judge('config', $state, $mend);
+        $findings = self::judge('config', $state, $remedies);
         if (!isset($config['master_keys']) || $config['master_keys'] === []) {
             $findings[] = Finding::warning(
                 'config.no_key',
                 'The configuration has no master key: only requests without a credential work.',
-                $mend->layDownKey() . '; then "master_keys": [{"id": "vault", "provider": "file", "path": …}]',
+                $remedies->layDownKey() . '; then "master_keys": [{"id": "vault", "provider": "file", "path": …}]',
             );
         }
         return $findings;
@@ -80,12 +80,12 @@ final class Configuration
      * @param string $area "config" for this process, "fpm" for a worker
      * @return list<Finding>
      */
-    public static function judge(string $area, EngineState $state, Mend $mend): array
+    public static function judge(string $area, EngineState $state, Remedies $remedies): array
     {
         $process = $area === 'fpm' ? 'The worker: ' : '';
         if ($state->error !== null) {
             $message = $process . $state->error['message'] . ' [' . $state->error['code'] . ']';
-            return [Finding::critical($area . '.open', $message, 'less ' . Mend::page('wire.md') . '   # "Configuration" has every key')];
+            return [Finding::critical($area . '.open', $message, 'less ' . Remedies::page('wire.md') . '   # "Configuration" has every key')];
         }
         $findings = [Finding::ok($area . '.open', $process . 'The configuration is taken.')];
         $keys = true;
@@ -93,7 +93,7 @@ final class Configuration
         foreach ($state->warnings as ['code' => $code, 'message' => $message]) {
             $keys = $keys && !str_starts_with($code, 'key_');
             $roots = $roots && $code !== 'tls.no_roots';
-            $remedy = self::remedy($code, $mend);
+            $remedy = self::remedy($code, $remedies);
             $name = $area . '.' . $code;
             $findings[] = match (true) {
                 // The doctor is seldom run by the user of the workers. Only a worker knows whether the owner is right.
@@ -114,17 +114,17 @@ final class Configuration
         return $findings;
     }
 
-    private static function remedy(string $code, Mend $mend): string
+    private static function remedy(string $code, Remedies $remedies): string
     {
         return match ($code) {
-            'key_file.permissions', 'key_file.unreadable' => $mend->ownKeys(),
-            'key_file.symlink' => $mend->withoutLinks(),
-            'key_file.missing', 'key_file.invalid' => $mend->layDownKey(),
-            'key_variable.missing', 'key_variable.invalid' => $mend->poolVariable(),
-            'memory.not_locked' => $mend->lockedMemory(),
-            'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $mend->tokenCache(),
+            'key_file.permissions', 'key_file.unreadable' => $remedies->ownKeys(),
+            'key_file.symlink' => $remedies->withoutLinks(),
+            'key_file.missing', 'key_file.invalid' => $remedies->layDownKey(),
+            'key_variable.missing', 'key_variable.invalid' => $remedies->poolVariable(),
+            'memory.not_locked' => $remedies->lockedMemory(),
+            'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $remedies->tokenCache(),
             'tls.no_roots' => 'apt-get install ca-certificates   # or name a file in tls.ca_file',
-            default => 'less ' . Mend::page('wire.md') . '   # "Configuration"',
+            default => 'less ' . Remedies::page('wire.md') . '   # "Configuration"',
         };
     }
 

@@ -27,7 +27,7 @@ final readonly class Finding
     /**
      * @param string $code stable, such as "library.owner"
      * @param string $message what was found
-     * @param string $remedy the one line that mends it; "" where nothing is to be mended
+     * @param string $remedy the one line that fixes it; "" where nothing is to be fixed
      */
     private function __construct(public string $code, public string $verdict, string $message, string $remedy)
     {

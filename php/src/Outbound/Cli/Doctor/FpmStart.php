@@ -17,16 +17,16 @@ final readonly class FpmStart
 {
     private const SECONDS = '20';
 
-    private function __construct(private string $program, private Mend $mend)
+    private function __construct(private string $program, private Remedies $remedies)
     {
     }
 
     /**
      * @param string|null $program of php-fpm; null: Debian's name of it
      */
-    public static function examine(?string $program, Mend $mend): Finding
+    public static function examine(?string $program, Remedies $remedies): Finding
     {
-        return (new self($program ?? 'php-fpm' . $mend->version, $mend))->run();
+        return (new self($program ?? 'php-fpm' . $remedies->version, $remedies))->run();
     }
 
     private function run(): Finding
@@ -52,7 +52,7 @@ final readonly class FpmStart
             127 => Finding::warning(
                 'fpm.start',
                 'There is no program ' . $this->program . ' to test php-fpm with.',
-                'apt-get install php' . $this->mend->version . '-fpm   # or name it: --php-fpm=PATH',
+                'apt-get install php' . $this->remedies->version . '-fpm   # or name it: --php-fpm=PATH',
             ),
             default => $this->judge(self::plain($output)),
         };
@@ -61,40 +61,40 @@ final readonly class FpmStart
     private function judge(string $output): Finding
     {
         $own = dirname(__DIR__, 4) . '/preload.php';
-        $restart = $this->mend->restart();
+        $restart = $this->remedies->restart();
         return match (true) {
             // Of PHP 8.2, and of 8.4.
             str_contains($output, '"opcache.preload_user" has not been defined'),
             str_contains($output, '"opcache.preload" requires "opcache.preload_user"') => Finding::critical(
                 'fpm.preload_user',
                 'php-fpm does not start: its master is root, and opcache.preload_user is not set.',
-                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user, false),
+                $this->remedies->fpmIni('opcache.preload_user = ' . $this->remedies->user, false),
             ),
             preg_match('/failed to getpwnam\("([^"]*)"\)/', $output, $match) === 1 => Finding::critical(
                 'fpm.preload_user',
                 'php-fpm does not start: there is no user ' . $match[1] . ', which opcache.preload_user names.',
-                $this->mend->fpmIni('opcache.preload_user = ' . $this->mend->user, false),
+                $this->remedies->fpmIni('opcache.preload_user = ' . $this->remedies->user, false),
             ),
             preg_match("/'([^']+)', cannot resolve C function '(\w+)'/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_newer',
                 'php-fpm does not start: the header ' . $match[1] . ' is newer than the library, which has no ' . $match[2] . '.',
-                Mend::install() . ' && ' . $restart,
+                Remedies::install() . ' && ' . $restart,
             ),
             preg_match("/'([^']+)', file doesn't exist/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_missing',
                 'php-fpm does not start: ffi.preload names ' . $match[1] . ', where nothing is.',
-                Mend::install() . ' && ' . $restart,
+                Remedies::install() . ' && ' . $restart,
             ),
             preg_match("/Failed pre-loading '([^']+)'/", $output, $match) === 1 => $this->library($match[1]),
             preg_match("/Failed opening required '([^']+)'/", $output, $match) === 1 => Finding::critical(
                 'fpm.script_missing',
                 'php-fpm does not start: ' . $match[1] . ' is to be preloaded and cannot be read.',
-                $this->mend->fpmIni('opcache.preload = ' . $own, false),
+                $this->remedies->fpmIni('opcache.preload = ' . $own, false),
             ),
             default => Finding::critical(
                 'fpm.start',
                 'php-fpm does not start: ' . ($output === '' ? 'its test says nothing.' : substr($output, 0, 300)),
-                $this->program . ' -t   # ' . Mend::page('preload.md') . ' has what it may say',
+                $this->program . ' -t   # ' . Remedies::page('preload.md') . ' has what it may say',
             ),
         };
     }
@@ -105,14 +105,14 @@ final readonly class FpmStart
         $what = 'php-fpm does not start: ';
         if (!is_file($file)) {
             $message = $what . "there is no library at $file, which the header's FFI_LIB names.";
-            return Finding::critical('fpm.library_missing', $message, Mend::install() . ' && ' . $this->mend->restart());
+            return Finding::critical('fpm.library_missing', $message, Remedies::install() . ' && ' . $this->remedies->restart());
         }
         $mount = self::mount($file);
         if ($mount !== null && preg_match('/(^|,)noexec(,|$)/', $mount['options']) === 1) {
             return Finding::critical(
                 'fpm.noexec',
                 $what . $file . ' lies on ' . $mount['place'] . ', which is mounted noexec.',
-                'mount -o remount,exec ' . escapeshellarg($mount['place']) . ' && ' . $this->mend->restart() . '   # and in /etc/fstab; or install elsewhere',
+                'mount -o remount,exec ' . escapeshellarg($mount['place']) . ' && ' . $this->remedies->restart() . '   # and in /etc/fstab; or install elsewhere',
             );
         }
         $reason = self::loaderSays($file);
@@ -131,7 +131,7 @@ final readonly class FpmStart
 
     private function buildHere(): string
     {
-        return 'make build && ' . Mend::install() . ' && ' . $this->mend->restart() . '   # on this machine';
+        return 'make build && ' . Remedies::install() . ' && ' . $this->remedies->restart() . '   # on this machine';
     }
 
     /**

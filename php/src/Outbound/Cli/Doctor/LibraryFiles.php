@@ -57,7 +57,7 @@ final class LibraryFiles
         try {
             NativeLibrary::bind($file);
         } catch (\RuntimeException $failure) {
-            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? Mend::install() : self::locate();
+            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? Remedies::install() : self::locate();
             $code = $failure->getCode() === NativeLibrary::WRONG_VERSION ? 'library.abi' : 'library.file';
             $found = $named ? self::owner('library', $file) : [];
             return [null, [Finding::critical($code, $failure->getMessage(), $remedy), ...$found]];
@@ -83,7 +83,7 @@ final class LibraryFiles
 
     private static function locate(): string
     {
-        return Mend::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
+        return Remedies::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
     }
 
     /** Where the loader found it. */
@@ -103,7 +103,7 @@ final class LibraryFiles
             return [Finding::warning(
                 'header.file',
                 'There is no readable header' . $where . '; php-fpm needs one, the command line does not.',
-                Mend::install() . '   # or name it: --header=PATH',
+                Remedies::install() . '   # or name it: --header=PATH',
             )];
         }
         $text = (string) file_get_contents($header);
@@ -139,7 +139,7 @@ final class LibraryFiles
         $declared = (int) ($match[1] ?? 0);
         if ($declared !== NativeLibrary::ABI) {
             $message = sprintf('The header is of ABI version %d, this package of %d.', $declared, NativeLibrary::ABI);
-            return Finding::critical('header.abi', $message, Mend::install());
+            return Finding::critical('header.abi', $message, Remedies::install());
         }
         $functions = static function (string $declarations): array {
             preg_match_all('/\b(secure_outbound_[a-z_]+)\(/', $declarations, $names);
@@ -149,25 +149,25 @@ final class LibraryFiles
         $missing = array_diff($functions(is_string($used) ? $used : ''), $functions($text));
         if ($missing !== []) {
             $message = 'The header does not declare ' . implode(', ', $missing) . '.';
-            return Finding::critical('header.abi', $message, Mend::install());
+            return Finding::critical('header.abi', $message, Remedies::install());
         }
         return Finding::ok('header.abi', 'It is of ABI version ' . $declared . '.');
     }
 
     private static function headerLibrary(string $text, ?string $library): Finding
     {
-        $mend = Mend::install() . '   # which writes the path into the header';
+        $remedy = Remedies::install() . '   # which writes the path into the header';
         if (preg_match('/\A#define FFI_SCOPE "SECURE_OUTBOUND"\r?\n#define FFI_LIB "([^"]*)"/', $text, $match) !== 1) {
             $message = 'The header does not begin with FFI_SCOPE and FFI_LIB, so PHP does not see them.';
-            return Finding::critical('header.ffi_lib', $message, $mend);
+            return Finding::critical('header.ffi_lib', $message, $remedy);
         }
         $path = $match[1];
         if (!str_starts_with($path, '/')) {
             $message = 'FFI_LIB of the header is "' . $path . '", which is no absolute path.';
-            return Finding::critical('header.ffi_lib', $message, $mend);
+            return Finding::critical('header.ffi_lib', $message, $remedy);
         }
         if (!is_file($path)) {
-            return Finding::critical('header.ffi_lib', 'FFI_LIB names ' . $path . ', where nothing is.', $mend);
+            return Finding::critical('header.ffi_lib', 'FFI_LIB names ' . $path . ', where nothing is.', $remedy);
         }
         if ($library !== null && realpath($path) !== realpath($library)) {
             $message = 'FFI_LIB names ' . $path . ', the command line uses ' . $library . '.';

@@ -28,15 +28,15 @@ final class PhpSettings
      *
      * @return list<Finding>
      */
-    public static function ofThisProcess(Mend $mend): array
+    public static function ofThisProcess(Remedies $remedies): array
     {
-        $findings = [self::version('php', PHP_VERSION), self::functions('php', self::missing(), $mend)];
+        $findings = [self::version('php', PHP_VERSION), self::functions('php', self::missing(), $remedies)];
         foreach (self::EXTENSIONS as $name => [$use, $vital]) {
-            $findings[] = self::extension('php', $name, extension_loaded($name), $use, $vital, $mend);
+            $findings[] = self::extension('php', $name, extension_loaded($name), $use, $vital, $remedies);
         }
         if (extension_loaded('ffi')) {
             $findings[] = self::isOff((string) ini_get('ffi.enable'))
-                ? Finding::critical('php.ffi_enable', 'ffi.enable is off on the command line.', $mend->cliIni('ffi.enable = preload'))
+                ? Finding::critical('php.ffi_enable', 'ffi.enable is off on the command line.', $remedies->cliIni('ffi.enable = preload'))
                 : Finding::ok('php.ffi_enable', 'ffi.enable is ' . ini_get('ffi.enable') . '; the command line is not '
                     . 'restricted by it.');
             $findings[] = (string) ini_get('ffi.preload') === ''
@@ -44,7 +44,7 @@ final class PhpSettings
                 : Finding::warning(
                     'php.ffi_preload',
                     'ffi.preload is set for the command line: a broken library keeps every php from starting.',
-                    $mend->withoutCliSetting('ffi.preload') . ' && ' . $mend->fpmIni('ffi.preload = ' . ini_get('ffi.preload')),
+                    $remedies->withoutCliSetting('ffi.preload') . ' && ' . $remedies->fpmIni('ffi.preload = ' . ini_get('ffi.preload')),
                 );
         }
         return $findings;
@@ -55,10 +55,10 @@ final class PhpSettings
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config, Mend $mend): array
+    public static function transportOfThisProcess(?string $missing, #[\SensitiveParameter] array $config, Remedies $remedies): array
     {
         $canSend = extension_loaded('curl') && extension_loaded('sockets') && Functions::missing(true) === [];
-        return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config, $mend, self::missing())];
+        return $missing === null ? [] : [self::transport('php', $missing, $canSend, $config, $remedies, self::missing())];
     }
 
     /**
@@ -73,12 +73,12 @@ final class PhpSettings
         string $reason,
         bool $canSend,
         #[\SensitiveParameter] array $config,
-        Mend $mend,
+        Remedies $remedies,
         array $missing,
     ): Finding {
         $code = $area . '.transport';
         // A worker binds what is there once its settings are right.
-        $bind = $area === 'fpm' ? $mend->reload() : Mend::install();
+        $bind = $area === 'fpm' ? $remedies->reload() : Remedies::install();
         return match (true) {
             ($config['php_transport'] ?? true) === false => Finding::critical(
                 $code,
@@ -93,12 +93,12 @@ final class PhpSettings
             $missing['php'] !== [] => Finding::critical(
                 $code,
                 'No call can be made: the library is not bound, and disable_functions takes the transport in PHP away.',
-                $mend->allowFunctions($area, $missing['php']),
+                $remedies->allowFunctions($area, $missing['php']),
             ),
             default => Finding::critical(
                 $code,
                 'No call can be made: the library is not bound, and the transport in PHP lacks curl or sockets.',
-                $mend->extension('curl') . ' sockets',
+                $remedies->extension('curl') . ' sockets',
             ),
         };
     }
@@ -123,19 +123,19 @@ final class PhpSettings
     /**
      * @param array{client: list<string>, php: list<string>} $missing
      */
-    public static function functions(string $area, array $missing, Mend $mend): Finding
+    public static function functions(string $area, array $missing, Remedies $remedies): Finding
     {
         $code = $area . '.functions';
         return match (true) {
             $missing['client'] !== [] => Finding::critical(
                 $code,
                 'No call can be made, for disable_functions takes away ' . implode(', ', $missing['client']) . '.',
-                $mend->allowFunctions($area, [...$missing['client'], ...array_diff($missing['php'], $missing['client'])]),
+                $remedies->allowFunctions($area, [...$missing['client'], ...array_diff($missing['php'], $missing['client'])]),
             ),
             $missing['php'] !== [] => Finding::warning(
                 $code,
                 'The transport in PHP is not there, for disable_functions takes away ' . implode(', ', $missing['php']) . '.',
-                $mend->allowFunctions($area, $missing['php']),
+                $remedies->allowFunctions($area, $missing['php']),
             ),
             default => Finding::ok($code, 'PHP has every function that a call needs.'),
         };
@@ -147,7 +147,7 @@ final class PhpSettings
         bool $loaded,
         string $use,
         bool $vital,
-        Mend $mend,
+        Remedies $remedies,
     ): Finding {
         $code = $area . '.extension.' . $name;
         return match (true) {
@@ -155,12 +155,12 @@ final class PhpSettings
             $vital => Finding::critical(
                 $code,
                 'The extension ' . $name . ' is not loaded; ' . $use . '.',
-                $mend->extension($name),
+                $remedies->extension($name),
             ),
             default => Finding::warning(
                 $code,
                 'The extension ' . $name . ' is not loaded; ' . $use . '.',
-                $mend->extension($name),
+                $remedies->extension($name),
             ),
         };
     }

@@ -37,12 +37,12 @@ final readonly class ProbeFindings
     /**
      * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
      */
-    public function __construct(private WorkerAnswer $answer, private array $files, private Mend $mend)
+    public function __construct(private WorkerAnswer $answer, private array $files, private Remedies $remedies)
     {
         $process = WorkerProcess::of($answer->pid);
         [$this->master, $this->pool] = [$process->master, $process->pool];
         $entry = $process->group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($process->group) : false;
-        $this->group = $entry['name'] ?? (string) ($process->group ?? $mend->user);
+        $this->group = $entry['name'] ?? (string) ($process->group ?? $remedies->user);
     }
 
     /**
@@ -50,7 +50,7 @@ final readonly class ProbeFindings
      */
     public function all(): array
     {
-        $findings = [ControlTimeout::of($this->master, $this->mend->reload())];
+        $findings = [ControlTimeout::of($this->master, $this->remedies->reload())];
         $denied = $this->answer->denied;
         if (array_key_exists('config', $denied)) {
             $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
@@ -102,7 +102,7 @@ final readonly class ProbeFindings
             $findings[] = Finding::warning(
                 'fpm.unchecked',
                 'The worker cannot look into ' . $told['unchecked'] . ' envelopes: ' . $this->whyUnchecked(),
-                Mend::install() . ' && ' . $this->mend->reload(),
+                Remedies::install() . ' && ' . $this->remedies->reload(),
             );
         }
         return $findings === []
@@ -128,9 +128,9 @@ final readonly class ProbeFindings
         $name = 'Service "' . $service . '", credential "' . $identifier . '": ';
         if (preg_match(self::FILE_NAME, $identifier) !== 1) {
             $message = $name . 'no file of a directory can have this name [' . $code . '].';
-            return Finding::critical('fpm.credential', $message, Mend::edit($this->files['registry'], 'name a file'));
+            return Finding::critical('fpm.credential', $message, Remedies::edit($this->files['registry'], 'name a file'));
         }
-        $seal = $this->mend->seal($identifier, $this->files['credentials'] ?? '');
+        $seal = $this->remedies->seal($identifier, $this->files['credentials'] ?? '');
         if ($problem['denied'] !== null && $problem['denied']['reason'] !== 'missing') {
             $message = $this->why($name . 'the worker cannot read its file', $problem['denied']);
             return Finding::critical('fpm.credential', $message, $this->letRead($problem['denied']));
@@ -147,7 +147,7 @@ final readonly class ProbeFindings
         $why = self::SEALED_AGAIN[$code] ?? Refusal::remedy($code);
         return Finding::critical('fpm.credential', $name . $why . ' [' . $code . '].', match (true) {
             isset(self::SEALED_AGAIN[$code]) => $seal,
-            $code === 'credential.key_unavailable' => $this->mend->ownKeys(),
+            $code === 'credential.key_unavailable' => $this->remedies->ownKeys(),
             default => $seal . '   # ' . Refusal::remedy($code),
         });
     }
@@ -167,12 +167,12 @@ final readonly class ProbeFindings
         }
         // As `secure-outbound init` makes it, which has Debian's readers of logs for a group.
         $readers = function_exists('posix_getgrnam') && posix_getgrnam('adm') !== false ? 'adm' : $this->group;
-        $own = '-o ' . escapeshellarg($this->mend->user) . ' -g ' . escapeshellarg($readers) . ' -m 2750 ';
-        $mend = 'install -d ' . $own . escapeshellarg(dirname($file));
+        $own = '-o ' . escapeshellarg($this->remedies->user) . ' -g ' . escapeshellarg($readers) . ' -m 2750 ';
+        $remedy = 'install -d ' . $own . escapeshellarg(dirname($file));
         if (is_file($file)) {
-            $mend .= ' && chown -h ' . escapeshellarg($this->mend->user . ':' . $readers) . ' ' . escapeshellarg($file);
+            $remedy .= ' && chown -h ' . escapeshellarg($this->remedies->user . ':' . $readers) . ' ' . escapeshellarg($file);
         }
-        return Finding::critical('fpm.audit', $message, $mend);
+        return Finding::critical('fpm.audit', $message, $remedy);
     }
 
     /**
@@ -183,7 +183,7 @@ final readonly class ProbeFindings
         return $what . match ($denied['reason']) {
             'open_basedir' => ': open_basedir of the pool does not name its directory.',
             'missing' => ': for it, there is no such file.',
-            default => ': user ' . $this->mend->user . ' may not ' . (is_dir($denied['at']) ? 'enter ' : 'read ') . $denied['at'] . '.',
+            default => ': user ' . $this->remedies->user . ' may not ' . (is_dir($denied['at']) ? 'enter ' : 'read ') . $denied['at'] . '.',
         };
     }
 
@@ -218,7 +218,7 @@ final readonly class ProbeFindings
                 $last = $place;
             }
         }
-        return $this->mend->openBasedir($this->pool, ltrim($value, ':'));
+        return $this->remedies->openBasedir($this->pool, ltrim($value, ':'));
     }
 
     /**
@@ -230,7 +230,7 @@ final readonly class ProbeFindings
         foreach ($ids as $id) {
             // Others stand in JSON in more than one way.
             if (preg_match('/\A[\w.:+ -]+\z/', $id) !== 1) {
-                return Mend::edit($file, 'give these keys ids that no other site has');
+                return Remedies::edit($file, 'give these keys ids that no other site has');
             }
         }
         $lines = array_map(

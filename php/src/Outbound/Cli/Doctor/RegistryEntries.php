@@ -43,17 +43,17 @@ final class RegistryEntries
         ?string $credentials,
         #[\SensitiveParameter] array $config,
         ?string $library,
-        Mend $mend,
+        Remedies $remedies,
     ): array {
         $registry = new JsonFileServiceRegistry($file);
         $findings = [];
         foreach ($registry->problems() as $problem) {
             $findings[] = $problem->entry === ''
-                ? Finding::critical('registry.file', $problem->message, Mend::edit($file, 'its form: ' . self::schema()))
+                ? Finding::critical('registry.file', $problem->message, Remedies::edit($file, 'its form: ' . self::schema()))
                 : Finding::critical(
                     'registry.entry',
                     rtrim('Service "' . $problem->entry . '" is disabled: ' . $problem->field) . ' ' . $problem->message,
-                    Mend::edit($file, 'the form of an entry: ' . self::schema()),
+                    Remedies::edit($file, 'the form of an entry: ' . self::schema()),
                 );
         }
         $transport = self::transport($config, $library);
@@ -69,7 +69,7 @@ final class RegistryEntries
                 $findings[] = self::refused($file, $service, PhpTransport::forbidden());
                 continue;
             }
-            $missing = self::credentials($service, $provider, (string) $credentials, $mend);
+            $missing = self::credentials($service, $provider, (string) $credentials, $remedies);
             array_push($findings, ...self::service($file, $service, $transport, $missing));
         }
         $count = 'Services in the registry: ' . count($registry->ids()) . '.';
@@ -140,7 +140,7 @@ final class RegistryEntries
         ServiceDefinition $service,
         ?DirectoryCredentialProvider $provider,
         string $directory,
-        Mend $mend,
+        Remedies $remedies,
     ): array {
         if ($provider === null) {
             return [];
@@ -152,7 +152,7 @@ final class RegistryEntries
             } catch (OutboundException $failure) {
                 $message = 'Service "' . $service->id . '": ' . $failure->getMessage();
                 $findings[] = Finding::critical('registry.credential', $message, match ($failure->errorCode()) {
-                    'credential.not_found', 'credential.malformed' => $mend->seal($reference->identifier, $directory),
+                    'credential.not_found', 'credential.malformed' => $remedies->seal($reference->identifier, $directory),
                     default => 'ls -ld ' . escapeshellarg($directory) . '   # ' . Refusal::remedyOf($failure),
                 });
             }
@@ -176,7 +176,7 @@ final class RegistryEntries
             'registry.plain_http',
             'Service "' . $service->id . '" is called over plain HTTP, where who listens reads "' . $identifiers . '". A binding that '
                 . 'allows it has "' . $origin->sealedText() . '" among its hosts.',
-            Mend::edit($file, 'https in base_url; or seal the credential with that host, where its binding has hosts'),
+            Remedies::edit($file, 'https in base_url; or seal the credential with that host, where its binding has hosts'),
         )];
     }
 
@@ -200,14 +200,14 @@ final class RegistryEntries
         if ($idle === []) {
             return [];
         }
-        $mended = array_map(
+        $fixed = array_map(
             static fn (string $pattern): string => $isIdle($pattern) ? rtrim($base, '/') . $pattern : $pattern,
             $patterns,
         );
         $message = 'Service "' . $service->id . '": no request fulfils ' . implode(', ', $idle) . ', for all of them lie below the '
             . 'base path ' . $base . '. Below it they are "allowed_paths": '
-            . json_encode($mended, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
-        $remedy = Mend::edit($file, 'allowed_paths of the service, as above');
+            . json_encode($fixed, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+        $remedy = Remedies::edit($file, 'allowed_paths of the service, as above');
         return [count($idle) === count($patterns)
             ? Finding::critical('registry.path', $message, $remedy)
             : Finding::warning('registry.path', $message, $remedy)];
@@ -223,7 +223,7 @@ final class RegistryEntries
         return Finding::critical(
             'registry.unusable',
             'Service "' . $service->id . '": ' . $refusal->getMessage(),
-            Mend::edit($file, Refusal::remedyOf($refusal)),
+            Remedies::edit($file, Refusal::remedyOf($refusal)),
         );
     }
 }

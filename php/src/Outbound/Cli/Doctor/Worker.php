@@ -31,7 +31,7 @@ final class Worker
     public function __construct(
         ?string $socket,
         ?array $config,
-        private readonly Mend $mend,
+        private readonly Remedies $remedies,
         array $files = [],
         ?string $program = null,
     ) {
@@ -40,19 +40,19 @@ final class Worker
             $findings = [Finding::warning(
                 'fpm.unknown',
                 'Whether php-fpm has preloaded the library cannot be known from the command line.',
-                'secure-outbound doctor --fpm-socket=' . self::socket($mend) . '   # where there is no php-fpm: --no-fpm',
+                'secure-outbound doctor --fpm-socket=' . self::socket($remedies) . '   # where there is no php-fpm: --no-fpm',
             )];
         } else {
             $answer = $this->ask($socket, $config, $files);
             if ($answer instanceof WorkerAnswer) {
-                $own = $mend->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
+                $own = $remedies->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
                 $findings = [
                     ...self::judge($answer, $config ?? [], $own),
                     ...(new ProbeFindings($answer, $files, $own))->all(),
                 ];
                 $header = $answer->ini['ffi_preload'];
             } else {
-                $findings = $answer->code === 'fpm.socket' ? [FpmStart::examine($program, $mend), $answer] : [$answer];
+                $findings = $answer->code === 'fpm.socket' ? [FpmStart::examine($program, $remedies), $answer] : [$answer];
             }
         }
         $this->header = $header === '' ? null : $header;
@@ -60,9 +60,9 @@ final class Worker
     }
 
     /** One that is there, or Debian's. */
-    private static function socket(Mend $mend): string
+    private static function socket(Remedies $remedies): string
     {
-        return FileNames::matching('/run/php/php' . $mend->version . '*.sock')[0] ?? '/run/php/php' . $mend->version . '-fpm.sock';
+        return FileNames::matching('/run/php/php' . $remedies->version . '*.sock')[0] ?? '/run/php/php' . $remedies->version . '-fpm.sock';
     }
 
     /**
@@ -76,16 +76,16 @@ final class Worker
         try {
             $answer = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
         } catch (\RuntimeException $failure) {
-            $found = self::socket($this->mend);
+            $found = self::socket($this->remedies);
             $remedy = $found !== $socket && file_exists($found)
                 ? 'secure-outbound doctor --fpm-socket=' . $found
-                : 'systemctl restart php' . $this->mend->version . '-fpm   # and compare "listen" of the pool';
+                : 'systemctl restart php' . $this->remedies->version . '-fpm   # and compare "listen" of the pool';
             return Finding::critical('fpm.socket', $socket . ': ' . $failure->getMessage(), $remedy);
         }
         $told = json_decode($answer['body'], true);
         if (is_array($told)) {
             try {
-                return WorkerAnswer::read($told, $files, $this->mend->keyIds);
+                return WorkerAnswer::read($told, $files, $this->remedies->keyIds);
             } catch (\UnexpectedValueException $flaw) {
                 return Finding::critical(
                     'fpm.script',
@@ -98,7 +98,7 @@ final class Worker
         return Finding::critical(
             'fpm.script',
             'The worker could not run ' . $script . '.' . $why,
-            'runuser -u ' . $this->mend->user . ' -- cat ' . $script . ' > /dev/null   # mode; or chroot, open_basedir of the pool',
+            'runuser -u ' . $this->remedies->user . ' -- cat ' . $script . ' > /dev/null   # mode; or chroot, open_basedir of the pool',
         );
     }
 
@@ -106,63 +106,63 @@ final class Worker
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    private static function judge(WorkerAnswer $answer, array $config, Mend $mend): array
+    private static function judge(WorkerAnswer $answer, array $config, Remedies $remedies): array
     {
         $findings = [
             PhpSettings::version('fpm', $answer->version),
-            PhpSettings::functions('fpm', $answer->functions, $mend),
+            PhpSettings::functions('fpm', $answer->functions, $remedies),
         ];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
-            $findings[] = PhpSettings::extension('fpm', $name, $answer->extensions[$name], $use, true, $mend);
+            $findings[] = PhpSettings::extension('fpm', $name, $answer->extensions[$name], $use, true, $remedies);
         }
         if ($answer->extensions['ffi']) {
-            $findings[] = self::ffiEnable($answer->ini['ffi_enable'], $mend);
+            $findings[] = self::ffiEnable($answer->ini['ffi_enable'], $remedies);
         }
-        array_push($findings, ...self::preload($answer, $mend));
+        array_push($findings, ...self::preload($answer, $remedies));
         if ($answer->user === 0) {
             $findings[] = Finding::warning(
                 'fpm.user',
                 'The worker runs as root.',
-                "sed -i 's/^ *user *=.*/user = " . $mend->user . "/' /etc/php/" . $mend->version . '/fpm/pool.d/*.conf && '
-                    . $mend->reload(),
+                "sed -i 's/^ *user *=.*/user = " . $remedies->user . "/' /etc/php/" . $remedies->version . '/fpm/pool.d/*.conf && '
+                    . $remedies->reload(),
             );
         }
         if ($answer->failure !== null) {
-            $remedy = ($answer->mismatch ? Mend::install() . ' && ' : '') . $mend->reload() . '   # '
-                . Mend::page('preload.md') . ', "When something is missing"';
+            $remedy = ($answer->mismatch ? Remedies::install() . ' && ' : '') . $remedies->reload() . '   # '
+                . Remedies::page('preload.md') . ', "When something is missing"';
             $findings[] = Finding::critical('fpm.unbound', $answer->failure, $remedy);
             if (!$answer->mismatch) {
                 $canSend = $answer->extensions['curl'] && $answer->extensions['sockets']
                     && $answer->functions['php'] === [];
-                $findings[] = PhpSettings::transport('fpm', $answer->failure, $canSend, $config, $mend, $answer->functions);
+                $findings[] = PhpSettings::transport('fpm', $answer->failure, $canSend, $config, $remedies, $answer->functions);
             }
             return $findings;
         }
         $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer->library . '.');
         if ($answer->api !== NativeLibrary::API || $answer->abi !== NativeLibrary::ABI) {
             $message = 'The worker has preloaded NativeLibrary of another version of this package.';
-            $findings[] = Finding::critical('fpm.package', $message, $mend->reload());
+            $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
         }
-        array_push($findings, ...self::mapped($answer->mapped, $mend));
+        array_push($findings, ...self::mapped($answer->mapped, $remedies));
         if ($answer->open !== null) {
-            array_push($findings, ...Configuration::judge('fpm', $answer->open, $mend));
+            array_push($findings, ...Configuration::judge('fpm', $answer->open, $remedies));
         }
         return $findings;
     }
 
-    private static function ffiEnable(string $value, Mend $mend): Finding
+    private static function ffiEnable(string $value, Remedies $remedies): Finding
     {
         return match (true) {
             strtolower($value) === 'preload' => Finding::ok('fpm.ffi_enable', 'ffi.enable is preload.'),
             PhpSettings::isOff($value) => Finding::critical(
                 'fpm.ffi_enable',
                 'ffi.enable is off.',
-                $mend->fpmIni('ffi.enable = preload'),
+                $remedies->fpmIni('ffi.enable = preload'),
             ),
             default => Finding::critical(
                 'fpm.ffi_enable',
                 'ffi.enable is ' . $value . ': every file may call any C function.',
-                $mend->fpmIni('ffi.enable = preload') . '   # and no php_admin_value[ffi.enable] in the pool',
+                $remedies->fpmIni('ffi.enable = preload') . '   # and no php_admin_value[ffi.enable] in the pool',
             ),
         };
     }
@@ -170,25 +170,25 @@ final class Worker
     /**
      * @return list<Finding>
      */
-    private static function preload(WorkerAnswer $answer, Mend $mend): array
+    private static function preload(WorkerAnswer $answer, Remedies $remedies): array
     {
         $ini = $answer->ini;
         $own = dirname(__DIR__, 4) . '/preload.php';
         $findings = [];
         if (PhpSettings::isOff($ini['opcache_enable'])) {
             $message = 'opcache.enable is off, so nothing is preloaded.';
-            $findings[] = Finding::critical('fpm.opcache_enable', $message, $mend->fpmIni('opcache.enable = 1'));
+            $findings[] = Finding::critical('fpm.opcache_enable', $message, $remedies->fpmIni('opcache.enable = 1'));
         }
         if ($ini['opcache_preload'] === '') {
-            $remedy = $mend->fpmIni('opcache.preload = ' . $own);
+            $remedy = $remedies->fpmIni('opcache.preload = ' . $own);
             $findings[] = Finding::critical('fpm.opcache_preload', 'opcache.preload is empty.', $remedy);
         } elseif (!$answer->preloaded && !PhpSettings::isOff($ini['opcache_enable'])) {
             $message = $ini['opcache_preload'] . ' is preloaded and does not load NativeLibrary.';
             $line = "\\nrequire '" . $own . "';";
             // Another file is no script, whoever says so.
             $remedy = str_ends_with($ini['opcache_preload'], '.php')
-                ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache_preload']) . ' && ' . $mend->reload()
-                : Mend::edit($ini['opcache_preload'], "require '" . $own . "';");
+                ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache_preload']) . ' && ' . $remedies->reload()
+                : Remedies::edit($ini['opcache_preload'], "require '" . $own . "';");
             $findings[] = Finding::critical('fpm.opcache_preload', $message, $remedy);
         } elseif ($answer->preloaded) {
             $message = 'NativeLibrary is preloaded by ' . $ini['opcache_preload'] . '.';
@@ -197,7 +197,7 @@ final class Worker
         if ($ini['ffi_preload'] !== '') {
             $findings[] = Finding::ok('fpm.ffi_preload', 'ffi.preload is ' . $ini['ffi_preload'] . '.');
         } elseif ($answer->failure !== null && !$answer->zts) {
-            $remedy = $mend->fpmIni('ffi.preload = ' . LibraryFiles::installedHeader());
+            $remedy = $remedies->fpmIni('ffi.preload = ' . LibraryFiles::installedHeader());
             $findings[] = Finding::critical('fpm.ffi_preload', 'ffi.preload is empty.', $remedy);
         }
         return $findings;
@@ -207,7 +207,7 @@ final class Worker
      * @param array{inode: int, path: string, deleted: bool}|null $mapped
      * @return list<Finding>
      */
-    private static function mapped(?array $mapped, Mend $mend): array
+    private static function mapped(?array $mapped, Remedies $remedies): array
     {
         clearstatcache();
         if ($mapped === null) {
@@ -219,7 +219,7 @@ final class Worker
             : [Finding::warning(
                 'fpm.library',
                 $mapped['path'] . ' was replaced; the worker still runs the old library.',
-                $mend->reload(),
+                $remedies->reload(),
             )];
     }
 }

@@ -33,13 +33,13 @@ final class DecisionTest extends TestCase
         return PolicyVectors::requests();
     }
 
-    /** A request with every fault, mended one by one: each time the next error of the order must come to light. */
+    /** A request with every fault, fixed one by one: each time the next error of the order must come to light. */
     public function testTheFirstErrorCounts(): void
     {
         ['request' => $request, 'steps' => $steps] = PolicyVectors::section('first_error');
-        foreach ($steps as ['code' => $code, 'mend' => $mend]) {
+        foreach ($steps as ['code' => $code, 'fix' => $remedy]) {
             self::assertSame($code, self::judge($request)['code']);
-            $request = PolicyVectors::merge($request, $mend);
+            $request = PolicyVectors::merge($request, $remedy);
         }
         self::assertNull(self::judge($request)['code']);
     }

@@ -7,12 +7,12 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * Lines that mend something: to be pasted into a shell, with the paths, the version of PHP and the user of this host. What
- * else there is to know stands behind a "#".
+ * Makes the lines that fix what the doctor found, to be pasted into a shell: with the paths, the PHP version and the worker's
+ * user of this host. Explanations follow a "#", as a comment of the shell.
  *
  * @internal
  */
-final readonly class Mend
+final readonly class Remedies
 {
     /**
      * @param string $version of PHP, "8.2"
