@@ -249,10 +249,10 @@ final class DiffTest extends CommandTestCase
 
         $result = self::command(['diff', $good, $bad]);
         self::assertSame(64, $result['code']);
-        self::assertStringContainsString('secure-outbound diff: NEW: The registry file is no JSON', $result['output']);
+        self::assertStringContainsString('secure-outbound diff: NEW: the registry file is no JSON', $result['output']);
         $result = self::command(['diff', $bad . 'x', $good]);
         self::assertSame(64, $result['code']);
-        self::assertStringContainsString('secure-outbound diff: OLD: The registry file cannot be read', $result['output']);
+        self::assertStringContainsString('secure-outbound diff: OLD: the registry file cannot be read', $result['output']);
     }
 
     /**

@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\ReceivedRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
@@ -78,7 +79,7 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function make(#[\SensitiveParameter] array $more = []): TransportInterface
     {
-        return Transports::make(static::transportName(), $more + [
+        return Transports::make(static::transportName(), $more + Upstream::PATIENCE + [
             'internal_hosts' => self::internal(self::$server->ports()),
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],

@@ -55,7 +55,7 @@ final class CliTest extends TestCase
         $answer = $this->script('report.php', OtherLibrary::build($this->host->directory));
 
         self::assertSame(
-            'The library speaks ABI version 2, this package 1: install matching versions. '
+            'the library speaks ABI version 2, this package 1: install matching versions '
                 . '[configuration.transport_unavailable]',
             $answer['message'],
         );

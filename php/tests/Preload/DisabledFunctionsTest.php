@@ -118,7 +118,7 @@ final class DisabledFunctionsTest extends TestCase
         );
         $ends = [];
         foreach (explode("\n", trim($result['output'])) as $line) {
-            $found = preg_match('/^[a-z, ]+: .*?(?:need(?:s|ed)?: ([a-z0-9_, ]+)\. .*)?\[([a-z_.]+)\]$/', $line, $match) === 1;
+            $found = preg_match('/^[a-z, ]+: .*?(?:need(?:s|ed)?: ([a-z0-9_, ]+); .*)?\[([a-z_.]+)\]$/', $line, $match) === 1;
             $ends[] = $found ? trim($match[2] . ' ' . $match[1]) : $line;
         }
         return $ends;

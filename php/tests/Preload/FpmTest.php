@@ -204,7 +204,7 @@ final class FpmTest extends TestCase
         yield 'opcache is off' => [
             ['opcache.enable' => '0'],
             'this class is not preloaded: opcache must be on, and opcache.preload must load preload.php of this '
-                . 'package.',
+                . 'package',
         ];
         yield 'no ffi.preload' => [
             ['ffi.preload' => null],

@@ -16,17 +16,18 @@ trait DeadlineCases
     public function testADeadlineBeforeTheConnectionIsThere(): void
     {
         $baseUrl = 'https://localhost:' . self::$server->port('plain');
+        // Within which a busy machine makes a TCP connection.
         self::$server->script('plain', [['silence']]);
         $outcome = self::call(
             self::request(baseUrl: $baseUrl, body: 'x'),
-            self::make(['defaults' => ['connect_timeout_ms' => 100]]),
+            self::make(['defaults' => ['connect_timeout_ms' => 1000]]),
         );
         self::assertFailed('timeout.connect', 'no', $outcome);
         self::assertTrue($outcome->retryable);
         self::$server->wait('plain', 'closed');
 
         self::$server->script('plain', [['silence']]);
-        $outcome = self::call(self::request(baseUrl: $baseUrl, body: 'x', timeoutMs: 100));
+        $outcome = self::call(self::request(baseUrl: $baseUrl, body: 'x', timeoutMs: 1000));
         self::assertFailed('timeout.total', 'no', $outcome);
         self::$server->wait('plain', 'closed');
         self::assertSame(1, self::connections());

@@ -12,6 +12,9 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
  */
 final class Upstream implements ApiServer
 {
+    /** No deadline ends a call on a busy machine. */
+    public const PATIENCE = ['defaults' => ['timeout_ms' => 300_000, 'connect_timeout_ms' => 300_000]];
+
     public readonly Certificates $tls;
     public readonly Nginx $nginx;
     private readonly TempDir $directory;
@@ -42,7 +45,7 @@ final class Upstream implements ApiServer
 
     public function config(#[\SensitiveParameter] array $more = []): array
     {
-        return $more + [
+        return $more + self::PATIENCE + [
             'version' => 1,
             'internal_hosts' => [
                 ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => $this->nginx->ports()],
