@@ -15,7 +15,7 @@ fn warm_call(criterion: &mut Criterion) {
     let key = [1; 32];
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("hello") {}
+        while peer.read().is_some() && peer.respond("hello") {}
         true
     });
     let mut configuration = configuration(&authority, &["localhost"], &[server.address.port()]);

@@ -35,7 +35,7 @@ async fn exchange(network: &Network, url: &str) {
 fn stack(criterion: &mut Criterion) {
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("hello") {}
+        while peer.read().is_some() && peer.respond("hello") {}
         true
     });
     let url = format!("{}/v1/charges", server.url("https", "localhost"));

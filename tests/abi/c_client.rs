@@ -35,10 +35,10 @@ fn text(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// An HTTPS server that answers `hello`, and what a client needs to reach it.
+/// An HTTPS server that responds with `hello`, and what a client needs to reach it.
 fn hello(authority: &Authority) -> (Server, Value, Value) {
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("hello") {}
+        while peer.read().is_some() && peer.respond("hello") {}
         true
     });
     let configuration = configuration(authority, &["localhost"], &[server.address.port()]);
@@ -85,16 +85,16 @@ fn the_same_client_is_clean_under_valgrind() {
 #[test]
 fn a_thread_frees_what_its_calls_have_left_and_nothing_of_another() {
     // Above what the allocator ever keeps for itself.
-    const ANSWER: usize = 40 << 20;
+    const RESPONSE: usize = 40 << 20;
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        let body = "x".repeat(ANSWER);
-        while peer.read().is_some() && peer.answer(&body) {}
+        let body = "x".repeat(RESPONSE);
+        while peer.read().is_some() && peer.respond(&body) {}
         true
     });
     let configuration = configuration(&authority, &["localhost"], &[server.address.port()]);
     let mut request = request("GET", &server.url("https", "localhost"), "/");
-    request["policy"]["response_bytes"] = ANSWER.into();
+    request["policy"]["response_bytes"] = RESPONSE.into();
 
     let output = Command::new(compile("threads.c", authority.directory()))
         .args([configuration.to_string(), request.to_string()])
@@ -151,7 +151,7 @@ fn a_call_outlives_interruptions_by_signals() {
         while peer.read().is_some() {
             let before = interruptions.load(Ordering::SeqCst);
             assert!(until(|| interruptions.load(Ordering::SeqCst) >= before + 20));
-            if !peer.answer("") {
+            if !peer.respond("") {
                 break;
             }
         }

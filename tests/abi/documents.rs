@@ -32,7 +32,7 @@ fn assert_written(name: &str, head: &impl Serialize) {
     assert_eq!(serde_json::to_value(head).expect("JSON"), document(name), "{name}");
 }
 
-/// Where the objects of a document stand: their JSON pointers.
+/// Where the objects of a document are: their JSON pointers.
 fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -128,7 +128,7 @@ fn responses_are_written_so() {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     assert_written("response", &ResponseHead::received(200, "2", headers, record()));
 
-    let error = Error::new(Code::TotalTimeout, "no answer came within timeout_ms").sent(Sent::Maybe);
+    let error = Error::new(Code::TotalTimeout, "no response came within timeout_ms").sent(Sent::Maybe);
     let failed = AuditRecord {
         status: None,
         duration_us: 10_000_412,

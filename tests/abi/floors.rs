@@ -1,4 +1,4 @@
-//! The rooms of the library stand on floors, and nothing imports upward or in a circle.
+//! The rooms of the library are on floors, and nothing imports upward or in a circle.
 //!
 //! The test reads every path of `src` that starts at the crate, at a parent or at a module of the file itself, and takes for an
 //! import what it names, through re-exports to the file that has it. Modules for tests alone are left out: they may look

@@ -124,7 +124,7 @@ fn a_closed_engine_hangs_up() {
     let ended = Arc::new(AtomicUsize::new(0));
     let ending = Arc::clone(&ended);
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), move |peer| {
-        while peer.read().is_some() && peer.answer("") {}
+        while peer.read().is_some() && peer.respond("") {}
         ending.fetch_add(1, Ordering::SeqCst);
         true
     });
@@ -149,7 +149,7 @@ impl Vault {
     fn new() -> Self {
         let authority = Authority::new();
         let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-            while peer.read().is_some() && peer.answer("") {}
+            while peer.read().is_some() && peer.respond("") {}
             true
         });
         Self { authority, server }

@@ -64,10 +64,10 @@ fn engine() -> u64 {
     engine
 }
 
-/// An HTTPS server that answers with the body it received, and an engine that reaches it.
+/// An HTTPS server that responds with the body it received, and an engine that reaches it.
 fn echo(marker: &str) -> (Server, u64) {
     let authority = Authority::new();
-    let answer = |peer: &mut Peer<'_>| {
+    let respond = |peer: &mut Peer<'_>| {
         while let Some(received) = peer.read() {
             let length = format!("{}\r\n\r\n", received.body.len());
             let head = b"HTTP/1.1 200 OK\r\nx-size: gr\xf6\xdfer\r\ncontent-length: ";
@@ -77,7 +77,7 @@ fn echo(marker: &str) -> (Server, u64) {
         }
         true
     };
-    let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), answer);
+    let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), respond);
     let mut configuration = configuration(&authority, &["localhost"], &[server.address.port()]);
     configuration["user_agent"] = marker.into();
     let (status, engine, head) = open(&configuration);
@@ -237,9 +237,9 @@ fn heads_are_json_to_the_last_byte_and_bodies_are_raw() {
 
 #[cfg(feature = "test-hooks")]
 #[test]
-fn a_panic_is_an_answer_and_silent() {
+fn a_panic_is_a_result_and_silent() {
     if crate::support::alone::task().is_none() {
-        let output = crate::support::alone::run("a_panic_is_an_answer_and_silent", &json!({}));
+        let output = crate::support::alone::run("a_panic_is_a_result_and_silent", &json!({}));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         return;
     }

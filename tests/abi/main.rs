@@ -1,4 +1,4 @@
-//! The C interface from outside: the header, what the library exports, and hosts that load it; and how the rooms behind it stand.
+//! The C interface from outside: the header, what the library exports, and hosts that load it; and the floors of the rooms behind it.
 
 #[path = "../support/mod.rs"]
 mod support;

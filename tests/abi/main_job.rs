@@ -1,4 +1,4 @@
-//! The main job from outside: a sealed credential reaches an HTTPS server, and the answer comes back.
+//! The main job from outside: a sealed credential reaches an HTTPS server, and the response comes back.
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::json;
@@ -13,7 +13,7 @@ const KEY: [u8; 32] = [1; 32];
 fn a_sealed_bearer_token_reaches_the_server() {
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("hello") {}
+        while peer.read().is_some() && peer.respond("hello") {}
         true
     });
     let mut configuration = configuration(&authority, &["localhost"], &[server.address.port()]);

@@ -40,7 +40,7 @@ impl Upstream {
         let http2 =
             |handler| Server::start(Some(authority.server(&["localhost"], &[b"h2"], |_| {})), h2::over(handler));
         let servers =
-            [http1(answer as fn(&mut Peer<'_>) -> bool), http1(end_early), http2(answer2 as Handler2), http2(reset)];
+            [http1(respond as fn(&mut Peer<'_>) -> bool), http1(end_early), http2(respond2 as Handler2), http2(reset)];
         let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
 
         let ports: Vec<_> = servers.iter().map(|server| server.address.port()).chain([closed]).collect();
@@ -117,7 +117,7 @@ fn calls(urls: &[String]) -> Vec<(i32, String, String, String)> {
     calls
 }
 
-fn answer(peer: &mut Peer<'_>) -> bool {
+fn respond(peer: &mut Peer<'_>) -> bool {
     let body = coding::encode("gzip", &[b'a'; 5_000]);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
     while peer.read().is_some() && peer.write([head.as_bytes(), &body].concat()) {}
@@ -129,10 +129,10 @@ fn end_early(peer: &mut Peer<'_>) -> bool {
     false
 }
 
-fn answer2(connection: &mut Connection<'_, '_>) -> bool {
+fn respond2(connection: &mut Connection<'_, '_>) -> bool {
     let body = "a".repeat(5_000);
     take_anything(connection);
-    while connection.request().is_some_and(|stream| connection.answer(stream, &body)) {}
+    while connection.request().is_some_and(|stream| connection.respond(stream, &body)) {}
     true
 }
 

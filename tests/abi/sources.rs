@@ -28,7 +28,7 @@ struct Source {
     code: Vec<char>,
     children: BTreeSet<String>,
     types: BTreeSet<String>,
-    /// What each name stands for that the file has from elsewhere.
+    /// What each name means that the file has from elsewhere.
     names: BTreeMap<String, Vec<String>>,
     /// Every path, with its line.
     paths: Vec<(usize, Vec<String>)>,
@@ -161,7 +161,7 @@ impl Source {
         source
     }
 
-    /// The paths of a `use`, whose braces share what stands before them.
+    /// The paths of a `use`, whose braces share what comes before them.
     fn tree(&mut self, before: &mut Vec<String>, words: &[(usize, String)]) {
         let start = before.len();
         let mut index = 0;

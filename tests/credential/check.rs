@@ -131,7 +131,7 @@ fn it_is_no_call() {
 }
 
 #[test]
-fn misuse_of_the_abi_has_its_own_answers() {
+fn misuse_of_the_abi_has_its_own_results() {
     let engine = engine(&json!({}));
     let (null, some) = (std::ptr::null(), c"{}".as_ptr());
     let mut frame = Frame::rubbish();

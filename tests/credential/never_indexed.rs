@@ -1,4 +1,4 @@
-//! Header fields that hold a credential, as they stand on an HTTP/2 connection: literals that no hop may put into a table.
+//! Header fields that hold a credential, as they are on an HTTP/2 connection: literals that no hop may put into a table.
 
 use std::sync::{Arc, Mutex};
 
@@ -33,7 +33,7 @@ fn on_the_wire(credentials: &[(Value, &str)]) -> [Vec<Field>; 2] {
                 if frame.kind == HEADERS {
                     assert_eq!(frame.flags & (PADDED_OR_PRIORITY | END_HEADERS), END_HEADERS, "a block in one piece");
                     seen.lock().expect("no poison").push(frame.payload);
-                    connection.answer(frame.stream, "ok");
+                    connection.respond(frame.stream, "ok");
                 }
             }
             true
@@ -110,5 +110,5 @@ fn several_at_once_and_what_is_no_secret() {
     let user_agent = concat!("secure-outbound/", env!("CARGO_PKG_VERSION"));
     assert_eq!(forms(&first, user_agent), [Form::Remembered], "what is no secret is entered");
     assert!(first.iter().any(|field| field.index == USER_AGENT));
-    assert_eq!(forms(&second, user_agent), [], "and stands there the second time");
+    assert_eq!(forms(&second, user_agent), [], "and is there the second time");
 }

@@ -15,7 +15,7 @@ use crate::support::server::ClosedPort;
 
 const DAY: u64 = 86_400_000;
 
-/// A server that answers 500 for as long as it is broken.
+/// A server that responds with 500 for as long as it is broken.
 fn server() -> (Client, Arc<AtomicBool>) {
     let broken = Arc::new(AtomicBool::new(true));
     let serving = Arc::clone(&broken);
@@ -26,7 +26,7 @@ fn server() -> (Client, Arc<AtomicBool>) {
             while peer.read().is_some() {
                 match serving.load(Ordering::SeqCst) {
                     true => peer.write("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n"),
-                    false => peer.answer("done"),
+                    false => peer.respond("done"),
                 };
             }
             true
@@ -200,7 +200,7 @@ fn attempts_are_counted_and_an_opening_ends_them() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_a_failure() {
+fn a_response_that_breaks_off_is_a_failure() {
     let client = Client::with(
         Over::Plain,
         |_| {},

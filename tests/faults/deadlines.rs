@@ -1,6 +1,6 @@
 //! `timeout_ms` is one deadline over all attempts, within 5 % plus 20 ms.
 //!
-//! The bound is one on time, so a busy machine may miss it: of several measurements one has to hold. What a call answers has
+//! The bound is one on time, so a busy machine may miss it: of several measurements one has to hold. The outcome of a call has
 //! to be right every time, and no call may end before its deadline where it is the deadline that ends it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,7 +90,7 @@ fn a_server_that_wants_a_second_more_each_time() {
         1500,
         |_| {},
         |reply, _| {
-            // On a machine so busy that the second attempt comes too late there is no answer at all.
+            // On a machine so busy that the second attempt comes too late there is no response at all.
             assert!(reply.http_status() == Some(503) || reply.code() == "timeout.total", "{reply:?}");
             assert!(reply.head["audit"]["attempts"].as_u64().is_some_and(|attempts| attempts <= 2), "{reply:?}");
         },
@@ -124,9 +124,9 @@ fn allow_64_mib(request: &mut Value) {
 #[test]
 fn a_body_that_decodes_to_nothing() {
     for outer in ["gzip", "deflate", "br", "zstd"] {
-        let answer = endless_nothing(outer);
+        let response = endless_nothing(outer);
         let client = Client::http1(move |peer| {
-            while peer.read().is_some() && peer.write(&answer) {}
+            while peer.read().is_some() && peer.write(&response) {}
             true
         });
         in_time(&client, 500, allow_64_mib, timed_out(500));
@@ -135,15 +135,15 @@ fn a_body_that_decodes_to_nothing() {
 
 #[test]
 fn other_calls_go_on_while_a_body_decodes_to_nothing() {
-    let answer = endless_nothing("br");
+    let response = endless_nothing("br");
     let (written, is_written) = mpsc::channel();
     let client = Client::http1(move |peer| {
         while let Some(request) = peer.read() {
             if request.line().contains("/nothing") {
-                peer.write(&answer);
+                peer.write(&response);
                 written.send(()).expect("a test that waits");
             } else {
-                peer.answer("something");
+                peer.respond("something");
             }
         }
         true
@@ -162,14 +162,14 @@ fn other_calls_go_on_while_a_body_decodes_to_nothing() {
         is_written.recv().expect("the first call");
         while meanwhile < 3 {
             assert_eq!(client.get().body, b"something");
-            assert!(!is_over.load(Ordering::SeqCst), "only {meanwhile} calls were answered meanwhile");
+            assert!(!is_over.load(Ordering::SeqCst), "only {meanwhile} calls ended meanwhile");
             meanwhile += 1;
         }
     });
 }
 
 #[test]
-fn an_answer_to_be_repeated_whose_body_drips() {
+fn a_response_to_be_repeated_whose_body_drips() {
     let client = Client::http1(|peer| {
         drip(peer, "HTTP/1.1 503 Unavailable\r\nretry-after: 3600\r\ncontent-length: 1000000\r\n\r\n")
     });

@@ -28,22 +28,22 @@ fn attempts(reply: &Reply) -> (u64, Vec<&str>) {
     (audit["attempts"].as_u64().expect("a number"), errors.iter().map(|error| error.as_str().expect("text")).collect())
 }
 
-/// An answer of this status, with fields, that keeps the connection.
+/// A response of this status, with fields, that keeps the connection.
 fn status(status: u64, fields: &str) -> String {
     format!("HTTP/1.1 {status} Some\r\n{fields}content-length: 0\r\n\r\n")
 }
 
-/// A server that gives the first requests this answer, and 200 to those that follow.
-fn recovering(first: usize, answer: impl Into<String>) -> Client {
-    let (seen, answer) = (AtomicUsize::new(0), answer.into());
+/// A server that gives the first requests this response, and 200 to those that follow.
+fn recovering(first: usize, response: impl Into<String>) -> Client {
+    let (seen, response) = (AtomicUsize::new(0), response.into());
     Client::with(
         Over::Plain,
         |_| {},
         move |peer| {
             while peer.read().is_some() {
                 match seen.fetch_add(1, Ordering::SeqCst) < first {
-                    true => peer.write(&answer),
-                    false => peer.answer("done"),
+                    true => peer.write(&response),
+                    false => peer.respond("done"),
                 };
             }
             true
@@ -52,7 +52,7 @@ fn recovering(first: usize, answer: impl Into<String>) -> Client {
 }
 
 /// Servers that read a whole request and close without a word.
-fn unanswering() -> Vec<(&'static str, Client)> {
+fn without_response() -> Vec<(&'static str, Client)> {
     let silent = |peer: &mut Peer<'_>| peer.read().is_none();
     let one_stream = |connection: &mut Connection<'_, '_>| connection.request().is_none();
     vec![
@@ -63,8 +63,8 @@ fn unanswering() -> Vec<(&'static str, Client)> {
 }
 
 #[test]
-fn an_unanswered_post_is_never_sent_twice() {
-    for (over, client) in unanswering() {
+fn a_post_without_a_response_is_never_sent_twice() {
+    for (over, client) in without_response() {
         let reply = client.call("POST", b"amount=1", thrice);
         assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "maybe"), "{over}: {reply:?}");
         assert_eq!(attempts(&reply), (1, vec!["protocol.closed_early"]), "{over}");
@@ -73,8 +73,8 @@ fn an_unanswered_post_is_never_sent_twice() {
 }
 
 #[test]
-fn an_unanswered_post_with_a_key_is_sent_again_under_the_same_key() {
-    for (over, client) in unanswering() {
+fn a_post_with_a_key_and_no_response_is_sent_again_under_the_same_key() {
+    for (over, client) in without_response() {
         let reply = client.call("POST", b"amount=1", keyed);
         assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "maybe"), "{over}: {reply:?}");
         assert_eq!(attempts(&reply), (3, vec!["protocol.closed_early"; 3]), "{over}");
@@ -92,7 +92,7 @@ fn an_unanswered_post_with_a_key_is_sent_again_under_the_same_key() {
 
 #[test]
 fn the_key_goes_into_the_header_that_the_service_names() {
-    let (_, client) = unanswering().remove(0);
+    let (_, client) = without_response().remove(0);
     client.call("POST", b"", |request| {
         keyed(request);
         request["idempotency_header"] = json!("X-Request-Token");
@@ -105,51 +105,51 @@ fn the_key_goes_into_the_header_that_the_service_names() {
 
 #[test]
 fn one_attempt_is_made_unless_the_policy_says_more() {
-    let (_, client) = unanswering().remove(0);
+    let (_, client) = without_response().remove(0);
     let reply = client.call("PUT", b"", |request| request["idempotency_key"] = json!("order-17"));
     assert_eq!((attempts(&reply).0, client.counts().requests()), (1, 1), "{reply:?}");
 }
 
 #[test]
 fn four_responses_are_asked_for_again_where_the_request_is_idempotent() {
-    for answer in [429, 502, 503, 504] {
+    for response in [429, 502, 503, 504] {
         for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
-            let client = recovering(2, status(answer, ""));
+            let client = recovering(2, status(response, ""));
             let reply = client.call(method, b"", thrice);
-            assert_eq!(reply.http_status(), Some(200), "{answer} {method}: {reply:?}");
-            assert_eq!(attempts(&reply), (3, vec![format!("http_{answer}").as_str(); 2]), "{answer} {method}");
-            assert_eq!(client.counts().requests(), 3, "{answer} {method}");
+            assert_eq!(reply.http_status(), Some(200), "{response} {method}: {reply:?}");
+            assert_eq!(attempts(&reply), (3, vec![format!("http_{response}").as_str(); 2]), "{response} {method}");
+            assert_eq!(client.counts().requests(), 3, "{response} {method}");
             assert_eq!(
                 client.counts().connections(),
                 1,
-                "{answer} {method}: an answer that ended keeps its connection"
+                "{response} {method}: a response that ended keeps its connection"
             );
         }
         for method in ["POST", "PATCH"] {
-            let client = recovering(2, status(answer, ""));
+            let client = recovering(2, status(response, ""));
             let reply = client.call(method, b"", thrice);
-            assert_eq!(reply.http_status(), Some(answer), "{method}: {reply:?}");
-            assert_eq!(attempts(&reply), (1, vec![format!("http_{answer}").as_str()]), "{method}");
-            assert_eq!(client.counts().requests(), 1, "{answer} {method}");
-            assert_eq!(client.call(method, b"", keyed).http_status(), Some(200), "{answer} {method} with a key");
-            assert_eq!(client.counts().requests(), 3, "{answer} {method} with a key");
+            assert_eq!(reply.http_status(), Some(response), "{method}: {reply:?}");
+            assert_eq!(attempts(&reply), (1, vec![format!("http_{response}").as_str()]), "{method}");
+            assert_eq!(client.counts().requests(), 1, "{response} {method}");
+            assert_eq!(client.call(method, b"", keyed).http_status(), Some(200), "{response} {method} with a key");
+            assert_eq!(client.counts().requests(), 3, "{response} {method} with a key");
         }
     }
 }
 
 #[test]
-fn other_answers_are_the_callers() {
-    for answer in [301, 400, 401, 403, 404, 408, 409, 425, 500, 501, 505] {
-        let client = recovering(2, status(answer, "retry-after: 0\r\n"));
+fn other_responses_are_the_callers() {
+    for response in [301, 400, 401, 403, 404, 408, 409, 425, 500, 501, 505] {
+        let client = recovering(2, status(response, "retry-after: 0\r\n"));
         let reply = client.call("GET", b"", thrice);
-        assert_eq!(reply.http_status(), Some(answer), "{reply:?}");
-        let expected = if answer < 400 { Vec::new() } else { vec![format!("http_{answer}")] };
+        assert_eq!(reply.http_status(), Some(response), "{reply:?}");
+        let expected = if response < 400 { Vec::new() } else { vec![format!("http_{response}")] };
         assert_eq!((attempts(&reply).1, client.counts().requests()), (expected.iter().map(|e| &**e).collect(), 1));
     }
 }
 
 #[test]
-fn the_last_answer_is_handed_over_whole() {
+fn the_last_response_is_handed_over_whole() {
     let client = recovering(9, "HTTP/1.1 503 Unavailable\r\ncontent-length: 4\r\n\r\nlate");
     let reply = client.call("GET", b"", thrice);
     assert_eq!((reply.status, reply.http_status(), reply.body.as_slice()), (0, Some(503), &b"late"[..]), "{reply:?}");
@@ -158,7 +158,7 @@ fn the_last_answer_is_handed_over_whole() {
 }
 
 #[test]
-fn an_answer_whose_body_breaks_off_has_the_later_error() {
+fn a_response_whose_body_breaks_off_has_the_later_error() {
     let client = Client::http1(|peer| {
         peer.read().is_some() && peer.write("HTTP/1.1 503 Unavailable\r\ncontent-length: 9\r\n\r\npart")
     });
@@ -169,7 +169,7 @@ fn an_answer_whose_body_breaks_off_has_the_later_error() {
 }
 
 #[test]
-fn the_body_of_an_answer_that_is_not_the_last_is_taken_in_during_the_pause() {
+fn the_body_of_a_response_that_is_not_the_last_is_read_during_the_pause() {
     let client = recovering(1, "HTTP/1.1 503 Unavailable\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nbusy");
     let reply = client.call("GET", b"", thrice);
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"done"[..]), "{reply:?}");
@@ -177,7 +177,7 @@ fn the_body_of_an_answer_that_is_not_the_last_is_taken_in_during_the_pause() {
 }
 
 #[test]
-fn the_body_of_an_answer_that_is_not_the_last_is_not_waited_for() {
+fn the_body_of_a_response_that_is_not_the_last_is_not_waited_for() {
     let seen = AtomicUsize::new(0);
     let client = Client::http1(move |peer| match (peer.read(), seen.fetch_add(1, Ordering::SeqCst)) {
         (None, _) => true,
@@ -186,21 +186,21 @@ fn the_body_of_an_answer_that_is_not_the_last_is_not_waited_for() {
             while peer.take(1).is_some() {}
             false
         }
-        _ => peer.answer("done"),
+        _ => peer.respond("done"),
     });
     let reply = client.call("GET", b"", thrice);
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"done"[..]), "{reply:?}");
     assert!(client.counts().wait_closed(1), "its connection is given up");
 }
 
-/// An HTTP/2 server that does this to the first requests and answers those that follow.
+/// An HTTP/2 server that does this to the first requests and responds to those that follow.
 fn refusing(first: usize, refuse: fn(&mut Connection<'_, '_>, u32, usize) -> bool) -> Client {
     let seen = AtomicUsize::new(0);
     Client::http2(move |connection| {
         while let Some(stream) = connection.request() {
             let number = seen.fetch_add(1, Ordering::SeqCst);
             if number >= first {
-                connection.answer(stream, "done");
+                connection.respond(stream, "done");
             } else if !refuse(connection, stream, number) {
                 return true;
             }
@@ -263,7 +263,7 @@ fn an_attempt_begins_with_the_first_hop() {
         client.counts().received.lock().expect("no poison").iter().map(|request| request.line().to_owned()).collect();
     assert_eq!(lines, ["GET / HTTP/1.1", "GET /end HTTP/1.1"].repeat(3));
 
-    // The POST was processed, for its answer leads on; only what follows is a GET.
+    // The POST was processed, for its response redirects; only what follows is a GET.
     let reply = client.call("POST", b"x", follow);
     assert_eq!((reply.http_status(), attempts(&reply).0), (Some(503), 1), "{reply:?}");
     assert_eq!(client.counts().requests(), 8);

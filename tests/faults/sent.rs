@@ -105,7 +105,7 @@ fn a_deadline_before_the_connection_is_there() {
 
 #[test]
 fn a_deadline_while_nobody_accepts() {
-    // A listener whose queue is full answers no SYN.
+    // A listener whose queue is full accepts no SYN.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let mut waiting = Vec::new();
@@ -134,7 +134,7 @@ fn http1(after: Handler) -> Client {
 }
 
 #[test]
-fn a_connection_that_ends_without_an_answer() {
+fn a_connection_that_ends_without_a_response() {
     let cases: [(&str, Handler); 2] = [("close_notify", |_| true), ("no close_notify", |_| false)];
     for (name, after) in cases {
         let client = http1(after);
@@ -160,8 +160,8 @@ fn a_connection_that_ends_without_an_answer() {
 }
 
 #[test]
-fn a_retried_get_that_is_answered() {
-    let client = Client::http1(|peer| peer.read().is_some() && peer.connection > 0 && peer.answer("second"));
+fn a_get_that_is_sent_again_and_has_a_response() {
+    let client = Client::http1(|peer| peer.read().is_some() && peer.connection > 0 && peer.respond("second"));
     let reply = client.get();
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"second"[..]), "{reply:?}");
     assert_eq!(reply.head["audit"]["attempts"], 1);
@@ -182,8 +182,8 @@ fn a_reset_after_part_of_the_request() {
 }
 
 #[test]
-fn part_of_a_head_is_an_answer_begun() {
-    // Not "before the first byte of an answer", so a GET is not retried.
+fn part_of_a_head_is_a_response_begun() {
+    // Not "before the first byte of a response", so a GET is not retried.
     let client = http1(|peer| peer.write("HTTP/1.1 20"));
     assert_eq!(failure(&client.get()), ("protocol.closed_early", "maybe", true, None));
     assert_eq!(client.counts().requests(), 1);
@@ -193,7 +193,7 @@ fn part_of_a_head_is_an_answer_begun() {
 fn part_of_a_head_on_the_connection_after_an_idle_one() {
     // The first connection closes while idle; what counts is what the second one received.
     let client = Client::http1(|peer| match peer.connection {
-        0 => peer.read().is_some() && peer.answer("first"),
+        0 => peer.read().is_some() && peer.respond("first"),
         _ => peer.read().is_some() && peer.write("HTTP/1.1 20"),
     });
     assert_eq!(client.get().http_status(), Some(200));
@@ -206,13 +206,13 @@ fn part_of_a_head_on_the_connection_after_an_idle_one() {
 
 #[test]
 fn idle_connections_that_the_server_closes_cost_a_connection_and_no_error() {
-    let once: Handler = |peer| peer.read().is_some() && peer.answer("once");
+    let once: Handler = |peer| peer.read().is_some() && peer.respond("once");
     let clients = [
         Client::with(Over::Plain, |_| {}, once),
         Client::with(Over::Http1, |_| {}, once),
         Client::http2(|connection| {
             let Some(stream) = connection.request() else { return true };
-            connection.answer(stream, "once") && connection.go_away(stream, h2::NO_ERROR)
+            connection.respond(stream, "once") && connection.go_away(stream, h2::NO_ERROR)
         }),
     ];
     for (which, client) in clients.iter().enumerate() {

@@ -18,12 +18,12 @@ fn timed_out(reply: &Reply) {
     assert_eq!((reply.code(), reply.sent()), ("timeout.total", "maybe"), "{reply:?}");
 }
 
-/// A server whose first connection answers one request and then does as it is told; the others answer.
+/// A server whose first connection responds to one request and then does as it is told; the others respond.
 fn server(then: impl Fn(&mut Connection<'_, '_>) -> bool + Send + Sync + 'static) -> Client {
     Client::http2(move |connection| {
         let is_first = connection.peer.connection == 0;
         while let Some(stream) = connection.request() {
-            if !connection.answer(stream, "done") || is_first && !then(connection) {
+            if !connection.respond(stream, "done") || is_first && !then(connection) {
                 break;
             }
         }
@@ -47,10 +47,10 @@ fn a_connection_that_says_nothing_is_not_used_again() {
 
 #[test]
 fn a_connection_that_says_something_stays() {
-    // The second request is never answered, but the server is there: it opens its window, as for any request.
+    // The second request never gets a response, but the server is there: it opens its window, as for any request.
     let client = server(|connection| {
-        let unanswered = connection.request();
-        unanswered.is_some() && connection.frame(h2::WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())
+        let ignored = connection.request();
+        ignored.is_some() && connection.frame(h2::WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())
     });
     assert_eq!(by(&client, 10_000).body, b"done");
     timed_out(&by(&client, 500));
@@ -59,7 +59,7 @@ fn a_connection_that_says_something_stays() {
 }
 
 #[test]
-fn who_waits_on_a_connection_that_is_given_up_still_has_an_answer() {
+fn who_waits_on_a_connection_that_is_given_up_still_has_a_response() {
     let waiting = std::sync::Arc::new(AtomicUsize::new(0));
     let seen = std::sync::Arc::clone(&waiting);
     let client = server(move |connection| {
@@ -78,11 +78,11 @@ fn who_waits_on_a_connection_that_is_given_up_still_has_an_answer() {
             }
         };
         streams.retain(|stream| *stream != ended);
-        // By now a third call has been answered on another connection.
+        // By now a third call has its response on another connection.
         while seen.load(Ordering::SeqCst) < 3 {
             thread::yield_now();
         }
-        streams.iter().all(|stream| connection.answer(*stream, "late"))
+        streams.iter().all(|stream| connection.respond(*stream, "late"))
     });
     assert_eq!(by(&client, 10_000).body, b"done");
     thread::scope(|scope| {

@@ -17,13 +17,13 @@ fn until_closed(connection: &mut Connection<'_, '_>) -> bool {
     true
 }
 
-/// A server that refuses the first requests in this way and answers those that follow.
+/// A server that refuses the first requests in this way and responds to those that follow.
 fn refusing(first: usize, refuse: fn(&mut Connection<'_, '_>, u32) -> bool) -> Client {
     let seen = AtomicUsize::new(0);
     Client::http2(move |connection| {
         while let Some(stream) = connection.request() {
             if seen.fetch_add(1, Ordering::SeqCst) >= first {
-                connection.answer(stream, "done");
+                connection.respond(stream, "done");
             } else if !refuse(connection, stream) {
                 return true;
             }
@@ -90,7 +90,7 @@ fn a_break_that_may_have_been_processed_is_not_repeated() {
 
 #[test]
 fn a_maybe_is_not_hidden_by_a_later_no() {
-    // First closed without an answer (GET: tried again), then refused for good.
+    // First closed without a response (GET: tried again), then refused for good.
     let seen = AtomicUsize::new(0);
     let client = Client::http2(move |connection| {
         while let Some(stream) = connection.request() {
@@ -106,10 +106,10 @@ fn a_maybe_is_not_hidden_by_a_later_no() {
 }
 
 #[test]
-fn going_away_after_the_stream_still_answers_it() {
+fn going_away_after_the_stream_still_gives_its_response() {
     let client = refusing(1, |connection, stream| {
         connection.go_away(stream, h2::NO_ERROR);
-        !connection.answer(stream, "last")
+        !connection.respond(stream, "last")
     });
     assert_eq!(client.post(b"x").body, b"last");
     assert_eq!(client.post(b"x").body, b"done");

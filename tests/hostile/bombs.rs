@@ -71,11 +71,11 @@ fn illegal_windows() {
     }
 }
 
-/// A call that a body of this coding is the answer to ends with this code and costs less than this many KiB.
+/// A call that gets a response with a body of this coding ends with this code and costs less than this many KiB.
 fn stops(name: &str, coding: &str, body: &[u8], code: &str, room: u64) {
-    let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
-    answer.extend(body);
-    let client = raw(answer);
+    let mut response = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
+    response.extend(body);
+    let client = raw(response);
     let capped = |request: &mut Value| request["policy"]["response_bytes"] = json!(1 << 20);
     let (reply, cost) = peak::cost(|| client.call("GET", b"", capped));
     assert_eq!((reply.code(), reply.sent()), (code, "yes"), "{name}: {reply:?}");

@@ -53,7 +53,7 @@ fn a_server_that_floods_after_its_call_is_hung_up_on() {
     // The calls of others drive its connection as well.
     let other = Client::http2(|connection| {
         while let Some(stream) = connection.request() {
-            connection.answer(stream, "ok");
+            connection.respond(stream, "ok");
         }
         true
     });
@@ -62,7 +62,7 @@ fn a_server_that_floods_after_its_call_is_hung_up_on() {
 }
 
 #[test]
-fn many_small_frames_of_an_honest_answer_are_no_flood() {
+fn many_small_frames_of_an_honest_response_are_no_flood() {
     let client = Client::http2(|connection| {
         while let Some(stream) = connection.request() {
             connection.head(stream, &[(":status", b"200")], false);

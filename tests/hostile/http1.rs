@@ -1,4 +1,4 @@
-//! A server that means harm, over HTTP/1.1: every attack ends in a known error, inside the deadline and with bounded memory.
+//! A hostile server, over HTTP/1.1: every attack ends in a known error, inside the deadline and with bounded memory.
 
 use serde_json::json;
 
@@ -49,7 +49,7 @@ const ATTACKS: [(&str, u64, &str, Attack); 19] = [
         peer.write("HTTP/1.1 200 ") && endlessly(peer, &[b'a'; 4096])
     }),
     ("empty lines without end", NEVER, "protocol.invalid", |peer| endlessly(peer, &b"\r\n".repeat(2048))),
-    ("interim answers with long heads, without end", NEVER, "protocol.invalid", |peer| {
+    ("interim responses with long heads, without end", NEVER, "protocol.invalid", |peer| {
         let head = format!("HTTP/1.1 103 Early Hints\r\nlink: {}\r\n\r\n", "a".repeat(30_000));
         endlessly(peer, head.as_bytes())
     }),

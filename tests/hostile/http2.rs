@@ -1,4 +1,4 @@
-//! A server that means harm, over HTTP/2: every attack ends in a known error, inside the deadline and with bounded memory.
+//! A hostile server, over HTTP/2: every attack ends in a known error, inside the deadline and with bounded memory.
 
 use serde_json::json;
 
@@ -101,7 +101,7 @@ const ATTACKS: [(&str, u64, &[&str], Attack); 24] = [
         connection.head(stream, OK, false) && endlessly(connection, DATA, 0, stream, &[b'a'; 16_384])
     }),
     ("data before a head", NEVER, &["protocol.invalid"], |connection, stream| connection.data(stream, b"a", true)),
-    ("a pushed answer", NEVER, &["protocol.invalid"], |connection, stream| {
+    ("a pushed response", NEVER, &["protocol.invalid"], |connection, stream| {
         let promise = [&2_u32.to_be_bytes()[..], &block(&[(":method", b"GET")])].concat();
         connection.frame(PUSH_PROMISE, END_HEADERS, stream, &promise)
     }),
@@ -112,7 +112,7 @@ const ATTACKS: [(&str, u64, &[&str], Attack); 24] = [
         // Trailers that do not end the stream (RFC 9113 section 8.1).
         connection.head(stream, OK, false) && connection.head(stream, &[("x-a", b"a")], false)
     }),
-    ("interim answers with long heads, without end", NEVER, &["protocol.invalid"], |connection, stream| {
+    ("interim responses with long heads, without end", NEVER, &["protocol.invalid"], |connection, stream| {
         while connection.head(stream, &[(":status", b"103"), ("link", &[b'a'; 30_000])], false) {}
         false
     }),

@@ -3,8 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod answers;
 mod bombs;
 mod floods;
 mod http1;
 mod http2;
+mod responses;

@@ -1,4 +1,4 @@
-//! Access tokens: what is asked of a token endpoint, and how the workers of a host share the answers.
+//! Access tokens: what is asked of a token endpoint, and how the workers of a host share the tokens.
 
 #[path = "../support/mod.rs"]
 mod support;

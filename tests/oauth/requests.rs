@@ -1,4 +1,4 @@
-//! Token requests on the wire: what is asked, what is refused before anything is, and what an answer means to the caller.
+//! Token requests on the wire: what is asked, what is refused before anything is, and what a response means to the caller.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support;
 use crate::support::client::{Client, Over};
-use crate::support::oauth::{Site, answer, lasting, requests, sealed, token};
+use crate::support::oauth::{Site, lasting, requests, response, sealed, token};
 use crate::support::server::Received;
 
 fn last(site: &Site) -> Received {
@@ -69,7 +69,7 @@ fn a_token_request_has_a_connection_of_its_own() {
     }
 }
 
-/// The whole of one server's answers, over HTTP/2, with the same server as the API.
+/// All responses of one server, over HTTP/2, with the same server as the API.
 #[test]
 fn http_2_serves_as_well() {
     let client = Client::with(Over::Http2, master_key, {
@@ -92,7 +92,7 @@ fn http_2_serves_as_well() {
     assert!(client.counts().wait_closed(1), "the token's connection");
 }
 
-/// An endpoint that wants HTTP/1.1, and an API beside it that answers whatever is asked.
+/// An endpoint that wants HTTP/1.1, and an API beside it that responds to every request.
 #[test]
 fn an_endpoint_that_wants_http_1_has_it() {
     let authority = support::server::Authority::new();
@@ -108,7 +108,7 @@ fn an_endpoint_that_wants_http_1_has_it() {
                 return true;
             }
             let body = json!({"access_token": "t", "token_type": "bearer"}).to_string();
-            if peer.read().is_none() || !peer.answer(&body) {
+            if peer.read().is_none() || !peer.respond(&body) {
                 break;
             }
         }
@@ -128,7 +128,7 @@ fn master_key(configuration: &mut Value) {
     configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
 }
 
-/// Says what a call became with this answer to its token request; `not_said` is in the answer and nowhere else.
+/// Says what a call became with this response to its token request; `not_said` is in the response and nowhere else.
 fn refusal(response: String, not_said: &str) -> (String, String) {
     let site = Site::new(move |_, _| response.clone());
     let reply = site.get();
@@ -149,25 +149,25 @@ fn a_refused_client_is_told_the_error_code_and_nothing_else() {
         |error: &str| json!({"error": error, "error_description": "c4nary", "error_uri": "https://c4nary/"});
     for error in ["invalid_client", "invalid_scope", "unauthorized_client", "invalid_target"] {
         for status in ["400 Bad Request", "401 Unauthorized", "200 OK"] {
-            let (code, message) = refusal(answer(status, &described(error)), "c4nary");
+            let (code, message) = refusal(response(status, &described(error)), "c4nary");
             assert_eq!(code, "oauth.token_endpoint_rejected", "{status}");
             assert_eq!(message, format!("the token endpoint refused the client: {error}"));
         }
     }
     for body in [described("c4nary"), json!({"error": {"c4nary": 1}}), json!("c4nary")] {
-        let (code, message) = refusal(answer("400 Bad Request", &body), "c4nary");
+        let (code, message) = refusal(response("400 Bad Request", &body), "c4nary");
         assert_eq!(code, "oauth.token_endpoint_rejected", "{body}");
         assert_eq!(message, "the token endpoint refused the client");
     }
 }
 
 #[test]
-fn an_answer_that_is_none_is_refused() {
+fn a_response_that_is_none_is_refused() {
     let grant = json!({"access_token": "c4nary", "token_type": "bearer", "expires_in": 60});
     let with = |key: &str, value: Value| {
         let mut grant = grant.clone();
         grant[key] = value;
-        answer("200 OK", &grant)
+        response("200 OK", &grant)
     };
     let large = format!("c4nary{}", "x".repeat(64 * 1024));
     let unread = "HTTP/1.1 200 OK\r\ncontent-length: 65537\r\n\r\n".to_owned();
@@ -181,10 +181,10 @@ fn an_answer_that_is_none_is_refused() {
         unread,
         with("token_type", Value::Null),
         with("token_type", json!("BearerToken")),
-        answer("204 No Content", &json!({})).replacen("content-length: 2", "content-length: 0", 1).replace("{}", ""),
-        answer("302 Found", &grant).replacen("\r\n", "\r\nlocation: /c4nary\r\n", 1),
-        answer("307 Temporary Redirect", &grant).replacen("\r\n", "\r\nlocation: https://localhost/c4nary\r\n", 1),
-        answer("200 OK", &json!("c4nary")),
+        response("204 No Content", &json!({})).replacen("content-length: 2", "content-length: 0", 1).replace("{}", ""),
+        response("302 Found", &grant).replacen("\r\n", "\r\nlocation: /c4nary\r\n", 1),
+        response("307 Temporary Redirect", &grant).replacen("\r\n", "\r\nlocation: https://localhost/c4nary\r\n", 1),
+        response("200 OK", &json!("c4nary")),
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
         "HTTP/1.1 200 OK\r\ncontent-encoding: c4nary\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
         "c4nary\r\n\r\n".to_owned(),
@@ -195,7 +195,7 @@ fn an_answer_that_is_none_is_refused() {
 }
 
 #[test]
-fn an_answer_that_another_server_would_write_otherwise_is_taken() {
+fn a_response_in_the_form_of_another_server_is_taken() {
     let grant = json!({"access_token": "t", "token_type": "bearer"}).to_string();
     let framed =
         |status: &str, body: &str| format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
@@ -215,7 +215,7 @@ fn a_token_type_that_means_bearer_is_sealed_with_the_client() {
         if kind.is_null() {
             grant.as_object_mut().expect("an object").remove("token_type");
         }
-        answer("200 OK", &grant)
+        response("200 OK", &grant)
     };
     for (sealed, said, taken) in [
         (json!("BearerToken"), json!("BearerToken"), true),
@@ -253,9 +253,9 @@ fn a_token_type_that_means_bearer_is_sealed_with_the_client() {
 #[test]
 fn an_endpoint_out_of_order_is_unreachable() {
     for response in [
-        answer("500 Oops", &json!({"error": "c4nary"})),
-        answer("503 Service Unavailable", &json!({})),
-        answer("429 Too Many Requests", &json!({})),
+        response("500 Oops", &json!({"error": "c4nary"})),
+        response("503 Service Unavailable", &json!({})),
+        response("429 Too Many Requests", &json!({})),
         String::new(),
         "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{}".to_owned(),
     ] {

@@ -26,7 +26,10 @@ fn packages() -> &'static PathBuf {
     PACKAGES.get_or_init(|| {
         let mut fetch = Command::new(root().join(".ci/oauth-servers"));
         let fetched = fetch.env("OAUTH_SERVERS_REQUIRED", "1").status().expect("a script");
-        assert!(fetched.success(), "make test installs Node.js, npm and python3-venv before, and npm and PyPI answer");
+        assert!(
+            fetched.success(),
+            "make test installs Node.js, npm and python3-venv before, and npm and PyPI can be reached"
+        );
         root().join("target/oauth-servers")
     })
 }

@@ -1,4 +1,4 @@
-//! Processes of one host that share a token cache: how often the token endpoint is asked, and what one that dies leaves.
+//! Processes of one host that share a token cache: how often the token endpoint is asked, and what is left of one that dies.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -30,14 +30,14 @@ struct Host {
     _authority: Authority,
 }
 
-/// The token endpoint: its n-th answer is the token `token-n`.
+/// The token endpoint: its n-th response is the token `token-n`.
 #[derive(Default)]
 struct Endpoint {
     asked: AtomicUsize,
-    /// So many requests, the first ones, are not answered before `released`.
+    /// How many of the first requests get no response before `released`.
     hangs: AtomicUsize,
     released: AtomicBool,
-    /// Whether the API does not answer for now.
+    /// Whether the API gives no response for now.
     api_hangs: AtomicBool,
     /// What the API was called with.
     authorizations: Mutex<Vec<String>>,
@@ -46,20 +46,20 @@ struct Endpoint {
 impl Endpoint {
     fn serve(&self, peer: &mut Peer<'_>) -> bool {
         while let Some(received) = peer.read() {
-            let answered = if received.line().starts_with("POST /token ") {
+            let responded = if received.line().starts_with("POST /token ") {
                 let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
                 if number <= self.hangs.load(Ordering::SeqCst) && !until(|| self.released.load(Ordering::SeqCst)) {
                     return false;
                 }
                 let body =
                     json!({"access_token": format!("token-{number}"), "token_type": "Bearer", "expires_in": 3600});
-                peer.answer(&body.to_string())
+                peer.respond(&body.to_string())
             } else {
                 let authorization = received.header("authorization").unwrap_or_default().to_owned();
                 self.authorizations.lock().expect("no poison").push(authorization);
-                until(|| !self.api_hangs.load(Ordering::SeqCst)) && peer.answer("")
+                until(|| !self.api_hangs.load(Ordering::SeqCst)) && peer.respond("")
             };
-            if !answered {
+            if !responded {
                 return false;
             }
         }
@@ -201,7 +201,7 @@ fn thirty_cold_processes_make_one_token_request() {
     host.endpoint.hangs.store(1, Ordering::SeqCst);
     let mut others = host.start(NAME, 30);
     others.iter_mut().for_each(Other::tell);
-    // The one that renews waits for its answer, and whoever comes meanwhile for that one.
+    // The one that renews waits for its response, and whoever comes meanwhile waits for that one.
     assert!(until(|| host.endpoint.asked() == 1));
     host.endpoint.released.store(true, Ordering::SeqCst);
     assert!(others.iter_mut().all(|other| other.says() == "200"));
@@ -209,7 +209,7 @@ fn thirty_cold_processes_make_one_token_request() {
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-1"; 30]);
 
     // One that comes later finds it as well.
-    assert_eq!(host.start(NAME, 1)[0].answers(), "200");
+    assert_eq!(host.start(NAME, 1)[0].report(), "200");
     assert_eq!((host.endpoint.asked(), host.endpoint.authorizations().len()), (1, 31));
     drop(others);
 }
@@ -249,14 +249,14 @@ fn a_stopped_renewer_does_not_block_the_others() {
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.endpoint.asked(), 2, "the one that is stopped, and one of the others in its place");
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-2"; 5]);
-    assert_eq!(host.start(NAME, 1)[0].answers(), "200");
+    assert_eq!(host.start(NAME, 1)[0].report(), "200");
     assert_eq!(host.endpoint.asked(), 2, "and what that one was given is everybody's");
 
-    // It goes on where it stood. Its token is the older one, and does not take the other's place.
+    // It goes on where it was stopped. Its token is the older one, and does not take the other's place.
     host.endpoint.released.store(true, Ordering::SeqCst);
     signal(stopped.id(), Signal::SIGCONT);
     assert!(until(|| stopped.says() == "200"));
-    assert_eq!(host.start(NAME, 1)[0].answers(), "200");
+    assert_eq!(host.start(NAME, 1)[0].report(), "200");
     assert!(host.endpoint.saw_last("token-2"), "{:?}", host.endpoint.authorizations());
     assert_eq!(host.endpoint.asked(), 2);
 }
@@ -305,7 +305,7 @@ fn while_one_renews_the_others_use_the_token_that_still_serves() {
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.holder(), None);
     host.mark_begun(0);
-    assert!(others.iter_mut().filter(|other| other.id() != renewer).all(|other| other.answers() == "200"));
+    assert!(others.iter_mut().filter(|other| other.id() != renewer).all(|other| other.report() == "200"));
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-0"; 11]);
     assert_eq!(host.endpoint.asked(), 1);
 
@@ -313,8 +313,8 @@ fn while_one_renews_the_others_use_the_token_that_still_serves() {
     host.endpoint.released.store(true, Ordering::SeqCst);
     host.mark_begun(0);
     let renewing = others.iter_mut().find(|other| other.id() == renewer).expect("one of them");
-    assert!(until(|| renewing.answers() == "200" && host.endpoint.saw_last("token-1")));
-    assert!(others.iter_mut().all(|other| until(|| other.answers() == "200" && host.endpoint.saw_last("token-1"))));
+    assert!(until(|| renewing.report() == "200" && host.endpoint.saw_last("token-1")));
+    assert!(others.iter_mut().all(|other| until(|| other.report() == "200" && host.endpoint.saw_last("token-1"))));
     assert_eq!(host.endpoint.asked(), 1);
 }
 
@@ -328,7 +328,7 @@ fn a_renewal_that_came_to_nothing_is_left_to_another_in_time() {
     host.store_due_token();
     host.mark_begun(0);
     let mut other = host.start(NAME, 1).remove(0);
-    assert_eq!((other.answers().as_str(), host.endpoint.asked()), ("200", 0));
+    assert_eq!((other.report().as_str(), host.endpoint.asked()), ("200", 0));
     host.mark_begun(60);
-    assert!(until(|| other.answers() == "200" && host.endpoint.asked() == 1));
+    assert!(until(|| other.report() == "200" && host.endpoint.asked() == 1));
 }

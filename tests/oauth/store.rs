@@ -107,9 +107,9 @@ fn of_many_processes_one_holds_the_lease() {
     let mut others: Vec<_> = (0..12).map(|_| Other::start(NAME, &task(&scratch))).collect();
     others.iter_mut().for_each(|other| assert_eq!(other.says(), "ready"));
     others.iter_mut().for_each(Other::tell);
-    let answers: Vec<_> = others.iter_mut().map(Other::says).collect();
-    assert_eq!(answers.iter().filter(|answer| *answer == "held").count(), 1, "{answers:?}");
-    assert_eq!(answers.iter().filter(|answer| *answer == "waits").count(), 11, "{answers:?}");
+    let responses: Vec<_> = others.iter_mut().map(Other::says).collect();
+    assert_eq!(responses.iter().filter(|response| *response == "held").count(), 1, "{responses:?}");
+    assert_eq!(responses.iter().filter(|response| *response == "waits").count(), 11, "{responses:?}");
     assert!(!is_free(&scratch.store(), &slot));
 }
 
@@ -162,7 +162,7 @@ fn a_fork_of_the_holder_does_not_hold_it() {
 
     let mut child = holder.kill();
     assert!(is_free(&store, &slot), "the holder is gone, and its child holds the file open and no lease");
-    assert_eq!(child.answers(), "alive");
+    assert_eq!(child.report(), "alive");
 }
 
 #[test]

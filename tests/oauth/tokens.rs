@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::alone;
 use crate::support::library::{Reply, open, send};
-use crate::support::oauth::{Gate, Site, answer, lasting, nth, requests, sealed, token};
+use crate::support::oauth::{Gate, Site, lasting, nth, requests, response, sealed, token};
 
 fn in_threads(count: usize, call: impl Fn() -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn a_second_401_goes_to_the_caller() {
     assert_eq!((&reply.head["audit"]["attempts"], site.asked(), site.api.counts.requests()), (&json!(2), 2, 2));
 }
 
-/// Whoever answers 401 for good does not have a token asked for by every call.
+/// An API that responds with 401 for good does not have a token asked for by every call.
 #[test]
 fn a_renewal_that_did_not_help_is_believed() {
     let site = Site::with(|_| {}, |n, _| token(nth(n)), |_| false);
@@ -86,7 +86,7 @@ fn a_renewal_that_did_not_help_is_believed() {
     assert!(replies.iter().skip(1).all(|reply| reply.head["audit"]["attempts"] == 1 && requests(reply) == 0));
 }
 
-/// Nor by every call for which a token came because the one before was over.
+/// Nor by every call whose token replaced one that had expired.
 #[test]
 fn that_a_renewal_did_not_help_outlives_the_token() {
     let seen = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
@@ -127,7 +127,7 @@ fn a_call_without_a_token_of_ours_repeats_nothing_after_a_401() {
     assert_eq!((&reply.head["audit"]["attempts"], requests(&reply)), (&json!(1), 0));
 }
 
-/// All of them are answered 401 before any may renew, and with one token.
+/// All of them get a 401 before any may renew, and with one token.
 #[test]
 fn callers_with_one_rejected_token_renew_it_once() {
     const CALLERS: usize = 8;
@@ -196,7 +196,7 @@ fn where_the_endpoint_stands_by_its_token_the_401_stands_too() {
 #[test]
 fn where_no_new_token_comes_the_401_is_the_answer() {
     let refusing =
-        |n: usize| if n == 0 { token("one") } else { answer("400 Bad Request", &json!({"error": "invalid_client"})) };
+        |n: usize| if n == 0 { token("one") } else { response("400 Bad Request", &json!({"error": "invalid_client"})) };
     let site = Site::with(|_| {}, move |n, _| refusing(n), |_| false);
     let reply = site.get();
     assert_eq!((reply.status, reply.http_status(), reply.body.as_slice()), (0, Some(401), &b"no"[..]));
@@ -208,7 +208,7 @@ fn where_no_new_token_comes_the_401_is_the_answer() {
 /// Nor is it where no other comes.
 #[test]
 fn an_expired_token_is_not_sent() {
-    let outage = || answer("503 Service Unavailable", &json!({}));
+    let outage = || response("503 Service Unavailable", &json!({}));
     let site = Site::new(move |n, _| if n == 0 { lasting("short", json!(2)) } else { outage() });
     assert_eq!(site.get().body, b"short");
     let came = Instant::now();
@@ -247,7 +247,7 @@ fn waiters_keep_their_own_deadlines() {
     assert_eq!(site.asked(), 1);
 }
 
-/// Nobody drives the fetch between the two calls, and the answer lies in the socket.
+/// Nobody drives the fetch between the two calls, and the response waits in the socket.
 #[test]
 fn a_paused_fetch_goes_on_with_the_next_call() {
     let gate = Gate::default();
@@ -312,7 +312,7 @@ fn a_paused_fetch_that_is_too_late_gives_way_to_another() {
 
 #[test]
 fn an_outage_is_not_hammered() {
-    let site = Site::new(|_, _| answer("503 Service Unavailable", &json!({})));
+    let site = Site::new(|_, _| response("503 Service Unavailable", &json!({})));
     let begun = Instant::now();
     let mut replies = in_threads(20, || site.get());
     replies.extend((0..20).map(|_| site.get()));
@@ -325,7 +325,7 @@ fn an_outage_is_not_hammered() {
 
 #[test]
 fn a_failure_is_forgotten() {
-    let site = Site::new(|n, _| if n == 0 { answer("500 Oops", &json!({})) } else { token(nth(n)) });
+    let site = Site::new(|n, _| if n == 0 { response("500 Oops", &json!({})) } else { token(nth(n)) });
     assert_eq!(site.get().code(), "oauth.token_endpoint_unreachable");
     assert!(alone::until(|| site.get().body == b"token-1"));
     assert_eq!(site.asked(), 2);

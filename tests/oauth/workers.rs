@@ -25,10 +25,10 @@ fn directory(authority: &support::server::Authority) -> PathBuf {
 
 /// A site, and the configuration of the engines that share a directory.
 fn sharing(
-    answer: impl Fn(usize) -> String + Send + Sync + 'static,
+    response: impl Fn(usize) -> String + Send + Sync + 'static,
     accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
 ) -> (Site, Value) {
-    let site = Site::with(|_| {}, move |n, _| answer(n), accepts);
+    let site = Site::with(|_| {}, move |n, _| response(n), accepts);
     let mut configuration = site.configuration.clone();
     configuration["token_cache"] = json!({"directory": directory(&site.authority)});
     (site, configuration)
@@ -80,11 +80,11 @@ fn a_token_is_renewed_while_it_still_serves() {
     let gate = Gate::default();
     let (site, configuration) = {
         let gate = gate.clone();
-        let answer = move |n| {
+        let response = move |n| {
             gate.pass();
             token(nth(n))
         };
-        sharing(answer, |_| true)
+        sharing(response, |_| true)
     };
     let now = Timestamp::now().as_second() as u64;
     let due = StoredToken { token: Secret::new(b"due".to_vec()), issued_at: now - 36_000, expires_at: now + 59 };
@@ -119,13 +119,13 @@ fn whoever_pauses_does_not_keep_the_others() {
     let gate = Gate::default();
     let (site, configuration) = {
         let gate = gate.clone();
-        let answer = move |n| {
+        let response = move |n| {
             if n == 0 {
                 gate.pass();
             }
             token(nth(n))
         };
-        sharing(answer, |_| true)
+        sharing(response, |_| true)
     };
     let mut request = site.request("GET");
     request["timeout_ms"] = json!(300);

@@ -59,7 +59,7 @@ fn a_refusal_is_the_one_that_send_gives() {
 }
 
 #[test]
-fn misuse_of_the_abi_has_its_own_answers() {
+fn misuse_of_the_abi_has_its_own_results() {
     let (_, engine, _) = open(&json!({"version": 1}));
     let (null, some) = (std::ptr::null(), c"{}".as_ptr());
     let mut frame = Frame::rubbish();
@@ -98,7 +98,7 @@ fn a_refusal_is_recorded_with_the_host_that_it_was_for() {
 fn the_idempotency_key_goes_into_the_header_that_the_service_names() {
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("") {}
+        while peer.read().is_some() && peer.respond("") {}
         true
     });
     let (_, engine, _) = open(&configuration(&authority, &["localhost"], &[server.address.port()]));

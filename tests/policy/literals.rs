@@ -19,7 +19,7 @@ fn everywhere(authority: &Authority) -> (u16, [Server; 2]) {
     let (port, v4, v6) = both.find_map(Result::ok).expect("a port of both");
     let start = |listener| {
         Server::listen(listener, Some(tls.clone()), |peer| {
-            while peer.read().is_some() && peer.answer("here") {}
+            while peer.read().is_some() && peer.respond("here") {}
             true
         })
     };

@@ -35,7 +35,7 @@ impl World {
     fn server(&self, address: &str, keep_alive: bool) -> Server {
         let tls = self.authority.server(&[NAME], &[], |_| {});
         Server::listen(TcpListener::bind((address, 443)).expect("a port"), Some(tls), move |peer| {
-            while peer.read().is_some() && peer.answer("here") && keep_alive {}
+            while peer.read().is_some() && peer.respond("here") && keep_alive {}
             true
         })
     }
@@ -115,8 +115,8 @@ fn one_bad_answer_among_several_refuses_the_host() {
 }
 
 #[test]
-fn of_several_good_addresses_one_that_answers_is_enough() {
-    in_own_network("of_several_good_addresses_one_that_answers_is_enough", || {
+fn of_several_good_addresses_one_that_accepts_is_enough() {
+    in_own_network("of_several_good_addresses_one_that_accepts_is_enough", || {
         let world = World::new("");
         let second = world.server("93.184.216.35", false);
         world.dns.set(NAME, vec![addresses(&[PUBLIC, "93.184.216.35", "2606:2800:220:1::34"])]);

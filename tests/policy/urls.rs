@@ -14,7 +14,7 @@ fn listed(name: &str) -> Vec<String> {
     serde_json::from_value(vectors[name].clone()).expect("texts")
 }
 
-/// Pieces of which dangerous and harmless paths are made.
+/// Pieces of which dangerous and ordinary paths are made.
 fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(prop_oneof![9 => select(listed("pieces")), 1 => any::<char>().prop_map(String::from)], 0..12)
         .prop_map(|pieces| pieces.concat())

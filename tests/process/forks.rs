@@ -1,4 +1,4 @@
-//! A host that forks: what a child has of its parent, and what it must leave alone.
+//! A host that forks: what a child has of its parent, and what it must not touch.
 
 #![allow(unsafe_code)]
 
@@ -35,9 +35,9 @@ impl Outside {
         Self { server, task, _authority: authority }
     }
 
-    fn answering() -> Self {
+    fn with_server() -> Self {
         Self::new(|peer| {
-            while peer.read().is_some() && peer.answer("") {}
+            while peer.read().is_some() && peer.respond("") {}
             true
         })
     }
@@ -53,7 +53,7 @@ impl Inside {
         engine
     }
 
-    /// Sends with a credential, and an answer comes.
+    /// Sends with a credential, and a response comes.
     fn send(&self, engine: u64, path: &str) {
         let mut request = request("POST", self.0["url"].as_str().expect("a URL"), path);
         request["credentials"] = json!([{"identifier": "token", "type": "bearer"}]);
@@ -87,7 +87,7 @@ fn listed(directory: &str) -> BTreeSet<String> {
 #[test]
 fn opening_starts_no_thread_and_opens_no_socket() {
     let Some(task) = alone::task() else {
-        alone::run("opening_starts_no_thread_and_opens_no_socket", &Outside::answering().task);
+        alone::run("opening_starts_no_thread_and_opens_no_socket", &Outside::with_server().task);
         return;
     };
     let inside = Inside(task);
@@ -105,7 +105,7 @@ fn opening_starts_no_thread_and_opens_no_socket() {
 fn a_child_works_with_the_handle_that_its_parent_opened() {
     let name = "a_child_works_with_the_handle_that_its_parent_opened";
     let Some(task) = alone::task() else {
-        let outside = Outside::answering();
+        let outside = Outside::with_server();
         alone::run(name, &outside.task);
         assert_eq!((outside.server.counts.connections(), outside.server.counts.requests()), (3, 3));
         return;
@@ -129,7 +129,7 @@ fn the_parents_connection_is_neither_used_nor_closed_by_a_child() {
             let connection = peer.connection;
             while let Some(received) = peer.read() {
                 let family = if received.line().starts_with("POST /parent") { 0 } else { 1 };
-                if (connection == 0) != (family == 0) || !peer.answer("") {
+                if (connection == 0) != (family == 0) || !peer.respond("") {
                     return false;
                 }
             }
@@ -187,7 +187,7 @@ fn a_child_works_while_a_thread_of_its_parent_is_in_a_call() {
                     line if line.contains("/release") => release.send(()).expect("somebody is held"),
                     _ => {}
                 }
-                if !peer.answer("") {
+                if !peer.respond("") {
                     break;
                 }
             }
@@ -220,7 +220,7 @@ fn children_born_while_threads_open_and_close_do_not_hang() {
     let name = "children_born_while_threads_open_and_close_do_not_hang";
     const CHILDREN: usize = 100;
     let Some(task) = alone::task() else {
-        let outside = Outside::answering();
+        let outside = Outside::with_server();
         alone::run(name, &outside.task);
         assert_eq!(outside.server.counts.requests(), CHILDREN / 10);
         return;

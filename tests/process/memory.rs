@@ -248,7 +248,7 @@ fn keys_that_cannot_be_locked_are_a_warning() {
     }
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("hello") {}
+        while peer.read().is_some() && peer.respond("hello") {}
         true
     });
     let mut request = request("GET", &server.url("https", "localhost"), "/");

@@ -109,8 +109,8 @@ impl Other {
         self
     }
 
-    /// Tells it to go on, and what it says then.
-    pub fn answers(&mut self) -> String {
+    /// Tells it to go on, and gives what it says then.
+    pub fn report(&mut self) -> String {
         self.tell();
         self.says()
     }

@@ -23,7 +23,7 @@ pub struct Client {
     pub server: Server,
     pub engine: u64,
     base: String,
-    /// Whether the server ends every connection after one answer. The next call then waits for it: a request that meets the
+    /// Whether the server ends every connection after one response. The next call then waits for it: a request that meets the
     /// end of an idle connection is another test's business.
     once: bool,
 }
@@ -112,15 +112,15 @@ impl Drop for Client {
     }
 }
 
-/// An HTTP/1.1 server that answers every request with these bytes and ends the connection.
-pub fn raw(answer: impl Into<Vec<u8>>) -> Client {
-    let answer = answer.into();
-    let mut client = Client::http1(move |peer| peer.read().is_some() && peer.write(&answer));
+/// An HTTP/1.1 server that responds to every request with these bytes and ends the connection.
+pub fn raw(response: impl Into<Vec<u8>>) -> Client {
+    let response = response.into();
+    let mut client = Client::http1(move |peer| peer.read().is_some() && peer.write(&response));
     client.once = true;
     client
 }
 
-/// An HTTP/2 server that answers every request with this head and nothing more.
+/// An HTTP/2 server that responds to every request with this head and nothing more.
 pub fn head(fields: Vec<(String, Vec<u8>)>) -> Client {
     Client::http2(move |connection| {
         while let Some(stream) = connection.request() {

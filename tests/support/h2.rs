@@ -53,7 +53,7 @@ pub fn over(
 }
 
 impl Connection<'_, '_> {
-    /// The next frame that is for the test to answer; settings and pings are acknowledged here.
+    /// The next frame that the test has to handle; settings and pings are acknowledged here.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
             let head = self.peer.take(9)?;
@@ -127,8 +127,8 @@ impl Connection<'_, '_> {
         self.frame(DATA, if ends { END_STREAM } else { 0 }, stream, bytes)
     }
 
-    /// Answers 200 with this body.
-    pub fn answer(&mut self, stream: u32, body: &str) -> bool {
+    /// Responds with 200 and this body.
+    pub fn respond(&mut self, stream: u32, body: &str) -> bool {
         self.head(stream, &[(":status", b"200")], false) && self.data(stream, body.as_bytes(), true)
     }
 

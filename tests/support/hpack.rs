@@ -1,4 +1,4 @@
-//! A header block as it stands on the wire (RFC 7541): how each field is represented, which no decoder tells.
+//! A header block as it is on the wire (RFC 7541): how each field is represented, which no decoder tells.
 
 /// How a field is represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Field {
     pub form: Form,
     /// A place in a table, or 0.
     pub index: usize,
-    /// Name and value as they were coded; empty where they stand in a table.
+    /// Name and value as they were coded; empty where they are in a table.
     pub name: Vec<u8>,
     pub value: Vec<u8>,
 }

@@ -101,7 +101,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The HTTP status, if an answer came.
+    /// The HTTP status, if a response came.
     pub fn http_status(&self) -> Option<u64> {
         self.head["status"].as_u64()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::server::Authority;
 use super::tinyproxy::free_port;
 
-/// nginx on loopback, with TLS 1.2 at one port and 1.3 at another, HTTP/1.1 and HTTP/2 at both. It answers with the number of
+/// nginx on loopback, with TLS 1.2 at one port and 1.3 at another, HTTP/1.1 and HTTP/2 at both. It responds with the number of
 /// the connection, the number of the request on it, the HTTP version and the TLS version. It ends with its value.
 pub struct Nginx {
     pub tls12: u16,

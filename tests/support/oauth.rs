@@ -24,28 +24,28 @@ pub struct Site {
 }
 
 impl Site {
-    /// An endpoint that answers its requests, counted from 0, with these bytes, and an API that takes every token.
-    pub fn new(answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
-        Self::with(|_| {}, answer, |_| true)
+    /// An endpoint that responds to its requests, counted from 0, with these bytes, and an API that takes every token.
+    pub fn new(response: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
+        Self::with(|_| {}, response, |_| true)
     }
 
     /// The same with a changed configuration and an API that takes the tokens it is told to.
     pub fn with(
         change: impl FnOnce(&mut Value),
-        answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self::made(change, answer, accepts, true)
+        Self::made(change, response, accepts, true)
     }
 
     /// An API that takes every token, says nothing of it and ends its connection.
-    pub fn closing(answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
-        Self::made(|_| {}, answer, |_| true, false)
+    pub fn closing(response: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
+        Self::made(|_| {}, response, |_| true, false)
     }
 
     fn made(
         change: impl FnOnce(&mut Value),
-        answer: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
         echoes: bool,
     ) -> Self {
@@ -53,7 +53,7 @@ impl Site {
         let tls = || Some(authority.server(&["localhost"], &[], |_| {}));
         let numbers = AtomicUsize::new(0);
         let endpoint = Server::start(tls(), move |peer| {
-            peer.read().is_some_and(|received| peer.write(answer(numbers.fetch_add(1, Ordering::SeqCst), &received)))
+            peer.read().is_some_and(|received| peer.write(response(numbers.fetch_add(1, Ordering::SeqCst), &received)))
         });
         let api = Server::start(tls(), move |peer| {
             while let Some(received) = peer.read() {
@@ -132,8 +132,8 @@ pub fn sealed(payload: &Value) -> String {
     seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::Aes256Gcm)
 }
 
-/// An answer with this status line and this JSON.
-pub fn answer(status: &str, body: &Value) -> String {
+/// A response with this status line and this JSON.
+pub fn response(status: &str, body: &Value) -> String {
     let body = body.to_string();
     format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
@@ -145,7 +145,7 @@ pub fn token(token: impl Into<String>) -> String {
 
 /// A token that says this about its life.
 pub fn lasting(token: impl Into<String>, expires_in: Value) -> String {
-    answer("200 OK", &json!({"access_token": token.into(), "token_type": "Bearer", "expires_in": expires_in}))
+    response("200 OK", &json!({"access_token": token.into(), "token_type": "Bearer", "expires_in": expires_in}))
 }
 
 /// Number `n` of a series of tokens.
@@ -158,7 +158,7 @@ pub fn requests(reply: &Reply) -> u64 {
     reply.head["audit"]["token_requests"].as_u64().expect("always there")
 }
 
-/// What keeps an answer back until it is opened.
+/// What holds a response back until it is opened.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 

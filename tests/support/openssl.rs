@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// `openssl s_server`, which answers every request with a page of its own.
+/// `openssl s_server`, which responds to every request with a page of its own.
 pub struct SecureServer {
     pub port: u16,
     program: Child,

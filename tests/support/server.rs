@@ -228,8 +228,8 @@ impl Peer<'_> {
         self.io.write_all(bytes.as_ref()).is_ok() && self.io.flush().is_ok()
     }
 
-    /// Answers 200 with this body.
-    pub fn answer(&mut self, body: &str) -> bool {
+    /// Responds with 200 and this body.
+    pub fn respond(&mut self, body: &str) -> bool {
         self.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
     }
 }
@@ -243,7 +243,7 @@ pub struct Server {
 impl Server {
     /// Serves HTTP/1.1 as `handler` does, over TLS where there is a configuration. A connection ends with its handler: with
     /// close_notify over TLS if it returns true, without if not. What the client still sends is read, so that no reset
-    /// overtakes the answer.
+    /// overtakes the response.
     pub fn start(
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&mut Peer<'_>) -> bool + std::marker::Send + Sync + 'static,

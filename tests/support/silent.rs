@@ -6,14 +6,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// A listener whose queue is full, so that the kernel answers no SYN.
+/// A listener whose queue is full, so that the kernel accepts no SYN.
 pub struct Silent {
     listener: TcpListener,
     _waiting: Vec<TcpStream>,
 }
 
 impl Silent {
-    /// Nobody answers at this address from now on.
+    /// Nobody listens at this address from now on.
     pub fn at(address: &str, port: u16) -> Self {
         let listener = TcpListener::bind((address, port)).expect("the test's own address");
         // SAFETY: a descriptor of this process; a second call only changes the length of the queue.
@@ -24,7 +24,7 @@ impl Silent {
         Self { listener, _waiting: waiting }
     }
 
-    /// Makes room in the queue: the next SYN, which the kernel of the other side repeats after a second, is answered.
+    /// Makes room in the queue: the next SYN, which the kernel of the other side repeats after a second, is accepted.
     pub fn speak(&self) -> TcpStream {
         self.listener.accept().expect("what filled the queue").0
     }

@@ -57,7 +57,7 @@ impl Tinyproxy {
     }
 
     fn log(&self) -> String {
-        // The log is written before an answer is, but the first connection has none.
+        // The log is written before a response is, but the first connection has none.
         for _ in 0..100 {
             let text = std::fs::read_to_string(&self.log).unwrap_or_default();
             if text.contains("Connect (file descriptor") {

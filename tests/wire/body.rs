@@ -76,7 +76,7 @@ fn the_least_of_limit_policy_and_default_holds() {
             configuration["limits"] = json!({"response_bytes": limit});
             configuration["defaults"] = json!({"response_bytes": default});
         };
-        let client = Client::with(Over::Http1, change, |peer| peer.read().is_some() && peer.answer("four"));
+        let client = Client::with(Over::Http1, change, |peer| peer.read().is_some() && peer.respond("four"));
         let reply = client.call("GET", b"", |request| {
             if let Some(bytes) = policy {
                 request["policy"]["response_bytes"] = json!(bytes);
@@ -149,8 +149,8 @@ fn bodies_that_end_early() {
         ("close-delimited, empty, without close_notify", false, "\r\n"),
     ];
     for (name, notify, rest) in cases {
-        let answer = format!("HTTP/1.1 201 Created\r\n{rest}");
-        let client = Client::http1(move |peer| peer.read().is_some() && peer.write(&answer) && notify);
+        let response = format!("HTTP/1.1 201 Created\r\n{rest}");
+        let client = Client::http1(move |peer| peer.read().is_some() && peer.write(&response) && notify);
         for method in ["POST", "GET"] {
             let reply = client.call(method, b"", |_| {});
             late_failure(&reply, "protocol.closed_early", 201);
@@ -158,7 +158,7 @@ fn bodies_that_end_early() {
             let arrived = if rest.contains("part") { 4 } else { 0 };
             assert_eq!(reply.head["audit"]["bytes_in"], arrived, "{name}");
         }
-        assert_eq!(client.counts().requests(), 2, "{name}: an answer that began is not asked for again");
+        assert_eq!(client.counts().requests(), 2, "{name}: a request whose response began is not sent again");
     }
 }
 
@@ -203,7 +203,7 @@ fn streams_that_end_early() {
 
 #[test]
 fn more_than_was_announced_is_not_the_body() {
-    // HTTP/1.1: what follows belongs to no answer, and the connection is of no more use.
+    // HTTP/1.1: what follows belongs to no response, and the connection is not used again.
     let client =
         raw("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfourHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil");
     for _ in 0..3 {
@@ -227,7 +227,7 @@ fn the_request_has_a_cap_too() {
     let client = Client::with(
         Over::Http1,
         |configuration| configuration["limits"] = json!({"request_bytes": 8}),
-        |peer| peer.read().is_some() && peer.answer(""),
+        |peer| peer.read().is_some() && peer.respond(""),
     );
     let send = |length: usize, policy: u64| {
         client.call("POST", &vec![b'x'; length], |request| request["policy"]["request_bytes"] = json!(policy))

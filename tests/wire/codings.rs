@@ -1,4 +1,4 @@
-//! Content codings of answers: what is undone, what is refused, and what bombs cost.
+//! Content codings of responses: what is undone, what is refused, and what bombs cost.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,13 +11,13 @@ use crate::support::library::Reply;
 const CODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
 const TEXT: &[u8] = b"a body that is worth its coding, a body that is worth its coding";
 
-/// A server whose answers have this coding and body.
+/// A server whose responses have this coding and body.
 fn coded(coding: &str, body: &[u8]) -> Client {
-    let mut answer =
+    let mut response =
         format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n", body.len())
             .into_bytes();
-    answer.extend(body);
-    raw(answer)
+    response.extend(body);
+    raw(response)
 }
 
 fn cap(bytes: usize) -> impl Fn(&mut Value) {
@@ -85,7 +85,7 @@ fn codings_that_are_refused() {
 
 #[test]
 fn a_coded_body_without_a_byte_is_empty() {
-    // As curl and browsers do: servers label empty answers as well.
+    // As curl and browsers do: servers label empty responses as well.
     for coding in
         ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip", "none", "UTF-8"].into_iter().chain(REFUSED)
     {
@@ -166,13 +166,13 @@ fn windows() {
             let stacked = coded(&format!("{coding}, {outer}"), &encode(outer, &body));
             refused(&stacked.get(), "response.decoding_failed", &format!("{name} in {outer}"));
         }
-        let mut answer =
+        let mut response =
             format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\ntransfer-encoding: chunked\r\n\r\n")
                 .into_bytes();
-        answer.extend([b"1\r\n", &body[..1], b"\r\n"].concat());
-        answer.extend([format!("{:x}\r\n", body.len() - 1).as_bytes(), &body[1..], b"\r\n0\r\n\r\n"].concat());
+        response.extend([b"1\r\n", &body[..1], b"\r\n"].concat());
+        response.extend([format!("{:x}\r\n", body.len() - 1).as_bytes(), &body[1..], b"\r\n0\r\n\r\n"].concat());
         refused(
-            &raw(answer).get(),
+            &raw(response).get(),
             "response.decoding_failed",
             &format!("{name}, the first byte in a piece of its own"),
         );
@@ -196,16 +196,16 @@ fn the_cap_counts_decoded_bytes_exactly() {
 fn a_coded_body_that_the_connection_cuts_is_not_a_coding_fault() {
     for coding in CODINGS {
         let whole = encode(coding, TEXT);
-        let mut answer =
+        let mut response =
             format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n", whole.len())
                 .into_bytes();
-        answer.extend(&whole[..whole.len() - 1]);
-        assert_eq!(raw(answer).post(b"").code(), "protocol.closed_early", "{coding}");
-        let mut answer = format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
-        answer.extend(&whole);
+        response.extend(&whole[..whole.len() - 1]);
+        assert_eq!(raw(response).post(b"").code(), "protocol.closed_early", "{coding}");
+        let mut response = format!("HTTP/1.1 201 Created\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
+        response.extend(&whole);
         let client = Client::http1(move |peer| {
             peer.read();
-            peer.write(&answer);
+            peer.write(&response);
             false
         });
         assert_eq!(client.post(b"").code(), "protocol.closed_early", "{coding}, whole but without close_notify");

@@ -1,4 +1,4 @@
-//! The fields of heads: what is sent beside the caller's, and how an answer's reach the caller.
+//! The fields of heads: what is sent beside the caller's, and how a response's reach the caller.
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::json;
@@ -36,7 +36,7 @@ fn fields_keep_order_and_bytes() {
 fn an_injected_secret_is_not_shown() {
     const KEY: [u8; 32] = [1; 32];
     let secret = "s3cr/t+value";
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 302 Found\r\nlocation: /next?key=s3cr%2Ft%2Bvalue&x=1\r\nx-raw: a {secret} b\r\nx-base64: {}\r\n\
          x-fine: s3cr\r\ncontent-length: {}\r\n\r\n{secret}",
         support::encode(format!("user:{secret}").as_bytes()),
@@ -47,7 +47,7 @@ fn an_injected_secret_is_not_shown() {
         |configuration| {
             configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&KEY)}]);
         },
-        move |peer| peer.read().is_some() && peer.write(&answer),
+        move |peer| peer.read().is_some() && peer.write(&response),
     );
     let mut request = request("GET", &client.server.url("https", "localhost"), "/");
     request["credentials"] =
@@ -90,29 +90,29 @@ fn what_is_sent_beside_the_callers_fields() {
     let client = Client::with(
         Over::Http1,
         |c| c["user_agent"] = json!("theirs"),
-        |peer| peer.read().is_some() && peer.answer(""),
+        |peer| peer.read().is_some() && peer.respond(""),
     );
     client.get();
     assert_eq!(client.counts().last().header("user-agent"), Some("theirs"));
 }
 
 #[test]
-fn answers_without_a_body() {
-    for (method, answer) in [
+fn responses_without_a_body() {
+    for (method, response) in [
         ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\ncontent-encoding: gzip\r\n\r\n"),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
         ("GET", "HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\ncontent-encoding: unknown\r\n\r\n"),
     ] {
         let client = Client::http1(move |peer| {
-            while peer.read().is_some() && peer.write(answer) {}
+            while peer.read().is_some() && peer.write(response) {}
             true
         });
         for _ in 0..2 {
             let reply = client.call(method, b"", |_| {});
-            assert_eq!((reply.status, reply.body.len()), (0, 0), "{method} {answer}: {reply:?}");
-            assert_eq!(header(&reply, "content-encoding").is_empty(), !answer.contains("content-encoding"));
+            assert_eq!((reply.status, reply.body.len()), (0, 0), "{method} {response}: {reply:?}");
+            assert_eq!(header(&reply, "content-encoding").is_empty(), !response.contains("content-encoding"));
         }
-        assert_eq!(client.counts().connections(), 1, "{method} {answer}: the connection lives on");
+        assert_eq!(client.counts().connections(), 1, "{method} {response}: the connection lives on");
     }
     let client = head(vec![("content-length".to_owned(), b"10".to_vec())]);
     let reply = client.call("HEAD", b"", |_| {});

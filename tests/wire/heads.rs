@@ -1,4 +1,4 @@
-//! Heads of answers: their limits, and what is not acceptable HTTP.
+//! Heads of responses: their limits, and what is not acceptable HTTP.
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ fn a_head_without_end_is_not_kept() {
 }
 
 #[test]
-fn answers_that_are_not_acceptable() {
+fn responses_that_are_not_acceptable() {
     let long_body = "0123456789";
     let cases = [
         ("101", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned()),
@@ -87,8 +87,8 @@ fn answers_that_are_not_acceptable() {
         ("a negative length", format!("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{long_body}")),
         ("a bad chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\na\r\n0\r\n\r\n".to_owned()),
     ];
-    for (name, answer) in cases {
-        let client = raw(answer);
+    for (name, response) in cases {
+        let client = raw(response);
         let reply = client.post(b"x");
         assert_eq!(reply.code(), "protocol.invalid", "{name}: {reply:?}");
         assert!(["maybe", "yes"].contains(&reply.sent()), "{name}");
@@ -99,11 +99,11 @@ fn answers_that_are_not_acceptable() {
 
 #[test]
 fn a_head_that_was_read_and_refused_says_its_status() {
-    for (status, answer) in [
+    for (status, response) in [
         (101, "HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n"),
         (201, "HTTP/1.1 201 Created\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     ] {
-        let reply = raw(answer).post(b"x");
+        let reply = raw(response).post(b"x");
         assert_eq!((reply.code(), reply.sent()), ("protocol.invalid", "yes"));
         assert_eq!(
             (&reply.head["error"]["http_status"], &reply.head["audit"]["status"]),
@@ -132,23 +132,23 @@ fn a_status_above_599_is_an_answer() {
     }
 }
 
-/// Answers the request of this stream.
-type BadAnswer = fn(&mut Connection<'_, '_>, u32);
+/// Responds to the request of this stream.
+type BadResponse = fn(&mut Connection<'_, '_>, u32);
 
 #[test]
-fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
+fn a_connection_whose_response_was_not_acceptable_is_not_used_again() {
     let http1 = [
         "HTTP/1.1 201 Created\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
         format!("HTTP/1.1 200 OK\r\nx-a: {}\r\ncontent-length: 0\r\n\r\n", "a".repeat(66_000)),
         "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(101) + "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
     ];
-    for answer in http1 {
+    for response in http1 {
         let client = Client::http1(move |peer| {
             while peer.read().is_some() {
                 if peer.connection == 0 {
-                    peer.write(&answer)
+                    peer.write(&response)
                 } else {
-                    peer.answer("acceptable")
+                    peer.respond("acceptable")
                 };
             }
             true
@@ -156,7 +156,7 @@ fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
         assert_eq!(client.post(b"x").code(), "protocol.invalid");
         acceptable_on_another(&client);
     }
-    let http2: [(&str, BadAnswer); 4] = [
+    let http2: [(&str, BadResponse); 4] = [
         ("no status", |connection, stream| {
             connection.head(stream, &[("a", b"b")], true);
         }),
@@ -179,7 +179,7 @@ fn a_connection_whose_answer_was_not_acceptable_is_not_used_again() {
                 if connection.peer.connection == 0 {
                     bad(connection, stream);
                 } else {
-                    connection.answer(stream, "acceptable");
+                    connection.respond(stream, "acceptable");
                 }
             }
             true
@@ -207,15 +207,15 @@ fn lengths_that_say_the_same() {
 }
 
 #[test]
-fn a_hundred_interim_answers_and_no_more() {
+fn a_hundred_interim_responses_and_no_more() {
     let interim = |count| {
-        let mut answer = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(count);
-        answer.extend(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        raw(answer)
+        let mut response = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(count);
+        response.extend(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        raw(response)
     };
     assert_eq!(interim(0).get().body, b"ok");
     assert_eq!(interim(100).get().body, b"ok");
-    assert_eq!(interim(101).get().code(), "protocol.invalid", "in one piece with the answer");
+    assert_eq!(interim(101).get().code(), "protocol.invalid", "in one piece with the response");
     let endless = Client::http1(|peer| {
         peer.read();
         while peer.write("HTTP/1.1 100 Continue\r\n\r\n") {}
@@ -225,14 +225,14 @@ fn a_hundred_interim_answers_and_no_more() {
 }
 
 #[test]
-fn a_hundred_interim_answers_and_no_more_over_http2() {
+fn a_hundred_interim_responses_and_no_more_over_http2() {
     let interim = |count| {
         Client::http2(move |connection| {
             while let Some(stream) = connection.request() {
                 for _ in 0..count {
                     connection.head(stream, &[(":status", b"103"), ("link", b"</a>")], false);
                 }
-                connection.answer(stream, "ok");
+                connection.respond(stream, "ok");
             }
             true
         })
@@ -253,7 +253,7 @@ fn a_hundred_interim_answers_and_no_more_over_http2() {
 
 #[test]
 fn lengths_over_http2() {
-    let answering = |length: &'static [u8], body: &'static [u8]| {
+    let responding = |length: &'static [u8], body: &'static [u8]| {
         Client::http2(move |connection| {
             while let Some(stream) = connection.request() {
                 connection.head(stream, &[(":status", b"200"), ("content-length", length)], false);
@@ -262,7 +262,7 @@ fn lengths_over_http2() {
             true
         })
     };
-    assert_eq!(answering(b"4", b"four").get().body, b"four");
-    assert_eq!(answering(b"x", b"four").get().code(), "protocol.invalid");
-    assert_eq!(answering(b"+4", b"four").get().code(), "protocol.invalid");
+    assert_eq!(responding(b"4", b"four").get().body, b"four");
+    assert_eq!(responding(b"x", b"four").get().code(), "protocol.invalid");
+    assert_eq!(responding(b"+4", b"four").get().code(), "protocol.invalid");
 }

@@ -1,4 +1,4 @@
-//! Servers that answer HTTP/2 with HTTP_1_1_REQUIRED, and what is asked of them then.
+//! Servers that refuse HTTP/2 with HTTP_1_1_REQUIRED, and what is sent to them then.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const LEFT_BELOW: Refusal = |connection, stream| !connection.go_away(stream - 1,
 const LEFT_WITH: Refusal = |connection, stream| !connection.go_away(stream, HTTP_1_1_REQUIRED);
 const LEFT_WITH_ALL: Refusal = |connection, _| !connection.go_away(i32::MAX as u32, HTTP_1_1_REQUIRED);
 
-/// A server that answers by HTTP/1.1, and over HTTP/2 in this way.
+/// A server that responds by HTTP/1.1, and over HTTP/2 in this way.
 fn server(refuse: Refusal, change: impl FnOnce(&mut Value)) -> Client {
     let authority = Authority::new();
     let tls = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
@@ -34,7 +34,7 @@ fn either(peer: &mut Peer<'_>, refuse: Refusal) -> bool {
             }
             return true;
         }
-        if peer.read().is_none() || !peer.answer("by 1.1") {
+        if peer.read().is_none() || !peer.respond("by 1.1") {
             break;
         }
     }
@@ -45,7 +45,7 @@ fn attempts(attempts: u64) -> impl FnOnce(&mut Value) {
     move |request| request["policy"]["max_attempts"] = json!(attempts)
 }
 
-fn answered_by_http1(reply: &Reply, attempts: u64) {
+fn responded_by_http1(reply: &Reply, attempts: u64) {
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"by 1.1"[..]), "{reply:?}");
     let audit = &reply.head["audit"];
     assert_eq!((&audit["http_version"], &audit["attempts"]), (&json!("1.1"), &json!(attempts)), "{reply:?}");
@@ -62,9 +62,9 @@ fn what_was_not_processed_is_sent_again_by_http_1() {
     let left_altogether: Refusal = |connection, _| !connection.go_away(0, HTTP_1_1_REQUIRED);
     for refuse in [LEFT_BELOW, left_altogether] {
         let client = server(refuse, |_| {});
-        answered_by_http1(&client.post(b"x"), 1);
+        responded_by_http1(&client.post(b"x"), 1);
         assert_eq!((client.counts().requests(), client.counts().connections()), (2, 2));
-        answered_by_http1(&client.post(b"x"), 1);
+        responded_by_http1(&client.post(b"x"), 1);
         assert_eq!((client.counts().requests(), client.counts().connections()), (3, 2), "by HTTP/1.1 from then on");
     }
 }
@@ -83,7 +83,7 @@ fn what_may_have_been_processed_is_sent_again_where_the_request_is_idempotent() 
                 });
                 match may_repeat && made > 1 {
                     true => {
-                        answered_by_http1(&reply, 2);
+                        responded_by_http1(&reply, 2);
                         assert_eq!(reply.head["audit"]["attempt_errors"], json!(["protocol.closed_early"]));
                         assert_eq!(client.counts().requests(), 2);
                     }
@@ -91,7 +91,7 @@ fn what_may_have_been_processed_is_sent_again_where_the_request_is_idempotent() 
                         failed(&reply, "maybe", "HTTP_1_1_REQUIRED");
                         assert_eq!(client.counts().requests(), 1, "{method} {made}");
                         // The connection of HTTP/2 may be open still, and is not what is used.
-                        answered_by_http1(&client.post(b"x"), 1);
+                        responded_by_http1(&client.post(b"x"), 1);
                     }
                 }
             }
@@ -100,7 +100,7 @@ fn what_may_have_been_processed_is_sent_again_where_the_request_is_idempotent() 
 }
 
 #[test]
-fn an_answer_that_is_reset_counts_as_well() {
+fn a_response_that_is_reset_counts_as_well() {
     let client = server(
         |connection, stream| {
             connection.head(stream, &[(":status", b"200")], false) && connection.rst(stream, HTTP_1_1_REQUIRED)
@@ -109,7 +109,7 @@ fn an_answer_that_is_reset_counts_as_well() {
     );
     let reply = client.post(b"x");
     assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "yes"), "{reply:?}");
-    answered_by_http1(&client.post(b"x"), 1);
+    responded_by_http1(&client.post(b"x"), 1);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn connections_to_other_servers_are_kept() {
         }
     };
     let client = Client::serving(authority, Some(tls), both, |peer| {
-        while peer.read().is_some() && peer.answer("kept") {}
+        while peer.read().is_some() && peer.respond("kept") {}
         true
     });
     assert_eq!(client.get().body, b"kept");

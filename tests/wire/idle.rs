@@ -18,21 +18,21 @@ fn host(number: usize) -> String {
     format!("127.0.{}.{}", 1 + number / 200, 1 + number % 200)
 }
 
-/// Answers at every host: `/7/of/9` redirects to the host of the number 8 and `/8/of/9` there.
-fn answer(peer: &mut Peer<'_>, port: u16) -> bool {
+/// Responds at every host: `/7/of/9` redirects to the host of the number 8 and `/8/of/9` there.
+fn respond(peer: &mut Peer<'_>, port: u16) -> bool {
     while let Some(received) = peer.read() {
         let path = received.line().split(' ').nth(1).unwrap_or_default().to_owned();
         let mut numbers = path.trim_start_matches('/').split("/of/").map(|text| text.parse().unwrap_or(0));
         let (at, last): (usize, usize) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let answered = match at < last {
-            false => peer.answer("done"),
+        let responded = match at < last {
+            false => peer.respond("done"),
             true => peer.write(format!(
                 "HTTP/1.1 307 Go on\r\ncontent-length: 0\r\nlocation: http://{}:{port}/{}/of/{last}\r\n\r\n",
                 host(at + 1),
                 at + 1
             )),
         };
-        if !answered {
+        if !responded {
             break;
         }
     }
@@ -43,7 +43,7 @@ fn answer(peer: &mut Peer<'_>, port: u16) -> bool {
 fn outside(name: &str) {
     let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let _server = Server::listen(listener, None, move |peer| answer(peer, port));
+    let _server = Server::listen(listener, None, move |peer| respond(peer, port));
     alone::run(name, &json!({"port": port}));
 }
 

@@ -18,8 +18,8 @@ fn failure(reply: &Reply) -> (&str, &str, bool, Option<u64>) {
 }
 
 #[test]
-fn an_answer_before_the_request_was_read() {
-    // As large as no socket buffer: the answer comes while the request is still being written.
+fn a_response_before_the_request_was_read() {
+    // As large as no socket buffer: the response comes while the request is still being written.
     let body = vec![b'x'; 16 << 20];
     let client = Client::http1(|peer| {
         peer.take(100);
@@ -119,7 +119,7 @@ fn bytes_out_over_http_1_are_those_that_the_connection_took() {
 }
 
 #[test]
-fn bytes_out_that_leave_after_the_head_of_the_answer_count() {
+fn bytes_out_that_leave_after_the_head_of_the_response_count() {
     let body = vec![b'x'; 1_000_000];
     let client = Client::http2(|connection| {
         let Some(stream) = opened(connection) else { return false };

@@ -29,7 +29,7 @@ fn task(nginx: &Nginx, authority: &Authority, http: &str, method: &str, tls: &st
     json!({"configuration": configuration, "request": request, "http": http, "method": method, "tls": tls})
 }
 
-/// Pauses after a call: around the 5 ms, all over the place and the same in every run.
+/// Pauses after a call: around the 5 ms, widely spread and the same in every run.
 ///
 /// A POST over HTTP/1.1 that leaves while the server closes can be neither told from one that was processed nor sent again.
 /// So there the next call waits until the closing has arrived, as the kernel tells: on a busy machine it may have come within
@@ -196,7 +196,7 @@ fn an_origin_is_dialled_once_at_a_time_over_http_1() {
                 let mut session = ServerConnection::new(Arc::clone(&tls)).expect("a session");
                 let mut stream = Stream::new(&mut session, &mut tcp);
                 let _ = stream.read(&mut [0; 4096]).expect("a request");
-                // Nobody gets an answer, and with it a connection to hand on, before all are there.
+                // Nobody gets a response, and with it a connection to hand on, before all are there.
                 all.wait();
                 stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
             });

@@ -12,7 +12,7 @@ fn http_2_alone_is_spoken_over_plain_http_without_asking() {
         |configuration| configuration["http_versions"] = json!(["2"]),
         h2::over(|connection| {
             while let Some(stream) = connection.request() {
-                connection.answer(stream, "known before");
+                connection.respond(stream, "known before");
             }
             true
         }),
@@ -31,7 +31,7 @@ fn with_http_1_beside_it_plain_http_is_http_1() {
         Over::Plain,
         |_| {},
         |peer| {
-            while peer.read().is_some() && peer.answer("asked") {}
+            while peer.read().is_some() && peer.respond("asked") {}
             true
         },
     );
@@ -39,7 +39,7 @@ fn with_http_1_beside_it_plain_http_is_http_1() {
 }
 
 #[test]
-fn a_server_that_knows_nothing_of_it_is_not_taken_for_one_that_answered() {
+fn a_server_that_knows_nothing_of_it_is_not_taken_for_one_that_responded() {
     let client = Client::with(
         Over::Plain,
         |configuration| configuration["http_versions"] = json!(["2"]),

@@ -13,7 +13,7 @@ const NAME: &str = "api.example.com";
 
 fn server(authority: &Authority, names: &[&str]) -> Server {
     Server::start(Some(authority.server(names, &[], |_| {})), |peer| {
-        while peer.read().is_some() && peer.answer("behind the proxy") {}
+        while peer.read().is_some() && peer.respond("behind the proxy") {}
         true
     })
 }
@@ -134,7 +134,7 @@ fn hosts_of_no_proxy_are_judged_and_dialled_here() {
         add_address("93.184.216.34");
         let listener = std::net::TcpListener::bind("93.184.216.34:443").expect("a port");
         let direct = Server::listen(listener, Some(authority.server(&[NAME], &[], |_| {})), |peer| {
-            while peer.read().is_some() && peer.answer("direct") {}
+            while peer.read().is_some() && peer.respond("direct") {}
             true
         });
         let proxy = Tinyproxy::start(&authority, "", None);
@@ -157,7 +157,7 @@ fn hosts_of_no_proxy_are_judged_and_dialled_here() {
 fn plain_http_to_an_internal_host_goes_there_directly() {
     let authority = Authority::new();
     let server = Server::start(None, |peer| {
-        while peer.read().is_some() && peer.answer("plain") {}
+        while peer.read().is_some() && peer.respond("plain") {}
         true
     });
     let proxy = Tinyproxy::start(&authority, "", None);

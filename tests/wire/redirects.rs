@@ -12,13 +12,13 @@ use crate::support::server::{Authority, Received, Server, configuration, request
 
 const KEY: [u8; 32] = [1; 32];
 
-/// An origin that answers `/from…` as it is told and everything else with 200, and another that must not be reached unless
+/// An origin that responds to `/from…` as it is told and to everything else with 200, and another that must not be reached unless
 /// a test says so.
 struct World {
     authority: Authority,
     first: Server,
     other: Server,
-    /// Status and further head fields of the answers for `/from…`.
+    /// Status and further head fields of the responses to `/from…`.
     says: Arc<Mutex<(u16, String)>>,
 }
 
@@ -31,18 +31,18 @@ impl World {
         let first = Server::start(Some(Arc::clone(&tls)), move |peer| {
             while let Some(received) = peer.read() {
                 let (status, fields) = told.lock().expect("no poison").clone();
-                let answered = match received.line().contains(" /v1/from") {
+                let responded = match received.line().contains(" /v1/from") {
                     true => peer.write(format!("HTTP/1.1 {status} Moved\r\ncontent-length: 0\r\n{fields}\r\n")),
-                    false => peer.answer("there"),
+                    false => peer.respond("there"),
                 };
-                if !answered {
+                if !responded {
                     break;
                 }
             }
             true
         });
         let other = Server::start(Some(tls), |peer| {
-            while peer.read().is_some() && peer.answer("elsewhere") {}
+            while peer.read().is_some() && peer.respond("elsewhere") {}
             true
         });
         Self { authority, first, other, says }
@@ -91,7 +91,7 @@ impl World {
 }
 
 #[test]
-fn without_max_redirects_the_answer_is_handed_over() {
+fn without_max_redirects_the_response_is_handed_over() {
     let world = World::new();
     for status in [300, 301, 302, 303, 304, 305, 307, 308] {
         let mut request = world.request("GET");
@@ -248,7 +248,7 @@ fn locations_are_relative_missing_or_double() {
         assert_eq!(taken.last().map(Received::line), Some(&*format!("GET {path} HTTP/1.1")), "{location}");
         assert_eq!(taken.len(), 2);
     }
-    // Without a location there is nothing to follow, and the answer is the caller's.
+    // Without a location there is nothing to follow, and the response is the caller's.
     let reply = world.send(302, "", &world.request("GET"), None);
     assert_eq!(reply.http_status(), Some(302), "{reply:?}");
     assert_eq!(world.send(304, "location: /v1/to\r\n", &world.request("GET"), None).http_status(), Some(304));

@@ -36,7 +36,7 @@ impl World {
     fn server(&self, address: &str) -> Server {
         let tls = self.authority.server(&[NAME], &[], |_| {});
         Server::listen(TcpListener::bind((address, 443)).expect("a port"), Some(tls), |peer| {
-            peer.read().is_some() && peer.answer("here")
+            peer.read().is_some() && peer.respond("here")
         })
     }
 
@@ -53,7 +53,7 @@ impl World {
     }
 }
 
-fn answered_by(reply: &Reply) -> (Option<u64>, &str) {
+fn response_from(reply: &Reply) -> (Option<u64>, &str) {
     (reply.http_status(), reply.head["audit"]["remote_address"].as_str().unwrap_or_default())
 }
 
@@ -72,7 +72,7 @@ fn every_address_has_its_share_of_the_time() {
             let with_server: Vec<&str> = names.iter().copied().chain([SECOND]).collect();
             world.dns.set(NAME, vec![addresses(&with_server)]);
             let reply = world.get(connect_timeout_ms, |_| {});
-            assert_eq!(answered_by(&reply), (Some(200), SECOND), "{with_server:?}: {reply:?}");
+            assert_eq!(response_from(&reply), (Some(200), SECOND), "{with_server:?}: {reply:?}");
             assert_eq!(reply.head["audit"]["attempts"], 1);
         }
         assert_eq!(server.counts.requests(), 3);
@@ -87,7 +87,7 @@ fn a_name_of_silent_addresses_ends_with_the_time() {
         world.dns.set(NAME, vec![addresses(&[FIRST, SECOND])]);
         let reply = world.get(400, |_| {});
         assert_eq!((reply.code(), reply.sent()), ("timeout.connect", "no"), "{reply:?}");
-        // Nobody is at the third address, which does not make the others answer.
+        // Nobody is at the third address, which does not make the others respond.
         world.dns.set(NAME, vec![addresses(&[FIRST, SIXTH, SECOND])]);
         let reply = world.get(400, |_| {});
         assert_eq!((reply.code(), reply.sent()), ("timeout.connect", "no"), "{reply:?}");

@@ -1,4 +1,4 @@
-//! TLS: which certificates and versions stand, and that nothing of a request leaves before the handshake is complete.
+//! TLS: which certificates and versions are accepted, and that nothing of a request leaves before the handshake is complete.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -23,8 +23,8 @@ use crate::support::server::{Authority, Peer, configuration, request};
 
 const CANARY: &str = "canary-in-a-header";
 
-fn answering(peer: &mut Peer<'_>) -> bool {
-    while peer.read().is_some() && peer.answer("ok") {}
+fn responding(peer: &mut Peer<'_>) -> bool {
+    while peer.read().is_some() && peer.respond("ok") {}
     true
 }
 
@@ -82,13 +82,13 @@ fn certificates_that_do_not_stand() {
             |params| {
                 params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
             },
-            "does not stand",
+            "is not accepted",
         ),
     ];
     for (name, names, host, change, words) in cases {
         let authority = Authority::new();
         let tls = authority.server(names, &[], change);
-        let client = Client::serving(authority, Some(tls), |_| {}, answering);
+        let client = Client::serving(authority, Some(tls), |_| {}, responding);
         let reply = post(&client, host);
         refused(&reply, "tls.certificate_invalid", name);
         assert_eq!(reply.head["error"]["retryable"], false, "{name}");
@@ -101,9 +101,9 @@ fn certificates_that_do_not_stand() {
 #[test]
 fn issuers_that_are_not_trusted() {
     let other = Authority::new();
-    let client = Client::serving(Authority::new(), Some(other.server(&["localhost"], &[], |_| {})), |_| {}, answering);
+    let client = Client::serving(Authority::new(), Some(other.server(&["localhost"], &[], |_| {})), |_| {}, responding);
     refused(&post(&client, "localhost"), "tls.certificate_invalid", "unknown issuer");
-    let client = Client::serving(Authority::new(), Some(self_signed()), |_| {}, answering);
+    let client = Client::serving(Authority::new(), Some(self_signed()), |_| {}, responding);
     refused(&post(&client, "localhost"), "tls.certificate_invalid", "self-signed");
     assert_eq!(client.counts().requests(), 0);
 }
@@ -124,7 +124,7 @@ fn names_addresses_and_versions_that_stand() {
         for (names, host) in [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")] {
             let authority = Authority::new();
             let tls = authority.server_with(&[names], &[], versions, |_| {});
-            let client = Client::serving(authority, Some(tls), |_| {}, answering);
+            let client = Client::serving(authority, Some(tls), |_| {}, responding);
             let reply = post(&client, host);
             assert_eq!(reply.http_status(), Some(200), "{version} {host}: {reply:?}");
             assert_eq!(reply.head["audit"]["tls_version"], version);
@@ -132,7 +132,7 @@ fn names_addresses_and_versions_that_stand() {
             assert_eq!(client.counts().last().header("x-canary"), Some(CANARY));
         }
     }
-    let client = Client::with(Over::Plain, |_| {}, answering);
+    let client = Client::with(Over::Plain, |_| {}, responding);
     assert_eq!(client.get().head["audit"]["tls_version"], Value::Null);
 }
 
@@ -213,10 +213,10 @@ fn no_byte_of_a_request_precedes_the_handshake() {
 fn a_server_without_the_only_version_allowed() {
     let only =
         |version: &'static str| move |configuration: &mut Value| configuration["http_versions"] = json!([version]);
-    let client = Client::with(Over::Http1, only("2"), answering);
+    let client = Client::with(Over::Http1, only("2"), responding);
     refused(&post(&client, "localhost"), "tls.handshake_failed", "no HTTP/2");
     assert_eq!(client.counts().requests(), 0);
-    let client = Client::with(Over::Http2, only("1.1"), answering);
+    let client = Client::with(Over::Http2, only("1.1"), responding);
     refused(&post(&client, "localhost"), "tls.handshake_failed", "no HTTP/1.1");
 
     // Plain HTTP/2, where both sides know.
@@ -225,7 +225,7 @@ fn a_server_without_the_only_version_allowed() {
         only("2"),
         support::h2::over(|connection| {
             while let Some(stream) = connection.request() {
-                connection.answer(stream, "ok");
+                connection.respond(stream, "ok");
             }
             true
         }),
@@ -251,14 +251,14 @@ fn a_server_that_wants_a_clients_certificate() {
         let config = config
             .with_client_cert_verifier(verifier.build().expect("a verifier"))
             .with_cert_resolver(Arc::clone(&tls.cert_resolver));
-        let client = Client::serving(authority, Some(Arc::new(config)), |_| {}, answering);
+        let client = Client::serving(authority, Some(Arc::new(config)), |_| {}, responding);
         let reply = post(&client, "localhost");
         assert!(reply.code() == "tls.handshake_failed" && sent.contains(&reply.sent()), "{reply:?}");
         assert_eq!((client.counts().requests(), client.counts().connections()), (0, 1));
     }
 }
 
-/// What a client says first, and what it is answered with: nothing, and the end of the connection.
+/// What a client says first, and what it gets back: nothing, and the end of the connection.
 fn first_words(configure: impl Fn(&mut Value)) -> (Vec<u8>, Reply) {
     let (said, words) = channel();
     let client = Client::with(
@@ -322,12 +322,12 @@ fn post_quantum_key_exchange_can_be_left_out() {
 }
 
 #[test]
-fn a_server_answers_whether_post_quantum_key_exchange_is_offered_or_not() {
+fn a_server_responds_whether_post_quantum_key_exchange_is_offered_or_not() {
     for post_quantum in [true, false] {
         let client = Client::with(
             Over::Http1,
             |configuration| configuration["tls"]["post_quantum"] = json!(post_quantum),
-            answering,
+            responding,
         );
         assert_eq!(client.post(b"x").http_status(), Some(200));
     }

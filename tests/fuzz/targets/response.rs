@@ -1,6 +1,6 @@
-//! What a server answers, on a real connection over loopback: every answer ends in a response or in a known error.
+//! What a server sends, on a real connection over loopback: every input ends in a response or in a known error.
 //!
-//! The first byte chooses: its lowest bit the version of HTTP, the next whether the connection is closed after the answer.
+//! The first byte chooses: its lowest bit the version of HTTP, the next whether the connection is closed after the response.
 
 #![no_main]
 #![allow(unsafe_code)]
@@ -21,35 +21,35 @@ const CLASSES: [&str; 4] = ["protocol", "response", "timeout", "connect"];
 
 struct Server {
     port: u16,
-    answer: Arc<Mutex<Vec<u8>>>,
+    response: Arc<Mutex<Vec<u8>>>,
 }
 
-/// Gives every connection the answer of the moment: a request that the answer hands back is sent again.
+/// Gives every connection the current response: a request that it hands back is sent again.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let answer = Arc::new(Mutex::new(Vec::new()));
-        let current = Arc::clone(&answer);
+        let response = Arc::new(Mutex::new(Vec::new()));
+        let current = Arc::clone(&response);
         thread::spawn(move || {
             for mut tcp in listener.incoming().flatten() {
-                let answer = current.lock().expect("no poison").clone();
-                thread::spawn(move || serve(&mut tcp, &answer));
+                let response = current.lock().expect("no poison").clone();
+                thread::spawn(move || serve(&mut tcp, &response));
             }
         });
-        Server { port, answer }
+        Server { port, response }
     })
 }
 
-fn serve(tcp: &mut TcpStream, answer: &[u8]) {
-    let (choice, answer) = answer.split_first().unwrap_or((&0, &[]));
+fn serve(tcp: &mut TcpStream, response: &[u8]) {
+    let (choice, response) = response.split_first().unwrap_or((&0, &[]));
     // As much of the request as there is at first; what the client says is not the matter here.
     let _ = tcp.read(&mut [0; 1024]);
     if choice & 1 == 1 {
         let _ = tcp.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
     }
-    let _ = tcp.write_all(answer);
+    let _ = tcp.write_all(response);
     if choice & 2 == 0 {
         let _ = tcp.shutdown(Shutdown::Write);
     }
@@ -72,10 +72,10 @@ fn request(port: u16) -> String {
     .to_string()
 }
 
-fuzz_target!(|answer: &[u8]| {
+fuzz_target!(|response: &[u8]| {
     let server = server();
-    *server.answer.lock().expect("no poison") = answer.to_vec();
-    let version = if answer.first().is_some_and(|choice| choice & 1 == 1) { "2" } else { "1.1" };
+    *server.response.lock().expect("no poison") = response.to_vec();
+    let version = if response.first().is_some_and(|choice| choice & 1 == 1) { "2" } else { "1.1" };
     let (configuration, request) = (configuration(server.port, version), request(server.port));
     let (mut engine, mut view) = (0, ResultView::EMPTY);
     // SAFETY: every pointer is to a live value of the length beside it.
@@ -93,7 +93,7 @@ fuzz_target!(|answer: &[u8]| {
         secure_outbound_result_free(&mut view);
         head
     };
-    // The engine goes with its connection, so that the next answer meets a new one.
+    // The engine goes with its connection, so that the next response meets a new one.
     assert_eq!(secure_outbound_close(engine), 0);
     if head["error"].is_null() {
         assert!(head["status"].as_u64().is_some_and(|status| (200..600).contains(&status)), "{head}");

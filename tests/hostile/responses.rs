@@ -1,16 +1,16 @@
-//! Answers that are made to be mistaken: for text, for another's answer, for more fields than there are.
+//! Responses that are made to be mistaken: for text, for another's response, for more fields than there are.
 
 use serde_json::json;
 
 use crate::support::client::{Client, raw};
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_given_to_nobody() {
-    // The second answer waits on the connection for the next request, which may be that of another service.
+fn a_response_that_nobody_asked_for_is_given_to_nobody() {
+    // The second response waits on the connection for the next request, which may be that of another service.
     let client = Client::http1(|peer| {
-        let answers = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood";
+        let responses = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood";
         while peer.read().is_some() {
-            peer.write(format!("{answers}{}", answers.replace("good", "evil")));
+            peer.write(format!("{responses}{}", responses.replace("good", "evil")));
         }
         true
     });
@@ -21,9 +21,9 @@ fn an_answer_that_nobody_asked_for_is_given_to_nobody() {
 }
 
 #[test]
-fn a_body_longer_than_it_says_is_no_second_answer() {
-    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngoodHTTP/1.1 500 Evil\r\ncontent-length: 4\r\n\r\nevil";
-    let client = raw(answer);
+fn a_body_longer_than_it_says_is_no_second_response() {
+    let response = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngoodHTTP/1.1 500 Evil\r\ncontent-length: 4\r\n\r\nevil";
+    let client = raw(response);
     for _ in 0..3 {
         let reply = client.get();
         assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"good"[..]));
@@ -78,7 +78,7 @@ fn no_field_is_split_over_http2() {
 
 #[test]
 fn a_request_cannot_be_split_by_its_caller() {
-    let client = Client::http1(|peer| peer.read().is_some() && peer.answer("ok"));
+    let client = Client::http1(|peer| peer.read().is_some() && peer.respond("ok"));
     for (key, value) in [
         ("headers", json!([["x-a", "a\r\nx-b: b"]])),
         ("headers", json!([["x-a", "a\nb"]])),
@@ -105,7 +105,7 @@ fn a_stream_that_the_client_never_opened_ends_the_connection() {
     let client = Client::http2(|connection| {
         let Some(stream) = connection.request() else { return false };
         connection.head(stream + 2, &[(":status", b"200")], true);
-        connection.answer(stream, "late");
+        connection.respond(stream, "late");
         while connection.peer.write([0; 9]) {}
         false
     });
