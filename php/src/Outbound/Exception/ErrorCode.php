@@ -108,7 +108,8 @@ enum ErrorCode: string
                     . '`limits.require_binding` demands them; the message names the credential, and where only the scheme '
                     . 'is another, the entry of `hosts` to seal',
             self::PolicyCircuitOpen =>
-                'the service has failed too often, and `breaker` leaves it alone for a while; nothing was attempted',
+                'the service has failed too often, and by its `breaker` gets no requests for a while; nothing was '
+                    . 'attempted',
             self::CredentialMalformed =>
                 'the envelope is not one',
             self::CredentialUnsupported =>
@@ -120,7 +121,7 @@ enum ErrorCode: string
             self::CredentialExpired =>
                 'the sealed `expires_at` has passed',
             self::CredentialUnusable =>
-                'the value cannot stand where it is to be placed',
+                'the value cannot be put where it is to go',
             self::CredentialPlacementConflict =>
                 'the place is taken already',
             self::CredentialKeyUnavailable =>
@@ -192,15 +193,15 @@ enum ErrorCode: string
                     . 'message names version and method',
             self::InternalInterrupted =>
                 'the call was left before its end, by an exception of a signal handler, a fatal error of PHP or '
-                    . '`exit`. It stands in the audit record alone, for who is interrupted gets no exception of this '
+                    . '`exit`. It is in the audit record only, because the interrupted caller gets no exception of this '
                     . 'package, and counts as `sent: maybe`',
             self::InternalAuditFailed =>
                 'the service\'s audit mode is `required` and the record could not be written. `sent: no`: the call was '
                     . 'not made; otherwise `sent` and `http_status` are those of the call',
             self::InternalPartFailed =>
-                'a part that the host gave threw what its interface does not say: a registry, a provider of '
-                    . 'credentials, a call context, a logger, the `material` of a master key. The message names the class '
-                    . 'of what it threw and nothing else of it; nothing was sent',
+                'a part that the host gave threw an exception that its interface does not declare: a registry, a '
+                    . 'provider of credentials, a call context, a logger, the `material` of a master key. The message names '
+                    . 'the class of what it threw and nothing else of it; nothing was sent',
         };
     }
 }
