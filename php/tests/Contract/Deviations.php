@@ -32,7 +32,7 @@ final class Deviations
         ],
         'codings' => [
             'transports' => [Transports::PHP],
-            'instead' => '`gzip` and `deflate` are the only content codings: `gzip` is asked for alone, and an answer in `br` or `zstd` is '
+            'instead' => '`gzip` and `deflate` are the only content codings: `gzip` is asked for alone, and a response in `br` or `zstd` is '
                 . '`response.decoding_failed`. PHP has no decoder of the others that can be stopped at a cap. `deflate` without zlib\'s '
                 . 'format that repeats what was never there is `response.decoding_failed`; the library reads zeros there.',
         ],
@@ -68,7 +68,7 @@ final class Deviations
         'authority-as-server' => [
             'transports' => [Transports::PHP],
             'instead' => 'A server may show an authority\'s certificate (`CA:TRUE`) that a trusted authority has issued, as OpenSSL '
-                . 'lets it; the library takes such a one only where it stands in `tls.ca_file` itself.',
+                . 'lets it; the library takes such a one only where it is in `tls.ca_file` itself.',
         ],
         'open-basedir' => [
             'transports' => [Transports::PHP],
@@ -88,20 +88,20 @@ final class Deviations
         ],
         'status-line' => [
             'transports' => [Transports::PHP],
-            'instead' => 'Where an answer breaks within its head, the status line alone makes `sent: yes` with its '
+            'instead' => 'Where a response breaks within its head, the status line alone makes `sent: yes` with its '
                 . '`http_status`; the library takes heads as a whole and says `maybe`.',
         ],
         'empty-line' => [
             'transports' => [Transports::PHP],
-            'instead' => 'An answer with an empty line before its status line is `protocol.invalid`: libcurl takes it for none.',
+            'instead' => 'A response with an empty line before its status line is `protocol.invalid`: libcurl takes it for none.',
         ],
         'tunnel-status' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A proxy that answers CONNECT with any status from 200 to 299 has opened a tunnel; for the library it is 200 alone.',
+            'instead' => 'A proxy that responds to CONNECT with any status from 200 to 299 has opened a tunnel; for the library it is 200 alone.',
         ],
         'resend' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A GET, HEAD or OPTIONS whose connection closed before any byte of an answer is not sent again.',
+            'instead' => 'A GET, HEAD or OPTIONS whose connection closed before any byte of a response is not sent again.',
         ],
         'header-form' => [
             'transports' => [Transports::PHP],
@@ -137,19 +137,19 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A stream of unknown length that RST_STREAM with NO_ERROR ends counts as whole.',
         ],
-        'http2-early-answer' => [
+        'http2-early-response' => [
             'transports' => [Transports::PHP],
-            'instead' => 'Of a request that is answered over HTTP/2 before the server has read it, `bytes_out` holds up to 64 KiB that '
+            'instead' => 'Where an HTTP/2 server responds before it has read the request, `bytes_out` holds up to 64 KiB that '
                 . 'libcurl has not sent.',
         ],
         'http2-only' => [
             'transports' => [Transports::PHP],
             'instead' => 'Where `http_versions` has no `1.1`, the configuration is `configuration.invalid`: libcurl tells the version '
-                . 'with the answer, when the request has already reached a server without HTTP/2.',
+                . 'with the response, when the request has already reached a server without HTTP/2.',
         ],
-        'unread-answers' => [
+        'unread-responses' => [
             'transports' => [Transports::PHP],
-            'instead' => 'The body of an answer that another attempt follows is not read, and does not count in `bytes_in`.',
+            'instead' => 'The body of a response that another attempt follows is not read, and does not count in `bytes_in`.',
         ],
         'breaker' => [
             'transports' => [Transports::PHP],
@@ -162,7 +162,7 @@ final class Deviations
         ],
         'memory-limit' => [
             'transports' => [Transports::PHP],
-            'instead' => 'An answer needs twice its size of what `memory_limit` leaves, for PHP copies it while it grows; else it is '
+            'instead' => 'A response needs twice its size of what `memory_limit` leaves, for PHP copies it while it grows; else it is '
                 . '`response.too_large`. With the library it needs its size.',
         ],
         'oauth' => [

@@ -56,7 +56,7 @@ trait AttemptCases
         $outcome = self::call(self::attempts(2, method: 'GET'));
 
         self::assertSame('now', $outcome->body);
-        self::assertSame(self::deviates('unread-answers') ? 3 : 7, $outcome->audit['bytes_in']);
+        self::assertSame(self::deviates('unread-responses') ? 3 : 7, $outcome->audit['bytes_in']);
     }
 
     public function testAnAnswerThatStandsIsNotAskedForAgain(): void

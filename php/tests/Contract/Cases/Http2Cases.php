@@ -292,7 +292,7 @@ trait Http2Cases
 
             self::assertSame(['413', $text], [$outcome->brief(), $outcome->body], $name . $outcome->message());
             // What the server made room for.
-            $room = self::deviates('http2-early-answer') ? range(65_535, 131_072) : [65_535];
+            $room = self::deviates('http2-early-response') ? range(65_535, 131_072) : [65_535];
             self::assertContains($outcome->audit['bytes_out'], $room, $name);
         }
     }
