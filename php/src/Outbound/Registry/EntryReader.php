@@ -69,7 +69,7 @@ final class EntryReader
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $alternatives = array_key_exists('alternatives', $map) ? $this->alternatives($map['alternatives']) : [];
         if ($alternatives !== [] && count($credentials) !== 1) {
-            $this->problem('alternatives', 'need exactly one credential, whose secret chooses.');
+            $this->problem('alternatives', 'need exactly one credential, whose secret chooses');
         }
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
