@@ -17,7 +17,7 @@ use Psr\Log\LoggerInterface;
  * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and says why, once: in the
  * log, and on standard error of a command line process.
  *
- * The choice is made before a request is judged, and it stands: a library of another version, a configuration that it
+ * The choice is made before a request is judged, and is not changed: a library of another version, a configuration that it
  * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration PHP is
  * never taken.
  *
@@ -29,7 +29,7 @@ final class TransportFactory implements TransportSelector
 
     private readonly PhpTransport $php;
 
-    /** Whether PHP may stand in for the library; what is neither true nor false is refused by whoever reads it. */
+    /** Whether PHP may take the library's place; a value that is no boolean is refused when the configuration is read. */
     private readonly bool $hasPhp;
 
     private bool $logged = false;

@@ -21,7 +21,7 @@ final readonly class CredentialReference
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
     public const SECRET = 'secret';
 
-    /** May stand before the identifier, as in the settings of extensions. */
+    /** An optional prefix of the identifier, as in the settings of extensions. */
     public const PREFIX = 'vault:';
 
     private const TYPES = [
@@ -70,7 +70,7 @@ final readonly class CredentialReference
     }
 
     /**
-     * The entry of "credentials" in the request head. The envelope travels beside it.
+     * The entry of "credentials" in the request head. The envelope is sent separately.
      *
      * @return array{identifier: string, type: string, placement?: array{type: string, name?: string, prefix?: string}}
      */

@@ -29,7 +29,7 @@ final class Functions
         'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'vsprintf',
     ];
 
-    /** Of PhpTransport beside these, by extension; those of one that is not loaded are not missed. */
+    /** Needed by PhpTransport in addition, by extension; those of an extension that is not loaded do not count as missing. */
     private const NEEDED_BY_PHP = [
         'core' => [
             'array_combine', 'array_diff', 'array_fill', 'array_fill_keys', 'array_intersect', 'array_merge',

@@ -29,7 +29,7 @@ final class KeyRenewal
         $this->isPossible = self::hasClosure($config['master_keys'] ?? null);
     }
 
-    /** Whether it is to be asked for now; the answer is true once in each pause. */
+    /** Whether to ask for it now; true once in each pause. */
     public function isDue(OutboundException $failure): bool
     {
         if (!$this->isPossible || $failure->errorCode() !== 'credential.authentication_failed') {

@@ -10,7 +10,7 @@ namespace Netresearch\NrVault\Transport;
  * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy beats
  * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
  * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments. No
- * closure shares the lines that repeat here: what it would be given stands in traces and backtraces as well.
+ * closure shares the lines that repeat here: its arguments would be in traces and backtraces as well.
  *
  * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A
  * result that a fatal error or exit() leaves there is freed when the request ends, or else by the next bind().
@@ -70,7 +70,7 @@ final class NativeLibrary
                                       struct secure_outbound_result *out);
         C;
 
-    /** Kept for the end of a request whose memory is used up. */
+    /** Reserved for the end of a request that has used up its memory. */
     private const RESERVE = 1 << 14;
 
     private const VERSION_DECLARATION = 'uint32_t secure_outbound_abi_version(void);';
@@ -120,7 +120,7 @@ final class NativeLibrary
             }
             $whole = $abi === self::ABI ? self::whole($ffi, $direct ? $file : null) : null;
             if ($abi === self::ABI) {
-                // Of a request whose end did not get to freeing what it had left.
+                // Results of a request that ended before it could free them.
                 $ffi->secure_outbound_thread_results_free();
             }
         } catch (\FFI\Exception $failure) {
@@ -339,7 +339,7 @@ final class NativeLibrary
     {
         try {
             $whole = $file === null ? $ffi : \FFI::cdef(self::DECLARATIONS . "\n" . self::OPTIONAL, $file);
-            // Of a function that a scope's header does not declare PHP says so when it is looked at.
+            // PHP reports a function that a scope's header does not declare only when it is accessed.
             return $whole->secure_outbound_check instanceof \FFI\CData ? $whole : null;
         } catch (\FFI\Exception) {
             return null;

@@ -36,7 +36,7 @@ final readonly class Placement
         return new self('bearer');
     }
 
-    /** A header; the prefix stands before the secret as it is written, its space included. */
+    /** A header; the prefix is put before the secret unchanged, its space included. */
     public static function header(string $name, string $prefix = ''): self
     {
         return new self('header', $name, $prefix);

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * The keys of a policy, and the form of what stands under each: in a request, in a registry, and in PHP.
+ * The keys of a policy, and the form of each value: in a request, in a registry, and in PHP.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final class PolicyForm
         'breaker', 'timeout_ms', 'request_bytes', 'response_bytes',
     ];
 
-    /** The smallest and the largest; JSON's readers agree on no larger one. */
+    /** The smallest and the largest integer; readers of JSON disagree about larger ones. */
     private const NUMBERS = [
         'max_redirects' => [0, 4294967295],
         'max_attempts' => [1, Policy::MAX_ATTEMPTS],

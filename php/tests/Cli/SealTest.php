@@ -332,8 +332,8 @@ final class SealTest extends CommandTestCase
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];
-        yield 'a key that stands twice' => [$bearer(',"token":"x"'), 'a key stands twice'];
-        yield 'a key that stands twice, escaped' => [$bearer(',"tok\u0065n":"x"'), 'a key stands twice'];
+        yield 'a duplicate key' => [$bearer(',"token":"x"'), 'a key occurs twice'];
+        yield 'a duplicate key, escaped' => [$bearer(',"tok\u0065n":"x"'), 'a key occurs twice'];
         yield 'a number' => ['{"type":"bearer","token":7}', '"token" is no text'];
         yield 'an empty token' => ['{"type":"bearer","token":""}', 'is empty'];
         yield 'an empty pair' => ['{"type":"basic","username":"","password":""}', 'is empty'];
@@ -345,7 +345,7 @@ final class SealTest extends CommandTestCase
         yield 'an empty binding' => [$bound('{}'), 'would bind nothing'];
         yield 'a list for a binding' => [$bound('[]'), '"binding" is no JSON object'];
         yield 'a misspelt key of the binding' => [$bound('{"host":["a.example"]}'), '"binding" has a key'];
-        yield 'a key of the binding twice' => [$bound('{"hosts":["a.b"],"hosts":["c.d"]}'), 'a key stands twice'];
+        yield 'a key of the binding twice' => [$bound('{"hosts":["a.b"],"hosts":["c.d"]}'), 'a key occurs twice'];
         yield 'a host that is a URL' => [$bound('{"hosts":["https://a.example/"]}'), '"binding.hosts": '];
         yield 'a list that allows nothing' => [$bound('{"hosts":[]}'), '"binding.hosts" is empty'];
         $faults = [

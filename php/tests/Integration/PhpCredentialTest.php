@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\RandomCredentials;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
-use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Redactor;
 use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
@@ -136,7 +136,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             $identifier = $spec->credentials[$index]->reference->identifier;
             $credential->binding?->check($identifier, $admitted->target, $admitted->method, new \DateTimeImmutable());
         }
-        return CredentialInjector::inject($credentials, new Draft($admitted->headers, $admitted->target->query, $spec->body));
+        return CredentialInjector::inject($credentials, new RequestDraft($admitted->headers, $admitted->target->query, $spec->body));
     }
 
     /**
@@ -167,7 +167,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             $credential = self::seal('secret', $secret, Placement::header('X-Key'));
             $spec = self::spec(['query' => $query, 'credentials' => []], '/reflect')->withCredentials([$credential]);
             $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
-            $changes = CredentialInjector::inject(self::opener()->open([$credential]), new Draft());
+            $changes = CredentialInjector::inject(self::opener()->open([$credential]), new RequestDraft());
 
             $value = '/elsewhere?' . $query;
             $actual = $changes->redactor->finds($value) ? Redactor::REDACTED : $value;
@@ -186,7 +186,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             foreach (['user-name', $password . '/', 'user-name:' . $password, 'other'] as $number => $text) {
                 $spec = self::spec(['query' => 'a=' . $text], '/reflect')->withCredentials([$credential]);
                 $headers = array_column(self::transport()->send($spec)->headers, 1, 0);
-                $changes = CredentialInjector::inject(self::opener()->open([$credential]), new Draft());
+                $changes = CredentialInjector::inject(self::opener()->open([$credential]), new RequestDraft());
 
                 $expected = $headers['location'] === '[redacted]';
                 self::assertSame($expected, $changes->redactor->finds('/elsewhere?a=' . $text), $password . ' ' . $number);

@@ -125,7 +125,7 @@ final class PhpGuardTest extends TestCase
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/');
         $outgoing = new Outgoing('GET', $target, null, [], '');
         $most = new ByteLimit(1024, 'limits.response_bytes');
-        return $exchange->send($outgoing, Deadline::in($totalMs), $most, Verdict::stands(...), new Usage());
+        return $exchange->send($outgoing, Deadline::in($totalMs), $most, Verdict::returns(...), new Usage());
     }
 
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string

@@ -80,7 +80,7 @@ final readonly class AuditEntry implements \JsonSerializable
      *        Texts are made printable: UTF-8 without controls, format characters and separators of lines
      * @param string|null $actorType of the context, printable and cut to 255 bytes, as the next three
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
-     * @param int $weight how many calls it stands for: more than one where not every success of a service is kept
+     * @param int $weight how many calls it represents: more than one where only some successes of a service are recorded
      */
     public function __construct(
         public string $id,
@@ -119,7 +119,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * The same, standing for so many calls.
+     * The same entry, representing so many calls.
      *
      * @internal
      */
@@ -182,7 +182,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * Who made the call, and for how many it stands.
+     * Who made the call, and how many calls it represents.
      *
      * @return array<string, string|int|null>
      */

@@ -69,8 +69,8 @@ final class AuditText
     /**
      * The record at the end of a response head, and the head without it; null where none can be told apart.
      *
-     * Within a text each quotation mark has a backslash before it, and no other object of a head has this key, so what is
-     * looked for stands at the record alone.
+     * Within a JSON string each quotation mark has a backslash before it, and no other object of a head has this key: what is
+     * searched for occurs only at the record.
      *
      * @return array{string, self}|null
      */

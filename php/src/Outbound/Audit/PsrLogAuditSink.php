@@ -18,7 +18,7 @@ use Psr\Log\LogLevel;
 final readonly class PsrLogAuditSink implements AuditSink
 {
     /**
-     * @param string $level of a call that was answered, and of an intent
+     * @param string $level of a call that got a response, and of an intent
      * @param string $failureLevel of a call that was refused or failed
      */
     public function __construct(

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
 /**
- * What a call ended in, where it ended in a response.
+ * The result of a call that ended with a response.
  *
  * @internal
  */

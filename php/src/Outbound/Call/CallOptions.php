@@ -19,7 +19,7 @@ final readonly class CallOptions
         'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idempotencyKey', 'correlationId',
     ];
 
-    /** Options of Guzzle's that are no affair of the caller's here. */
+    /** Options of Guzzle that a caller cannot set here. */
     private const ELSEWHERE = [
         'allow_redirects' => "max_redirects of the service's policy",
         'auth' => "the service's list of credentials",
@@ -36,7 +36,7 @@ final readonly class CallOptions
     /** A day, as the ceiling of the library's configuration. */
     private const MAX_TIMEOUT = 86400;
 
-    /** Like the library's: a value that is none is refused before it could reach a log. */
+    /** As in the library: a value of another form is refused before it reaches a log. */
     private const CORRELATION_ID = '/\A[A-Za-z0-9._:-]{1,128}\z/';
 
     /**

@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 
 /**
- * What becomes the audit entries of one call. Where the transport gives no record of its own, this one stands for it.
+ * Makes the audit entries of one call. Where the transport gives no record, this one is used.
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
@@ -27,7 +27,7 @@ final class CallRecord
     /** Whether the service wants a record of every call. */
     public bool $isRequired = false;
 
-    /** Of so many successes one is kept. */
+    /** Of so many successes one is recorded. */
     public int $sample = 1;
 
     /** Whether the intent was written. */

@@ -20,7 +20,7 @@ final readonly class Multipart
     /** As browsers do; a line break would be the end of the header. */
     private const ESCAPES = ['"' => '%22', "\r" => '%0D', "\n" => '%0A'];
 
-    private function __construct(private Pieces $pieces, public string $contentType)
+    private function __construct(private StringBuilder $pieces, public string $contentType)
     {
     }
 
@@ -32,7 +32,7 @@ final readonly class Multipart
     public static function of(#[\SensitiveParameter] mixed $parts): self
     {
         $boundary = bin2hex(random_bytes(20));
-        $form = new self(new Pieces(), 'multipart/form-data; boundary=' . $boundary);
+        $form = new self(new StringBuilder(), 'multipart/form-data; boundary=' . $boundary);
         try {
             foreach (self::pairs($parts) as [$name, $part]) {
                 $form->pieces->add("--$boundary\r\n" . self::head($name, $part) . "\r\n");

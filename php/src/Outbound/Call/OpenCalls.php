@@ -14,7 +14,7 @@ namespace Netresearch\NrVault\Outbound\Call;
  */
 final class OpenCalls
 {
-    /** Kept for the end of a request whose memory is used up. */
+    /** Reserved for the end of a request that has used up its memory. */
     private const RESERVE = 1 << 17;
 
     /**
@@ -29,7 +29,7 @@ final class OpenCalls
     private static ?string $reserve = null;
 
     /**
-     * @param \Closure(): void $interrupted writes the record of a call that was left
+     * @param \Closure(): void $interrupted writes the record of a call that was interrupted
      * @return int the number of the call, for end()
      */
     public static function begin(\Closure $interrupted): int

@@ -9,8 +9,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 
 /**
- * The headers of a request that an SDK made. SDKs insist on a key and speak of the connection, of which they know
- * nothing here: what is refused of a caller who could leave it out is left out for one who cannot.
+ * The headers of a request that an SDK made. SDKs require a key and set headers of the connection, which they do not make
+ * here. A header that is refused from other callers is dropped here, because an SDK cannot omit it.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ final class SdkHeaders
             ...DeclaredCredentials::filledHeaders($service->credentials),
             ...array_map(strtolower(...), $service->placeholderHeaders),
         ];
-        // Which header it is stands under the seal, so this is the usual one; the row names any other.
+        // The name of the header is sealed, so the usual one is assumed; the service's entry names any other.
         if (in_array(CredentialReference::API_KEY, array_column($service->credentials, 'type'), true)) {
             $names[] = 'x-api-key';
         }

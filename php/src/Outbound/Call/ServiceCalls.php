@@ -71,7 +71,7 @@ final readonly class ServiceCalls
             $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
             $record = new CallRecord(Caller::find(), $serviceId, $method, $correlationId);
         } catch (\Error $error) {
-            // Of a function that PHP lacks. Without it there is no record either.
+            // PHP lacks a function. Without it no record can be made either.
             Functions::demand();
             throw $error;
         }
@@ -113,7 +113,7 @@ final readonly class ServiceCalls
             if ($record->sent === 'no') {
                 throw $this->failed($call, $record, Unexpected::failure($foreign));
             }
-            // Of a signal handler: the caller's own, who waits for it.
+            // Thrown by a signal handler of the caller, who waits for it.
             if (OpenCalls::end($call)) {
                 $this->interrupted($record);
             }
@@ -164,7 +164,7 @@ final readonly class ServiceCalls
      */
     private function keep(AuditEntry $entry, CallRecord $record, int $status): bool
     {
-        // An answer that is an error is no success, and is rare enough to be kept.
+        // An error status is no success, and is rare enough to be recorded always.
         if ($record->sample === 1 || $status >= 400) {
             return $this->auditor->end($entry, $record->hasBegun);
         }
@@ -192,7 +192,7 @@ final readonly class ServiceCalls
         return $failure;
     }
 
-    /** The record of a call that was left: by an exception that is nobody's here, by a fatal error or by exit(). */
+    /** The record of a call that was interrupted: by an exception that no code here handles, by a fatal error or by exit(). */
     private function interrupted(CallRecord $record): void
     {
         $message = 'the call was left before its end';

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\PartFailure;
 
 /**
- * What a call runs into and no interface announces: a part of the host failed, or this package has a bug.
+ * An exception that no interface announces: a part of the host failed, or this package has a bug.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final class Unexpected
     }
 
     /**
-     * Whether nothing but this package stood between the call and what threw. The file alone does not tell: of an argument
+     * Whether only code of this package is between the call and what threw. The file alone does not tell: for an argument
      * of a wrong type it is the callee's.
      */
     private static function isOurs(#[\SensitiveParameter] \Throwable $thrown): bool

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
-use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
@@ -82,12 +82,12 @@ final class Payload
         return $type;
     }
 
-    /** Puts it into a request that has nothing in it; a secret whose place the service says, where any text can stand. */
+    /** Puts it into a request that has nothing in it; a secret whose place the service decides goes where any text is allowed. */
     private static function place(string $type, #[\SensitiveParameter] string $payload): ?BindingRules
     {
         $placement = $type === CredentialReference::SECRET ? Placement::query('any') : null;
         $credential = TransportPayload::parse($type, $payload, $placement);
-        $changes = CredentialInjector::inject([$credential], new Draft());
+        $changes = CredentialInjector::inject([$credential], new RequestDraft());
         $changes->wipe();
         $changes->redactor->wipe();
         return $credential->binding;

@@ -67,7 +67,7 @@ final class SealCommand implements Command
         return Application::OK;
     }
 
-    /** What nr-vault and the directory of envelopes take. It is sealed as it stands here, in its case and spelling. */
+    /** What nr-vault and the directory of envelopes take. It is sealed unchanged, in its case and spelling. */
     private static function identifier(string $identifier): string
     {
         $form = '/\A(?:site:[A-Za-z0-9_-]{1,80}:)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}\z/';

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * A request was refused, or it failed. One of four finals says where; errorCode() says why, from a list that grows.
+ * A request was refused, or it failed. One of four final classes says where; errorCode() says why, from a list that grows.
  * Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
  *
  * getCode() is a fixed number for each of the four.
@@ -96,8 +96,8 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The same failure of a request that had got this far. It is made anew, and this one is let go: the frames of its trace
-     * hold more than the caller is shown.
+     * The same failure of a request that had got this far. A new exception is made, because the trace of this one
+     * holds more than the caller may see.
      *
      * @internal
      * @param string $sent "no", "maybe" or "yes"

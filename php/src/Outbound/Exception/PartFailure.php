@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * What is made of an exception of a part that the host gave. It may hold anything, so only its class is passed on.
+ * Replaces an exception of a part that the host gave. Its message may hold anything, so only its class is passed on.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ final class PartFailure
         return OutboundException::create('internal.part_failed', $part . ' threw ' . self::nameOf($thrown));
     }
 
-    /** The class of what was thrown, as it may stand in a message. */
+    /** The class of the exception, in a form that a message may contain. */
     public static function nameOf(#[\SensitiveParameter] \Throwable $thrown): string
     {
         // An anonymous class has its file behind the null byte.

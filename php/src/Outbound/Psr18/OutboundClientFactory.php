@@ -11,7 +11,7 @@ use Psr\Http\Message\StreamFactoryInterface;
 
 /**
  * Makes PSR-18 clients, so that an SDK runs through the policy, the credentials and the audit of a service. The SDK
- * is given no key: the placeholder that it insists on gives way to the service's credential.
+ * is given no key: the placeholder that it requires is replaced by the service's credential.
  *
  * @api
  */

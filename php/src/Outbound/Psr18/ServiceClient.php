@@ -15,7 +15,7 @@ use Psr\Http\Message\ResponseInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * A PSR-18 client that is bound to one service. It hands the absolute URI on and judges nothing itself.
+ * A PSR-18 client that is bound to one service. It passes on the absolute URI and judges nothing itself.
  *
  * @internal OutboundClientFactory makes it
  */
@@ -70,7 +70,7 @@ final readonly class ServiceClient implements ClientInterface
     }
 
     /**
-     * All headers but two that PSR-7 objects and SDKs set of themselves, where they say what goes out anyway.
+     * All headers but two that PSR-7 objects and SDKs set by themselves, where they only repeat what is sent anyway.
      *
      * @return list<array{string, string}>
      */

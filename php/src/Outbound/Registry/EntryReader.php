@@ -136,7 +136,7 @@ final class EntryReader
             } elseif (!is_string($text) || preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $text) === 1) {
                 $this->problem('headers.' . $name, 'must be a text without control characters');
             } elseif (isset($headers[strtolower($name)])) {
-                $this->problem('headers.' . $name, 'stands there twice, in another case');
+                $this->problem('headers.' . $name, 'is given twice, in another case');
             } else {
                 $headers[strtolower($name)] = [$name, $text];
             }
@@ -336,7 +336,7 @@ final class EntryReader
     }
 
     /**
-     * What stands for an object, or null.
+     * The value as an object, or null where it is none.
      *
      * @return array<mixed>|null
      */

@@ -20,7 +20,7 @@ use Netresearch\NrVault\Transport\Wire;
 /**
  * Sends through libsecure_outbound in this process. The library opens the envelope, applies the policy and injects the
  * credential; PHP holds ciphertext only. It keeps its engine, its keys and its connections from one PHP request to the
- * next, so an object of this class is cheap and need not be kept.
+ * next, so an object of this class is cheap and need not be stored.
  *
  * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys cross only where this
  * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive, or should not
@@ -30,7 +30,7 @@ use Netresearch\NrVault\Transport\Wire;
  *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],
  *     ]
  *
- * The closure returns the rest of the entry, as it would stand beside `id`. It is called again where no key opens an envelope,
+ * The closure returns the rest of the entry, the keys other than `id`. It is called again where no key opens an envelope,
  * which a key that was replaced elsewhere would do, and at most every ten seconds.
  *
  * @api
@@ -312,7 +312,7 @@ final class RustFfiTransport implements TransportInterface
         return NativeLibrary::threw($failure) ? self::unavailable($failure->getMessage()) : $failure;
     }
 
-    /** Of a response that is there, and for which PHP has no memory. */
+    /** The failure where a response arrived, but PHP has no memory for it. */
     private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
     {
         $code = 'response.too_large';
@@ -322,7 +322,7 @@ final class RustFfiTransport implements TransportInterface
         if (!is_int($status) || !is_array($audit)) {
             return OutboundException::fromWire(null);
         }
-        // The response is no longer what the last attempt came to.
+        // The last attempt no longer ends with the response.
         $record = AuditShape::of($audit);
         $errors = array_slice($record['attempt_errors'] ?? [], 0, max(0, ($record['attempts'] ?? 1) - 1));
         return OutboundException::create(

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Secret;
 
 /**
- * Walks over the members of a JSON object where they stand, which json_decode() cannot: it loses duplicate keys, large
+ * Walks over the members of a JSON object in place, which json_decode() cannot: it loses duplicate keys, large
  * numbers and the bytes between, and makes a tree of copies of what may be secret.
  *
  * It takes and refuses what the library's parser takes and refuses.
@@ -51,7 +51,7 @@ final class JsonScanner
      *
      * @param list<string> $names
      * @param \Closure(string|null, int, int): void $each takes name, offset and length
-     * @return bool false where the document is no object; the members in front of the fault were handed out
+     * @return bool false where the document is no object; the members before the fault were passed to the callback
      */
     public function members(array $names, #[\SensitiveParameter] \Closure $each): bool
     {
@@ -95,10 +95,10 @@ final class JsonScanner
     }
 
     /**
-     * Where a key stands that is in its object already. PHP would take the last one and say nothing.
+     * The offset of a key that its object already has. json_decode() would take the last one without an error.
      *
-     * Nothing in here can give up halfway, as a regular expression does at its limits: what was not looked at to its end
-     * would pass for a document without any.
+     * Nothing in here can give up halfway, as a regular expression does at its limits: a document that was not
+     * read to its end would pass for one without duplicates.
      *
      * @return string|null such as "services.my-api.policy"; null where there is none, as far as the document is JSON
      */
@@ -282,7 +282,7 @@ final class JsonScanner
     {
         $start = $this->at;
         $this->take('-');
-        // No digit stands behind a leading zero.
+        // No digit may follow a leading zero.
         if (!$this->take('0') && !$this->skipDigits()) {
             return false;
         }

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Secret;
 /**
  * The one type that secret bytes live in: wiped when it goes, and without a form that shows, copies or serialises them.
  *
- * Wiped is the memory that this object holds. PHP copies strings where it sees fit, so nothing is promised of the rest.
+ * Only the memory that this object holds is wiped. PHP may copy strings at any time, so other copies may remain.
  *
  * @internal
  */
@@ -51,12 +51,12 @@ final class Secret
     }
 
     /**
-     * Overwrites a string that is in nobody else's hands; one that is shared is only let go.
+     * Overwrites a string that no other variable shares; a shared one is only released.
      */
     public static function wipeString(#[\SensitiveParameter] string &$bytes): void
     {
         if (function_exists('sodium_memzero')) {
-            // It leaves null.
+            // It sets the variable to null.
             $wiped = &$bytes;
             sodium_memzero($wiped);
         } else {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * What memory_limit leaves. To reach beyond it is a fatal error, which nobody can catch.
+ * The memory that memory_limit still allows. Exceeding it is a fatal error, which cannot be caught.
  *
  * @internal
  */

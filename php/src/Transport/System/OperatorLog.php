@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\Text\Printable;
 use Psr\Log\LoggerInterface;
 
 /**
- * What whoever runs the host has to know: to the host's logger, or to PHP's error log where it gave none. A log that fails
- * is nobody's to tell, and never ends a call.
+ * Tells the operator of the host what has to be known: through the host's logger, or PHP's error log where it gave none. A log that fails
+ * is ignored and never ends a call.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ final class OperatorLog
     }
 
     /**
-     * What has no place in the message stands behind it.
+     * Context that the message does not mention is appended to it.
      *
      * @param array<string, string|null> $context
      */

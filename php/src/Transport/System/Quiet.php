@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * Runs what PHP may warn of, and shows nobody the warning. An error handler of the host hears of what "@" suppresses as
- * well, and where it throws, its exception would stand in the place of the result.
+ * Runs a function whose PHP warnings are not shown. "@" does not suffice: an error handler of the host is called
+ * nevertheless, and an exception that it throws would replace the result.
  *
  * @internal
  */

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Text;
 
 /**
- * Names in messages: which one is meant, and which there are. A name is repeated only where it looks like one: what stands
- * in its place by mistake may be a value.
+ * Names in messages: which one is meant, and which there are. A name is repeated only where it looks like one: a value
+ * may be in its place by mistake.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ final class Names
 {
     private const NAME = '/\A[A-Za-z][A-Za-z0-9._-]{0,63}\z/';
 
-    /** Nobody reads more of them in one line. */
+    /** More names make a line unreadable. */
     private const MOST = 8;
 
     /**

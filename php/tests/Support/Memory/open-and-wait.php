@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
-use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 use Netresearch\NrVault\Transport\Placement;
 
@@ -21,7 +21,7 @@ $task = json_decode((string) fgets(STDIN), true);
 (static function () use ($task): void {
     $placement = $task['placement'] === null ? null : Placement::fromWire($task['placement']);
     $sealed = (new CredentialReference('my_api_key', $task['type'], $placement))->seal($task['sealed']);
-    $draft = new Draft([['content-type', 'application/json']], 'a=1', '{"taken":1}');
+    $draft = new RequestDraft([['content-type', 'application/json']], 'a=1', '{"taken":1}');
     $placed = null;
     $refusal = null;
     try {

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
-use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Secret\Secret;
@@ -86,7 +86,7 @@ final class WipingTest extends TestCase
 
     public function testARefusalWipesWhatItRefuses(): void
     {
-        $draft = new Draft([['authorization', 'mine']]);
+        $draft = new RequestDraft([['authorization', 'mine']]);
         $secrets = [new Secret('{"token":"t"}'), new Secret('key'), new Secret('{"key":"k","prefix":"p"}')];
         $credentials = [
             Payload::read(new CredentialReference('id', 'secret', Placement::query('key')), $secrets[1]),
@@ -115,7 +115,7 @@ final class WipingTest extends TestCase
             Payload::read(new CredentialReference('id', 'secret', Placement::query('q')), new Secret('s3cr3t-2')),
             Payload::read(new CredentialReference('id', 'secret', Placement::bodyField('b')), new Secret('s3cr3t-3')),
         ];
-        $placed = CredentialInjector::inject($credentials, new Draft([['content-type', 'application/json']]));
+        $placed = CredentialInjector::inject($credentials, new RequestDraft([['content-type', 'application/json']]));
         $sent = [$placed->headers[0][1], $placed->query, $placed->body];
         self::assertSame(['s3cr3t-1', 'q=s3cr3t-2', '{"b":"s3cr3t-3"}'], array_map(
             static fn (Secret $secret): string => $secret->expose(),

@@ -98,7 +98,7 @@ final readonly class StoredRecord
         return $isResponse ? (string) $record['status'] : $this->entry->outcome . ' ' . $record['error_code'];
     }
 
-    /** An older line has none, and stands for itself. */
+    /** An older line has none, and represents one call. */
     private static function weight(mixed $weight): int
     {
         return is_int($weight) && $weight >= 1 && $weight <= ServiceDefinition::MAX_AUDIT_SAMPLE ? $weight : 1;

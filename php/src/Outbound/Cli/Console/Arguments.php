@@ -24,7 +24,7 @@ final readonly class Arguments
      * @param list<string> $argv
      * @param list<string> $flags options without a value
      * @param list<string> $valued options with one
-     * @param list<string> $words names of what has to stand there
+     * @param list<string> $words names of the required arguments
      * @throws UsageError
      */
     public static function parse(array $argv, array $flags, array $valued, array $words): self
@@ -73,13 +73,13 @@ final readonly class Arguments
     }
 
     /**
-     * @throws UsageError where it stands there twice, or is empty
+     * @throws UsageError where it is given twice, or is empty
      */
     public function value(string $option): ?string
     {
         $values = $this->options[$option] ?? [null];
         if (count($values) > 1) {
-            throw new UsageError('--' . $option . ' stands there twice.');
+            throw new UsageError('--' . $option . ' is given twice.');
         }
         return $values[0] !== '' ? $values[0] : throw new UsageError('--' . $option . ' needs a value.');
     }

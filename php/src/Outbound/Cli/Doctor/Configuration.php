@@ -17,7 +17,7 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class Configuration
 {
-    /** What does not keep a call from being made. */
+    /** Warnings that do not prevent a call. */
     private const MINOR = [
         'key_file.permissions',
         'key_file.symlink',
@@ -145,7 +145,7 @@ final class Configuration
      * id would replace the key of the application; and no engine of the application's.
      *
      * @param array<string, mixed> $config
-     * @param bool $isItsOwn whether the worker has read it itself: then with every key that stands in it
+     * @param bool $isItsOwn whether the worker has read it itself: then with every key that it contains
      * @return array<string, mixed>
      */
     public static function forWorker(#[\SensitiveParameter] array $config, bool $isItsOwn = false): array

@@ -43,7 +43,7 @@ final class CredentialProbe
     private readonly \SensitiveParameterValue $config;
 
     /**
-     * @param array<string, mixed> $config as it stands in the worker's file
+     * @param array<string, mixed> $config as the worker's file has it
      * @param int $engine the library's with this configuration; 0 where there is none
      * @param bool $bound whether the worker has bound the library
      */

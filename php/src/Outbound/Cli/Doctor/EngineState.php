@@ -8,7 +8,7 @@ use Netresearch\NrVault\Transport\Text\JsonObject;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * What became of opening an engine, as the head of `open` says it: an error, or what is warned of.
+ * The result of opening an engine, as the head of `open` says it: an error, or warnings.
  *
  * @phpstan-type Notice array{code: string, message: string}
  *

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 
 /**
- * What came of a worker's trying the files of an operator, see WorkerProbe.
+ * The findings of a worker that tried the files of an operator, see WorkerProbe.
  *
  * @phpstan-import-type Denied from WorkerAnswer
  * @phpstan-import-type Problem from WorkerAnswer
@@ -228,7 +228,7 @@ final readonly class ProbeFindings
     {
         $file = $this->files['config'] ?? '';
         foreach ($ids as $id) {
-            // Others stand in JSON in more than one way.
+            // JSON can write other names in more than one way.
             if (preg_match('/\A[\w.:+ -]+\z/', $id) !== 1) {
                 return Remedies::edit($file, 'give these keys ids that no other site has');
             }

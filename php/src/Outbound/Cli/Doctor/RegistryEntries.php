@@ -77,7 +77,7 @@ final class RegistryEntries
     }
 
     /**
-     * The transport that auto stands for on this machine; where there is none, its decisions say so. Not by the factory,
+     * The transport that auto selects on this machine; where there is none, its decisions say so. Not by the factory,
      * which announces what php.transport says here.
      *
      * @param array<string, mixed> $config

@@ -16,7 +16,7 @@ final readonly class Remedies
 {
     /**
      * @param string $version of PHP, "8.2"
-     * @param string $user whose the workers are
+     * @param string $user that the workers run as
      * @param string|null $configFile of the transport
      * @param list<string> $keyFiles that it names
      * @param list<string> $variables that hold keys
@@ -78,13 +78,13 @@ final readonly class Remedies
         return 'php-fpm' . $this->version . ' -t && systemctl reload php' . $this->version . '-fpm';
     }
 
-    /** The same of one that does not run: a reload would fail. */
+    /** The same for a php-fpm that does not run: a reload would fail. */
     public function restart(): string
     {
         return 'php-fpm' . $this->version . ' -t && systemctl restart php' . $this->version . '-fpm';
     }
 
-    /** Adds a line to the ini file of php-fpm that docs/install.md makes; what stands last there counts. */
+    /** Adds a line to the ini file of php-fpm that docs/install.md makes; the last line for a setting counts. */
     public function fpmIni(string $line, bool $isRunning = true): string
     {
         return 'echo ' . escapeshellarg($line) . ' >> /etc/php/' . $this->version . '/fpm/conf.d/99-secure-outbound.ini && '
@@ -137,7 +137,7 @@ final readonly class Remedies
         return 'chown ' . $this->user . ': ' . $files . ' && chmod 0400 ' . $files;
     }
 
-    /** Names in the configuration what its links lead to. */
+    /** Replaces links in the configuration by the files that they lead to. */
     public function withoutLinks(): string
     {
         $changes = [];
@@ -152,7 +152,7 @@ final readonly class Remedies
             : 'sed -i ' . implode(' ', $changes) . ' ' . escapeshellarg($this->configFile);
     }
 
-    /** Lays a key down again; which one, only its keeper knows. */
+    /** Installs a key file again; only its owner knows which key. */
     public function layDownKey(): string
     {
         return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
@@ -177,7 +177,7 @@ final readonly class Remedies
                 . ($note === '' ? '' : '   # ' . $note);
     }
 
-    /** Where there is a line already, it is changed: of a second one PHP takes only what is narrower. */
+    /** Where there is a line already, it is changed: PHP takes a second one only where it is narrower. */
     public function openBasedir(string $pool, string $value): string
     {
         $line = 'php_admin_value[open_basedir] = "' . $value . '"';
@@ -231,7 +231,7 @@ final readonly class Remedies
         return 'make' . $makefile . ' install PREFIX=/usr/local';
     }
 
-    /** What only a person can change; nothing that a registry holds stands in the line. */
+    /** Opens a file that only a person can change; the line contains nothing from a registry. */
     public static function edit(string $file, string $note): string
     {
         return '"${EDITOR:-vi}" ' . escapeshellarg($file) . '   # ' . $note;

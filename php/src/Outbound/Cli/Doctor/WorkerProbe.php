@@ -43,7 +43,7 @@ final class WorkerProbe
         }
         $isRead = static fn (string $name): bool => array_key_exists($name, $denied) && $denied[$name] === null;
         $own = $isRead('config') ? self::config($files['config']) : null;
-        // The worker reads keys that stand in its own file; those that the doctor hands over name files and variables.
+        // The worker reads keys that its own file contains; the configuration that the doctor passes names files and variables.
         $config = $own === null ? $config : Configuration::forWorker($own, true);
         $engine = 0;
         $open = null;
@@ -85,7 +85,7 @@ final class WorkerProbe
     }
 
     /**
-     * Why this process cannot read a file: what stands in the way, and where.
+     * Why this process cannot read a file: the reason, and the path that it is about.
      *
      * @return array{reason: string, at: string}|null null where it can
      */

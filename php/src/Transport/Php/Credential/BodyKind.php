@@ -54,7 +54,7 @@ enum BodyKind
     }
 
     /**
-     * The same of headers beside which a field is to be put into the body.
+     * The same for the headers of a request whose body gets a field.
      *
      * @param list<array{string, string}> $headers
      * @throws OutboundException invalid_request.malformed

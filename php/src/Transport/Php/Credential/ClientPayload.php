@@ -33,7 +33,7 @@ final class ClientPayload
                 throw new InvalidPayload('"' . $name . '" is empty');
             }
         }
-        // What is no secret is decoded; a value that is not there is as good as its default.
+        // Only values that are not secret are decoded; an absent value is the same as its default.
         $value = static fn (string $name, mixed $default): mixed
             => isset($places[$name]) ? json_decode(substr($document, ...$places[$name])) : $default;
         if (!self::isListOf($value('scopes', []), self::isScope(...))) {

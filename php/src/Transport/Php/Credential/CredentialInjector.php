@@ -18,7 +18,7 @@ use Netresearch\NrVault\Transport\Secret\Secret;
  */
 final class CredentialInjector
 {
-    /** Below this, what stands behind the colon is a filler and the secret stands in front of it. */
+    /** A password that is shorter than this is a placeholder, and the user name is the secret. */
     private const SHORTEST_PASSWORD = 4;
 
     /** @var list<array{string, Secret}> names in lower case and values */
@@ -39,14 +39,14 @@ final class CredentialInjector
 
     private readonly Redactor $redactor;
 
-    private function __construct(private readonly Draft $draft)
+    private function __construct(private readonly RequestDraft $draft)
     {
         $this->redactor = new Redactor();
     }
 
     /**
-     * Puts the credentials into the request. They are consumed: what is left of them is in the result, and after a
-     * failure nothing is.
+     * Puts the credentials into the request. They are consumed: the result owns their secrets, and after a
+     * failure all are wiped.
      *
      * @param list<Credential> $credentials
      * @throws OutboundException policy.header_not_allowed, credential.unusable, credential.placement_conflict,
@@ -54,7 +54,7 @@ final class CredentialInjector
      */
     public static function inject(
         #[\SensitiveParameter] array $credentials,
-        #[\SensitiveParameter] Draft $draft,
+        #[\SensitiveParameter] RequestDraft $draft,
     ): RequestChanges {
         $injector = new self($draft);
         $changes = null;
@@ -185,7 +185,7 @@ final class CredentialInjector
             throw HeaderRules::filledWithKey($name);
         }
         if (self::isTaken($this->headers, $name)) {
-            // An api_key names its header under the seal, so the name stays there.
+            // The header's name is sealed with an api_key, so no message repeats it.
             throw self::conflict('two credentials fill the same header');
         }
     }
@@ -209,7 +209,7 @@ final class CredentialInjector
         return new RequestChanges($this->headers, $query, $body, $this->redactor);
     }
 
-    /** What it made itself: an exception's trace may hold it. */
+    /** Wipes what was made here: an exception's trace may hold it. */
     private function wipe(): void
     {
         foreach ([...array_column($this->headers, 1), ...$this->halves] as $secret) {

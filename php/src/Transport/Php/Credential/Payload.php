@@ -24,7 +24,7 @@ use Netresearch\NrVault\Transport\Secret\Secret;
  */
 final class Payload
 {
-    /** Type => names of the keys that it cannot lack, the secret first, and of those that it may have. */
+    /** Type => names of the required keys, the secret first, and of the optional ones. */
     private const KEYS = [
         CredentialReference::BEARER => [['token'], []],
         CredentialReference::API_KEY => [['key'], ['header', 'prefix']],
@@ -84,7 +84,7 @@ final class Payload
     }
 
     /**
-     * Reads the document of a type whose value stands in the request itself.
+     * Reads the document of a type whose value is put into the request itself.
      *
      * @throws InvalidPayload
      */
@@ -118,8 +118,8 @@ final class Payload
     }
 
     /**
-     * The places of the values of a type's document, offset and length. It has no other keys than those of the type, none of
-     * them twice, and all that it cannot lack; and its "type", if it has one, is that.
+     * The places of the values of a type's document, offset and length. It has only keys of the type, none of
+     * them twice, and all required ones; its "type", if it has one, is this type.
      *
      * @return array<string, array{int, int}>
      * @throws InvalidPayload
@@ -183,7 +183,7 @@ final class Payload
         return match (true) {
             !$isObject => throw new InvalidPayload($what . ' is no JSON object'),
             isset($places['']) => throw new InvalidPayload($what . ' has a key that is not one of ' . implode(', ', $names)),
-            $scanner->duplicate() !== null => throw new InvalidPayload('a key stands twice in ' . $what),
+            $scanner->duplicate() !== null => throw new InvalidPayload('a key occurs twice in ' . $what),
             default => $places,
         };
     }

@@ -10,9 +10,9 @@ use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Net\Verdict;
 
 /**
- * What becomes of one attempt, by its response's head or by its failure. The rules are made before the attempt and change
- * nothing: libcurl asks them between head and body, which curl_exec() does not come back for, and the loops act on what
- * they have said.
+ * What follows one attempt, decided by its response's head or by its failure. The rules are made before the attempt and
+ * change nothing: a callback of libcurl asks them between head and body, because curl_exec() returns only after the body,
+ * and the loops act on the result.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ final readonly class AttemptRules
         $next = Retry::afterResponse($head->status, $this->prepared->isRepeatable)
             ? $this->next((int) Pause::retryAfter($head, (int) (microtime(true) * 1000)))
             : null;
-        return $next === null ? Verdict::stands() : Verdict::repeats($next);
+        return $next === null ? Verdict::returns() : Verdict::repeats($next);
     }
 
     public function redirects(ResponseHead $head): bool
@@ -45,13 +45,13 @@ final readonly class AttemptRules
             && $head->values('location') !== [];
     }
 
-    /** When the next attempt begins; null where the failure is the call's. */
+    /** When the next attempt begins; null where the call ends with this failure. */
     public function afterFailure(#[\SensitiveParameter] OutboundException $failure): ?Deadline
     {
         return Retry::afterFailure($failure, $this->prepared->isRepeatable) ? $this->next(0) : null;
     }
 
-    /** A pause that would outlast the call is not begun: what there is goes to the caller at once. */
+    /** A pause that would outlast the call is not begun: the caller gets the present result at once. */
     private function next(int $asked): ?Deadline
     {
         if ($this->backoff === null) {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Response;
 
 /**
- * The attempts of one call, and what lies between two of them.
+ * The attempts of one call, and the pauses between them.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ final readonly class Attempts
     }
 
     /**
-     * Makes attempts until the end of one stands. A failure's "sent" is the worst of all of them.
+     * Makes attempts until one is final. A failure's "sent" is the worst of all of them.
      *
      * @throws OutboundException
      */

@@ -75,7 +75,7 @@ final class Pause
     }
 
     /**
-     * @param array<string> $found what the names in DATES stand for
+     * @param array<string> $found the values of the groups that DATES names
      * @return int|null Unix seconds; null where there is no such moment, or it is on another day of the week
      */
     private static function moment(array $found): ?int

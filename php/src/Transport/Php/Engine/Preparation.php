@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
-use Netresearch\NrVault\Transport\Php\Credential\Draft;
+use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
@@ -22,7 +22,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * From a request to one that may be sent, in the order in which the contract wants its errors.
+ * From a request to one that may be sent, in the order of errors that docs/wire.md lists.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ final readonly class Preparation
         }
         $bindings = $this->bindings($request->references(), $opened, $admitted);
         $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
-        $draft = new Draft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
+        $draft = new RequestDraft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
         $changes = CredentialInjector::inject($opened, $draft);
 
         $policy = $request->policy;
@@ -158,7 +158,7 @@ final readonly class Preparation
     }
 
     /**
-     * Holds open credentials against their own bindings; where one does not allow it, all are wiped.
+     * Checks open credentials against their bindings; where one refuses, all are wiped.
      *
      * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order

@@ -23,7 +23,7 @@ final class Recorder
     /** When the call came in, in nanoseconds of hrtime(); its deadline counts from here. */
     public readonly int $begun;
 
-    /** Whoever sends notes in it what that used. */
+    /** The sender notes here what the exchanges used. */
     public readonly Usage $usage;
 
     /** @var AuditRecord */

@@ -87,7 +87,7 @@ final readonly class EnvelopeForm
     }
 
     /**
-     * The object's values that matter. Of a key that stands twice the last one counts, and unknown keys do not.
+     * The object's values that matter. Of a duplicate key the last one counts; unknown keys are ignored.
      *
      * @return array<string, mixed> a float, an array and an object are all false
      */

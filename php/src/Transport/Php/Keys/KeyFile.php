@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final readonly class KeyFile
 {
-    /** No form of a key is near as long; what is longer is another file. */
+    /** No form of a key is nearly as long; a longer file is no key file. */
     private const MAX_BYTES = 4096;
 
     private string $path;
@@ -43,7 +43,7 @@ final readonly class KeyFile
     }
 
     /**
-     * What is careless about it, whatever it holds.
+     * What is unsafe about its owner or mode, whatever it holds.
      *
      * @return list<array{code: string, message: string}>
      */

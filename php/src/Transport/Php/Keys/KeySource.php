@@ -20,7 +20,7 @@ final class KeySource
     /**
      * @param 'file'|'env'|'typo3'|'raw' $provider
      * @param string $place path of the file or name of the variable
-     * @param Secret|null $material the encryption key or the base64, where it stands in the configuration
+     * @param Secret|null $material the encryption key or the base64, where the configuration contains it
      */
     private function __construct(
         private readonly string $provider,

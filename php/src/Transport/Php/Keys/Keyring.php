@@ -23,8 +23,8 @@ final readonly class Keyring
     }
 
     /**
-     * A source that gives no key now may do so later and is only a warning, unless its material stands in the
-     * configuration itself.
+     * A source that gives no key now may do so later and is only a warning, unless the configuration contains
+     * its material.
      *
      * An entry is one of `master_keys` in the configuration, or has a closure as `material` that returns the rest of it.
      * Unlike the library, PHP knows no id from an earlier call, so an id alone is not enough.

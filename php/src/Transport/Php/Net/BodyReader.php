@@ -20,7 +20,7 @@ final class BodyReader
     /** 2^64 - 1: the first number that the library takes for none. */
     private const NO_LENGTH = '18446744073709551615';
 
-    /** What stands where a coding would and names none: servers put there what belongs into other fields. */
+    /** Values of Content-Encoding that name no coding: servers put there what belongs into other fields. */
     private const NO_CODINGS = ['', 'identity', 'none', 'utf-8'];
 
     /** @var list<Inflater> in the order in which they are undone */
@@ -36,7 +36,7 @@ final class BodyReader
     private int $arrived = 0;
     private ?OutboundException $failure = null;
 
-    /** Why the first byte is one too many: a response without any is empty whatever its coding. */
+    /** Why not even one byte can be taken: a response without a body is fine whatever its coding. */
     private ?OutboundException $unknown = null;
 
     /**
@@ -70,7 +70,7 @@ final class BodyReader
         $this->lengths = array_fill(0, count($this->stages), 0);
     }
 
-    /** What curl asks servers for. */
+    /** The Accept-Encoding that curl sends. */
     public static function acceptEncoding(): string
     {
         return extension_loaded('zlib') ? 'gzip' : 'identity';

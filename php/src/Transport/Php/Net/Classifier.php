@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * Turns what libcurl reports into codes. Where one number of libcurl's stands for several, OpenSSL's number or libcurl's own
- * fixed words tell, and never what is in the language of the locale.
+ * Turns what libcurl reports into codes. Where one error number of libcurl means several faults, OpenSSL's number or libcurl's own
+ * fixed texts decide, never a text in the language of the locale.
  *
  * @internal
  */
@@ -32,11 +32,11 @@ final class Classifier
     private const UNKNOWN_ISSUER = [2, 18, 19, 20, 21];
     private const REVOKED = 23;
     private const PURPOSE = 26;
-    /** libcurl compares the names itself, behind a chain that stands, and before it asks OpenSSL for its judgement. */
+    /** libcurl compares the names itself, after the chain was verified and before it reads OpenSSL's result. */
     private const OTHER_NAME = [0, 1, 62, 63, 64];
 
     /** Why there is no response; null where there is one. */
-    public static function failure(Ending $end): ?OutboundException
+    public static function failure(TransferEnd $end): ?OutboundException
     {
         if ($end->error === CURLE_OK && $end->isHeadWhole) {
             return null;
@@ -48,7 +48,7 @@ final class Classifier
     /**
      * @return array{string, string} code and message
      */
-    private static function verdict(Ending $end): array
+    private static function verdict(TransferEnd $end): array
     {
         return match ($end->error) {
             // A connection that ends within the head counts as a whole response for libcurl.
@@ -80,7 +80,7 @@ final class Classifier
     /**
      * @return array{string, string}
      */
-    private static function timeout(Ending $end): array
+    private static function timeout(TransferEnd $end): array
     {
         return match (true) {
             !$end->begun && $end->connectIsTimed => [
@@ -95,7 +95,7 @@ final class Classifier
     /**
      * @return array{string, string}
      */
-    private static function unconnected(Ending $end): array
+    private static function unconnected(TransferEnd $end): array
     {
         $whose = $end->isProxied ? 'proxy' : 'host';
         return $end->systemError === SOCKET_ECONNREFUSED
@@ -108,7 +108,7 @@ final class Classifier
      *
      * @return array{string, string}
      */
-    private static function received(Ending $end): array
+    private static function received(TransferEnd $end): array
     {
         if ($end->begun) {
             $reason = self::opensslReason($end->text);
@@ -140,7 +140,7 @@ final class Classifier
     /**
      * @return array{string, string}
      */
-    private static function handshake(Ending $end): array
+    private static function handshake(TransferEnd $end): array
     {
         // Where OpenSSL has no reason of its own, it is the connection that has ended.
         return (self::opensslReason($end->text) ?? self::UNEXPECTED_END) === self::UNEXPECTED_END
@@ -151,12 +151,12 @@ final class Classifier
     /** SSL_R_… of OpenSSL, whose number libcurl shows beside the words; null where there is none. */
     private static function opensslReason(#[\SensitiveParameter] string $text): ?int
     {
-        // In front of the reason stands the library's number, 20 for SSL, and in OpenSSL 1.1 a function's.
+        // The library's number, 20 for SSL, precedes the reason, and in OpenSSL 1.1 also a function's.
         $isThere = preg_match('/\berror:(?:14[0-9A-F]{3}|0A000)([0-9A-F]{3}):/', $text, $found) === 1;
         return $isThere ? (int) hexdec($found[1]) : null;
     }
 
-    private static function certificate(Ending $end): string
+    private static function certificate(TransferEnd $end): string
     {
         return match (true) {
             $end->error === CURLE_SSL_CACERT_BADFILE => 'no trust anchor could be loaded; install ca-certificates'
@@ -177,7 +177,7 @@ final class Classifier
     /**
      * @return array{string, string}
      */
-    private static function broken(Ending $end): array
+    private static function broken(TransferEnd $end): array
     {
         return $end->begun
             ? ['protocol.closed_early', 'the connection ended before the response did']

@@ -9,8 +9,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * One request and its response, on a curl handle and a connection of its own. libcurl sends a request twice where a kept
- * connection ends at the wrong moment, so none is kept.
+ * One request and its response, on a curl handle and a connection of its own. libcurl sends a request twice where a reused
+ * connection ends at the wrong moment, so none is reused.
  *
  * @internal
  */
@@ -117,9 +117,9 @@ final readonly class Exchange
         return new Route($this->proxy->host, $this->proxy->port, $addresses, $this->proxy);
     }
 
-    private function ending(\CurlHandle $handle, Route $route, HeadReader $reader, bool $connectIsTimed): Ending
+    private function ending(\CurlHandle $handle, Route $route, HeadReader $reader, bool $connectIsTimed): TransferEnd
     {
-        return new Ending(
+        return new TransferEnd(
             curl_errno($handle),
             curl_error($handle),
             curl_getinfo($handle, CURLINFO_OS_ERRNO),
@@ -134,11 +134,11 @@ final readonly class Exchange
     }
 
     /**
-     * The addresses were pinned; that libcurl has kept to them is looked at all the same.
+     * The addresses were pinned; that libcurl used one of them is checked nevertheless.
      *
      * @param list<Address> $addresses
      */
-    private function checkPeer(\CurlHandle $handle, array $addresses, Ending $end): void
+    private function checkPeer(\CurlHandle $handle, array $addresses, TransferEnd $end): void
     {
         $text = curl_getinfo($handle, CURLINFO_PRIMARY_IP);
         if ($text === '') {

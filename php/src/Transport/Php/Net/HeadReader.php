@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * Reads the lines of responses' heads as libcurl hands them out, and judges what libcurl lets pass. Interim responses are read
- * over, and so are trailers, if they have the form of fields.
+ * Reads the lines of responses' heads as libcurl delivers them, and judges what libcurl accepts. Interim responses are
+ * skipped, and so are trailers that have the form of fields.
  *
  * @internal
  */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * A response, as far as it was wanted.
+ * A response: head, and body where it was read.
  *
  * @internal
  */

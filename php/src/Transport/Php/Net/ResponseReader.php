@@ -70,7 +70,7 @@ final class ResponseReader
     /**
      * @throws OutboundException
      */
-    public function response(Ending $end): Response
+    public function response(TransferEnd $end): Response
     {
         if ($this->failure !== null) {
             throw $this->failure->withSent($end->sent(), $end->status);

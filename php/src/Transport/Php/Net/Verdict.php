@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * What becomes of a response, told by its head alone.
+ * What is done with a response, decided by its head alone.
  *
  * @internal
  */
@@ -19,8 +19,8 @@ final readonly class Verdict
     {
     }
 
-    /** It is the call's. */
-    public static function stands(): self
+    /** The call returns it. */
+    public static function returns(): self
     {
         return new self(true, null);
     }

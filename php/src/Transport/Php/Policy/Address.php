@@ -85,14 +85,14 @@ final readonly class Address
             return null;
         }
         $missing = 16 - strlen($head . $tail);
-        // What is written as :: stands for one group at least.
+        // A :: replaces at least one group.
         if (count($halves) === 1 ? $missing !== 0 : $missing < 2) {
             return null;
         }
         return $head . str_repeat("\0", $missing) . $tail;
     }
 
-    /** @return string|null the bytes of groups between colons; the last may be an IPv4 address where it may stand */
+    /** @return string|null the bytes of groups between colons; the last may be an IPv4 address where that is allowed */
     private static function readGroups(string $text, bool $endsAddress): ?string
     {
         if ($text === '') {

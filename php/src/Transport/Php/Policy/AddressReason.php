@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * Why an address, or a name that stands for one, is refused. The value is the word in messages.
+ * Why an address, or a name that means one, is refused. The value is the word in messages.
  *
  * @internal
  */

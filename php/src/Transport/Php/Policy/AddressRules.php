@@ -16,7 +16,7 @@ final class AddressRules
 {
     private const GLOBAL_UNICAST = '2000::/3';
 
-    /** The first network that holds the address gives the reason, so the single addresses stand in front. */
+    /** The first network that holds the address gives the reason, so single addresses come first. */
     private const V4 = [
         '169.254.169.254/32' => AddressReason::Metadata,
         '169.254.170.2/32' => AddressReason::Metadata,

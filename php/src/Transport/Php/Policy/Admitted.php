@@ -45,7 +45,7 @@ final readonly class Admitted
     }
 
     /**
-     * What dumps show: not the headers, whose values are nobody's business but the receiver's.
+     * What dumps show: not the headers, whose values are for the receiver only.
      *
      * @return array<string, mixed>
      */

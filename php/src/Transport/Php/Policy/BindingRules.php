@@ -33,7 +33,7 @@ final readonly class BindingRules
     /**
      * Reads the payload's "binding".
      *
-     * @param mixed $binding decoded JSON, in which an object is a stdClass; that no key stands twice is the reader's task
+     * @param mixed $binding decoded JSON, in which an object is a stdClass; the reader has to refuse duplicate keys
      * @throws InvalidPayload
      */
     public static function read(#[\SensitiveParameter] mixed $binding): self

@@ -63,7 +63,7 @@ final readonly class Destination
     }
 
     /**
-     * A whole URL must have the origin of the base URL beside it.
+     * A whole URL must have the origin of the base URL, where both are given.
      *
      * @throws OutboundException policy.host_not_allowed
      */

@@ -71,7 +71,7 @@ final class HeaderRules
         return $sound ? strtolower($text) : null;
     }
 
-    /** The name in lower case, if a credential may stand in that field; else null. */
+    /** The name in lower case, if that field may carry a credential; else null. */
     public static function settable(#[\SensitiveParameter] string $text): ?string
     {
         $name = self::name($text);
@@ -113,7 +113,7 @@ final class HeaderRules
     {
         $values = [];
         foreach ($fields as [$text, $raw]) {
-            // What is no name may be anything, so it is not repeated.
+            // An invalid name may be anything, also a secret, so it is not repeated.
             $read = self::name($text) ?? throw OutboundException::malformed('a header name is not a token');
             // The tilde keeps PHP from making an integer of a name like "1".
             $name = '~' . $read;
@@ -163,7 +163,7 @@ final class HeaderRules
         return self::notAllowed("the request sets the header \"$name\", which a credential fills");
     }
 
-    /** An idempotency key that would stand where a credential does. */
+    /** An idempotency key in a field that carries a credential. */
     public static function filledWithKey(string $name): OutboundException
     {
         return OutboundException::create(

@@ -31,7 +31,7 @@ final readonly class Host
     private const LABEL = '(?!-)[a-z0-9_-]{1,63}(?<!-)';
 
     /**
-     * @param string $text as it stands in a URL: an IPv6 address has brackets
+     * @param string $text as in a URL: an IPv6 address has brackets
      * @param Address|null $address of a host that is one; null for a name
      */
     private function __construct(public string $text, public ?Address $address)
@@ -107,7 +107,7 @@ final readonly class Host
         return $this->text === $other->text;
     }
 
-    /** Of a name that stands for the machine itself or for a cloud's metadata service, whatever a resolver says. */
+    /** For a name that means the machine itself or a cloud's metadata service, whatever a resolver says. */
     public function specialName(): ?AddressReason
     {
         if ($this->address !== null) {

@@ -47,7 +47,7 @@ final readonly class HostRule
 
     /**
      * Reads the same of a binding. Whoever sealed it did not see the policy, whose allow_http may come later, so it is for
-     * https unless "http://" stands in front.
+     * https unless it begins with "http://".
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -70,7 +70,7 @@ final readonly class HostRule
     }
 
     /**
-     * An origin that stands for all that the rule allows with a scheme: rules that allow it allow all.
+     * An origin that represents all that the rule allows with a scheme: rules that allow it allow all of them.
      *
      * @param string $any a label that no rule names
      */

@@ -73,7 +73,7 @@ final readonly class InternalHost
 
     private static function host(int $index, string $text): Host
     {
-        // Beside a port an IPv6 address needs brackets; here nothing can follow it.
+        // With a port an IPv6 address needs brackets; here no port can follow.
         $address = Address::parse($text);
         if ($address?->isV6() === true) {
             return Host::ofAddress($address);

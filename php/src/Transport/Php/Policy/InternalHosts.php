@@ -56,7 +56,7 @@ final readonly class InternalHosts
     }
 
     /**
-     * Judges what can be judged before a host is resolved: literal addresses, and names that stand for one.
+     * Judges what can be judged before a host is resolved: literal addresses, and names that mean one.
      *
      * @throws OutboundException policy.address_not_allowed
      */

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final class Listing
 {
-    /** Nobody reads more of them in one line. */
+    /** More entries make a line unreadable. */
     private const MOST = 8;
 
     /** Whatever their number: the longest text that they make. */

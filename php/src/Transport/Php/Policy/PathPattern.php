@@ -20,7 +20,7 @@ final readonly class PathPattern
     /**
      * @param string $text as it was written
      * @param list<string|bool> $segments a string is a literal
-     * @param bool $spansEncodedSlash whether a placeholder or the rest may stand for a segment with an encoded slash in it
+     * @param bool $spansEncodedSlash whether a placeholder or the rest may match a segment with an encoded slash in it
      */
     private function __construct(
         public string $text,
@@ -102,7 +102,7 @@ final readonly class PathPattern
     }
 
     /**
-     * Paths that stand for all that the pattern matches: whatever allows each of them by patterns or by a base path allows
+     * Paths that represent all that the pattern matches: whatever allows each of them by patterns or by a base path allows
      * all. What a placeholder may be is the segment of $base in its place where there is one, else $any.
      *
      * @param list<string> $base segments

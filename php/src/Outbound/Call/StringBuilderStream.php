@@ -9,24 +9,24 @@ use Netresearch\NrVault\Transport\System\Quiet;
 // phpcs:disable PSR1.Methods.CamelCapsMethodName -- PHP names the methods of a stream.
 
 /**
- * Pieces as a stream of PHP's that knows its length.
+ * A StringBuilder as a PHP stream that knows its length.
  *
  * @internal
  */
-final class PiecesStream
+final class StringBuilderStream
 {
-    private static ?Pieces $next = null;
+    private static ?StringBuilder $next = null;
 
     /** Set by PHP. */
     public mixed $context = null;
 
-    private ?Pieces $pieces = null;
+    private ?StringBuilder $pieces = null;
     private int $at = 0;
 
     /**
      * Nobody else can open the stream: its name is gone when this returns, and it opens what is given here.
      */
-    public static function read(Pieces $pieces): string|false
+    public static function read(StringBuilder $pieces): string|false
     {
         $name = 'p' . bin2hex(random_bytes(8));
         return Quiet::call(static function () use ($pieces, $name): string|false {

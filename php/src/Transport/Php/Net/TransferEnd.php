@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
  *
  * @internal
  */
-final readonly class Ending
+final readonly class TransferEnd
 {
     /**
      * @param int $error CURLE_…
@@ -37,7 +37,7 @@ final readonly class Ending
     ) {
     }
 
-    /** The contract's "sent" of this transfer. */
+    /** The "sent" of this transfer, see docs/wire.md. */
     public function sent(): string
     {
         return match (true) {

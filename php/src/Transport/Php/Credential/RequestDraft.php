@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 /**
- * A request in the making, without any credential.
+ * A request before its credentials are put in.
  *
  * @internal
  */
-final readonly class Draft
+final readonly class RequestDraft
 {
     /**
      * @param list<array{string, string}> $headers the caller's, names in any case, values as bytes

@@ -8,14 +8,14 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Strings and open files that become one string.
+ * Joins strings and open files to one string.
  *
- * To append to a long string is to copy it, and to read a file before it is joined is to have it twice. PHP reads a stream
- * that knows its length into a string of that length, so the pieces are such a stream for as long as join() takes.
+ * Appending to a long string copies it, and a file that is read before it is joined is in memory twice. PHP reads a stream
+ * that knows its length into a string of that length, so join() offers the pieces as such a stream.
  *
  * @internal
  */
-final class Pieces
+final class StringBuilder
 {
     /** @var list<array{string|resource, int}> with what is left of their lengths */
     private array $pieces = [];
@@ -46,9 +46,9 @@ final class Pieces
     {
         $joined = '';
         if (function_exists('stream_wrapper_register') && function_exists('stream_wrapper_unregister')) {
-            $joined = (string) PiecesStream::read($this);
+            $joined = (string) StringBuilderStream::read($this);
         } else {
-            // A host that takes these away has the memory for a second copy.
+            // Where disable_functions takes these away, a second copy is made.
             while (($bytes = $this->next(PHP_INT_MAX)) !== '') {
                 $joined .= $bytes;
             }
