@@ -82,7 +82,7 @@ fn certificates_that_do_not_stand() {
             |params| {
                 params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
             },
-            "is not accepted",
+            "is not valid: it is not meant for servers",
         ),
     ];
     for (name, names, host, change, words) in cases {
