@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\System\RootUser;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * What a host lays down. What is not there is named, and how it comes to be there; the first call would find it as well, and
- * could not say where it was looked for.
+ * The files that an operator makes for a host. A missing one is named, with the command that makes it; the first call would fail
+ * too, but could not name the path.
  *
  * @internal
  */
@@ -153,7 +153,7 @@ final readonly class HostDirectory
         return $user === null ? 'this process' : 'user ' . $user;
     }
 
-    /** Whose this process is, where PHP can tell. */
+    /** The user of this process, where PHP can tell. */
     private static function user(): ?string
     {
         if (!function_exists('posix_geteuid') || !function_exists('posix_getpwuid')) {

@@ -10,8 +10,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * Calls an external API by the id of its service. Endpoint, policy and credentials are the registry's.
  *
- * It has one method, so that a double has one and decorators stay whole when there are more options. get(), post() and
- * the like are HttpMethods of the clients that there are, and of ServiceApi for whoever has this interface only.
+ * It has one method, so that a double needs only one and decorators need no change for new options. The trait HttpMethods
+ * gives get(), post() and the like to the clients of this package, and to ServiceApi for code that has this interface only.
  *
  * @phpstan-type Query array<string, scalar|array<mixed>|null>|list<array{string, string}>
  * @phpstan-type Headers array<string, string|int|list<string|int>>|list<array{string, string}>

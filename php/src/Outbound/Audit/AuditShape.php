@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Audit;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * Makes the record of a call, whoever wrote it, have the shape of one: every key, and of each only what its type allows.
- * What is no metadata cannot come along.
+ * Gives the record of a call its shape, whatever transport made it: every key, each with a value that its type allows.
+ * Other data is dropped.
  *
  * @phpstan-import-type AuditRecord from AuditEntry
  *

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * The audit record of a transport as the text that it came in, for as long as nobody asks for one of its values.
+ * The audit record of a transport as JSON text, decoded only when one of its values is read.
  *
  * It is known to be what json_encode() would write of its shape, byte for byte: the keys of a record in their order, each value
  * of its type, texts of printable ASCII. A record of any other form is decoded at once.

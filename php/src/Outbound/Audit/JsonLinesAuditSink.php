@@ -214,7 +214,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private static function appendLine(mixed $handle, int $size, string $line): void
     {
         if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
-            // A process died while it wrote. What it left stays, as a line of its own.
+            // A process ended while it wrote. Its incomplete line stays, as a line of its own.
             $line = "\n" . $line;
         }
         if (Quiet::call(static fn () => fwrite($handle, $line), $warning) !== strlen($line)) {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * A handle that is kept from one line to the next. Whoever takes it has it alone, and puts it back where all went well.
+ * A handle that is kept from one line to the next. take() removes it, so that only one caller has it; put() returns it after a success.
  *
  * It is its process's own: a forked child would share the lock on it with its parent, and each would write into the other's line.
  *

@@ -18,7 +18,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
  */
 final class AuditCommand implements Command
 {
-    /** Intents that wait for their completions; of more, the oldest are shown as they are. */
+    /** How many intents wait for their completions; beyond that, the oldest are shown as intents. */
     private const MAX_OPEN = 1000;
 
     /** @var array<StoredRecord> by id */
@@ -106,7 +106,7 @@ final class AuditCommand implements Command
         foreach ($lines as $line) {
             $record = $line === null ? null : StoredRecord::read($line);
             if ($record === null) {
-                // Before a torn line the sink ends it; an empty one is no loss.
+                // The sink ends an incomplete line before it appends; that can make an empty line, which is skipped.
                 $this->skipped += $line === '' ? 0 : 1;
                 continue;
             }

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Cli\Init\Layout;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 
 /**
- * Lays down what SecureOutbound::fromDirectory() reads. What is there stays as it is.
+ * Makes the files that SecureOutbound::fromDirectory() reads. Existing ones are not changed.
  *
  * @internal
  */
@@ -43,7 +43,7 @@ final class InitCommand implements Command
         $layout->check($audit, false);
 
         $layout->rootsDirectory($directory, 0755);
-        // Somebody may have been faster.
+        // Another process may have made it meanwhile.
         $layout->check($directory, true);
         $layout->file($directory . '/transport.json', 0640, self::configuration($directory));
         $layout->file($directory . '/services.json', 0640, self::REGISTRY);

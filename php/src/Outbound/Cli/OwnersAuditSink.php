@@ -13,9 +13,9 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
 /**
- * The audit file of a command that root runs, touched as group and user of its directory's owner. A file of root's would be
- * one that no worker can append to; and the directory is the worker's, who could put a link to any file of root's there,
- * which is why nothing is made as root and given away afterwards.
+ * The audit file of a command that root runs, written with the group and user of its directory's owner. No worker could append
+ * to a file that belongs to root. And the directory belongs to the worker, who could put a link to any file of root there:
+ * so no file is made as root and then given to the worker.
  *
  * @internal
  */
@@ -75,7 +75,7 @@ final readonly class OwnersAuditSink implements AuditSink
     {
         $group = posix_getegid();
         try {
-            // Root's further groups would open what the owner cannot.
+            // With root's other groups, files could be opened that the owner cannot open.
             if (!posix_initgroups($this->name, $this->group) || !posix_setegid($this->group) || !posix_seteuid($this->user)) {
                 throw new AuditSinkException('The owner of the audit directory could not be taken on.');
             }

@@ -18,7 +18,7 @@ use Netresearch\NrVault\Transport\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Has the rules of the transport judge what is to be sealed: when the envelope is opened, it is too late.
+ * Lets the rules of the transport judge what is to be sealed: when the envelope is opened, it is too late.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ final class Payload
     }
 
     /**
-     * A secret that is its bytes. Where they go is said by the service, so nothing more can be judged.
+     * A secret without a form. The service decides where it goes, so nothing more can be judged.
      *
      * @throws UsageError
      */

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 
 /**
- * A first try by hand.
+ * Sends one call, as a manual test of a service.
  *
  * @phpstan-import-type Options from SecureHttpClientInterface
  *

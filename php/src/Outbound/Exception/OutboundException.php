@@ -57,7 +57,7 @@ abstract class OutboundException extends \RuntimeException
             'invalid_request', 'policy', 'configuration' => RequestRefused::class,
             'credential', 'oauth' => CredentialUnavailable::class,
             'response' => ResponseRejected::class,
-            // dns, connect, tls, timeout, protocol, cancelled, internal, and what a later library adds
+            // dns, connect, tls, timeout, protocol, cancelled, internal, and classes that a later library adds
             default => TransferFailed::class,
         };
         return new $final($code, $message, $retryable, $sent, $httpStatus, $auditRecord);

@@ -16,10 +16,10 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final class AuditFiles
 {
-    /** A record is far shorter; what is longer is none. */
+    /** A record is far shorter; a longer line is no record. */
     private const MAX_LINE = 65_536;
 
-    /** How often a file that is followed is looked at. */
+    /** How often a followed file is checked. */
     private const WAIT_US = 200_000;
 
     /** @var resource|null the file that is read */
@@ -63,7 +63,7 @@ final class AuditFiles
             fseek($this->handle, 0, SEEK_END);
         }
         for (;; usleep(self::WAIT_US)) {
-            // Looked at before its end is: what is written between the two is read below.
+            // Checked before the end is read: lines written between the two are read below.
             $next = $this->next();
             if ($this->handle !== null) {
                 yield from $this->whole($this->handle, $next !== null);

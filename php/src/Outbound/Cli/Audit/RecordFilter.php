@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
- * Which records are asked for: one of each option's values, and all options.
+ * Which records match: one of the values of each option, and all options.
  *
  * @internal
  */
@@ -92,7 +92,7 @@ final readonly class RecordFilter
     }
 
     /**
-     * A time ago, such as 90m, or a moment, in UTC where it says no other.
+     * A time span before now, such as 90m, or a moment, in UTC unless it names another zone.
      *
      * @throws UsageError
      */

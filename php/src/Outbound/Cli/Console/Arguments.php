@@ -50,7 +50,7 @@ final readonly class Arguments
             } elseif (in_array($name, $valued, true)) {
                 $options[$name][] = $value ?? $argv[++$i] ?? throw new UsageError('--' . $name . ' needs a value.');
             } else {
-                // Its value is not repeated: somebody may have put a secret there.
+                // Its value is not repeated: it may be a secret.
                 throw new UsageError('There is no option --' . preg_replace('/[^A-Za-z0-9-].*/s', '…', $name) . '.');
             }
         }

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final readonly class Streams
 {
-    /** What is longer than this is no payload and no body for a try by hand. */
+    /** Longer input is neither a payload nor a body of a manual test. */
     private const MAX_INPUT = 33_554_432;
 
     /**
@@ -64,7 +64,7 @@ final readonly class Streams
         return stream_isatty($this->out);
     }
 
-    /** In characters; of a file or a pipe the one that reads well. */
+    /** In characters; for a file or a pipe a width that reads well. */
     public function width(): int
     {
         $columns = (int) getenv('COLUMNS', true);

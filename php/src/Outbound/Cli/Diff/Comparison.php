@@ -22,7 +22,7 @@ final class Comparison
     private const REQUEST_BYTES = 32 << 20;
     private const RESPONSE_BYTES = 8 << 20;
 
-    /** From the one that asks most of the host to the one that asks least. */
+    /** From the strictest to the least strict. */
     private const TRANSPORTS = [
         ServiceDefinition::TRANSPORT_RUST,
         ServiceDefinition::TRANSPORT_AUTO,
@@ -164,7 +164,7 @@ final class Comparison
         $this->add('alternatives', ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
     }
 
-    /** Another user may read what nobody could before; and so may callers, where there is none any more. */
+    /** Another technical user may read other credentials; without one, the rights of each caller count. */
     private function technicalUser(ServiceDefinition $old, ServiceDefinition $new): void
     {
         $text = static fn (string|int|null $user): string => $user === null ? 'whoever calls' : (string) $user;

@@ -15,13 +15,13 @@ use Netresearch\NrVault\Transport\Php\Policy\RequestPolicy;
 use Netresearch\NrVault\Transport\Php\Policy\Target;
 
 /**
- * What calls of a service reach. Nothing is judged here: RequestPolicy is asked, as it is for every call.
+ * What calls of a service reach. RequestPolicy judges, as it does for every call.
  *
  * @internal
  */
 final readonly class Reach
 {
-    /** A label and a segment that nobody has written into a registry. */
+    /** A host label and a path segment that no registry is expected to contain. */
     private const ANY = 'c9d1f0a7e6b84d25';
 
     private function __construct(

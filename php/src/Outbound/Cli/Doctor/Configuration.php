@@ -157,7 +157,7 @@ final class Configuration
             }
         }
         if (!$isItsOwn && is_array($config['proxy'] ?? null) && is_string($config['proxy']['url'] ?? null)) {
-            // Whoever listens at the socket needs no password to say whether the rest is right.
+            // A program at the socket needs no password to judge the rest.
             $config['proxy']['url'] = (string) preg_replace('~^([a-z][a-z0-9+.-]*://)?.*@~is', '$1', $config['proxy']['url']);
         }
         return ['version' => Wire::VERSION, 'user_agent' => 'secure-outbound-doctor', 'master_keys' => $keys] + $config;

@@ -118,7 +118,7 @@ final class FastCgiClient
         return $bytes;
     }
 
-    /** A stream is its content in records, and an empty one. */
+    /** A stream is sent as records of its content, and an empty record ends it. */
     private static function stream(int $type, #[\SensitiveParameter] string $content): string
     {
         $records = '';

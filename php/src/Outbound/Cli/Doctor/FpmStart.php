@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Why php-fpm does not start: what its own test says, which opens the library and runs the preload script, and what PHP does
- * not say of a library that it cannot open.
+ * Why php-fpm does not start: the output of php-fpm -t, which opens the library and runs the preload script, and the loader's
+ * reason for a library that it cannot open, which PHP does not print.
  *
  * @internal
  */

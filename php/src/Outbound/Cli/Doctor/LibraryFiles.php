@@ -116,13 +116,13 @@ final class LibraryFiles
     }
 
     /**
-     * Whoever listens at the socket can name any file: one that is not root's is neither read nor given to root.
+     * Any program at the socket can name any file: one that does not belong to root is neither read nor put into a remedy.
      *
      * @return list<Finding>
      */
     private static function headerOfWorker(string $header, ?string $library): array
     {
-        // What is looked at is what is read, wherever a link of that name leads a moment later.
+        // The file that was checked is the one that is read, even if a link of that name is changed in between.
         $real = str_starts_with($header, '/') ? realpath($header) : false;
         $path = $real === false ? $header : $real;
         $owner = is_file($path) ? self::owner('header', $path)[0] : null;

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\Functions;
 
 /**
- * PHP itself, by values that its process or a worker told.
+ * Judges PHP's settings, of this process or as a worker reported them.
  *
  * @internal
  */

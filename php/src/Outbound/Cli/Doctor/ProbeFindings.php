@@ -200,7 +200,7 @@ final readonly class ProbeFindings
         };
     }
 
-    /** All that it hides in one line, because one of two lines would count. */
+    /** One line for all hidden paths, because of two lines only one would count. */
     private function openBasedir(): string
     {
         $denied = [...array_values($this->answer->denied), ...array_column($this->answer->credentials['problems'] ?? [], 'denied')];

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\Text\JsonObject;
 
 /**
- * What a worker answered. Whoever listens at the socket writes it, and root pastes lines that are made of it: so nothing
- * is taken that diagnose.php could not have said about what it was asked.
+ * What a worker answered. Any program may listen at the socket, and root pastes lines that contain parts of it: so only
+ * values are accepted that diagnose.php can return for this request.
  *
  * @phpstan-import-type Notice from EngineState
  * @phpstan-type Denied array{reason: string, at: string}

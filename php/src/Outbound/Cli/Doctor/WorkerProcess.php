@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * What the system tells of a worker. Any process can give itself the title of one, and files are given to its user and group:
+ * What the system knows of a worker. Any process can give itself the title of one, and files are given to its user and group:
  * so it counts only below a master that belongs to root, or to whoever runs the doctor.
  *
  * @internal

@@ -53,7 +53,7 @@ final class Layout
     }
 
     /**
-     * As root, only where nobody else can put a link in the place of what is made and then given away.
+     * As root, only where nobody else can replace it by a link before its owner is changed.
      *
      * @param bool $isRoots whether something is made in it as well
      * @throws UsageError
@@ -74,7 +74,7 @@ final class Layout
         $first = $isThere && $isRoots ? $path : dirname($path);
         $real = (string) Quiet::call(static fn () => realpath($first));
         if ($real !== $first) {
-            // Whoever owns a link on the way could turn it round afterwards.
+            // The owner of a link in the path could change it afterwards.
             throw new UsageError("A link leads to $first. Name the directory as it is: $real");
         }
         $others = RootUser::directoryOfOthers($real);

@@ -87,8 +87,8 @@ final readonly class Call
         $headers = [];
         foreach ($head->headers as [$name, $value]) {
             if (!in_array($name, $gone, true)) {
-                // Location echoes query parameters. What the caller set itself is no secret to it: hidden, it would tell one
-                // who guesses, and has the API echo the guess, that it is right.
+                // Location echoes query parameters. A value that the caller set itself is not hidden from it: hiding it would
+                // confirm a guess of the secret that the API echoes.
                 $hides = $prepared->changes->redactor->finds($value)
                     && !in_array([$name, $value], $prepared->callersHeaders, true);
                 $headers[] = [$name, $hides ? Redactor::REDACTED : $value];

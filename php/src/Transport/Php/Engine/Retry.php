@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  * The one rule of repeating an attempt.
  *
  * What was certainly not processed may go out again whatever it is; what may have been, only where the request may be processed
- * twice. Refusals, certificates and TLS stay what they are however often one asks. A failure after a response's status line is
+ * twice. Refusals and failures of certificates and TLS do not change by a repetition. A failure after a response's status line is
  * that response's, and the caller has to see its status.
  *
  * @internal
@@ -21,7 +21,7 @@ final class Retry
     private const STATUSES = [429, 502, 503, 504];
     private const CLASSES = ['dns', 'connect', 'timeout', 'protocol'];
 
-    /** Codes of what may pass without anybody changing anything; the library's list. */
+    /** Codes of failures that may pass without any change; the library's list. */
     private const TRANSIENT = [
         'dns.failed',
         'connect.refused',

@@ -14,7 +14,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final class Inflater
 {
-    /** What a slice of input can become is about a thousand times as much, which is in memory before anybody counts it. */
+    /** A slice of input can become about a thousand times as long, and is in memory before it can be counted. */
     private const SLICE = 4096;
 
     /** The method "deflate" in the lower half of zlib's first byte (RFC 1950). No encoder begins a bare stream like that. */

@@ -59,7 +59,7 @@ final readonly class Proxy
         }
         foreach ($direct as $rule) {
             if ($rule->hasPort()) {
-                // An entry counts for every port, so one with a port would do more than it says.
+                // An entry counts for every port, so one with a port would exempt more than it names.
                 throw self::invalid('proxy.no_proxy has an entry with a port');
             }
         }

@@ -81,7 +81,7 @@ final class ResponseReader
         }
         $own = $this->body?->failure();
         if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
-            // The transfer was ended here. A body that libcurl saw end too early may also not decode, but that is no news.
+            // This code ended the transfer. A body that ended too early may also fail to decode, but the early end is the cause.
             throw $own->withSent($end->sent(), $end->status);
         }
         $failure = ($this->isWhole() ? null : Classifier::failure($end)) ?? $own?->withSent($end->sent(), $end->status);

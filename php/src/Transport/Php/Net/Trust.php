@@ -83,7 +83,7 @@ final readonly class Trust
         );
     }
 
-    /** Whether no server can be trusted. */
+    /** Whether there is no trust anchor at all. */
     public function isEmpty(): bool
     {
         return $this->file === null && $this->pem === null;

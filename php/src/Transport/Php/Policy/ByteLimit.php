@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * How many bytes a body may have, and who sets it: whoever meets a limit has to know what to raise.
+ * How many bytes a body may have, and who sets it: a refusal has to name the limit to raise.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final readonly class ByteLimit
     {
     }
 
-    /** The tighter one; of two that are alike this one. */
+    /** The tighter of two limits; this one where they are equal. */
     public function least(self $other): self
     {
         return $other->bytes < $this->bytes ? $other : $this;

@@ -70,7 +70,7 @@ final class Spelling
         return $fields === [] ? null : implode('&', $fields);
     }
 
-    /** A path below a base path. The slash between them is the same one, whoever wrote it. */
+    /** A path below a base path. There is one slash between them, whichever of them has it. */
     public static function join(#[\SensitiveParameter] string $base, #[\SensitiveParameter] string $path): string
     {
         if ($path === '') {
