@@ -253,14 +253,14 @@ final class EntryReader
     private function alternatives(mixed $list): array
     {
         if (!is_array($list) || !array_is_list($list) || count($list) > Alternative::MOST) {
-            $this->problem('alternatives', 'must be a list of at most ' . Alternative::MOST . '.');
+            $this->problem('alternatives', 'must be a list of at most ' . Alternative::MOST);
             return [];
         }
         $alternatives = [];
         foreach ($list as $index => $entry) {
             $map = $this->map($entry);
             if ($map === null || preg_match(self::BASE_URL, is_string($map['base_url'] ?? null) ? $map['base_url'] : '') !== 1) {
-                $this->problem('alternatives.' . $index, 'must be {"secret_suffix", "base_url"}, the latter as that of the service.');
+                $this->problem('alternatives.' . $index, 'must be {"secret_suffix", "base_url"}; the form of base_url is that of the service');
                 continue;
             }
             try {
