@@ -36,7 +36,7 @@ final readonly class VaultReference
         }
         $identifier = str_starts_with($setting, self::PREFIX) ? substr($setting, strlen(self::PREFIX)) : '';
         if (preg_match('/\A[\x21-\x7E]{1,255}\z/', $identifier) !== 1) {
-            // What stands there may be the secret itself.
+            // The value may be the secret itself.
             throw new \InvalidArgumentException('A setting is no reference to a secret. Write vault: and its identifier.', 1795910408);
         }
         return new self($identifier);

@@ -266,7 +266,7 @@ final class EntryReader
             try {
                 $alternatives[] = Alternative::fromWire($map);
             } catch (OutboundException $refusal) {
-                $this->problem('alternatives.' . $index, 'cannot be read: ' . $refusal->reason() . '.');
+                $this->problem('alternatives.' . $index, 'cannot be read: ' . $refusal->reason());
             }
         }
         return $alternatives;

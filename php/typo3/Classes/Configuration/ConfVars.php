@@ -11,7 +11,7 @@ namespace Netresearch\NrSecureOutbound\Configuration;
  */
 final class ConfVars
 {
-    /** What stands there; null where nothing does. */
+    /** The value at this path; null where there is none. */
     public static function at(string ...$path): mixed
     {
         $value = $GLOBALS['TYPO3_CONF_VARS'] ?? null;

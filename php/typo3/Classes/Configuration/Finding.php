@@ -19,7 +19,7 @@ final readonly class Finding
      * @param string $severity one of the constants
      * @param string $id stable, such as "http.verify"
      * @param string $message what is found; nothing secret
-     * @param string $remedy what fixes it
+     * @param string $remedy the line that fixes it
      */
     public function __construct(
         public string $severity,

@@ -7,7 +7,7 @@ namespace Netresearch\NrSecureOutbound\Configuration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * $GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']: what must not be editable in a browser, so that it stands in
+ * $GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']: what must not be editable in a browser, so that it is in
  * config/system/additional.php and nowhere else.
  *
  * @internal

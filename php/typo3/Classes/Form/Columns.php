@@ -23,7 +23,7 @@ final readonly class Columns
     }
 
     /**
-     * A column with label and help, at which problems of the stored record stand.
+     * A column with label and help, which shows problems of the stored record.
      *
      * @param array<string, mixed> $config
      * @return array<string, mixed>

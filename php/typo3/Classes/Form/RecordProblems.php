@@ -50,7 +50,7 @@ final readonly class RecordProblems
             $problems['identifier'][] = 'The record with uid ' . $other->uid() . ' has this id as well: both are disabled.';
         }
         foreach ($this->reader->read($row)->problems as $problem) {
-            // That it is disabled is what the switch beside it says.
+            // The switch next to it shows that it is disabled.
             if ($problem->field !== 'hidden') {
                 $problems[ProblemColumn::of($problem)][] = $problem->message;
             }

@@ -11,7 +11,7 @@ namespace Netresearch\NrSecureOutbound\Registry;
  */
 final readonly class HeaderLines
 {
-    /** Headers in which APIs take keys. A value here would stand in the database in clear text. */
+    /** Headers in which APIs take keys. A value here would be in the database in clear text. */
     private const CREDENTIALS = '/\A(authorization|proxy-authorization|cookie|.*(^|[_-])(api-?key|apikey|key|token|secret|password|passwd'
         . '|auth|signature|credentials?|session|jwt))\z/i';
 

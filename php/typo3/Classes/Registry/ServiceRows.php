@@ -22,7 +22,7 @@ final readonly class ServiceRows
 
     private const RELATION = 'tx_nrvault_service_credential_set_mm';
 
-    /** What is read beside the service, by the alias of its table. */
+    /** Columns that are read with the service, by the alias of their table. */
     private const JOINED = [
         'credential_set' => [
             'uid', 'deleted', 'hidden', 'identifier', 'secret_uid', 'type', 'placement', 'placement_name', 'placement_prefix',
