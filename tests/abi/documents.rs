@@ -87,7 +87,7 @@ fn the_configuration_has_every_key() {
 fn the_requests_have_every_key() {
     // A placement may be a word as well, so what is wrong with one is told of all forms together.
     assert_whole(
-        &["request", "request_url"],
+        &["request", "request_url", "request_alternatives"],
         |document| Request::parse(document).map(|_| ()),
         &["/credentials/*/placement"],
     );

@@ -53,7 +53,7 @@ fn idle_closings(task: &Value) {
     let (mut reused, mut errors) = (0, Vec::new());
     let begun = Instant::now();
     let mut calls = 0..20 * CALLS;
-    while let Some(call) = calls.next() {
+    for call in calls.by_ref() {
         if call >= CALLS && (is_http1_post(task) || reused.min(call - reused) >= CALLS / 10) {
             break;
         }

@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\Breaker;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Decision;
@@ -86,6 +87,7 @@ final class WireDocumentsTest extends TestCase
     /**
      * @testWith ["request"]
      *           ["request_url"]
+     *           ["request_alternatives"]
      */
     public function testARequestIsReadAndWrittenKeyByKey(string $name): void
     {
@@ -108,7 +110,10 @@ final class WireDocumentsTest extends TestCase
     public function testTheRequestsHaveAllThatARequestCanSay(): void
     {
         $request = self::document('request');
-        self::assertSaysAll(RequestSpec::class, ['body' => true] + $request + self::document('request_url'), ['version']);
+        $alternatives = self::document('request_alternatives');
+        $all = ['body' => true] + $request + self::document('request_url') + $alternatives;
+        self::assertSaysAll(RequestSpec::class, $all, ['version']);
+        self::assertSaysAll(Alternative::class, $alternatives['alternatives'][0]);
         self::assertSaysAll(Policy::class, $request['policy']);
         self::assertSaysAll(Breaker::class, $request['policy']['breaker']);
         self::assertSaysAll(CredentialReference::class, $request['credentials'][1]);
