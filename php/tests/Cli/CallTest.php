@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 
 /**
@@ -150,6 +151,32 @@ final class CallTest extends CommandTestCase
         self::assertSame([33, 33, 0640], [$stat['uid'], $stat['gid'], $stat['mode'] & 0777]);
         self::assertCount(2, (array) file($directory . '/audit.jsonl'));
         self::assertSame(33, fileowner($directory));
+    }
+
+    /**
+     * While the command is the owner it loads no class: its sources may be root's alone, as in a checkout below /root.
+     *
+     * @group root
+     */
+    public function testTheOwnerOfTheDirectoryNeedNotBeAbleToReadTheSources(): void
+    {
+        $options = $this->options();
+        $installation = new Installation($this->directory);
+        chmod($installation->php, 0700);
+        $program = $installation->php . '/bin/secure-outbound';
+        $directory = $this->directory->path . '/log';
+        mkdir($directory) && chown($directory, 'www-data');
+        $send = ['send', 'crm', 'GET', '/echo', '--audit-log=' . $directory . '/audit.jsonl', ...$options];
+        $sent = self::command($send, program: $program);
+        self::assertSame(0, $sent['code'], $sent['output']);
+        self::assertSame(33, fileowner($directory . '/audit.jsonl'), $sent['output']);
+
+        unlink($directory . '/audit.jsonl');
+        mkdir($directory . '/audit.jsonl');
+        self::assertStringContainsString('the audit file is not a regular file', self::command($send, program: $program)['output']);
+        rmdir($directory . '/audit.jsonl');
+        chmod($directory, 0500);
+        self::assertStringContainsString('Permission denied', self::command($send, program: $program)['output']);
     }
 
     /**

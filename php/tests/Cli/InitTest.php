@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
-use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
@@ -77,7 +77,7 @@ final class InitTest extends CommandTestCase
             . 'try { $client->get("my-api", "/"); } catch (\Netresearch\NrVault\Outbound\Exception\OutboundException $e) {'
             . ' echo $e->errorCode(); } echo count(file($argv[3]));';
         $result = Process::run(['setpriv', '--reuid', 'www-data', '--regid', 'www-data', '--clear-groups', PHP_BINARY, '-r', $code,
-            Build::php() . '/autoload.php', $this->etc, $this->log . '/audit.jsonl']);
+            (new Installation($this->directory))->php . '/autoload.php', $this->etc, $this->log . '/audit.jsonl']);
 
         self::assertSame(['code' => 0, 'output' => 'policy.service_unknown1'], $result);
     }
@@ -110,7 +110,8 @@ final class InitTest extends CommandTestCase
     public function testWithoutRootAllIsTheCallers(): void
     {
         chmod($this->directory->path, 0777);
-        $as = ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', PHP_BINARY, Build::php() . '/bin/secure-outbound'];
+        $program = (new Installation($this->directory))->php . '/bin/secure-outbound';
+        $as = ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', PHP_BINARY, $program];
         $options = ['init', $this->etc, '--audit=' . $this->log];
         $result = Process::run([...$as, ...$options]);
         self::assertSame(0, $result['code'], $result['output']);

@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
@@ -247,7 +248,7 @@ final class SecureOutboundTest extends IntegrationTestCase
     {
         $script = $this->directory->write('start.php', <<<'PHP'
             <?php
-            require $argv[1] . '/tests/bootstrap.php';
+            require $argv[1] . '/autoload.php';
             $start = static function (string $directory) use ($argv): string {
                 try {
                     Netresearch\NrVault\Outbound\SecureOutbound::fromDirectory($directory, $argv[3]);
@@ -256,14 +257,13 @@ final class SecureOutboundTest extends IntegrationTestCase
                     return $refusal->getMessage();
                 }
             };
-            // The sources may lie where nobody cannot read them.
-            $start($argv[2]);
-            $start('/nowhere');
             posix_setgid(posix_getpwnam('nobody')['gid']);
             posix_setuid(posix_getpwnam('nobody')['uid']);
             echo $start($argv[2]);
             PHP);
-        return Process::run([PHP_BINARY, $script, Build::php(), $this->etc, $this->log])['output'];
+        // The checkout may lie where nobody cannot read it.
+        $php = (new Installation($this->directory))->php;
+        return Process::run([PHP_BINARY, $script, $php, $this->etc, $this->log])['output'];
     }
 
     private static function refusal(\Closure $start, string $code = 'configuration.invalid'): string

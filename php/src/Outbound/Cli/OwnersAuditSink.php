@@ -5,10 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditRow;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
+use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
@@ -21,6 +23,9 @@ use Netresearch\NrVault\Transport\System\RootUser;
  */
 final readonly class OwnersAuditSink implements AuditSink
 {
+    /** What the file's sink uses. The owner may not be able to read the sources. */
+    private const CLASSES = [AuditRow::class, AuditSinkException::class, LocalFile::class, Quiet::class];
+
     private function __construct(private JsonLinesAuditSink $file, private int $user, private int $group, private string $name)
     {
     }
@@ -73,6 +78,7 @@ final readonly class OwnersAuditSink implements AuditSink
      */
     private function asOwner(\Closure $write): void
     {
+        array_map(class_exists(...), self::CLASSES);
         $group = posix_getegid();
         try {
             // With root's other groups, files could be opened that the owner cannot open.
