@@ -29,15 +29,15 @@ final readonly class VaultReference
         $setting = trim($setting);
         if (str_contains($setting, '%vault(')) {
             throw new \InvalidArgumentException(
-                'A setting has %vault(…)%, which nr-vault replaces by the value of the secret: it would stand in caches and in '
-                    . 'whatever prints the setting. Write vault: and the identifier.',
+                'the setting has %vault(…)%, which nr-vault replaces by the value of the secret: it would be in caches and in '
+                    . 'whatever prints the setting; write vault: and the identifier',
                 1795910407,
             );
         }
         $identifier = str_starts_with($setting, self::PREFIX) ? substr($setting, strlen(self::PREFIX)) : '';
         if (preg_match('/\A[\x21-\x7E]{1,255}\z/', $identifier) !== 1) {
             // The value may be the secret itself.
-            throw new \InvalidArgumentException('A setting is no reference to a secret. Write vault: and its identifier.', 1795910408);
+            throw new \InvalidArgumentException('the setting is no reference to a secret: write vault: and its identifier', 1795910408);
         }
         return new self($identifier);
     }

@@ -58,7 +58,7 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
     public function purge(int $days = self::DAYS): int
     {
         if ($days < 1) {
-            throw new \InvalidArgumentException('Audit records are kept for at least one day.', 1795910406);
+            throw new \InvalidArgumentException('audit records are kept for at least one day', 1795910406);
         }
         $before = time() - $days * 86400;
         $deleted = 0;
@@ -100,7 +100,7 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
             $driver = $failure->getPrevious();
             $state = $driver instanceof DriverException ? (string) $driver->getSQLState() : '';
             throw new AuditSinkException(sprintf(
-                'The audit record %s in the database: %s (SQLSTATE %s, code %d).',
+                'the audit record %s in the database: %s (SQLSTATE %s, code %d)',
                 $what,
                 (new \ReflectionClass($failure))->getShortName(),
                 $state === '' ? '?' : $state,

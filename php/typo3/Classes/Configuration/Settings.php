@@ -50,7 +50,7 @@ final readonly class Settings
             throw self::invalid('', 'is not an array');
         }
         foreach (array_keys(array_diff_key($settings, self::KEYS)) as $key) {
-            throw self::invalid('', "has the unknown key \"$key\". It may have: " . implode(', ', array_keys(self::KEYS)));
+            throw self::invalid('', "has the unknown key \"$key\"; it may have: " . implode(', ', array_keys(self::KEYS)));
         }
         return new self(
             self::list($settings, 'internal_hosts') ?? [],
@@ -119,7 +119,7 @@ final readonly class Settings
     {
         return OutboundException::create(
             'configuration.invalid',
-            "\$GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']$where $what.",
+            "\$GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']$where $what",
         );
     }
 }

@@ -59,7 +59,7 @@ final class KnownVault
         string $service = VaultService::class,
     ): ?string {
         if (!interface_exists($interface) || !class_exists($service)) {
-            return "there is no $interface or no $service.";
+            return "there is no $interface or no $service";
         }
         return self::differingMethod(new \ReflectionClass($interface))
             ?? self::differingArgument(new \ReflectionClass($service))
@@ -75,15 +75,15 @@ final class KnownVault
             $name = $interface->getShortName() . '::' . $method->getName() . '()';
             $known = self::METHODS[$method->getName()] ?? null;
             if ($known === null) {
-                return "$name is new.";
+                return "$name is new";
             }
             if (!in_array(self::signature($method), $known, true)) {
-                return "$name has other arguments.";
+                return "$name has other arguments";
             }
         }
         foreach (array_keys(self::METHODS) as $name) {
             if (!$interface->hasMethod($name)) {
-                return $interface->getShortName() . "::$name() is gone.";
+                return $interface->getShortName() . "::$name() is gone";
             }
         }
         return null;
@@ -101,11 +101,11 @@ final class KnownVault
             $known = self::ARGUMENTS[$parameter->getName()] ?? null;
             $differs = $known === null ? !$parameter->isOptional() : (string) $parameter->getType() !== $known;
             if ($differs) {
-                return "$name has another argument \${$parameter->getName()}.";
+                return "$name has another argument \${$parameter->getName()}";
             }
         }
         $missing = array_diff(self::OURS, $arguments);
-        return $missing === [] ? null : "$name has no argument \$" . implode(', $', $missing) . '.';
+        return $missing === [] ? null : "$name has no argument \$" . implode(', $', $missing);
     }
 
     /**
@@ -115,7 +115,7 @@ final class KnownVault
     {
         $isKnown = $service->hasMethod('retrieve')
             && self::signature($service->getMethod('retrieve')) === '(string $identifier): ?string';
-        return $isKnown ? null : $service->getShortName() . '::retrieve() has other arguments.';
+        return $isKnown ? null : $service->getShortName() . '::retrieve() has other arguments';
     }
 
     private static function signature(\ReflectionMethod $method): string

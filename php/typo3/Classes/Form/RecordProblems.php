@@ -47,7 +47,7 @@ final readonly class RecordProblems
             static fn (ServiceRow $other): bool => $other->uid() !== $row->uid(),
         );
         foreach ($others as $other) {
-            $problems['identifier'][] = 'The record with uid ' . $other->uid() . ' has this id as well: both are disabled.';
+            $problems['identifier'][] = 'is the id of the record with uid ' . $other->uid() . ' as well: both are disabled';
         }
         foreach ($this->reader->read($row)->problems as $problem) {
             // The switch next to it shows that it is disabled.

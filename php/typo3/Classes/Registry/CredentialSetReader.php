@@ -40,10 +40,10 @@ final class CredentialSetReader
         }
         $problems = [];
         if (Cell::integer($set->fields, 'hidden') !== 0) {
-            $problems['hidden'] = 'is disabled.';
+            $problems['hidden'] = 'is disabled';
         }
         if (preg_match(ServiceDefinition::ID, $set->id()) !== 1) {
-            $problems['identifier'] = 'An id is a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it.';
+            $problems['identifier'] = 'is no id: a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it';
         }
         return $problems + self::secretProblems($set->secret) + self::placementProblems($set->fields);
     }
@@ -55,10 +55,10 @@ final class CredentialSetReader
     private static function secretProblems(?array $secret): array
     {
         if ($secret === null || Cell::integer($secret, 'deleted') !== 0) {
-            return ['secret_uid' => 'names no secret of nr-vault, or one that is deleted.'];
+            return ['secret_uid' => 'names no secret of nr-vault, or one that is deleted'];
         }
         return Cell::text($secret, 'adapter') === 'local' ? [] : [
-            'secret_uid' => 'names a secret that nr-vault does not keep itself; only those can be handed out sealed.',
+            'secret_uid' => 'names a secret that nr-vault does not keep itself; only those can be handed out sealed',
         ];
     }
 

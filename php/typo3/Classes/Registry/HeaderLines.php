@@ -37,11 +37,11 @@ final readonly class HeaderLines
             $parts = explode(':', $line, 2);
             $name = trim($parts[0]);
             if (count($parts) !== 2 || $name === '') {
-                $problems[] = 'has no colon in line ' . ($number + 1) . ': each line is "Name: value".';
+                $problems[] = 'has no colon in line ' . ($number + 1) . ': each line is "Name: value"';
             } elseif (isset($headers[$name])) {
-                $problems[] = "has $name twice.";
+                $problems[] = "has $name twice";
             } elseif (self::carriesCredential($name)) {
-                $problems[] = "has $name, which carries a credential: let a credential set place it.";
+                $problems[] = "has $name, which carries a credential: let a credential set place it";
             } else {
                 $headers[$name] = str_starts_with($parts[1], ' ') ? substr($parts[1], 1) : $parts[1];
             }

@@ -121,7 +121,7 @@ final readonly class RowReader
     {
         $problems = [];
         foreach ($sets as $set) {
-            $name = $set->id() === '' ? 'The credential set' : 'The credential set "' . $set->id() . '"';
+            $name = $set->id() === '' ? 'the credential set' : 'the credential set "' . $set->id() . '"';
             foreach (CredentialSetReader::problems($set) as $column => $message) {
                 $problems[] = match ($column) {
                     '', 'hidden' => "$name $message",

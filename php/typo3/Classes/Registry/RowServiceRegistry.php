@@ -72,6 +72,6 @@ final readonly class RowServiceRegistry implements ServiceRegistry
             return null;
         }
         $uids = implode(', ', array_map(static fn (ServiceRow $row): int => $row->uid(), $rows));
-        return new RegistryProblem($rows[0]->id(), '', "several rows have this id (uid $uids): rename or delete all but one.");
+        return new RegistryProblem($rows[0]->id(), '', "several rows have this id (uid $uids): rename or delete all but one");
     }
 }

@@ -28,14 +28,14 @@ final readonly class TechnicalUser
             return null;
         }
         if (!$this->vault->hasTechnicalUsers()) {
-            return 'needs an nr-vault that knows technical users: nr-vault ' . $this->vault->version() . ' does not, 1.0 does.';
+            return 'needs an nr-vault that knows technical users: nr-vault ' . $this->vault->version() . ' does not, 1.0 does';
         }
         $user = $row->technicalUser;
         return match (true) {
-            $user === null || Cell::integer($user, 'deleted') !== 0 => 'names a backend user that is not there.',
-            Cell::integer($user, 'disable') !== 0 => 'names a backend user that is disabled.',
-            Cell::integer($user, 'admin') !== 0 => 'names an administrator: take a user with the rights of this service alone.',
-            in_array($uid, self::systemMaintainers(), true) => 'names a system maintainer: take a user with the rights of this service alone.',
+            $user === null || Cell::integer($user, 'deleted') !== 0 => 'names a backend user that is not there',
+            Cell::integer($user, 'disable') !== 0 => 'names a backend user that is disabled',
+            Cell::integer($user, 'admin') !== 0 => 'names an administrator: take a user with the rights of this service alone',
+            in_array($uid, self::systemMaintainers(), true) => 'names a system maintainer: take a user with the rights of this service alone',
             default => null,
         };
     }

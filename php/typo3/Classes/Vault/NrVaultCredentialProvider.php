@@ -56,7 +56,7 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
             throw OutboundException::create(
                 'configuration.vault_incompatible',
                 'nr-vault ' . $this->installed->version() . ' has no TechnicalActorContextInterface::runAs(), so no service '
-                    . 'can have a technical user.',
+                    . 'can have a technical user',
             );
         }
         if (!is_int($user) || $user < 1) {
@@ -77,7 +77,7 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
     private function vault(): SealingVault
     {
         $this->state->demand();
-        return $this->vault ?? throw new \LogicException('The container was made without VaultPass.', 1795910405);
+        return $this->vault ?? throw new \LogicException('the container was made without VaultPass', 1795910405);
     }
 
     /**
@@ -94,17 +94,17 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
         } catch (SecretExpiredException) {
             throw OutboundException::create(
                 'credential.expired',
-                'The secret of the credential "' . $reference->identifier . '" has expired in nr-vault.',
+                'the secret of the credential "' . $reference->identifier . '" has expired in nr-vault',
             );
         } catch (EncryptionException) {
             throw OutboundException::create(
                 'credential.malformed',
-                'The secret of the credential "' . $reference->identifier . '" has no value that nr-vault has sealed.',
+                'the secret of the credential "' . $reference->identifier . '" has no value that nr-vault has sealed',
             );
         }
         return $reference->seal($envelope ?? throw OutboundException::create(
             'credential.not_found',
-            'nr-vault has no secret for the credential "' . $reference->identifier . '".',
+            'nr-vault has no secret for the credential "' . $reference->identifier . '"',
         ));
     }
 
@@ -112,7 +112,7 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
     {
         return OutboundException::create(
             'credential.access_denied',
-            'The credential "' . $reference->identifier . '" cannot be read: ' . $why . '.',
+            'the credential "' . $reference->identifier . '" cannot be read: ' . $why,
         );
     }
 }

@@ -38,7 +38,7 @@ final readonly class SealingEncryptionService implements EncryptionServiceInterf
         string $encryptionAlgorithm = '',
     ): string {
         if ($encryptedValue === '' || $encryptedDek === '') {
-            throw new EncryptionException('The secret has no value yet.', 1795910401);
+            throw new EncryptionException('the secret has no value yet', 1795910401);
         }
         try {
             return SealingVault::PREFIX . base64_encode(json_encode([
@@ -50,7 +50,7 @@ final readonly class SealingEncryptionService implements EncryptionServiceInterf
                 'encryption_algorithm' => $encryptionAlgorithm,
             ], JSON_THROW_ON_ERROR));
         } catch (\JsonException) {
-            throw new EncryptionException('The secret is not stored as text.', 1795910402);
+            throw new EncryptionException('the secret is not stored as text', 1795910402);
         }
     }
 
@@ -79,6 +79,6 @@ final readonly class SealingEncryptionService implements EncryptionServiceInterf
     /** Of the one class that nr-vault expects here, and audits. */
     private static function refusal(): EncryptionException
     {
-        return new EncryptionException('This service hands out sealed secrets only.', 1795910403);
+        return new EncryptionException('this service hands out sealed secrets only', 1795910403);
     }
 }

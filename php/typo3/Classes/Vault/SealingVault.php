@@ -36,7 +36,7 @@ final readonly class SealingVault
             $this->forget();
         }
         if ($envelope !== null && !str_starts_with($envelope, self::PREFIX)) {
-            throw new \LogicException('nr-vault did not answer with an envelope.', 1795910404);
+            throw new \LogicException('nr-vault did not answer with an envelope', 1795910404);
         }
         return $envelope;
     }

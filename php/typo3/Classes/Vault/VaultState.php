@@ -33,7 +33,7 @@ final readonly class VaultState
     public function message(): string
     {
         return $this->incompatibility === null
-            ? 'nr-vault ' . $this->vault->version() . ' is as this extension knows it.'
+            ? 'nr-vault ' . $this->vault->version() . ' is as this extension knows it'
             : 'nr-vault ' . $this->vault->version() . ' is not as this extension knows it: ' . $this->incompatibility;
     }
 }

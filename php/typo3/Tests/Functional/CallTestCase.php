@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Tests\Functional;
 
-use Netresearch\NrSecureOutboundListening\Listener;
+use Netresearch\NrSecureOutboundCalling\Listener;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
@@ -19,10 +19,12 @@ abstract class CallTestCase extends OutboundTestCase
 {
     protected static Upstream $upstream;
 
+    protected array $coreExtensionsToLoad = ['scheduler'];
+
     protected array $testExtensionsToLoad = [
         'netresearch/nr-vault',
         'netresearch/nr-secure-outbound',
-        __DIR__ . '/Fixtures/Extensions/listening',
+        'netresearch/nr-secure-outbound-calling',
     ];
 
     public static function setUpBeforeClass(): void

@@ -34,7 +34,7 @@ final class VaultReferenceTest extends TestCase
     #[Test]
     public function whatNrVaultWouldReplaceByTheValueIsRefusedWithTheReason(): void
     {
-        $this->expectExceptionMessageMatches('/replaces by the value of the secret.*Write vault:/');
+        $this->expectExceptionMessageMatches('/replaces by the value of the secret.*write vault:/');
 
         VaultReference::fromSetting('Bearer %vault(crm_token)%');
     }

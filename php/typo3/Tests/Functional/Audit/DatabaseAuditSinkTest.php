@@ -136,7 +136,7 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
             $sink->write(self::entry('s3cr3t-id'));
             self::fail('It was stored.');
         } catch (AuditSinkException $failure) {
-            self::assertMatchesRegularExpression('/\AThe audit record was not stored in the database: \w+ \(SQLSTATE \w+, code \d+\)\.\z/', $failure->getMessage());
+            self::assertMatchesRegularExpression('/\Athe audit record was not stored in the database: \w+ \(SQLSTATE \w+, code \d+\)\z/', $failure->getMessage());
         } finally {
             self::connections()->getConnectionForTable(self::TABLE)->executeStatement('ALTER TABLE gone RENAME TO ' . self::TABLE);
         }

@@ -33,14 +33,14 @@ final class RecordFormTest extends OutboundTestCase
         $form = $this->form(self::SERVICE, $service);
 
         self::assertSame([
-            'The credential set "crm-token": secret_uid names no secret of nr-vault, or one that is deleted.',
+            'the credential set "crm-token": secret_uid names no secret of nr-vault, or one that is deleted',
             'must be a list of patterns that begin with "/"',
-            'has Authorization, which carries a credential: let a credential set place it.',
+            'has Authorization, which carries a credential: let a credential set place it',
         ], $this->alerts($form));
         $this->assertAlertAt($form, 'allowed_paths', 'must be a list of patterns');
         $this->assertAlertAt($form, 'headers', 'has Authorization');
         self::assertSame(
-            ['names no secret of nr-vault, or one that is deleted.'],
+            ['names no secret of nr-vault, or one that is deleted'],
             $this->alerts($this->form(self::SET, $set)),
         );
     }
@@ -69,7 +69,7 @@ final class RecordFormTest extends OutboundTestCase
         );
 
         self::assertSame(
-            ["The record with uid $first has this id as well: both are disabled."],
+            ["is the id of the record with uid $first as well: both are disabled"],
             $this->alerts($this->form(self::SERVICE, $second)),
         );
     }

@@ -234,9 +234,9 @@ final class RowServiceRegistryTest extends OutboundTestCase
         self::assertCount(1, $registry->get('crm')->credentials);
 
         $faults = [
-            'The credential set "crm-token" is disabled.' => ['hidden' => 1],
-            'The credential set "crm-token": secret_uid names no secret' => ['secret_uid' => 0],
-            'The credential set "crm-token": placement_name is missing' => ['placement' => 'query'],
+            'the credential set "crm-token" is disabled' => ['hidden' => 1],
+            'the credential set "crm-token": secret_uid names no secret' => ['secret_uid' => 0],
+            'the credential set "crm-token": placement_name is missing' => ['placement' => 'query'],
         ];
         foreach ($faults as $message => $change) {
             $before = array_intersect_key($this->row(self::SET, $set), $change);
@@ -246,9 +246,9 @@ final class RowServiceRegistryTest extends OutboundTestCase
         }
         // Beside DataHandler, which takes the relation along.
         self::connections()->getConnectionForTable(self::SET)->update(self::SET, ['deleted' => 1], ['uid' => $set]);
-        self::assertStringContainsString('The credential set "crm-token" is deleted.', $this->refusal('crm')->getMessage());
+        self::assertStringContainsString('the credential set "crm-token" is deleted', $this->refusal('crm')->getMessage());
         self::connections()->getConnectionForTable(self::SET)->delete(self::SET, ['uid' => $set]);
-        self::assertStringContainsString('The credential set is deleted.', $this->refusal('crm')->getMessage());
+        self::assertStringContainsString('the credential set is deleted', $this->refusal('crm')->getMessage());
     }
 
     #[Test]

@@ -32,13 +32,13 @@ final class RowReaderTest extends TestCase
     public static function users(): array
     {
         $user = ['uid' => 7, 'username' => 'svc_crm', 'admin' => 0, 'disable' => 0, 'deleted' => 0];
-        $gone = ['technical_user names a backend user that is not there.'];
-        $rights = ': take a user with the rights of this service alone.';
+        $gone = ['technical_user names a backend user that is not there'];
+        $rights = ': take a user with the rights of this service alone';
         return [
             'one with the rights of the service' => [$user, []],
             'an administrator' => [['admin' => '1'] + $user, ['technical_user names an administrator' . $rights]],
             'a system maintainer' => [['uid' => 9] + $user, ['technical_user names a system maintainer' . $rights]],
-            'a disabled one' => [['disable' => 1] + $user, ['technical_user names a backend user that is disabled.']],
+            'a disabled one' => [['disable' => 1] + $user, ['technical_user names a backend user that is disabled']],
             'a deleted one' => [['deleted' => 1] + $user, $gone],
             'nobody' => [null, $gone],
         ];

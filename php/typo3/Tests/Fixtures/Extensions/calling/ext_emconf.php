@@ -1,7 +1,7 @@
 <?php
 
 $EM_CONF[$_EXTKEY] = [
-    'title' => 'Listening',
+    'title' => 'Calling',
     'version' => '0.1.0',
     'constraints' => ['depends' => ['nr_secure_outbound' => '']],
 ];

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace Netresearch\NrSecureOutboundListening;
+namespace Netresearch\NrSecureOutboundCalling;
 
 use Netresearch\NrVault\Event\SecretAccessedEvent;
 use Netresearch\NrVault\Outbound\Event\CallEnded;

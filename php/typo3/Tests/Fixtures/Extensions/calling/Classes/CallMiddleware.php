@@ -1,0 +1,30 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutboundCalling;
+
+use Psr\Http\Message\ResponseInterface;
+use Psr\Http\Message\ServerRequestInterface;
+use Psr\Http\Server\MiddlewareInterface;
+use Psr\Http\Server\RequestHandlerInterface;
+use TYPO3\CMS\Core\Http\JsonResponse;
+
+/**
+ * A frontend request that calls a service: /outbound-test?service=crm
+ */
+final readonly class CallMiddleware implements MiddlewareInterface
+{
+    public function __construct(private Calls $calls)
+    {
+    }
+
+    public function process(ServerRequestInterface $request, RequestHandlerInterface $handler): ResponseInterface
+    {
+        if ($request->getUri()->getPath() !== '/outbound-test') {
+            return $handler->handle($request);
+        }
+        $service = $request->getQueryParams()['service'] ?? '';
+        return new JsonResponse($this->calls->call(is_string($service) ? $service : ''));
+    }
+}

@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Integration;
+
+use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Calls from commands and from the scheduler, as processes: who reads is whoever TYPO3 has made it there.
+ */
+final class CommandTest extends TestCase
+{
+    private static Upstream $upstream;
+    private static Site $site;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+        self::$site = new Site('commands', [
+            'HTTP' => ['verify' => self::$upstream->tls->authority],
+            'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => self::$upstream->config()['internal_hosts']]]],
+        ]);
+        $service = static fn (string $id, int $owner): array => [
+            'id' => $id,
+            'base_url' => self::$upstream->url(),
+            'secret' => 's3cr3t-of-' . $id,
+            'options' => ['owner' => $owner],
+        ];
+        $file = self::$site->write('prepare.json', (string) json_encode([
+            'services' => [$service('nobodys', 0), $service('admins', 1)],
+            'task' => true,
+        ]));
+        self::$site->typo3('outbound-test:prepare', $file);
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$site->remove();
+        self::$upstream->stop();
+    }
+
+    /**
+     * nr-vault before 1.0 takes the user of a command, whom nobody has logged in, for the owner of what has none.
+     */
+    #[Test]
+    public function aCommandReadsWhatHasNoOwner(): void
+    {
+        self::assertSame(
+            ['status' => 200, 'authorization' => 'Bearer s3cr3t-of-nobodys', 'transport' => 'rust-ffi'],
+            $this->called('nobodys'),
+        );
+        self::assertContains(['cli', 'outbound-test:call', 'response'], $this->records('nobodys'));
+    }
+
+    #[Test]
+    public function aCommandReadsNothingOfAnAdministrators(): void
+    {
+        self::assertSame('credential.access_denied', $this->called('admins')['code'] ?? null);
+        self::assertContains(['cli', 'outbound-test:call', 'failed'], $this->records('admins'));
+    }
+
+    /**
+     * There TYPO3 has logged its user in, who is an administrator.
+     */
+    #[Test]
+    public function theSchedulerReadsAll(): void
+    {
+        self::$site->typo3('scheduler:run');
+
+        $result = json_decode((string) file_get_contents(self::$site->path . '/scheduler.json'), true);
+        self::assertIsArray($result);
+        self::assertSame('Bearer s3cr3t-of-admins', $result['authorization'] ?? null);
+        self::assertContains(['scheduler', 'scheduler:run', 'response'], $this->records('admins'));
+    }
+
+    /**
+     * @return array<mixed>
+     */
+    private function called(string $service): array
+    {
+        $file = self::$site->path . '/call.json';
+        self::$site->typo3('outbound-test:call', $service, $file);
+        $result = json_decode((string) file_get_contents($file), true);
+        self::assertIsArray($result);
+        return $result;
+    }
+
+    /**
+     * @return list<array<mixed>> actor type, actor and outcome
+     */
+    private function records(string $service): array
+    {
+        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
+        self::assertIsArray($files);
+        $database = new \PDO('sqlite:' . $files[0]);
+        $statement = $database->prepare('SELECT actor_type, actor_id, outcome FROM tx_nrvault_outbound_audit WHERE service_id = ?');
+        $statement->execute([$service]);
+        return $statement->fetchAll(\PDO::FETCH_NUM);
+    }
+}

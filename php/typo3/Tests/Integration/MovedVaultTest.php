@@ -1,0 +1,113 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Integration;
+
+use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrSecureOutbound\Tests\Support\SiteServer;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * An nr-vault whose classes have moved on: TYPO3 goes on as before, and each call is refused in words.
+ */
+final class MovedVaultTest extends TestCase
+{
+    private static Site $site;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$site = new Site('moved');
+        self::$site->typo3('outbound-test:prepare', self::$site->write('prepare.json', (string) json_encode([
+            'services' => [['id' => 'crm', 'base_url' => 'https://api.example.com', 'secret' => 's3cr3t']],
+        ])));
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$site->remove();
+    }
+
+    /**
+     * @return array<string, array{array<string, array<string, string>>, string}> changes by class, and what is said of them
+     */
+    public static function moves(): array
+    {
+        $interface = 'Crypto/EncryptionServiceInterface';
+        $service = 'Crypto/EncryptionService';
+        return [
+            'a method more' => [
+                [
+                    $interface => ['public function generateDek' => "public function seal(string \$text): string;\n\n    public function generateDek"],
+                    $service => ['public function generateDek' => "public function seal(string \$text): string\n    {\n        return \$text;\n    }\n\n    public function generateDek"],
+                ],
+                'EncryptionServiceInterface::seal() is new',
+            ],
+            'an argument more' => [
+                [
+                    $interface => ["string \$valueNonce,\n        string \$identifier,\n    ): string" => "string \$valueNonce,\n        string \$identifier,\n        ?string \$context = null,\n    ): string"],
+                    $service => ["string \$valueNonce,\n        string \$identifier,\n    ): string" => "string \$valueNonce,\n        string \$identifier,\n        ?string \$context = null,\n    ): string"],
+                ],
+                'EncryptionServiceInterface::decrypt() has other arguments',
+            ],
+            'an argument of another name' => [
+                ['Service/VaultService' => ['$encryptionService' => '$encryption', '$this->encryptionService' => '$this->encryption']],
+                'VaultService::__construct() has another argument $encryption',
+            ],
+        ];
+    }
+
+    /**
+     * @param array<string, array<string, string>> $changes
+     */
+    #[Test]
+    #[DataProvider('moves')]
+    public function typo3GoesOnAndEachCallIsRefused(array $changes, string $difference): void
+    {
+        $this->move($changes);
+        // As after `composer update`: nothing of the container that was made before.
+        Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
+
+        self::$site->typo3('cache:flush');
+        $server = new SiteServer(self::$site);
+        try {
+            $page = $server->get('/');
+            self::assertSame(200, $page['status'], $page['body'] . $server->log());
+            $login = $server->get('/typo3/login');
+            self::assertSame(200, $login['status'], $login['body'] . $server->log());
+            self::assertStringContainsString('name="username"', $login['body']);
+            $call = json_decode($server->get('/outbound-test?service=crm')['body'], true);
+        } finally {
+            $server->stop();
+        }
+
+        self::assertIsArray($call);
+        self::assertSame('configuration.vault_incompatible', $call['code'] ?? null);
+        self::assertIsString($call['message']);
+        self::assertMatchesRegularExpression('/nr-vault 0\.5\S* is not as this extension knows it: .*/', $call['message']);
+        self::assertStringContainsString($difference, $call['message']);
+    }
+
+    /**
+     * Has every process of the site load changed classes in place of nr-vault's own.
+     *
+     * @param array<string, array<string, string>> $changes
+     */
+    private function move(array $changes): void
+    {
+        $map = [];
+        foreach ($changes as $class => $replacements) {
+            $source = (string) file_get_contents(self::$site->path . '/vendor/netresearch/nr-vault/Classes/' . $class . '.php');
+            foreach ($replacements as $from => $to) {
+                self::assertStringContainsString($from, $source);
+                $source = str_replace($from, $to, $source);
+            }
+            $map['Netresearch\\NrVault\\' . strtr($class, '/', '\\')] = self::$site->write(strtr($class, '/', '-') . '.php', $source);
+        }
+        self::$site->prepend(self::$site->write('moved.php', '<?php (require ' . var_export(self::$site->path . '/vendor/autoload.php', true)
+            . ')->addClassMap(' . var_export($map, true) . ');'));
+    }
+}

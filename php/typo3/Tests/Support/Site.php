@@ -1,0 +1,149 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Support;
+
+use Composer\InstalledVersions;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Transport\Rust\LibraryLocator;
+
+/**
+ * A TYPO3 as `typo3 setup` makes it, with a database and a configuration of its own, of the packages of the line that PHPUnit
+ * runs with: real processes, in place of a container in this one. TYPO3 loads nothing that lies outside of its project, so the
+ * packages are there once more, as links.
+ */
+final class Site
+{
+    public const ADMIN = 'admin';
+    public const PASSWORD = 'Pass.word-1!';
+
+    /** The root of the project. */
+    public readonly string $path;
+
+    /** A file that each PHP process of the site runs first, where there is one. */
+    private ?string $prepended = null;
+
+    /**
+     * @param array<string, mixed> $settings of TYPO3_CONF_VARS, for config/system/additional.php
+     */
+    public function __construct(string $name, array $settings = [])
+    {
+        $packages = self::packages();
+        $this->path = dirname($packages) . '/sites/' . basename($packages) . '-' . $name . '-' . getmypid();
+        mkdir($this->path . '/config/system', recursive: true);
+        register_shutdown_function($this->remove(...));
+        foreach (['vendor', 'public', 'composer.json'] as $part) {
+            $copied = Process::run(['cp', '-al', "$packages/$part", $this->path . '/']);
+            if ($copied['code'] !== 0) {
+                throw new \RuntimeException('the packages cannot be linked: ' . $copied['output']);
+            }
+        }
+        Process::run(['rm', '-rf', $this->path . '/public/typo3temp']);
+        $this->configure($settings);
+        $this->typo3(
+            'setup',
+            '--no-interaction',
+            '--force',
+            '--driver=sqlite',
+            '--admin-username=' . self::ADMIN,
+            '--admin-user-password=' . self::PASSWORD,
+            '--admin-email=admin@typo3.example',
+            '--project-name=Test',
+            '--create-site=http://typo3.example/',
+            '--server-type=other',
+        );
+    }
+
+    /**
+     * Writes config/system/additional.php.
+     *
+     * @param array<string, mixed> $settings
+     */
+    public function configure(array $settings): void
+    {
+        $settings = array_replace_recursive(['SYS' => ['trustedHostsPattern' => '.*', 'displayErrors' => 1]], $settings);
+        $this->write('config/system/additional.php', "<?php\n\n\$GLOBALS['TYPO3_CONF_VARS'] = array_replace_recursive("
+            . "\$GLOBALS['TYPO3_CONF_VARS'], " . var_export($settings, true) . ");\n");
+    }
+
+    /**
+     * Writes a file below the project's root.
+     *
+     * @return string its path
+     */
+    public function write(string $name, string $contents): string
+    {
+        $file = $this->path . '/' . $name;
+        // Whatever is there may be a link that others share.
+        if (is_file($file)) {
+            unlink($file);
+        }
+        file_put_contents($file, $contents);
+        return $file;
+    }
+
+    /** Has every PHP process run this file first. */
+    public function prepend(string $file): void
+    {
+        $this->prepended = $file;
+    }
+
+    /**
+     * Runs a command of TYPO3, which has to succeed.
+     *
+     * @return string its output
+     */
+    public function typo3(string ...$arguments): string
+    {
+        $result = $this->tryTypo3(...$arguments);
+        if ($result['code'] !== 0) {
+            throw new \RuntimeException('typo3 ' . ($arguments[0] ?? '') . ' failed: ' . $result['output']);
+        }
+        return $result['output'];
+    }
+
+    /**
+     * @return array{code: int, output: string}
+     */
+    public function tryTypo3(string ...$arguments): array
+    {
+        return Process::run(
+            [PHP_BINARY, ...$this->options(), $this->path . '/vendor/bin/typo3', ...array_values($arguments)],
+            $this->environment(),
+        );
+    }
+
+    /**
+     * @return array<string, string>
+     */
+    public function environment(): array
+    {
+        return [
+            'TYPO3_CONTEXT' => 'Production',
+            LibraryLocator::ENVIRONMENT => Build::library(),
+        ];
+    }
+
+    /**
+     * Options of PHP that each process of the site has.
+     *
+     * @return list<string>
+     */
+    public function options(): array
+    {
+        return $this->prepended === null ? [] : ['-d', 'auto_prepend_file=' . $this->prepended];
+    }
+
+    /** The root of the packages, with vendor/. */
+    public static function packages(): string
+    {
+        return (string) realpath(InstalledVersions::getRootPackage()['install_path']);
+    }
+
+    public function remove(): void
+    {
+        Process::run(['rm', '-rf', $this->path]);
+    }
+}
