@@ -12,8 +12,9 @@ use secure_outbound::envelope::open;
 use secure_outbound::error::{Code, Error};
 use secure_outbound::keys::Keyring;
 use secure_outbound::secret::{LockedSecret, Secret};
+use serde_json::Value;
 
-use crate::support::seal;
+use crate::support::{alone, seal};
 
 const ONES: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const TWOS: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
@@ -225,7 +226,5 @@ fn variable_holds_a_key() {
         return;
     }
     assert_eq!(codes(&ring), ["key_variable.missing"]);
-    let mut again = Command::new(std::env::current_exe().expect("a path"));
-    let again = again.args(["--exact", "variable_holds_a_key"]).env(NAME, format!("{ONES}\n"));
-    assert!(again.status().expect("runs").success());
+    alone::run_under(&["env", &format!("{NAME}={ONES}\n")], "variable_holds_a_key", &Value::Null);
 }
