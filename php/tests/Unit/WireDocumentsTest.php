@@ -69,15 +69,15 @@ final class WireDocumentsTest extends TestCase
     {
         $config = $this->configuration();
         self::assertNull(self::refusal($config));
-        self::assertSame(array_keys(self::CONFIGURATION), array_map(self::name(...), self::places($config)));
+        self::assertSame(array_keys(self::CONFIGURATION), array_map(self::pointer(...), self::places($config)));
         foreach (self::places($config) as $place) {
-            self::assertEqualsCanonicalizing(self::CONFIGURATION[self::name($place)], array_keys(self::object($config, $place)));
+            self::assertEqualsCanonicalizing(self::CONFIGURATION[self::pointer($place)], array_keys(self::object($config, $place)));
             $more = self::changed($config, [...$place, 'one_more'], null);
-            self::assertSame('configuration.invalid', self::refusal($more), self::name($place) . ' with one key more');
+            self::assertSame('configuration.invalid', self::refusal($more), self::pointer($place) . ' with one key more');
         }
         foreach (self::keys($config) as $place) {
             $code = self::refusal(self::changed($config, $place, self::IMPOSSIBLE));
-            self::assertSame('configuration.invalid', $code, self::name($place));
+            self::assertSame('configuration.invalid', $code, self::pointer($place));
         }
         self::assertFalse(self::document('configuration')['php_transport']);
         $forbidden = self::refusal(['php_transport' => false] + $config);
@@ -100,7 +100,7 @@ final class WireDocumentsTest extends TestCase
             $more = self::changed($document, [...$place, 'one_more'], null);
             try {
                 RequestSpec::fromWire((string) json_encode($more), '', $sealed);
-                self::fail(self::name($place) . ' was taken with one key more.');
+                self::fail(self::pointer($place) . ' was taken with one key more.');
             } catch (OutboundException $refusal) {
                 self::assertSame('invalid_request.malformed', $refusal->errorCode());
             }
@@ -344,7 +344,7 @@ final class WireDocumentsTest extends TestCase
     /**
      * @param list<int|string> $place
      */
-    private static function name(array $place): string
+    private static function pointer(array $place): string
     {
         return implode('.', $place);
     }
