@@ -293,7 +293,7 @@ impl Request {
             || !self.alternatives.iter().all(|spec| is_suffix(&spec.secret_suffix))
         {
             return refuse(
-                "alternatives are at most 8, and a secret_suffix is 1 to 64 printable ASCII characters without a space",
+                "alternatives are at most 8, and a secret_suffix is 1 to 8 printable ASCII characters without a space",
             );
         }
         Ok(())
@@ -303,8 +303,8 @@ impl Request {
 /// More than a service has regions.
 const MAX_ALTERNATIVES: usize = 8;
 
-/// What is longer tells more of a secret than where it belongs.
-const MAX_SUFFIX: usize = 64;
+/// A binding tells whoever can write requests whether a secret ends so. This is all that can be learnt of one.
+const MAX_SUFFIX: usize = 8;
 
 fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))

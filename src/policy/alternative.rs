@@ -1,5 +1,5 @@
 //! Other base URLs of a request, of which the secret says whether one counts. Each of them is judged before anything is
-//! unsealed, as if it were the base URL, so that no verdict depends on a secret.
+//! unsealed, as if it were the base URL, so that no verdict of the policy depends on a secret; a binding's does.
 
 use super::canonical;
 use super::destination::{Absolute, Parts};
@@ -12,7 +12,6 @@ use crate::document::{AlternativeSpec, Request};
 use crate::error::Error;
 
 /// What counts where the secret ends so.
-#[derive(Clone)]
 pub struct Alternative<T> {
     /// How it ends.
     pub secret_suffix: String,
@@ -40,16 +39,13 @@ pub(super) fn admit_all(
     internal_hosts: &InternalHosts,
 ) -> Result<Vec<Alternative<Admitted>>, Error> {
     let rest = policy.base_path.as_deref().and_then(|base| target.path().strip_prefix(base)).unwrap_or_default();
-    let admit = |spec: &AlternativeSpec| {
-        let (parts, mut policy) = approach(request, spec, policy, internal_hosts)?;
+    judge_all(request, policy, internal_hosts, |parts, policy| {
         let base = parts.canonical_path(policy.allow_encoded_slash)?;
         let path = if rest.is_empty() { base.clone() } else { canonical::join(&base, rest) };
         let target = Target::new(parts.origin, path, target.query().map(str::to_owned))?;
         policy.base_path = Some(base);
-        let place = policy.admit(target)?;
-        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place })
-    };
-    request.alternatives.iter().map(|spec| admit(spec).map_err(refused)).collect()
+        policy.admit(target)
+    })
 }
 
 /// Judges their origins, whatever the path is.
@@ -58,11 +54,22 @@ pub(super) fn approach_all(
     policy: &Policy,
     internal_hosts: &InternalHosts,
 ) -> Result<Vec<Alternative<Origin>>, Error> {
-    let approach = |spec: &AlternativeSpec| {
-        let (parts, policy) = approach(request, spec, policy, internal_hosts)?;
-        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place: parts.origin })
+    judge_all(request, policy, internal_hosts, |parts, _| Ok(parts.origin))
+}
+
+/// `place` makes what counts of a URL whose origin is allowed, by the policy that is then the request's.
+fn judge_all<T>(
+    request: &Request,
+    policy: &Policy,
+    internal_hosts: &InternalHosts,
+    place: impl Fn(Parts<'_>, &mut Policy) -> Result<T, Error>,
+) -> Result<Vec<Alternative<T>>, Error> {
+    let judge = |spec: &AlternativeSpec| {
+        let (parts, mut policy) = approach(request, spec, policy, internal_hosts)?;
+        let place = place(parts, &mut policy)?;
+        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place })
     };
-    request.alternatives.iter().map(|spec| approach(spec).map_err(refused)).collect()
+    request.alternatives.iter().map(|spec| judge(spec).map_err(refused)).collect()
 }
 
 fn approach<'a>(

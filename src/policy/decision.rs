@@ -31,7 +31,6 @@ pub struct Context<'a> {
 }
 
 /// A request that may be sent, once its addresses are judged too.
-#[derive(Clone)]
 pub struct Decision {
     /// What every redirect has to pass.
     pub policy: Policy,

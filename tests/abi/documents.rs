@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use secure_outbound::credential::Credential;
 use secure_outbound::document::{
@@ -15,14 +14,11 @@ use secure_outbound::secret::Secret;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::symbols::file;
 use crate::support::{encode, master_key};
 
 const KEY: [u8; 32] = [1; 32];
 const IDENTIFIER: &str = "01937b6e-4b6c-7abc-8def-0123456789ab";
-
-fn file(path: &str) -> String {
-    fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect(path)
-}
 
 fn document(name: &str) -> Value {
     serde_json::from_str(&file(&format!("tests/vectors/wire/{name}.json"))).expect(name)

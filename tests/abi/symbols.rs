@@ -10,7 +10,7 @@ use secure_outbound::error::Code;
 
 use crate::support::library::{self, library};
 
-fn file(path: &str) -> String {
+pub fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
 }
 

@@ -12,7 +12,7 @@ use crate::support::server::{Authority, Server, configuration, request};
 const KEY: [u8; 32] = [1; 32];
 const ID: &str = "my_api_key";
 
-fn engine(more: &Value) -> u64 {
+pub fn engine(more: &Value) -> u64 {
     let key = json!({"provider": "raw", "key_base64": support::encode(&KEY)});
     let mut configuration = json!({"version": 1, "master_keys": [key]});
     configuration.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
@@ -31,10 +31,15 @@ fn wanted(kind: &str) -> Value {
 }
 
 fn sealed(payload: &Value) -> String {
-    support::seal(payload.to_string().as_bytes(), ID, &KEY, Algorithm::XChaCha20Poly1305)
+    sealed_as(ID, payload)
 }
 
-fn code(engine: u64, request: &Value, sealed: &str) -> Option<String> {
+/// The envelope of another credential.
+pub fn sealed_as(identifier: &str, payload: &Value) -> String {
+    support::seal(payload.to_string().as_bytes(), identifier, &KEY, Algorithm::XChaCha20Poly1305)
+}
+
+pub fn code(engine: u64, request: &Value, sealed: &str) -> Option<String> {
     let (status, code) = check(engine, request, sealed);
     assert_eq!(status, i32::from(code.is_some()));
     code

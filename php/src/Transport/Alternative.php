@@ -18,14 +18,14 @@ final readonly class Alternative
     public const MOST = 8;
 
     /**
-     * @param string $secretSuffix 1 to 64 printable ASCII characters without a space
+     * @param string $secretSuffix 1 to 8 printable ASCII characters without a space
      * @param string $baseUrl absolute, without userinfo, query or fragment
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(public string $secretSuffix, public string $baseUrl)
     {
-        if (preg_match('/\A[\x21-\x7E]{1,64}\z/', $secretSuffix) !== 1) {
-            throw OutboundException::malformed('a secret_suffix is 1 to 64 printable ASCII characters without a space');
+        if (preg_match('/\A[\x21-\x7E]{1,8}\z/', $secretSuffix) !== 1) {
+            throw OutboundException::malformed('a secret_suffix is 1 to 8 printable ASCII characters without a space');
         }
     }
 

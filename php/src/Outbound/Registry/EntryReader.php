@@ -68,8 +68,9 @@ final class EntryReader
         $placeholders = $this->placeholderHeaders($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $alternatives = array_key_exists('alternatives', $map) ? $this->alternatives($map['alternatives']) : [];
-        if ($alternatives !== [] && count($credentials) !== 1) {
-            $this->problem('alternatives', 'need exactly one credential, whose secret chooses');
+        $isOne = count($credentials) === 1 && $credentials[0]->type !== CredentialReference::OAUTH2_CLIENT_CREDENTIALS;
+        if ($alternatives !== [] && !$isOne) {
+            $this->problem('alternatives', 'need exactly one credential, whose secret chooses, and which is no oauth2_client_credentials');
         }
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);
@@ -187,7 +188,7 @@ final class EntryReader
         if (is_int($sample) && $sample >= 1 && $sample <= ServiceDefinition::MAX_AUDIT_SAMPLE) {
             return $sample;
         }
-        $this->problem('audit_sample', 'must be a whole number from 1 to ' . ServiceDefinition::MAX_AUDIT_SAMPLE . '.');
+        $this->problem('audit_sample', 'must be a whole number from 1 to ' . ServiceDefinition::MAX_AUDIT_SAMPLE);
         return 1;
     }
 

@@ -50,7 +50,7 @@ final class RequestForm
      */
     private static function checkAlternatives(#[\SensitiveParameter] RequestSpec $request, array $references): void
     {
-        $isOne = count($references) === 1 && $references[0]->type !== 'oauth2_client_credentials';
+        $isOne = count($references) === 1 && $references[0]->type !== CredentialReference::OAUTH2_CLIENT_CREDENTIALS;
         if (!$isOne || $request->baseUrl === null) {
             throw OutboundException::malformed(
                 'alternatives need a base_url and one credential, of another type than oauth2_client_credentials',
@@ -58,7 +58,7 @@ final class RequestForm
         }
         if (count($request->alternatives) > Alternative::MOST) {
             throw OutboundException::malformed(
-                'alternatives are at most 8, and a secret_suffix is 1 to 64 printable ASCII characters without a space',
+                'alternatives are at most 8, and a secret_suffix is 1 to 8 printable ASCII characters without a space',
             );
         }
     }
