@@ -278,7 +278,7 @@ mod tests {
         assert!(!is_open(now) && breakers.circuits().by_service.is_empty());
         fail(&breakers, &breaker, now);
         assert!(is_open(now) && is_open(now + OPEN - Duration::from_nanos(1)));
-        assert!(!is_open(now + OPEN) && !is_open(now + OPEN), "a look is no probe");
+        assert!(!is_open(now + OPEN) && !is_open(now + OPEN), "asking is no probe");
         let probe = breakers.admit(Some(breaker.clone()), now + OPEN).expect("a probe");
         assert!(is_open(now + OPEN * 9), "one at a time");
         drop(probe);

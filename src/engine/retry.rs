@@ -65,12 +65,15 @@ impl Resends {
 
     /// Whether to send again what was not processed, or has had no response.
     pub fn take(&mut self, is_unprocessed: bool, is_without_response: bool) -> bool {
-        let kinds = [(is_unprocessed, &mut self.unprocessed), (is_without_response, &mut self.without_response)];
-        let left = kinds.into_iter().find(|(applies, left)| *applies && **left > 0);
-        left.is_some_and(|(_, left)| {
-            *left -= 1;
-            true
-        })
+        let left = if is_unprocessed && self.unprocessed > 0 {
+            &mut self.unprocessed
+        } else if is_without_response && self.without_response > 0 {
+            &mut self.without_response
+        } else {
+            return false;
+        };
+        *left -= 1;
+        true
     }
 }
 

@@ -67,7 +67,7 @@ impl Settings {
         Ok(Self {
             internal_hosts,
             defaults: configuration.defaults,
-            host_limit: host_limit.map_err(|error| Error { code: Code::ConfigurationInvalid, ..error })?.map(Arc::new),
+            host_limit: host_limit?.map(Arc::new),
             limits: configuration.limits,
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot be sent in a header"))?,

@@ -2,13 +2,9 @@
 //!
 //! It is the host of `engine`: `process` keeps what lives as long as the process, for which a forked child gets its own;
 //! `runtime` drives an exchange on the thread that called; `result` keeps what C reads until it is freed; and every entry goes
-//! through `boundary`. Nobody imports this room.
+//! through `boundary`. No room imports this one; `engine` knows neither C nor a process.
 //!
 //! `include/secure_outbound.h` is made of this module; `docs/abi.md` explains it to C and PHP.
-//!
-//! This is a roof: no room imports it. `engine`, below, makes the calls and knows neither C nor a process. What comes with both
-//! is here: pointers and panics (`boundary`), results and their ids (`result`), engines over a fork (`process`), and the
-//! runtime that the calling threads drive (`runtime`).
 
 #![allow(unsafe_code)]
 

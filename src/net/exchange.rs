@@ -118,7 +118,7 @@ impl Network {
                 }
                 // A connection that ends as soon as it is there hands the request back before any of it was written. So does the
                 // pool, where a request waited for another one's dial that failed.
-                let unprocessed = cause.unprocessed || closed && watch.is_untaken();
+                let unprocessed = cause.unprocessed || closed && watch.sent() == Sent::No;
                 let sent = if unprocessed { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: cause.error.sent(sent),

@@ -46,7 +46,7 @@ impl InterimLimit {
 
     /// Why there is no response.
     pub fn error() -> Error {
-        Error::new(Code::ProtocolInvalid, "the server sent more than 100 interim responses")
+        Error::new(Code::ProtocolInvalid, format!("the server sent more than {INTERIM_RESPONSES} interim responses"))
     }
 }
 
@@ -67,7 +67,10 @@ pub fn check<B>(response: &Response<B>, cap: usize) -> Result<(), Error> {
         return invalid("the server sent a transfer-encoding other than chunked");
     }
     if headers.len() > HEADER_FIELDS {
-        return invalid("the server's response has more than 100 header fields");
+        return Err(Error::new(
+            Code::ProtocolInvalid,
+            format!("the server's response has more than {HEADER_FIELDS} header fields"),
+        ));
     }
     if head_bytes(headers) > cap {
         let cap = ByteLimit { bytes: cap as u64, of: "limits.header_bytes" };

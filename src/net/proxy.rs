@@ -32,10 +32,7 @@ impl Proxy {
         let uri = format!("http://{host}:{}/", url.port().unwrap_or(80))
             .parse()
             .map_err(|_| invalid("proxy.url has a host that cannot be used"))?;
-        let direct = Rules::parse_hosts("proxy.no_proxy", &spec.no_proxy)
-            .map_err(|error| Error { code: Code::ConfigurationInvalid, ..error })?
-            .hosts
-            .unwrap_or_default();
+        let direct = Rules::parse_hosts("proxy.no_proxy", &spec.no_proxy)?.hosts.unwrap_or_default();
         // An entry counts for every port, so one with a port would do more than it says.
         if direct.iter().any(HostRule::has_port) {
             return Err(invalid("proxy.no_proxy has an entry with a port"));

@@ -1,14 +1,11 @@
 //! A response whose head has come, and what is done with its body.
 
-use std::sync::Arc;
-
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::Instant;
 
-use super::connection::Facts;
 use super::decode::{drain_body, read_body};
 use super::watch::{Observed, is_last, use_no_more};
 use crate::document::ByteLimit;
@@ -66,13 +63,13 @@ impl Response {
 
     /// Reads the body to its end, inside the deadline. `wire` counts what arrived of it, on failure too.
     pub async fn collect(self, cap: ByteLimit, deadline: Instant, wire: &mut u64) -> Result<Collected, Error> {
-        let Self { head, body, method, connection, observed: _in_use } = self;
+        let Self { head, body, method, connection, observed } = self;
         let is_bodiless = method == Method::HEAD || [204, 304].contains(&head.status.as_u16());
         let (body, decoded) = if is_bodiless {
             (Vec::new(), false)
         } else {
             let read = read_body(&head, body, cap, deadline, wire).await;
-            if is_last(read.as_ref().err(), head.extensions.get::<Arc<Facts>>().map(Arc::as_ref)) {
+            if is_last(read.as_ref().err(), observed.connection.as_deref()) {
                 use_no_more(&connection);
             }
             read.map_err(|error| error.with_status(head.status.as_u16()))?

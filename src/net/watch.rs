@@ -76,11 +76,6 @@ impl Watch {
         if self.witness.taken() { Sent::Maybe } else { Sent::No }
     }
 
-    /// Whether no connection took any of the request.
-    pub fn is_untaken(&self) -> bool {
-        !self.witness.taken()
-    }
-
     /// Waits until the request has a connection.
     pub async fn wait_for_connection(&mut self) {
         self.connection.wait_for_connection_metadata().await;

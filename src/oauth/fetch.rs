@@ -54,11 +54,11 @@ pub struct SharedStore {
 }
 
 impl SharedStore {
-    fn read(&self, slot: &SlotId, shared: &SingleFlight) -> Option<Token> {
+    fn read(&self, slot: &SlotId, fetch: &SingleFlight) -> Option<Token> {
         let now = Moment::now();
         let found = self.store.read(slot, &self.keys, now.unix())?;
         let token = Token::shared(found, now, random::number());
-        (Some(token.id()) != shared.replaces && token.is_current(now)).then_some(token)
+        (Some(token.id()) != fetch.replaces && token.is_current(now)).then_some(token)
     }
 }
 

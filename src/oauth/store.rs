@@ -67,9 +67,10 @@ impl Store {
     /// Puts the token of the lease's slot where [`read`](Self::read) finds it, sealed under the first of the keys, and removes
     /// what credentials that are gone have left.
     pub fn write(&self, lease: &Lease, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
-        lease.write(token, master_keys)?;
+        let written = lease.write(token, master_keys);
+        // Above all where there was no room for it.
         sweep(&self.directory);
-        Ok(())
+        written
     }
 }
 

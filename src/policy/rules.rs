@@ -34,9 +34,11 @@ impl Rules {
         })
     }
 
-    /// Reads the list of hosts that has this name, and restricts nothing else.
+    /// Reads the list of hosts that the configuration has under this name, and restricts nothing else.
     pub fn parse_hosts(name: &str, hosts: &[String]) -> Result<Self, Error> {
-        Ok(Self { hosts: parse_named(name, Some(hosts), HostRule::parse)?, ..Self::default() })
+        let hosts = parse_named(name, Some(hosts), HostRule::parse);
+        let hosts = hosts.map_err(|error| Error { code: Code::ConfigurationInvalid, ..error })?;
+        Ok(Self { hosts, ..Self::default() })
     }
 
     /// Reads the lists of a binding, which allow less than the same lists of a policy. Their entries are in no message.

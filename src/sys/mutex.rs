@@ -1,5 +1,7 @@
 //! Mutexes that a panic elsewhere does not spoil.
 
+#![deny(unsafe_code)]
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks it. A panic while it was locked leaves what is in the crate's mutexes whole, so a poisoned one is no reason to stop.

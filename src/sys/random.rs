@@ -1,5 +1,7 @@
 //! Randomness, from the generator of the TLS stack: it notices a fork by itself.
 
+#![deny(unsafe_code)]
+
 /// Fills it with random bytes. `None` where the process has no randomness.
 pub fn fill(bytes: &mut [u8]) -> Option<()> {
     rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(bytes).ok()
