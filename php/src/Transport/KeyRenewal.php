@@ -22,9 +22,8 @@ final class KeyRenewal
 
     /**
      * @param array<string, mixed> $config
-     * @param int $pause in nanoseconds
      */
-    public function __construct(#[\SensitiveParameter] array $config, private readonly int $pause = self::PAUSE_NS)
+    public function __construct(#[\SensitiveParameter] array $config)
     {
         $this->isPossible = self::hasClosure($config['master_keys'] ?? null);
     }
@@ -36,7 +35,7 @@ final class KeyRenewal
             return false;
         }
         $now = hrtime(true);
-        if ($this->last !== null && $now - $this->last < $this->pause) {
+        if ($this->last !== null && $now - $this->last < self::PAUSE_NS) {
             return false;
         }
         $this->last = $now;

@@ -53,7 +53,7 @@ final class PolicyForm
         if (is_int($value) && $value >= $least && $value <= $most) {
             return null;
         }
-        return "must be a whole number from $least" . ($most === Policy::MAX_ATTEMPTS ? " to $most" : '');
+        return "must be a whole number from $least to $most";
     }
 
     private static function isBreaker(mixed $value): bool

@@ -247,11 +247,10 @@ final readonly class RequestSpec
      */
     private static function alternativesFromWire(array $entries): array
     {
-        $alternatives = [];
-        foreach ($entries as $entry) {
-            $alternatives[] = Alternative::fromWire($entry);
+        if (!array_is_list($entries)) {
+            throw OutboundException::malformed('the alternatives are not a list');
         }
-        return $alternatives;
+        return array_map(Alternative::fromWire(...), $entries);
     }
 
     /**

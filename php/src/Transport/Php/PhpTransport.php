@@ -65,8 +65,9 @@ final class PhpTransport implements TransportInterface
                 throw $failure;
             }
         }
-        $this->settings = null;
-        return (new Call($this->settings()))->send($request);
+        // What works stays where this fails.
+        $this->settings = $this->read();
+        return (new Call($this->settings))->send($request);
     }
 
     public function decide(
@@ -112,25 +113,27 @@ final class PhpTransport implements TransportInterface
 
     private function settings(): Settings
     {
-        if ($this->settings === null) {
-            Functions::demand(true);
-            foreach (self::EXTENSIONS as $extension => $use) {
-                if (!extension_loaded($extension)) {
-                    throw OutboundException::create(
-                        'configuration.transport_unavailable',
-                        'the transport in PHP lacks an extension: ' . $use,
-                    );
-                }
-            }
-            if (!defined('CURLOPT_HTTP09_ALLOWED')) {
+        return $this->settings ??= $this->read();
+    }
+
+    private function read(): Settings
+    {
+        Functions::demand(true);
+        foreach (self::EXTENSIONS as $extension => $use) {
+            if (!extension_loaded($extension)) {
                 throw OutboundException::create(
                     'configuration.transport_unavailable',
-                    "PHP's libcurl is older than 7.64",
+                    'the transport in PHP lacks an extension: ' . $use,
                 );
             }
-            $this->settings = Configuration::open($this->config->getValue());
         }
-        return $this->settings;
+        if (!defined('CURLOPT_HTTP09_ALLOWED')) {
+            throw OutboundException::create(
+                'configuration.transport_unavailable',
+                "PHP's libcurl is older than 7.64",
+            );
+        }
+        return Configuration::open($this->config->getValue());
     }
 
     /**

@@ -31,7 +31,7 @@ use Netresearch\NrVault\Transport\Wire;
  *     ]
  *
  * The closure returns the rest of the entry, the keys other than `id`. It is called again where no key opens an envelope,
- * which a key that was replaced elsewhere would do, and at most every ten seconds.
+ * which a key that was replaced elsewhere would do, and at most every ten seconds by one object of this class.
  *
  * @api
  */

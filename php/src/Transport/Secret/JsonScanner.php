@@ -95,7 +95,7 @@ final class JsonScanner
     }
 
     /**
-     * The offset of a key that its object already has. json_decode() would take the last one without an error.
+     * The path of a key that its object already has. json_decode() would take the last one without an error.
      *
      * Nothing in here can give up halfway, as a regular expression does at its limits: a document that was not
      * read to its end would pass for one without duplicates.

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
 use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
+use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
@@ -91,7 +92,7 @@ trait EnvelopeCases
         }
         $derived = hash_hkdf('sha256', $encryptionKey, 32, 'nr-vault-master-key');
         $typo3 = self::call(
-            self::request(credentials: [(new CredentialReference('my_api_key', 'bearer'))->seal((new \Netresearch\NrVault\Outbound\Tests\Support\Sealer($derived))
+            self::request(credentials: [(new CredentialReference('my_api_key', 'bearer'))->seal((new Sealer($derived))
                     ->seal('my_api_key', '{"token":"' . self::CANARY . '"}'))]),
             self::make(['master_keys' => [['provider' => 'typo3', 'encryption_key' => $encryptionKey]]]),
         );
@@ -152,6 +153,24 @@ trait EnvelopeCases
         $key = self::masterKey();
         self::assertSame('200', self::call($request, $transport)->brief());
         self::assertSame('200', self::call($request, $transport)->brief());
+        self::assertSame(2, $asked);
+    }
+
+    public function testMaterialThatCannotBeHadTakesNothingAway(): void
+    {
+        $asked = 0;
+        $key = self::masterKey();
+        $keys = [['id' => 'contract-' . bin2hex(random_bytes(4)), 'material' => static function () use ($key, &$asked): array {
+            return $asked++ === 0 ? ['provider' => 'raw', 'key_base64' => $key] : throw new \RuntimeException('the provider is down');
+        }]];
+        $transport = self::make(['master_keys' => $keys]);
+        self::$server->answers('plain', [FaultServer::answer()], [FaultServer::answer()]);
+        $sound = self::request(credentials: [self::bearer()]);
+        $foreign = self::request(credentials: [(new Sealer(random_bytes(32)))->credential('bearer', ['token' => 't'], null, 'my_api_key')]);
+
+        self::assertSame('200', self::call($sound, $transport)->brief());
+        self::assertFailed('internal.part_failed', 'no', self::call($foreign, $transport));
+        self::assertSame('200', self::call($sound, $transport)->brief());
         self::assertSame(2, $asked);
     }
 

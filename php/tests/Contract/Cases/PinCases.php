@@ -39,14 +39,14 @@ trait PinCases
                 self::$tls->issue('pin-future-ca', $name, $future, selfSigned: true, constraints: 'CA:TRUE'),
                 'not valid yet',
             ],
-            'for clients only' => [self::$tls->issue('pin-client', $name, usage: 'clientAuth'), 'is not valid'],
+            'for clients only' => [self::$tls->issue('pin-client', $name, usage: 'clientAuth'), 'is not valid: it is not meant for servers'],
             'an authority for clients only' => [
                 self::$tls->issue('pin-client-ca', $name, usage: 'clientAuth', constraints: 'CA:TRUE'),
-                'is not valid',
+                'is not valid: it is not meant for servers',
             ],
             'a key for certificates only' => [
                 self::$tls->issue('pin-signer', $name, constraints: 'CA:TRUE', more: "keyUsage=keyCertSign,cRLSign\n"),
-                'is not valid',
+                'is not valid: it is not meant for servers',
             ],
         ];
         foreach ($certificates as $what => [$files, $refusal]) {

@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 final readonly class Credential
 {
     /**
-     * @param string $type one of SealedCredential's constants
+     * @param string $type one of CredentialReference's constants
      * @param BindingRules|null $binding where the credential may go, if that was sealed with it
      * @param Secret $secret token, key, password, or the bytes themselves
      * @param Secret|null $username of a basic

@@ -51,7 +51,7 @@ final class Payload
         $isKept = false;
         try {
             if ($type === CredentialReference::SECRET) {
-                $placement ??= throw DeclaredCredentials::misplaced();
+                $placement ??= throw new \LogicException('a plain secret has a placement');
                 $isKept = self::isPlain($payload->expose());
                 if ($isKept) {
                     return new Credential($type, null, $payload, placement: $placement);
@@ -176,14 +176,18 @@ final class Payload
     private static function members(#[\SensitiveParameter] string $document, array $names, string $what): array
     {
         $places = [];
-        $scanner = new JsonScanner($document);
-        $isObject = $scanner->members($names, static function (?string $name, int $offset, int $length) use (&$places): void {
-            $places[(string) $name] = [$offset, $length];
-        });
+        $isTwice = false;
+        $isObject = (new JsonScanner($document))->members(
+            $names,
+            static function (?string $name, int $offset, int $length) use (&$places, &$isTwice): void {
+                $isTwice = $isTwice || isset($places[(string) $name]);
+                $places[(string) $name] = [$offset, $length];
+            },
+        );
         return match (true) {
             !$isObject => throw new InvalidPayload($what . ' is no JSON object'),
             isset($places['']) => throw new InvalidPayload($what . ' has a key that is not one of ' . implode(', ', $names)),
-            $scanner->duplicate() !== null => throw new InvalidPayload('a key occurs twice in ' . $what),
+            $isTwice => throw new InvalidPayload('a key occurs twice in ' . $what),
             default => $places,
         };
     }

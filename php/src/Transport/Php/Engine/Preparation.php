@@ -15,6 +15,7 @@ use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
+use Netresearch\NrVault\Transport\Php\Policy\Alternatives;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
@@ -141,12 +142,7 @@ final readonly class Preparation
         [$origin, $method, $others] = $this->settings->decision->decideOrigin($request, $request->references());
         $now = new \DateTimeImmutable();
         $opened = $this->settings->credentials->open($request->credentials);
-        foreach ($others as [$suffix, $other]) {
-            if ($opened[0]->endsWith($suffix)) {
-                $origin = $other;
-                break;
-            }
-        }
+        $origin = Alternatives::chosen($others, static fn (string $suffix): bool => $opened[0]->endsWith($suffix), $origin);
         $this->judge(
             $request->references(),
             $opened,

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 final class HeadReader
 {
     private const FIELDS = 100;
-    private const INTERIM_ANSWERS = 100;
+    private const INTERIM_RESPONSES = 100;
 
     private const TOKEN = '/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/';
     private const CONTROLS = '/[\x00-\x08\x0A-\x1F\x7F]/';
@@ -99,8 +99,8 @@ final class HeadReader
         $status = (int) $found[2];
         if ($status >= 200 || $status === 101) {
             $this->status = $status;
-        } elseif (++$this->interim > self::INTERIM_ANSWERS) {
-            return 'the server sent more than 100 interim responses';
+        } elseif (++$this->interim > self::INTERIM_RESPONSES) {
+            return 'the server sent more than ' . self::INTERIM_RESPONSES . ' interim responses';
         }
         return null;
     }
@@ -116,7 +116,7 @@ final class HeadReader
         $value = trim($value, " \t");
         $this->bytes += strlen($name) + strlen($value) + 4;
         if (++$this->count > self::FIELDS) {
-            return "the server's response has more than 100 header fields";
+            return "the server's response has more than " . self::FIELDS . ' header fields';
         }
         if ($this->bytes > $this->cap) {
             return (new ByteLimit($this->cap, 'limits.header_bytes'))->exceededBy("the response's head");

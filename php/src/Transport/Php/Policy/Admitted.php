@@ -36,12 +36,7 @@ final readonly class Admitted
      */
     public function chosenBy(\Closure $endsWith): self
     {
-        foreach ($this->alternatives as [$suffix, $alternative]) {
-            if ($endsWith($suffix)) {
-                return $alternative;
-            }
-        }
-        return $this;
+        return Alternatives::chosen($this->alternatives, $endsWith, $this);
     }
 
     /**

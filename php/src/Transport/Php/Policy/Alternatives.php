@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Alternative;
 
 /**
  * What a request's alternatives come to: each is judged before anything is opened, as if it were the base URL, so that no
- * verdict depends on a secret.
+ * verdict of the policy depends on a secret; a binding's does.
  *
  * @internal
  */
@@ -49,5 +49,24 @@ final class Alternatives
             }
         }
         return $judged;
+    }
+
+    /**
+     * What counts for a secret that ends so: the first that fits, or what there is without alternatives.
+     *
+     * @template T
+     * @param list<array{string, T}> $judged
+     * @param \Closure(string): bool $endsWith
+     * @param T $base
+     * @return T
+     */
+    public static function chosen(#[\SensitiveParameter] array $judged, \Closure $endsWith, mixed $base): mixed
+    {
+        foreach ($judged as [$suffix, $alternative]) {
+            if ($endsWith($suffix)) {
+                return $alternative;
+            }
+        }
+        return $base;
     }
 }

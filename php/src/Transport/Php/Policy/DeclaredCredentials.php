@@ -28,9 +28,6 @@ final class DeclaredCredentials
     {
         foreach ($references as $reference) {
             $placement = $reference->placement;
-            if (($reference->type === CredentialReference::SECRET) !== ($placement !== null)) {
-                throw self::misplaced();
-            }
             if ($placement?->type === 'header') {
                 self::settable($placement);
                 if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
@@ -87,12 +84,6 @@ final class DeclaredCredentials
     {
         $name = (string) $placement->name;
         return strlen($name) <= self::LONGEST_NAME ? ' "' . $name . '"' : '';
-    }
-
-    /** A placement is there for a plain secret, and for nothing else. */
-    public static function misplaced(): OutboundException
-    {
-        return OutboundException::malformed('a secret needs a placement, and nothing else has one');
     }
 
     public static function halved(): OutboundException
