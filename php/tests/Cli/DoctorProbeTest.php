@@ -248,6 +248,29 @@ final class DoctorProbeTest extends CommandTestCase
         self::assertStringContainsString('secure_outbound_check', self::finding($report)['message']);
     }
 
+    public function testACredentialIsTriedWhereItsEndLeads(): void
+    {
+        $free = [['secret_suffix' => ':fx', 'base_url' => 'https://free.example.com/v1']];
+        $this->write('services.json', $this->services(['alternatives' => $free]));
+        foreach ([':fx' => 'free.example.com', '' => 'api.example.com'] as $end => $host) {
+            $this->lay(['type' => 'bearer', 'token' => self::TOKEN . $end, 'binding' => ['hosts' => [$host]]]);
+            self::assertSame([], self::wrong($this->ask()), $host);
+        }
+        $this->lay(['type' => 'bearer', 'token' => self::TOKEN . ':fx', 'binding' => ['hosts' => ['api.example.com']]]);
+        $report = $this->ask();
+        self::assertSame(['fpm.binding' => 'critical'], self::wrong($report));
+        self::assertStringContainsString('[policy.binding_violated]', self::finding($report)['message']);
+    }
+
+    public function testAnAlternativeThatNoCallMayTake(): void
+    {
+        $services = $this->services(['alternatives' => [['secret_suffix' => ':fx', 'base_url' => 'https://free.example.com/v1']]]);
+        $services['services']['crm']['policy'] = ['allowed_methods' => ['GET'], 'allowed_hosts' => ['api.example.com']];
+        $this->write('services.json', $services);
+        $report = $this->ask();
+        self::assertStringContainsString('an alternative is refused', self::finding($report)['message']);
+    }
+
     public function testInPhpOnlyWhatPhpServes(): void
     {
         $this->write('services.json', $this->services(['transport' => 'php']));

@@ -71,7 +71,7 @@ final class Configuration
         try {
             return new EngineState(null, (new PhpTransport($config))->open());
         } catch (OutboundException $refusal) {
-            $error = ['code' => $refusal->errorCode(), 'message' => (string) strstr($refusal->getMessage(), ' [', true)];
+            $error = ['code' => $refusal->errorCode(), 'message' => $refusal->reason()];
             return $refusal->errorCode() === 'configuration.transport_unavailable' ? null : new EngineState($error);
         }
     }

@@ -104,8 +104,14 @@ final class CredentialProbe
         }
         $refused = [];
         foreach ($service->policy->allowedMethods as $method) {
-            $request = (new RequestSpec($service->id, $method, $service->policy, $service->baseUrl))
-                ->withCredentials([$sealed]);
+            $request = new RequestSpec(
+                $service->id,
+                $method,
+                $service->policy,
+                $service->baseUrl,
+                alternatives: $service->alternatives,
+            );
+            $request = $request->withCredentials([$sealed]);
             $code = $isPhp ? $this->inPhp($request) : self::inLibrary($this->engine, $request);
             if ($code === 'configuration.transport_unavailable') {
                 $this->unchecked++;
@@ -144,7 +150,7 @@ final class CredentialProbe
     }
 
     /** The code of a head that refuses, as `check` or as all others write it; null where it has none. */
-    private static function code(string $head): ?string
+    public static function code(string $head): ?string
     {
         $told = Wire::decode($head) ?? [];
         $error = is_array($told['error'] ?? null) ? $told['error'] : [];
@@ -168,10 +174,11 @@ final class CredentialProbe
         if (!str_starts_with($code, 'policy.') && !str_starts_with($code, 'invalid_request.')) {
             return false;
         }
-        $plain = $request->withCredentials([]);
+        // Alternatives need their credential, which is declared and not opened for that.
+        $plain = $request->alternatives === [] ? $request->withCredentials([]) : $request;
         if ($isPhp) {
             try {
-                $this->php?->decide($plain);
+                $this->php?->decide($plain, $plain->references());
                 return false;
             } catch (OutboundException $refusal) {
                 return $refusal->errorCode() === $code;

@@ -116,6 +116,7 @@ final class RegistryEntries
             headers: $service->headers,
             idempotencyKey: $service->idempotencyHeader === null ? null : 'doctor',
             idempotencyHeader: $service->idempotencyHeader,
+            alternatives: $service->alternatives,
         );
         try {
             $transport->decide($request, $service->credentials);
