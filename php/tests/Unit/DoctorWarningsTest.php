@@ -30,7 +30,6 @@ final class DoctorWarningsTest extends TestCase
         self::assertStringContainsString('LimitMEMLOCK', $finding->remedy);
     }
 
-    /** It was "The configuration is taken." */
     public function testAnAnswerOfTheLibraryThatCannotBeRead(): void
     {
         foreach (['', 'null', '[1', '{"warnings": [{"code": 1}]}', '{"error": "no"}'] as $head) {

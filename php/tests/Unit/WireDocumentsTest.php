@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Cli\Doctor\CredentialProbe;
+use Netresearch\NrVault\Outbound\Cli\Doctor\EngineState;
 use Netresearch\NrVault\Outbound\Cli\Envelope;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
@@ -177,12 +179,16 @@ final class WireDocumentsTest extends TestCase
         self::assertSame(array_map(array_keys(...), $open['warnings']), array_map(array_keys(...), $warnings));
         self::assertSame(array_column($open['warnings'], 'code'), array_column($warnings, 'code'));
 
+        $read = EngineState::ofLibrary((string) json_encode($open));
+        self::assertSame([null, $open['warnings']], [$read->error, $read->warnings]);
+
         $refused = self::document('open_refused');
         self::assertSame(['version', 'warnings', 'error'], array_keys($refused));
         self::assertSame($refused['error'], self::error(OutboundException::fromWire($refused)));
 
         self::assertSame(['version' => 1, 'code' => null], self::document('check'));
-        self::assertSame(['version' => 1, 'code' => 'credential.expired'], self::document('check_refused'));
+        self::assertNull(CredentialProbe::code((string) json_encode(self::document('check'))));
+        self::assertSame('credential.expired', CredentialProbe::code((string) json_encode(self::document('check_refused'))));
     }
 
     public function testTheEnvelopeIsReadAndWritten(): void

@@ -165,11 +165,13 @@ final readonly class ServiceCalls
     private function keep(AuditEntry $entry, CallRecord $record, int $status): bool
     {
         // An error status is no success, and is rare enough to be recorded always.
-        if ($record->sample === 1 || $status >= 400) {
-            return $this->auditor->end($entry, $record->hasBegun);
+        if ($record->sample > 1 && $status < 400) {
+            if (random_int(1, $record->sample) !== 1) {
+                return true;
+            }
+            $entry = $entry->withWeight($record->sample);
         }
-        return random_int(1, $record->sample) !== 1
-            || $this->auditor->end($entry->withWeight($record->sample), $record->hasBegun);
+        return $this->auditor->end($entry, $record->hasBegun);
     }
 
     private function failed(int $call, CallRecord $record, OutboundException $failure): OutboundException

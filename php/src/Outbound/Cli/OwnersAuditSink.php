@@ -83,14 +83,14 @@ final readonly class OwnersAuditSink implements AuditSink
         try {
             // With root's other groups, files could be opened that the owner cannot open.
             if (!posix_initgroups($this->name, $this->group) || !posix_setegid($this->group) || !posix_seteuid($this->user)) {
-                throw new AuditSinkException('The owner of the audit directory could not be taken on.');
+                throw new AuditSinkException('the owner of the audit directory could not be taken on');
             }
             $write();
         } finally {
             $isBack = posix_seteuid(0) && posix_setegid($group)
                 && posix_initgroups(posix_getpwuid(0)['name'] ?? 'root', $group);
             if (!$isBack) {
-                throw new AuditSinkException("Root could not take its own user's and groups' place again.");
+                throw new AuditSinkException("root could not take its own user's and groups' place again");
             }
         }
     }

@@ -116,7 +116,7 @@ final class SealCommand implements Command
                 try {
                     $source = KeyEntry::parse($entry)->source;
                 } catch (OutboundException $refusal) {
-                    throw new UsageError('--config: ' . rtrim($refusal->reason(), '.') . '.');
+                    throw new UsageError('--config: ' . $refusal->reason() . '.');
                 }
                 return $source ?? throw new UsageError('--config: the master key has an id, but no provider.');
             }

@@ -62,8 +62,8 @@ final class Comparison
         $self->add('policy.allowed_paths', ...$now->pathsBeyond($was));
         $self->policy($was === null ? null : $old->policy, $new->policy);
         $self->headers($was === null ? [] : $old->headers, $new->headers);
-        $self->alternatives($was === null ? [] : $old->alternatives, $new->alternatives);
-        $self->credentials($was === null ? [] : $old->credentials, $new->credentials);
+        $self->listed('alternatives', $was === null ? [] : $old->alternatives, $new->alternatives);
+        $self->listed('credentials', $was === null ? [] : $old->credentials, $new->credentials);
         if ($was !== null) {
             $self->limits($old->policy, $new->policy);
             $self->breaker($old->policy->breaker, $new->policy->breaker);
@@ -115,13 +115,13 @@ final class Comparison
     }
 
     /**
-     * @param list<CredentialReference> $old
-     * @param list<CredentialReference> $new
+     * @param list<Alternative|CredentialReference> $old
+     * @param list<Alternative|CredentialReference> $new
      */
-    private function credentials(array $old, array $new): void
+    private function listed(string $field, array $old, array $new): void
     {
-        $text = static fn (CredentialReference $reference): string => self::json($reference->toWire());
-        $this->add('credentials', ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
+        $text = static fn (Alternative|CredentialReference $entry): string => self::json($entry->toWire());
+        $this->add($field, ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
     }
 
     /**
@@ -152,16 +152,6 @@ final class Comparison
         if ($old->audit === ServiceDefinition::AUDIT_REQUIRED && $new->audit !== $old->audit) {
             $this->change('audit', $old->audit, $new->audit);
         }
-    }
-
-    /**
-     * @param list<Alternative> $old
-     * @param list<Alternative> $new
-     */
-    private function alternatives(array $old, array $new): void
-    {
-        $text = static fn (Alternative $alternative): string => self::json($alternative->toWire());
-        $this->add('alternatives', ...array_values(array_diff(array_map($text, $new), array_map($text, $old))));
     }
 
     /** Another technical user may read other credentials; without one, the rights of each caller count. */

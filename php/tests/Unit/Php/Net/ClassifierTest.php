@@ -119,7 +119,8 @@ final class ClassifierTest extends TestCase
         yield 'another issuer' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 20), 'issuer'];
         yield 'revoked' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 23), 'revoked'];
         yield 'another name' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 1), 'another name'];
-        yield 'another fault' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 7), 'is not valid'];
+        yield 'another fault' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 7), 'certificate is not valid ['];
+        yield 'not for servers' => ['tls.certificate_invalid no', new TransferEnd(60, verification: 26), 'not meant for servers'];
         yield 'no anchor' => ['tls.certificate_invalid no', new TransferEnd(77), 'no trust anchor'];
         yield 'a curl without TLS' => ['configuration.transport_unavailable no', new TransferEnd(1)];
         yield 'suites that it does not know' => ['configuration.transport_unavailable no', new TransferEnd(59)];
