@@ -117,7 +117,7 @@ check-supply: $(DENY)
 	$(DENY) --locked --all-features check licenses bans sources
 
 check-files:
-	@.ci/check-files
+	@CARGO="$(CARGO)" .ci/check-files
 
 # Errors only: PSR-12 warns of long lines, which tables and fixed texts may have.
 check-php:
