@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Configuration;
 
+use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
+
 /**
  * $GLOBALS['TYPO3_CONF_VARS']['HTTP'], as far as it means something here: TYPO3's own client obeys all of it.
  *
@@ -71,11 +73,9 @@ final class HttpSettings
         $url = $proxy['https'] ?? null;
         $plain = $proxy['http'] ?? null;
         if ($plain !== null && $plain !== '' && $plain !== $url) {
-            $this->find(
-                Finding::NOTICE,
+            $this->note(
                 'proxy.http',
-                'names another proxy for http://. Plain http:// never goes through one here.',
-                'Nothing to do: it goes to internal hosts only.',
+                'names another proxy for http://. Plain http:// never goes through one here: it goes to internal hosts only.',
             );
         }
         $hosts = $this->withoutProxy($proxy['no'] ?? []);
@@ -96,10 +96,9 @@ final class HttpSettings
             if (preg_match('/\A(\*\.)?[^\s\/@?#\\\\:*\[\]]+\z/', $host) === 1) {
                 $hosts[] = $host;
             } elseif ($host !== '') {
-                $this->find(
-                    Finding::WARNING,
+                $this->warn(
                     'proxy.no',
-                    "['no'] has the entry \"$host\", which is no name of a host: what it is meant for goes through the proxy.",
+                    "has in 'no' the entry \"$host\", which is no name of a host: what it is meant for goes through the proxy.",
                     'Write the name of a host, without a port, with *. in front for its subdomains.',
                 );
             }
@@ -116,10 +115,9 @@ final class HttpSettings
             return ['roots' => 'file', 'ca_file' => $verify];
         }
         if ($verify !== null && filter_var($verify, FILTER_VALIDATE_BOOLEAN, FILTER_NULL_ON_FAILURE) !== true) {
-            $this->find(
-                Finding::CRITICAL,
-                'verify',
-                'turns the check of certificates off: whoever is on the way reads what TYPO3 sends. Calls of this extension '
+            $this->found[] = Finding::critical(
+                'http.verify',
+                self::of('verify') . ' turns the check of certificates off: whoever is on the way reads what TYPO3 sends. Calls of this extension '
                     . 'check them all the same.',
                 'Set it to true, or to the path of a file with the authority that is missing.',
             );
@@ -147,8 +145,7 @@ final class HttpSettings
         }
         $flat = array_values(array_filter($hosts, is_string(...)));
         if ($flat === []) {
-            $this->find(
-                Finding::WARNING,
+            $this->warn(
                 'allowed_hosts.contexts',
                 "has contexts of TYPO3's own and no host: it is no ceiling here, and nr-vault's own client refuses every host.",
                 'Name the hosts as texts beside the contexts.',
@@ -156,8 +153,7 @@ final class HttpSettings
             return null;
         }
         foreach (array_filter($flat, static fn (string $host): bool => !HostList::isEntry($host)) as $host) {
-            $this->find(
-                Finding::WARNING,
+            $this->warn(
                 'allowed_hosts.form',
                 "has the entry \"$host\", which is neither \"host\" nor \"host:port\": nothing is allowed by it.",
                 'Write the name of a host, with *. in front for its subdomains.',
@@ -173,16 +169,11 @@ final class HttpSettings
     {
         foreach (self::DEFAULTS as $key => $default) {
             if (array_key_exists($key, $http) && self::sorted($http[$key]) !== $default) {
-                $this->find(
-                    Finding::NOTICE,
-                    $key,
-                    'is set, and means nothing to calls of this extension.',
-                    match ($key) {
-                        'allow_redirects' => 'Redirects are a matter of each service.',
-                        'handler' => 'Listen to CallEnded in place of a handler.',
-                        default => 'Client certificates are not supported.',
-                    },
-                );
+                $this->note($key, 'is set, and means nothing to calls of this extension: ' . match ($key) {
+                    'allow_redirects' => 'redirects are a matter of each service.',
+                    'handler' => 'listen to CallEnded in place of a handler.',
+                    default => 'client certificates are not supported.',
+                });
             }
         }
     }
@@ -195,9 +186,19 @@ final class HttpSettings
         return $value;
     }
 
-    private function find(string $severity, string $id, string $message, string $remedy): void
+    private function warn(string $code, string $message, string $remedy): void
     {
-        $key = explode('.', $id, 2)[0];
-        $this->found[] = new Finding($severity, "http.$id", self::PATH . "['$key'] $message", $remedy);
+        $this->found[] = Finding::warning("http.$code", self::of($code) . " $message", $remedy);
+    }
+
+    /** What is as somebody wants it, and has no effect here. */
+    private function note(string $code, string $message): void
+    {
+        $this->found[] = Finding::ok("http.$code", self::of($code) . " $message");
+    }
+
+    private static function of(string $code): string
+    {
+        return self::PATH . "['" . explode('.', $code, 2)[0] . "']";
     }
 }

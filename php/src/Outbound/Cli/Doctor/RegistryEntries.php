@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
@@ -56,24 +57,51 @@ final class RegistryEntries
                     Remedies::edit($file, 'the form of an entry: ' . self::schema()),
                 );
         }
+        $provider = $credentials === null ? null : new DirectoryCredentialProvider($credentials);
+        $services = self::services(
+            $registry,
+            $config,
+            $library,
+            static fn (ServiceDefinition $service, string $note): string => Remedies::edit($file, $note),
+            static fn (ServiceDefinition $service): array
+                => self::credentials($service, $provider, (string) $credentials, $remedies),
+        );
+        $count = 'Services in the registry: ' . count($registry->ids()) . '.';
+        return [Finding::ok('registry.services', $count), ...$findings, ...$services];
+    }
+
+    /**
+     * What is to say of each service that the registry gives, wherever it is kept.
+     *
+     * @param array<string, mixed> $config of the transport
+     * @param \Closure(ServiceDefinition, string): string $remedy how to change the entry, with a note
+     * @param \Closure(ServiceDefinition): list<Finding> $credentials what is wrong with its credentials
+     * @return list<Finding>
+     */
+    public static function services(
+        ServiceRegistry $registry,
+        #[\SensitiveParameter] array $config,
+        ?string $library,
+        \Closure $remedy,
+        \Closure $credentials,
+    ): array {
         $transport = self::transport($config, $library);
         $hasPhp = ($config['php_transport'] ?? true) !== false;
-        $provider = $credentials === null ? null : new DirectoryCredentialProvider($credentials);
+        $findings = [];
         foreach ($registry->ids() as $id) {
             try {
                 $service = $registry->get($id);
             } catch (OutboundException) {
                 continue;
             }
+            $edit = static fn (string $note): string => $remedy($service, $note);
             if (!$hasPhp && $service->transport === ServiceDefinition::TRANSPORT_PHP) {
-                $findings[] = self::refused($file, $service, PhpTransport::forbidden());
+                $findings[] = self::refused($edit, $service, PhpTransport::forbidden());
                 continue;
             }
-            $missing = self::credentials($service, $provider, (string) $credentials, $remedies);
-            array_push($findings, ...self::service($file, $service, $transport, $missing));
+            array_push($findings, ...self::service($edit, $service, $transport, $credentials($service)));
         }
-        $count = 'Services in the registry: ' . count($registry->ids()) . '.';
-        return [Finding::ok('registry.services', $count), ...$findings];
+        return $findings;
     }
 
     /**
@@ -98,11 +126,12 @@ final class RegistryEntries
     }
 
     /**
+     * @param \Closure(string): string $edit
      * @param list<Finding> $findings that there are of it already
      * @return list<Finding>
      */
     private static function service(
-        string $file,
+        \Closure $edit,
         ServiceDefinition $service,
         TransportInterface $transport,
         array $findings,
@@ -125,10 +154,10 @@ final class RegistryEntries
                 $extent = 'has the form of one; without library and configuration no more can be said';
             }
             if (!in_array($refusal->errorCode(), self::OF_THE_CALL, true)) {
-                $findings[] = self::refused($file, $service, $refusal);
+                $findings[] = self::refused($edit, $service, $refusal);
             }
         }
-        array_push($findings, ...self::plainHttp($file, $service, $request), ...self::paths($file, $service));
+        array_push($findings, ...self::plainHttp($edit, $service, $request), ...self::paths($edit, $service));
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
@@ -164,9 +193,10 @@ final class RegistryEntries
     /**
      * A binding is sealed, so whether its hosts allow plain HTTP shows with the first call only.
      *
+     * @param \Closure(string): string $edit
      * @return list<Finding>
      */
-    private static function plainHttp(string $file, ServiceDefinition $service, RequestSpec $request): array
+    private static function plainHttp(\Closure $edit, ServiceDefinition $service, RequestSpec $request): array
     {
         $origin = PolicyDecision::origin($request);
         if ($service->credentials === [] || $origin?->scheme !== Origin::HTTP) {
@@ -177,16 +207,17 @@ final class RegistryEntries
             'registry.plain_http',
             'Service "' . $service->id . '" is called over plain HTTP, where who listens reads "' . $identifiers . '". A binding that '
                 . 'allows it has "' . $origin->sealedText() . '" among its hosts.',
-            Remedies::edit($file, 'https in base_url; or seal the credential with that host, where its binding has hosts'),
+            $edit('https in base_url; or seal the credential with that host, where its binding has hosts'),
         )];
     }
 
     /**
      * Patterns that no request can fulfil: it lies below the base path, and they do not.
      *
+     * @param \Closure(string): string $edit
      * @return list<Finding>
      */
-    private static function paths(string $file, ServiceDefinition $service): array
+    private static function paths(\Closure $edit, ServiceDefinition $service): array
     {
         $patterns = $service->policy->allowedPaths ?? [];
         try {
@@ -208,7 +239,7 @@ final class RegistryEntries
         $message = 'Service "' . $service->id . '": no request fulfils ' . implode(', ', $idle) . ', for all of them lie below the '
             . 'base path ' . $base . '. Below it they are "allowed_paths": '
             . json_encode($fixed, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
-        $remedy = Remedies::edit($file, 'allowed_paths of the service, as above');
+        $remedy = $edit('allowed_paths of the service, as above');
         return [count($idle) === count($patterns)
             ? Finding::critical('registry.path', $message, $remedy)
             : Finding::warning('registry.path', $message, $remedy)];
@@ -219,12 +250,15 @@ final class RegistryEntries
         return dirname(__DIR__, 4) . '/schema/services.schema.json';
     }
 
-    private static function refused(string $file, ServiceDefinition $service, OutboundException $refusal): Finding
+    /**
+     * @param \Closure(string): string $edit
+     */
+    private static function refused(\Closure $edit, ServiceDefinition $service, OutboundException $refusal): Finding
     {
         return Finding::critical(
             'registry.unusable',
             'Service "' . $service->id . '": ' . $refusal->getMessage(),
-            Remedies::edit($file, Refusal::remedyOf($refusal)),
+            $edit(Refusal::remedyOf($refusal)),
         );
     }
 }

@@ -27,8 +27,15 @@ final readonly class Report
 
     private const INDENT = '  ';
 
-    public function __construct(private Streams $streams, private bool $isColoured, private int $width)
-    {
+    /**
+     * @param array<string, string> $sections titles of those that a host has besides, by the beginning of their codes
+     */
+    public function __construct(
+        private Streams $streams,
+        private bool $isColoured,
+        private int $width,
+        private array $sections = [],
+    ) {
     }
 
     /**
@@ -63,7 +70,7 @@ final readonly class Report
         $findings = array_filter($findings, static fn (Finding $finding): bool => $finding->verdict === Finding::OK);
         $column = max([0, ...array_map(static fn (Finding $finding): int => strlen($finding->code), $findings)]) + 2;
         foreach ($findings as $finding) {
-            $title = self::SECTIONS[strtok($finding->code, '.')] ?? 'Other';
+            $title = (self::SECTIONS + $this->sections)[strtok($finding->code, '.')] ?? 'Other';
             if ($title !== $section) {
                 $this->streams->write(($section === null ? '' : "\n") . $this->colour('1', $title) . "\n");
                 $section = $title;

@@ -45,11 +45,7 @@ final class Worker
         } else {
             $answer = $this->ask($socket, $config, $files);
             if ($answer instanceof WorkerAnswer) {
-                $own = $remedies->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
-                $findings = [
-                    ...self::judge($answer, $config ?? [], $own),
-                    ...(new ProbeFindings($answer, $files, $own))->all(),
-                ];
+                $findings = self::judge($answer, $config ?? [], $files, $remedies);
                 $header = $answer->ini['ffi_preload'];
             } else {
                 $findings = $answer->code === 'fpm.socket' ? [FpmStart::examine($program, $remedies), $answer] : [$answer];
@@ -104,9 +100,20 @@ final class Worker
 
     /**
      * @param array<string, mixed> $config of the transport
+     * @param array<string, string> $files that the worker was asked about
      * @return list<Finding>
      */
-    private static function judge(WorkerAnswer $answer, array $config, Remedies $remedies): array
+    public static function judge(WorkerAnswer $answer, #[\SensitiveParameter] array $config, array $files, Remedies $remedies): array
+    {
+        $own = $remedies->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
+        return [...self::itself($answer, $config, $own), ...(new ProbeFindings($answer, $files, $own))->all()];
+    }
+
+    /**
+     * @param array<string, mixed> $config of the transport
+     * @return list<Finding>
+     */
+    private static function itself(WorkerAnswer $answer, #[\SensitiveParameter] array $config, Remedies $remedies): array
     {
         $findings = [
             PhpSettings::version('fpm', $answer->version),

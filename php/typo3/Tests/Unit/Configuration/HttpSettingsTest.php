@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Tests\Unit\Configuration;
 
-use Netresearch\NrSecureOutbound\Configuration\Finding;
 use Netresearch\NrSecureOutbound\Configuration\HttpSettings;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
@@ -53,7 +53,7 @@ final class HttpSettingsTest extends TestCase
             'another proxy for plain http' => [
                 ['proxy' => ['https' => 'http://p:3128', 'http' => 'http://q:3128', 'no' => 'a,b']],
                 ['proxy' => ['url' => 'http://p:3128', 'no_proxy' => ['a', 'b']]] + $own,
-                [[Finding::NOTICE, 'http.proxy.http']],
+                [[Finding::OK, 'http.proxy.http']],
             ],
             'what is no host' => [
                 ['proxy' => ['https' => 'http://p:3128', 'no' => ['a:80', '10.0.0.0/8', '*']]],
@@ -76,8 +76,8 @@ final class HttpSettingsTest extends TestCase
                 ['cert' => '/c.pem', 'ssl_key' => '/k.pem', 'handler' => ['x'], 'allow_redirects' => false, 'version' => '2'],
                 $own,
                 [
-                    [Finding::NOTICE, 'http.allow_redirects'], [Finding::NOTICE, 'http.cert'],
-                    [Finding::NOTICE, 'http.handler'], [Finding::NOTICE, 'http.ssl_key'],
+                    [Finding::OK, 'http.allow_redirects'], [Finding::OK, 'http.cert'],
+                    [Finding::OK, 'http.handler'], [Finding::OK, 'http.ssl_key'],
                 ],
             ],
             'the same in another order' => [['allow_redirects' => ['strict' => false, 'max' => 5]], $own, []],
@@ -97,7 +97,7 @@ final class HttpSettingsTest extends TestCase
     /**
      * @param array<string, mixed> $http
      * @param array<string, mixed> $document
-     * @param list<array{string, string}> $findings severity and id
+     * @param list<array{string, string}> $findings verdict and code
      */
     #[Test]
     #[DataProvider('settings')]
@@ -108,7 +108,7 @@ final class HttpSettingsTest extends TestCase
         $settings = new HttpSettings();
 
         self::assertEquals($document, $settings->document);
-        self::assertSame($findings, array_map(static fn (Finding $finding): array => [$finding->severity, $finding->id], $settings->findings));
+        self::assertSame($findings, array_map(static fn (Finding $finding): array => [$finding->verdict, $finding->code], $settings->findings));
     }
 
     #[Test]

@@ -1,0 +1,77 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Cli\Doctor;
+
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\System\Quiet;
+
+/**
+ * What a worker knows about the process that it is: diagnose.php tells it the doctor, an application of the host itself.
+ *
+ * @internal
+ */
+final class OwnProcess
+{
+    private const SETTINGS = ['ffi.enable', 'ffi.preload', 'opcache.enable', 'opcache.preload', 'opcache.preload_user', 'open_basedir'];
+
+    /**
+     * @param bool $preloaded whether NativeLibrary was there before anything loaded it
+     * @param array<mixed> $asked as WorkerProbe::look() takes it
+     * @return array<string, mixed> what WorkerAnswer reads
+     */
+    public static function answer(bool $preloaded, #[\SensitiveParameter] array $asked = []): array
+    {
+        $answer = [
+            'sapi' => PHP_SAPI,
+            'version' => PHP_VERSION,
+            'zts' => (bool) PHP_ZTS,
+            'user' => function_exists('posix_geteuid') ? posix_geteuid() : null,
+            'pid' => getmypid(),
+            'ini' => [],
+            'extensions' => [
+                'ffi' => extension_loaded('ffi'),
+                'opcache' => extension_loaded('Zend OPcache'),
+                'curl' => extension_loaded('curl'),
+                'sockets' => extension_loaded('sockets'),
+            ],
+            'functions' => PhpSettings::missing(),
+            'preloaded' => $preloaded,
+            'api' => NativeLibrary::API,
+            'abi' => NativeLibrary::ABI,
+            'library' => null,
+            'failure' => null,
+            'mismatch' => false,
+            'mapped' => null,
+        ];
+        foreach (self::SETTINGS as $name) {
+            $answer['ini'][$name] = (string) ini_get($name);
+        }
+        $bound = false;
+        try {
+            NativeLibrary::bind('libsecure_outbound.so');
+            $bound = true;
+            $answer['library'] = NativeLibrary::version();
+            $answer['mapped'] = self::mapped();
+        } catch (\RuntimeException $failure) {
+            $answer['failure'] = $failure->getMessage();
+            $answer['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
+        }
+        $answer['checks'] = $bound && CredentialProbe::canCheck();
+        return $answer + WorkerProbe::look($asked, $bound);
+    }
+
+    /**
+     * The file of the library, as this process has it in its memory.
+     *
+     * @return array{inode: int, path: string, deleted: bool}|null
+     */
+    private static function mapped(): ?array
+    {
+        $maps = (string) Quiet::call(static fn () => file_get_contents('/proc/self/maps'));
+        return preg_match('~ (\d+) +(/\S*libsecure_outbound\.so\S*)( \(deleted\))?$~m', $maps, $match) === 1
+            ? ['inode' => (int) $match[1], 'path' => $match[2], 'deleted' => isset($match[3])]
+            : null;
+    }
+}

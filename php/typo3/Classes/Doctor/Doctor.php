@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Doctor;
+
+use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
+use Symfony\Component\DependencyInjection\Attribute\AutowireIterator;
+
+/**
+ * All that is to say about an installation, as the process knows it that asks: the settings of PHP and the library are
+ * those of the command line there, and of the web server's PHP in the backend.
+ *
+ * @internal
+ */
+final readonly class Doctor
+{
+    /** Titles of the parts of a report, by the beginning of a finding's code. */
+    public const SECTIONS = [
+        'vault' => 'nr-vault',
+        'settings' => 'Settings of the installation',
+        'http' => 'HTTP settings of TYPO3',
+        'site' => 'Sites',
+    ];
+
+    /**
+     * @param iterable<Check> $checks
+     */
+    public function __construct(#[AutowireIterator(Check::TAG)] private iterable $checks)
+    {
+    }
+
+    /**
+     * @return list<Finding>
+     */
+    public function findings(): array
+    {
+        $findings = [];
+        foreach ($this->checks as $check) {
+            try {
+                array_push($findings, ...$check->findings());
+            } catch (OutboundException $refusal) {
+                $findings[] = self::failed($check, $refusal->getMessage());
+            } catch (\Throwable $thrown) {
+                $findings[] = self::failed($check, PartFailure::nameOf($thrown));
+            }
+        }
+        return $findings;
+    }
+
+    private static function failed(Check $check, string $why): Finding
+    {
+        $name = (new \ReflectionClass($check))->getShortName();
+        return Finding::critical('doctor.check', "$name could not look: $why", 'less var/log/typo3_*.log   # and the database');
+    }
+}
