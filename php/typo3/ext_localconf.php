@@ -2,6 +2,7 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrSecureOutbound\Backend\Right;
 use Netresearch\NrSecureOutbound\Form\ProblemInformation;
 use TYPO3\CMS\Core\Information\Typo3Version;
 use TYPO3\CMS\Core\Utility\ExtensionManagementUtility;
@@ -14,6 +15,8 @@ $GLOBALS['TYPO3_CONF_VARS']['SYS']['formEngine']['nodeRegistry'][1795910400] = [
     'priority' => 40,
     'class' => ProblemInformation::class,
 ];
+
+$GLOBALS['TYPO3_CONF_VARS']['BE']['customPermOptions'][Right::GROUP] = Right::options();
 
 // Until 13; from 14 on, TCA says it.
 if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() < 14) {

@@ -8,7 +8,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Every label that the configuration names is there, in both languages, and none that nobody names.
+ * Every label that forms and module name is there, in both languages, and none that nobody names.
  */
 final class LabelsTest extends TestCase
 {
@@ -43,6 +43,32 @@ final class LabelsTest extends TestCase
                 self::assertNotContains('', $this->texts('de.' . $name, 'target'));
                 self::assertCount(count($this->keys($name)), $this->texts('de.' . $name, 'target'));
             }
+        }
+    }
+
+    #[Test]
+    public function everyLabelOfTheModuleIsThereAndNoOther(): void
+    {
+        $text = '';
+        foreach (['Classes/Backend' => 'php', 'Configuration/Backend' => 'php', 'Resources/Private/Templates' => 'html'] as $folder => $type) {
+            $files = new \RecursiveDirectoryIterator(self::FOLDER . '../../../' . $folder, \FilesystemIterator::SKIP_DOTS);
+            foreach (new \RecursiveIteratorIterator($files) as $file) {
+                self::assertInstanceOf(\SplFileInfo::class, $file);
+                $text .= $file->getExtension() === $type ? file_get_contents($file->getPathname()) : '';
+            }
+        }
+        // Whole keys, and the beginnings of those whose end is a value.
+        preg_match_all('/(?:Labels::(?:get|path)\(\'|module\.xlf:)([a-z][\w.]*\w)[\'"]/', $text, $match);
+        $named = array_unique($match[1]);
+        preg_match_all('/(?:Labels::(?:get|path)\([\'"]|module\.xlf:)([a-z][\w.]*\.)[\'{$]/', $text, $match);
+        $begun = array_unique($match[1]);
+        $keys = $this->keys('module.xlf');
+
+        self::assertNotSame([], $begun);
+        self::assertSame([], array_diff($named, $keys));
+        foreach (array_diff($keys, $named) as $key) {
+            $beginnings = array_filter($begun, static fn (string $beginning): bool => str_starts_with($key, $beginning));
+            self::assertNotSame([], $beginnings, "nobody names $key");
         }
     }
 

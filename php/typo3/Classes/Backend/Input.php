@@ -1,0 +1,44 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Backend;
+
+use Psr\Http\Message\ServerRequestInterface;
+
+/**
+ * What comes from a browser, as the type that is expected: another is as nothing.
+ *
+ * @internal
+ */
+final class Input
+{
+    /**
+     * The fields of a form that was sent by POST.
+     *
+     * @return array<mixed>
+     */
+    public static function fields(ServerRequestInterface $request): array
+    {
+        $body = $request->getParsedBody();
+        return $request->getMethod() === 'POST' && is_array($body) ? $body : [];
+    }
+
+    /**
+     * @param array<mixed> $fields
+     */
+    public static function text(array $fields, string $name): string
+    {
+        $value = $fields[$name] ?? '';
+        return is_string($value) ? trim($value) : '';
+    }
+
+    /**
+     * @param array<mixed> $fields
+     */
+    public static function number(array $fields, string $name): int
+    {
+        $value = $fields[$name] ?? 0;
+        return is_numeric($value) ? (int) $value : 0;
+    }
+}

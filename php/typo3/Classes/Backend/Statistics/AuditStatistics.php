@@ -1,0 +1,116 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Backend\Statistics;
+
+use Netresearch\NrSecureOutbound\Audit\AuditRows;
+use Netresearch\NrSecureOutbound\Registry\Cell;
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use TYPO3\CMS\Core\Database\Connection;
+use TYPO3\CMS\Core\Database\ConnectionPool;
+use TYPO3\CMS\Core\Database\Query\QueryBuilder;
+
+/**
+ * Counts of audit records. A record stands for as many calls as its weight says.
+ *
+ * @internal
+ */
+final readonly class AuditStatistics
+{
+    /** Durations are told apart by tenths of a millisecond, so that the database returns less than one row a call. */
+    private const RESOLUTION = 100;
+
+    public function __construct(private ConnectionPool $connections)
+    {
+    }
+
+    /**
+     * @param int $since a time; the last call is found whenever it was
+     * @return array<string, ServiceFigures> by the id of each service that has records
+     */
+    public function byService(int $since): array
+    {
+        $counts = $this->counts($since);
+        $medians = $this->medians($since);
+        $figures = [];
+        foreach ($this->lastCalls() as $id => $last) {
+            [$calls, $errors] = $counts[$id] ?? [0, 0];
+            $figures[$id] = new ServiceFigures($calls, $errors, $medians[$id] ?? null, $last);
+        }
+        return $figures;
+    }
+
+    /**
+     * @return array<string, int>
+     */
+    private function lastCalls(): array
+    {
+        $query = $this->query();
+        $query->addSelectLiteral('MAX(' . $query->quoteIdentifier('crdate') . ') AS ' . $query->quoteIdentifier('last'));
+        $last = [];
+        foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
+            $last[Cell::text($row, 'service_id')] = Cell::integer($row, 'last');
+        }
+        return $last;
+    }
+
+    /**
+     * @return array<string, array{int, int}> calls and errors
+     */
+    private function counts(int $since): array
+    {
+        $query = $this->query($since);
+        $success = $query->expr()->and(
+            $query->expr()->eq('outcome', $query->createNamedParameter(AuditEntry::RESPONSE)),
+            $query->expr()->lt('status', 400),
+        );
+        $weight = $query->quoteIdentifier('weight');
+        $query->addSelectLiteral(
+            "SUM($weight) AS " . $query->quoteIdentifier('calls'),
+            "SUM(CASE WHEN $success THEN 0 ELSE $weight END) AS " . $query->quoteIdentifier('errors'),
+        );
+        $counts = [];
+        foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
+            $counts[Cell::text($row, 'service_id')] = [Cell::integer($row, 'calls'), Cell::integer($row, 'errors')];
+        }
+        return $counts;
+    }
+
+    /**
+     * @return array<string, int> microseconds
+     */
+    private function medians(int $since): array
+    {
+        $query = $this->query($since);
+        $time = $query->quoteIdentifier('duration_us');
+        $rounded = "$time - $time % " . self::RESOLUTION;
+        $query->addSelectLiteral(
+            "$rounded AS " . $query->quoteIdentifier('duration'),
+            'SUM(' . $query->quoteIdentifier('weight') . ') AS ' . $query->quoteIdentifier('calls'),
+        );
+        // What is refused here takes no time, and would make a service look fast.
+        $query->andWhere($query->expr()->isNotNull('duration_us'), $query->expr()->in('outcome', [
+            $query->createNamedParameter(AuditEntry::RESPONSE),
+            $query->createNamedParameter(AuditEntry::FAILED),
+        ]));
+        $query->addGroupBy('duration');
+        $weights = [];
+        foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
+            $weights[Cell::text($row, 'service_id')][Cell::integer($row, 'duration')] = Cell::integer($row, 'calls');
+        }
+        return array_filter(array_map(WeightedMedian::of(...), $weights), is_int(...));
+    }
+
+    private function query(int $since = 0): QueryBuilder
+    {
+        $query = $this->connections->getQueryBuilderForTable(AuditRows::TABLE);
+        return $query->select('service_id')->from(AuditRows::TABLE)
+            ->where(
+                $query->expr()->isNotNull('service_id'),
+                $query->expr()->eq('state', $query->createNamedParameter(AuditEntry::COMPLETE)),
+                $query->expr()->gte('crdate', $query->createNamedParameter($since, Connection::PARAM_INT)),
+            )
+            ->groupBy('service_id');
+    }
+}

@@ -1,0 +1,33 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Backend\Statistics;
+
+/**
+ * What the audit records of one service come to.
+ *
+ * @internal
+ */
+final readonly class ServiceFigures
+{
+    /**
+     * @param int $calls in the time that was asked for, as the three after it
+     * @param int $errors calls that were refused, failed, or were answered with a status of 400 or above
+     * @param int|null $median microseconds of the calls that were sent; null where there is none
+     * @param int|null $last time of the last call, whenever it was; null where there was none
+     */
+    public function __construct(
+        public int $calls = 0,
+        public int $errors = 0,
+        public ?int $median = null,
+        public ?int $last = null,
+    ) {
+    }
+
+    /** In percent; null where there were no calls. */
+    public function errorRate(): ?float
+    {
+        return $this->calls === 0 ? null : 100 * $this->errors / $this->calls;
+    }
+}

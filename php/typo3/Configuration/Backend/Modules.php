@@ -1,0 +1,27 @@
+<?php
+
+declare(strict_types=1);
+
+use Netresearch\NrSecureOutbound\Backend\Controller\ServiceController;
+use Netresearch\NrSecureOutbound\Backend\Controller\ServicesController;
+use Netresearch\NrSecureOutbound\Backend\Labels;
+use Netresearch\NrSecureOutbound\Backend\ModulePage;
+
+return [
+    ModulePage::ROUTE => [
+        'parent' => 'tools',
+        'access' => 'user',
+        'workspaces' => 'live',
+        'path' => '/module/tools/outbound',
+        'iconIdentifier' => 'nr-secure-outbound',
+        'labels' => [
+            'title' => Labels::path('module'),
+            'shortDescription' => Labels::path('module.short'),
+            'description' => Labels::path('module.description'),
+        ],
+        'routes' => [
+            '_default' => ['target' => ServicesController::class . '::list'],
+            'service' => ['target' => ServiceController::class . '::show'],
+        ],
+    ],
+];
