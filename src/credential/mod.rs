@@ -1,6 +1,6 @@
 //! Opened credentials: what a payload means, where its parts go, and how they are found in a response.
 //!
-//! [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
+//! [`declared`] judges what a request says of its credentials, [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
 //! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
 //! fill, and `secret`. Above, `engine` opens the envelopes and brings both together, and `oauth` asks for a token with
 //! [`ClientCredentials`].
@@ -8,6 +8,7 @@
 mod binding;
 mod body;
 mod client;
+pub mod declared;
 mod header;
 mod opened;
 mod payload;

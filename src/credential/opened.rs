@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::binding::Binding;
 use super::client::{self, ClientCredentials};
+use super::declared::misplaced;
 use super::header;
 use super::payload::{check_kind, utf8};
 use crate::document::{CredentialKind, CredentialSpec, Placement};
@@ -75,11 +76,6 @@ impl Credential {
             _ => None,
         }
     }
-}
-
-/// A placement is there for a plain secret, and for nothing else.
-pub(super) fn misplaced() -> Error {
-    Error::new(Code::Malformed, "a secret needs a placement, and nothing else has one")
 }
 
 fn bearer(payload: &[u8]) -> Result<Credential, Invalid> {

@@ -4,6 +4,7 @@
 //! keys and net do. Below is `secret`, for the key material that a configuration can hold. Every room above imports this one.
 
 mod configuration;
+mod credential;
 mod limit;
 mod master_key;
 mod parse;
@@ -14,7 +15,8 @@ pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
     TokenCacheSpec,
 };
+pub use credential::{CredentialKind, CredentialSpec, Placement};
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
-pub use request::{AlternativeSpec, BreakerSpec, CredentialKind, CredentialSpec, Placement, PolicySpec, Request};
+pub use request::{AlternativeSpec, BreakerSpec, PolicySpec, Request};
 pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, ResponseHead};

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::credential::{CredentialKind, CredentialSpec};
 use super::parse::parse;
 use crate::error::{Code, Error};
 
@@ -61,122 +62,6 @@ pub struct AlternativeSpec {
     pub secret_suffix: String,
     /// Absolute URL.
     pub base_url: String,
-}
-
-/// A credential beside the request; its envelope travels apart.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialSpec {
-    /// The identifier that the envelope is sealed to, as it is.
-    pub identifier: String,
-    /// Which payload the envelope holds.
-    #[serde(rename = "type")]
-    pub kind: CredentialKind,
-    /// Where a plain secret goes; only and always for `secret`.
-    #[serde(default)]
-    pub placement: Option<Placement>,
-}
-
-/// The types of credentials.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum CredentialKind {
-    /// RFC 6750 bearer token.
-    Bearer,
-    /// A key in a header.
-    ApiKey,
-    /// RFC 7617 user and password.
-    Basic,
-    /// RFC 6749 section 4.4.
-    Oauth2ClientCredentials,
-    /// The bytes themselves.
-    Secret,
-}
-
-impl CredentialKind {
-    /// The name in documents and in a payload's `type`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CredentialKind::Bearer => "bearer",
-            CredentialKind::ApiKey => "api_key",
-            CredentialKind::Basic => "basic",
-            CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
-            CredentialKind::Secret => "secret",
-        }
-    }
-}
-
-/// Where a plain secret goes: `"bearer"`, or `{"type": "header", "name": "X-Key", "prefix": "Key "}`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "PlacementForm")]
-pub enum Placement {
-    /// `Authorization: Bearer …`.
-    Bearer,
-    /// A header of this name, the prefix in front as it is written.
-    Header {
-        /// Header name.
-        name: String,
-        /// Written in front of the secret.
-        prefix: String,
-    },
-    /// `X-API-Key`.
-    ApiKey,
-    /// `Authorization: Basic …` of a secret that is `user:password`.
-    Basic,
-    /// The user half of `Authorization: Basic …`.
-    BasicUsername,
-    /// The password half of `Authorization: Basic …`.
-    BasicPassword,
-    /// A query parameter of this name.
-    Query {
-        /// Parameter name.
-        name: String,
-    },
-    /// A field of a JSON or form body.
-    BodyField {
-        /// Field name.
-        name: String,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PlacementForm {
-    Word(String),
-    Object(PlacementObject),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlacementObject {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    prefix: Option<String>,
-}
-
-impl TryFrom<PlacementForm> for Placement {
-    type Error = &'static str;
-
-    fn try_from(form: PlacementForm) -> Result<Self, &'static str> {
-        let (kind, name, prefix) = match form {
-            PlacementForm::Word(kind) => (kind, None, None),
-            PlacementForm::Object(object) => (object.kind, object.name, object.prefix),
-        };
-        match (kind.as_str(), name, prefix) {
-            ("bearer", None, None) => Ok(Placement::Bearer),
-            ("header", Some(name), prefix) => Ok(Placement::Header { name, prefix: prefix.unwrap_or_default() }),
-            ("api_key", None, None) => Ok(Placement::ApiKey),
-            ("basic", None, None) => Ok(Placement::Basic),
-            ("basic_username", None, None) => Ok(Placement::BasicUsername),
-            ("basic_password", None, None) => Ok(Placement::BasicPassword),
-            ("query", Some(name), None) => Ok(Placement::Query { name }),
-            ("body_field", Some(name), None) => Ok(Placement::BodyField { name }),
-            _ => Err("placement is unknown, or its name or prefix is missing or does not belong there"),
-        }
-    }
 }
 
 /// What a request may do. Unknown keys are refused.

@@ -13,17 +13,11 @@ use super::{breaker, hops, pause, retry};
 use crate::audit::{Outcome, Recorder};
 use crate::error::{Error, Sent};
 use crate::net::{Network, Response};
-use crate::policy::InternalHosts;
 use crate::sys::random;
 
 /// Makes attempts until one ends the call, and gives the response whose head has come. A failure's `sent` is the worst of
 /// all attempts. The first attempt has its permit already, and the permit of a failed last one is settled here.
-pub async fn make(
-    network: &Network,
-    internal_hosts: &InternalHosts,
-    prepared: &mut Prepared,
-    recorder: &mut Recorder,
-) -> Result<Response, Error> {
+pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Response, Error> {
     let Prepared { route, outgoing, budget, run } = prepared;
     let mut worst = Sent::No;
     let mut made = 0;
@@ -35,7 +29,7 @@ pub async fn make(
         }
         made += 1;
         recorder.attempt();
-        let ended = hops::follow(network, internal_hosts, route, budget.deadline, outgoing, recorder).await;
+        let ended = hops::follow(network, route, budget.deadline, outgoing, recorder).await;
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
         if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome

@@ -2,28 +2,15 @@
 //!
 //! One circuit for each service of an engine in a process. A forked child begins with closed ones.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::circuits::Circuits;
+pub use super::circuits::{Breaker, Verdict};
 use crate::audit::Outcome;
 use crate::document::Request;
 use crate::error::{Code, Error};
 use crate::sys::lock;
-
-/// Circuits that remember nothing are swept above this number.
-const CIRCUITS: usize = 1024;
-
-/// A service's breaker, as the policy of the call has it.
-#[derive(Clone, Debug)]
-pub struct Breaker {
-    /// Whose circuit it is.
-    pub service_id: String,
-    /// How many failures in a row open it.
-    pub failures: u32,
-    /// How long it then stays open.
-    pub open: Duration,
-}
 
 impl Breaker {
     /// The breaker of a request, where its policy has one.
@@ -39,17 +26,6 @@ impl Breaker {
 /// What a call is told while the circuit is open.
 pub fn refusal() -> Error {
     Error::new(Code::CircuitOpen, "the service has failed too often; no request is sent to it for a while")
-}
-
-/// What an attempt says of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It responds.
-    Works,
-    /// It does not respond, or says itself that it is broken.
-    Fails,
-    /// Nothing: the library or the caller ended the attempt.
-    Unknown,
 }
 
 /// What the end of an attempt says of the service. Its own 4xx, 429 included, are responses.
@@ -69,44 +45,6 @@ pub fn verdict(outcome: Outcome) -> Verdict {
 /// The circuits of an engine.
 #[derive(Default)]
 pub struct Breakers(Mutex<Circuits>);
-
-#[derive(Default)]
-struct Circuits {
-    by_service: HashMap<String, Circuit>,
-    changes: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Circuit {
-    state: State,
-    /// Which change of state led here. What an attempt tells counts only if it began after that change.
-    change: u64,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Closed {
-        failures: u32,
-    },
-    Open {
-        since: Instant,
-    },
-    /// One attempt is on its way; the others are refused until it has ended.
-    Probing {
-        since: Instant,
-    },
-}
-
-impl State {
-    /// Whether it lets no attempt through at this moment.
-    fn refuses(self, breaker: &Breaker, now: Instant) -> bool {
-        match self {
-            State::Closed { .. } => false,
-            State::Open { since } => now.saturating_duration_since(since) < breaker.open,
-            State::Probing { .. } => true,
-        }
-    }
-}
 
 /// The permission for an attempt. Where it is dropped without a verdict, another attempt may be the probe at once.
 pub struct Permit {
@@ -152,59 +90,6 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.settle(Verdict::Unknown, Instant::now());
-    }
-}
-
-impl Circuits {
-    fn is_open(&self, breaker: &Breaker, now: Instant) -> bool {
-        self.by_service.get(&breaker.service_id).is_some_and(|circuit| circuit.state.refuses(breaker, now))
-    }
-
-    fn admit(&mut self, breaker: &Breaker, now: Instant) -> Option<u64> {
-        if self.by_service.len() >= CIRCUITS {
-            self.by_service.retain(|_, circuit| !matches!(circuit.state, State::Closed { failures: 0 }));
-        }
-        let change = self.changes;
-        let circuit = self.by_service.entry(breaker.service_id.clone());
-        let circuit = *circuit.or_insert(Circuit { state: State::Closed { failures: 0 }, change });
-        match circuit.state {
-            state if state.refuses(breaker, now) => None,
-            State::Open { since } | State::Probing { since } => {
-                Some(self.change(&breaker.service_id, State::Probing { since }))
-            }
-            State::Closed { .. } => Some(circuit.change),
-        }
-    }
-
-    fn settle(&mut self, breaker: &Breaker, change: u64, verdict: Verdict, now: Instant) {
-        let Some(circuit) = self.by_service.get_mut(&breaker.service_id).filter(|circuit| circuit.change == change)
-        else {
-            return;
-        };
-        let next = match (&mut circuit.state, verdict) {
-            (State::Closed { failures }, Verdict::Fails) => {
-                *failures = failures.saturating_add(1);
-                if *failures < breaker.failures {
-                    return;
-                }
-                State::Open { since: now }
-            }
-            (State::Closed { failures }, Verdict::Works) => {
-                *failures = 0;
-                return;
-            }
-            (State::Probing { .. }, Verdict::Fails) => State::Open { since: now },
-            (State::Probing { .. }, Verdict::Works) => State::Closed { failures: 0 },
-            (State::Probing { since }, Verdict::Unknown) => State::Open { since: *since },
-            (State::Closed { .. }, Verdict::Unknown) | (State::Open { .. }, _) => return,
-        };
-        self.change(&breaker.service_id, next);
-    }
-
-    fn change(&mut self, service_id: &str, state: State) -> u64 {
-        self.changes += 1;
-        self.by_service.insert(service_id.to_owned(), Circuit { state, change: self.changes });
-        self.changes
     }
 }
 
@@ -275,7 +160,7 @@ mod tests {
     fn asking_changes_nothing() {
         let (breakers, breaker, now) = circuits();
         let is_open = |now| breakers.is_open(Some(&breaker), now);
-        assert!(!is_open(now) && breakers.circuits().by_service.is_empty());
+        assert!(!is_open(now));
         fail(&breakers, &breaker, now);
         assert!(is_open(now) && is_open(now + OPEN - Duration::from_nanos(1)));
         assert!(!is_open(now + OPEN) && !is_open(now + OPEN), "asking is no probe");
@@ -320,17 +205,6 @@ mod tests {
         assert!(attempt(&breakers, &breaker("search"), Verdict::Works, now));
         assert!(breakers.admit(None, now).is_some(), "off by default");
         assert!(!attempt(&breakers, &shop, Verdict::Works, now));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let (breakers, shop, now) = circuits();
-        fail(&breakers, &shop, now);
-        for number in 0..CIRCUITS * 3 {
-            attempt(&breakers, &breaker(&number.to_string()), Verdict::Works, now);
-        }
-        assert!(breakers.circuits().by_service.len() <= CIRCUITS);
-        assert!(!attempt(&breakers, &shop, Verdict::Works, now), "an open one is not forgotten");
     }
 
     #[test]

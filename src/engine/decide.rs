@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use super::state::Engine;
 use crate::audit::Recorder;
-use crate::credential::placement;
+use crate::credential::declared;
 use crate::document::Request;
 use crate::error::Error;
 use crate::policy::{self, Context, Decision};
@@ -22,8 +22,8 @@ pub fn decide(engine: &Engine, request: &Request, body_bytes: u64, recorder: &mu
 }
 
 fn decision(engine: &Engine, request: &Request, body_bytes: u64) -> Result<Decision, Error> {
-    placement::check(&request.credentials)?;
-    let filled_headers = placement::filled_headers(&request.credentials);
+    declared::check(&request.credentials)?;
+    let filled_headers = declared::filled_headers(&request.credentials);
     policy::decide(request, body_bytes, &context(engine, &filled_headers))
 }
 

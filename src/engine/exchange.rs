@@ -17,6 +17,7 @@ use crate::net::{self, Network};
 
 /// A call that may be sent. Nothing of it has been sent, and nothing ever is where it is dropped.
 pub struct Exchange {
+    /// Lives as long as the exchange: fetches of tokens end with their engine.
     engine: Arc<Engine>,
     network: Arc<Network>,
     prepared: Prepared,
@@ -54,10 +55,10 @@ impl Exchange {
     /// Sends the request and reads the whole response. The sockets are polled before, for what has arrived since the last
     /// call, and after a failure, so that the server learns of its end.
     pub async fn collect(self) -> Reply {
-        let Self { engine, network, prepared, mut recorder } = self;
+        let Self { engine: _engine, network, prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;
         net::poll_sockets().await;
-        let collected = send_and_collect(&engine, &network, prepared, &mut recorder).await;
+        let collected = send_and_collect(&network, prepared, &mut recorder).await;
         if collected.is_err() {
             net::poll_sockets().await;
         }
@@ -74,13 +75,8 @@ impl Exchange {
     }
 }
 
-async fn send_and_collect(
-    engine: &Engine,
-    network: &Network,
-    mut prepared: Prepared,
-    recorder: &mut Recorder,
-) -> Result<Whole, Error> {
-    let collected = match attempts::make(network, &engine.settings.internal_hosts, &mut prepared, recorder).await {
+async fn send_and_collect(network: &Network, mut prepared: Prepared, recorder: &mut Recorder) -> Result<Whole, Error> {
+    let collected = match attempts::make(network, &mut prepared, recorder).await {
         Ok(response) => response::collect(response, &prepared.budget, &mut prepared.run, recorder).await,
         Err(error) => Err(error),
     };

@@ -9,7 +9,7 @@ use super::reply::{Reply, document};
 use super::state::Engine;
 use super::unseal::{choose, split, unseal};
 use crate::audit::Recorder;
-use crate::credential::placement;
+use crate::credential::declared;
 use crate::document::{CheckHead, DecisionHead, Request};
 use crate::error::Error;
 use crate::policy::{self, Decision, OriginDecision};
@@ -52,8 +52,8 @@ impl Engine {
         let request = Request::parse(request)?;
         let specs = &request.credentials;
         let envelopes = split(sealed, specs.len())?;
-        placement::check(specs)?;
-        let filled_headers = placement::filled_headers(specs);
+        declared::check(specs)?;
+        let filled_headers = declared::filled_headers(specs);
         let OriginDecision { mut policy, mut origin, method, alternatives } =
             policy::decide_origin(&request, &context(self, &filled_headers))?;
         let credentials = unseal(self, specs, &envelopes)?;

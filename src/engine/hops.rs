@@ -9,12 +9,11 @@ use super::send::{Outgoing, send};
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
 use crate::net::{Network, Response, Way};
-use crate::policy::{InternalHosts, Redirect, Target};
+use crate::policy::{Redirect, Target};
 
 /// Sends a request and follows its redirects. A failure's `sent` is the worst of the hops.
 pub async fn follow(
     network: &Network,
-    internal_hosts: &InternalHosts,
     route: &Route,
     deadline: Instant,
     outgoing: Outgoing,
@@ -47,7 +46,7 @@ pub async fn follow(
             Some(location) => {
                 hops += 1;
                 redirected = Some(status.as_u16());
-                hop.redirect(route, internal_hosts, &location, status).map_err(of_response)?;
+                hop.redirect(route, &location, status).map_err(of_response)?;
             }
         }
     }
@@ -60,20 +59,14 @@ struct Hop {
 
 impl Hop {
     /// Turns the request into that of the next hop, which passes every rule again.
-    fn redirect(
-        &mut self,
-        route: &Route,
-        internal_hosts: &InternalHosts,
-        location: &str,
-        status: StatusCode,
-    ) -> Result<(), Error> {
+    fn redirect(&mut self, route: &Route, location: &str, status: StatusCode) -> Result<(), Error> {
         let outgoing = &mut self.outgoing;
         if changes_to_get(status, &outgoing.method) {
             outgoing.becomes_get();
         }
         let redirect =
             Redirect { from: &self.target, location, method: &outgoing.method, has_credential: route.has_credential };
-        let target = route.policy.redirect(&redirect, internal_hosts)?.target;
+        let target = route.policy.redirect(&redirect, &route.internal_hosts)?.target;
         for bound in &route.bounds {
             bound.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
         }

@@ -14,6 +14,7 @@ mod bind;
 mod breaker;
 mod budget;
 mod call;
+mod circuits;
 mod decide;
 mod engines;
 mod exchange;

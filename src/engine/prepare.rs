@@ -1,5 +1,6 @@
 //! From a request document to a request that may be sent, in the order of errors of `docs/wire.md`.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -17,8 +18,8 @@ use super::state::Engine;
 use super::token::{self, CallToken};
 use super::unseal::{choose, split, unseal};
 use crate::audit::Recorder;
-use crate::credential::Redactor;
 use crate::credential::placement::{self, Draft};
+use crate::credential::{Redactor, declared};
 use crate::document::Request;
 use crate::error::{Code, Error};
 use crate::policy::Decision;
@@ -55,7 +56,7 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
     let Decision { mut policy, method, mut admitted, idempotency_header, headers, alternatives } =
         decide(engine, request, call.body.len() as u64, recorder)?;
     recorder.proxied(engine.settings.network.proxy_resolution(&admitted.target));
-    placement::check_body(specs, &headers, call.body)?;
+    declared::check_body(specs, &headers, call.body)?;
     let permit = engine.breakers.admit(Breaker::of(request), Instant::now()).ok_or_else(breaker::refusal)?;
 
     let credentials = unseal(engine, specs, &envelopes)?;
@@ -88,6 +89,7 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
     let route = Route {
         target,
         policy,
+        internal_hosts: Arc::clone(&engine.settings.internal_hosts),
         bounds: bindings.bounds,
         has_credential: !specs.is_empty(),
         fills_query: placed.query.is_some(),

@@ -1,9 +1,11 @@
 //! Where a call goes, and by which rules it may be redirected.
 
+use std::sync::Arc;
+
 use http::Uri;
 
 use crate::error::{Code, Error};
-use crate::policy::{Bound, Policy, Target};
+use crate::policy::{Bound, InternalHosts, Policy, Target};
 
 /// The way of a call: where it begins, and what every redirect has to pass.
 pub struct Route {
@@ -11,6 +13,8 @@ pub struct Route {
     pub target: Target,
     /// The policy.
     pub policy: Policy,
+    /// The configured hosts that are not public.
+    pub internal_hosts: Arc<InternalHosts>,
     /// What the credentials are bound to.
     pub bounds: Vec<Bound>,
     /// Whether any credential is in the request.

@@ -5,8 +5,10 @@
 //! `envelope`, which has the type of a key and opens with it. Above, `engine` has a ring for each engine, and asks it for
 //! keys when an envelope is to be opened.
 
+mod problem;
 mod ring;
 mod source;
 
+pub use problem::KeyProblem;
 pub use ring::Keyring;
-pub use source::{KeyProblem, KeySource, Loaded, Stamp};
+pub use source::{KeySource, Loaded, Stamp};

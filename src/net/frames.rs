@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::splitter::{DATA, END_STREAM, FrameHead, GOAWAY, HEADERS, RST_STREAM, Splitter};
+
 /// Interim responses to one request, on any HTTP version.
 pub const INTERIM_RESPONSES: u32 = 100;
 /// Interim responses, and the final one. Trailers end their stream and are not counted.
@@ -13,14 +15,6 @@ const IDLE_FRAMES: u32 = 4096;
 /// A server may open its windows as often as it likes for what it is sent.
 const PER_DATA_SENT: u32 = 8;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const FRAME_HEAD: usize = 9;
-/// What is read of a frame's payload: the code of a reset, or the last stream and the code of a GOAWAY.
-const PAYLOAD_HEAD: usize = 8;
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
@@ -41,7 +35,7 @@ impl Default for Frames {
     fn default() -> Self {
         Self {
             arriving: Splitter::default(),
-            leaving: Splitter { payload: PREFACE, ..Splitter::default() },
+            leaving: Splitter::after(PREFACE),
             heads: HashMap::new(),
             idle_left: IDLE_FRAMES,
             cut: false,
@@ -92,7 +86,7 @@ impl Frames {
         self.leaves_for_http1
     }
 
-    fn arrival(&mut self, head: Head) -> bool {
+    fn arrival(&mut self, head: FrameHead) -> bool {
         if head.code == Some(h2::Reason::HTTP_1_1_REQUIRED.into()) {
             self.wants_http1 = true;
             self.leaves_for_http1 |= head.kind == GOAWAY;
@@ -126,66 +120,6 @@ impl Frames {
 
     fn refill(&mut self, frames: u32) {
         self.idle_left = self.idle_left.saturating_add(frames).min(IDLE_FRAMES);
-    }
-}
-
-/// Finds the heads of frames in bytes that come in pieces.
-#[derive(Default)]
-struct Splitter {
-    head: [u8; FRAME_HEAD + PAYLOAD_HEAD],
-    filled: usize,
-    /// Bytes to pass over before the next head.
-    payload: usize,
-}
-
-/// The head of a frame (RFC 9113 section 4.1).
-struct Head {
-    payload: usize,
-    kind: u8,
-    flags: u8,
-    stream: u32,
-    /// Of a reset or a GOAWAY.
-    code: Option<u32>,
-}
-
-impl Splitter {
-    /// The next head that is complete; nothing where the bytes are used up.
-    fn next(&mut self, bytes: &mut &[u8]) -> Option<Head> {
-        while !bytes.is_empty() {
-            let (_, rest) = bytes.split_at(self.payload.min(bytes.len()));
-            self.payload -= bytes.len() - rest.len();
-            let wanted = self.wanted();
-            let missing = self.head.get_mut(self.filled..wanted)?;
-            let (taken, rest) = rest.split_at(missing.len().min(rest.len()));
-            missing.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
-            self.filled += taken.len();
-            *bytes = rest;
-            if self.filled >= FRAME_HEAD && self.filled == self.wanted() {
-                let [l0, l1, l2, kind, flags, s0, s1, s2, s3, a0, a1, a2, a3, b0, b1, b2, b3] = self.head;
-                let payload = u32::from_be_bytes([0, l0, l1, l2]) as usize;
-                let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-                let code = match self.filled - FRAME_HEAD {
-                    0 => None,
-                    4 => Some(u32::from_be_bytes([a0, a1, a2, a3])),
-                    _ => Some(u32::from_be_bytes([b0, b1, b2, b3])),
-                };
-                self.payload = payload - (self.filled - FRAME_HEAD);
-                self.filled = 0;
-                return Some(Head { payload, kind, flags, stream, code });
-            }
-        }
-        None
-    }
-
-    /// How many bytes of the frame are to be read, as far as that is known.
-    fn wanted(&self) -> usize {
-        let [l0, l1, l2, kind, ..] = self.head;
-        let payload = u32::from_be_bytes([0, l0, l1, l2]);
-        match kind {
-            RST_STREAM if self.filled >= FRAME_HEAD && payload >= 4 => FRAME_HEAD + 4,
-            GOAWAY if self.filled >= FRAME_HEAD && payload >= 8 => FRAME_HEAD + PAYLOAD_HEAD,
-            _ => FRAME_HEAD,
-        }
     }
 }
 

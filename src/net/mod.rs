@@ -31,6 +31,7 @@ mod proxy;
 mod resolve;
 mod response;
 mod socket;
+mod splitter;
 mod tls;
 mod watch;
 

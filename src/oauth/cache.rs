@@ -171,21 +171,21 @@ impl Slot {
 
     fn start(self: &Arc<Self>, state: &mut SlotState, replaces: Option<TokenId>, source: &Arc<TokenSource>) -> Waiter {
         let deadline = tokio::time::Instant::now() + source.time_limit;
-        let shared = SingleFlight::new(replaces, deadline);
-        let waiter = shared.join();
-        let ending = Ending { slot: Arc::clone(self), fetch: Arc::clone(&shared) };
+        let flight = SingleFlight::new(replaces, deadline);
+        let waiter = flight.join();
+        let ending = Ending { slot: Arc::clone(self), fetch: Arc::clone(&flight) };
         let source = Arc::clone(source);
         let task = tokio::spawn(async move {
-            let Ending { slot, fetch: shared } = &ending;
+            let Ending { slot, fetch: flight } = &ending;
             let asking = || {
                 slot.requests.fetch_add(1, Ordering::AcqRel);
             };
-            let fetched = timeout_at(shared.deadline, fetch(&source, &slot.id, shared, asking)).await;
+            let fetched = timeout_at(flight.deadline, fetch(&source, &slot.id, flight, asking)).await;
             let late = |_| Err(unreachable("no response came in time"));
             ending.end(fetched.unwrap_or_else(late));
         });
-        shared.set_task(task.abort_handle());
-        state.fetch = Some(shared);
+        flight.set_task(task.abort_handle());
+        state.fetch = Some(flight);
         waiter
     }
 

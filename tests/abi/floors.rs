@@ -97,8 +97,13 @@ fn way<'s>(imports: &Imports<'s>, from: &Module, to: &Module) -> Option<Vec<&'s 
     None
 }
 
+/// The directory of the crate.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn library() -> Sources {
-    Sources::read(&Sources::below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")))
+    Sources::read(&Sources::below(&root().join("src")))
 }
 
 #[test]
@@ -117,7 +122,7 @@ fn the_pictures_show_these_floors() {
     let floors: Vec<BTreeSet<&str>> = FLOORS.iter().map(|rooms| rooms.iter().copied().collect()).collect();
     let is_room = |word: &&str| FLOORS.concat().contains(word);
     for page in ["src/lib.rs", "docs/architecture.md"] {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("a page");
+        let text = fs::read_to_string(root().join(page)).expect("a page");
         let lines = text.lines().map(|line| line.trim_start_matches("//!"));
         let shown: Vec<BTreeSet<&str>> = lines
             .skip_while(|line| !line.trim_start().starts_with("ffi  "))
@@ -213,7 +218,7 @@ fn a_circle_is_found_through_re_exports() {
 
 #[test]
 fn unsafe_code_is_allowed_in_two_rooms() {
-    let files = Sources::below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let files = Sources::below(&root().join("src"));
     let mut allowing: Vec<_> =
         files.iter().filter(|(_, text)| text.contains("allow(unsafe_code")).map(|(file, _)| file.as_str()).collect();
     allowing.sort_unstable();

@@ -1,0 +1,80 @@
+//! What a request declares of its credentials, judged before an envelope is opened.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
+
+use super::body::BodyKind;
+use super::header;
+use crate::document::{CredentialKind, CredentialSpec, Placement};
+use crate::error::{Code, Error};
+
+/// Refuses declarations that make no sense, whatever the envelopes hold.
+pub fn check(specs: &[CredentialSpec]) -> Result<(), Error> {
+    let malformed = |message: &'static str| Err(Error::new(Code::Malformed, message));
+    for spec in specs {
+        if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
+            return Err(misplaced());
+        }
+        match &spec.placement {
+            Some(Placement::Header { name, prefix }) => {
+                if header::settable(name.as_bytes()).is_none() {
+                    return Err(not_settable());
+                }
+                if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
+                    return malformed("a placement's prefix must be printable ASCII");
+                }
+            }
+            Some(Placement::Query { name } | Placement::BodyField { name }) if name.is_empty() => {
+                return malformed("a placement's name is empty");
+            }
+            _ => {}
+        }
+    }
+    let has = |wanted: Placement| specs.iter().any(|spec| spec.placement.as_ref() == Some(&wanted));
+    if has(Placement::BasicUsername) != has(Placement::BasicPassword) {
+        return malformed("basic_username and basic_password need each other");
+    }
+    Ok(())
+}
+
+/// Refuses a body that the declared fields cannot be put into.
+pub fn check_body(specs: &[CredentialSpec], headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+    if !specs.iter().any(|spec| matches!(spec.placement, Some(Placement::BodyField { .. }))) {
+        return Ok(());
+    }
+    let kind = BodyKind::of(headers).ok_or_else(no_body_kind)?;
+    if kind.accepts(body) { Ok(()) } else { Err(Error::new(Code::Malformed, "the body is not a JSON object")) }
+}
+
+/// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` names
+/// its own under the seal, and [`super::placement::place`] refuses the caller's field of that name.
+pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
+    let name = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
+        (CredentialKind::Bearer | CredentialKind::Basic | CredentialKind::Oauth2ClientCredentials, _) => {
+            Some(AUTHORIZATION)
+        }
+        (CredentialKind::ApiKey, _) => None,
+        (CredentialKind::Secret, placement) => match placement? {
+            Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {
+                Some(AUTHORIZATION)
+            }
+            Placement::ApiKey => Some(header::X_API_KEY),
+            Placement::Header { name, .. } => header::settable(name.as_bytes()),
+            Placement::Query { .. } | Placement::BodyField { .. } => None,
+        },
+    };
+    specs.iter().filter_map(name).collect()
+}
+
+/// A placement is there for a plain secret, and for nothing else.
+pub(super) fn misplaced() -> Error {
+    Error::new(Code::Malformed, "a secret needs a placement, and nothing else has one")
+}
+
+pub(super) fn not_settable() -> Error {
+    Error::new(Code::Malformed, "a placement's header is not a header name, or no credential may fill it")
+}
+
+pub(super) fn no_body_kind() -> Error {
+    Error::new(Code::Malformed, "a body field needs one content-type, of JSON or of a URL-encoded form, and no coding")
+}
