@@ -79,8 +79,7 @@ fuzz: tools $(CARGO_FUZZ)
 	CARGO_FUZZ=$(CARGO_FUZZ) .ci/fuzz $(if $(FUZZ_SECONDS),--seconds=$(FUZZ_SECONDS),--runs=$(FUZZ_RUNS))
 
 hardening: tools
-	PHPUNIT="$(PHPUNIT)" CARGO="$(CARGO)" .ci/hardening
-	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=120
+	@PHPUNIT="$(PHPUNIT)" CARGO="$(CARGO)" MAKE="$(MAKE)" .ci/hardening
 
 bench: tools
 	$(CARGO) bench --locked
