@@ -52,20 +52,19 @@ final readonly class HostDirectory
     }
 
     /**
+     * @param string|null $cache directory for what is made of the registry
      * @throws OutboundException configuration.invalid for the file as a whole; an entry with a fault disables its service
      */
-    public function registry(): ServiceRegistry
+    public function registry(?string $cache): ServiceRegistry
     {
         $file = $this->directory . '/services.json';
-        if (LocalFile::read($file, 0) === null) {
+        $registry = new JsonFileServiceRegistry($file, $cache);
+        $fault = $registry->fault();
+        if ($fault !== null && LocalFile::read($file, 0) === null) {
             throw $this->missing($file, '; or write {"version": 1, "services": {"my-api": {"base_url": '
                 . '"https://api.example.com/v1", "policy": {"allowed_methods": ["GET"]}}}} into it');
         }
-        $registry = new JsonFileServiceRegistry($file);
-        if ($registry->ids() === [] && $registry->problems() !== []) {
-            throw self::invalid($file . ': ' . $registry->problems()[0]->message);
-        }
-        return $registry;
+        return $fault === null ? $registry : throw self::invalid($file . ': ' . $fault->message);
     }
 
     /**

@@ -25,11 +25,15 @@ final class SecureOutbound
 {
     public const AUDIT_LOG = '/var/log/secure-outbound/audit.jsonl';
 
+    public const REGISTRY_CACHE = '/var/cache/secure-outbound';
+
     /**
      * @param string $directory absolute
      * @param string $auditLog absolute; PHP may make files in its directory
      * @param CallContext|null $context who calls
      * @param LoggerInterface|null $logger null: PHP's error log
+     * @param string|null $registryCache directory of PHP's user, in which nobody else can write, for the compiled registry; where
+     *        it is not like that, or not there, the registry is read each time
      * @throws OutboundException configuration.invalid, which names the file that is missing and what to write;
      *         configuration.transport_unavailable
      */
@@ -39,8 +43,11 @@ final class SecureOutbound
         ?CallContext $context = null,
         ?EventDispatcherInterface $events = null,
         ?LoggerInterface $logger = null,
+        ?string $registryCache = self::REGISTRY_CACHE,
     ): SecureHttpClient {
-        return new SecureHttpClient(self::callsFromDirectory($directory, $auditLog, $context, $events, $logger));
+        return new SecureHttpClient(
+            self::callsFromDirectory($directory, $auditLog, $context, $events, $logger, $registryCache),
+        );
     }
 
     /**
@@ -54,12 +61,13 @@ final class SecureOutbound
         ?CallContext $context = null,
         ?EventDispatcherInterface $events = null,
         ?LoggerInterface $logger = null,
+        ?string $registryCache = self::REGISTRY_CACHE,
     ): ServiceCalls {
         Functions::demand();
         $host = new HostDirectory($directory, $auditLog);
         $transports = new TransportFactory($host->configuration(), null, $logger);
         return new ServiceCalls(
-            $host->registry(),
+            $host->registry($registryCache),
             $host->credentials(),
             $transports,
             $host->audit(),

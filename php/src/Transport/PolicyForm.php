@@ -45,15 +45,27 @@ final class PolicyForm
                     : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day';
         }
         if (!isset(self::NUMBERS[$key])) {
-            return is_array($value) && array_is_list($value) && array_filter($value, is_string(...)) === $value
-                ? null
-                : 'must be a list of texts';
+            return self::isTexts($value) ? null : 'must be a list of texts';
         }
         [$least, $most] = self::NUMBERS[$key];
         if (is_int($value) && $value >= $least && $value <= $most) {
             return null;
         }
         return "must be a whole number from $least to $most";
+    }
+
+    private static function isTexts(mixed $value): bool
+    {
+        if (!is_array($value) || !array_is_list($value)) {
+            return false;
+        }
+        // No closure: there may be a thousand patterns.
+        foreach ($value as $text) {
+            if (!is_string($text)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static function isBreaker(mixed $value): bool

@@ -53,6 +53,16 @@ final class InitTest extends CommandTestCase
         self::assertSame([[], []], [$registry->ids(), $registry->problems()]);
     }
 
+    public function testADirectoryForTheCompiledRegistryIsPhpsOwn(): void
+    {
+        $cache = $this->directory->path . '/cache';
+        $this->init(['--cache=' . $cache]);
+        self::assertSame('40700 www-data www-data', self::stat($cache));
+
+        $command = ['init', $this->etc, '--audit=' . $this->log, '--cache=cache'];
+        self::assertStringContainsString('--cache is an absolute path', self::command($command)['output']);
+    }
+
     public function testTheDoctorFindsNothingWrongAndACredentialIsSealed(): void
     {
         $this->init();

@@ -83,7 +83,7 @@ final class PageTest extends TestCase
      */
     public static function pages(): iterable
     {
-        yield 'php-api.md' => ['php-api.md', 16];
+        yield 'php-api.md' => ['php-api.md', 17];
         yield 'from-guzzle.md' => ['from-guzzle.md', 3];
         yield 'oauth.md' => ['oauth.md', 1];
     }
@@ -125,6 +125,7 @@ final class PageTest extends TestCase
                 . "'{$this->directory->path}/log/audit.jsonl')",
             '/etc/secure-outbound' => $this->directory->path . '/etc',
             '/var/log/secure-outbound' => $this->directory->path . '/log',
+            '/var/cache/secure-outbound' => $this->directory->path . '/cache',
             '/run/secure-outbound' => $this->directory->path . '/run',
             '/root/' => $this->directory->path . '/root/',
             'https://login.example.com/token' => self::$endpoint->url,

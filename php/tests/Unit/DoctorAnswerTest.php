@@ -26,6 +26,7 @@ final class DoctorAnswerTest extends TestCase
         'registry' => '/etc/secure-outbound/services.json',
         'credentials' => '/etc/secure-outbound/vault',
         'audit' => '/var/log/secure-outbound/audit.jsonl',
+        'registry_cache' => '/var/cache/secure-outbound',
     ];
 
     private const CONFIG = ['master_keys' => [['id' => 'vault', 'provider' => 'file', 'path' => '/k']]];
@@ -62,6 +63,7 @@ final class DoctorAnswerTest extends TestCase
         yield 'a file that it was not asked about' => [['denied' => ['config' => ['reason' => 'denied', 'at' => '/etc/shadow']]]];
         yield 'a name that only begins so' => [['denied' => ['config' => ['reason' => 'denied', 'at' => '/etc/sec']]]];
         yield 'a way out' => [['denied' => ['config' => ['reason' => 'denied', 'at' => '/etc/secure-outbound/../shadow']]]];
+        yield 'another directory for the registry' => [['denied' => ['registry_cache' => ['reason' => 'owner', 'at' => '/evil']]]];
         yield 'a file without a name' => [['denied' => ['evil' => null]]];
         yield 'an id that is no key' => [['credentials' => ['key_ids' => ['evil/e;s/']]]];
         $problem = ['service' => 'crm', 'identifier' => 'a', 'code' => 'credential.not_found'];

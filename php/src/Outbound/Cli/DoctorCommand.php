@@ -16,6 +16,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\RegistryEntries;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
+use Netresearch\NrVault\Outbound\SecureOutbound;
 
 /**
  * Looks at everything that has to be right before a call can go out, and changes nothing.
@@ -27,11 +28,11 @@ final class DoctorCommand implements Command
     public static function help(): string
     {
         return <<<'TEXT'
-            doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--audit-log=FILE] [--fpm-socket=PATH | --no-fpm]
-                   [--quiet | --format=json]
+            doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--audit-log=FILE] [--registry-cache=DIR]
+                   [--fpm-socket=PATH | --no-fpm] [--quiet | --format=json]
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
               php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
-              could write the audit record; where none answers, at what php-fpm -t says. --library=PATH, --header=PATH and
+              could write the audit record and keep the registry compiled; where none answers, at what php-fpm -t says. --library=PATH, --header=PATH and
               --php-fpm=PROGRAM name what is not where it is usually installed. Each problem has the line that fixes it, with
               what else is to know behind "#". --quiet shows problems only.
 
@@ -40,7 +41,7 @@ final class DoctorCommand implements Command
 
     public function run(array $argv, Streams $streams): int
     {
-        $valued = ['config', 'registry', 'credentials', 'audit-log', 'fpm-socket', 'format', 'library', 'header', 'php-fpm'];
+        $valued = ['config', 'registry', 'credentials', 'audit-log', 'registry-cache', 'fpm-socket', 'format', 'library', 'header', 'php-fpm'];
         $arguments = Arguments::parse($argv, ['no-fpm', 'quiet'], $valued, []);
         $format = $arguments->value('format') ?? 'text';
         if (!in_array($format, ['text', 'json'], true)) {
@@ -100,8 +101,10 @@ final class DoctorCommand implements Command
     {
         $tls = is_array($config['tls'] ?? null) ? $config['tls'] : [];
         $files = array_filter(array_intersect_key($tls, ['ca_file' => 0, 'crl_file' => 0]), is_string(...));
-        foreach (['config', 'registry', 'credentials', 'audit' => 'audit-log'] as $name => $option) {
-            $path = $arguments->value($option);
+        $usual = ['registry-cache' => is_dir(SecureOutbound::REGISTRY_CACHE) ? SecureOutbound::REGISTRY_CACHE : null];
+        $options = ['config', 'registry', 'credentials', 'audit' => 'audit-log', 'registry_cache' => 'registry-cache'];
+        foreach ($options as $name => $option) {
+            $path = $arguments->value($option) ?? $usual[$option] ?? null;
             if ($path !== null) {
                 $absolute = str_starts_with($path, '/') ? $path : getcwd() . '/' . $path;
                 $files[is_int($name) ? $option : $name] = rtrim($absolute, '/');

@@ -22,25 +22,32 @@ final class InitCommand implements Command
     public static function help(): string
     {
         $audit = dirname(SecureOutbound::AUDIT_LOG);
+        $cache = SecureOutbound::REGISTRY_CACHE;
         return <<<TEXT
-            init DIR [--user=USER] [--audit=DIR]
+            init DIR [--user=USER] [--audit=DIR] [--cache=DIR]
               Lays down a directory with configuration (transport.json), a new master key (vault.key), an empty registry
               (services.json) and vault/ for envelopes, and the directory of the audit file, $audit
               unless told otherwise. USER is PHP's, www-data unless told otherwise: the key and the audit directory are
-              its, all else is root's and its group reads it. Whatever is there already stays as it is. Not as root, all
-              is the caller's.
+              its, all else is root's and its group reads it. With --cache also a directory, USER's, in which workers
+              keep the compiled registry: they look for it in $cache unless told otherwise.
+              Whatever is there already stays as it is. Not as root, all is the caller's.
 
             TEXT;
     }
 
     public function run(array $argv, Streams $streams): int
     {
-        $arguments = Arguments::parse($argv, [], ['user', 'audit'], ['DIR']);
+        $arguments = Arguments::parse($argv, [], ['user', 'audit', 'cache'], ['DIR']);
         $directory = self::path('DIR', $arguments->word(0));
         $audit = self::path('--audit', $arguments->value('audit') ?? dirname(SecureOutbound::AUDIT_LOG));
+        $cache = $arguments->value('cache');
+        $cache = $cache === null ? null : self::path('--cache', $cache);
         $layout = new Layout($arguments->value('user'));
         $layout->check($directory, true);
         $layout->check($audit, false);
+        if ($cache !== null) {
+            $layout->check($cache, false);
+        }
 
         $layout->rootsDirectory($directory, 0755);
         // Another process may have made it meanwhile.
@@ -49,7 +56,10 @@ final class InitCommand implements Command
         $layout->file($directory . '/services.json', 0640, self::REGISTRY);
         $layout->directory($directory . '/vault', 0750);
         $layout->usersFile($directory . '/vault.key', 0400, base64_encode(random_bytes(32)));
-        $layout->usersDirectory($audit, 02750);
+        $layout->logDirectory($audit, 02750);
+        if ($cache !== null) {
+            $layout->usersDirectory($cache, 0700);
+        }
         foreach ($layout->done as $line) {
             $streams->write($line . "\n");
         }

@@ -25,11 +25,26 @@ final class ArrayServiceRegistry implements ServiceRegistry
     /** @var array<string, ServiceDefinition|non-empty-list<RegistryProblem>> */
     private array $read = [];
 
+    private bool $isCompiled = false;
+
     /**
      * @param array<mixed> $services
      */
     public function __construct(private readonly array $services)
     {
+    }
+
+    /**
+     * Of entries that were read already.
+     *
+     * @internal
+     * @param array<mixed> $entries as CompiledEntry has them
+     */
+    public static function compiled(array $entries): self
+    {
+        $registry = new self($entries);
+        $registry->isCompiled = true;
+        return $registry;
     }
 
     public function get(string $id): ServiceDefinition
@@ -73,6 +88,8 @@ final class ArrayServiceRegistry implements ServiceRegistry
      */
     private function read(string $id): ServiceDefinition|array
     {
-        return $this->read[$id] ??= (new EntryReader($id))->read($this->services[$id]);
+        return $this->read[$id] ??= $this->isCompiled
+            ? CompiledEntry::read($this->services[$id]) ?? [new RegistryProblem($id, '', 'the compiled entry is of another form')]
+            : (new EntryReader($id))->read($this->services[$id]);
     }
 }

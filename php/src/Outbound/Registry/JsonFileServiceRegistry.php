@@ -13,7 +13,8 @@ use Netresearch\NrVault\Transport\System\LocalFile;
  *
  *     {"version": 1, "services": {"my-api": {"base_url": "https://api.example.com/v1", "policy": {…}}}}
  *
- * The file is read once, when it is first asked for. One that cannot be read as a whole has no services.
+ * The file is read once, when it is first asked for. One that cannot be read as a whole has no services. With a directory for it,
+ * workers keep there what they made of the file, as code that opcache holds.
  *
  * @api
  */
@@ -23,7 +24,11 @@ final class JsonFileServiceRegistry implements ServiceRegistry
 
     private ArrayServiceRegistry|RegistryProblem|null $loaded = null;
 
-    public function __construct(private readonly string $file)
+    /**
+     * @param string|null $cache absolute path of a directory in which nobody but PHP's user and root can write; where it is not
+     *        like that, or not there, the file is read each time
+     */
+    public function __construct(private readonly string $file, private readonly ?string $cache = null)
     {
     }
 
@@ -51,12 +56,41 @@ final class JsonFileServiceRegistry implements ServiceRegistry
         return $loaded instanceof RegistryProblem ? [$loaded] : $loaded->problems();
     }
 
-    private function load(): ArrayServiceRegistry|RegistryProblem
+    /**
+     * What is wrong with the file as a whole.
+     *
+     * @internal
+     */
+    public function fault(): ?RegistryProblem
     {
-        return $this->loaded ??= $this->read();
+        $loaded = $this->load();
+        return $loaded instanceof RegistryProblem ? $loaded : null;
     }
 
-    private function read(): ArrayServiceRegistry|RegistryProblem
+    private function load(): ArrayServiceRegistry|RegistryProblem
+    {
+        return $this->loaded ??= $this->loadAnew();
+    }
+
+    private function loadAnew(): ArrayServiceRegistry|RegistryProblem
+    {
+        $compiled = CompiledRegistry::of($this->file, $this->cache);
+        $entries = $compiled?->entries();
+        if ($entries !== null) {
+            return ArrayServiceRegistry::compiled($entries);
+        }
+        $read = $this->read();
+        if ($read instanceof RegistryProblem) {
+            return $read;
+        }
+        $compiled?->keep($read);
+        return new ArrayServiceRegistry($read);
+    }
+
+    /**
+     * @return array<mixed>|RegistryProblem entries by id
+     */
+    private function read(): array|RegistryProblem
     {
         $json = LocalFile::read($this->file, self::MAX_BYTES);
         if ($json === null) {
@@ -87,6 +121,6 @@ final class JsonFileServiceRegistry implements ServiceRegistry
         if (!($document->services ?? null) instanceof \stdClass) {
             return new RegistryProblem('', 'services', 'the services of the registry file are no object');
         }
-        return new ArrayServiceRegistry(get_object_vars($document->services));
+        return get_object_vars($document->services);
     }
 }

@@ -54,12 +54,29 @@ final class LocalFile
         try {
             // Else a copy stays behind in the stream's own buffer.
             stream_set_read_buffer($file, 0);
-            $length = $most === null ? null : $most + 1;
-            $contents = Quiet::call(static fn () => stream_get_contents($file, $length));
+            $contents = Quiet::call(static fn () => self::contents($file, $most));
         } finally {
             fclose($file);
         }
         return $contents === false ? null : $contents;
+    }
+
+    /**
+     * @param resource $file
+     */
+    private static function contents(mixed $file, ?int $most): string|false
+    {
+        if ($most === null) {
+            return stream_get_contents($file);
+        }
+        // PHP reserves as much as it is asked for. Some file systems tell no size.
+        $size = fstat($file)['size'] ?? 0;
+        if ($size === 0 || $size >= $most) {
+            return stream_get_contents($file, $most + 1);
+        }
+        $contents = stream_get_contents($file, $size + 1);
+        $hasGrown = $contents !== false && strlen($contents) > $size;
+        return $hasGrown ? stream_get_contents($file, $most + 1, 0) : $contents;
     }
 
     /**

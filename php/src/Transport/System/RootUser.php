@@ -11,14 +11,9 @@ namespace Netresearch\NrVault\Transport\System;
  */
 final class RootUser
 {
-    /** Linux tells it without ext-posix as well: "Uid:" real, effective, saved and file system's. */
     public static function isCurrent(): bool
     {
-        if (function_exists('posix_geteuid')) {
-            return posix_geteuid() === 0;
-        }
-        $status = (string) LocalFile::read('/proc/self/status');
-        return preg_match('/^Uid:\s+\d+\s+0\s/m', $status) === 1;
+        return OwnDirectory::user() === 0;
     }
 
     /**

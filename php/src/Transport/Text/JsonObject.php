@@ -120,10 +120,13 @@ final readonly class JsonObject
      */
     public function strings(string $name, ?array $absent = null): array
     {
-        return array_map(
-            fn (mixed $value): string => is_string($value) ? $value : throw $this->unexpected($name),
-            $this->values($name, $absent),
-        );
+        $texts = $this->values($name, $absent);
+        foreach ($texts as $text) {
+            if (!is_string($text)) {
+                throw $this->unexpected($name);
+            }
+        }
+        return $texts;
     }
 
     /**

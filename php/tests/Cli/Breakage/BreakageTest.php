@@ -71,6 +71,8 @@ final class BreakageTest extends TestCase
         'the token cache is gone' => 'in_configuration \'$config["token_cache"]["directory"] = "/run/secure-outbound";\'',
         "the audit file is root's" => 'install -m 0640 /dev/null /var/log/secure-outbound/audit.jsonl',
         "the audit directory is root's" => 'chown root:root /var/log/secure-outbound',
+        'others write where the registry is compiled' => 'chmod 0775 /var/cache/secure-outbound',
+        'others write above it' => 'chmod 0775 /var/cache',
     ];
 
     private static TempDir $directory;

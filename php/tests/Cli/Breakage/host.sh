@@ -142,7 +142,7 @@ CALL
 
 lay_down() {
     make --no-print-directory install PREFIX=/usr/local
-    secure-outbound init $etc
+    secure-outbound init $etc --cache=/var/cache/secure-outbound
     in_services '$service = ["base_url" => "https://api.example.com/v1",
         "policy" => ["allowed_methods" => ["GET", "POST"], "allowed_paths" => ["/v1/resources/{id}"]],
         "credentials" => [["identifier" => "vault:my_api_key", "type" => "bearer"]]];'

@@ -47,6 +47,18 @@ final class JsonFileServiceRegistryTest extends TestCase
         self::assertSame(['other'], array_column($registry->problems(), 'entry'));
     }
 
+    /** PHP reserves as much as a reader allows. */
+    public function testASmallFileTakesLittleMemory(): void
+    {
+        $json = '{"version": 1, "services": {"ab": {"base_url": "https://a.example", "policy": {"allowed_methods": ["GET"]}}}}';
+        $registry = new JsonFileServiceRegistry($this->directory->write('services.json', $json));
+        memory_reset_peak_usage();
+        $before = memory_get_usage();
+        $registry->get('ab');
+
+        self::assertLessThan(1 << 20, memory_get_peak_usage() - $before);
+    }
+
     public function testTheSameKeyInTwoObjectsIsFine(): void
     {
         $entry = '{"base_url": "https://a.example", "policy": {"allowed_methods": ["GET"]}, "headers": {"a": "b\"}{:"}}';

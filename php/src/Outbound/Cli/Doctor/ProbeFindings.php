@@ -61,6 +61,9 @@ final readonly class ProbeFindings
         if (array_key_exists('registry', $denied)) {
             $findings[] = $this->file('fpm.registry', $this->files['registry'], $denied['registry']);
         }
+        if (array_key_exists('registry_cache', $denied)) {
+            $findings[] = $this->registryCache($this->files['registry_cache'], $denied['registry_cache']);
+        }
         if ($this->answer->credentials !== null) {
             array_push($findings, ...$this->credentials($this->answer->credentials));
         }
@@ -78,6 +81,37 @@ final readonly class ProbeFindings
         return $denied === null
             ? Finding::ok($code, 'The worker reads ' . $path . '.')
             : Finding::critical($code, $this->why('The worker cannot read ' . $path, $denied), $this->letRead($denied));
+    }
+
+    /**
+     * @param Denied|null $denied
+     */
+    private function registryCache(string $directory, ?array $denied): Finding
+    {
+        $code = 'fpm.registry_cache';
+        if ($denied === null) {
+            return Finding::ok($code, 'The worker keeps the compiled registry in ' . $directory . '.');
+        }
+        ['reason' => $reason, 'at' => $at] = $denied;
+        $why = match ($reason) {
+            'missing' => $at . ' is not there',
+            'no_directory' => $at . ' is a link or no directory',
+            'owner' => $at . ' belongs to another user',
+            'permissions' => 'others can write to ' . $at,
+            'hidden' => 'open_basedir hides what lies above ' . $at,
+            default => 'user ' . $this->remedies->user . ' cannot write to ' . $at,
+        };
+        $message = ucfirst($why) . ': the worker reads the registry at each request.';
+        if ($reason === 'hidden') {
+            // Nobody takes open_basedir away for that.
+            return Finding::ok($code, $message);
+        }
+        $owner = '-o ' . escapeshellarg($this->remedies->user) . ' -g ' . escapeshellarg($this->group);
+        return Finding::warning($code, $message, match (true) {
+            $reason === 'no_directory' => 'ls -ld ' . escapeshellarg($at) . '   # name the directory as it is',
+            $at === $directory => 'install -d ' . $owner . ' -m 0700 ' . escapeshellarg($directory),
+            default => 'chown root:root ' . escapeshellarg($at) . ' && chmod go-w ' . escapeshellarg($at),
+        });
     }
 
     /**

@@ -25,7 +25,7 @@ final readonly class WorkerAnswer
 
     private const PATHS = '~\A[\w./:+-]*\z~';
 
-    private const REASONS = ['open_basedir', 'missing', 'denied'];
+    private const REASONS = ['open_basedir', 'missing', 'denied', 'hidden', 'no_directory', 'owner', 'permissions'];
 
     public string $version;
 
@@ -217,7 +217,7 @@ final readonly class WorkerAnswer
             return null;
         }
         $denied = ['reason' => $why->string('reason'), 'at' => $why->string('at')];
-        $isOnTheWay = $denied['at'] !== '' && str_starts_with($file . '/', $denied['at'] . '/');
+        $isOnTheWay = $denied['at'] !== '' && str_starts_with($file . '/', rtrim($denied['at'], '/') . '/');
         return $isOnTheWay && in_array($denied['reason'], self::REASONS, true) ? $denied : throw $why->unexpected($name);
     }
 

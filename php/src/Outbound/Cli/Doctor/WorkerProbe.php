@@ -11,6 +11,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\OwnDirectory;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -22,7 +23,7 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class WorkerProbe
 {
-    private const FILES = ['config', 'registry', 'credentials', 'audit', 'ca_file', 'crl_file'];
+    private const FILES = ['config', 'registry', 'credentials', 'audit', 'ca_file', 'crl_file', 'registry_cache'];
 
     /**
      * @param array<mixed> $asked `config` as the doctor may hand it over, and in `files` the paths of FILES
@@ -40,6 +41,9 @@ final class WorkerProbe
         foreach (array_intersect_key($files, ['ca_file' => 0, 'crl_file' => 0]) as $name => $path) {
             // The library opens them, and open_basedir is PHP's.
             $denied[$name] = $bound && self::isHidden($path) ? null : self::denied($path);
+        }
+        if (isset($files['registry_cache'])) {
+            $denied['registry_cache'] = self::cache($files['registry_cache']);
         }
         $isRead = static fn (string $name): bool => array_key_exists($name, $denied) && $denied[$name] === null;
         $own = $isRead('config') ? self::config($files['config']) : null;
@@ -100,6 +104,26 @@ final class WorkerProbe
             return null;
         }
         return self::obstacle($path) ?? ['reason' => 'denied', 'at' => $path];
+    }
+
+    /**
+     * Why this process keeps no compiled registry in a directory.
+     *
+     * @return array{reason: string, at: string}|null null where it does
+     */
+    private static function cache(string $directory): ?array
+    {
+        try {
+            $fault = Quiet::call(static fn (): ?array => OwnDirectory::fault($directory), $warnings);
+        } catch (\Error) {
+            // A function is taken away.
+            return ['reason' => 'denied', 'at' => $directory];
+        }
+        if (str_contains((string) $warnings, 'open_basedir')) {
+            return ['reason' => 'hidden', 'at' => $directory];
+        }
+        $isOwn = $fault === null && Quiet::call(static fn (): bool => is_writable($directory));
+        return $isOwn ? null : $fault ?? ['reason' => 'denied', 'at' => $directory];
     }
 
     /** Whether open_basedir keeps the path from PHP, though not from the library. */

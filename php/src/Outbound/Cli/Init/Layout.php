@@ -102,9 +102,13 @@ final class Layout
     }
 
     /** The user's, for which the readers of logs are a group, where there is such a group. */
-    public function usersDirectory(string $path, int $mode): void
+    public function logDirectory(string $path, int $mode): void
     {
-        $group = posix_getgrnam(self::LOG_READERS)['gid'] ?? $this->groupId;
+        $this->usersDirectory($path, $mode, posix_getgrnam(self::LOG_READERS)['gid'] ?? null);
+    }
+
+    public function usersDirectory(string $path, int $mode, ?int $group = null): void
+    {
         $this->make($path, $mode, $this->user, fn (): bool => mkdir($path, 0700)
             && chmod($path, $mode)
             && $this->give($path, $this->userId, $group));

@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\System;
+
+/**
+ * A directory from which this process may run code: nobody but its own user and root can put anything there.
+ *
+ * @internal
+ */
+final class OwnDirectory
+{
+    private const DIRECTORY = 0040000;
+
+    /**
+     * Why the directory is not like that, and the path that it is about. Above it a sticky directory will do: what lies in it on
+     * the way is this user's or root's, and nobody else can move it.
+     *
+     * @param string $directory absolute; a link on the way is refused
+     * @return array{reason: string, at: string}|null null where it is
+     */
+    public static function fault(string $directory): ?array
+    {
+        $user = self::user();
+        // A "/" at the end would follow a link.
+        $directory = str_starts_with($directory, '/') ? rtrim($directory, '/') : '';
+        for ($path = $directory, $mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
+            $stat = lstat($path);
+            $reason = match (true) {
+                $stat === false => 'missing',
+                ($stat['mode'] & 0170000) !== self::DIRECTORY => 'no_directory',
+                $stat['uid'] !== 0 && $stat['uid'] !== $user => 'owner',
+                ($stat['mode'] & 022) !== 0 && !($mayBeSticky && ($stat['mode'] & 01000) !== 0) => 'permissions',
+                default => null,
+            };
+            if ($reason !== null) {
+                return ['reason' => $reason, 'at' => $path];
+            }
+            if ($path === '/') {
+                return null;
+            }
+        }
+    }
+
+    /** Whether a file in such a directory is one that nobody else can have written. */
+    public static function hasFile(string $path): bool
+    {
+        $stat = lstat($path);
+        return $stat !== false && LocalFile::isRegular($stat) && ($stat['uid'] === 0 || $stat['uid'] === self::user()) && ($stat['mode'] & 022) === 0;
+    }
+
+    /** Linux tells it without ext-posix as well: "Uid:" real, effective, saved and file system's. */
+    public static function user(): int
+    {
+        if (function_exists('posix_geteuid')) {
+            return posix_geteuid();
+        }
+        $status = (string) LocalFile::read('/proc/self/status');
+        // Nobody's, where the system does not tell.
+        return preg_match('/^Uid:\s+\d+\s+(\d+)\s/m', $status, $match) === 1 ? (int) $match[1] : -1;
+    }
+}
