@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 use Netresearch\NrSecureOutbound\Backend\Right;
 use Netresearch\NrSecureOutbound\Form\ProblemInformation;
+use Netresearch\NrVault\Outbound\Audit\AuditRetention;
 use TYPO3\CMS\Core\Information\Typo3Version;
 use TYPO3\CMS\Core\Utility\ExtensionManagementUtility;
 use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
@@ -22,5 +23,5 @@ $GLOBALS['TYPO3_CONF_VARS']['BE']['customPermOptions'][Right::GROUP] = Right::op
 if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() < 14) {
     $GLOBALS['TYPO3_CONF_VARS']['SC_OPTIONS']['scheduler']['tasks'][TableGarbageCollectionTask::class]['options']['tables'][
         'tx_nrvault_outbound_audit'
-    ] = ['dateField' => 'crdate', 'expirePeriod' => 90];
+    ] = ['dateField' => 'crdate', 'expirePeriod' => AuditRetention::DAYS];
 }

@@ -136,18 +136,28 @@ final class PdoSchema
     }
 
     /**
-     * The entry's values in the order of the columns, each cut to its column's width: a value that is too long must
-     * not cost the record.
+     * The entry's values in the order of the columns.
      *
      * @return list<string|int|null>
      */
     public static function values(AuditEntry $entry): array
     {
+        return array_values(self::row($entry));
+    }
+
+    /**
+     * The entry's values by column, each text cut to its column's width: a value that is too long must not cost the
+     * record. A list stays whole, since a part of it would be no JSON; it has a few names.
+     *
+     * @return array<string, string|int|null>
+     */
+    public static function row(AuditEntry $entry): array
+    {
         $values = [];
         $row = $entry->toArray();
         foreach (self::COLUMNS as $column => $type) {
             $value = $row[$column];
-            $values[] = match (true) {
+            $values[$column] = match (true) {
                 is_array($value) => AuditRow::json($value),
                 is_bool($value) => (int) $value,
                 is_string($value) => self::cut($value, is_int($type) ? $type : self::TEXT_WIDTH),

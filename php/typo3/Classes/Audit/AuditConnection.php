@@ -6,7 +6,7 @@ namespace Netresearch\NrSecureOutbound\Audit;
 
 use Doctrine\DBAL\Connection as DoctrineConnection;
 use Doctrine\DBAL\DriverManager;
-use Doctrine\DBAL\Exception\ConnectionLost;
+use Doctrine\DBAL\Exception\DriverException;
 use Netresearch\NrSecureOutbound\Registry\Cell;
 use TYPO3\CMS\Core\Database\Connection;
 use TYPO3\CMS\Core\Database\ConnectionPool;
@@ -24,6 +24,12 @@ final class AuditConnection
 {
     /** Of MySQL, which counts most of its limits in whole seconds. */
     private const SECONDS = 2;
+
+    /** A connection that was gone is made anew only where this part of the time limit is not used up. */
+    private const REPEAT_WITHIN = 0.25;
+
+    /** Codes of MySQL for a connection that is gone, and for a deadlock, after which nothing was done. */
+    private const REPEATABLE = [2006, 2013, 4031, 1213];
 
     private ?DoctrineConnection $connection = null;
 
@@ -43,13 +49,19 @@ final class AuditConnection
      */
     public function run(\Closure $statement): mixed
     {
+        $start = hrtime(true);
         try {
             return $statement($this->open());
-        } catch (ConnectionLost $lost) {
-            if ($this->connection === null) {
-                throw $lost;
+        } catch (DriverException $failure) {
+            $used = (hrtime(true) - $start) / 1_000_000_000;
+            $isRepeatable = $this->connection !== null && in_array($failure->getCode(), self::REPEATABLE, true);
+            if ($isRepeatable) {
+                $this->connection->close();
+                $this->connection = null;
             }
-            $this->connection->close();
+            if (!$isRepeatable || $used > self::SECONDS * self::REPEAT_WITHIN) {
+                throw $failure;
+            }
         }
         return $statement($this->open());
     }
@@ -60,12 +72,21 @@ final class AuditConnection
         if (self::isShared($shared)) {
             return $shared;
         }
-        // A forked child's statements must not go out on its parent's connection.
-        if ($this->connection === null || $this->process !== getmypid()) {
-            $this->connection = self::another($shared);
-            $this->process = (int) getmypid();
+        $process = (int) getmypid();
+        if ($this->connection !== null && $this->process !== $process) {
+            self::keep($this->connection);
+            $this->connection = null;
         }
-        return $this->connection;
+        $this->process = $process;
+        return $this->connection ??= self::another($shared);
+    }
+
+    /** A connection of a parent process: closing it here would end it there. */
+    private static function keep(DoctrineConnection $inherited): void
+    {
+        /** @var list<DoctrineConnection> $kept */
+        static $kept = [];
+        $kept[] = $inherited;
     }
 
     private static function isShared(Connection $connection): bool
@@ -76,11 +97,20 @@ final class AuditConnection
     private static function another(Connection $shared): DoctrineConnection
     {
         $parameters = $shared->getParams();
+        // One that others use has their limits, and their transaction.
+        unset($parameters['persistent'], $parameters['driverOptions'][\PDO::ATTR_PERSISTENT]);
         $parameters['driverOptions'] = self::limits($parameters['driver'] ?? '') + ($parameters['driverOptions'] ?? []);
         $connection = DriverManager::getConnection($parameters, $shared->getConfiguration());
         if ($connection instanceof Connection) {
             // A key of TYPO3's own, which Doctrine does not know.
             $connection->prepareConnection(Cell::text($parameters, 'initCommands'));
+        }
+        // PDO takes the limit for a server that does not answer at all from here, when it connects.
+        $before = ini_set('mysqlnd.net_read_timeout', (string) (self::SECONDS + 1));
+        try {
+            $connection->getNativeConnection();
+        } finally {
+            ini_set('mysqlnd.net_read_timeout', (string) $before);
         }
         return $connection;
     }

@@ -48,9 +48,14 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
     {
         $row = AuditRows::of($entry);
         $this->run('was not completed', static function (Connection $connection) use ($row): void {
-            if ($connection->update(AuditRows::TABLE, $row, ['id' => $row['id']]) === 0) {
-                // Somebody has deleted the intent.
+            if ($connection->update(AuditRows::TABLE, $row, ['id' => $row['id']]) > 0) {
+                return;
+            }
+            // Either somebody has deleted the intent, or it is as it was to be: MySQL counts what an update changes.
+            try {
                 $connection->insert(AuditRows::TABLE, $row + ['crdate' => time()]);
+            } catch (UniqueConstraintViolationException) {
+                // It was completed before the connection broke.
             }
         });
     }

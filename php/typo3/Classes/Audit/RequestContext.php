@@ -7,9 +7,11 @@ namespace Netresearch\NrSecureOutbound\Audit;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Core\Authentication\AbstractUserAuthentication;
+use TYPO3\CMS\Core\Authentication\BackendUserAuthentication;
 use TYPO3\CMS\Core\Core\Environment;
 use TYPO3\CMS\Core\Core\RequestId;
 use TYPO3\CMS\Core\Http\ApplicationType;
+use TYPO3\CMS\Frontend\Authentication\FrontendBackendUserAuthentication;
 
 /**
  * Who makes a call, as TYPO3 knows it at that moment: before anybody reads a secret in another's name.
@@ -60,12 +62,19 @@ final readonly class RequestContext implements CallContext
         if ($request === null && Environment::isCli()) {
             return self::command();
         }
-        if ($request !== null && ApplicationType::fromRequest($request)->isFrontend()) {
+        $user = $GLOBALS['BE_USER'] ?? null;
+        if ($request === null ? !self::isOfBackend($user) : ApplicationType::fromRequest($request)->isFrontend()) {
             // A visitor with a backend cookie is a visitor: what the page shows goes to everybody.
-            $visitor = self::uid($request->getAttribute('frontend.user'));
+            $visitor = self::uid($request?->getAttribute('frontend.user'));
             return $visitor === null ? [self::VISITOR, null] : [self::FRONTEND, $visitor];
         }
-        return [self::BACKEND, self::uid($GLOBALS['BE_USER'] ?? null)];
+        return [self::BACKEND, self::uid($user)];
+    }
+
+    /** Before TYPO3 publishes its request, in a middleware or for an eID, the class of the user tells whose request it is. */
+    private static function isOfBackend(mixed $user): bool
+    {
+        return $user instanceof BackendUserAuthentication && !$user instanceof FrontendBackendUserAuthentication;
     }
 
     /**

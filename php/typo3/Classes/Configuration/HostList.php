@@ -13,6 +13,8 @@ final class HostList
 {
     private const ENTRY = '/\A(\*\.)?(\[[0-9a-f:.]+\]|[^\s\/@?#\\\\:*\[\]]+)(:[0-9]{1,5})?\z/i';
 
+    private const HTTPS = ':443';
+
     public static function isEntry(string $entry): bool
     {
         return preg_match(self::ENTRY, $entry) === 1;
@@ -33,26 +35,40 @@ final class HostList
         $common = [];
         foreach ($first as $one) {
             foreach ($second as $other) {
-                $common[] = match (true) {
-                    self::covers($other, $one) => $one,
-                    self::covers($one, $other) => $other,
-                    default => null,
-                };
+                $common[] = self::common($one, $other);
             }
         }
         return array_values(array_unique(array_filter($common, is_string(...))));
     }
 
-    /** Whether everything that one entry allows is allowed by another. */
+    /**
+     * What both entries allow. An entry without a port is for that of the scheme, so with the port of https both are, for
+     * the one scheme; with any other they have nothing in common that an entry could say.
+     */
+    private static function common(string $one, string $other): ?string
+    {
+        [$first, $port] = self::parts($one);
+        [$second, $otherPort] = self::parts($other);
+        $hosts = match (true) {
+            self::covers($second, $first) => $first,
+            self::covers($first, $second) => $second,
+            default => null,
+        };
+        $ports = array_unique([$port, $otherPort]);
+        sort($ports);
+        return match (true) {
+            $hosts === null => null,
+            count($ports) === 1 => $hosts . $port,
+            $ports === ['', self::HTTPS] => $hosts . self::HTTPS,
+            default => null,
+        };
+    }
+
+    /** Whether each host that a pattern names is named by another. */
     private static function covers(string $wider, string $narrower): bool
     {
-        [$hosts, $port] = self::parts($wider);
-        [$host, $ownPort] = self::parts($narrower);
-        if ($port !== $ownPort) {
-            return false;
-        }
-        return $hosts === $host
-            || (str_starts_with($hosts, '*.') && str_ends_with(ltrim($host, '*'), substr($hosts, 1)) && $host !== substr($hosts, 2));
+        return $wider === $narrower
+            || (str_starts_with($wider, '*.') && str_ends_with(ltrim($narrower, '*'), substr($wider, 1)));
     }
 
     /**

@@ -10,8 +10,10 @@ use Netresearch\NrVault\Crypto\EnvironmentMasterKeyProvider;
 use Netresearch\NrVault\Crypto\FileMasterKeyProvider;
 use Netresearch\NrVault\Crypto\MasterKeyProviderInterface;
 use Netresearch\NrVault\Crypto\Typo3MasterKeyProvider;
+use Netresearch\NrVault\Exception\ConfigurationException;
 use Netresearch\NrVault\Exception\VaultException;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
@@ -54,7 +56,9 @@ final readonly class MasterKey
         } catch (VaultException $failure) {
             throw OutboundException::create(
                 'credential.key_unavailable',
-                'nr-vault has no master key: ' . $failure->getMessage(),
+                // A provider may say what it was given; only what names a setting is repeated.
+                'nr-vault has no master key: '
+                    . ($failure instanceof ConfigurationException ? $failure->getMessage() : PartFailure::nameOf($failure)),
             );
         }
     }

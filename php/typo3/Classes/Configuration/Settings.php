@@ -57,7 +57,7 @@ final readonly class Settings
             self::proxy($settings['proxy'] ?? null),
             self::switch($settings, 'php_transport', true),
             self::switch($settings, 'require_binding', false),
-            self::texts($settings, 'allowed_hosts'),
+            self::hosts($settings),
             self::texts($settings, 'services'),
         );
     }
@@ -70,7 +70,7 @@ final readonly class Settings
         return match (true) {
             $proxy === null => null,
             is_string($proxy) => ['url' => $proxy],
-            is_array($proxy) => $proxy,
+            is_array($proxy) && $proxy !== [] => $proxy,
             default => throw self::expected('proxy'),
         };
     }
@@ -108,6 +108,21 @@ final readonly class Settings
             $texts[] = is_string($text) ? $text : throw self::expected($key);
         }
         return isset($settings[$key]) ? $texts : null;
+    }
+
+    /**
+     * @param array<mixed> $settings
+     * @return list<string>|null
+     */
+    private static function hosts(array $settings): ?array
+    {
+        $hosts = self::texts($settings, 'allowed_hosts');
+        foreach ($hosts ?? [] as $place => $host) {
+            if (!HostList::isEntry($host)) {
+                throw self::invalid("['allowed_hosts'][$place]", 'is neither "host" nor "host:port"');
+            }
+        }
+        return $hosts;
     }
 
     private static function expected(string $key): OutboundException

@@ -30,7 +30,7 @@ final class VaultPass implements CompilerPassInterface
 
     public function process(ContainerBuilder $container): void
     {
-        $difference = KnownVault::difference();
+        $difference = KnownVault::difference() ?? self::missingFactory($container);
         if ($container->hasDefinition(VaultState::class)) {
             $container->getDefinition(VaultState::class)->setArgument('$incompatibility', $difference);
         }
@@ -51,5 +51,10 @@ final class VaultPass implements CompilerPassInterface
         );
         $container->getDefinition(NrVaultCredentialProvider::class)
             ->setArgument('$vault', new Reference(SealingVault::class));
+    }
+
+    private static function missingFactory(ContainerBuilder $container): ?string
+    {
+        return $container->has(VaultHttpClientFactory::class) ? null : 'there is no service ' . VaultHttpClientFactory::class;
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Form;
 
 use Netresearch\NrSecureOutbound\Registry\Cell;
+use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Backend\Form\AbstractNode;
 
 /**
@@ -14,6 +15,13 @@ use TYPO3\CMS\Backend\Form\AbstractNode;
  */
 final class ProblemInformation extends AbstractNode
 {
+    /**
+     * What was found, for each form that is made: every field of it asks.
+     *
+     * @var \WeakMap<ServerRequestInterface, array<string, array<string, list<string>>>>|null
+     */
+    private static ?\WeakMap $found = null;
+
     public function __construct(private readonly RecordProblems $problems)
     {
     }
@@ -28,10 +36,27 @@ final class ProblemInformation extends AbstractNode
             return $result;
         }
         $html = '';
-        $problems = $this->problems->of(Cell::text($this->data, 'tableName'), Cell::integer($this->data, 'vanillaUid'));
-        foreach ($problems[Cell::text($this->data, 'fieldName')] ?? [] as $problem) {
+        foreach ($this->ofRecord()[Cell::text($this->data, 'fieldName')] ?? [] as $problem) {
             $html .= '<div class="alert alert-danger mb-2" role="alert">' . htmlspecialchars($problem) . '</div>';
         }
         return ['html' => $html] + $result;
+    }
+
+    /**
+     * @return array<string, list<string>> messages by column
+     */
+    private function ofRecord(): array
+    {
+        $table = Cell::text($this->data, 'tableName');
+        $uid = Cell::integer($this->data, 'vanillaUid');
+        $request = $this->data['request'] ?? null;
+        if (!$request instanceof ServerRequestInterface) {
+            return $this->problems->of($table, $uid);
+        }
+        self::$found ??= new \WeakMap();
+        $ofForm = self::$found[$request] ?? [];
+        $ofForm["$table:$uid"] ??= $this->problems->of($table, $uid);
+        self::$found[$request] = $ofForm;
+        return $ofForm["$table:$uid"];
     }
 }

@@ -11,12 +11,12 @@ namespace Netresearch\NrSecureOutbound\Registry;
  */
 final readonly class HeaderLines
 {
-    /** Headers in which APIs take keys. A value here would be in the database in clear text. */
-    private const CREDENTIALS = '/\A(authorization|proxy-authorization|cookie|.*(^|[_-])(api-?key|apikey|key|token|secret|password|passwd'
-        . '|auth|signature|credentials?|session|jwt))\z/i';
+    /** Parts of names of headers in which APIs take keys. A value here would be in the database in clear text. */
+    private const CREDENTIALS = '/auth(?!or(?!i[sz]))|cookie|key(s|[_-]?id)?\z|token(?!s)|secret|passw|passphrase|(\A|[_-])pwd\z'
+        . '|signature|credential|session|(\A|[_-])(jwt|bearer)([_-]|\z)/i';
 
     /** Names that look like the above and carry no credential. */
-    private const HARMLESS = ['idempotency-key'];
+    private const HARMLESS = '/(\A|[_-])(idempotency|partition)[_-]?key\z|\Aaccept-signature\z/i';
 
     /**
      * @param array<string, string> $headers
@@ -41,7 +41,8 @@ final readonly class HeaderLines
             } elseif (isset($headers[$name])) {
                 $problems[] = "has $name twice";
             } elseif (self::carriesCredential($name)) {
-                $problems[] = "has $name, which carries a credential: let a credential set place it";
+                $problems[] = "has $name, which carries a credential: let a credential set place it, and renew a value that was here, "
+                    . "since the record's history keeps it";
             } else {
                 $headers[$name] = str_starts_with($parts[1], ' ') ? substr($parts[1], 1) : $parts[1];
             }
@@ -51,6 +52,6 @@ final readonly class HeaderLines
 
     public static function carriesCredential(string $name): bool
     {
-        return preg_match(self::CREDENTIALS, $name) === 1 && !in_array(strtolower($name), self::HARMLESS, true);
+        return preg_match(self::CREDENTIALS, $name) === 1 && preg_match(self::HARMLESS, $name) !== 1;
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Registry;
 
+use Netresearch\NrSecureOutbound\Configuration\ConfVars;
 use Netresearch\NrSecureOutbound\Vault\InstalledVault;
 
 /**
@@ -45,9 +46,7 @@ final readonly class TechnicalUser
      */
     private static function systemMaintainers(): array
     {
-        $settings = $GLOBALS['TYPO3_CONF_VARS'] ?? [];
-        $system = is_array($settings) ? $settings['SYS'] ?? [] : [];
-        $uids = is_array($system) ? $system['systemMaintainers'] ?? [] : [];
+        $uids = ConfVars::at('SYS', 'systemMaintainers');
         return array_values(array_map(
             static fn (mixed $uid): int => is_numeric($uid) ? (int) $uid : 0,
             is_array($uids) ? $uids : [],

@@ -2,6 +2,7 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrVault\Outbound\Audit\AuditRetention;
 use TYPO3\CMS\Core\Information\Typo3Version;
 use TYPO3\CMS\Core\Utility\ExtensionManagementUtility;
 use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
@@ -12,6 +13,6 @@ defined('TYPO3') || die();
 if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() >= 14) {
     $GLOBALS['TCA']['tx_scheduler_task']['types'][TableGarbageCollectionTask::class]['taskOptions']['tables']['tx_nrvault_outbound_audit'] = [
         'dateField' => 'crdate',
-        'expirePeriod' => 90,
+        'expirePeriod' => AuditRetention::DAYS,
     ];
 }

@@ -4,13 +4,19 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Tests\Functional\Audit;
 
+use Doctrine\DBAL\Connection as DoctrineConnection;
+use Doctrine\DBAL\Exception\DriverException;
+use Netresearch\NrSecureOutbound\Audit\AuditConnection;
 use Netresearch\NrSecureOutbound\Audit\DatabaseAuditSink;
 use Netresearch\NrSecureOutbound\Tests\Functional\OutboundTestCase;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use PHPUnit\Framework\Attributes\Group;
 use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\Attributes\TestWith;
 use TYPO3\CMS\Core\Database\Connection;
+use TYPO3\CMS\Core\Database\ConnectionPool;
 use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
 
 /**
@@ -106,14 +112,23 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
         self::assertSame($isShared ? 0 : 1, $this->countRows(self::TABLE));
     }
 
+    /**
+     * As a connection that is lost behind the first makes it.
+     */
     #[Test]
+    public function aCompletionThatComesTwiceIsOneCall(): void
+    {
+        $this->sink()->complete(self::entry('a'));
+        $this->sink()->complete(self::entry('a'));
+
+        self::assertSame(1, $this->countRows(self::TABLE, ['state' => 'complete']));
+    }
+
+    #[Test]
+    #[Group('mariadb')]
     public function aConnectionThatTheServerClosedIsMadeAnew(): void
     {
         $connection = self::connections()->getConnectionForTable(self::TABLE);
-        if (self::isSqlite($connection)) {
-            $this->expectNotToPerformAssertions();
-            return;
-        }
         $sink = $this->sink();
         $sink->write(self::entry('a'));
         foreach ($connection->executeQuery('SHOW PROCESSLIST')->fetchFirstColumn() as $id) {
@@ -125,6 +140,71 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
         $sink->write(self::entry('b'));
 
         self::assertSame(2, $this->countRows(self::TABLE));
+    }
+
+    /**
+     * Closing what a forked child has of it would end it for its parent.
+     */
+    #[Test]
+    #[Group('mariadb')]
+    public function aForkedChildLeavesItsParentsConnectionAlone(): void
+    {
+        $connection = $this->connection();
+        $before = self::connectionId($connection);
+        $child = pcntl_fork();
+        if ($child === 0) {
+            $connection->run(static fn (DoctrineConnection $own): mixed => $own->fetchOne('SELECT 1'));
+            gc_collect_cycles();
+            // Without what PHPUnit and PHP do at an end.
+            posix_kill((int) getmypid(), SIGKILL);
+        }
+        pcntl_waitpid($child, $status);
+
+        self::assertSame($before, self::connectionId($connection));
+    }
+
+    #[Test]
+    #[Group('mariadb')]
+    public function aConnectionIsNeverAPersistentOne(): void
+    {
+        $GLOBALS['TYPO3_CONF_VARS']['DB']['Connections']['Default'] = ['persistent' => true, 'host' => 'localhost']
+            + (array) $GLOBALS['TYPO3_CONF_VARS']['DB']['Connections']['Default'];
+        $pool = new ConnectionPool();
+        $pool->resetConnections();
+        try {
+            $shared = $pool->getConnectionForTable(self::TABLE);
+            self::assertTrue($shared->getParams()['persistent'] ?? false);
+            $own = (new AuditConnection($pool))->run(static fn (DoctrineConnection $own): array => $own->getParams());
+        } finally {
+            $pool->resetConnections();
+        }
+
+        self::assertFalse($own['persistent'] ?? false);
+    }
+
+    #[Test]
+    #[Group('mariadb')]
+    #[TestWith(['mysqli'])]
+    #[TestWith(['pdo_mysql'])]
+    public function aStatementThatTakesTooLongIsGivenUpAndNotRepeated(string $driver): void
+    {
+        $GLOBALS['TYPO3_CONF_VARS']['DB']['Connections']['Default']['driver'] = $driver;
+        $pool = new ConnectionPool();
+        $pool->resetConnections();
+        $times = 0;
+        $start = hrtime(true);
+        try {
+            (new AuditConnection($pool))->run(static function (DoctrineConnection $own) use (&$times): mixed {
+                $times++;
+                return $own->fetchOne('SELECT SLEEP(30)');
+            });
+            self::fail('It was waited for.');
+        } catch (DriverException) {
+            self::assertSame(1, $times);
+            self::assertLessThan(20, (hrtime(true) - $start) / 1_000_000_000);
+        } finally {
+            $pool->resetConnections();
+        }
     }
 
     #[Test]
@@ -201,6 +281,18 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
     {
         self::assertIsString($value);
         return $value;
+    }
+
+    private function connection(): AuditConnection
+    {
+        return new AuditConnection(self::connections());
+    }
+
+    private static function connectionId(AuditConnection $connection): string
+    {
+        $id = $connection->run(static fn (DoctrineConnection $own): mixed => $own->fetchOne('SELECT CONNECTION_ID()'));
+        self::assertIsScalar($id);
+        return (string) $id;
     }
 
     private static function isSqlite(Connection $connection): bool

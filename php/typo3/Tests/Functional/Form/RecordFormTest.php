@@ -35,7 +35,8 @@ final class RecordFormTest extends OutboundTestCase
         self::assertSame([
             'the credential set "crm-token": secret_uid names no secret of nr-vault, or one that is deleted',
             'must be a list of patterns that begin with "/"',
-            'has Authorization, which carries a credential: let a credential set place it',
+            "has Authorization, which carries a credential: let a credential set place it, and renew a value that was here, since the record's "
+                . 'history keeps it',
         ], $this->alerts($form));
         $this->assertAlertAt($form, 'allowed_paths', 'must be a list of patterns');
         $this->assertAlertAt($form, 'headers', 'has Authorization');
@@ -55,6 +56,18 @@ final class RecordFormTest extends OutboundTestCase
         self::assertSame([], $this->alerts($this->form(self::SET, $set)));
         self::assertSame([], $this->alerts($this->form(self::SERVICE, 0)));
         self::assertSame([], $this->alerts($this->form(self::SET, 0)));
+    }
+
+    #[Test]
+    public function aFormReadsItsRecordOnceForAllItsFields(): void
+    {
+        $service = $this->saveService('crm');
+
+        $sent = $this->statementsOf(fn () => $this->form(self::SERVICE, $service));
+
+        $joined = array_filter($sent, static fn (string $sql): bool => str_contains($sql, 'technical_user__uid'));
+        // One for the record, one for others of its id.
+        self::assertCount(2, $joined);
     }
 
     #[Test]

@@ -27,6 +27,8 @@ final class HostListTest extends TestCase
             'the same wildcard' => [['*.a.example'], ['*.a.example'], ['*.a.example']],
             'its apex' => [['*.a.example'], ['a.example'], []],
             'ports' => [['a.example:8443', '*.example:8443'], ['a.example', 'b.example:8443'], ['b.example:8443']],
+            'the port of https' => [['a.example', '*.b.example:443'], ['a.example:443', 'x.b.example'], ['a.example:443', 'x.b.example:443']],
+            'the port of http, which both would have to name' => [['a.example'], ['a.example:80'], []],
             'a literal' => [['[::1]:8080'], ['[::1]:8080', '[::1]'], ['[::1]:8080']],
         ];
     }

@@ -9,6 +9,7 @@ use Netresearch\NrVault\Configuration\ExtensionConfigurationInterface;
 use Netresearch\NrVault\Crypto\FileMasterKeyProvider;
 use Netresearch\NrVault\Crypto\MasterKeyProviderInterface;
 use Netresearch\NrVault\Exception\ConfigurationException;
+use Netresearch\NrVault\Exception\MasterKeyException;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
@@ -27,6 +28,21 @@ final class MasterKeyTest extends TestCase
 
         self::assertSame('credential.key_unavailable', $failure->errorCode());
         self::assertStringContainsString('kms', $failure->getMessage());
+    }
+
+    /**
+     * What a provider says may have what it was given, an answer of a key server for one.
+     */
+    #[Test]
+    public function anyOtherFailureIsNamedByItsClassAlone(): void
+    {
+        $key = new MasterKey($this->vault(), static fn (): MasterKeyProviderInterface => throw new MasterKeyException('token s3cr3t was refused'));
+
+        $failure = self::failure($key);
+
+        self::assertSame('credential.key_unavailable', $failure->errorCode());
+        self::assertStringContainsString(MasterKeyException::class, $failure->getMessage());
+        self::assertStringNotContainsString('s3cr3t', $failure->getMessage());
     }
 
     #[Test]
