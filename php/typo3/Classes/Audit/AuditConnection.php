@@ -97,9 +97,10 @@ final class AuditConnection
     private static function another(Connection $shared): DoctrineConnection
     {
         $parameters = $shared->getParams();
+        $options = $parameters['driverOptions'] ?? [];
         // One that others use has their limits, and their transaction.
-        unset($parameters['persistent'], $parameters['driverOptions'][\PDO::ATTR_PERSISTENT]);
-        $parameters['driverOptions'] = self::limits($parameters['driver'] ?? '') + ($parameters['driverOptions'] ?? []);
+        unset($parameters['persistent'], $options[\PDO::ATTR_PERSISTENT]);
+        $parameters['driverOptions'] = self::limits($parameters['driver'] ?? '') + $options;
         $connection = DriverManager::getConnection($parameters, $shared->getConfiguration());
         if ($connection instanceof Connection) {
             // A key of TYPO3's own, which Doctrine does not know.
