@@ -6,18 +6,22 @@ namespace Netresearch\NrSecureOutbound\Tests\Support;
 
 use Composer\InstalledVersions;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
  * A TYPO3 as `typo3 setup` makes it, with a database and a configuration of its own, of the packages of the line that PHPUnit
  * runs with: real processes, in place of a container in this one. TYPO3 loads nothing that lies outside of its project, so the
- * packages are there once more, as links.
+ * packages are there once more: as links, or as copies where another user runs the site.
  */
 final class Site
 {
     public const ADMIN = 'admin';
     public const PASSWORD = 'Pass.word-1!';
+
+    private const PARTS = ['vendor', 'public', 'composer.json'];
 
     /** The root of the project. */
     public readonly string $path;
@@ -25,23 +29,28 @@ final class Site
     /** A file that each PHP process of the site runs first, where there is one. */
     private ?string $prepended = null;
 
+    private readonly string $library;
+
     /**
      * @param array<string, mixed> $settings of TYPO3_CONF_VARS, for config/system/additional.php
+     * @param Installation|null $installation of a site that workers serve: the directory "site" beside it becomes the site, and
+     *        everything in it their user's; null: a site of this process's own user
      */
-    public function __construct(string $name, array $settings = [])
+    public function __construct(string $name, array $settings = [], private readonly ?Installation $installation = null)
     {
         $packages = self::packages();
-        $this->path = dirname($packages) . '/sites/' . basename($packages) . '-' . $name . '-' . getmypid();
+        $this->library = $installation === null ? Build::library() : $installation->library;
+        $this->path = $installation === null
+            ? dirname($packages) . '/sites/' . basename($packages) . '-' . $name . '-' . getmypid()
+            : dirname($installation->php) . '/site';
         mkdir($this->path . '/config/system', recursive: true);
         register_shutdown_function($this->remove(...));
-        foreach (['vendor', 'public', 'composer.json'] as $part) {
-            $copied = Process::run(['cp', '-al', "$packages/$part", $this->path . '/']);
-            if ($copied['code'] !== 0) {
-                throw new \RuntimeException('the packages cannot be linked: ' . $copied['output']);
-            }
-        }
+        $installation === null ? $this->link($packages) : $this->copy($packages);
         Process::run(['rm', '-rf', $this->path . '/public/typo3temp']);
         $this->configure($settings);
+        if ($installation !== null) {
+            self::succeed(['chown', '-R', Fpm::USER . ':' . Fpm::USER, $this->path]);
+        }
         $this->typo3(
             'setup',
             '--no-interaction',
@@ -54,6 +63,34 @@ final class Site
             '--create-site=http://typo3.example/',
             '--server-type=other',
         );
+    }
+
+    private function link(string $packages): void
+    {
+        foreach (self::PARTS as $part) {
+            self::succeed(['cp', '-al', "$packages/$part", $this->path . '/']);
+        }
+    }
+
+    /** What Composer links may lie where nobody else can read it. What no site runs stays out. */
+    private function copy(string $packages): void
+    {
+        $archive = $this->path . '/packages.tar';
+        $unused = ['--exclude=vendor/netresearch/secure-outbound/vendor', '--exclude=vendor/typo3/*/Documentation', '--exclude=*.phar'];
+        self::succeed(['tar', '-chf', $archive, ...$unused, '-C', $packages, ...self::PARTS]);
+        self::succeed(['tar', '-xf', $archive, '-C', $this->path]);
+        unlink($archive);
+    }
+
+    /**
+     * @param non-empty-list<string> $command
+     */
+    private static function succeed(array $command): void
+    {
+        $result = Process::run($command);
+        if ($result['code'] !== 0) {
+            throw new \RuntimeException($command[0] . ' failed: ' . $result['output']);
+        }
     }
 
     /**
@@ -109,8 +146,11 @@ final class Site
      */
     public function tryTypo3(string ...$arguments): array
     {
+        $user = $this->installation === null
+            ? []
+            : ['setpriv', '--reuid', Fpm::USER, '--regid', Fpm::USER, '--clear-groups'];
         return Process::run(
-            [PHP_BINARY, ...$this->options(), $this->path . '/vendor/bin/typo3', ...array_values($arguments)],
+            [...$user, PHP_BINARY, ...$this->options(), $this->path . '/vendor/bin/typo3', ...array_values($arguments)],
             $this->environment(),
         );
     }
@@ -122,7 +162,7 @@ final class Site
     {
         return [
             'TYPO3_CONTEXT' => 'Production',
-            LibraryLocator::ENVIRONMENT => Build::library(),
+            LibraryLocator::ENVIRONMENT => $this->library,
         ];
     }
 

@@ -44,14 +44,7 @@ final class SiteServer
      */
     public function get(string $path): array
     {
-        $context = stream_context_create(['http' => [
-            'header' => "Host: typo3.example",
-            'ignore_errors' => true,
-            'follow_location' => 0,
-        ]]);
-        $body = file_get_contents('http://127.0.0.1:' . $this->port . $path, false, $context);
-        preg_match('~\AHTTP/\S+ (\d+)~', $http_response_header[0] ?? '', $match);
-        return ['status' => (int) ($match[1] ?? 0), 'body' => (string) $body];
+        return (new Browser('http://127.0.0.1:' . $this->port))->get($path);
     }
 
     /** What the server and PHP have said. */

@@ -11,7 +11,7 @@ use Psr\Http\Server\RequestHandlerInterface;
 use TYPO3\CMS\Core\Http\JsonResponse;
 
 /**
- * A frontend request that calls a service: /outbound-test?service=crm
+ * A frontend request that calls a service: /outbound-test?service=crm&path=/echo
  */
 final readonly class CallMiddleware implements MiddlewareInterface
 {
@@ -24,7 +24,6 @@ final readonly class CallMiddleware implements MiddlewareInterface
         if ($request->getUri()->getPath() !== '/outbound-test') {
             return $handler->handle($request);
         }
-        $service = $request->getQueryParams()['service'] ?? '';
-        return new JsonResponse($this->calls->call(is_string($service) ? $service : ''));
+        return new JsonResponse($this->calls->asked($request));
     }
 }

@@ -1,0 +1,212 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Integration;
+
+use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Canaries;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Image;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use PHPUnit\Framework\Attributes\Depends;
+use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * A TYPO3 as a host has it: nginx, php-fpm with the library preloaded, and secrets that other processes have stored.
+ */
+final class WorkerTest extends TestCase
+{
+    /** An API that does not tell what it saw. */
+    private const PATH = '/bytes/3';
+
+    private static TempDir $directory;
+    private static Upstream $upstream;
+    private static Canaries $canaries;
+    private static Site $site;
+    private static SiteWorkers $workers;
+
+    /** What PHP was told. */
+    private static string $told = '';
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$upstream = new Upstream();
+        self::$canaries = Canaries::make();
+        self::$directory = new TempDir('typo3');
+        $installation = new Installation(self::$directory);
+        self::$site = new Site('workers', [
+            'HTTP' => ['verify' => self::$upstream->tls->authority],
+            'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => self::$upstream->config()['internal_hosts']]]],
+        ], $installation);
+        $service = static fn (string $id, array $options): array => [
+            'id' => $id,
+            'base_url' => self::$upstream->url(),
+            'secret' => self::$canaries->text($id),
+            'options' => $options,
+        ];
+        $file = self::$site->write('prepare.json', (string) json_encode([
+            'services' => [
+                $service('visitors', ['owner' => 1, 'frontendAccessible' => true]),
+                $service('admins', ['owner' => 1]),
+            ],
+            'task' => true,
+        ]));
+        self::$site->typo3('outbound-test:prepare', $file);
+        unlink($file);
+        self::$workers = new SiteWorkers(self::$site, $installation, self::$directory);
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$workers->stop();
+        self::$site->remove();
+        self::$upstream->stop();
+    }
+
+    #[Test]
+    public function aVisitorsRequestCalls(): void
+    {
+        $result = $this->told(self::$workers->browser()->get('/outbound-test?service=visitors&path=' . self::PATH)['body']);
+
+        self::assertSame([201, 'rust-ffi'], [$result['status'] ?? $result, $result['transport'] ?? '']);
+        self::assertSame(['visitors'], $this->received());
+    }
+
+    /**
+     * nr-vault has no secret for a visitor but what is marked for them.
+     */
+    #[Test]
+    #[Depends('aVisitorsRequestCalls')]
+    public function aVisitorsRequestReadsNothingElse(): void
+    {
+        $result = $this->told(self::$workers->browser()->get('/outbound-test?service=admins&path=' . self::PATH)['body']);
+
+        self::assertSame('credential.access_denied', $result['code'] ?? null);
+        self::assertSame(['visitors'], $this->received());
+    }
+
+    #[Test]
+    #[Depends('aVisitorsRequestReadsNothingElse')]
+    public function aBackendUsersRequestCalls(): void
+    {
+        $browser = self::$workers->browser();
+        $page = $browser->login(Site::ADMIN, Site::PASSWORD);
+        self::assertSame(1, preg_match('~"outbound_test":"([^"]+)"~', html_entity_decode($page), $url), $page);
+        $url = (string) json_decode('"' . $url[1] . '"');
+        $result = $this->told($browser->get($url . '&service=admins&path=' . self::PATH)['body']);
+
+        self::assertSame([201, 'rust-ffi'], [$result['status'] ?? $result, $result['transport'] ?? '']);
+        self::assertSame(['visitors', 'admins'], $this->received());
+        self::assertIsInt($result['pid']);
+        $copies = (new Search(self::$canaries))->in(Image::ofProcess($result['pid']));
+        self::assertNotSame([], $copies, 'the buffers of an open connection hold what was sent last, and the search finds it');
+    }
+
+    #[Test]
+    #[Depends('aBackendUsersRequestCalls')]
+    public function theSchedulerCalls(): void
+    {
+        self::$site->typo3('scheduler:run');
+
+        // Its API tells what it saw.
+        self::assertStringContainsString('"status":200', (string) file_get_contents(self::$site->path . '/scheduler.json'));
+        unlink(self::$site->path . '/scheduler.json');
+        self::assertSame(['visitors', 'admins', 'admins'], $this->received());
+    }
+
+    #[Test]
+    #[Depends('theSchedulerCalls')]
+    public function noCopyIsLeft(): void
+    {
+        self::$upstream->nginx->stop();
+        $result = $this->told(self::$workers->browser()->get('/outbound-test?service=visitors&path=' . self::PATH)['body']);
+        self::assertSame('connect.refused', $result['code'] ?? null, 'and so the library has closed its connections');
+        self::assertIsInt($result['pid']);
+
+        $search = new Search(self::$canaries);
+        self::assertSame([], array_map(strval(...), $search->in(Image::ofProcess($result['pid']))), 'in the worker');
+        self::assertSame([], $search->inText(self::$told), 'in what PHP was told');
+        self::assertSame([], $search->inText(self::$workers->log()), 'in the logs');
+        self::assertSame([], $search->inText($this->rows()), 'in the database');
+        self::assertSame([], $this->inFiles($search));
+    }
+
+    /**
+     * @return array<mixed>
+     */
+    private function told(string $json): array
+    {
+        self::$told .= $json;
+        $result = json_decode($json, true);
+        self::assertIsArray($result, $json . self::$workers->log());
+        return $result;
+    }
+
+    /**
+     * @return list<string> the names of the secrets that the API was sent, in order
+     */
+    private function received(): array
+    {
+        $search = new Search(self::$canaries);
+        $names = [];
+        foreach (self::$upstream->nginx->received() as $request) {
+            array_push($names, ...$search->inText($request['authorization']));
+        }
+        return $names;
+    }
+
+    /** All values of all tables, those of caches as they were before they were compressed. */
+    private function rows(): string
+    {
+        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
+        self::assertIsArray($files);
+        self::assertCount(1, $files);
+        $database = new \PDO('sqlite:' . $files[0]);
+        $tables = $database->query("SELECT name FROM sqlite_master WHERE type = 'table'")?->fetchAll(\PDO::FETCH_COLUMN);
+        self::assertIsArray($tables);
+        self::assertContains('sys_history', $tables);
+        self::assertContains('tx_nrvault_outbound_audit', $tables);
+        $text = '';
+        foreach ($tables as $table) {
+            self::assertIsString($table);
+            foreach ($database->query('SELECT * FROM "' . $table . '"')?->fetchAll(\PDO::FETCH_NUM) ?: [] as $row) {
+                foreach ($row as $value) {
+                    $text .= "\n" . $value . "\n" . @gzuncompress((string) $value);
+                }
+            }
+        }
+        self::assertStringContainsString('admins-token', $text);
+        return $text;
+    }
+
+    /**
+     * @return list<string> the files of the site that hold a secret, packages aside
+     */
+    private function inFiles(Search $search): array
+    {
+        $found = [];
+        $read = 0;
+        foreach (['var', 'config', 'public'] as $part) {
+            $files = new \RecursiveIteratorIterator(
+                new \RecursiveDirectoryIterator(self::$site->path . '/' . $part, \FilesystemIterator::SKIP_DOTS),
+            );
+            foreach ($files as $file) {
+                // The packages' own, published.
+                $isAsset = $file instanceof \SplFileInfo && str_starts_with($file->getPathname(), self::$site->path . '/public/_assets/');
+                if ($file instanceof \SplFileInfo && $file->isFile() && !$isAsset) {
+                    ++$read;
+                    if ($search->inText((string) file_get_contents($file->getPathname())) !== []) {
+                        $found[] = $file->getPathname();
+                    }
+                }
+            }
+        }
+        self::assertGreaterThan(50, $read);
+        return $found;
+    }
+}
