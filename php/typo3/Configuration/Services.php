@@ -3,9 +3,11 @@
 declare(strict_types=1);
 
 use Netresearch\NrSecureOutbound\DependencyInjection\VaultPass;
+use Symfony\Component\DependencyInjection\Compiler\PassConfig;
 use Symfony\Component\DependencyInjection\ContainerBuilder;
 use Symfony\Component\DependencyInjection\Loader\Configurator\ContainerConfigurator;
 
 return static function (ContainerConfigurator $configurator, ContainerBuilder $container): void {
-    $container->addCompilerPass(new VaultPass());
+    // Before the one of TYPO3 that gives loggers to what is defined by then.
+    $container->addCompilerPass(new VaultPass(), PassConfig::TYPE_BEFORE_OPTIMIZATION, 10);
 };

@@ -11,8 +11,9 @@ namespace Netresearch\NrVault\Outbound\Call;
  */
 final class Caller
 {
-    /** The namespace of the client has classes of others as well. */
+    /** The namespace of the client has classes of others as well. The first is another client, of the TYPO3 extension. */
     private const OWN = [
+        'Netresearch\\NrSecureOutbound\\DropIn\\',
         'Netresearch\\NrVault\\Outbound\\',
         'Netresearch\\NrVault\\Service\\SecureHttp',
         'Netresearch\\NrVault\\Transport\\',

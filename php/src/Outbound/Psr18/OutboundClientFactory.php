@@ -24,9 +24,13 @@ final readonly class OutboundClientFactory
     ) {
     }
 
-    /** A client whose every request is one to this service. Whether it exists shows when it is used. */
-    public function forService(string $id): ClientInterface
+    /**
+     * A client whose every request is one to this service. Whether it exists shows when it is used.
+     *
+     * @param int|float|null $timeout seconds for the whole of each request; null: what policy and configuration say
+     */
+    public function forService(string $id, int|float|null $timeout = null): ClientInterface
     {
-        return new ServiceClient($this->calls, $id, $this->responses, $this->streams);
+        return new ServiceClient($this->calls, $id, $this->responses, $this->streams, $timeout);
     }
 }

@@ -26,6 +26,7 @@ final readonly class ServiceClient implements ClientInterface
         private string $serviceId,
         private ResponseFactoryInterface $responses,
         private StreamFactoryInterface $streams,
+        private int|float|null $timeout = null,
     ) {
     }
 
@@ -43,7 +44,7 @@ final readonly class ServiceClient implements ClientInterface
                 $this->serviceId,
                 $request->getMethod(),
                 '',
-                ['body' => $body],
+                ['body' => $body, 'timeout' => $this->timeout],
                 // A fragment is never sent.
                 (string) $uri->withFragment(''),
                 $headers,

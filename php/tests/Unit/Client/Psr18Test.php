@@ -134,9 +134,18 @@ final class Psr18Test extends ClientTestCase
         self::assertSame([], $this->credentials->fetched());
     }
 
-    private function psrClient(string $id = 'my-api'): ClientInterface
+    public function testAClientMayHaveItsOwnTime(): void
+    {
+        $this->transport->respond()->respond();
+        $this->psrClient(timeout: 2.5)->sendRequest(new Request('GET', self::URI));
+        $this->psrClient()->sendRequest(new Request('GET', self::URI));
+
+        self::assertSame([2500, null], array_column($this->transport->requests(), 'timeoutMs'));
+    }
+
+    private function psrClient(string $id = 'my-api', ?float $timeout = null): ClientInterface
     {
         $factory = new HttpFactory();
-        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id);
+        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id, $timeout);
     }
 }

@@ -22,13 +22,24 @@ final readonly class Settings
         'require_binding' => 'true or false',
         'allowed_hosts' => 'a list of "host" or "host:port"',
         'services' => 'a list of ids',
+        'drop_in' => '"off", "refuse" or "origin"',
     ];
+
+    /** nr-vault's HTTP client is its own. */
+    public const DROP_IN_OFF = 'off';
+
+    /** The library makes the calls of nr-vault's client, of stored services alone. */
+    public const DROP_IN_REFUSE = 'refuse';
+
+    /** As before, and where there is no service for a call it goes to the origin of its URL. */
+    public const DROP_IN_ORIGIN = 'origin';
 
     /**
      * @param list<mixed> $internalHosts as the configuration document has them, which is what judges them
      * @param array<mixed>|null $proxy likewise; null where none is set
      * @param list<string>|null $allowedHosts null: no ceiling
      * @param list<string>|null $services ids that may be called in this installation; null: all
+     * @param string $dropIn one of the constants
      */
     private function __construct(
         public array $internalHosts,
@@ -37,6 +48,7 @@ final readonly class Settings
         public bool $requireBinding,
         public ?array $allowedHosts,
         public ?array $services,
+        public string $dropIn,
     ) {
     }
 
@@ -59,6 +71,7 @@ final readonly class Settings
             self::switch($settings, 'require_binding', false),
             self::hosts($settings),
             self::texts($settings, 'services'),
+            self::dropIn($settings['drop_in'] ?? self::DROP_IN_OFF),
         );
     }
 
@@ -73,6 +86,12 @@ final readonly class Settings
             is_array($proxy) && $proxy !== [] => $proxy,
             default => throw self::expected('proxy'),
         };
+    }
+
+    private static function dropIn(mixed $value): string
+    {
+        $known = [self::DROP_IN_OFF, self::DROP_IN_REFUSE, self::DROP_IN_ORIGIN];
+        return in_array($value, $known, true) ? $value : throw self::expected('drop_in');
     }
 
     /**

@@ -61,32 +61,9 @@ final class KnownVault
         if (!interface_exists($interface) || !class_exists($service)) {
             return "there is no $interface or no $service";
         }
-        return self::differingMethod(new \ReflectionClass($interface))
+        return Signatures::difference(new \ReflectionClass($interface), self::METHODS)
             ?? self::differingArgument(new \ReflectionClass($service))
             ?? self::differingRetrieval(new \ReflectionClass($service));
-    }
-
-    /**
-     * @param \ReflectionClass<object> $interface
-     */
-    private static function differingMethod(\ReflectionClass $interface): ?string
-    {
-        foreach ($interface->getMethods() as $method) {
-            $name = $interface->getShortName() . '::' . $method->getName() . '()';
-            $known = self::METHODS[$method->getName()] ?? null;
-            if ($known === null) {
-                return "$name is new";
-            }
-            if (!in_array(self::signature($method), $known, true)) {
-                return "$name has other arguments";
-            }
-        }
-        foreach (array_keys(self::METHODS) as $name) {
-            if (!$interface->hasMethod($name)) {
-                return $interface->getShortName() . "::$name() is gone";
-            }
-        }
-        return null;
     }
 
     /**
@@ -114,16 +91,7 @@ final class KnownVault
     private static function differingRetrieval(\ReflectionClass $service): ?string
     {
         $isKnown = $service->hasMethod('retrieve')
-            && self::signature($service->getMethod('retrieve')) === '(string $identifier): ?string';
+            && Signatures::of($service->getMethod('retrieve')) === '(string $identifier): ?string';
         return $isKnown ? null : $service->getShortName() . '::retrieve() has other arguments';
-    }
-
-    private static function signature(\ReflectionMethod $method): string
-    {
-        $parameters = [];
-        foreach ($method->getParameters() as $parameter) {
-            $parameters[] = $parameter->getType() . ($parameter->isVariadic() ? ' ...$' : ' $') . $parameter->getName();
-        }
-        return '(' . implode(', ', $parameters) . '): ' . $method->getReturnType();
     }
 }

@@ -4,12 +4,19 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\DependencyInjection;
 
+use Netresearch\NrSecureOutbound\DropIn\DropInHttpClientFactory;
+use Netresearch\NrSecureOutbound\DropIn\HttpCalls;
+use Netresearch\NrSecureOutbound\DropIn\OAuthCalls;
+use Netresearch\NrSecureOutbound\DropIn\ServiceChoice;
 use Netresearch\NrSecureOutbound\Vault\NrVaultCredentialProvider;
 use Netresearch\NrSecureOutbound\Vault\SealingEncryptionService;
 use Netresearch\NrSecureOutbound\Vault\SealingVault;
 use Netresearch\NrSecureOutbound\Vault\VaultState;
 use Netresearch\NrVault\Http\VaultHttpClientFactory;
+use Netresearch\NrVault\Http\VaultHttpClientFactoryInterface;
+use Netresearch\NrVault\Http\VaultHttpClientInterface;
 use Netresearch\NrVault\Service\VaultService;
+use Netresearch\NrVault\Service\VaultServiceInterface;
 use Psr\EventDispatcher\EventDispatcherInterface;
 use Symfony\Component\DependencyInjection\Compiler\CompilerPassInterface;
 use Symfony\Component\DependencyInjection\ContainerBuilder;
@@ -28,11 +35,16 @@ final class VaultPass implements CompilerPassInterface
 {
     private const VAULT = 'nr_secure_outbound.sealing_vault';
 
+    private const DROP_IN = [DropInHttpClientFactory::class, HttpCalls::class, OAuthCalls::class, ServiceChoice::class];
+
     public function process(ContainerBuilder $container): void
     {
         $difference = KnownVault::difference() ?? self::missingFactory($container);
+        $httpDifference = $difference ?? KnownHttpClient::difference();
         if ($container->hasDefinition(VaultState::class)) {
-            $container->getDefinition(VaultState::class)->setArgument('$incompatibility', $difference);
+            $container->getDefinition(VaultState::class)
+                ->setArgument('$incompatibility', $difference)
+                ->setArgument('$httpIncompatibility', $httpDifference);
         }
         if ($difference !== null || !$container->hasDefinition(NrVaultCredentialProvider::class)) {
             return;
@@ -51,6 +63,28 @@ final class VaultPass implements CompilerPassInterface
         );
         $container->getDefinition(NrVaultCredentialProvider::class)
             ->setArgument('$vault', new Reference(SealingVault::class));
+        if ($httpDifference === null) {
+            self::defineDropIn($container);
+        }
+    }
+
+    private static function defineDropIn(ContainerBuilder $container): void
+    {
+        foreach (self::DROP_IN as $class) {
+            $container->setDefinition($class, (new Definition($class))->setAutowired(true));
+        }
+        $wasPublic = [];
+        foreach ([VaultHttpClientFactoryInterface::class, VaultHttpClientInterface::class] as $interface) {
+            $wasPublic[$interface] = $container->hasAlias($interface) && $container->getAlias($interface)->isPublic();
+        }
+        $container->setAlias(VaultHttpClientFactoryInterface::class, DropInHttpClientFactory::class)
+            ->setPublic($wasPublic[VaultHttpClientFactoryInterface::class]);
+        // Both, since a caller may ask for the client alone.
+        $client = (new Definition(VaultHttpClientInterface::class))
+            ->setFactory([new Reference(VaultHttpClientFactoryInterface::class), 'create'])
+            ->setArguments([new Reference(VaultServiceInterface::class)])
+            ->setPublic($wasPublic[VaultHttpClientInterface::class]);
+        $container->setDefinition(VaultHttpClientInterface::class, $client);
     }
 
     private static function missingFactory(ContainerBuilder $container): ?string

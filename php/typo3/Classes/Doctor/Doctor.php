@@ -23,6 +23,7 @@ final readonly class Doctor
         'settings' => 'Settings of the installation',
         'http' => 'HTTP settings of TYPO3',
         'site' => 'Sites',
+        'dropin' => "Calls of nr-vault's HTTP client",
     ];
 
     /**

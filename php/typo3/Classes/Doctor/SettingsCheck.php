@@ -7,6 +7,7 @@ namespace Netresearch\NrSecureOutbound\Doctor;
 use Netresearch\NrSecureOutbound\Configuration\HostList;
 use Netresearch\NrSecureOutbound\Configuration\HttpSettings;
 use Netresearch\NrSecureOutbound\Configuration\Settings;
+use Netresearch\NrSecureOutbound\Registry\RowReader;
 use Netresearch\NrSecureOutbound\Registry\RowServiceRegistry;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
@@ -60,7 +61,7 @@ final readonly class SettingsCheck implements Check
                 self::edit('"services", once calls are to go out again'),
             )];
         }
-        $unknown = array_diff($enabled, $known);
+        $unknown = array_diff($enabled, [...$known, RowReader::RESERVED]);
         $off = array_diff($known, $enabled);
         return [
             ...($off === [] ? [] : [Finding::ok('settings.services', 'Not to be called in this installation: ' . implode(', ', $off))]),

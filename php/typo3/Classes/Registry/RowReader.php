@@ -15,6 +15,9 @@ use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
  */
 final readonly class RowReader
 {
+    /** The id that calls of nr-vault's HTTP client without a stored service are recorded under. */
+    public const RESERVED = 'nr-vault-http';
+
     public function __construct(private TechnicalUser $technicalUser)
     {
     }
@@ -25,6 +28,9 @@ final readonly class RowReader
         $fields = $row->fields;
         $headers = HeaderLines::read(Cell::text($fields, 'headers'));
         $problems = $row->isHidden() ? ['hidden' => ['is set: the row is disabled.']] : [];
+        $problems['identifier'] = $id === self::RESERVED
+            ? ["is reserved for calls of nr-vault's HTTP client that belong to no service."]
+            : [];
         $problems['headers'] = $headers->problems;
         $problems['credential_sets'] = self::credentialProblems($row->sets);
         $isHalf = isset($fields['breaker_failures']) !== isset($fields['breaker_open_ms']);

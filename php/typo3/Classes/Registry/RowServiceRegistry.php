@@ -29,12 +29,23 @@ final readonly class RowServiceRegistry implements ServiceRegistry
             // Has none of this id either, and says so in its own words.
             return (new ArrayServiceRegistry(array_fill_keys($this->rows->ids(), [])))->get($id);
         }
+        return $this->definition($rows);
+    }
+
+    /**
+     * The service of rows that were read already.
+     *
+     * @param non-empty-list<ServiceRow> $rows all of one id
+     * @throws OutboundException policy.service_disabled
+     */
+    public function definition(array $rows): ServiceDefinition
+    {
         $problem = self::ambiguity($rows);
         if ($problem === null) {
             $reading = $this->reader->read($rows[0]);
             $problem = $reading->problems[0] ?? null;
             if ($problem === null) {
-                return $reading->registry()->get($id);
+                return $reading->registry()->get($reading->id);
             }
         }
         $field = $problem->field === '' ? '' : $problem->field . ' ';

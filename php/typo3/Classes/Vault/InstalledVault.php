@@ -5,6 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Vault;
 
 use Composer\InstalledVersions;
+use Netresearch\NrVault\Http\AdditionalSecretHttpClientInterface;
+use Netresearch\NrVault\Http\CancellableHttpClientInterface;
+use Netresearch\NrVault\Http\StreamingHttpClientInterface;
 use Netresearch\NrVault\Security\TechnicalActorContextInterface;
 
 /**
@@ -26,5 +29,23 @@ final readonly class InstalledVault
     public function hasTechnicalUsers(): bool
     {
         return interface_exists(TechnicalActorContextInterface::class);
+    }
+
+    /** Whether its HTTP client has a method for calls that can be cancelled: since 0.16. */
+    public function hasCancellation(): bool
+    {
+        return interface_exists(CancellableHttpClientInterface::class);
+    }
+
+    /** Whether its HTTP client has one for bodies that are read while they arrive: since 1.1. */
+    public function hasStreaming(): bool
+    {
+        return interface_exists(StreamingHttpClientInterface::class);
+    }
+
+    /** Whether its HTTP client places several secrets in one body: in no release yet. */
+    public function hasAdditionalBodyFields(): bool
+    {
+        return $this->hasStreaming() && interface_exists(AdditionalSecretHttpClientInterface::class);
     }
 }

@@ -15,9 +15,13 @@ final readonly class VaultState
 {
     /**
      * @param string|null $incompatibility what is not as it is known; null where all is
+     * @param string|null $httpIncompatibility the same with nr-vault's HTTP client, which the drop-in stands for
      */
-    public function __construct(private InstalledVault $vault, public ?string $incompatibility = null)
-    {
+    public function __construct(
+        private InstalledVault $vault,
+        public ?string $incompatibility = null,
+        public ?string $httpIncompatibility = null,
+    ) {
     }
 
     /**

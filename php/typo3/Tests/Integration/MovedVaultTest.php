@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Tests\Integration;
 
+use Netresearch\NrSecureOutbound\Tests\Support\OtherVault;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
@@ -67,7 +68,7 @@ final class MovedVaultTest extends TestCase
     #[DataProvider('moves')]
     public function typo3GoesOnAndEachCallIsRefused(array $changes, string $difference): void
     {
-        $this->move($changes);
+        OtherVault::in(self::$site, $changes);
         // As after `composer update`: nothing of the container that was made before.
         Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
 
@@ -91,23 +92,27 @@ final class MovedVaultTest extends TestCase
         self::assertStringContainsString($difference, $call['message']);
     }
 
-    /**
-     * Has every process of the site load changed classes in place of nr-vault's own.
-     *
-     * @param array<string, array<string, string>> $changes
-     */
-    private function move(array $changes): void
+    #[Test]
+    public function whereTheHttpClientAloneHasMovedItStaysNrVaultsAndServicesGoOn(): void
     {
-        $map = [];
-        foreach ($changes as $class => $replacements) {
-            $source = (string) file_get_contents(self::$site->path . '/vendor/netresearch/nr-vault/Classes/' . $class . '.php');
-            foreach ($replacements as $from => $to) {
-                self::assertStringContainsString($from, $source);
-                $source = str_replace($from, $to, $source);
-            }
-            $map['Netresearch\\NrVault\\' . strtr($class, '/', '\\')] = self::$site->write(strtr($class, '/', '-') . '.php', $source);
-        }
-        self::$site->prepend(self::$site->write('moved.php', '<?php (require ' . var_export(self::$site->path . '/vendor/autoload.php', true)
-            . ')->addClassMap(' . var_export($map, true) . ');'));
+        self::$site->configure(['SYS' => ['nrVault' => ['outbound' => ['drop_in' => 'refuse']]]]);
+        $method = 'public function withReason(string $reason): static';
+        OtherVault::in(self::$site, [
+            'Http/VaultHttpClientInterface' => ["$method;" => "$method;\n\n    public function withRetries(int \$times): static;"],
+            'Http/VaultHttpClient' => [$method => "public function withRetries(int \$times): static\n    {\n        return \$this;\n    }\n\n    $method"],
+        ]);
+        Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
+
+        $file = self::$site->path . '/http.json';
+        self::$site->typo3('outbound-test:http', 'https://api.example.com/', $file);
+        self::assertSame(
+            ['client' => 'Netresearch\NrVault\Http\VaultHttpClient'],
+            json_decode((string) file_get_contents($file), true),
+        );
+
+        self::$site->typo3('outbound-test:call', 'crm', $file);
+        $call = json_decode((string) file_get_contents($file), true);
+        self::assertIsArray($call);
+        self::assertNotSame('configuration.vault_incompatible', $call['code'] ?? null);
     }
 }

@@ -16,9 +16,7 @@ use PHPUnit\Framework\TestCase;
  */
 final class KnownVaultTest extends TestCase
 {
-    private const NAMESPACE = 'Netresearch\\NrSecureOutbound\\Tests\\Moved\\';
-
-    private static int $number = 0;
+    use MovedClasses;
 
     #[Test]
     public function theInstalledOneIsKnown(): void
@@ -101,28 +99,5 @@ final class KnownVaultTest extends TestCase
     {
         self::assertStringContainsString('there is no', (string) KnownVault::difference('No\Such\Thing'));
         self::assertStringContainsString('there is no', (string) KnownVault::difference(service: 'No\Such\Thing'));
-    }
-
-    /**
-     * The installed class with changes, under another name.
-     *
-     * @param class-string $class
-     * @param array<string, string> $changes pattern => replacement, each of which has to match
-     */
-    private static function moved(string $class, array $changes): string
-    {
-        $reflection = new \ReflectionClass($class);
-        $source = (string) file_get_contents((string) $reflection->getFileName());
-        foreach ($changes as $pattern => $replacement) {
-            $source = (string) preg_replace($pattern, $replacement, $source, -1, $count);
-            self::assertGreaterThan(0, $count, $pattern);
-        }
-        $namespace = self::NAMESPACE . 'N' . ++self::$number;
-        // Neither the interfaces of the original nor what its methods do matters here.
-        $source = (string) preg_replace('/^namespace .*;$/m', "namespace $namespace; use {$reflection->getNamespaceName()} as Own;", $source);
-        $source = (string) preg_replace('/^final (readonly )?class (\w+).*$/m', 'final $1class $2', $source);
-        $source = (string) preg_replace('/: (EncryptedData|ReEncryptedDek);/', ': Own\\\\$1;', $source);
-        eval(substr($source, strlen('<?php')));
-        return $namespace . '\\' . $reflection->getShortName();
     }
 }

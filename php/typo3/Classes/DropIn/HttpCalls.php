@@ -1,0 +1,134 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\DropIn;
+
+use Netresearch\NrSecureOutbound\Audit\DatabaseAuditSink;
+use Netresearch\NrSecureOutbound\Audit\RequestContext;
+use Netresearch\NrSecureOutbound\Call\Transports;
+use Netresearch\NrSecureOutbound\Configuration\Settings;
+use Netresearch\NrSecureOutbound\Vault\NrVaultCredentialProvider;
+use Netresearch\NrVault\Audit\AuditLogServiceInterface;
+use Netresearch\NrVault\Audit\HttpCallContext;
+use Netresearch\NrVault\Exception\RequestCancelledException;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\Psr18\ServiceRequestException;
+use Netresearch\NrVault\Outbound\Registry\EnabledServices;
+use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Service\VaultServiceInterface;
+use Psr\EventDispatcher\EventDispatcherInterface;
+use Psr\Http\Message\RequestInterface;
+use Psr\Http\Message\ResponseFactoryInterface;
+use Psr\Http\Message\ResponseInterface;
+use Psr\Http\Message\StreamFactoryInterface;
+use Psr\Log\LoggerInterface;
+
+/**
+ * Makes the calls of nr-vault's client by the library, and leaves nr-vault's own record of each beside the library's.
+ *
+ * @internal
+ */
+final readonly class HttpCalls
+{
+    private const CALL = 'http_call';
+    private const CANCELLED = 'http_call_cancelled_before_send';
+
+    private BodyFields $fields;
+
+    public function __construct(
+        private ServiceChoice $services,
+        private OAuthCalls $oauth,
+        private NrVaultCredentialProvider $credentials,
+        private Transports $transports,
+        private DatabaseAuditSink $audit,
+        private RequestContext $context,
+        private AuditLogServiceInterface $vaultAudit,
+        private ResponseFactoryInterface $responses,
+        private StreamFactoryInterface $streams,
+        private ?EventDispatcherInterface $events = null,
+        private ?LoggerInterface $logger = null,
+    ) {
+        $this->fields = new BodyFields($streams);
+    }
+
+    /**
+     * @param (\Closure(): void)|null $before called when the call is known to be allowed and nothing is read or sent yet
+     * @throws \Throwable as nr-vault's client throws
+     */
+    public function send(
+        Wanted $wanted,
+        #[\SensitiveParameter] RequestInterface $request,
+        VaultServiceInterface $vault,
+        ?\Closure $before,
+    ): ResponseInterface {
+        $choice = $this->oauth->judged($wanted, $request, $this->services->of($wanted, $request));
+        $status = 0;
+        $error = null;
+        $action = self::CALL;
+        $isRecorded = false;
+        try {
+            if ($before !== null && !($choice instanceof Choice && $choice->service instanceof OutboundException)) {
+                $before();
+            }
+            if ($choice instanceof HandedOver) {
+                // nr-vault's own client leaves its record.
+                $isRecorded = true;
+                return $choice->send($wanted, $request, $vault);
+            }
+            $response = $this->answered($choice, $wanted, $request);
+            $status = $response->getStatusCode();
+            return $response;
+        } catch (\Throwable $thrown) {
+            $error = $thrown->getMessage();
+            $action = $thrown instanceof RequestCancelledException ? self::CANCELLED : $action;
+            throw $thrown;
+        } finally {
+            if (!$isRecorded) {
+                $call = HttpCallContext::fromRequest($request->getMethod(), (string) $request->getUri(), $status);
+                $this->vaultAudit->log($wanted->recorded(), $action, $error === null, $error, $wanted->reason, null, null, $call);
+            }
+        }
+    }
+
+    private function answered(
+        Choice $choice,
+        Wanted $wanted,
+        #[\SensitiveParameter] RequestInterface $request,
+    ): ResponseInterface {
+        try {
+            $request = $this->fields->without($wanted->bodyFields(), $request);
+        } catch (OutboundException $refusal) {
+            $choice = new Choice($choice->id, $refusal);
+        }
+        $calls = new ServiceCalls(
+            self::enabled($choice),
+            $this->credentials,
+            $this->transports,
+            $this->audit,
+            $this->context,
+            $this->events,
+            $this->logger,
+        );
+        $client = (new OutboundClientFactory($calls, $this->responses, $this->streams))->forService($choice->id, $wanted->seconds);
+        try {
+            return $client->sendRequest($request);
+        } catch (ServiceRequestException $exception) {
+            $service = $choice->service;
+            throw Refusals::of($exception, $service instanceof OutboundException ? [] : $service->credentials);
+        }
+    }
+
+    private static function enabled(Choice $choice): ServiceRegistry
+    {
+        try {
+            $enabled = Settings::fromGlobals()->services;
+        } catch (OutboundException) {
+            // The choice is its refusal.
+            $enabled = null;
+        }
+        return $enabled === null ? $choice : new EnabledServices($choice, $enabled);
+    }
+}

@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\DropIn;
+
+use Netresearch\NrVault\Http\OAuth\OAuthConfig;
+use Netresearch\NrVault\Http\SecretPlacement;
+use Netresearch\NrVault\Http\VaultHttpClientInterface;
+use Netresearch\NrVault\Service\VaultServiceInterface;
+use Psr\Http\Message\RequestInterface;
+use Psr\Http\Message\ResponseInterface;
+
+/**
+ * nr-vault's HTTP client, whose calls the library makes.
+ *
+ * It implements an interface to which nr-vault may add methods in a minor release, as do the classes that extend it:
+ * VaultPass defines what makes them, once it has compared.
+ *
+ * @internal
+ */
+class VaultClient implements VaultHttpClientInterface
+{
+    private Wanted $wanted;
+
+    final public function __construct(private readonly HttpCalls $calls, private readonly VaultServiceInterface $vault)
+    {
+        $this->wanted = Wanted::nothing();
+    }
+
+    public function withAuthentication(
+        string $secretIdentifier,
+        SecretPlacement $placement = SecretPlacement::Bearer,
+        array $options = [],
+    ): static {
+        return $this->wanting($this->wanted->withAuthentication($secretIdentifier, $placement, $options));
+    }
+
+    public function withOAuth(OAuthConfig $config, string $reason = 'OAuth2 API call'): static
+    {
+        return $this->wanting($this->wanted->withOAuth($config, $reason));
+    }
+
+    public function withReason(string $reason): static
+    {
+        return $this->wanting($this->wanted->withReason($reason));
+    }
+
+    /** Of the interface since 1.0. */
+    public function withTimeout(int $seconds): static
+    {
+        return $this->wanting($this->wanted->withTimeout($seconds));
+    }
+
+    public function sendRequest(#[\SensitiveParameter] RequestInterface $request): ResponseInterface
+    {
+        return $this->send($request);
+    }
+
+    /**
+     * @param (\Closure(): void)|null $before called when the call is known to be allowed and nothing is read or sent yet
+     */
+    final protected function send(
+        #[\SensitiveParameter] RequestInterface $request,
+        ?\Closure $before = null,
+    ): ResponseInterface {
+        return $this->calls->send($this->wanted, $request, $this->vault, $before);
+    }
+
+    final protected function wanted(): Wanted
+    {
+        return $this->wanted;
+    }
+
+    final protected function wanting(Wanted $wanted): static
+    {
+        $client = clone $this;
+        $client->wanted = $wanted;
+        return $client;
+    }
+}
