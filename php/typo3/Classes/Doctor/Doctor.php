@@ -17,6 +17,9 @@ use Symfony\Component\DependencyInjection\Attribute\AutowireIterator;
  */
 final readonly class Doctor
 {
+    /** Beginnings of codes, from what nothing goes without to what one service needs; others come last. */
+    private const ORDER = ['php', 'library', 'header', 'fpm', 'config', 'vault', 'settings', 'http', 'site', 'registry'];
+
     /** Titles of the parts of a report, by the beginning of a finding's code. */
     public const SECTIONS = [
         'vault' => 'nr-vault',
@@ -48,6 +51,9 @@ final readonly class Doctor
                 $findings[] = self::failed($check, PartFailure::nameOf($thrown));
             }
         }
+        $places = array_flip(self::ORDER);
+        $place = static fn (Finding $finding): int => $places[strtok($finding->code, '.')] ?? count($places);
+        usort($findings, static fn (Finding $one, Finding $other): int => $place($one) <=> $place($other));
         return $findings;
     }
 

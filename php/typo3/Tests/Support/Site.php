@@ -146,12 +146,23 @@ final class Site
      */
     public function tryTypo3(string ...$arguments): array
     {
+        return $this->feedTypo3('', ...$arguments);
+    }
+
+    /**
+     * Runs a command of TYPO3 with something on its standard input.
+     *
+     * @return array{code: int, output: string}
+     */
+    public function feedTypo3(#[\SensitiveParameter] string $input, string ...$arguments): array
+    {
         $user = $this->installation === null
             ? []
             : ['setpriv', '--reuid', Fpm::USER, '--regid', Fpm::USER, '--clear-groups'];
         return Process::run(
             [...$user, PHP_BINARY, ...$this->options(), $this->path . '/vendor/bin/typo3', ...array_values($arguments)],
             $this->environment(),
+            $input,
         );
     }
 

@@ -41,6 +41,8 @@ final class DoctorTest extends OutboundTestCase
         foreach (['vault.release', 'vault.secrets', 'settings.form', 'site.vault', 'registry.service', 'php.version', 'library.abi', 'config.open', 'config.keys'] as $code) {
             self::assertContains($code, $ok);
         }
+        $parts = array_map(static fn (Finding $finding): string => (string) strtok($finding->code, '.'), $findings);
+        self::assertSame(['php', 'library', 'header', 'config', 'vault', 'settings', 'site', 'registry'], array_values(array_unique($parts)));
         self::assertStringNotContainsString('s3cr3t', (string) json_encode($findings));
         self::assertStringNotContainsString('the-encryption-key', (string) json_encode($findings));
     }
