@@ -14,7 +14,7 @@ final class Poll
      * @param callable(): T $probe asked again until it answers neither null nor false
      * @return T
      */
-    public static function until(callable $probe, string $what, float $seconds = 30.0): mixed
+    public static function until(callable $probe, string $what, float $seconds = 120.0): mixed
     {
         $end = microtime(true) + $seconds;
         do {
