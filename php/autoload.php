@@ -7,6 +7,8 @@
 
 declare(strict_types=1);
 
+require __DIR__ . '/version.php';
+
 spl_autoload_register(static function (string $class): void {
     $prefixes = [
         'Netresearch\\NrVault\\Transport\\' => __DIR__ . '/src/Transport/',

@@ -18,7 +18,7 @@ final class Functions
     private const NEEDED = [
         'array_change_key_case', 'array_column', 'array_diff_key', 'array_filter', 'array_flip', 'array_is_list',
         'array_key_exists', 'array_key_first', 'array_key_last', 'array_keys', 'array_map', 'array_pop', 'array_push',
-        'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename', 'bin2hex', 'ceil', 'chr',
+        'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename', 'bin2hex', 'ceil', 'chr', 'class_exists',
         'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
         'function_exists', 'get_object_vars', 'getenv', 'gmdate', 'hrtime', 'http_build_query', 'implode', 'in_array',
         'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object',

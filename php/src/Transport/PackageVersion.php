@@ -12,4 +12,14 @@ namespace Netresearch\NrVault\Transport;
 final class PackageVersion
 {
     public const NUMBER = '0.1.0';
+
+    /**
+     * Why no call can be made: the classes of one version are preloaded, and the files of another are there.
+     *
+     * @return string|null null where that is not so
+     */
+    public static function conflict(): ?string
+    {
+        return class_exists(PreloadedPackage::class, false) ? PreloadedPackage::conflict() : null;
+    }
 }

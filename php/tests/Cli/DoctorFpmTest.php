@@ -186,6 +186,19 @@ final class DoctorFpmTest extends CommandTestCase
         self::assertSame('critical', $wrong['fpm.package']);
     }
 
+    public function testAPackageThatWasUpdatedAndIsPreloadedAsAWhole(): void
+    {
+        $ini = ['opcache.revalidate_freq' => '0'] + $this->host->ini(script: 'preload-all.php');
+        self::assertSame([], self::wrong($this->ask($ini)));
+        $this->installation->updatePackage('9.9.9');
+        $report = $this->ask();
+
+        self::assertSame(['fpm.package' => 'critical'], self::wrong($report));
+        $finding = self::finding($report, 'fpm.package');
+        self::assertStringContainsString('version 0.1.0', $finding['message']);
+        self::assertStringContainsString('9.9.9 is installed', $finding['message']);
+    }
+
     public function testAWorkerThatMayNotReadThePackage(): void
     {
         chmod($this->installation->php . '/diagnose.php', 0600);

@@ -23,6 +23,8 @@ final class AttackReport
                 'FFI::scope' => 'FFI\Exception',
                 'FFI::new' => 'FFI\Exception',
                 'FFI::type' => 'FFI\Exception',
+                'a function, by a class of ours' => 'FFI\Exception',
+                'memory, by a class of ours' => 'FFI\Exception',
                 'NativeLibrary::$ffi' => 'Error',
                 'NativeLibrary::bound()' => 'Error',
                 'NativeLibrary::DECLARATIONS' => 'Error',

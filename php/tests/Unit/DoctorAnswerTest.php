@@ -54,6 +54,7 @@ final class DoctorAnswerTest extends TestCase
     {
         yield 'another SAPI' => [['sapi' => 'evil']];
         yield 'a version with a command' => [['version' => '8.2; evil']];
+        yield 'a package with a command' => [['package' => '1.0; evil']];
         yield 'a function of its own' => [['functions' => ['php' => ["evil)/e;s/("]]]];
         yield 'a function that no call needs' => [['functions' => ['client' => ['system']]]];
         yield 'open_basedir that ends its line' => [['ini' => ['open_basedir' => "/\"\nevil = 1"]]];
@@ -272,6 +273,7 @@ final class DoctorAnswerTest extends TestCase
             'preloaded' => true,
             'api' => 1,
             'abi' => 1,
+            'package' => '0.1.0',
             'library' => '1.0.0',
             'failure' => null,
             'mismatch' => false,

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Transport\PackageVersion;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -39,9 +40,21 @@ final class PackageTest extends TestCase
         self::assertSame(["'/src/Transport/NativeLibrary.php'"], $files[1]);
     }
 
+    public function testThePackageHasTheVersionOfTheLibrary(): void
+    {
+        preg_match('/^version = "([^"]+)"$/m', (string) file_get_contents(self::ROOT . '/../Cargo.toml'), $library);
+        preg_match_all("/'([0-9][^']*)'/", (string) file_get_contents(self::ROOT . '/version.php'), $literals);
+
+        self::assertSame($library[1] ?? null, PackageVersion::NUMBER);
+        // A constant would be that of the class that is preloaded.
+        self::assertSame([PackageVersion::NUMBER], $literals[1]);
+    }
+
     public function testEveryFileIsStrict(): void
     {
-        foreach ([...self::sources(), self::ROOT . '/preload.php', self::ROOT . '/autoload.php'] as $file) {
+        $scripts = ['preload.php', 'preload-all.php', 'autoload.php', 'version.php'];
+        $files = array_map(static fn (string $name): string => self::ROOT . '/' . $name, $scripts);
+        foreach ([...self::sources(), ...$files] as $file) {
             self::assertStringContainsString("\ndeclare(strict_types=1);\n", (string) file_get_contents($file), $file);
         }
     }

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyRenewal;
+use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Engine\Preparation;
@@ -119,6 +120,10 @@ final class PhpTransport implements TransportInterface
     private function read(): Settings
     {
         Functions::demand(true);
+        $conflict = PackageVersion::conflict();
+        if ($conflict !== null) {
+            throw OutboundException::create('configuration.transport_unavailable', $conflict);
+        }
         foreach (self::EXTENSIONS as $extension => $use) {
             if (!extension_loaded($extension)) {
                 throw OutboundException::create(

@@ -11,6 +11,7 @@ use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyMaterial;
 use Netresearch\NrVault\Transport\KeyRenewal;
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
@@ -194,6 +195,10 @@ final class RustFfiTransport implements TransportInterface
             throw self::unavailable(
                 'the preloaded NativeLibrary is of another version of this package: reload PHP after an update',
             );
+        }
+        $conflict = PackageVersion::conflict();
+        if ($conflict !== null) {
+            throw self::unavailable($conflict);
         }
         $missing = Functions::missing();
         if ($missing !== []) {

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 require __DIR__ . '/../php/autoload.php';
 
@@ -23,6 +24,9 @@ $tries = [
     'FFI::scope' => static fn () => \FFI::scope('SECURE_OUTBOUND'),
     'FFI::new' => static fn () => \FFI::new('char[8]'),
     'FFI::type' => static fn () => \FFI::type('char'),
+    // Where that class is preloaded, PHP lets it through, and there is nothing in it.
+    'a function, by a class of ours' => static fn () => Quiet::call(\FFI::cdef(...))->getpid(),
+    'memory, by a class of ours' => static fn () => Quiet::call(\FFI::cdef(...))->new('char[8]'),
     'NativeLibrary::$ffi' => static fn () => NativeLibrary::$ffi,
     'NativeLibrary::bound()' => static fn () => NativeLibrary::bound(),
     'NativeLibrary::DECLARATIONS' => static fn () => NativeLibrary::DECLARATIONS,

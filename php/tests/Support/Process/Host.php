@@ -43,13 +43,14 @@ final class Host
      * The settings that bind the library.
      *
      * @param bool $load by FFI::load in the preload script, which environment() tells of the header
+     * @param string $script of the package, which is preloaded
      * @return array<string, string>
      */
-    public function ini(bool $load = false): array
+    public function ini(bool $load = false, string $script = 'preload.php'): array
     {
         return ($load ? [] : ['ffi.preload' => $this->installation->header]) + [
             'ffi.enable' => 'preload',
-            'opcache.preload' => $this->installation->php . '/preload.php',
+            'opcache.preload' => $this->installation->php . '/' . $script,
             'opcache.preload_user' => Fpm::USER,
         ];
     }

@@ -28,7 +28,7 @@ final class Installation
             (string) file_get_contents(Build::header()),
         ));
         $this->copyTree(Build::php() . '/src', 'php/src');
-        foreach (['autoload.php', 'preload.php', 'diagnose.php', 'bin/secure-outbound'] as $file) {
+        foreach (['autoload.php', 'version.php', 'preload.php', 'preload-all.php', 'diagnose.php', 'composer.json', 'bin/secure-outbound'] as $file) {
             $directory->write('php/' . $file, (string) file_get_contents(Build::php() . '/' . $file));
         }
     }
@@ -40,6 +40,19 @@ final class Installation
         rename($new, $this->library);
         clearstatcache();
         return (int) fileinode($this->library);
+    }
+
+    /** Makes of a copy of the package one of another version, by rename as an update does. */
+    public function updatePackage(string $version, string $package = 'php'): void
+    {
+        foreach (['version.php', 'src/Transport/PackageVersion.php'] as $file) {
+            $path = $this->directory->path . '/' . $package . '/' . $file;
+            $new = preg_replace("/'[0-9.]+'/", "'" . $version . "'", (string) file_get_contents($path), count: $count);
+            if ($count !== 1) {
+                throw new \RuntimeException($path . ' has no version.');
+            }
+            rename($this->directory->write($package . '/.new', (string) $new), $path);
+        }
     }
 
     /** Copies a directory of scripts below the installation. Returns its path. */

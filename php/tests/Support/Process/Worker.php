@@ -25,6 +25,7 @@ final class Worker
      * @param array<string, string|null> $ini replaces settings; null removes one
      * @param list<string> $extensions see Host::iniFile()
      * @param array<string, string> $pool further settings of the pool
+     * @param string $script of the package, which is preloaded
      */
     public function __construct(
         private readonly ApiServer $upstream,
@@ -34,10 +35,11 @@ final class Worker
         array $ini = [],
         array $extensions = [],
         array $pool = [],
+        string $script = 'preload.php',
     ) {
         $this->host = new Host();
         $environment = $this->host->environment($load);
-        $settings = $ini + $this->host->ini($load);
+        $settings = $ini + $this->host->ini($load, $script);
         $this->fpm = new Fpm($settings, $unprivileged, $workers, $environment, $extensions, $pool);
     }
 

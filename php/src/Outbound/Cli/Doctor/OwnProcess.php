@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
@@ -40,6 +41,7 @@ final class OwnProcess
             'preloaded' => $preloaded,
             'api' => NativeLibrary::API,
             'abi' => NativeLibrary::ABI,
+            'package' => PackageVersion::NUMBER,
             'library' => null,
             'failure' => null,
             'mismatch' => false,
@@ -59,7 +61,9 @@ final class OwnProcess
             $answer['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
         }
         $answer['checks'] = $bound && CredentialProbe::canCheck();
-        return $answer + WorkerProbe::look($asked, $bound);
+        // What it would try with could be of two versions.
+        $isMixed = PackageVersion::conflict() !== null;
+        return $answer + WorkerProbe::look($isMixed ? [] : $asked, $bound && !$isMixed);
     }
 
     /**

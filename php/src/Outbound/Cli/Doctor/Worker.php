@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -146,7 +147,11 @@ final class Worker
             return $findings;
         }
         $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer->library . '.');
-        if ($answer->api !== NativeLibrary::API || $answer->abi !== NativeLibrary::ABI) {
+        if ($answer->package !== PackageVersion::NUMBER) {
+            $message = 'The worker has preloaded version ' . $answer->package . ' of this package, and ' . PackageVersion::NUMBER
+                . ' is installed: until PHP is reloaded, each call is refused.';
+            $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
+        } elseif ($answer->api !== NativeLibrary::API || $answer->abi !== NativeLibrary::ABI) {
             $message = 'The worker has preloaded NativeLibrary of another version of this package.';
             $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
         }

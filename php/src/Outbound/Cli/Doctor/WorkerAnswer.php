@@ -50,6 +50,9 @@ final readonly class WorkerAnswer
 
     public int $abi;
 
+    /** The version of the classes that a call has there. */
+    public string $package;
+
     /** The version of the library; null where it is not bound. */
     public ?string $library;
 
@@ -101,6 +104,7 @@ final readonly class WorkerAnswer
         $this->preloaded = $told->bool('preloaded');
         $this->api = $told->int('api');
         $this->abi = $told->int('abi');
+        $this->package = $told->matching('package', '~\A\d+\.\d+[\w.+-]*\z~');
         $this->library = $told->stringOrNull('library');
         $this->failure = $told->stringOrNull('failure');
         $this->mismatch = $told->bool('mismatch');
