@@ -1,0 +1,103 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Unit;
+
+use Netresearch\NrSecureOutbound\Configuration\Settings;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use PHPUnit\Framework\Attributes\Test;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The pages of Documentation/, as far as they can be judged without TYPO3's renderer.
+ */
+final class DocumentationTest extends TestCase
+{
+    /** @var array<mixed> what documentation.py says */
+    private static array $read;
+
+    public static function setUpBeforeClass(): void
+    {
+        $result = Process::run(['python3', __DIR__ . '/../Support/documentation.py', __DIR__ . '/../../Documentation']);
+        $read = json_decode($result['output'], true);
+        self::$read = is_array($read) ? $read : throw new \RuntimeException('the pages cannot be read: ' . $result['output']);
+    }
+
+    #[Test]
+    public function eachPageIsWellFormedAndEachReferenceLeadsSomewhere(): void
+    {
+        self::assertSame([], self::$read['problems']);
+        self::assertGreaterThan(8, self::$read['pages']);
+        self::assertGreaterThan(8, self::$read['references']);
+    }
+
+    #[Test]
+    public function theCodeIsOfItsLanguage(): void
+    {
+        $parsed = 0;
+        foreach (self::blocks() as $block) {
+            if ($block['language'] === 'php') {
+                $code = str_starts_with($block['text'], '<?php') ? $block['text'] : '<?php ' . $block['text'];
+                token_get_all($code, TOKEN_PARSE);
+                ++$parsed;
+            } elseif ($block['language'] === 'json') {
+                json_decode($block['text'], flags: JSON_THROW_ON_ERROR);
+                ++$parsed;
+            }
+        }
+        self::assertGreaterThan(5, $parsed);
+    }
+
+    /**
+     * Names of classes that the pages' code imports or writes whole.
+     */
+    #[Test]
+    public function theClassesAreThere(): void
+    {
+        $text = '';
+        foreach (glob(__DIR__ . '/../../Documentation/*/Index.rst') ?: [] as $file) {
+            $text .= file_get_contents($file);
+        }
+        preg_match_all('/\\\\?(Netresearch(?:\\\\\w+)+)/', $text, $matches);
+        $names = array_unique($matches[1]);
+        self::assertContains('Netresearch\NrVault\Service\SecureHttpClientInterface', $names);
+        foreach ($names as $name) {
+            self::assertTrue(class_exists($name) || interface_exists($name), $name);
+        }
+    }
+
+    #[Test]
+    public function theSettingsAreTaken(): void
+    {
+        $blocks = array_column(self::blocks(), 'text', 'caption');
+        self::assertArrayHasKey('config/system/additional.php', $blocks);
+        $before = $GLOBALS['TYPO3_CONF_VARS'] ?? null;
+        try {
+            eval($blocks['config/system/additional.php']);
+            $settings = Settings::fromGlobals();
+        } finally {
+            $GLOBALS['TYPO3_CONF_VARS'] = $before;
+        }
+        self::assertTrue($settings->requireBinding);
+        self::assertFalse($settings->phpTransport);
+        self::assertSame(['api.example.com', '*.example.org'], $settings->allowedHosts);
+    }
+
+    /**
+     * @return list<array{language: string, caption: string, text: string}>
+     */
+    private static function blocks(): array
+    {
+        $blocks = [];
+        self::assertIsArray(self::$read['blocks']);
+        foreach (self::$read['blocks'] as $block) {
+            self::assertIsArray($block);
+            self::assertIsString($block['language']);
+            self::assertIsString($block['caption']);
+            self::assertIsString($block['text']);
+            $blocks[] = ['language' => $block['language'], 'caption' => $block['caption'], 'text' => $block['text']];
+        }
+        return $blocks;
+    }
+}
