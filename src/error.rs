@@ -171,6 +171,17 @@ impl Error {
         Self { code, message: message.into(), sent: Sent::No, http_status: None }
     }
 
+    /// The same error, with what it is about in front.
+    pub fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.message = format!("{subject}: {}", self.message).into();
+        self
+    }
+
+    /// The same error, of the credential with this identifier: a request can have several.
+    pub fn of_credential(self, identifier: &str) -> Self {
+        self.about(format_args!("the credential \"{identifier}\""))
+    }
+
     /// The same error of a request that had got this far.
     pub fn sent(mut self, sent: Sent) -> Self {
         self.sent = sent;

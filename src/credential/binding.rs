@@ -34,7 +34,7 @@ impl Binding {
     /// Refuses a credential whose time is over.
     pub fn check_expiry(&self, now: Timestamp) -> Result<(), Error> {
         match self.expires_at {
-            Some(end) if now >= end => Err(Error::new(Code::CredentialExpired, "the credential has expired")),
+            Some(end) if now >= end => Err(Error::new(Code::CredentialExpired, "it has expired")),
             _ => Ok(()),
         }
     }

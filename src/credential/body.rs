@@ -96,8 +96,10 @@ fn splice(body: &[u8], fields: &[(String, Secret)]) -> Result<Zeroizing<Vec<u8>>
     let mut spliced = Zeroizing::new(Vec::with_capacity(capacity));
     spliced.extend_from_slice(head);
     for (name, secret) in fields {
-        let secret = std::str::from_utf8(secret.expose())
-            .map_err(|_| Error::new(Code::CredentialUnusable, "the credential is not UTF-8, which JSON is"))?;
+        let secret = std::str::from_utf8(secret.expose()).map_err(|_| {
+            let why = "the secret for the body's field is not UTF-8, which JSON is";
+            Error::new(Code::CredentialUnusable, why)
+        })?;
         if needs_comma {
             spliced.push(b',');
         }
@@ -112,7 +114,7 @@ fn splice(body: &[u8], fields: &[(String, Secret)]) -> Result<Zeroizing<Vec<u8>>
 
 fn write_text(buffer: &mut Vec<u8>, text: &str) -> Result<(), Error> {
     serde_json::to_writer(buffer, text)
-        .map_err(|_| Error::new(Code::CredentialUnusable, "the credential cannot be written as JSON"))
+        .map_err(|_| Error::new(Code::CredentialUnusable, "the field of a placement cannot be written as JSON"))
 }
 
 #[cfg(test)]

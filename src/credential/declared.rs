@@ -10,31 +10,31 @@ use crate::error::{Code, Error};
 
 /// Refuses declarations that make no sense, whatever the envelopes hold.
 pub fn check(specs: &[CredentialSpec]) -> Result<(), Error> {
-    let malformed = |message: &'static str| Err(Error::new(Code::Malformed, message));
     for spec in specs {
-        if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
-            return Err(misplaced());
-        }
-        match &spec.placement {
-            Some(Placement::Header { name, prefix }) => {
-                if header::settable(name.as_bytes()).is_none() {
-                    return Err(not_settable());
-                }
-                if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
-                    return malformed("a placement's prefix must be printable ASCII");
-                }
-            }
-            Some(Placement::Query { name } | Placement::BodyField { name }) if name.is_empty() => {
-                return malformed("a placement's name is empty");
-            }
-            _ => {}
-        }
+        check_alone(spec).map_err(|error| error.of_credential(&spec.identifier))?;
     }
     let has = |wanted: Placement| specs.iter().any(|spec| spec.placement.as_ref() == Some(&wanted));
     if has(Placement::BasicUsername) != has(Placement::BasicPassword) {
-        return malformed("basic_username and basic_password need each other");
+        return Err(Error::new(Code::Malformed, "basic_username and basic_password need each other"));
     }
     Ok(())
+}
+
+fn check_alone(spec: &CredentialSpec) -> Result<(), Error> {
+    let malformed = |message: &'static str| Err(Error::new(Code::Malformed, message));
+    if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
+        return Err(misplaced());
+    }
+    match &spec.placement {
+        Some(Placement::Header { name, .. }) if header::settable(name.as_bytes()).is_none() => Err(not_settable()),
+        Some(Placement::Header { prefix, .. }) if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) => {
+            malformed("the placement's prefix must be printable ASCII")
+        }
+        Some(Placement::Query { name } | Placement::BodyField { name }) if name.is_empty() => {
+            malformed("the placement's name is empty")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a body that the declared fields cannot be put into.
@@ -72,7 +72,7 @@ pub(super) fn misplaced() -> Error {
 }
 
 pub(super) fn not_settable() -> Error {
-    Error::new(Code::Malformed, "a placement's header is not a header name, or no credential may fill it")
+    Error::new(Code::Malformed, "the placement's name is not a header name, or no credential may fill that header")
 }
 
 pub(super) fn no_body_kind() -> Error {

@@ -21,17 +21,17 @@ pub(super) fn settable(name: &[u8]) -> Option<HeaderName> {
 /// A field's value of these parts; its memory is wiped when the last user lets it go.
 pub(super) fn value(prefix: &[u8], secret: &[u8]) -> Result<HeaderValue, Error> {
     if secret.is_empty() {
-        return Err(Error::new(Code::CredentialUnusable, "the credential is empty"));
+        return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(prefix.len() + secret.len()));
     bytes.extend_from_slice(prefix);
     bytes.extend_from_slice(secret);
     // HTTP does not count outer blanks to the value: HTTP/1.1 loses them, HTTP/2 calls the request malformed.
     if bytes.first().is_some_and(is_blank) || bytes.last().is_some_and(is_blank) {
-        return Err(Error::new(Code::CredentialUnusable, "the credential starts or ends with a blank"));
+        return Err(Error::new(Code::CredentialUnusable, "the secret starts or ends with a blank"));
     }
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| {
-        Error::new(Code::CredentialUnusable, "the credential holds a control character, which no header can carry")
+        Error::new(Code::CredentialUnusable, "the secret holds a control character, which no header can carry")
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -41,7 +41,7 @@ pub(super) fn value(prefix: &[u8], secret: &[u8]) -> Result<HeaderValue, Error> 
 pub(crate) fn basic(username: &[u8], password: &[u8]) -> Result<HeaderValue, Error> {
     let refuse = |message: &'static str| Error::new(Code::CredentialUnusable, message);
     if username.is_empty() && password.is_empty() {
-        return Err(refuse("the credential is empty"));
+        return Err(refuse("the secret is empty"));
     }
     if username.contains(&b':') {
         return Err(refuse("the user name holds a colon, which ends it for the receiver"));
@@ -51,9 +51,9 @@ pub(crate) fn basic(username: &[u8], password: &[u8]) -> Result<HeaderValue, Err
         return Err(refuse("the user name or the password holds a control character"));
     }
     let pair = pair(username, password);
-    let capacity = base64::encoded_len(pair.len(), true).ok_or_else(|| refuse("the credential is too long"))?;
+    let capacity = base64::encoded_len(pair.len(), true).ok_or_else(|| refuse("the secret is too long"))?;
     let mut encoded = Zeroizing::new(vec![0; capacity]);
-    STANDARD.encode_slice(&*pair, &mut encoded).map_err(|_| refuse("the credential is too long"))?;
+    STANDARD.encode_slice(&*pair, &mut encoded).map_err(|_| refuse("the secret is too long"))?;
     value(b"Basic ", &encoded)
 }
 

@@ -16,6 +16,7 @@ use crate::secret::json::{Invalid, for_each_member, members, text};
 
 /// A credential whose envelope was opened. Its secrets are wiped when it goes.
 pub struct Credential {
+    pub(super) identifier: String,
     binding: Option<Binding>,
     pub(super) value: Value,
 }
@@ -35,22 +36,17 @@ impl Credential {
     /// The declaration is not sealed, and whoever can write it may have changed it. So a payload that names its type must
     /// agree with it, and a payload with a binding is never sent whole as a plain secret.
     pub fn from_payload(spec: &CredentialSpec, payload: Secret) -> Result<Self, Error> {
-        let invalid =
-            |Invalid| Error::new(Code::PayloadInvalid, "the credential's payload does not have its type's form");
-        match (spec.kind, &spec.placement) {
+        let invalid = |Invalid| Error::new(Code::PayloadInvalid, "the payload does not have the form of its type");
+        let read = match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => client(payload.expose()).map_err(invalid),
-            (CredentialKind::Secret, Some(placement)) => {
-                let (secret, binding) = match bound_secret(payload.expose()).map_err(invalid)? {
-                    Some((secret, binding)) => (secret, Some(binding)),
-                    None => (payload, None),
-                };
-                Ok(Self { binding, value: Value::Plain { secret, placement: placement.clone() } })
-            }
+            (CredentialKind::Secret, Some(placement)) => plain(payload, placement).map_err(invalid),
             (CredentialKind::Secret, None) => Err(misplaced()),
             (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
             (CredentialKind::ApiKey, _) => api_key(payload.expose()).map_err(invalid),
             (CredentialKind::Basic, _) => pair(payload.expose()).map_err(invalid),
-        }
+        };
+        let (value, binding) = read.map_err(|error| error.of_credential(&spec.identifier))?;
+        Ok(Self { identifier: spec.identifier.clone(), binding, value })
     }
 
     /// Where the credential may go, if that was sealed with it.
@@ -78,14 +74,25 @@ impl Credential {
     }
 }
 
-fn bearer(payload: &[u8]) -> Result<Credential, Invalid> {
+/// What it is, and what it is bound to.
+type Bindable = (Value, Option<Binding>);
+
+fn plain(payload: Secret, placement: &Placement) -> Result<Bindable, Invalid> {
+    let (secret, binding) = match bound_secret(payload.expose())? {
+        Some((secret, binding)) => (secret, Some(binding)),
+        None => (payload, None),
+    };
+    Ok((Value::Plain { secret, placement: placement.clone() }, binding))
+}
+
+fn bearer(payload: &[u8]) -> Result<Bindable, Invalid> {
     let [token, kind, binding] = members(utf8(payload)?, ["token", "type", "binding"])?;
     check_kind(kind, CredentialKind::Bearer)?;
     let token = text(token.ok_or(Invalid)?)?;
-    Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Bearer { token } })
+    Ok((Value::Bearer { token }, binding.map(Binding::parse).transpose()?))
 }
 
-fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
+fn api_key(payload: &[u8]) -> Result<Bindable, Invalid> {
     let names = ["key", "header", "prefix", "type", "binding"];
     let [key, header, prefix, kind, binding] = members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::ApiKey)?;
@@ -96,19 +103,19 @@ fn api_key(payload: &[u8]) -> Result<Credential, Invalid> {
     };
     let prefix = prefix.map(text).transpose()?;
     let binding = binding.map(Binding::parse).transpose()?;
-    Ok(Credential { binding, value: Value::ApiKey { key, header, prefix } })
+    Ok((Value::ApiKey { key, header, prefix }, binding))
 }
 
-fn pair(payload: &[u8]) -> Result<Credential, Invalid> {
+fn pair(payload: &[u8]) -> Result<Bindable, Invalid> {
     let [username, password, kind, binding] = members(utf8(payload)?, ["username", "password", "type", "binding"])?;
     check_kind(kind, CredentialKind::Basic)?;
     let (username, password) = (text(username.ok_or(Invalid)?)?, text(password.ok_or(Invalid)?)?);
-    Ok(Credential { binding: binding.map(Binding::parse).transpose()?, value: Value::Basic { username, password } })
+    Ok((Value::Basic { username, password }, binding.map(Binding::parse).transpose()?))
 }
 
-fn client(payload: &[u8]) -> Result<Credential, Invalid> {
+fn client(payload: &[u8]) -> Result<Bindable, Invalid> {
     let (client, binding) = client::parse(payload)?;
-    Ok(Credential { binding, value: Value::Client(client) })
+    Ok((Value::Client(client), binding))
 }
 
 /// The types that are documents, each with its required keys.

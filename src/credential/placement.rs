@@ -59,16 +59,8 @@ pub fn bearer(token: &LockedSecret) -> Result<HeaderValue, Error> {
 /// Puts the credentials into the request.
 pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, Error> {
     let mut placing = Placing::new(draft);
-    for credential in credentials {
-        match credential.value {
-            Value::Bearer { token } => placing.header(AUTHORIZATION, b"Bearer ", token)?,
-            Value::ApiKey { key, header, prefix } => {
-                placing.header(header, prefix.as_ref().map_or(&[], Secret::expose), key)?;
-            }
-            Value::Basic { username, password } => placing.basic(username, password)?,
-            Value::Plain { secret, placement } => placing.plain(secret, placement)?,
-            Value::Client(client) => placing.client(client)?,
-        }
+    for Credential { identifier, value, .. } in credentials {
+        placing.add(value).map_err(|error| error.of_credential(&identifier))?;
     }
     placing.finish()
 }
@@ -104,6 +96,18 @@ impl<'a> Placing<'a> {
             password: None,
             client: None,
             redactor: Redactor::default(),
+        }
+    }
+
+    fn add(&mut self, value: Value) -> Result<(), Error> {
+        match value {
+            Value::Bearer { token } => self.header(AUTHORIZATION, b"Bearer ", token),
+            Value::ApiKey { key, header, prefix } => {
+                self.header(header, prefix.as_ref().map_or(&[], Secret::expose), key)
+            }
+            Value::Basic { username, password } => self.basic(username, password),
+            Value::Plain { secret, placement } => self.plain(secret, placement),
+            Value::Client(client) => self.client(client),
         }
     }
 
@@ -165,7 +169,7 @@ impl<'a> Placing<'a> {
     fn client(&mut self, client: ClientCredentials) -> Result<(), Error> {
         self.claim(&AUTHORIZATION)?;
         if client.client_id.expose().is_empty() || client.client_secret.expose().is_empty() {
-            return Err(Error::new(Code::CredentialUnusable, "the credential is empty"));
+            return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
         }
         self.client = Some(client);
         Ok(())
@@ -174,7 +178,7 @@ impl<'a> Placing<'a> {
     /// Takes a header for a credential, once.
     fn claim(&self, name: &HeaderName) -> Result<(), Error> {
         if self.draft.headers.contains_key(name) {
-            let why = format!("the request sets the header \"{name}\", which a credential fills");
+            let why = format!("the request sets the header \"{name}\", which it fills");
             return Err(Error::new(Code::HeaderNotAllowed, why));
         }
         if self.draft.key_header == Some(name) {
@@ -183,14 +187,16 @@ impl<'a> Placing<'a> {
         let has_token = self.client.is_some() && *name == AUTHORIZATION;
         if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
             // An `api_key` names its header under the seal, so the name stays there.
-            return Err(conflict("two credentials fill the same header"));
+            return Err(conflict("another credential fills the same header"));
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<Placed, Error> {
         match (self.username.take(), self.password.take()) {
-            (Some(username), Some(password)) => self.basic(username, password)?,
+            (Some(username), Some(password)) => {
+                self.basic(username, password).map_err(|error| error.about("basic_username and basic_password"))?;
+            }
             (None, None) => {}
             _ => return Err(Error::new(Code::Malformed, "basic_username and basic_password need each other")),
         }
@@ -215,14 +221,14 @@ impl<'a> Placing<'a> {
 fn fill(place: &mut Option<Secret>, secret: Secret) -> Result<(), Error> {
     match place.replace(secret) {
         None => Ok(()),
-        Some(_) => Err(conflict("two credentials are the same half of one")),
+        Some(_) => Err(conflict("another credential is the same half of a pair")),
     }
 }
 
 /// An empty value would send the request as if it had no credential.
 fn not_empty(secret: Secret) -> Result<Secret, Error> {
     if secret.expose().is_empty() {
-        return Err(Error::new(Code::CredentialUnusable, "the credential is empty"));
+        return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
     }
     Ok(secret)
 }

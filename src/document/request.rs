@@ -140,8 +140,11 @@ impl Request {
         if self.version != 1 {
             return refuse("the request's version must be 1");
         }
-        if !is_name(&self.service_id) || !self.correlation_id.as_deref().is_none_or(is_name) {
-            return refuse("service_id and correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
+        if !is_name(&self.service_id) {
+            return refuse("service_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
+        }
+        if !self.correlation_id.as_deref().is_none_or(is_name) {
+            return refuse("correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
         }
         if let Some(key) = &self.idempotency_key
             && !(1..=255).contains(&key.len()) | !key.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
@@ -174,11 +177,12 @@ impl Request {
         let is_suffix = |text: &str| {
             (1..=MAX_SUFFIX).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
         };
-        if self.alternatives.len() > MAX_ALTERNATIVES
-            || !self.alternatives.iter().all(|spec| is_suffix(&spec.secret_suffix))
-        {
+        if self.alternatives.len() > MAX_ALTERNATIVES {
+            return refuse("alternatives are at most 8");
+        }
+        if !self.alternatives.iter().all(|spec| is_suffix(&spec.secret_suffix)) {
             return refuse(
-                "alternatives are at most 8, and a secret_suffix is 1 to 8 printable ASCII characters without a space",
+                "the secret_suffix of an alternative must be 1 to 8 printable ASCII characters without a space",
             );
         }
         Ok(())

@@ -51,8 +51,10 @@ fn unbound(identifier: &str) -> Error {
 
 /// What a binding that has not expired allows.
 fn bound(identifier: &str, binding: &Binding) -> Result<Bound, Error> {
-    binding.check_expiry(Timestamp::now())?;
+    let of_credential = |error: Error| error.of_credential(identifier);
+    binding.check_expiry(Timestamp::now()).map_err(of_credential)?;
     Rules::parse_sealed(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
         .map(|rules| Bound::new(identifier, rules))
-        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's binding has an entry that cannot be read"))
+        .map_err(|_| Error::new(Code::PayloadInvalid, "its binding has an entry that cannot be read"))
+        .map_err(of_credential)
 }

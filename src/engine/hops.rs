@@ -68,7 +68,7 @@ impl Hop {
             Redirect { from: &self.target, location, method: &outgoing.method, has_credential: route.has_credential };
         let target = route.policy.redirect(&redirect, &route.internal_hosts)?.target;
         for bound in &route.bounds {
-            bound.allows(&target, &outgoing.method).map_err(|_| refused("the credential is bound elsewhere"))?;
+            bound.allows(&target, &outgoing.method).map_err(|error| refused(&error.message))?;
         }
         if route.fills_query {
             // The server may have repeated the parameter in the location, so filling it there could be a conflict.

@@ -67,11 +67,11 @@ fn open(
             // The key may have been rewritten since it was read.
             Err(error) if error.code == Code::AuthenticationFailed && engine.keyring().reread() => {
                 keys = engine.keyring().keys();
-                envelope::open(sealed, &spec.identifier, &keys)?
+                envelope::open(sealed, &spec.identifier, &keys)
             }
-            opened => opened?,
+            opened => opened,
         };
-        payloads.push(payload);
+        payloads.push(payload.map_err(|error| error.of_credential(&spec.identifier))?);
     }
     specs.iter().zip(payloads).map(|(spec, payload)| Credential::from_payload(spec, payload)).collect()
 }

@@ -11,6 +11,9 @@ use super::url::{Origin, Target};
 use crate::document::{AlternativeSpec, Request};
 use crate::error::Error;
 
+/// Whoever reads it has to know that it is not about the base URL.
+const REFUSED: &str = "an alternative is refused";
+
 /// What counts where the secret ends so.
 pub struct Alternative<T> {
     /// How it ends.
@@ -24,7 +27,9 @@ pub struct Alternative<T> {
 /// Finds everything that is malformed, and nothing else.
 pub(super) fn check_form(specs: &[AlternativeSpec]) -> Result<(), Error> {
     for spec in specs {
-        if let Absolute::Web(Parts { query: Some(_), .. }) = Absolute::parse(&spec.base_url)? {
+        if let Absolute::Web(Parts { query: Some(_), .. }) =
+            Absolute::parse("an alternative's base_url", &spec.base_url)?
+        {
             return Err(malformed("an alternative's base_url holds a query"));
         }
     }
@@ -69,7 +74,7 @@ fn judge_all<T>(
         let place = place(parts, &mut policy)?;
         Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place })
     };
-    request.alternatives.iter().map(|spec| judge(spec).map_err(refused)).collect()
+    request.alternatives.iter().map(|spec| judge(spec).map_err(|error: Error| error.about(REFUSED))).collect()
 }
 
 fn approach<'a>(
@@ -78,7 +83,7 @@ fn approach<'a>(
     policy: &Policy,
     internal_hosts: &InternalHosts,
 ) -> Result<(Parts<'a>, Policy), Error> {
-    let parts = Absolute::parse(&spec.base_url)?.web()?;
+    let parts = Absolute::parse("its base_url", &spec.base_url)?.web()?;
     let mut policy = policy.clone();
     let names_hosts = request.policy.as_ref().is_some_and(|spec| spec.allowed_hosts.is_some());
     if !names_hosts {
@@ -87,9 +92,4 @@ fn approach<'a>(
     policy.check_scheme(&parts.origin, internal_hosts)?;
     policy.check_host(&parts.origin, internal_hosts)?;
     Ok((parts, policy))
-}
-
-/// Whoever reads it has to know that it is not about the base URL.
-fn refused(error: Error) -> Error {
-    Error::new(error.code, format!("an alternative is refused: {}", error.message))
 }

@@ -20,20 +20,24 @@ pub(super) struct Parts<'a> {
 /// An absolute URL that has the right form. A foreign scheme is an error only once the document as a whole was read.
 pub(super) enum Absolute<'a> {
     Web(Parts<'a>),
-    Foreign,
+    /// With what the URL is called.
+    Foreign(&'static str),
 }
 
 impl<'a> Absolute<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, Error> {
-        let (scheme, rest) = split_scheme(text).ok_or_else(|| malformed("a URL is not absolute"))?;
+    /// `name` is what an error calls the URL: its key.
+    pub(super) fn parse(name: &'static str, text: &'a str) -> Result<Self, Error> {
+        let malformed = |why| Error::new(Code::Malformed, format!("{name} {why}"));
+        let relative = || malformed("is not an absolute URL");
+        let (scheme, rest) = split_scheme(text).ok_or_else(relative)?;
         let scheme = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
             _ if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
-            _ => return Ok(Self::Foreign),
+            _ => return Ok(Self::Foreign(name)),
         };
-        let rest = rest.strip_prefix("//").ok_or_else(|| malformed("a URL is not absolute"))?;
+        let rest = rest.strip_prefix("//").ok_or_else(relative)?;
         if rest.contains('#') {
-            return Err(malformed("a URL holds a fragment"));
+            return Err(malformed("holds a fragment"));
         }
         let (rest, query) = match rest.split_once('?') {
             Some((rest, query)) => (rest, Some(query)),
@@ -41,9 +45,9 @@ impl<'a> Absolute<'a> {
         };
         let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
         if authority.contains('@') {
-            return Err(malformed("a URL holds a user name or a password"));
+            return Err(malformed("holds a user name or a password"));
         }
-        let (host, port) = parse_host_and_port(authority)?;
+        let (host, port) = parse_host_and_port(authority).map_err(|error| error.about(name))?;
         let origin = Origin { scheme, host, port: port.unwrap_or(scheme.default_port()) };
         Ok(Self::Web(Parts { origin, path, query }))
     }
@@ -51,7 +55,9 @@ impl<'a> Absolute<'a> {
     pub(super) fn web(self) -> Result<Parts<'a>, Error> {
         match self {
             Self::Web(parts) => Ok(parts),
-            Self::Foreign => refuse(Code::SchemeNotAllowed, "the URL's scheme is neither https nor http"),
+            Self::Foreign(name) => {
+                Err(Error::new(Code::SchemeNotAllowed, format!("the scheme of {name} is neither https nor http")))
+            }
         }
     }
 }
@@ -91,11 +97,11 @@ impl<'a> Wanted<'a> {
         path: &'a str,
         query: &'a [(String, String)],
     ) -> Result<Self, Error> {
-        let base = base.map(Absolute::parse).transpose()?;
+        let base = base.map(|base| Absolute::parse("base_url", base)).transpose()?;
         if let Some(Absolute::Web(Parts { query: Some(_), .. })) = base {
             return Err(malformed("base_url holds a query"));
         }
-        let url = url.map(Absolute::parse).transpose()?;
+        let url = url.map(|url| Absolute::parse("url", url)).transpose()?;
         if let Some(Absolute::Web(Parts { query: Some(query), .. })) = url {
             canonical::query(query)?;
         }
@@ -172,7 +178,9 @@ impl<'a> Destination<'a> {
 impl Target {
     /// An absolute URL, which lies below the base URL where there is one.
     pub fn from_url(url: &str, base: Option<&str>, allow_encoded_slash: bool) -> Result<Self, Error> {
-        Wanted::parse(base, Some(url), "", &[])?.destination()?.target(allow_encoded_slash)
+        let url = Absolute::parse("the URL", url)?.web()?;
+        let base = base.map(|base| Absolute::parse("base_url", base)?.web()).transpose()?;
+        Destination::Whole { url, base }.target(allow_encoded_slash)
     }
 }
 

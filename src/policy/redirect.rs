@@ -58,7 +58,7 @@ impl Target {
             None if location.starts_with("//") => format!("{}:{location}", self.origin().scheme.as_str()),
             None => self.follow(location),
         };
-        let parts = Absolute::parse(&text)?.web()?;
+        let parts = Absolute::parse("its location", &text)?.web()?;
         let path = remove_dot_segments(parts.path);
         Parts { path: &path, ..parts }.target(allow_encoded_slash)
     }

@@ -106,8 +106,8 @@ fn parse_named<T>(
     list: Option<&[String]>,
     parse: impl Fn(&str) -> Result<T, Error>,
 ) -> Result<Option<Vec<T>>, Error> {
-    let at = |index, error: Error| Error::new(error.code, format!("{name}[{index}]: {}", error.message));
-    let read = |(index, entry): (usize, &String)| parse(entry).map_err(|error| at(index, error));
+    let read =
+        |(index, entry): (usize, &String)| parse(entry).map_err(|error| error.about(format_args!("{name}[{index}]")));
     list.map(|entries| entries.iter().enumerate().map(read).collect()).transpose()
 }
 

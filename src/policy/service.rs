@@ -52,11 +52,19 @@ impl Policy {
             spec.allowed_methods.as_deref(),
             spec.allowed_paths.as_deref(),
         )?;
-        if spec.timeout_ms == Some(0) || !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
-            return Err(malformed("the policy's timeout_ms must be at least 1, and max_attempts from 1 to 10"));
+        if spec.timeout_ms == Some(0) {
+            return Err(malformed("timeout_ms of the policy must be at least 1"));
         }
-        if spec.breaker.as_ref().is_some_and(|breaker| breaker.failures == 0 || !OPEN_MS.contains(&breaker.open_ms)) {
-            return Err(malformed("the breaker's failures must be at least 1, and open_ms from 1 to 86400000"));
+        if !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
+            return Err(malformed("max_attempts of the policy must be from 1 to 10"));
+        }
+        if let Some(breaker) = &spec.breaker {
+            if breaker.failures == 0 {
+                return Err(malformed("failures of the breaker must be at least 1"));
+            }
+            if !OPEN_MS.contains(&breaker.open_ms) {
+                return Err(malformed("open_ms of the breaker must be from 1 to 86400000"));
+            }
         }
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");

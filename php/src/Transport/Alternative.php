@@ -25,7 +25,9 @@ final readonly class Alternative
     public function __construct(public string $secretSuffix, public string $baseUrl)
     {
         if (preg_match('/\A[\x21-\x7E]{1,8}\z/', $secretSuffix) !== 1) {
-            throw OutboundException::malformed('a secret_suffix is 1 to 8 printable ASCII characters without a space');
+            throw OutboundException::malformed(
+                'the secret_suffix of an alternative must be 1 to 8 printable ASCII characters without a space',
+            );
         }
     }
 

@@ -28,8 +28,11 @@ final readonly class Breaker
         public int $failures,
         public int $openMs,
     ) {
-        if ($failures < 1 || $failures > self::MAX_FAILURES || $openMs < 1 || $openMs > self::MAX_OPEN_MS) {
-            throw OutboundException::malformed('a number of the breaker is too small or too large');
+        if ($failures < 1 || $failures > self::MAX_FAILURES) {
+            throw OutboundException::malformed('failures of the breaker must be from 1 to ' . self::MAX_FAILURES);
+        }
+        if ($openMs < 1 || $openMs > self::MAX_OPEN_MS) {
+            throw OutboundException::malformed('open_ms of the breaker must be from 1 to ' . self::MAX_OPEN_MS);
         }
     }
 

@@ -52,10 +52,12 @@ final readonly class CredentialReference
             throw OutboundException::malformed('the identifier of a credential is empty or longer than 255 bytes');
         }
         if (!in_array($type, self::TYPES, true)) {
-            throw OutboundException::malformed('the type of a credential is unknown');
+            throw OutboundException::malformed('the type of the credential "' . $this->identifier . '" is unknown');
         }
         if (($type === self::SECRET) !== ($placement !== null)) {
-            throw OutboundException::malformed('a credential of type secret needs a placement, and no other type has one');
+            throw OutboundException::malformed(
+                'the credential "' . $this->identifier . '": a secret needs a placement, and nothing else has one',
+            );
         }
     }
 

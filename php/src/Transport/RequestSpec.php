@@ -52,16 +52,18 @@ final readonly class RequestSpec
         public array $alternatives = [],
     ) {
         if ($baseUrl === null && $url === null) {
-            throw OutboundException::malformed('the request has neither a base URL nor a URL');
+            throw OutboundException::malformed('base_url or url is required');
         }
         if ($url !== null && ($path !== '' || $query !== [])) {
-            throw OutboundException::malformed('the request has a URL and a path or query beside it');
+            throw OutboundException::malformed('url replaces path and query');
         }
-        if (Pairs::read($query) === null || Pairs::read($headers) === null) {
-            throw OutboundException::malformed('the query or the headers are not a list of pairs of strings');
+        foreach (['query' => $query, 'headers' => $headers] as $key => $pairs) {
+            if (Pairs::read($pairs) === null) {
+                throw OutboundException::malformed("$key must be a list of pairs of strings");
+            }
         }
         if (($timeoutMs ?? 1) < 1) {
-            throw OutboundException::malformed('the timeout is below one millisecond');
+            throw OutboundException::malformed('timeout_ms must be at least 1');
         }
         self::checkCredentials($credentials);
         self::checkAlternatives($alternatives);

@@ -306,9 +306,9 @@ final class SealTest extends CommandTestCase
         ], JSON_UNESCAPED_SLASHES);
         yield 'a client without its secret' => ['{"type":"oauth2_client_credentials"}', 'needs "client_secret"'];
         yield 'a client with an empty secret' => [$client(['client_secret' => '']), 'is empty'];
-        yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url": a URL is not absolute'];
-        yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url": a URL holds a user'];
-        yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url": a URL holds a fragment'];
+        yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url": it is not an absolute URL'];
+        yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url": it holds a user'];
+        yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url": it holds a fragment'];
         yield 'another scheme in it' => [$client(['token_url' => 'ftp://a.example/']), '"token_url": the URL\'s scheme'];
         yield 'a path that reads in two ways' => [$client(['token_url' => 'https://a.example/a/../b']), '"token_url": the path'];
         yield 'a token endpoint that it is not bound to' => [

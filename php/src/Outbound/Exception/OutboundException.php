@@ -96,6 +96,27 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
+     * The same refusal, with what it is about in front.
+     *
+     * @internal
+     * @param string $subject a fixed text, or one from a registry
+     */
+    final public function about(string $subject): self
+    {
+        return self::create($this->errorCode, $subject . ': ' . $this->reason());
+    }
+
+    /**
+     * The same refusal, of the credential with this identifier: a request can have several.
+     *
+     * @internal
+     */
+    final public function ofCredential(string $identifier): self
+    {
+        return $this->about('the credential "' . $identifier . '"');
+    }
+
+    /**
      * The same failure of a request that had got this far. A new exception is made, because the trace of this one
      * holds more than the caller may see.
      *

@@ -5,8 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\Alternative;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
@@ -91,7 +94,7 @@ trait MessageCases
                 => ['headers' => [['Proxy-A', self::$private]]],
             'the request sets the header "x-key", which a credential or the idempotency key fills '
                 . '[policy.header_not_allowed]' => ['headers' => [['X-Key', self::$private]], 'credentials' => $secret('X-Key')],
-            'the request sets the header "x-api-key", which a credential fills [policy.header_not_allowed]' => [
+            'the credential "my_api_key": the request sets the header "x-api-key", which it fills [policy.header_not_allowed]' => [
                 // Under the seal stands which one.
                 'headers' => [['X-Api-Key', self::$private]],
                 'credentials' => [self::seal('api_key', ['key' => self::CANARY, 'header' => 'x-api-key'])],
@@ -107,6 +110,73 @@ trait MessageCases
             self::assertSame('no', $outcome->sent);
             self::assertSame($message, $outcome->message());
         }
+    }
+
+    public function testAUrlIsCalledByItsKey(): void
+    {
+        $any = self::policy(allowedHosts: ['localhost']);
+        $cases = [
+            'base_url is not an absolute URL [invalid_request.malformed]' => ['baseUrl' => '/' . self::$private],
+            'base_url holds a fragment [invalid_request.malformed]' => ['baseUrl' => 'https://a.example/#' . self::$private],
+            'base_url: a host may not hold a percent sign [invalid_request.malformed]'
+                => ['baseUrl' => 'https://%' . self::$private],
+            'the scheme of base_url is neither https nor http [policy.scheme_not_allowed]' => ['baseUrl' => 'ftp://a.example'],
+            'url is not an absolute URL [invalid_request.malformed]' => ['url' => 'https:' . self::$private],
+            'url holds a user name or a password [invalid_request.malformed]'
+                => ['url' => 'https://' . self::$private . '@a.example/'],
+            'the scheme of url is neither https nor http [policy.scheme_not_allowed]'
+                => ['url' => 'ftp://a.example', 'policy' => $any],
+            "an alternative's base_url is not an absolute URL [invalid_request.malformed]"
+                => ['alternatives' => [new Alternative('x', self::$private)], 'credentials' => [self::bearer()]],
+            'an alternative is refused: the scheme of its base_url is neither https nor http [policy.scheme_not_allowed]'
+                => ['alternatives' => [new Alternative('x', 'ftp://a.example')], 'credentials' => [self::bearer()]],
+            'service_id must be 1 to 128 of A-Z a-z 0-9 . _ : - [invalid_request.malformed]' => ['serviceId' => self::$private . ' '],
+            'correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : - [invalid_request.malformed]'
+                => ['correlationId' => self::$private . ' '],
+            'alternatives are at most 8 [invalid_request.malformed]' => [
+                'alternatives' => array_fill(0, 9, new Alternative('x', 'https://a.example')),
+                'credentials' => [self::bearer()],
+            ],
+        ];
+        foreach ($cases as $message => $more) {
+            self::assertSame($message, self::call(self::request(...$more))->message());
+        }
+    }
+
+    public function testOneOfSeveralCredentialsIsNamed(): void
+    {
+        $query = Placement::query('q');
+        $bearer = static fn (array $payload): SealedCredential => self::seal('bearer', $payload, identifier: 'second');
+        $secret = static fn (string $text, Placement $place): SealedCredential => self::seal('secret', $text, $place, 'second');
+        $cases = [
+            'the payload does not have the form of its type [credential.payload_invalid]' => $bearer(['no' => 'token']),
+            'it has expired [credential.expired]' => $bearer(['token' => 't', 'binding' => ['expires_at' => 1]]),
+            'the secret is empty [credential.unusable]' => $secret('', Placement::header('x-key')),
+            'another credential fills the same header [credential.placement_conflict]' => $secret('s', Placement::header('x-first')),
+            'its binding has an entry that cannot be read [credential.payload_invalid]'
+                => $bearer(['token' => 't', 'binding' => ['paths' => [self::$private]]]),
+            "the placement's prefix must be printable ASCII [invalid_request.malformed]"
+                => $secret('s', Placement::header('x-key', "\x01")),
+            "the placement's name is not a header name, or no credential may fill that header [invalid_request.malformed]"
+                => $secret('s', Placement::header('host')),
+            'no master key opens the envelope for this identifier [credential.authentication_failed]'
+                => (new CredentialReference('second', 'bearer'))->seal(self::seal('bearer', ['token' => 't'], identifier: 'third')->sealed),
+        ];
+        foreach ($cases as $message => $second) {
+            $outcome = self::call(self::request(credentials: [self::seal('secret', 'x', Placement::header('x-first')), $second]));
+            self::assertSame('the credential "second": ' . $message, $outcome->message());
+        }
+        $first = self::seal('secret', 'x', $query);
+        $outcome = self::call(self::request(credentials: [$first, self::seal('secret', 'y', $query, 'second')]));
+        self::assertStringStartsWith('the credential "second": the query already has', $outcome->message());
+
+        $elsewhere = self::seal('bearer', ['token' => 't', 'binding' => ['paths' => ['/v1/x']]], identifier: 'second');
+        self::$server->answers('plain', [FaultServer::answer(302, [['location', '/v1/y']])]);
+        $policy = self::policy(maxRedirects: 1);
+        $credentials = [self::seal('secret', 'x', Placement::header('x-first')), $elsewhere];
+        $outcome = self::call(self::request(method: 'GET', policy: $policy, credentials: $credentials));
+        $message = 'the redirect is refused: the credential "second" is bound elsewhere: the path matches no allowed pattern';
+        self::assertSame($message . ' [policy.redirect_not_allowed]', $outcome->message());
     }
 
     public function testASizeThatIsTooLargeIsToldItsLimitAndTheKeyOfIt(): void

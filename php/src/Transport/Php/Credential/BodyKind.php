@@ -156,7 +156,7 @@ enum BodyKind
                 Secret::wipeString($written);
                 throw OutboundException::create(
                     'credential.unusable',
-                    'the credential is not UTF-8, which JSON is',
+                    "the secret for the body's field is not UTF-8, which JSON is",
                 );
             }
             $comma = $object['isEmpty'] && $written === '' ? '' : ',';

@@ -64,7 +64,7 @@ final class ClientPayload
             throw new InvalidPayload('"token_url" is empty or no text');
         }
         try {
-            $origin = Canonicalizer::fromUrl($url)->origin;
+            $origin = Canonicalizer::fromUrl($url, 'it')->origin;
             $binding?->checkTokenEndpoint($origin);
         } catch (OutboundException $refusal) {
             throw new InvalidPayload('"token_url": ' . $refusal->reason());

@@ -23,6 +23,7 @@ final readonly class Credential
      * @param string|null $header of an api_key, in lower case
      * @param Secret|null $prefix of an api_key
      * @param Placement|null $placement of a plain secret
+     * @param string|null $identifier null for one that no request declares
      */
     public function __construct(
         public string $type,
@@ -32,6 +33,7 @@ final readonly class Credential
         public ?string $header = null,
         public ?Secret $prefix = null,
         public ?Placement $placement = null,
+        public ?string $identifier = null,
     ) {
     }
 

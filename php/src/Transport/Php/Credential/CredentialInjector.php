@@ -60,7 +60,11 @@ final class CredentialInjector
         $changes = null;
         try {
             foreach ($credentials as $credential) {
-                $injector->add($credential);
+                try {
+                    $injector->add($credential);
+                } catch (OutboundException $refusal) {
+                    throw $credential->identifier === null ? $refusal : $refusal->ofCredential($credential->identifier);
+                }
             }
             $changes = $injector->finish();
             return $changes;
@@ -186,7 +190,7 @@ final class CredentialInjector
         }
         if (self::isTaken($this->headers, $name)) {
             // The header's name is sealed with an api_key, so no message repeats it.
-            throw self::conflict('two credentials fill the same header');
+            throw self::conflict('another credential fills the same header');
         }
     }
 
@@ -220,7 +224,7 @@ final class CredentialInjector
 
     private static function half(#[\SensitiveParameter] ?Secret $taken, #[\SensitiveParameter] Secret $secret): Secret
     {
-        return $taken === null ? $secret : throw self::conflict('two credentials are the same half of one');
+        return $taken === null ? $secret : throw self::conflict('another credential is the same half of a pair');
     }
 
     /** An empty value would send the request as if it had no credential. */
@@ -228,7 +232,7 @@ final class CredentialInjector
     {
         return $secret->expose() !== ''
             ? $secret
-            : throw OutboundException::create('credential.unusable', 'the credential is empty');
+            : throw OutboundException::create('credential.unusable', 'the secret is empty');
     }
 
     /**

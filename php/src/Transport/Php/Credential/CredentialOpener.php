@@ -43,7 +43,10 @@ final readonly class CredentialOpener
         $isWhole = false;
         try {
             foreach ($credentials as $index => $credential) {
-                $opened[] = Payload::read($credential->reference, $payloads[$index]);
+                $opened[] = self::named(
+                    $credential,
+                    static fn (): Credential => Payload::read($credential->reference, $payloads[$index]),
+                );
             }
             $isWhole = true;
             return $opened;
@@ -73,7 +76,10 @@ final readonly class CredentialOpener
                 );
             }
             foreach ($credentials as $credential) {
-                $payloads[] = $this->envelopes->open($credential->sealed, $credential->reference->identifier, $keys);
+                $payloads[] = self::named(
+                    $credential,
+                    fn (): Secret => $this->envelopes->open($credential->sealed, $credential->reference->identifier, $keys),
+                );
             }
             $isWhole = true;
             return $payloads;
@@ -82,6 +88,23 @@ final readonly class CredentialOpener
             if (!$isWhole) {
                 self::wipe($payloads);
             }
+        }
+    }
+
+    /**
+     * A request can have several credentials, so a refusal says whose it is.
+     *
+     * @template T
+     * @param \Closure(): T $step
+     * @return T
+     * @throws OutboundException
+     */
+    private static function named(SealedCredential $credential, \Closure $step): mixed
+    {
+        try {
+            return $step();
+        } catch (OutboundException $refusal) {
+            throw $refusal->ofCredential($credential->reference->identifier);
         }
     }
 

@@ -25,15 +25,15 @@ final class HeaderField
         #[\SensitiveParameter] Secret $secret,
     ): Secret {
         if ($secret->expose() === '') {
-            throw self::unusable('the credential is empty');
+            throw self::unusable('the secret is empty');
         }
         $value = new Secret($prefix?->expose() . $secret->expose());
         // HTTP does not count outer blanks to the value: HTTP/1.1 loses them, HTTP/2 calls the request malformed.
         if (trim($value->expose(), " \t") !== $value->expose()) {
-            throw self::unusable('the credential starts or ends with a blank');
+            throw self::unusable('the secret starts or ends with a blank');
         }
         if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value->expose()) !== 0) {
-            throw self::unusable('the credential holds a control character, which no header can carry');
+            throw self::unusable('the secret holds a control character, which no header can carry');
         }
         return $value;
     }
@@ -48,7 +48,7 @@ final class HeaderField
         #[\SensitiveParameter] Secret $password,
     ): Secret {
         if ($username->expose() === '' && $password->expose() === '') {
-            throw self::unusable('the credential is empty');
+            throw self::unusable('the secret is empty');
         }
         if (str_contains($username->expose(), ':')) {
             throw self::unusable('the user name holds a colon, which ends it for the receiver');

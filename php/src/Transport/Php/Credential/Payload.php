@@ -54,7 +54,7 @@ final class Payload
                 $placement ??= throw new \LogicException('a plain secret has a placement');
                 $isKept = self::isPlain($payload->expose());
                 if ($isKept) {
-                    return new Credential($type, null, $payload, placement: $placement);
+                    return new Credential($type, null, $payload, placement: $placement, identifier: $declared->identifier);
                 }
             }
             if ($type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS) {
@@ -63,7 +63,7 @@ final class Payload
                     'oauth2_client_credentials needs the library: this transport does not fetch tokens',
                 );
             }
-            return self::parse($type, $payload->expose(), $placement);
+            return self::parse($type, $payload->expose(), $placement, $declared->identifier);
         } catch (InvalidPayload) {
             // Made below, where no other exception is in its trace.
         } finally {
@@ -73,7 +73,7 @@ final class Payload
         }
         throw OutboundException::create(
             'credential.payload_invalid',
-            "the credential's payload does not have its type's form",
+            'the payload does not have the form of its type',
         );
     }
 
@@ -92,6 +92,7 @@ final class Payload
         string $type,
         #[\SensitiveParameter] string $document,
         ?Placement $placement = null,
+        ?string $identifier = null,
     ): Credential {
         $places = self::fields($type, $document);
         $texts = [];
@@ -114,6 +115,7 @@ final class Payload
             $header,
             $texts['prefix'] ?? null,
             $placement,
+            $identifier,
         );
     }
 

@@ -107,8 +107,8 @@ final class Hops
             $outgoing->method,
             $this->prepared->hasCredential,
         );
-        foreach ($this->prepared->bindings as $binding) {
-            $binding->checkRedirect($this->at->target, $outgoing->method);
+        foreach ($this->prepared->bindings as [$identifier, $binding]) {
+            $binding->checkRedirect($identifier, $this->at->target, $outgoing->method);
         }
         if ($this->prepared->changes->query !== null) {
             // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.

@@ -40,9 +40,10 @@ final readonly class Preparation
      */
     public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
     {
-        $admitted = $this->decide($request, $request->references(), $recorder);
+        $references = $request->references();
+        $admitted = $this->decide($request, $references, $recorder);
         $this->note($admitted, $recorder);
-        BodyKind::check($request->references(), $admitted->headers, $request->body);
+        BodyKind::check($references, $admitted->headers, $request->body);
 
         $opened = $this->settings->credentials->open($request->credentials);
         $chosen = $admitted->chosenBy(static fn (string $suffix): bool => $opened[0]->endsWith($suffix));
@@ -51,7 +52,7 @@ final readonly class Preparation
             $recorder->origin($admitted->target->origin);
             $this->note($admitted, $recorder);
         }
-        $bindings = $this->bindings($request->references(), $opened, $admitted);
+        $bindings = $this->bindings($references, $opened, $admitted);
         $keyHeader = $request->idempotencyKey === null ? null : $admitted->idempotencyHeader;
         $draft = new RequestDraft($admitted->headers, $admitted->target->query, $request->body, $keyHeader);
         $changes = CredentialInjector::inject($opened, $draft);
@@ -117,7 +118,7 @@ final readonly class Preparation
     /**
      * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order
-     * @return list<BindingRules>
+     * @return list<array{string, BindingRules}>
      */
     private function bindings(
         array $references,
@@ -139,12 +140,13 @@ final readonly class Preparation
      */
     public function check(#[\SensitiveParameter] RequestSpec $request): void
     {
-        [$origin, $method, $others] = $this->settings->decision->decideOrigin($request, $request->references());
+        $references = $request->references();
+        [$origin, $method, $others] = $this->settings->decision->decideOrigin($request, $references);
         $now = new \DateTimeImmutable();
         $opened = $this->settings->credentials->open($request->credentials);
         $origin = Alternatives::chosen($others, static fn (string $suffix): bool => $opened[0]->endsWith($suffix), $origin);
         $this->judge(
-            $request->references(),
+            $references,
             $opened,
             static fn (string $identifier, BindingRules $rules) => $rules->checkService($identifier, $origin, $method, $now),
         );
@@ -159,7 +161,7 @@ final readonly class Preparation
      * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order
      * @param \Closure(string, BindingRules): void $allow
-     * @return list<BindingRules>
+     * @return list<array{string, BindingRules}>
      */
     private function judge(
         array $references,
@@ -179,7 +181,7 @@ final readonly class Preparation
                 }
                 if ($credential->binding !== null) {
                     $allow($identifier, $credential->binding);
-                    $bindings[] = $credential->binding;
+                    $bindings[] = [$identifier, $credential->binding];
                 }
             }
         } catch (OutboundException $refusal) {

@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 final readonly class Prepared
 {
     /**
-     * @param list<BindingRules> $bindings what the credentials are bound to
+     * @param list<array{string, BindingRules}> $bindings what the credentials of these identifiers are bound to
      * @param RequestChanges $changes what they changed; the secrets of the request are its
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isRepeatable whether the request may be processed twice

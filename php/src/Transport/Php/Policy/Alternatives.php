@@ -24,7 +24,7 @@ final class Alternatives
     public static function checkForm(array $alternatives): void
     {
         foreach ($alternatives as $alternative) {
-            if (Url::parse($alternative->baseUrl)->query !== null) {
+            if (Url::parse("an alternative's base_url", $alternative->baseUrl)->query !== null) {
                 throw OutboundException::malformed("an alternative's base_url holds a query");
             }
         }
@@ -42,10 +42,10 @@ final class Alternatives
         $judged = [];
         foreach ($alternatives as $alternative) {
             try {
-                $judged[] = [$alternative->secretSuffix, $judge(Url::parse($alternative->baseUrl))];
+                $judged[] = [$alternative->secretSuffix, $judge(Url::parse('its base_url', $alternative->baseUrl))];
             } catch (OutboundException $refusal) {
                 // Whoever reads it has to know that it is not about the base URL.
-                throw OutboundException::create($refusal->errorCode(), 'an alternative is refused: ' . $refusal->reason());
+                throw $refusal->about('an alternative is refused');
             }
         }
         return $judged;

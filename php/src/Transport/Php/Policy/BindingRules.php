@@ -135,16 +135,13 @@ final readonly class BindingRules
     private function judge(string $identifier, \DateTimeInterface $now, \Closure $allow): void
     {
         if ($this->expiresAt?->isOver($now) === true) {
-            throw OutboundException::create('credential.expired', 'the credential has expired');
+            throw OutboundException::create('credential.expired', 'it has expired')->ofCredential($identifier);
         }
-        $rules = $this->rules();
+        $rules = $this->readFor($identifier);
         try {
             $allow($rules);
         } catch (OutboundException $refusal) {
-            throw OutboundException::create(
-                'policy.binding_violated',
-                'the credential "' . $identifier . '" is bound elsewhere: ' . $refusal->reason(),
-            );
+            throw OutboundException::create('policy.binding_violated', self::elsewhere($identifier, $refusal));
         }
     }
 
@@ -153,15 +150,29 @@ final readonly class BindingRules
      *
      * @throws OutboundException policy.redirect_not_allowed
      */
-    public function checkRedirect(Target $target, string $method): void
+    public function checkRedirect(string $identifier, Target $target, string $method): void
     {
         try {
             $this->rules()->allow($target, $method);
-        } catch (OutboundException) {
+        } catch (OutboundException $refusal) {
             throw OutboundException::create(
                 'policy.redirect_not_allowed',
-                'the redirect is refused: the credential is bound elsewhere',
+                'the redirect is refused: ' . self::elsewhere($identifier, $refusal),
             );
+        }
+    }
+
+    private static function elsewhere(string $identifier, OutboundException $refusal): string
+    {
+        return 'the credential "' . $identifier . '" is bound elsewhere: ' . $refusal->reason();
+    }
+
+    private function readFor(string $identifier): Rules
+    {
+        try {
+            return $this->rules();
+        } catch (OutboundException $refusal) {
+            throw $refusal->ofCredential($identifier);
         }
     }
 
@@ -172,7 +183,7 @@ final readonly class BindingRules
         } catch (OutboundException) {
             throw OutboundException::create(
                 'credential.payload_invalid',
-                "the credential's binding has an entry that cannot be read",
+                'its binding has an entry that cannot be read',
             );
         }
     }

@@ -16,13 +16,13 @@ final class Canonicalizer
     /**
      * An absolute URL by itself.
      *
+     * @param string $name what an error calls it
      * @throws OutboundException
      */
-    public static function fromUrl(#[\SensitiveParameter] string $url): Target
+    public static function fromUrl(#[\SensitiveParameter] string $url, string $name = 'url'): Target
     {
-        $destination = Destination::read(null, $url);
-        $destination->origin();
-        return $destination->canonical(false)[0];
+        $read = Url::parse($name, $url);
+        return new Target($read->origin(), $read->canonicalPath(false), $read->canonicalQuery());
     }
 
     /**
@@ -41,7 +41,7 @@ final class Canonicalizer
             str_starts_with($location, '//') => $from->origin->scheme . ':' . $location,
             default => self::absolute($from, $location),
         };
-        $url = Url::parse($text);
+        $url = Url::parse('its location', $text);
         $origin = $url->origin();
         $query = $url->canonicalQuery();
         return new Target($origin, Spelling::path(self::withoutDots($url->path), $allowEncodedSlash), $query);

@@ -27,12 +27,8 @@ final class DeclaredCredentials
     public static function check(array $references): void
     {
         foreach ($references as $reference) {
-            $placement = $reference->placement;
-            if ($placement?->type === 'header') {
-                self::settable($placement);
-                if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
-                    throw OutboundException::malformed("a placement's prefix must be printable ASCII");
-                }
+            if ($reference->placement?->type === 'header') {
+                self::checkHeader($reference->identifier, $reference->placement);
             }
         }
         $types = array_map(
@@ -41,6 +37,18 @@ final class DeclaredCredentials
         );
         if (in_array('basic_username', $types, true) !== in_array('basic_password', $types, true)) {
             throw self::halved();
+        }
+    }
+
+    private static function checkHeader(string $identifier, Placement $placement): void
+    {
+        try {
+            self::settable($placement);
+            if (preg_match('/\A[\t\x20-\x7E]*\z/', $placement->prefix) !== 1) {
+                throw OutboundException::malformed("the placement's prefix must be printable ASCII");
+            }
+        } catch (OutboundException $refusal) {
+            throw $refusal->ofCredential($identifier);
         }
     }
 
@@ -75,7 +83,7 @@ final class DeclaredCredentials
     public static function settable(Placement $placement): string
     {
         return HeaderRules::settable((string) $placement->name) ?? throw OutboundException::malformed(
-            "a placement's header is not a header name, or no credential may fill it",
+            "the placement's name is not a header name, or no credential may fill that header",
         );
     }
 

@@ -37,11 +37,11 @@ final readonly class Destination
         #[\SensitiveParameter] string $path = '',
         #[\SensitiveParameter] array $query = [],
     ): self {
-        $base = $baseUrl === null ? null : Url::parse($baseUrl);
+        $base = $baseUrl === null ? null : Url::parse('base_url', $baseUrl);
         if ($base?->query !== null) {
             throw OutboundException::malformed('base_url holds a query');
         }
-        $whole = $url === null ? null : Url::parse($url);
+        $whole = $url === null ? null : Url::parse('url', $url);
         $whole?->canonicalQuery();
         if ($base === null && $whole === null) {
             throw self::missing();

@@ -157,10 +157,10 @@ final class HeaderRules
         }
     }
 
-    /** A header of the caller's that a credential fills. */
+    /** A header of the caller's that the credential in question fills. */
     public static function filledByCredential(string $name): OutboundException
     {
-        return self::notAllowed("the request sets the header \"$name\", which a credential fills");
+        return self::notAllowed("the request sets the header \"$name\", which it fills");
     }
 
     /** An idempotency key in a field that carries a credential. */

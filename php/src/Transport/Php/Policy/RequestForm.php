@@ -29,11 +29,11 @@ final class RequestForm
         array $references,
     ): void {
         self::checkText($request, $references);
-        if (
-            preg_match(self::NAME, $request->serviceId) !== 1
-            || preg_match(self::NAME, $request->correlationId ?? 'none') !== 1
-        ) {
-            throw OutboundException::malformed('service_id and correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -');
+        $names = ['service_id' => $request->serviceId, 'correlation_id' => $request->correlationId ?? 'none'];
+        foreach ($names as $key => $name) {
+            if (preg_match(self::NAME, $name) !== 1) {
+                throw OutboundException::malformed("$key must be 1 to 128 of A-Z a-z 0-9 . _ : -");
+            }
         }
         if (preg_match('/\A[\x20-\x7E]{1,255}\z/', $request->idempotencyKey ?? 'none') !== 1) {
             throw OutboundException::malformed('idempotency_key must be 1 to 255 printable ASCII characters');
@@ -57,9 +57,7 @@ final class RequestForm
             );
         }
         if (count($request->alternatives) > Alternative::MOST) {
-            throw OutboundException::malformed(
-                'alternatives are at most 8, and a secret_suffix is 1 to 8 printable ASCII characters without a space',
-            );
+            throw OutboundException::malformed('alternatives are at most ' . Alternative::MOST);
         }
     }
 

@@ -165,8 +165,8 @@ final readonly class Rules
         foreach ($list as $index => $entry) {
             try {
                 $read[] = $parse($entry);
-            } catch (OutboundException $exception) {
-                throw OutboundException::malformed($name . '[' . $index . ']: ' . $exception->reason());
+            } catch (OutboundException $refusal) {
+                throw $refusal->about($name . '[' . $index . ']');
             }
         }
         return $read;

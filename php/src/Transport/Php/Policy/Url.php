@@ -20,35 +20,43 @@ final readonly class Url
      * @param string|null $query as it was written
      */
     private function __construct(
+        private string $name,
         private ?Origin $origin,
         #[\SensitiveParameter] public string $path,
         #[\SensitiveParameter] public ?string $query,
     ) {
     }
 
-    /** @throws OutboundException invalid_request.malformed */
-    public static function parse(#[\SensitiveParameter] string $text): self
+    /**
+     * @param string $name what an error calls the URL: its key
+     * @throws OutboundException invalid_request.malformed
+     */
+    public static function parse(string $name, #[\SensitiveParameter] string $text): self
     {
-        $scheme = self::scheme($text) ?? throw OutboundException::malformed('a URL is not absolute');
+        $scheme = self::scheme($text) ?? throw OutboundException::malformed("$name is not an absolute URL");
         if ($scheme !== Origin::HTTPS && $scheme !== Origin::HTTP) {
-            return new self(null, '', null);
+            return new self($name, null, '', null);
         }
         $rest = substr($text, strlen($scheme) + 1);
         if (!str_starts_with($rest, '//')) {
-            throw OutboundException::malformed('a URL is not absolute');
+            throw OutboundException::malformed("$name is not an absolute URL");
         }
         if (str_contains($rest, '#')) {
-            throw OutboundException::malformed('a URL holds a fragment');
+            throw OutboundException::malformed("$name holds a fragment");
         }
         $parts = explode('?', substr($rest, 2), 2);
         [$rest, $query] = [$parts[0], $parts[1] ?? null];
         $authority = substr($rest, 0, strcspn($rest, '/'));
         if (str_contains($authority, '@')) {
-            throw OutboundException::malformed('a URL holds a user name or a password');
+            throw OutboundException::malformed("$name holds a user name or a password");
         }
-        [$host, $port] = Host::parseWithPort($authority);
+        try {
+            [$host, $port] = Host::parseWithPort($authority);
+        } catch (OutboundException $refusal) {
+            throw $refusal->about($name);
+        }
         $origin = new Origin($scheme, $host, $port ?? Origin::defaultPort($scheme));
-        return new self($origin, substr($rest, strlen($authority)), $query);
+        return new self($name, $origin, substr($rest, strlen($authority)), $query);
     }
 
     /** The scheme of an absolute URL (RFC 3986 section 3.1) in lower case, null for a relative one. */
@@ -62,7 +70,7 @@ final readonly class Url
     {
         return $this->origin ?? throw OutboundException::create(
             'policy.scheme_not_allowed',
-            "the URL's scheme is neither https nor http",
+            "the scheme of $this->name is neither https nor http",
         );
     }
 

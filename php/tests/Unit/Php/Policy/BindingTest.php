@@ -101,7 +101,7 @@ final class BindingTest extends TestCase
         $rules = BindingRules::read(json_decode('{"paths": ["/v1/a"], "methods": ["GET"], "expires_at": 1}'));
         $code = static fn (string $url, string $method): ?string => PolicyVectors::verdict(
             static function () use ($rules, $url, $method): array {
-                $rules->checkRedirect(Canonicalizer::fromUrl($url), $method);
+                $rules->checkRedirect('id', Canonicalizer::fromUrl($url), $method);
                 return ['', null];
             },
         )['code'];
