@@ -150,9 +150,14 @@ final readonly class SecureHttpResponse
         ResponseFactoryInterface $responses,
         StreamFactoryInterface $streams,
     ): ResponseInterface {
+        $body = $streams->createStream($this->response->body);
+        // Some leave it where they have written it to.
+        if ($body->isSeekable()) {
+            $body->rewind();
+        }
         $response = $responses->createResponse($this->response->status)
             ->withProtocolVersion($this->response->httpVersion)
-            ->withBody($streams->createStream($this->response->body));
+            ->withBody($body);
         foreach ($this->response->headers as [$name, $value]) {
             $response = $response->withAddedHeader($name, $value);
         }

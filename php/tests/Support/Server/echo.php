@@ -65,6 +65,22 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
         'content' => [['type' => 'text', 'text' => $answer, 'citations' => null]],
         'stop_reason' => 'end_turn', 'stop_sequence' => null, 'usage' => ['input_tokens' => 1, 'output_tokens' => 1],
     ]);
+} elseif (str_ends_with($path, '/chat/completions')) {
+    // As OpenAI's API and its likes answer, whole or as a stream of events.
+    $text = ['role' => 'assistant', 'content' => $answer];
+    $isStream = str_contains((string) base64_decode($seen['body'], true), '"stream":true');
+    $choice = ['index' => 0, $isStream ? 'delta' : 'message' => $text, 'finish_reason' => 'stop'];
+    $answer = (string) json_encode(['id' => 'chat_1', 'model' => 'a', 'choices' => [$choice], 'usage' => ['prompt_tokens' => 1, 'completion_tokens' => 2]]);
+    if ($isStream) {
+        header('Content-Type: text/event-stream');
+        $answer = "data: $answer\n\ndata: [DONE]\n\n";
+    }
+} elseif (str_ends_with($path, ':generateContent')) {
+    // As Google's Gemini.
+    $answer = (string) json_encode([
+        'candidates' => [['content' => ['role' => 'model', 'parts' => [['text' => $answer]]], 'finishReason' => 'STOP']],
+        'usageMetadata' => ['promptTokenCount' => 1, 'candidatesTokenCount' => 2],
+    ]);
 } elseif (str_ends_with($path, '/short')) {
     header('Content-Length: ' . (strlen($answer) + 1000));
 }

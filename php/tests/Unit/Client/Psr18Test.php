@@ -16,6 +16,8 @@ use Psr\Http\Client\ClientExceptionInterface;
 use Psr\Http\Client\ClientInterface;
 use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Client\RequestExceptionInterface;
+use Psr\Http\Message\StreamFactoryInterface;
+use Psr\Http\Message\StreamInterface;
 
 final class Psr18Test extends ClientTestCase
 {
@@ -67,6 +69,34 @@ final class Psr18Test extends ClientTestCase
             ]);
         }
         self::assertCount(1, $this->audit->entries());
+    }
+
+    public function testABodyIsReadFromItsBeginningWhateverTheFactory(): void
+    {
+        $this->transport->respond(200, 'body');
+        $factory = new HttpFactory();
+        $streams = new class () implements StreamFactoryInterface {
+            public function createStream(string $content = ''): StreamInterface
+            {
+                // As TYPO3's, which has written it.
+                $stream = Utils::streamFor($content);
+                $stream->seek(0, SEEK_END);
+                return $stream;
+            }
+
+            public function createStreamFromFile(string $filename, string $mode = 'r'): StreamInterface
+            {
+                throw new \LogicException();
+            }
+
+            public function createStreamFromResource($resource): StreamInterface
+            {
+                throw new \LogicException();
+            }
+        };
+        $client = (new OutboundClientFactory($this->calls(), $factory, $streams))->forService('my-api');
+
+        self::assertSame('body', $client->sendRequest(new Request('GET', self::URI))->getBody()->getContents());
     }
 
     public function testAStreamThatCannotBeRewoundIsReadOnce(): void
