@@ -309,7 +309,7 @@ final class SealTest extends CommandTestCase
         yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url": it is not an absolute URL'];
         yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url": it holds a user'];
         yield 'a fragment in it' => [$client(['token_url' => 'https://a.example/#t']), '"token_url": it holds a fragment'];
-        yield 'another scheme in it' => [$client(['token_url' => 'ftp://a.example/']), '"token_url": the URL\'s scheme'];
+        yield 'another scheme in it' => [$client(['token_url' => 'ftp://a.example/']), '"token_url": the scheme'];
         yield 'a path that reads in two ways' => [$client(['token_url' => 'https://a.example/a/../b']), '"token_url": the path'];
         yield 'a token endpoint that it is not bound to' => [
             $client(['binding' => ['hosts' => ['api.example']]]),

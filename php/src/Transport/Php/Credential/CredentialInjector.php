@@ -197,7 +197,11 @@ final class CredentialInjector
     private function finish(): RequestChanges
     {
         if ($this->username !== null && $this->password !== null) {
-            $this->basic($this->username, $this->password);
+            try {
+                $this->basic($this->username, $this->password);
+            } catch (OutboundException $refusal) {
+                throw $refusal->about('basic_username and basic_password');
+            }
         } elseif ($this->username !== null || $this->password !== null) {
             throw DeclaredCredentials::halved();
         }

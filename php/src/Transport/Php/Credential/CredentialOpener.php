@@ -99,8 +99,10 @@ final readonly class CredentialOpener
      * @return T
      * @throws OutboundException
      */
-    private static function named(SealedCredential $credential, \Closure $step): mixed
-    {
+    private static function named(
+        #[\SensitiveParameter] SealedCredential $credential,
+        #[\SensitiveParameter] \Closure $step,
+    ): mixed {
         try {
             return $step();
         } catch (OutboundException $refusal) {
