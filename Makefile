@@ -1,4 +1,5 @@
 # make demo       the main job, shown on the terminal in under a minute once built
+# make demo-typo3 a TYPO3 with one service that works, until it is ended: make demo-typo3 LINE=13.4 ONCE=1
 # make test       all tests, Rust and PHP; fetches the servers that some run against
 # make test-rust  the Rust tests; those of one room, or some of them: make test-rust ROOM=wire FILTER=pool::
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
@@ -35,7 +36,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo picture test test-rust test-php build bench bench-instructions fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -58,6 +59,10 @@ build:
 demo: tools
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/demo.php
+
+demo-typo3: tools
+	@$(MAKE) --no-print-directory build
+	@SECURE_OUTBOUND_LIBRARY=$(CURDIR)/$(LIBRARY) .ci/typo3 $(or $(LINE),14.3) demo
 
 picture: tools
 	@$(MAKE) --no-print-directory build

@@ -21,6 +21,8 @@ final class Site
     public const ADMIN = 'admin';
     public const PASSWORD = 'Pass.word-1!';
 
+    private const BASE = 'http://typo3.example/';
+
     private const PARTS = ['vendor', 'public', 'composer.json'];
 
     /** The root of the project. */
@@ -35,9 +37,14 @@ final class Site
      * @param array<string, mixed> $settings of TYPO3_CONF_VARS, for config/system/additional.php
      * @param Installation|null $installation of a site that workers serve: the directory "site" beside it becomes the site, and
      *        everything in it their user's; null: a site of this process's own user
+     * @param string $base URL of the site; "/": on each host
      */
-    public function __construct(string $name, array $settings = [], private readonly ?Installation $installation = null)
-    {
+    public function __construct(
+        string $name,
+        array $settings = [],
+        private readonly ?Installation $installation = null,
+        string $base = self::BASE,
+    ) {
         $packages = self::packages();
         $this->library = $installation === null ? Build::library() : $installation->library;
         $this->path = $installation === null
@@ -60,9 +67,12 @@ final class Site
             '--admin-user-password=' . self::PASSWORD,
             '--admin-email=admin@typo3.example',
             '--project-name=Test',
-            '--create-site=http://typo3.example/',
+            '--create-site=' . self::BASE,
             '--server-type=other',
         );
+        foreach (glob($this->path . '/config/sites/*/config.yaml') ?: [] as $file) {
+            file_put_contents($file, str_replace(self::BASE, $base, (string) file_get_contents($file)));
+        }
     }
 
     private function link(string $packages): void

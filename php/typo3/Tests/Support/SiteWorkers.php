@@ -94,7 +94,13 @@ final class SiteWorkers
     /** A browser without a session. */
     public function browser(): Browser
     {
-        return new Browser('http://127.0.0.1:' . $this->port);
+        return new Browser($this->url());
+    }
+
+    /** Without a path. */
+    public function url(): string
+    {
+        return 'http://127.0.0.1:' . $this->port;
     }
 
     /** What php-fpm and nginx have said. */
