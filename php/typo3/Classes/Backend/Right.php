@@ -15,6 +15,9 @@ enum Right: string
 {
     case View = 'view';
     case Explain = 'explain';
+    case Test = 'test';
+    case Audit = 'audit';
+    case Export = 'export';
 
     /** Key of the rights in $GLOBALS['TYPO3_CONF_VARS']['BE']['customPermOptions'], and before each of them in a group. */
     public const GROUP = 'nr_secure_outbound';

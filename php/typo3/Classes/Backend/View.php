@@ -12,11 +12,13 @@ namespace Netresearch\NrSecureOutbound\Backend;
 enum View: string
 {
     case Services = 'services';
+    case Audit = 'audit';
 
     public function route(): string
     {
         return match ($this) {
             self::Services => ModulePage::ROUTE,
+            default => ModulePage::ROUTE . '.' . $this->value,
         };
     }
 
@@ -24,6 +26,7 @@ enum View: string
     {
         return match ($this) {
             self::Services => Right::View->isGranted(),
+            self::Audit => Right::Audit->isGranted(),
         };
     }
 

@@ -2,6 +2,7 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrSecureOutbound\Backend\Controller\AuditController;
 use Netresearch\NrSecureOutbound\Backend\Controller\ServiceController;
 use Netresearch\NrSecureOutbound\Backend\Controller\ServicesController;
 use Netresearch\NrSecureOutbound\Backend\Labels;
@@ -22,6 +23,8 @@ return [
         'routes' => [
             '_default' => ['target' => ServicesController::class . '::list'],
             'service' => ['target' => ServiceController::class . '::show'],
+            'audit' => ['target' => AuditController::class . '::list'],
+            'export' => ['target' => AuditController::class . '::export', 'methods' => ['GET']],
         ],
     ],
 ];

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Controller;
 
 use Netresearch\NrSecureOutbound\Backend\FigureTexts;
+use Netresearch\NrSecureOutbound\Backend\FormProof;
 use Netresearch\NrSecureOutbound\Backend\Input;
 use Netresearch\NrSecureOutbound\Backend\Labels;
 use Netresearch\NrSecureOutbound\Backend\ModulePage;
@@ -13,11 +14,14 @@ use Netresearch\NrSecureOutbound\Backend\Service\CredentialWords;
 use Netresearch\NrSecureOutbound\Backend\Service\PolicyWords;
 use Netresearch\NrSecureOutbound\Backend\Service\ServiceCatalogue;
 use Netresearch\NrSecureOutbound\Backend\Service\ServiceEntry;
+use Netresearch\NrSecureOutbound\Backend\Service\TestRun;
 use Netresearch\NrSecureOutbound\Backend\Statistics\AuditStatistics;
 use Netresearch\NrSecureOutbound\Backend\Statistics\ServiceFigures;
-use Netresearch\NrSecureOutbound\Call\Explainer;
+use Netresearch\NrSecureOutbound\Call\Transports;
 use Netresearch\NrSecureOutbound\Registry\Cell;
+use Netresearch\NrSecureOutbound\Registry\InstallationRegistry;
 use Netresearch\NrSecureOutbound\Registry\ServiceRows;
+use Netresearch\NrVault\Outbound\Cli\Explanation;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Psr\Http\Message\ResponseInterface;
 use Psr\Http\Message\ServerRequestInterface;
@@ -38,7 +42,10 @@ final readonly class ServiceController
         private ModulePage $page,
         private ServiceCatalogue $services,
         private AuditStatistics $statistics,
-        private Explainer $explainer,
+        private InstallationRegistry $registry,
+        private Transports $transports,
+        private TestRun $testRun,
+        private FormProof $proof,
     ) {
     }
 
@@ -53,19 +60,24 @@ final readonly class ServiceController
             return $this->page->respond($request, 'Service/Missing', Labels::get('service.missing'), [], route: self::ROUTE)
                 ->withStatus(404);
         }
-        $asked = $request->getMethod() === 'POST' ? Input::fields($request) : [];
-        $explanation = [];
-        if (Input::text($asked, 'do') === 'explain') {
-            if (!Right::Explain->isGranted()) {
-                return $this->page->refuse($request, Right::Explain);
-            }
-            $explanation = $this->explain($entry, Input::text($asked, 'method'), Input::text($asked, 'path'));
+        $right = match (Input::text(Input::fields($request), 'do')) {
+            'explain' => Right::Explain,
+            'test' => Right::Test,
+            default => Right::View,
+        };
+        if (!$right->isGranted()) {
+            return $this->page->refuse($request, $right);
         }
+        $answer = match ($right) {
+            Right::Explain => ['explanation' => $this->explain($entry, Input::fields($request))],
+            Right::Test => ['trial' => $this->test($request, $entry)],
+            default => [],
+        };
         return $this->page->respond(
             $request,
             'Service/Show',
             $entry->row->id(),
-            $this->variables($entry) + ['explanation' => $explanation],
+            $answer + $this->variables($request, $entry),
             route: self::ROUTE,
             arguments: ['service' => $uid],
         );
@@ -74,25 +86,37 @@ final readonly class ServiceController
     /**
      * @return array<string, mixed>
      */
-    private function explain(ServiceEntry $entry, string $method, string $path): array
+    private function test(ServerRequestInterface $request, ServiceEntry $entry): array
     {
-        $asked = ['method' => $method, 'path' => $path];
+        if (!$this->proof->holds($request, Right::Test->value, (string) $entry->row->uid())) {
+            return ['isForged' => true];
+        }
+        return $entry->definition === null ? [] : $this->testRun->of($entry->definition);
+    }
+
+    /**
+     * @param array<mixed> $fields
+     * @return array<string, mixed>
+     */
+    private function explain(ServiceEntry $entry, array $fields): array
+    {
+        $asked = ['method' => Input::text($fields, 'method'), 'path' => Input::text($fields, 'path')];
         try {
-            $decision = $this->explainer->decide($entry->row->id(), $method, $path);
+            $explanation = Explanation::of($this->registry, $this->transports, $entry->row->id(), $asked['method'], $asked['path']);
         } catch (OutboundException $refusal) {
             return $asked + ['isAllowed' => false, 'reason' => $refusal->reason(), 'code' => $refusal->errorCode()];
         }
         return $asked + [
             'isAllowed' => true,
-            'request' => $decision->method . ' ' . $decision->url,
-            'pattern' => $decision->pathTemplate ?? '',
+            'request' => $explanation->decision->method . ' ' . $explanation->decision->url,
+            'pattern' => $explanation->decision->pathTemplate ?? '',
         ];
     }
 
     /**
      * @return array<string, mixed>
      */
-    private function variables(ServiceEntry $entry): array
+    private function variables(ServerRequestInterface $request, ServiceEntry $entry): array
     {
         $id = $entry->row->id();
         $figures = $this->statistics->byService(time() - FigureTexts::DAYS * 86400)[$id] ?? new ServiceFigures();
@@ -110,6 +134,11 @@ final readonly class ServiceController
             'days' => FigureTexts::DAYS,
             'here' => $here,
             'canExplain' => Right::Explain->isGranted(),
+            'explanation' => [],
+            'canTest' => Right::Test->isGranted(),
+            'test' => $entry->definition?->test,
+            'trial' => [],
+            'proof' => $this->proof->make($request, Right::Test->value, (string) $entry->row->uid()),
             'methods' => $entry->definition->policy->allowedMethods ?? [],
             'editLink' => Right::isAdministrator() ? $this->page->link('record_edit', [
                 'edit[' . ServiceRows::TABLE . '][' . $entry->row->uid() . ']' => 'edit',

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Statistics;
 
 use Netresearch\NrSecureOutbound\Audit\AuditRows;
+use Netresearch\NrSecureOutbound\Backend\Audit\AuditFilter;
 use Netresearch\NrSecureOutbound\Registry\Cell;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use TYPO3\CMS\Core\Database\Connection;
@@ -21,6 +22,12 @@ final readonly class AuditStatistics
     /** Durations are told apart by tenths of a millisecond, so that the database returns less than one row a call. */
     private const RESOLUTION = 100;
 
+    /** Seconds; the days of every time zone begin at a multiple of them. */
+    private const SLOT = 900;
+
+    /** Days that are told apart at most. */
+    private const DAYS = 92;
+
     public function __construct(private ConnectionPool $connections)
     {
     }
@@ -31,14 +38,52 @@ final readonly class AuditStatistics
      */
     public function byService(int $since): array
     {
-        $counts = $this->counts($since);
-        $medians = $this->medians($since);
+        $counts = $this->counts($this->query($since));
+        $medians = $this->medians($this->query($since));
         $figures = [];
         foreach ($this->lastCalls() as $id => $last) {
             [$calls, $errors] = $counts[$id] ?? [0, 0];
             $figures[$id] = new ServiceFigures($calls, $errors, $medians[$id] ?? null, $last);
         }
         return $figures;
+    }
+
+    /**
+     * The median time of each service whose calls were sent.
+     *
+     * @return array<string, int> microseconds
+     */
+    public function durations(AuditFilter $filter): array
+    {
+        $query = $this->query($filter->since());
+        $filter->restrict($query);
+        return $this->medians($query);
+    }
+
+    /**
+     * Calls and errors of each day of the filter, those without any included.
+     *
+     * @return array<string, array{int, int}> by date, in order
+     */
+    public function days(AuditFilter $filter): array
+    {
+        $until = $filter->until();
+        $since = max($filter->since(), strtotime('-' . (self::DAYS - 1) . ' days 00:00', $until - 1));
+        $days = [];
+        for ($day = $since; $day < $until; $day = strtotime('+1 day', $day)) {
+            $days[date('Y-m-d', $day)] = [0, 0];
+        }
+        $query = $this->query($since);
+        $filter->restrict($query);
+        $time = $query->quoteIdentifier('crdate');
+        $query->addSelectLiteral("$time - $time % " . self::SLOT . ' AS ' . $query->quoteIdentifier('slot'));
+        $query->addGroupBy('slot');
+        foreach ($this->counted($query) as $row) {
+            $day = date('Y-m-d', Cell::integer($row, 'slot'));
+            [$calls, $errors] = $days[$day] ?? [0, 0];
+            $days[$day] = [$calls + Cell::integer($row, 'calls'), $errors + Cell::integer($row, 'errors')];
+        }
+        return $days;
     }
 
     /**
@@ -58,9 +103,20 @@ final readonly class AuditStatistics
     /**
      * @return array<string, array{int, int}> calls and errors
      */
-    private function counts(int $since): array
+    private function counts(QueryBuilder $query): array
     {
-        $query = $this->query($since);
+        $counts = [];
+        foreach ($this->counted($query) as $row) {
+            $counts[Cell::text($row, 'service_id')] = [Cell::integer($row, 'calls'), Cell::integer($row, 'errors')];
+        }
+        return $counts;
+    }
+
+    /**
+     * @return list<array<string, mixed>>
+     */
+    private function counted(QueryBuilder $query): array
+    {
         $success = $query->expr()->and(
             $query->expr()->eq('outcome', $query->createNamedParameter(AuditEntry::RESPONSE)),
             $query->expr()->lt('status', 400),
@@ -70,19 +126,14 @@ final readonly class AuditStatistics
             "SUM($weight) AS " . $query->quoteIdentifier('calls'),
             "SUM(CASE WHEN $success THEN 0 ELSE $weight END) AS " . $query->quoteIdentifier('errors'),
         );
-        $counts = [];
-        foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
-            $counts[Cell::text($row, 'service_id')] = [Cell::integer($row, 'calls'), Cell::integer($row, 'errors')];
-        }
-        return $counts;
+        return $query->executeQuery()->fetchAllAssociative();
     }
 
     /**
      * @return array<string, int> microseconds
      */
-    private function medians(int $since): array
+    private function medians(QueryBuilder $query): array
     {
-        $query = $this->query($since);
         $time = $query->quoteIdentifier('duration_us');
         $rounded = "$time - $time % " . self::RESOLUTION;
         $query->addSelectLiteral(

@@ -6,6 +6,8 @@ namespace Netresearch\NrSecureOutbound\Tests\Functional\Backend;
 
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
+use Psr\Http\Message\ResponseInterface;
+use TYPO3\CMS\Core\Localization\LanguageServiceFactory;
 
 /**
  * The page of one service: its policy in words, and what would become of a call.
@@ -181,7 +183,7 @@ final class ServiceTest extends ModuleTestCase
     {
         $uid = $this->saveService('crm', ['timeout_ms' => 2500]);
         $user = $this->logIn(self::ADMIN);
-        $GLOBALS['LANG'] = $this->get(\TYPO3\CMS\Core\Localization\LanguageServiceFactory::class)->create('de');
+        $GLOBALS['LANG'] = $this->get(LanguageServiceFactory::class)->create('de');
         self::assertIsArray($user->user);
         $user->user['lang'] = 'de';
 
@@ -191,7 +193,7 @@ final class ServiceTest extends ModuleTestCase
         self::assertStringContainsString('2,5 s für den ganzen Aufruf', $page);
     }
 
-    private function ask(int $service, string $method, string $path): \Psr\Http\Message\ResponseInterface
+    private function ask(int $service, string $method, string $path): ResponseInterface
     {
         return $this->open(self::PAGE, ['service' => $service], ['do' => 'explain', 'method' => $method, 'path' => $path]);
     }

@@ -27,7 +27,7 @@ final class ServicesTest extends ModuleTestCase
         self::assertStringContainsString('sound https://api.example.com/v1 Active', $page);
         self::assertStringContainsString('paused https://api.example.com/v1 Disabled', $page);
         self::assertStringContainsString(
-            'broken https://api.example.com/v1 Faulty policy.allowed_paths must be a list of patterns that begin with "/"',
+            'broken https://api.example.com/v1 policy.allowed_paths must be a list of patterns that begin with "/" Faulty',
             $page,
         );
         self::assertStringContainsString('elsewhere https://api.example.com/v1 Not enabled in this installation', $page);
@@ -43,7 +43,7 @@ final class ServicesTest extends ModuleTestCase
 
         $page = self::text($this->open(self::ROUTE));
 
-        self::assertSame(2, substr_count($page, "Faulty several rows have this id (uid $first, $second)"));
+        self::assertSame(2, substr_count($page, "several rows have this id (uid $first, $second) Faulty"));
     }
 
     #[Test]
