@@ -10,86 +10,41 @@ declare(strict_types=1);
  * curl has the token in PHP and sends what it is told. The library opens an envelope, decides, guards and records besides.
  */
 
+use Netresearch\NrVault\Outbound\Benches\Api;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
-use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
-use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
+require __DIR__ . '/support/Api.php';
 
 const TURN = 100;
 
 $calls = max(TURN, (int) ($argv[1] ?? 5000));
-$directory = new TempDir('bench');
-$tls = new Certificates($directory);
-$ports = ['2' => Port::free(), '1.1' => Port::free()];
-$server = static fn (string $http, int $port): string => sprintf(
-    'server { listen 127.0.0.1:%d ssl%s; server_name localhost; location / { return 200 "%s"; } }' . "\n",
-    $port,
-    $http === '2' ? ' http2' : '',
-    str_repeat('x', 200),
-);
-$configuration = $directory->write('nginx.conf', <<<CONF
-    daemon off;
-    master_process off;
-    pid {$directory->path}/nginx.pid;
-    error_log {$directory->path}/error.log warn;
-    events { }
-    http {
-        access_log off;
-        keepalive_requests 1000000;
-        client_body_temp_path {$directory->path}/body;
-        proxy_temp_path {$directory->path}/proxy;
-        fastcgi_temp_path {$directory->path}/fastcgi;
-        uwsgi_temp_path {$directory->path}/uwsgi;
-        scgi_temp_path {$directory->path}/scgi;
-        ssl_certificate {$tls->certificate};
-        ssl_certificate_key {$tls->key};
-        {$server('2', $ports['2'])}
-        {$server('1.1', $ports['1.1'])}
-    }
-    CONF);
-$nginx = new Process(
-    ['nginx', '-c', $configuration, '-p', $directory->path, '-e', $directory->path . '/error.log'],
-    $directory->path . '/nginx.out',
-);
-$nginx->waitUntil(static fn (): bool => Port::isOpen($ports['2']) && Port::isOpen($ports['1.1']), 'nginx');
-
-$key = random_bytes(32);
-$token = 'sk-' . bin2hex(random_bytes(20));
-$sealed = (new Sealer($key))->seal('my_api_key', json_encode(['token' => $token], JSON_THROW_ON_ERROR));
+$api = new Api();
 $body = json_encode(['amount' => 100, 'currency' => 'eur'], JSON_THROW_ON_ERROR);
-$transport = new RustFfiTransport([
-    'version' => 1,
-    'master_keys' => [['provider' => 'raw', 'key_base64' => base64_encode($key)]],
-    'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => array_values($ports)]],
-    'tls' => ['roots' => 'file', 'ca_file' => $tls->authority],
-], Build::library());
+$transport = new RustFfiTransport($api->configuration(), Build::library());
 
 printf("%d calls of each, POST of %d bytes over TLS 1.3, microseconds for one call\n", $calls, strlen($body));
-foreach ($ports as $http => $port) {
+foreach (array_keys($api->ports) as $http) {
     $request = new RequestSpec(
         serviceId: 'bench',
         method: 'POST',
         policy: new Policy(allowedMethods: ['POST'], allowedPaths: ['/v1/charges/**']),
-        baseUrl: "https://localhost:$port/v1",
+        baseUrl: $api->url((string) $http),
         path: '/charges/1',
         headers: [['content-type', 'application/json']],
         body: $body,
-        credentials: [(new CredentialReference('my_api_key', 'bearer'))->seal($sealed)],
+        credentials: [(new CredentialReference('api_key', 'bearer'))->seal($api->envelope)],
     );
-    $handle = curl_init("https://localhost:$port/v1/charges/1");
+    $handle = curl_init($api->url((string) $http) . '/charges/1');
     curl_setopt_array($handle, [
         CURLOPT_RETURNTRANSFER => true,
-        CURLOPT_CAINFO => $tls->authority,
+        CURLOPT_CAINFO => $api->tls->authority,
         CURLOPT_POSTFIELDS => $body,
-        CURLOPT_HTTPHEADER => ['Content-Type: application/json', 'Authorization: Bearer ' . $token],
+        CURLOPT_HTTPHEADER => ['Content-Type: application/json', 'Authorization: Bearer ' . $api->token],
         CURLOPT_HTTP_VERSION => (string) $http === '2' ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
         CURLOPT_TIMEOUT_MS => 30000,
     ]);
@@ -124,4 +79,4 @@ foreach ($ports as $http => $port) {
     }
     printf("HTTP/%-3s  ratio of the medians     %.2f\n", $http, $median['secure-outbound'] / $median['php-curl, handle reused']);
 }
-$nginx->stop();
+$api->stop();

@@ -63,7 +63,7 @@ final readonly class ResponseSpec
         if ($name !== 'audit') {
             throw new \Error('a response has no property ' . $name);
         }
-        return $this->told instanceof AuditText ? $this->told->record() : $this->told;
+        return AuditText::read($this->told);
     }
 
     public function __isset(string $name): bool

@@ -580,6 +580,25 @@ final class DoctorTest extends CommandTestCase
         self::assertSame([], self::wrong($this->doctor($config + $options)));
     }
 
+    public function testADirectoryKnowsNoTechnicalUser(): void
+    {
+        mkdir($this->directory->path . '/vault');
+        $this->directory->write('vault/my_key', 'nrv1:' . base64_encode('{}') . "\n");
+        $entry = $this->registry()['services']['crm'] + ['technical_user' => 'reader'];
+        $entry['credentials'] = [['identifier' => 'vault:my_key', 'type' => 'bearer']];
+        $report = fn (array $more, ?string $vault): array => $this->doctor([
+            'config' => $this->json('config.json', $this->config()),
+            'registry' => $this->json('services.json', ['version' => 1, 'services' => ['crm' => $more + $entry]]),
+        ] + ($vault === null ? [] : ['credentials' => $this->directory->path . '/' . $vault]));
+
+        $wrong = $report([], 'vault');
+        self::assertSame(['registry.technical_user' => 'critical'], self::wrong($wrong));
+        self::assertStringContainsString('"crm" names a technical user', self::finding($wrong)['message']);
+        self::assertStringStartsWith('"${EDITOR:-vi}" ', self::finding($wrong)['remedy']);
+        self::assertSame([], self::wrong($report(['credentials' => []], 'vault')), 'nothing is read');
+        self::assertSame([], self::wrong($report([], null)), 'another provider may know users');
+    }
+
     public function testWhatWasNotNamedIsSaid(): void
     {
         $report = $this->doctor(['config' => null, 'registry' => null]);

@@ -29,6 +29,22 @@ final class Build
         return dirname(__DIR__, 2);
     }
 
+    /**
+     * The sources of the library.
+     *
+     * @return array<string, string> code by path below src/, in the order of the paths
+     */
+    public static function sources(): array
+    {
+        $root = self::php() . '/src/';
+        $sources = [];
+        foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($root, \FilesystemIterator::SKIP_DOTS)) as $file) {
+            $sources[substr($file->getPathname(), strlen($root))] = (string) file_get_contents($file->getPathname());
+        }
+        ksort($sources);
+        return $sources ?: throw new \RuntimeException('No sources below ' . $root . '.');
+    }
+
     private static function root(): string
     {
         return dirname(__DIR__, 3);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -11,7 +12,6 @@ use PHPUnit\Framework\TestCase;
  */
 final class FloorsTest extends TestCase
 {
-    private const SOURCES = __DIR__ . '/../../src/';
 
     private const PACKAGE = 'Netresearch\\NrVault\\';
 
@@ -49,7 +49,7 @@ final class FloorsTest extends TestCase
 
     public function testEveryFolderHasItsFloor(): void
     {
-        $folders = array_values(array_unique(array_map(self::folder(...), array_keys(self::sources()))));
+        $folders = array_values(array_unique(array_map(self::folder(...), array_keys(Build::sources()))));
 
         self::assertSame([], array_diff($folders, self::FLOORS), 'without a floor');
         self::assertSame([], array_diff(self::FLOORS, $folders), 'without a file');
@@ -57,7 +57,7 @@ final class FloorsTest extends TestCase
 
     public function testTheyStandInTheSameOrderOnThePage(): void
     {
-        $page = (string) file_get_contents(self::SOURCES . '../../docs/architecture.md');
+        $page = (string) file_get_contents(dirname(Build::php()) . '/docs/architecture.md');
         preg_match('~```\n( Outbound/Cli .*?)```~s', $page, $picture);
         preg_match_all('~\b(?:Outbound|Service|Transport)\b(?:/\w+)*~', $picture[1] ?? '', $folders);
 
@@ -67,7 +67,7 @@ final class FloorsTest extends TestCase
     public function testNoFolderKnowsOneAboveIt(): void
     {
         $floors = array_flip(self::FLOORS);
-        $sources = self::sources();
+        $sources = Build::sources();
         $upwards = [];
         $count = 0;
         foreach ($sources as $file => $code) {
@@ -118,20 +118,5 @@ final class FloorsTest extends TestCase
     private static function namespaceOf(string $file): string
     {
         return self::PACKAGE . strtr(self::folder($file), '/', '\\');
-    }
-
-    /**
-     * @return array<string, string> code by path
-     */
-    private static function sources(): array
-    {
-        $sources = [];
-        $directory = new \RecursiveDirectoryIterator(self::SOURCES, \FilesystemIterator::SKIP_DOTS);
-        foreach (new \RecursiveIteratorIterator($directory) as $file) {
-            $path = substr($file->getPathname(), strlen(self::SOURCES));
-            $sources[$path] = (string) file_get_contents($file->getPathname());
-        }
-        ksort($sources);
-        return $sources;
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Transport\Functions;
 use PHPUnit\Framework\TestCase;
 
@@ -12,7 +13,6 @@ use PHPUnit\Framework\TestCase;
  */
 final class FunctionsTest extends TestCase
 {
-    private const SOURCES = __DIR__ . '/../../src/';
 
     /**
      * Not part of a call: programs, tests of hosts, a host's start, sinks, whose failures are failures of a sink, and the
@@ -40,12 +40,10 @@ final class FunctionsTest extends TestCase
     public function testTheListsAreThoseOfTheSources(): void
     {
         $used = ['base' => [], 'php' => []];
-        $sources = new \RecursiveDirectoryIterator(self::SOURCES, \FilesystemIterator::SKIP_DOTS);
-        foreach (new \RecursiveIteratorIterator($sources) as $file) {
-            $name = substr($file->getPathname(), strlen(self::SOURCES));
+        foreach (Build::sources() as $name => $code) {
             if (preg_match(self::ELSEWHERE, $name) !== 1) {
                 $part = preg_match('~^Transport/Php/~', $name) === 1 ? 'php' : 'base';
-                $used[$part] = [...$used[$part], ...self::functions((string) file_get_contents($file->getPathname()))];
+                $used[$part] = [...$used[$part], ...self::functions($code)];
             }
         }
         $base = array_diff(array_unique($used['base']), self::OPTIONAL);

@@ -19,13 +19,13 @@ final class MessageStyleTest extends TestCase
     public function testOfPhp(): void
     {
         $seen = 0;
-        foreach (self::files(Build::php() . '/src', 'php') as $file) {
-            if (str_contains($file, '/Cli/') || str_ends_with($file, '/ErrorCode.php')) {
+        foreach (Build::sources() as $path => $code) {
+            if (str_contains($path, '/Cli/') || str_ends_with($path, '/ErrorCode.php')) {
                 continue;
             }
-            foreach (token_get_all((string) file_get_contents($file)) as $token) {
+            foreach (token_get_all($code) as $token) {
                 if (is_array($token) && in_array($token[0], [T_CONSTANT_ENCAPSED_STRING, T_ENCAPSED_AND_WHITESPACE], true)) {
-                    $seen += self::judge(trim($token[1], "'\""), $file . ':' . $token[2]);
+                    $seen += self::judge(trim($token[1], "'\""), $path . ':' . $token[2]);
                 }
             }
         }
@@ -35,7 +35,7 @@ final class MessageStyleTest extends TestCase
     public function testOfRust(): void
     {
         $seen = 0;
-        foreach (self::files(dirname(Build::php()) . '/src', 'rs') as $file) {
+        foreach (self::rust() as $file) {
             $code = (string) strstr((string) file_get_contents($file) . "#[cfg(test)]", '#[cfg(test)]', true);
             $code = (string) preg_replace(['/^\s*\/\/.*$/m', "/'\\\\?\"'/"], '', $code);
             preg_match_all('/"((?:[^"\\\\\n]|\\\\.)+)"/s', $code, $literals);
@@ -59,11 +59,12 @@ final class MessageStyleTest extends TestCase
     /**
      * @return iterable<string>
      */
-    private static function files(string $directory, string $extension): iterable
+    private static function rust(): iterable
     {
         $flags = \FilesystemIterator::SKIP_DOTS | \FilesystemIterator::CURRENT_AS_PATHNAME;
-        foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($directory, $flags)) as $file) {
-            if (is_string($file) && str_ends_with($file, '.' . $extension)) {
+        $directory = new \RecursiveDirectoryIterator(dirname(Build::php()) . '/src', $flags);
+        foreach (new \RecursiveIteratorIterator($directory) as $file) {
+            if (is_string($file) && str_ends_with($file, '.rs')) {
                 yield $file;
             }
         }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Transport\PackageVersion;
 use PHPUnit\Framework\TestCase;
 
@@ -99,17 +100,11 @@ final class PackageTest extends TestCase
     }
 
     /**
-     * @return list<string>
+     * @return list<string> the paths of all files of the library
      */
     private static function sources(): array
     {
-        $files = [];
-        $directory = new \RecursiveDirectoryIterator(self::ROOT . '/src', \FilesystemIterator::SKIP_DOTS);
-        foreach (new \RecursiveIteratorIterator($directory) as $file) {
-            $files[] = $file->getPathname();
-        }
-        self::assertNotSame([], $files);
-        return $files;
+        return array_map(static fn (string $path): string => self::ROOT . '/src/' . $path, array_keys(Build::sources()));
     }
 
     /** A file without comments and strings. */

@@ -13,6 +13,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Double\StrictHandler;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\CredentialReference;
@@ -41,11 +42,10 @@ final class StrictHandlerTest extends TestCase
     public function testNoErrorIsSuppressedByTheSignThatHandlersSee(): void
     {
         $found = [];
-        $sources = new \RecursiveDirectoryIterator(__DIR__ . '/../../src', \FilesystemIterator::SKIP_DOTS);
-        foreach (new \RecursiveIteratorIterator($sources) as $file) {
-            foreach (\PhpToken::tokenize((string) file_get_contents($file->getPathname())) as $token) {
+        foreach (Build::sources() as $path => $code) {
+            foreach (\PhpToken::tokenize($code) as $token) {
                 if ($token->id === ord('@')) {
-                    $found[] = $file->getFilename() . ':' . $token->line;
+                    $found[] = $path . ':' . $token->line;
                 }
             }
         }

@@ -110,7 +110,7 @@ final readonly class AuditEntry implements \JsonSerializable
         if ($name !== 'record') {
             throw new \Error('an audit entry has no property ' . $name);
         }
-        return $this->told instanceof AuditText ? $this->told->record() : $this->told;
+        return AuditText::read($this->told);
     }
 
     public function __isset(string $name): bool

@@ -82,9 +82,20 @@ final class AuditText
     }
 
     /**
+     * The record of what holds one, read now where it is text.
+     *
+     * @param AuditRecord|self $told
      * @return AuditRecord
      */
-    public function record(): array
+    public static function read(array|self $told): array
+    {
+        return $told instanceof self ? $told->record() : $told;
+    }
+
+    /**
+     * @return AuditRecord
+     */
+    private function record(): array
     {
         return $this->record ??= AuditShape::of((array) json_decode($this->json, true));
     }

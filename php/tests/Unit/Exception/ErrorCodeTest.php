@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Exception;
 
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\CodeTables;
 use PHPUnit\Framework\TestCase;
 
@@ -70,11 +71,9 @@ final class ErrorCodeTest extends TestCase
             ErrorCode::cases(),
         )));
         $found = [];
-        $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator(dirname(__DIR__, 3) . '/src'));
-        foreach ($files as $file) {
-            if ($file->getExtension() === 'php' && !str_contains($file->getPath(), '/Cli')) {
-                $text = (string) file_get_contents($file->getPathname());
-                preg_match_all("/OutboundException::create\\(\\s*'((?:$classes)\\.[a-z_]+)'/", $text, $codes);
+        foreach (Build::sources() as $path => $code) {
+            if (!str_contains($path, '/Cli/')) {
+                preg_match_all("/OutboundException::create\\(\\s*'((?:$classes)\\.[a-z_]+)'/", $code, $codes);
                 $found = [...$found, ...$codes[1]];
             }
         }

@@ -63,8 +63,10 @@ final class RegistryEntries
             $config,
             $library,
             static fn (ServiceDefinition $service, string $note): string => Remedies::edit($file, $note),
-            static fn (ServiceDefinition $service): array
-                => self::credentials($service, $provider, (string) $credentials, $remedies),
+            static fn (ServiceDefinition $service): array => [
+                ...self::technicalUser($service, $provider, $file),
+                ...self::credentials($service, $provider, (string) $credentials, $remedies),
+            ],
         );
         $count = 'Services in the registry: ' . count($registry->ids()) . '.';
         return [Finding::ok('registry.services', $count), ...$findings, ...$services];
@@ -161,6 +163,27 @@ final class RegistryEntries
         return $findings === []
             ? [Finding::ok('registry.service', 'Service "' . $service->id . '" ' . $extent . '.')]
             : $findings;
+    }
+
+    /**
+     * Files belong to nobody that a registry could name: only a provider that knows users can read as one of them.
+     *
+     * @return list<Finding>
+     */
+    private static function technicalUser(
+        ServiceDefinition $service,
+        ?DirectoryCredentialProvider $provider,
+        string $file,
+    ): array {
+        if ($provider === null || $service->technicalUser === null || $service->credentials === []) {
+            return [];
+        }
+        return [Finding::critical(
+            'registry.technical_user',
+            'Service "' . $service->id . '" names a technical user, and a directory of envelopes knows no users: each call ends as '
+                . 'credential.access_denied.',
+            Remedies::edit($file, 'take technical_user out of the service'),
+        )];
     }
 
     /**
