@@ -12,7 +12,6 @@ use PHPUnit\Framework\TestCase;
  */
 final class FloorsTest extends TestCase
 {
-
     private const PACKAGE = 'Netresearch\\NrVault\\';
 
     /** From the ground up. A folder is the files that lie in it, without those of the folders below it. */

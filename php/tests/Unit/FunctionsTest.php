@@ -13,7 +13,6 @@ use PHPUnit\Framework\TestCase;
  */
 final class FunctionsTest extends TestCase
 {
-
     /**
      * Not part of a call: programs, tests of hosts, a host's start, sinks, whose failures are failures of a sink, and the
      * compiled registry, without which the registry is read.
