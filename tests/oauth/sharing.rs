@@ -105,7 +105,7 @@ impl Host {
         others
     }
 
-    /// Lays down a token of an hour that has less than a minute left: any process would renew it, and may still send it.
+    /// Stores a token of an hour that has less than a minute left: any process would renew it, and may still send it.
     fn store_due_token(&self) {
         let envelope = envelope(self.task["url"].as_str().expect("a URL"));
         let slot = SlotId::new(IDENTIFIER, envelope.as_bytes());

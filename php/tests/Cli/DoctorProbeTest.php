@@ -30,7 +30,7 @@ final class DoctorProbeTest extends CommandTestCase
     private Installation $installation;
     private ?Fpm $fpm = null;
 
-    /** What an operator has laid down. */
+    /** What an operator has set up. */
     private string $etc;
 
     protected function setUp(): void

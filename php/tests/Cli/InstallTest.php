@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * What `make install` lays down works by itself: without variables, and whatever the loader's cache knows.
+ * What `make install` installs works by itself: without variables, and whatever the loader's cache knows.
  *
  * @group root
  */

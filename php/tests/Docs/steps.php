@@ -18,7 +18,7 @@ declare(strict_types=1);
 $root = dirname(__DIR__, 3);
 $wantsModes = ($argv[1] ?? '') === '--modes';
 $links = [
-    'php-api.md#what-the-host-lays-down' => 'docs/php-api.md#what-the-host-lays-down',
+    'php-api.md#what-the-host-provides' => 'docs/php-api.md#what-the-host-provides',
     'install.md#the-first-call' => 'docs/install.md#the-first-call',
 ];
 $done = [];

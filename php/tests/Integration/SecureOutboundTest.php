@@ -15,7 +15,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A client from the directory that a host lays down.
+ * A client from the directory of a host.
  */
 final class SecureOutboundTest extends IntegrationTestCase
 {

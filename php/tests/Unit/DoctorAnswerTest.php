@@ -43,7 +43,7 @@ final class DoctorAnswerTest extends TestCase
             static fn (Finding $finding): array => [$finding->code, $finding->verdict],
             $findings,
         ));
-        self::assertStringContainsString('The answer is not that of diagnose.php', $findings[0]->message);
+        self::assertStringContainsString('The response is not that of diagnose.php', $findings[0]->message);
         self::assertStringNotContainsString('evil', $findings[0]->message . $findings[0]->remedy);
     }
 

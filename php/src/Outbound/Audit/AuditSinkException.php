@@ -34,8 +34,8 @@ final class AuditSinkException extends \RuntimeException
             1054 => 'a column is missing',
             1146 => 'the table is missing',
             1205, 1969, 3024 => 'a lock was not free in time',
-            2006, 2013 => 'the connection was lost, or no answer came in time',
-            default => str_starts_with($state, '28') ? 'access is denied' : 'it answered with an error',
+            2006, 2013 => 'the connection was lost, or no response came in time',
+            default => str_starts_with($state, '28') ? 'access is denied' : 'it responded with an error',
         };
         return new self(sprintf('%s: %s (SQLSTATE %s, code %d)', $what, $reason, $state, $code));
     }

@@ -25,7 +25,7 @@ final class InitCommand implements Command
         $cache = SecureOutbound::REGISTRY_CACHE;
         return <<<TEXT
             init DIR [--user=USER] [--audit=DIR] [--cache=DIR]
-              Lays down a directory with configuration (transport.json), a new master key (vault.key), an empty registry
+              Makes a directory with configuration (transport.json), a new master key (vault.key), an empty registry
               (services.json) and vault/ for envelopes, and the directory of the audit file, $audit
               unless told otherwise. USER is PHP's, www-data unless told otherwise: the key and the audit directory are
               its, all else is root's and its group reads it. With --cache also a directory, USER's, in which workers

@@ -83,7 +83,7 @@ abstract class OutboundException extends \RuntimeException
         $error = $head['error'] ?? null;
         $audit = $head['audit'] ?? null;
         if (!is_array($error) || !is_string($error['code'] ?? null) || !is_string($error['message'] ?? null)) {
-            return self::create('internal.panic', 'the answer of the transport could not be read', sent: 'maybe');
+            return self::create('internal.panic', 'the response of the transport cannot be read', sent: 'maybe');
         }
         return self::create(
             $error['code'],

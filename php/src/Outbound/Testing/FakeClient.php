@@ -51,7 +51,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * A failure for an answer to throw.
+     * A failure for a closure to throw.
      *
      * @param ErrorCode|string $code such as "timeout.total"; one that a caller can get
      * @param string $sent "no", "maybe" or "yes"
@@ -66,7 +66,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * Answers the requests of a service with this method and path, in turn; the last answer stays.
+     * Answers the requests of a service with this method and path, in turn; the last response stays.
      *
      * @param string $path below the base URL, with {name} for any segment and a final ** for the rest
      * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Answers for one kind of request.
+ * The responses to one kind of request.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ final class FakeRoute
         private array $answers,
     ) {
         if ($answers === []) {
-            throw new \InvalidArgumentException('the route has no answer');
+            throw new \InvalidArgumentException('the route has no response');
         }
         if (preg_match('/\A[A-Z][A-Z0-9_-]*\z/', $method) !== 1) {
             throw new \InvalidArgumentException('the method of a route is no upper-case token');

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The table "Broken on purpose" of docs/doctor.md: on a host that is laid down as the pages say, each row is broken, the doctor
+ * The table "Broken on purpose" of docs/doctor.md: on a host that is set up as the pages say, each row is broken, the doctor
  * has its finding with its remedy word for word (but for …), the remedy is pasted, and the doctor has nothing to say any more.
  *
  * @group root

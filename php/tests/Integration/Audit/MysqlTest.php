@@ -85,7 +85,7 @@ final class MysqlTest extends PdoTestCase
         }
         $this->sink->begin(AuditEntries::intent('after'));
 
-        self::assertStringContainsString('the connection was lost, or no answer came in time', $message);
+        self::assertStringContainsString('the connection was lost, or no response came in time', $message);
         self::assertContains('after', array_column($this->rows(), 'id'));
     }
 

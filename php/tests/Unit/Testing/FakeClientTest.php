@@ -95,7 +95,7 @@ final class FakeClientTest extends TestCase
             $client->get('my-api', '/resources/7');
             self::fail('It was answered.');
         } catch (\LogicException $fault) {
-            self::assertSame('the test has no answer for GET /resources/7 of my-api', $fault->getMessage());
+            self::assertSame('the test has no response for GET /resources/7 of my-api', $fault->getMessage());
         }
         $client->otherwise(self::path(...));
         self::assertSame(['/resources/7'], $client->get('my-api', '/resources/7')->json());

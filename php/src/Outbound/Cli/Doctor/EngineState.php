@@ -45,7 +45,7 @@ final readonly class EngineState
         } catch (\UnexpectedValueException) {
             // Below.
         }
-        return new self(['code' => 'internal.panic', 'message' => 'what the library answered cannot be read']);
+        return new self(['code' => 'internal.panic', 'message' => 'the document that the library gave cannot be read']);
     }
 
     /**

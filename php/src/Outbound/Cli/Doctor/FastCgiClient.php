@@ -90,7 +90,7 @@ final class FastCgiClient
                 $streams[$type] .= $content;
             }
             if (strlen(implode('', $streams)) > self::MAX_ANSWER) {
-                throw new \RuntimeException('The answer is too long.');
+                throw new \RuntimeException('The response is too long.');
             }
         } while ($type !== self::END_REQUEST);
         [, $body] = explode("\r\n\r\n", $streams[self::STDOUT], 2) + [1 => ''];
@@ -106,7 +106,7 @@ final class FastCgiClient
         while (($missing = $length - strlen($bytes)) > 0) {
             $left = $end - microtime(true);
             if ($left <= 0) {
-                throw new \RuntimeException('No answer in time: all workers may be busy.');
+                throw new \RuntimeException('No response in time: all workers may be busy.');
             }
             stream_set_timeout($socket, (int) $left, (int) (fmod($left, 1.0) * 1e6));
             $part = fread($socket, $missing);

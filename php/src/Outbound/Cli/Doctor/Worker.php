@@ -86,8 +86,8 @@ final class Worker
             } catch (\UnexpectedValueException $flaw) {
                 return Finding::critical(
                     'fpm.script',
-                    'The answer is not that of diagnose.php ("' . $flaw->getMessage() . '"): nothing of it was taken.',
-                    'ls -l ' . escapeshellarg($socket) . '   # who listens there; diagnose.php of another release answers so as well',
+                    'The response is not that of diagnose.php ("' . $flaw->getMessage() . '"): nothing of it was taken.',
+                    'ls -l ' . escapeshellarg($socket) . '   # who listens there; diagnose.php of another release responds so as well',
                 );
             }
         }

@@ -54,7 +54,7 @@ final class HeaderField
             throw self::unusable('the user name holds a colon, which ends it for the receiver');
         }
         $pair = self::pair($username, $password);
-        // RFC 7617; besides, a line break here is a slip and would only show as a refused log-in.
+        // RFC 7617; a line break here is a mistake that would show only as a refused log-in.
         if (preg_match('/[\x00-\x1F\x7F]/', $pair->expose()) !== 0) {
             throw self::unusable('the user name or the password holds a control character');
         }

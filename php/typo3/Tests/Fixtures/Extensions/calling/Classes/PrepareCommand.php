@@ -18,7 +18,7 @@ use TYPO3\CMS\Scheduler\Execution;
 use TYPO3\CMS\Scheduler\Task\ExecuteSchedulableCommandTask;
 
 /**
- * Lays down what a test wants, as an administrator would: secrets, services, and a task of the scheduler.
+ * Makes what a test needs, as an administrator would: secrets, services, and a task of the scheduler.
  */
 final class PrepareCommand extends Command
 {
