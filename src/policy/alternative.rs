@@ -24,7 +24,7 @@ pub struct Alternative<T> {
     pub place: T,
 }
 
-/// Finds everything that is malformed, and nothing else.
+/// Refuses what is malformed, and nothing else.
 pub(super) fn check_form(specs: &[AlternativeSpec]) -> Result<(), Error> {
     for spec in specs {
         if let Absolute::Web(Parts { query: Some(_), .. }) =

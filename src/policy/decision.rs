@@ -42,7 +42,7 @@ pub struct Decision {
     pub idempotency_header: HeaderName,
     /// The caller's headers.
     pub headers: HeaderMap,
-    /// Where it goes instead, in the order in which the secret is asked.
+    /// Where it goes instead, if the secret ends so; the first that fits counts.
     pub alternatives: Vec<Alternative<Admitted>>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for Decision {
     }
 }
 
-/// What can be said of a request before its path is looked at.
+/// What is known of a request before its path is judged.
 struct Approach<'a> {
     policy: Policy,
     method: Method,
@@ -124,14 +124,14 @@ pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Resu
     Ok(Decision { policy, method, admitted, idempotency_header, headers, alternatives })
 }
 
-/// Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a call.
+/// Decides about the origin and the method of a request, whatever its path is: for a check of a service without a call.
 pub fn decide_origin(request: &Request, context: &Context<'_>) -> Result<OriginDecision, Error> {
     let Approach { policy, method, destination, .. } = Approach::of(request, context)?;
     let alternatives = alternative::approach_all(request, &policy, context.internal_hosts)?;
     Ok(OriginDecision { policy, origin: destination.origin().clone(), method, alternatives })
 }
 
-/// What can be said of a service that is looked at without a call.
+/// The decision about a service that is checked without a call.
 pub struct OriginDecision {
     /// What a token endpoint has to pass.
     pub policy: Policy,
@@ -139,11 +139,11 @@ pub struct OriginDecision {
     pub origin: Origin,
     /// The method.
     pub method: Method,
-    /// Where calls go instead, in the order in which the secret is asked.
+    /// Where calls go instead, if the secret ends so; the first that fits counts.
     pub alternatives: Vec<Alternative<Origin>>,
 }
 
-/// Where a request wants to go, whether it may or not: for the record of a refusal.
+/// Where a request would go, whether it may or not: for the record of a refusal.
 pub fn origin(request: &Request) -> Option<Origin> {
     let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), "", &[]).ok()?;
     Some(wanted.destination().ok()?.origin().clone())

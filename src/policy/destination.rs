@@ -1,6 +1,6 @@
 //! The first stages of a URL: well-formed, then with known schemes, then canonical.
 //!
-//! The order of errors puts other checks between them, so each stage finds its own kind of error only.
+//! The order of errors puts other checks between them, so each stage refuses for its own reason only.
 
 use super::canonical;
 use super::host::parse_host_and_port;
@@ -8,7 +8,7 @@ use super::refusal::{malformed, refuse};
 use super::url::{Origin, Scheme, Target};
 use crate::error::{Code, Error};
 
-/// An absolute URL in its parts, nothing of the path judged yet.
+/// The parts of an absolute URL. The path is not judged yet.
 pub(super) struct Parts<'a> {
     pub(super) origin: Origin,
     /// As it was written; may be empty.
@@ -17,10 +17,11 @@ pub(super) struct Parts<'a> {
     pub(super) query: Option<&'a str>,
 }
 
-/// An absolute URL that has the right form. A foreign scheme is an error only once the document as a whole was read.
+/// An absolute URL that has the right form. A scheme other than https and http is an error, but only after everything in the
+/// request that is malformed.
 pub(super) enum Absolute<'a> {
     Web(Parts<'a>),
-    /// With what the URL is called.
+    /// Of another scheme; with the name that errors have for the URL.
     Foreign(&'static str),
 }
 
@@ -90,7 +91,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Finds everything that is malformed, and nothing else.
+    /// Refuses what is malformed, and nothing else.
     pub(super) fn parse(
         base: Option<&'a str>,
         url: Option<&'a str>,
@@ -108,7 +109,7 @@ impl<'a> Wanted<'a> {
         Ok(Self { base, url, path, query })
     }
 
-    /// Finds foreign schemes.
+    /// Refuses every scheme but https and http.
     pub(super) fn destination(self) -> Result<Destination<'a>, Error> {
         let base = self.base.map(Absolute::web).transpose()?;
         let url = self.url.map(Absolute::web).transpose()?;
@@ -143,7 +144,7 @@ impl<'a> Destination<'a> {
         }
     }
 
-    /// A whole URL must have the origin of the base URL beside it.
+    /// Refuses a whole URL whose origin is not that of the base URL beside it.
     pub(super) fn check_origin(&self) -> Result<(), Error> {
         match self.base() {
             Some(base) if base.origin != *self.origin() => {
@@ -166,7 +167,7 @@ impl<'a> Destination<'a> {
         Ok((target, base_path))
     }
 
-    /// All of the above at once.
+    /// The target in canonical form, where it has the origin of the base URL and lies below it.
     pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
         self.check_origin()?;
         let (target, base_path) = self.canonical(allow_encoded_slash)?;

@@ -43,9 +43,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads a policy. Without a method it would allow nothing, so that counts as none.
+    /// Reads a policy. One without a method would allow nothing, and counts as missing.
     ///
-    /// It is not complete before `decide` has filled in what configuration and base URL say, so nobody else may have it.
+    /// It is not complete before `decide` has added what the configuration and the base URL say, so no other room gets it.
     pub(super) fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
         let rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
@@ -78,8 +78,9 @@ impl Policy {
         })
     }
 
-    /// Judges the origin of a request that the library makes on its own for this one, which `allowed_hosts` does not name:
-    /// plain HTTP under the same condition as the request's own, the configured hosts only, and an internal host on its ports.
+    /// Judges the origin of a request that the library itself makes for this one, such as that for a token. `allowed_hosts`
+    /// need not name it. Plain HTTP is allowed under the same condition as for this request, a host only where the
+    /// configuration allows it, and an internal host only on its ports.
     pub fn check_own_request(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
         self.check_scheme(origin, internal_hosts)?;
         self.check_host_limit(origin)?;

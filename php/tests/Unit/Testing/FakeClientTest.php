@@ -188,7 +188,7 @@ final class FakeClientTest extends TestCase
         yield 'a word' => [static fn () => FakeClient::failure('timeout.total', 'perhaps'), 'and not perhaps'];
         yield 'a queued code' => [static fn () => (new FakeTransport())->fail('timeout'), 'no error code timeout'];
         yield 'a refused code' => [static fn () => (new FakeTransport())->refuse('policy.no'), 'no error code policy.no'];
-        yield 'no answer' => [static fn () => self::client()->on('my-api', 'GET', '/'), 'no answer'];
+        yield 'no response' => [static fn () => self::client()->on('my-api', 'GET', '/'), 'no response'];
         $answer = SecureHttpResponse::create();
         yield 'a method' => [static fn () => self::client()->on('my-api', 'get', '/', $answer), 'no upper-case token'];
         yield 'a path' => [static fn () => self::client()->on('my-api', 'GET', '/**/a', $answer), 'no pattern'];
