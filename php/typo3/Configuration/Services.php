@@ -2,6 +2,7 @@
 
 declare(strict_types=1);
 
+use Netresearch\NrSecureOutbound\DependencyInjection\Reports;
 use Netresearch\NrSecureOutbound\DependencyInjection\VaultPass;
 use Symfony\Component\DependencyInjection\Compiler\PassConfig;
 use Symfony\Component\DependencyInjection\ContainerBuilder;
@@ -10,4 +11,5 @@ use Symfony\Component\DependencyInjection\Loader\Configurator\ContainerConfigura
 return static function (ContainerConfigurator $configurator, ContainerBuilder $container): void {
     // Before the one of TYPO3 that gives loggers to what is defined by then.
     $container->addCompilerPass(new VaultPass(), PassConfig::TYPE_BEFORE_OPTIMIZATION, 10);
+    Reports::define($container);
 };

@@ -78,17 +78,33 @@ final readonly class ServiceRows
 
     public function credentialSet(int $uid): ?CredentialSetRow
     {
+        $query = $this->sets();
+        $query->where($query->expr()->eq('credential_set.uid', $query->createNamedParameter($uid, Connection::PARAM_INT)));
+        $row = $query->executeQuery()->fetchAssociative();
+        return $row === false ? null : self::set($row);
+    }
+
+    /**
+     * @return list<CredentialSetRow> that are not deleted
+     */
+    public function credentialSets(): array
+    {
+        $query = $this->sets();
+        $query->where($query->expr()->eq('credential_set.deleted', 0))
+            ->orderBy('credential_set.identifier')
+            ->addOrderBy('credential_set.uid');
+        return array_map(self::set(...), $query->executeQuery()->fetchAllAssociative());
+    }
+
+    private function sets(): QueryBuilder
+    {
         $query = $this->connections->getQueryBuilderForTable(self::SETS);
         $query->getRestrictions()->removeAll();
         foreach (['credential_set', 'secret'] as $alias) {
             self::selectPart($query, $alias);
         }
-        $row = $query->from(self::SETS, 'credential_set')
-            ->leftJoin('credential_set', self::SECRETS, 'secret', self::on($query, 'secret.uid', 'credential_set.secret_uid'))
-            ->where($query->expr()->eq('credential_set.uid', $query->createNamedParameter($uid, Connection::PARAM_INT)))
-            ->executeQuery()
-            ->fetchAssociative();
-        return $row === false ? null : self::set($row);
+        return $query->from(self::SETS, 'credential_set')
+            ->leftJoin('credential_set', self::SECRETS, 'secret', self::on($query, 'secret.uid', 'credential_set.secret_uid'));
     }
 
     private function query(): QueryBuilder

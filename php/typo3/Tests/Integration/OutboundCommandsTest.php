@@ -160,6 +160,45 @@ final class OutboundCommandsTest extends TestCase
         self::assertSame(64, self::$site->tryTypo3('outbound:audit:purge', '--days=0')['code']);
     }
 
+    #[Test]
+    public function servicesComeFromAFileAndGoBackToIt(): void
+    {
+        $file = self::$site->write('services.json', (string) json_encode(['version' => 1, 'services' => ['shop' => [
+            'base_url' => self::$upstream->url(),
+            'policy' => ['allowed_methods' => ['GET']],
+            'credentials' => [['identifier' => 'shop_token', 'type' => 'bearer']],
+        ]]]));
+
+        $missing = self::$site->tryTypo3('outbound:import', $file);
+        self::assertSame(1, $missing['code'], $missing['output']);
+        self::assertStringContainsString('missing: service shop: the secret "shop_token"   # vendor/bin/typo3 outbound:credential:set', $missing['output']);
+        self::assertSame([], self::column("SELECT uid FROM tx_nrvault_service WHERE identifier = 'shop'"));
+
+        self::$site->feedTypo3('{"type": "bearer", "token": "s3cr3t-of-shop"}', 'outbound:credential:set', 'shop_token');
+        $dry = self::$site->tryTypo3('outbound:import', '--dry-run', $file);
+        self::assertSame(1, $dry['code'], $dry['output']);
+        self::assertStringContainsString('service shop: base_url: none → "' . self::$upstream->url() . '"', $dry['output']);
+        self::assertSame([], self::column("SELECT uid FROM tx_nrvault_service WHERE identifier = 'shop'"));
+
+        $told = json_decode(self::$site->typo3('outbound:import', '--format=json', $file), true);
+        self::assertIsArray($told);
+        self::assertSame([true, [], []], [$told['written'] ?? null, $told['missing'] ?? null, $told['refused'] ?? null]);
+        self::assertSame([0, "nothing differs\n"], array_values(self::$site->tryTypo3('outbound:import', '--dry-run', $file)));
+        $written = self::column("SELECT COUNT(*) FROM sys_history WHERE tablename = 'tx_nrvault_service'");
+        self::assertNotSame(['0'], array_map(strval(...), array_filter($written, is_scalar(...))));
+
+        $first = self::$site->typo3('outbound:export');
+        self::assertStringContainsString('"shop": {', $first);
+        self::assertStringNotContainsString('s3cr3t', $first);
+        self::database()->exec("UPDATE tx_nrvault_service SET hidden = 1, timeout_ms = 5 WHERE identifier = 'shop'");
+        self::$site->typo3('outbound:import', self::$site->write('exported.json', $first));
+        self::assertSame($first, self::$site->typo3('outbound:export'));
+
+        $wrong = self::$site->tryTypo3('outbound:import', self::$site->write('wrong.json', '{"version": 1, "services": {"a": {}}}'));
+        self::assertSame(64, $wrong['code']);
+        self::assertStringContainsString('service "a": ', $wrong['output']);
+    }
+
     /** A command reads nothing of an administrator's before nr-vault 1.0. */
     private function authorizationOfTheScheduler(): ?string
     {
