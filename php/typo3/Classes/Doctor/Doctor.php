@@ -18,7 +18,7 @@ use Symfony\Component\DependencyInjection\Attribute\AutowireIterator;
 final readonly class Doctor
 {
     /** Beginnings of codes, from what nothing goes without to what one service needs; others come last. */
-    private const ORDER = ['php', 'library', 'header', 'fpm', 'config', 'vault', 'settings', 'http', 'site', 'registry'];
+    private const ORDER = ['php', 'library', 'header', 'fpm', 'config', 'vault', 'settings', 'http', 'site', 'registry', 'dropin'];
 
     /** Titles of the parts of a report, by the beginning of a finding's code. */
     public const SECTIONS = [

@@ -36,7 +36,7 @@ final class CredentialSetReader
     public static function problems(CredentialSetRow $set): array
     {
         if (Cell::integer($set->fields, 'uid') === 0 || Cell::integer($set->fields, 'deleted') !== 0) {
-            return ['' => 'is deleted.'];
+            return ['' => 'is deleted'];
         }
         $problems = [];
         if (Cell::integer($set->fields, 'hidden') !== 0) {
@@ -73,7 +73,7 @@ final class CredentialSetReader
         }
         $isNamed = in_array(Cell::text($fields, 'placement'), self::NAMED, true);
         return $isNamed && Cell::text($fields, 'placement_name') === ''
-            ? ['placement_name' => 'is missing: it is the name of the header, parameter or field.']
+            ? ['placement_name' => 'is missing: it is the name of the header, parameter or field']
             : [];
     }
 

@@ -27,7 +27,7 @@ final readonly class RowReader
         $id = $row->id();
         $fields = $row->fields;
         $headers = HeaderLines::read(Cell::text($fields, 'headers'));
-        $problems = $row->isHidden() ? ['hidden' => ['is set: the row is disabled.']] : [];
+        $problems = $row->isHidden() ? ['hidden' => ['is set: the row is disabled']] : [];
         $problems['identifier'] = $id === self::RESERVED
             ? ["is reserved for calls of nr-vault's HTTP client that belong to no service."]
             : [];

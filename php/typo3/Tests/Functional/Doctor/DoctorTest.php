@@ -42,7 +42,10 @@ final class DoctorTest extends OutboundTestCase
             self::assertContains($code, $ok);
         }
         $parts = array_map(static fn (Finding $finding): string => (string) strtok($finding->code, '.'), $findings);
-        self::assertSame(['php', 'library', 'header', 'config', 'vault', 'settings', 'site', 'registry'], array_values(array_unique($parts)));
+        self::assertSame(
+            ['php', 'library', 'header', 'config', 'vault', 'settings', 'site', 'registry', 'dropin'],
+            array_values(array_unique($parts)),
+        );
         self::assertStringNotContainsString('s3cr3t', (string) json_encode($findings));
         self::assertStringNotContainsString('the-encryption-key', (string) json_encode($findings));
     }
