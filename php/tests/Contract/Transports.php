@@ -6,12 +6,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
-use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
-use Netresearch\NrVault\Transport\TransportInterface;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
  * The transports that the contract is for, by the name in their audit records.
@@ -24,7 +21,7 @@ final class Transports
     /**
      * @param array<string, mixed> $config
      */
-    public static function make(string $name, #[\SensitiveParameter] array $config): TransportInterface
+    public static function make(string $name, #[\SensitiveParameter] array $config): RustFfiTransport|PhpTransport
     {
         return match ($name) {
             self::RUST_FFI => new RustFfiTransport($config, Build::library()),
@@ -41,16 +38,8 @@ final class Transports
     public static function check(string $name, #[\SensitiveParameter] array $config, RequestSpec $request): ?string
     {
         try {
-            if ($name === self::PHP) {
-                (new PhpTransport($config))->check($request);
-                return null;
-            }
-            (new RustFfiTransport($config, Build::library()))->bind();
-            $engine = NativeLibrary::open(Wire::encode($config + ['version' => Wire::VERSION]))['engine'];
-            $wire = $request->toWire();
-            $head = Wire::decode(NativeLibrary::check($engine, $wire['head'], $wire['sealed'])['head']);
-            NativeLibrary::close($engine);
-            return $head['code'];
+            self::make($name, $config)->check($request);
+            return null;
         } catch (OutboundException $refusal) {
             return $refusal->errorCode();
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialCheck;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyRenewal;
@@ -26,7 +27,7 @@ use Netresearch\NrVault\Transport\TransportInterface;
  *
  * @api
  */
-final class PhpTransport implements TransportInterface
+final class PhpTransport implements TransportInterface, CredentialCheck
 {
     /** What audit records call it. */
     public const NAME = Product::TRANSPORT;
@@ -79,13 +80,6 @@ final class PhpTransport implements TransportInterface
         return (new Call($this->settings()))->decide($request, $references, $bodyLength);
     }
 
-    /**
-     * Whether the credentials of a request can be used: they are opened and wiped again, and its path is not judged. It is no
-     * call.
-     *
-     * @internal for the doctor
-     * @throws OutboundException
-     */
     public function check(#[\SensitiveParameter] RequestSpec $request): void
     {
         (new Preparation($this->settings()))->check($request);

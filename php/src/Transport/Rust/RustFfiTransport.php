@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Rust;
 
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialCheck;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyMaterial;
@@ -36,7 +37,7 @@ use Netresearch\NrVault\Transport\Wire;
  *
  * @api
  */
-final class RustFfiTransport implements TransportInterface
+final class RustFfiTransport implements TransportInterface, CredentialCheck
 {
     /** The NativeLibrary that this class is written for. */
     private const NATIVE_API = 5;
@@ -105,6 +106,12 @@ final class RustFfiTransport implements TransportInterface
         $length = $bodyLength ?? strlen($request->body);
         $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
         return Decision::fromWire($result['head']);
+    }
+
+    public function check(#[\SensitiveParameter] RequestSpec $request): void
+    {
+        $wire = $request->toWire();
+        $this->call(static fn (int $engine): array => NativeLibrary::check($engine, $wire['head'], $wire['sealed']));
     }
 
     /**
@@ -258,7 +265,12 @@ final class RustFfiTransport implements TransportInterface
         }
         $status = $result['status'];
         if ($status === NativeLibrary::FAILED) {
-            throw OutboundException::fromWire(Wire::decode($result['head']));
+            $head = Wire::decode($result['head']);
+            // The document of check() has a code and nothing else.
+            $code = $head['code'] ?? null;
+            throw is_string($code)
+                ? OutboundException::create($code, 'the credentials of the request cannot be used')
+                : OutboundException::fromWire($head);
         }
         return $status === NativeLibrary::OK ? $result : throw self::misused($status);
     }

@@ -199,7 +199,7 @@ final readonly class DropInCheck implements Check
 
     private static function service(): string
     {
-        return 'Make a service of this host, with a credential set that places this secret so';
+        return 'Make a service of this host, with a credential set that places this secret so; of nr-llm: vendor/bin/typo3 outbound:migrate:nr-llm';
     }
 
     private static function file(): string
