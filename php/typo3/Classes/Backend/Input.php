@@ -7,7 +7,7 @@ namespace Netresearch\NrSecureOutbound\Backend;
 use Psr\Http\Message\ServerRequestInterface;
 
 /**
- * What comes from a browser, as the type that is expected: another is as nothing.
+ * What comes from a browser, as the type that is expected: another is as nothing, and so is what is no text.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ final class Input
     public static function text(array $fields, string $name): string
     {
         $value = $fields[$name] ?? '';
-        return is_string($value) ? trim($value) : '';
+        return is_string($value) && mb_check_encoding($value, 'UTF-8') ? trim($value) : '';
     }
 
     /**

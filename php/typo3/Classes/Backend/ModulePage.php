@@ -65,8 +65,12 @@ final readonly class ModulePage
     /** The page in place of one that whoever is logged in may not see. */
     public function refuse(ServerRequestInterface $request, Right $missing): ResponseInterface
     {
-        $page = $this->page($request, Labels::get('refused'), null);
-        return $page->assign('missing', $missing->label())->renderResponse('Refused')->withStatus(403);
+        return $this->refusal($request, Labels::get('refused.text', Labels::get('right.' . $missing->value)));
+    }
+
+    public function refuseAllButAdministrators(ServerRequestInterface $request): ResponseInterface
+    {
+        return $this->refusal($request, Labels::get('refused.administrators'));
     }
 
     /**
@@ -75,6 +79,12 @@ final readonly class ModulePage
     public function link(string $route, array $arguments = []): string
     {
         return (string) $this->uris->buildUriFromRoute($route, $arguments);
+    }
+
+    private function refusal(ServerRequestInterface $request, string $text): ResponseInterface
+    {
+        $page = $this->page($request, Labels::get('refused'), null);
+        return $page->assign('text', $text)->renderResponse('Refused')->withStatus(403);
     }
 
     private function page(ServerRequestInterface $request, string $title, ?View $active): ModuleTemplate

@@ -12,7 +12,10 @@ namespace Netresearch\NrSecureOutbound\Backend;
 enum View: string
 {
     case Services = 'services';
+    case Credentials = 'credentials';
     case Audit = 'audit';
+    case Findings = 'findings';
+    case Wizard = 'wizard';
 
     public function route(): string
     {
@@ -25,8 +28,9 @@ enum View: string
     public function isOpen(): bool
     {
         return match ($this) {
-            self::Services => Right::View->isGranted(),
+            self::Services, self::Credentials => Right::View->isGranted(),
             self::Audit => Right::Audit->isGranted(),
+            self::Findings, self::Wizard => Right::isAdministrator(),
         };
     }
 

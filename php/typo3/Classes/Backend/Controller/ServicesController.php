@@ -46,6 +46,7 @@ final readonly class ServicesController
         return $this->page->respond($request, 'Services/List', View::Services->label(), [
             'services' => $services,
             'days' => FigureTexts::DAYS,
+            'wizardLink' => View::Wizard->isOpen() ? $this->page->link(View::Wizard->route()) : '',
             'newLink' => Right::isAdministrator() ? $this->page->link('record_edit', [
                 'edit[' . ServiceRows::TABLE . '][0]' => 'new',
                 'returnUrl' => $this->page->link(ModulePage::ROUTE),

@@ -1,0 +1,89 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Backend\Wizard;
+
+use Netresearch\NrSecureOutbound\Backend\Input;
+use Netresearch\NrVault\Transport\Secret\Secret;
+
+/**
+ * What whoever fills in the wizard wants.
+ *
+ * @internal
+ */
+final readonly class Wish
+{
+    /** Characters of the column. */
+    private const LONGEST_URL = 2048;
+
+    private function __construct(
+        public string $id,
+        public string $baseUrl,
+        private Secret $key,
+        private Secret $client,
+    ) {
+    }
+
+    /**
+     * @param array<mixed> $fields
+     */
+    public static function read(Template $template, #[\SensitiveParameter] array $fields): self
+    {
+        return new self(
+            Input::text($fields, 'id'),
+            $template->baseUrl === '' ? rtrim(Input::text($fields, 'base_url'), '/') : $template->baseUrl,
+            new Secret(Input::text($fields, 'key')),
+            new Secret(Input::text($fields, 'client')),
+        );
+    }
+
+    /** Of the credential set. */
+    public function setId(): string
+    {
+        return substr($this->id, 0, 60) . '-key';
+    }
+
+    /** In nr-vault, whose identifiers have neither dots nor hyphens. */
+    public function secretId(): string
+    {
+        return strtr($this->id, '.-', '__') . '_key';
+    }
+
+    public function hasBaseUrl(): bool
+    {
+        return str_starts_with($this->baseUrl, 'https://')
+            && strlen($this->baseUrl) <= self::LONGEST_URL
+            && filter_var($this->baseUrl, FILTER_VALIDATE_URL) !== false;
+    }
+
+    /**
+     * Fields whose secret is missing, or is none that a request can carry.
+     *
+     * @return list<string>
+     */
+    public function unusable(Template $template): array
+    {
+        $secrets = $template->type() === Template::CLIENT ? ['client' => $this->client, 'key' => $this->key] : ['key' => $this->key];
+        return array_keys(array_filter(
+            $secrets,
+            static fn (Secret $secret): bool => preg_match('/\A[\x21-\x7E]+\z/', $secret->expose()) !== 1,
+        ));
+    }
+
+    /** As it is sealed: bound to the provider's hosts, so that no row sends it elsewhere. */
+    public function payload(Template $template): Secret
+    {
+        $secret = $template->type() === Template::CLIENT
+            ? [
+                'client_id' => $this->client->expose(),
+                'client_secret' => $this->key->expose(),
+                'token_url' => $template->tokenUrl,
+            ]
+            : ['secret' => $this->key->expose()];
+        return new Secret(json_encode(
+            ['type' => $template->type()] + $secret + ['binding' => ['hosts' => $template->hosts($this->baseUrl)]],
+            JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE,
+        ));
+    }
+}

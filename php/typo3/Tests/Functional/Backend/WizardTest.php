@@ -1,0 +1,207 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrSecureOutbound\Tests\Functional\Backend;
+
+use Netresearch\NrSecureOutbound\Backend\Wizard\Template;
+use Netresearch\NrSecureOutbound\Backend\Wizard\Templates;
+use Netresearch\NrSecureOutbound\Registry\InstallationRegistry;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\Attributes\Test;
+use Psr\Http\Message\ResponseInterface;
+
+/**
+ * The wizard: secret, credential set and service of a provider, all three or none.
+ */
+final class WizardTest extends ModuleTestCase
+{
+    private const PAGE = self::ROUTE . '.wizard';
+    private const KEY = 'k3y-c4n4ry-1f';
+
+    /**
+     * As the providers document them: base URL, where the key goes, and a call that is allowed.
+     *
+     * @return array<string, array{string, string, string, array<string, mixed>}>
+     */
+    public static function providers(): array
+    {
+        $header = static fn (string $name, string $prefix = ''): array
+            => ['type' => 'header', 'name' => $name] + ($prefix === '' ? [] : ['prefix' => $prefix]);
+        return [
+            'OpenAI' => ['openai', 'POST', 'https://api.openai.com/v1/chat/completions', ['type' => 'bearer']],
+            'Anthropic' => ['anthropic', 'POST', 'https://api.anthropic.com/v1/messages', $header('x-api-key')],
+            'DeepL' => ['deepl', 'POST', 'https://api.deepl.com/v2/translate', $header('Authorization', 'DeepL-Auth-Key ')],
+            'Stripe' => ['stripe', 'POST', 'https://api.stripe.com/v1/payment_intents', ['type' => 'bearer']],
+            'Mollie' => ['mollie', 'POST', 'https://api.mollie.com/v2/payments', ['type' => 'bearer']],
+            'PayPal' => ['paypal', 'POST', 'https://api-m.paypal.com/v2/checkout/orders', []],
+            'DHL' => ['dhl', 'GET', 'https://api-eu.dhl.com/track/shipments', $header('DHL-API-Key')],
+            'Slack' => ['slack', 'POST', 'https://slack.com/api/chat.postMessage', ['type' => 'bearer']],
+            'GitHub' => ['github', 'GET', 'https://api.github.com/repos/TYPO3/typo3', ['type' => 'bearer']],
+            'Matomo' => ['matomo', 'POST', 'https://matomo.example.com/index.php', ['type' => 'body_field', 'name' => 'token_auth']],
+        ];
+    }
+
+    /**
+     * @param array<string, mixed> $placement
+     */
+    #[Test]
+    #[DataProvider('providers')]
+    public function aProvidersServiceIsMade(string $template, string $method, string $url, array $placement): void
+    {
+        $response = $this->fill($template);
+
+        self::assertSame(303, $response->getStatusCode(), self::text($response));
+        $service = $this->get(InstallationRegistry::class)->get($template);
+        self::assertSame($placement, $service->credentials[0]->placement?->toWire() ?? []);
+        self::assertStringStartsWith($service->baseUrl, $url);
+        $uid = $this->rows(self::SERVICE)[0]['uid'] ?? null;
+        self::assertIsInt($uid);
+        $page = $this->open(self::ROUTE . '.service', ['service' => $uid], [
+            'do' => 'explain',
+            'method' => $method,
+            'path' => substr($url, strlen($service->baseUrl)),
+        ]);
+        self::assertStringContainsString("It would be sent $method $url", self::text($page));
+        if ($service->test !== null) {
+            $page = $this->open(self::ROUTE . '.service', ['service' => $uid], [
+                'do' => 'explain',
+                'method' => $service->test->method,
+                'path' => $service->test->path,
+            ]);
+            self::assertStringContainsString('It would be sent', self::text($page));
+        }
+        $secret = $this->rows('tx_nrvault_secret')[0];
+        self::assertSame($template . '_key', $secret['identifier']);
+        self::assertSame(0, $secret['frontend_accessible']);
+        self::assertStringNotContainsString(self::KEY, json_encode([$this->rows(self::SERVICE), $this->rows(self::SET), $secret], JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
+    }
+
+    #[Test]
+    public function everyTemplateIsTested(): void
+    {
+        self::assertEqualsCanonicalizing(array_keys(Templates::all()), array_column(self::providers(), 0));
+        $page = self::text($this->open(self::PAGE));
+        foreach (Templates::all() as $template) {
+            self::assertStringContainsString($template->name, $page);
+        }
+    }
+
+    #[Test]
+    public function theKeyGoesToTheProviderAlone(): void
+    {
+        $port = (int) parse_url(self::$upstream->url(), PHP_URL_PORT);
+        $this->fill('matomo', ['id' => 'stats', 'base_url' => 'https://localhost:' . $port]);
+        $uid = $this->rows(self::SERVICE)[0]['uid'] ?? null;
+        self::assertIsInt($uid);
+        $this->change(self::SERVICE, $uid, ['allowed_paths' => '/v1/echo']);
+
+        $sent = $this->client()->request('stats', 'POST', '/v1/echo', ['form_params' => ['module' => 'API']])->json();
+        self::assertIsString($sent['body']);
+        self::assertSame('module=API&token_auth=' . self::KEY, base64_decode($sent['body'], true));
+
+        $this->change(self::SERVICE, $uid, ['base_url' => self::$upstream->url('1.1'), 'allowed_paths' => '/v1/echo']);
+        $failure = self::failure(fn () => $this->client()->request('stats', 'POST', '/echo', ['form_params' => ['module' => 'API']]));
+        self::assertSame('policy.binding_violated', $failure->errorCode());
+    }
+
+    /**
+     * @return array<string, array{string, array<string, string>, string}>
+     */
+    public static function wrongInput(): array
+    {
+        return [
+            'no id' => ['openai', ['id' => 'No Id'], 'An id is a lower-case letter'],
+            'an id that is taken' => ['openai', ['id' => 'taken'], 'is taken'],
+            'no key' => ['openai', ['key' => ''], 'A secret is printable ASCII'],
+            'no client' => ['paypal', ['client' => ''], 'A secret is printable ASCII'],
+            'no URL' => ['matomo', ['base_url' => 'matomo'], 'A base URL begins with https://'],
+            'plain http' => ['matomo', ['base_url' => 'http://matomo.example.com'], 'A base URL begins with https://'],
+            'a URL that is too long' => ['matomo', ['base_url' => 'https://m.example/' . str_repeat('a', 2048)], 'A base URL begins'],
+            'a key that no header can carry' => ['openai', ['key' => "a\nb"], 'A secret is printable ASCII'],
+            'a client that none can' => ['paypal', ['client' => 'ä'], 'A secret is printable ASCII'],
+        ];
+    }
+
+    /**
+     * @param array<string, string> $fields
+     */
+    #[Test]
+    #[DataProvider('wrongInput')]
+    public function wrongInputMakesNothing(string $template, array $fields, string $message): void
+    {
+        $this->saveService('taken');
+
+        $response = $this->fill($template, $fields);
+
+        self::assertSame(200, $response->getStatusCode());
+        self::assertStringContainsString($message, self::text($response));
+        self::assertStringNotContainsString(self::KEY, (string) $response->getBody());
+        self::assertSame([1, 0, 0], $this->made());
+    }
+
+    #[Test]
+    public function whatCannotBeStoredLeavesNothing(): void
+    {
+        self::setting(['SC_OPTIONS', 't3lib/class.t3lib_tcemain.php', 'processDatamapClass', 'refusing'], RefusingHook::class);
+
+        $response = $this->fill('openai');
+
+        self::assertStringContainsString('It could not be stored', self::text($response));
+        self::assertSame(200, $response->getStatusCode());
+        self::assertSame([0, 0, 0], $this->made());
+    }
+
+    #[Test]
+    public function aFormOfNobodysMakesNothing(): void
+    {
+        $fields = ['id' => 'openai', 'key' => self::KEY, 'proof' => 'x'];
+
+        $page = self::text($this->open(self::PAGE, ['template' => 'openai'], $fields));
+
+        self::assertStringContainsString('Nothing was made', $page);
+        self::assertSame([0, 0, 0], $this->made());
+        $this->open(self::PAGE, ['template' => 'openai'] + $fields);
+        self::assertSame([0, 0, 0], $this->made());
+    }
+
+    #[Test]
+    public function itIsForAdministrators(): void
+    {
+        $this->logInWith('view', 'explain', 'test', 'audit', 'export');
+
+        self::assertSame(403, $this->open(self::PAGE)->getStatusCode());
+        $response = $this->open(self::PAGE, ['template' => 'openai'], ['id' => 'openai', 'key' => self::KEY]);
+        self::assertSame(403, $response->getStatusCode());
+        self::assertStringNotContainsString('New from a template', self::text($this->open(self::ROUTE)));
+        self::assertSame([0, 0, 0], $this->made());
+    }
+
+    /**
+     * @param array<string, string> $fields
+     */
+    private function fill(string $template, array $fields = []): ResponseInterface
+    {
+        $page = (string) $this->open(self::PAGE, ['template' => $template])->getBody();
+        self::assertSame(1, preg_match('/name="proof" value="([0-9a-f]+)"/', $page, $match));
+        $isClient = Templates::all()[$template]->type() === Template::CLIENT;
+        return $this->open(self::PAGE, ['template' => $template], $fields + [
+            'id' => $template,
+            'base_url' => 'https://matomo.example.com',
+            'key' => self::KEY,
+            'client' => $isClient ? 'a-client' : '',
+            'proof' => $match[1] ?? '',
+        ]);
+    }
+
+    /**
+     * @return list<int> how many services, credential sets and secrets there are
+     */
+    private function made(): array
+    {
+        return array_map(
+            fn (string $table): int => $this->countRows($table, ['deleted' => 0]),
+            [self::SERVICE, self::SET, 'tx_nrvault_secret'],
+        );
+    }
+}
