@@ -199,6 +199,30 @@ final class OutboundCommandsTest extends TestCase
         self::assertStringContainsString('service "a": ', $wrong['output']);
     }
 
+    #[Test]
+    public function keysOfNrLlmAreBroughtIntoNrVault(): void
+    {
+        self::database()->prepare('INSERT INTO tx_nrllm_provider (identifier, name, adapter_type, endpoint_url, api_key) VALUES (?, ?, ?, ?, ?)')
+            ->execute(['main', 'Main', 'openai', self::$upstream->url(), 'sk-c4n4ry-of-llm']);
+        $key = static fn (): mixed => self::column('SELECT api_key FROM tx_nrllm_provider')[0];
+
+        $shown = self::$site->tryTypo3('outbound:migrate:nr-llm');
+        self::assertSame(0, $shown['code'], $shown['output']);
+        self::assertStringContainsString('main, uid 1, openai: to do', $shown['output']);
+        self::assertSame('sk-c4n4ry-of-llm', $key());
+
+        $done = self::$site->tryTypo3('outbound:migrate:nr-llm', '--write');
+        self::assertSame(0, $done['code'], $done['output']);
+        self::assertMatchesRegularExpression('/\A"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}"\z/', (string) json_encode($key()));
+        $call = self::$site->path . '/call.json';
+        self::$site->typo3('outbound-test:call', 'nr-llm.main', $call);
+        self::assertStringContainsString('credential.access_denied', (string) file_get_contents($call));
+        self::assertStringNotContainsString('c4n4ry', $shown['output'] . $done['output']);
+
+        self::assertStringContainsString('main, uid 1, openai: in order', self::$site->typo3('outbound:migrate:nr-llm', '--write'));
+        self::assertSame(64, self::$site->tryTypo3('outbound:migrate:nr-llm', '--group=editors')['code']);
+    }
+
     /** A command reads nothing of an administrator's before nr-vault 1.0. */
     private function authorizationOfTheScheduler(): ?string
     {
