@@ -7,7 +7,7 @@
 # make build      the release library
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
-# make bench      criterion, a warm call from PHP against php-curl, registries in php-fpm, copies of a secret in a worker
+# make bench      criterion, calls against those of PHP's own clients, registries in php-fpm, copies of a secret in a worker
 # make bench-instructions  what a warm call costs in instructions, against the committed figures: docs/performance.md
 # make fuzz       every fuzz target for 20 000 inputs, or longer: make fuzz FUZZ_SECONDS=600
 # make hardening  the long forms of the tests, in about an hour the first time: docs/hardening.md
@@ -89,8 +89,7 @@ hardening: tools
 bench: tools
 	$(CARGO) bench --locked
 	@$(MAKE) --no-print-directory build
-	$(PHP) benches/warm_call.php
-	$(PHP) benches/registry.php
+	$(PHP) benches/peers.php
 	$(PHP) benches/copies.php
 
 bench-instructions: tools

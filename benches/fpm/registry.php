@@ -1,7 +1,7 @@
 <?php
 
 /**
- * A php-fpm request that reads one service of a registry, and tells how many nanoseconds that took.
+ * A php-fpm request that reads one service of a registry, and tells how many microseconds that took, and how many of a processor.
  *
  * In: {"autoload", "file", "cache", "id"}; "cache" is null for a registry that is read as it is.
  */
@@ -13,7 +13,8 @@ use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 $input = json_decode((string) file_get_contents('php://input'), true);
 require $input['autoload'];
 
-$begun = hrtime(true);
+$processorTime = require __DIR__ . '/processor-time.php';
+[$begun, $used] = [hrtime(true), $processorTime()];
 (new JsonFileServiceRegistry($input['file'], $input['cache']))->get($input['id']);
-$taken = hrtime(true) - $begun;
-echo json_encode(['taken' => $taken, 'compiled' => preg_grep('~/services-~', get_included_files()) !== []]);
+$answer = ['taken' => (hrtime(true) - $begun) / 1000, 'used' => $processorTime() - $used];
+echo json_encode($answer + ['compiled' => preg_grep('~/services-~', get_included_files()) !== []]);

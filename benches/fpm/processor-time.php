@@ -1,0 +1,12 @@
+<?php
+
+/**
+ * Microseconds of processor time of this process so far, the system's work for it included.
+ */
+
+declare(strict_types=1);
+
+return static function (): float {
+    $usage = (array) getrusage();
+    return ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec']) * 1e6 + $usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec'];
+};

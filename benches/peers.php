@@ -1,0 +1,87 @@
+<?php
+
+declare(strict_types=1);
+
+/*
+ * Calls against those of PHP's own clients, on the same nginx in one run and in turns: one table of medians and ratios, the samples as
+ * JSON, and a chart of each suite, all in target/bench.
+ *
+ * php benches/peers.php [--turns=N] [--requests=N] [SUITE…]     as root, for php-fpm
+ *
+ * Suites: warm, fpm, registry, envelope; all unless told. A turn is 20 warm calls, a request one of php-fpm.
+ */
+
+use Netresearch\NrVault\Outbound\Benches\Api;
+use Netresearch\NrVault\Outbound\Benches\Chart;
+use Netresearch\NrVault\Outbound\Benches\Envelopes;
+use Netresearch\NrVault\Outbound\Benches\FpmCalls;
+use Netresearch\NrVault\Outbound\Benches\Machine;
+use Netresearch\NrVault\Outbound\Benches\Registries;
+use Netresearch\NrVault\Outbound\Benches\Samples;
+use Netresearch\NrVault\Outbound\Benches\WarmCalls;
+
+require __DIR__ . '/../php/tests/bootstrap.php';
+require 'GuzzleHttp/autoload.php';
+require 'Symfony/Component/HttpClient/autoload.php';
+foreach (glob(__DIR__ . '/support/*.php') ?: [] as $file) {
+    require_once $file;
+}
+
+[$turns, $requests, $suites] = [100, 100, []];
+foreach (array_slice($argv, 1) as $argument) {
+    match (true) {
+        preg_match('/^--turns=(\d+)$/', $argument, $match) === 1 => $turns = max(1, (int) $match[1]),
+        preg_match('/^--requests=(\d+)$/', $argument, $match) === 1 => $requests = max(1, (int) $match[1]),
+        in_array($argument, ['warm', 'fpm', 'registry', 'envelope'], true) => $suites[] = $argument,
+        default => exit("Not an argument of this bench: $argument\n"),
+    };
+}
+$suites = $suites === [] ? ['warm', 'fpm', 'registry', 'envelope'] : $suites;
+
+$machine = Machine::describe();
+echo implode("\n", $machine['lines']), "\n\n";
+$api = new Api();
+$cases = [];
+try {
+    foreach ($suites as $suite) {
+        array_push($cases, ...match ($suite) {
+            'warm' => (new WarmCalls($api))->measure($turns),
+            'fpm' => (new FpmCalls($api))->measure($requests),
+            'registry' => (new Registries())->measure($requests),
+            'envelope' => (new Envelopes())->measure($turns),
+        });
+    }
+} finally {
+    $api->stop();
+}
+
+$table = "| case | client | median | quartiles | ratio | processor time | ratio |\n|---|---|---|---|---|---|---|\n";
+foreach ($cases as $case) {
+    foreach (array_keys($case->times) as $client) {
+        $used = $case->used($client);
+        $table .= sprintf(
+            "| %s | %s | %s | %s to %s | %s | %s |\n",
+            $case->title,
+            $client,
+            Chart::time($case->median($client)),
+            Chart::time($case->quantile($client, 0.25)),
+            Chart::time($case->quantile($client, 0.75)),
+            Chart::ratio($case->ratio($client)),
+            $used === null ? '|' : Chart::time($used[0]) . ' | ' . Chart::ratio($used[1]),
+        );
+    }
+}
+echo $table;
+
+$directory = dirname(__DIR__) . '/target/bench';
+is_dir($directory) || mkdir($directory, recursive: true);
+file_put_contents($directory . '/table.md', implode("\n", $machine['lines']) . "\n\n" . $table);
+file_put_contents($directory . '/samples.json', json_encode(
+    ['machine' => $machine, 'unit' => 'microseconds', 'cases' => $cases],
+    JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR,
+));
+foreach ($suites as $suite) {
+    $of = array_values(array_filter($cases, static fn (Samples $case): bool => $case->suite === $suite));
+    file_put_contents("$directory/$suite.svg", Chart::draw($of, $machine['lines']));
+}
+echo "\n", $directory, ': table.md, samples.json, ', implode(', ', array_map(static fn (string $suite): string => $suite . '.svg', $suites)), "\n";

@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Benches;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
+
+/**
+ * One call in each request of php-fpm, from the script's first line: classes from opcache, the registry, and for PHP's own clients
+ * a new connection and the reading of the certificates. The client of the host keeps its connections in the worker.
+ */
+final class FpmCalls
+{
+    public const BASE = 'php-curl';
+
+    /** Client of fpm/call.php => the script that is preloaded. */
+    private const CLIENTS = [
+        'SecureHttpClient' => ['secure', 'preload.php'],
+        'SecureHttpClient, preload-all.php' => ['secure', 'preload-all.php'],
+        self::BASE => ['curl', 'preload.php'],
+        'Guzzle 7' => ['guzzle', 'preload.php'],
+        'Symfony HttpClient' => ['symfony', 'preload.php'],
+    ];
+
+    private const SYSTEM = '/etc/ssl/certs/ca-certificates.crt';
+
+    public function __construct(private readonly Api $api)
+    {
+    }
+
+    /**
+     * @return list<Samples>
+     */
+    public function measure(int $requests): array
+    {
+        $host = new Host();
+        $fpms = [];
+        try {
+            foreach (['preload.php', 'preload-all.php'] as $script) {
+                $fpms[$script] = new Fpm($host->ini(script: $script), extensions: ['curl']);
+            }
+            return [
+                $this->case('php-fpm, one test certificate', $host, $fpms, $requests, false),
+                $this->case("php-fpm, the system's roots", $host, $fpms, $requests, true),
+            ];
+        } finally {
+            array_map(static fn (Fpm $fpm) => $fpm->stop(), $fpms);
+            $host->remove();
+        }
+    }
+
+    /**
+     * @param array<string, Fpm> $fpms by the script that they preload
+     */
+    private function case(string $title, Host $host, array $fpms, int $requests, bool $isSystem): Samples
+    {
+        $samples = new Samples('fpm', $title, self::BASE);
+        $input = $this->input($host, $isSystem);
+        for ($request = -2; $request < $requests; ++$request) {
+            foreach (self::CLIENTS as $name => [$client, $script]) {
+                $answer = $fpms[$script]->request(dirname(__DIR__) . '/fpm/call.php', (string) json_encode(['client' => $client] + $input))->json();
+                $answer['status'] === 200 || throw new \RuntimeException("A call of $name came to " . $answer['status'] . '.');
+                if ($request >= 0) {
+                    $samples->add($name, $answer['taken'], $answer['used']);
+                }
+            }
+        }
+        return $samples;
+    }
+
+    /**
+     * @return array<string, mixed> of fpm/call.php
+     */
+    private function input(Host $host, bool $isSystem): array
+    {
+        $directory = $host->directory;
+        $name = $isSystem ? 'system' : 'one';
+        $authority = (string) file_get_contents($this->api->tls->authority);
+        $bundle = $directory->write($name . '.pem', ($isSystem ? file_get_contents(self::SYSTEM) : '') . $authority);
+        $config = $this->api->configuration();
+        $config['tls']['roots'] = $isSystem ? 'system+file' : 'file';
+        $config['master_keys'] = [['provider' => 'file', 'path' => $host->keyFile]];
+        $directory->write($name . '/transport.json', (string) json_encode($config));
+        $directory->write($name . '/services.json', (string) file_get_contents($this->api->host() . '/services.json'));
+        $payload = ['type' => 'api_key', 'token' => $this->api->token];
+        $directory->write($name . '/vault/api_key', $host->sealed('api_key', ['type' => 'bearer'] + $payload)->sealed);
+        foreach (['log', 'cache'] as $own) {
+            $path = $directory->path . '/' . $name . '-' . $own;
+            mkdir($path, 0700) && chown($path, Fpm::USER);
+        }
+        return [
+            'autoload' => $host->installation->php . '/autoload.php',
+            'directory' => $directory->path . '/' . $name,
+            'log' => $directory->path . '/' . $name . '-log/audit.jsonl',
+            'cache' => $directory->path . '/' . $name . '-cache',
+            'service' => Api::SERVICES['2'],
+            'url' => $this->api->url('2') . '/charges/1',
+            'authority' => $bundle,
+            'token' => $this->api->token,
+        ];
+    }
+}
