@@ -121,6 +121,42 @@ final class WorkerTest extends TestCase
 
     #[Test]
     #[Depends('theSchedulerCalls')]
+    public function theReportsModuleSaysWhatTheWorkerKnows(): void
+    {
+        $browser = self::$workers->browser();
+        $page = html_entity_decode($browser->login(Site::ADMIN, Site::PASSWORD));
+        self::assertSame(1, preg_match('~/typo3/module/system/reports(?:/status)?\?token=[0-9a-f]+~', $page, $url), $page);
+        $report = $browser->get($url[0] . '&action=detail&report=status');
+        self::$told .= $report['body'];
+
+        self::assertSame(200, $report['status'], $report['body']);
+        self::assertStringContainsString('Secure Outbound', $report['body']);
+        self::assertMatchesRegularExpression('~>\d+ things are in order<~', $report['body']);
+        self::assertStringContainsString('vault.frontend_accessible', $report['body']);
+        // Of the command line, or where nothing is bound; and what a worker of this installation has not.
+        self::assertDoesNotMatchRegularExpression('~<strong>(php|library|fpm\.(unbound|transport|opcache_preload|ffi_enable|package|open))[.<]~', $report['body']);
+    }
+
+    #[Test]
+    #[Depends('theSchedulerCalls')]
+    public function theDoctorAsksAWorkerFromTheCommandLine(): void
+    {
+        $result = self::$site->tryTypo3('outbound:doctor', '--format=json', '--fpm-socket=' . self::$workers->fpm->socket);
+        self::$told .= $result['output'];
+
+        $told = json_decode($result['output'], true);
+        self::assertIsArray($told, $result['output']);
+        $verdicts = array_column((array) ($told['findings'] ?? []), 'verdict', 'code');
+        self::assertSame(['ok', 'ok', 'ok'], [
+            $verdicts['fpm.bound'] ?? $verdicts,
+            $verdicts['fpm.opcache_preload'] ?? $verdicts,
+            $verdicts['fpm.open'] ?? $verdicts,
+        ]);
+        self::assertSame('critical', $verdicts['vault.frontend_accessible'] ?? $verdicts);
+    }
+
+    #[Test]
+    #[Depends('theSchedulerCalls')]
     public function noCopyIsLeft(): void
     {
         self::$upstream->nginx->stop();
