@@ -89,7 +89,9 @@ final class Instructions
         if (!is_file($program)) {
             $root = dirname(__DIR__, 2);
             $line = ['cc', '-std=c99', '-O2', '-Wall', '-Wextra', '-Werror', '-I', dirname(Build::header())];
-            self::succeed([...$line, $root . '/benches/instructions/host.c', Build::library(), '-o', $program]);
+            // The loader looks for the name that the compiler may have put into the library.
+            $link = [Build::library(), '-Wl,-rpath,' . dirname(Build::library())];
+            self::succeed([...$line, $root . '/benches/instructions/host.c', ...$link, '-o', $program]);
         }
         $request = (string) json_encode([
             'version' => 1,

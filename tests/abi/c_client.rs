@@ -2,33 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::c_host::compile;
 use crate::support::alone::until;
-use crate::support::library;
 use crate::support::server::{Authority, Server, configuration, request};
-
-/// Compiles a program of tests/c into a directory of the test's own.
-fn compile(source: &str, directory: &Path) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = directory.join(source.trim_end_matches(".c"));
-    let status = Command::new("cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-I"])
-        .arg(root.join("include"))
-        .arg(root.join("tests/c").join(source))
-        .arg(library::path())
-        .arg("-o")
-        .arg(&program)
-        .status()
-        .expect("a C compiler");
-    assert!(status.success(), "{source}");
-    program
-}
 
 fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -49,7 +32,7 @@ fn hello(authority: &Authority) -> (Server, Value, Value) {
 fn run_client(wrapper: &[&str]) {
     let authority = Authority::new();
     let (server, configuration, request) = hello(&authority);
-    let client = compile("client.c", authority.directory());
+    let client = compile("client.c", authority.directory(), &[]);
     let mut line = wrapper.iter().map(Into::into).chain([client.into_os_string()]);
     let output = Command::new(line.next().expect("a program"))
         .args(line)
@@ -96,7 +79,7 @@ fn a_thread_frees_what_its_calls_have_left_and_nothing_of_another() {
     let mut request = request("GET", &server.url("https", "localhost"), "/");
     request["policy"]["response_bytes"] = RESPONSE.into();
 
-    let output = Command::new(compile("threads.c", authority.directory()))
+    let output = Command::new(compile("threads.c", authority.directory(), &[]))
         .args([configuration.to_string(), request.to_string()])
         .output()
         .expect("the host");
@@ -122,7 +105,7 @@ fn rude() -> u16 {
 fn signals(mode: &str, configuration: &Value, request: &Value, calls: u32) -> Command {
     let directory =
         configuration["tls"]["ca_file"].as_str().map(Path::new).and_then(Path::parent).expect("a directory");
-    let mut command = Command::new(compile("signals.c", directory));
+    let mut command = Command::new(compile("signals.c", directory, &[]));
     command.args([mode, &configuration.to_string(), &request.to_string(), &calls.to_string()]);
     command
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod c_client;
+mod c_host;
 mod documents;
 mod floors;
 mod handles;

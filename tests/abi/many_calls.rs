@@ -5,16 +5,16 @@
 //! lets AddressSanitizer watch, in a library that is built for it (`SECURE_OUTBOUND_SANITIZED`).
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
+use crate::c_host::compile;
 use crate::support;
 use crate::support::coding;
 use crate::support::h2::{self, Connection};
-use crate::support::library;
 use crate::support::server::{Authority, Peer, Server, configuration, request};
 
 const KEY: [u8; 32] = [7; 32];
@@ -61,7 +61,7 @@ impl Upstream {
 
     /// Runs tests/c/calls.c.
     fn run(&self, tool: &Tool, threads: usize, warm: usize, calls: usize, mode: &str) -> Output {
-        let program = tool.compile(self.authority.directory());
+        let program = compile("calls.c", self.authority.directory(), tool.flags);
         let mut line = tool.wrapper.iter().map(Into::into).chain([program.into_os_string()]);
         Command::new(line.next().expect("a program"))
             .args(line)
@@ -181,24 +181,6 @@ impl Tool {
                 calls: wanted(60),
             },
         }
-    }
-
-    fn compile(&self, directory: &Path) -> PathBuf {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let program = directory.join("calls");
-        let status = Command::new("cc")
-            .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"])
-            .args(self.flags)
-            .arg("-I")
-            .arg(root.join("include"))
-            .arg(root.join("tests/c/calls.c"))
-            .arg(library::path())
-            .arg("-o")
-            .arg(&program)
-            .status()
-            .expect("a C compiler");
-        assert!(status.success());
-        program
     }
 }
 
