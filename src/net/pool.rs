@@ -13,7 +13,7 @@ const AGE: Duration = Duration::from_secs(300);
 /// A client that is replaced when it is too old or keeps too much. The stack below counts by origin, and with every origin a
 /// few more would stay open.
 pub struct Pool {
-    kept: Mutex<Option<Aged>>,
+    current: Mutex<Option<Aged>>,
     known: Mutex<Vec<Weak<Facts>>>,
     limit: usize,
 }
@@ -26,17 +26,17 @@ struct Aged {
 impl Pool {
     /// One that keeps so many idle connections at most, whatever they lead to.
     pub fn new(limit: usize) -> Self {
-        Self { kept: Mutex::default(), known: Mutex::default(), limit }
+        Self { current: Mutex::default(), known: Mutex::default(), limit }
     }
 
     /// The client of this moment. One that is too old finishes what it has and goes, with its idle connections.
     pub fn client(&self, now: Instant, build: impl FnOnce() -> HttpClient) -> HttpClient {
-        let mut kept = lock(&self.kept);
-        match &*kept {
-            Some(kept) if now.saturating_duration_since(kept.born) < AGE => kept.client.clone(),
+        let mut current = lock(&self.current);
+        match &*current {
+            Some(aged) if now.saturating_duration_since(aged.born) < AGE => aged.client.clone(),
             _ => {
                 let client = build();
-                *kept = Some(Aged { client: client.clone(), born: now });
+                *current = Some(Aged { client: client.clone(), born: now });
                 client
             }
         }
@@ -55,7 +55,7 @@ impl Pool {
         let is_full = idle >= self.limit;
         if is_full {
             known.clear();
-            *lock(&self.kept) = None;
+            *lock(&self.current) = None;
         }
         is_full
     }

@@ -67,20 +67,20 @@ final class Canonicalizer
     private static function withoutDots(#[\SensitiveParameter] string $path): string
     {
         $segments = array_slice(explode('/', $path), 1);
-        $kept = [];
+        $resolved = [];
         foreach ($segments as $index => $segment) {
             if ($segment !== '.' && $segment !== '..') {
-                $kept[] = $segment;
+                $resolved[] = $segment;
                 continue;
             }
             if ($segment === '..') {
-                array_pop($kept);
+                array_pop($resolved);
             }
             // What ends in a dot segment is a directory.
             if ($index === count($segments) - 1) {
-                $kept[] = '';
+                $resolved[] = '';
             }
         }
-        return '/' . implode('/', $kept);
+        return '/' . implode('/', $resolved);
     }
 }
