@@ -86,7 +86,7 @@ final class Api
             'version' => 1,
             'master_keys' => [['provider' => 'file', 'path' => $this->host() . '/key']],
             'internal_hosts' => [
-                ['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => array_values($this->ports)],
+                ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => array_values($this->ports)],
             ],
             'tls' => ['roots' => 'file', 'ca_file' => $this->tls->authority],
         ];
