@@ -47,7 +47,7 @@ final readonly class ServiceChoice
                 'the scheme is neither https nor http',
             ));
         }
-        $rows = $this->rows->all();
+        $rows = $this->rows->beginning("$scheme://" . $request->getUri()->getHost());
         $row = self::best($rows, $wanted, $references, $request);
         if ($row === null) {
             return new Choice(self::WITHOUT_SERVICE, $settings->dropIn === Settings::DROP_IN_ORIGIN

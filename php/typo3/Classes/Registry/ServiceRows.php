@@ -65,6 +65,26 @@ final readonly class ServiceRows
     }
 
     /**
+     * Those whose base URL begins so, among some others, and every row that shares an id with one of them.
+     *
+     * @param string $beginning "https://api.example.com"
+     * @return list<ServiceRow>
+     */
+    public function beginning(string $beginning): array
+    {
+        $query = $this->query();
+        $same = $this->connections->getQueryBuilderForTable(self::TABLE);
+        $same->getRestrictions()->removeAll();
+        $same->select('same.identifier')->from(self::TABLE, 'same')->where(
+            $same->expr()->eq('same.deleted', 0),
+            // What LIKE takes "_" for is no harm here.
+            'LOWER(' . $same->quoteIdentifier('same.base_url') . ') LIKE ' . $query->createNamedParameter(strtolower($beginning) . '%'),
+        );
+        $query->andWhere($query->quoteIdentifier('service.identifier') . ' IN (' . $same->getSQL() . ')');
+        return $this->rows($query);
+    }
+
+    /**
      * @return list<string> every id, in order
      */
     public function ids(): array

@@ -130,6 +130,24 @@ final class DropInTest extends DropInTestCase
     }
 
     #[Test]
+    public function aServiceWhoseIdAnotherRowHasIsOffWhereverThatOneGoes(): void
+    {
+        self::dropIn('origin');
+        $this->serviceWithSecret('crm', self::TOKEN, [
+            'base_url' => str_replace('https://localhost', 'https://LocalHost', self::$upstream->url()),
+        ]);
+        self::assertSame(200, $this->http()->withAuthentication('crm_token')->sendRequest(self::request())->getStatusCode());
+        self::assertSame(['crm'], array_column($this->rows(self::AUDIT), 'service_id'));
+
+        $other = $this->saveService('other', ['base_url' => 'https://api.example.com']);
+        self::connections()->getConnectionForTable(self::SERVICE)->update(self::SERVICE, ['identifier' => 'crm'], ['uid' => $other]);
+
+        self::assertSame('policy.service_disabled', $this->code(
+            fn () => $this->http()->withAuthentication('crm_token')->sendRequest(self::request()),
+        ));
+    }
+
+    #[Test]
     public function theServiceThatSaysMostAboutThePathCounts(): void
     {
         self::dropIn('refuse');
