@@ -67,6 +67,35 @@ final class DocumentationTest extends TestCase
         }
     }
 
+    /**
+     * Each command has its part of the page, and what the pages' lines give it is an option of it.
+     */
+    #[Test]
+    public function theCommandsAreThere(): void
+    {
+        $page = (string) file_get_contents(__DIR__ . '/../../Documentation/Commands/Index.rst');
+        preg_match_all('/^(?:outbound:[a-z:-]+(?: and )?)+$/m', $page, $headings);
+        preg_match_all('/outbound:[a-z:-]+/', implode(' ', $headings[0]), $named);
+        $there = [];
+        foreach (glob(__DIR__ . '/../../Classes/Command/*Command.php') ?: [] as $file) {
+            $code = (string) file_get_contents($file);
+            if (preg_match("/#\[AsCommand\('(outbound:[a-z:-]+)'/", $code, $name) === 1) {
+                $there[$name[1]] = $code;
+            }
+        }
+        self::assertEqualsCanonicalizing(array_keys($there), $named[0]);
+        preg_match_all('/vendor\/bin\/typo3 (outbound:[a-z:-]+)(.*)$/m', $page, $lines, PREG_SET_ORDER);
+        $seen = 0;
+        foreach ($lines as [, $command, $arguments]) {
+            preg_match_all('/--([a-z-]+)/', $arguments, $options);
+            foreach ($options[1] as $option) {
+                self::assertStringContainsString("addOption('$option'", (string) preg_replace('/\(\s+/', '(', $there[$command]));
+                ++$seen;
+            }
+        }
+        self::assertGreaterThan(3, $seen);
+    }
+
     #[Test]
     public function theSettingsAreTaken(): void
     {
