@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport;
 /**
  * The one class that touches \FFI: libsecure_outbound, ABI version 1, as static calls on plain strings and integers.
  *
- * It is the only class that opcache.preload loads, so it needs no other class of this package. A preloaded copy beats
+ * It is the only class that preload.php loads, so it needs no other class of this package. A preloaded copy beats
  * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
  * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments. No
  * closure shares the lines that repeat here: its arguments would be in traces and backtraces as well.
