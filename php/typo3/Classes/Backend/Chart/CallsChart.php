@@ -13,9 +13,9 @@ use Netresearch\NrSecureOutbound\Backend\Labels;
  */
 final class CallsChart
 {
-    private const WIDTH = 800;
-    private const HEIGHT = 200;
-    private const LEFT = 56;
+    private const WIDTH = 520;
+    private const HEIGHT = 160;
+    private const LEFT = 48;
     private const BOTTOM = 24;
     private const TOP = 14;
 

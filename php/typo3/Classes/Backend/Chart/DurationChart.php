@@ -17,10 +17,10 @@ final class DurationChart
     /** Services that are drawn. */
     private const MOST = 12;
 
-    private const WIDTH = 800;
+    private const WIDTH = 520;
     private const ROW = 26;
-    private const LEFT = 200;
-    private const RIGHT = 80;
+    private const LEFT = 140;
+    private const RIGHT = 60;
 
     /**
      * @param array<string, int> $durations microseconds by service
@@ -35,7 +35,7 @@ final class DurationChart
         foreach ($durations as $service => $duration) {
             $time = Amounts::duration($duration);
             $width = max(1, $duration * $scale);
-            $content[] = Svg::label(self::LEFT - 8, $y + 17, mb_strimwidth($service, 0, 26, '…'), 'end');
+            $content[] = Svg::label(self::LEFT - 8, $y + 17, mb_strimwidth($service, 0, 18, '…'), 'end');
             $content[] = Svg::bar(self::LEFT, $y + 4, $width, self::ROW - 8, 'outbound-good', "$service: $time");
             $content[] = Svg::label(self::LEFT + $width + 6, $y + 17, $time);
             $y += self::ROW;
