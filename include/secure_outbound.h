@@ -17,6 +17,8 @@ typedef enum secure_outbound_status {
   SECURE_OUTBOUND_LENGTH_TOO_LARGE = -2,
   // No open engine has this handle.
   SECURE_OUTBOUND_UNKNOWN_ENGINE = -3,
+  // No call that was decided about has this number, or it has been sent.
+  SECURE_OUTBOUND_UNKNOWN_CALL = -4,
 } secure_outbound_status;
 
 // A result. The library owns what it points to until `secure_outbound_result_free`.
@@ -85,6 +87,45 @@ int32_t secure_outbound_explain(uint64_t engine,
                                 size_t body_len,
                                 struct secure_outbound_result *out);
 
+// Decides about a request with a body of `body_len` bytes like `secure_outbound_explain`, and keeps the call for
+// `secure_outbound_send_decided` where it is allowed. `request` is a request head (JSON), or what of it is the request's own
+// where `service` is the document of its service, which an engine reads once; NULL with length 0 is none. `*call` is from 1 to
+// 2^53, and 0 where there is none. The deadline of the call runs from here.
+//
+// A call that is not sent is let go by `secure_outbound_decided_free` or `secure_outbound_thread_results_free`, and the oldest one
+// where a process has more than 256 of them. A forked child has none of its parent's.
+//
+// # Safety
+//
+// `service` and `request` point to as many readable bytes as their lengths say; `call` and `out` point to writable values.
+int32_t secure_outbound_decide(uint64_t engine,
+                               const char *service,
+                               size_t service_len,
+                               const char *request,
+                               size_t request_len,
+                               size_t body_len,
+                               uint64_t *call,
+                               struct secure_outbound_result *out);
+
+// Sends a call that was decided about and waits for the whole response. `body` is as long as it was said to be, `sealed` as
+// `secure_outbound_send` has it. The call is gone afterwards, whatever comes of it.
+//
+// Returns what `secure_outbound_send` returns, and `SECURE_OUTBOUND_UNKNOWN_CALL` where the call is gone already. Where its engine
+// was closed since, that is `SECURE_OUTBOUND_UNKNOWN_ENGINE`.
+//
+// # Safety
+//
+// `body` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
+int32_t secure_outbound_send_decided(uint64_t call,
+                                     const char *body,
+                                     size_t body_len,
+                                     const char *sealed,
+                                     size_t sealed_len,
+                                     struct secure_outbound_result *out);
+
+// Lets a call go that was decided about and is not sent. One that is gone already does nothing.
+void secure_outbound_decided_free(uint64_t call);
+
 // Opens the envelopes of a request head (`request`, JSON) and wipes them again, `sealed` as `secure_outbound_send` has it. Key,
 // type, binding and expiry are judged for the request's method and origin, its path is not. Nothing is sent, resolved, counted
 // or recorded, so this is no call.
@@ -113,6 +154,7 @@ int32_t secure_outbound_close(uint64_t engine);
 // `result` is NULL or points to a result that the library wrote.
 void secure_outbound_result_free(struct secure_outbound_result *result);
 
-// Frees what is left of the results that calls of this thread gave, by their ids; those of other threads stay, and freeing one
-// once more does nothing. For a host that ends its work on a thread without ending its calls, as PHP does after a fatal error.
+// Frees what is left of the results that calls of this thread gave, by their ids, and lets the calls go that it decided about and
+// did not send; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
+// without ending its calls, as PHP does after a fatal error.
 void secure_outbound_thread_results_free(void);

@@ -10,7 +10,7 @@ use std::time::Instant;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use crate::document::{AuditRecord, Request};
+use crate::document::{AuditRecord, CallHead, ServiceHead};
 use crate::error::{Code, Sent};
 use crate::net::{Observed, Witness};
 use crate::policy::Origin;
@@ -56,12 +56,12 @@ impl Recorder {
     }
 
     /// Notes what the request says of itself.
-    pub fn request(&mut self, request: &Request) {
-        self.record.service_id = Some(request.service_id.clone());
-        self.record.correlation_id = request.correlation_id.clone();
-        self.record.method = Some(printable(&request.method).into_owned());
+    pub fn request(&mut self, service: &ServiceHead, call: &CallHead) {
+        self.record.service_id = Some(service.service_id.clone());
+        self.record.correlation_id = call.correlation_id.clone();
+        self.record.method = Some(printable(&call.method).into_owned());
         self.record.credentials =
-            request.credentials.iter().map(|credential| printable(&credential.identifier).into_owned()).collect();
+            service.credentials.iter().map(|credential| printable(&credential.identifier).into_owned()).collect();
     }
 
     /// Notes where the request wants to go, as far as its URL can be read.

@@ -14,7 +14,7 @@
 //! net                      addresses, connections, exchanges
 //! policy     keys          what is allowed; where keys come from
 //! document   envelope      the documents as types; sealed values
-//! secret                   the types of secrets
+//! secret     cache         the types of secrets; what was made of some bytes
 //! error  text  sys         codes; printable text; memory, locks and signals
 //! ```
 //!
@@ -33,6 +33,7 @@
 )]
 
 pub mod audit;
+mod cache;
 pub mod credential;
 pub mod document;
 pub mod engine;

@@ -19,6 +19,12 @@ final class Api
     /** The services of the host, by HTTP version. */
     public const SERVICES = ['2' => 'api-2', '1.1' => 'api-1.1'];
 
+    /** Of each of them. */
+    public const POLICY = [
+        'allowed_methods' => ['GET', 'POST'],
+        'allowed_paths' => ['/v1/charges/**', '/v1/customers/{id}/notes'],
+    ];
+
     /** Of the answer's body. */
     private const BYTES = 200;
 
@@ -105,7 +111,7 @@ final class Api
     {
         return [
             'base_url' => 'https://localhost:' . $port . '/v1',
-            'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/charges/**', '/v1/customers/{id}/notes']],
+            'policy' => self::POLICY,
             'credentials' => [['identifier' => 'api_key', 'type' => 'bearer']],
         ];
     }

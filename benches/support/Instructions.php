@@ -45,7 +45,8 @@ final class Instructions
         return [
             'of' => self::versions(),
             'instructions' => [
-                'C interface' => $this->ofOneCall($this->host(...)),
+                'C interface' => $this->ofOneCall(fn (int $calls): int => $this->host($calls, false)),
+                'C interface, decided first' => $this->ofOneCall(fn (int $calls): int => $this->host($calls, true)),
                 'SecureHttpClient' => $this->ofOneCall(fn (int $calls): int => $this->php('host', $calls)),
                 'SecureHttpClient, no files' => $this->ofOneCall(fn (int $calls): int => $this->php('memory', $calls)),
                 'php-curl, handle reused' => $this->ofOneCall(fn (int $calls): int => $this->php('curl', $calls)),
@@ -83,7 +84,10 @@ final class Instructions
         return intdiv($count(self::MANY) - $count(self::FEW), self::MANY - self::FEW);
     }
 
-    private function host(int $calls): int
+    /**
+     * @param bool $isDecided whether the call is decided about first, with the document of its service
+     */
+    private function host(int $calls, bool $isDecided): int
     {
         $program = $this->api->directory->path . '/host.bin';
         if (!is_file($program)) {
@@ -93,18 +97,29 @@ final class Instructions
             $link = [Build::library(), '-Wl,-rpath,' . dirname(Build::library())];
             self::succeed([...$line, $root . '/benches/instructions/host.c', ...$link, '-o', $program]);
         }
-        $request = (string) json_encode([
+        $service = [
             'version' => 1,
             'service_id' => 'bench',
-            'method' => 'POST',
             'base_url' => $this->api->url(self::HTTP),
+            'credentials' => [['identifier' => 'api_key', 'type' => 'bearer']],
+            'policy' => Api::POLICY,
+        ];
+        $request = [
+            'version' => 1,
+            'method' => 'POST',
             'path' => '/charges/1',
             'headers' => [['content-type', 'application/json']],
-            'credentials' => [['identifier' => 'api_key', 'type' => 'bearer']],
-            'policy' => ['allowed_methods' => ['GET', 'POST'], 'allowed_paths' => ['/v1/charges/**', '/v1/customers/{id}/notes']],
-        ], JSON_UNESCAPED_SLASHES);
-        $configuration = (string) json_encode($this->api->configuration());
-        return $this->callgrind([$program, $configuration, $request, self::BODY, $this->api->envelope, (string) $calls]);
+        ];
+        $json = static fn (array $document): string => json_encode($document, JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR);
+        return $this->callgrind([
+            $program,
+            $json($this->api->configuration()),
+            $isDecided ? $json($service) : '',
+            $json($isDecided ? $request : $request + $service),
+            self::BODY,
+            $this->api->envelope,
+            (string) $calls,
+        ]);
     }
 
     private function php(string $client, int $calls): int

@@ -1,4 +1,4 @@
-//! The request head: what `send` is asked to do.
+//! The request head: what `send` is asked to do, in one document or in two, of which the one is the same from call to call.
 
 use serde::Deserialize;
 
@@ -6,22 +6,50 @@ use super::credential::{CredentialKind, CredentialSpec};
 use super::parse::parse;
 use crate::error::{Code, Error};
 
-/// A request head, as it was handed in. Unknown keys are refused.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A request, as it was handed in.
 pub struct Request {
+    /// What it has of its service.
+    pub service: ServiceHead,
+    /// What is its own.
+    pub call: CallHead,
+}
+
+/// What the requests to a service have in common. Unknown keys are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceHead {
     /// Version of the document, 1.
     pub version: u32,
     /// Name of the service, for the audit record.
     pub service_id: String,
+    /// Absolute URL that `path` is appended to.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Name of the idempotency header, `Idempotency-Key` where absent.
+    #[serde(default)]
+    pub idempotency_header: Option<String>,
+    /// Credentials, in the order of the envelopes.
+    #[serde(default)]
+    pub credentials: Vec<CredentialSpec>,
+    /// What a request may do. Absent is `policy.missing`.
+    #[serde(default)]
+    pub policy: Option<PolicySpec>,
+    /// Other base URLs, of which the secret says whether one counts.
+    #[serde(default)]
+    pub alternatives: Vec<AlternativeSpec>,
+}
+
+/// What is a request's own. Unknown keys are refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallHead {
+    /// Version of the document, 1.
+    pub version: u32,
     /// The caller's id for this call.
     #[serde(default)]
     pub correlation_id: Option<String>,
     /// Upper-case method token.
     pub method: String,
-    /// Absolute URL that `path` is appended to.
-    #[serde(default)]
-    pub base_url: Option<String>,
     /// Path below the base URL.
     #[serde(default)]
     pub path: Option<String>,
@@ -40,22 +68,43 @@ pub struct Request {
     /// Value of the idempotency header.
     #[serde(default)]
     pub idempotency_key: Option<String>,
-    /// Name of the idempotency header, `Idempotency-Key` where absent.
+}
+
+/// Both in one document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeHead {
+    version: u32,
+    service_id: String,
     #[serde(default)]
-    pub idempotency_header: Option<String>,
-    /// Credentials, in the order of the envelopes.
+    correlation_id: Option<String>,
+    method: String,
     #[serde(default)]
-    pub credentials: Vec<CredentialSpec>,
-    /// What the request may do. Absent is `policy.missing`.
+    base_url: Option<String>,
     #[serde(default)]
-    pub policy: Option<PolicySpec>,
-    /// Other base URLs, of which the secret says whether one counts.
+    path: Option<String>,
     #[serde(default)]
-    pub alternatives: Vec<AlternativeSpec>,
+    query: Option<Vec<(String, String)>>,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    idempotency_key: Option<String>,
+    #[serde(default)]
+    idempotency_header: Option<String>,
+    #[serde(default)]
+    credentials: Vec<CredentialSpec>,
+    #[serde(default)]
+    policy: Option<PolicySpec>,
+    #[serde(default)]
+    alternatives: Vec<AlternativeSpec>,
 }
 
 /// A base URL that counts in place of the request's, where the secret ends so.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlternativeSpec {
     /// How the secret ends.
@@ -121,8 +170,8 @@ fn one() -> u32 {
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request")
-            .field("service_id", &self.service_id)
-            .field("method", &self.method)
+            .field("service_id", &self.service.service_id)
+            .field("method", &self.call.method)
             .finish_non_exhaustive()
     }
 }
@@ -130,36 +179,44 @@ impl std::fmt::Debug for Request {
 impl Request {
     /// Reads a request head. The text of a failure names what is wrong and repeats no value.
     pub fn parse(document: &[u8]) -> Result<Self, Error> {
-        let request: Self = parse(document, Code::Malformed)?;
-        request.check()?;
-        Ok(request)
+        let whole: WholeHead = parse(document, Code::Malformed)?;
+        let service = ServiceHead {
+            version: whole.version,
+            service_id: whole.service_id,
+            base_url: whole.base_url,
+            idempotency_header: whole.idempotency_header,
+            credentials: whole.credentials,
+            policy: whole.policy,
+            alternatives: whole.alternatives,
+        };
+        service.check()?;
+        let call = CallHead {
+            version: whole.version,
+            correlation_id: whole.correlation_id,
+            method: whole.method,
+            path: whole.path,
+            query: whole.query,
+            url: whole.url,
+            headers: whole.headers,
+            timeout_ms: whole.timeout_ms,
+            idempotency_key: whole.idempotency_key,
+        };
+        call.check(&service)?;
+        Ok(Self { service, call })
+    }
+}
+
+impl ServiceHead {
+    /// Reads what the requests to a service have in common.
+    pub fn parse(document: &[u8]) -> Result<Self, Error> {
+        let service: Self = parse(document, Code::Malformed)?;
+        service.check()?;
+        Ok(service)
     }
 
     fn check(&self) -> Result<(), Error> {
-        let refuse = |message: &'static str| Err(Error::new(Code::Malformed, message));
-        if self.version != 1 {
-            return refuse("the request's version must be 1");
-        }
-        if !is_name(&self.service_id) {
-            return refuse("service_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
-        }
-        if !self.correlation_id.as_deref().is_none_or(is_name) {
-            return refuse("correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");
-        }
-        if let Some(key) = &self.idempotency_key
-            && !(1..=255).contains(&key.len()) | !key.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
-        {
-            return refuse("idempotency_key must be 1 to 255 printable ASCII characters");
-        }
-        if self.timeout_ms == Some(0) {
-            return refuse("timeout_ms must be at least 1");
-        }
-        self.check_alternatives()?;
-        match (&self.url, &self.base_url) {
-            (Some(_), _) if self.path.is_some() || self.query.is_some() => refuse("url replaces path and query"),
-            (None, None) => refuse("base_url or url is required"),
-            _ => Ok(()),
-        }
+        check_version(self.version)?;
+        if is_name(&self.service_id) { Ok(()) } else { Err(no_name("service_id")) }
     }
 
     /// They are about one secret, and what follows the base URL is what they have in common.
@@ -187,6 +244,45 @@ impl Request {
         }
         Ok(())
     }
+}
+
+impl CallHead {
+    /// Reads what is a request's own, beside its service.
+    pub fn parse(document: &[u8], service: &ServiceHead) -> Result<Self, Error> {
+        let call: Self = parse(document, Code::Malformed)?;
+        call.check(service)?;
+        Ok(call)
+    }
+
+    fn check(&self, service: &ServiceHead) -> Result<(), Error> {
+        let refuse = |message: &'static str| Err(Error::new(Code::Malformed, message));
+        check_version(self.version)?;
+        if !self.correlation_id.as_deref().is_none_or(is_name) {
+            return Err(no_name("correlation_id"));
+        }
+        if let Some(key) = &self.idempotency_key
+            && !(1..=255).contains(&key.len()) | !key.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+        {
+            return refuse("idempotency_key must be 1 to 255 printable ASCII characters");
+        }
+        if self.timeout_ms == Some(0) {
+            return refuse("timeout_ms must be at least 1");
+        }
+        service.check_alternatives()?;
+        match (&self.url, &service.base_url) {
+            (Some(_), _) if self.path.is_some() || self.query.is_some() => refuse("url replaces path and query"),
+            (None, None) => refuse("base_url or url is required"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_version(version: u32) -> Result<(), Error> {
+    if version == 1 { Ok(()) } else { Err(Error::new(Code::Malformed, "the request's version must be 1")) }
+}
+
+fn no_name(key: &str) -> Error {
+    Error::new(Code::Malformed, format!("{key} must be 1 to 128 of A-Z a-z 0-9 . _ : -"))
 }
 
 /// More than a service has regions.

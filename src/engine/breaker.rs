@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use super::circuits::Circuits;
 pub use super::circuits::{Breaker, Verdict};
 use crate::audit::Outcome;
-use crate::document::Request;
+use crate::document::ServiceHead;
 use crate::error::{Code, Error};
 use crate::sys::lock;
 
 impl Breaker {
-    /// The breaker of a request, where its policy has one.
-    pub fn of(request: &Request) -> Option<Self> {
-        request.policy.as_ref()?.breaker.as_ref().map(|breaker| Self {
-            service_id: request.service_id.clone(),
+    /// The breaker of a service, where its policy has one.
+    pub fn of(service: &ServiceHead) -> Option<Self> {
+        service.policy.as_ref()?.breaker.as_ref().map(|breaker| Self {
+            service_id: service.service_id.clone(),
             failures: breaker.failures,
             open: Duration::from_millis(breaker.open_ms),
         })

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::retry;
 use super::state::Engine;
-use crate::document::{ByteLimit, Request};
+use crate::document::{ByteLimit, CallHead, ServiceHead};
 
 /// The limits of one call, each the least that configuration, policy and request leave.
 pub struct Budget {
@@ -22,10 +22,10 @@ pub struct Budget {
 
 impl Budget {
     /// The budget of a request that came in then.
-    pub fn of(engine: &Engine, request: &Request, begun: std::time::Instant) -> Self {
+    pub fn of(engine: &Engine, service: &ServiceHead, call: &CallHead, begun: std::time::Instant) -> Self {
         let settings = &*engine.settings;
-        let policy = request.policy.as_ref();
-        let asked = request.timeout_ms.into_iter().chain(policy.and_then(|policy| policy.timeout_ms)).min();
+        let policy = service.policy.as_ref();
+        let asked = call.timeout_ms.into_iter().chain(policy.and_then(|policy| policy.timeout_ms)).min();
         let timeout = asked.unwrap_or(settings.defaults.timeout_ms).min(settings.limits.timeout_ms);
         let response_bytes = match policy.and_then(|policy| policy.response_bytes) {
             Some(bytes) => ByteLimit { bytes, of: "policy.response_bytes" },
@@ -35,7 +35,7 @@ impl Budget {
         Self {
             deadline: Instant::from_std(begun + Duration::from_millis(timeout)),
             max_attempts: policy.map_or(1, |policy| policy.max_attempts),
-            idempotent: retry::is_idempotent(&request.method, request.idempotency_key.is_some()),
+            idempotent: retry::is_idempotent(&call.method, call.idempotency_key.is_some()),
             response_bytes: response_bytes.least(ceiling),
         }
     }

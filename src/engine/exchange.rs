@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::attempts;
 use super::call::Call;
+use super::decide::{ReadRequest, RequestHead, decide, read};
 use super::prepare::{Prepared, prepare};
 use super::reply::{Reply, failure};
 use super::response::{self, Whole};
-use super::retry::is_idempotent;
 use super::state::Engine;
 use super::token::CallToken;
+use super::unseal::split;
 use crate::audit::Recorder;
-use crate::document::Request;
 use crate::error::Error;
 use crate::net::{self, Network};
+use crate::policy::Decision;
+use crate::sys::wiped;
 
 /// A call that may be sent. Nothing of it has been sent, and nothing ever is where it is dropped.
 pub struct Exchange {
@@ -29,29 +31,47 @@ impl Engine {
     /// here, so a host needs no runtime for it.
     pub fn start(self: &Arc<Self>, call: Call<'_>, transport: &'static str) -> Result<Exchange, Reply> {
         let mut recorder = Recorder::begin(transport);
-        let request = match Request::parse(call.request) {
+        let request = match read(self, RequestHead { service: None, request: call.request }) {
             Ok(request) => request,
             Err(error) => return Err(failure(&error, false, recorder)),
         };
-        recorder.request(&request);
+        recorder.request(&request.service.head, &request.call);
         #[cfg(feature = "test-hooks")]
-        assert_ne!(request.service_id, "test.panic", "a test wants to see a panic");
-        let prepared = prepare(self, call, &request, &mut recorder).and_then(|prepared| {
-            #[cfg(feature = "test-hooks")]
-            assert_ne!(request.service_id, "test.panic.opened", "a test wants to see a panic with an open credential");
-            Ok((prepared, Arc::clone(self.network()?)))
-        });
-        match prepared {
-            Ok((prepared, network)) => Ok(Exchange { engine: Arc::clone(self), network, prepared, recorder }),
-            Err(error) => {
-                let idempotent = is_idempotent(&request.method, request.idempotency_key.is_some());
-                Err(failure(&error, idempotent, recorder))
-            }
+        assert_ne!(request.service.head.service_id, "test.panic", "a test wants to see a panic");
+        let decided = split(call.sealed, request.service.head.credentials.len())
+            .and_then(|envelopes| Ok((decide(self, &request, call.body.len() as u64, &mut recorder)?, envelopes)));
+        match decided {
+            Ok((decision, envelopes)) => Exchange::of(self, &request, decision, call.body, envelopes, recorder),
+            Err(error) => Err(failure(&error, request.is_idempotent(), recorder)),
         }
     }
 }
 
 impl Exchange {
+    /// Makes an exchange of a request that was decided about.
+    pub(super) fn of(
+        engine: &Arc<Engine>,
+        request: &ReadRequest,
+        decision: Decision,
+        body: &[u8],
+        envelopes: Vec<Vec<u8>>,
+        mut recorder: Recorder,
+    ) -> Result<Self, Reply> {
+        let prepared =
+            wiped(|| prepare(engine, request, decision, body, &envelopes, &mut recorder)).and_then(|prepared| {
+                #[cfg(feature = "test-hooks")]
+                assert_ne!(
+                    request.service.head.service_id, "test.panic.opened",
+                    "a test wants to see a panic with an open credential"
+                );
+                Ok((prepared, Arc::clone(engine.network()?)))
+            });
+        match prepared {
+            Ok((prepared, network)) => Ok(Self { engine: Arc::clone(engine), network, prepared, recorder }),
+            Err(error) => Err(failure(&error, request.is_idempotent(), recorder)),
+        }
+    }
+
     /// Sends the request and reads the whole response. The sockets are polled before, for what has arrived since the last
     /// call, and after a failure, so that the server learns of its end.
     pub async fn collect(self) -> Reply {

@@ -10,17 +10,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::bind::bind;
 use super::breaker::{self, Breaker, Permit};
 use super::budget::Budget;
-use super::call::Call;
-use super::decide::decide;
+use super::decide::ReadRequest;
 use super::route::{Route, uri};
 use super::send::Outgoing;
 use super::state::Engine;
 use super::token::{self, CallToken};
-use super::unseal::{choose, split, unseal};
+use super::unseal::{choose, unseal};
 use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
 use crate::credential::{Redactor, declared};
-use crate::document::Request;
 use crate::error::{Code, Error};
 use crate::policy::Decision;
 
@@ -48,18 +46,24 @@ pub struct Run {
     pub callers_headers: HeaderMap,
 }
 
-/// Decides, unseals, binds and places. The permit is taken between the decision and the keys: while a circuit is open
-/// nothing is unsealed, and no two calls unseal for one probe.
-pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mut Recorder) -> Result<Prepared, Error> {
-    let specs = &request.credentials;
-    let envelopes = split(call.sealed, specs.len())?;
-    let Decision { mut policy, method, mut admitted, idempotency_header, headers, alternatives } =
-        decide(engine, request, call.body.len() as u64, recorder)?;
+/// Unseals, binds and places. The permit is taken between the decision and the keys: while a circuit is open nothing is
+/// unsealed, and no two calls unseal for one probe.
+pub fn prepare(
+    engine: &Engine,
+    request: &ReadRequest,
+    decision: Decision,
+    body: &[u8],
+    envelopes: &[Vec<u8>],
+    recorder: &mut Recorder,
+) -> Result<Prepared, Error> {
+    let ReadRequest { service, call } = request;
+    let specs = &service.head.credentials;
+    let Decision { mut policy, method, mut admitted, idempotency_header, headers, alternatives } = decision;
     recorder.proxied(engine.settings.network.proxy_resolution(&admitted.target));
-    declared::check_body(specs, &headers, call.body)?;
-    let permit = engine.breakers.admit(Breaker::of(request), Instant::now()).ok_or_else(breaker::refusal)?;
+    declared::check_body(specs, &headers, body)?;
+    let permit = engine.breakers.admit(Breaker::of(&service.head), Instant::now()).ok_or_else(breaker::refusal)?;
 
-    let credentials = unseal(engine, specs, &envelopes)?;
+    let credentials = unseal(engine, specs, envelopes)?;
     if let Some(chosen) = choose(&credentials, alternatives) {
         (policy, admitted) = (chosen.policy, chosen.place);
         recorder.origin(Some(admitted.target.origin().clone()));
@@ -68,23 +72,23 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
     }
     let target = admitted.target;
     let bindings = bind(engine, specs, &credentials, &policy, |bound| bound.allows(&target, &method))?;
-    let key_header = request.idempotency_key.as_ref().map(|_| &idempotency_header);
-    let draft = Draft { headers: &headers, query: target.query(), body: call.body, key_header };
+    let key_header = call.idempotency_key.as_ref().map(|_| &idempotency_header);
+    let draft = Draft { headers: &headers, query: target.query(), body, key_header };
     let placed = placement::place(credentials, draft)?;
     let token = match placed.client.zip(bindings.token_uri) {
-        Some((client, uri)) => Some(token::of_client(engine, client, uri, specs, &envelopes)?),
+        Some((client, uri)) => Some(token::of_client(engine, client, uri, specs, envelopes)?),
         None => None,
     };
     let mut fields = Fields::of_caller(headers);
     fields.credentials(placed.headers);
-    fields.idempotency_key(request.idempotency_key.as_deref(), idempotency_header)?;
+    fields.idempotency_key(call.idempotency_key.as_deref(), idempotency_header)?;
     fields.own(&engine.settings.user_agent);
 
     let outgoing = Outgoing {
         uri: uri(&target, placed.query.as_ref().map(|query| query.as_str()).or(target.query()))?,
         method,
         headers: fields.outgoing,
-        body: placed.body.unwrap_or_else(|| Bytes::copy_from_slice(call.body)),
+        body: placed.body.unwrap_or_else(|| Bytes::copy_from_slice(body)),
     };
     let route = Route {
         target,
@@ -93,9 +97,9 @@ pub fn prepare(engine: &Engine, call: Call<'_>, request: &Request, recorder: &mu
         bounds: bindings.bounds,
         has_credential: !specs.is_empty(),
         fills_query: placed.query.is_some(),
-        max_redirects: request.policy.as_ref().map_or(0, |policy| policy.max_redirects),
+        max_redirects: service.head.policy.as_ref().map_or(0, |policy| policy.max_redirects),
     };
-    let budget = Budget::of(engine, request, recorder.begun());
+    let budget = Budget::of(engine, &service.head, call, recorder.begun());
     let run = Run { permit, token, redactor: placed.redactor, callers_headers: fields.callers };
     Ok(Prepared { route, outgoing, budget, run })
 }

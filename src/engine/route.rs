@@ -12,7 +12,7 @@ pub struct Route {
     /// Where the request goes.
     pub target: Target,
     /// The policy.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The configured hosts that are not public.
     pub internal_hosts: Arc<InternalHosts>,
     /// What the credentials are bound to.

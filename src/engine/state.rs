@@ -6,7 +6,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::breaker::Breakers;
+use super::services::Services;
 use crate::document::{Configuration, Defaults, HttpVersion, Limits, MasterKeySpec};
+use crate::envelope::Forms;
 use crate::error::{Code, Error, Warning};
 use crate::keys::{KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots};
@@ -18,6 +20,8 @@ use crate::sys::lock;
 pub struct Engine {
     pub(super) settings: Arc<Settings>,
     keyring: Mutex<Keyring>,
+    pub(super) forms: Forms,
+    pub(super) services: Services,
     lookups: Arc<Lookups>,
     network: OnceLock<Arc<Network>>,
     pub(super) breakers: Arc<Breakers>,
@@ -96,6 +100,8 @@ impl Engine {
         Self {
             settings,
             keyring: Mutex::new(keyring),
+            forms: Forms::default(),
+            services: Services::default(),
             lookups,
             network: OnceLock::new(),
             breakers: Arc::default(),

@@ -7,10 +7,9 @@ use serde_json::value::RawValue;
 use super::state::Engine;
 use crate::credential::Credential;
 use crate::document::CredentialSpec;
-use crate::envelope::{self, MasterKey};
+use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
 use crate::policy::Alternative;
-use crate::sys::wiped;
 
 /// The envelopes of this many credentials, in their order.
 pub fn split(sealed: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Error> {
@@ -30,7 +29,7 @@ pub fn split(sealed: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Error> {
     }
 }
 
-/// Opens them with the engine's keys, which are read again where there is none or none fits.
+/// Opens them with the engine's keys, which are read again where there is none or none fits. The caller wipes the stack.
 pub fn unseal(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) -> Result<Vec<Credential>, Error> {
     if specs.is_empty() {
         return Ok(Vec::new());
@@ -46,7 +45,7 @@ pub fn unseal(engine: &Engine, specs: &[CredentialSpec], envelopes: &[Vec<u8>]) 
     if keys.is_empty() {
         return Err(missing());
     }
-    wiped(|| open(engine, keys, specs, envelopes))
+    open(engine, keys, specs, envelopes)
 }
 
 /// The first alternative that the secret ends with; there is one credential where there are alternatives.
@@ -63,11 +62,11 @@ fn open(
 ) -> Result<Vec<Credential>, Error> {
     let mut payloads = Vec::with_capacity(specs.len());
     for (spec, sealed) in specs.iter().zip(envelopes) {
-        let payload = match envelope::open(sealed, &spec.identifier, &keys) {
+        let payload = match engine.forms.open(sealed, &spec.identifier, &keys) {
             // The key may have been rewritten since it was read.
             Err(error) if error.code == Code::AuthenticationFailed && engine.keyring().reread() => {
                 keys = engine.keyring().keys();
-                envelope::open(sealed, &spec.identifier, &keys)
+                engine.forms.open(sealed, &spec.identifier, &keys)
             }
             opened => opened,
         };

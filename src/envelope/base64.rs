@@ -15,16 +15,27 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 
 /// Decodes; the text may be key material, so every buffer is wiped and none grows.
 pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // All of the text is looked at, several bytes at once, which is quicker than ending at the first.
+    if !text.iter().fold(false, |found, byte| found | is_space(*byte)) {
+        return decode_symbols(text);
+    }
     let mut symbols = Zeroizing::new(Vec::with_capacity(text.len()));
-    symbols.extend(text.iter().filter(|byte| !b" \t\r\n".contains(byte)));
+    symbols.extend(text.iter().filter(|byte| !is_space(**byte)));
+    decode_symbols(&symbols)
+}
+
+fn is_space(byte: u8) -> bool {
+    (byte == b' ') | (byte == b'\t') | (byte == b'\r') | (byte == b'\n')
+}
+
+fn decode_symbols(symbols: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let data = symbols.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
     let padding = symbols.len() - data;
-    if padding > 0 && (padding > 2 || symbols.len() % 4 != 0) {
+    if padding > 0 && (padding > 2 || !symbols.len().is_multiple_of(4)) {
         return None;
     }
-    symbols.truncate(data);
     let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(data)]);
-    let len = ENGINE.decode_slice(&*symbols, &mut bytes).ok()?;
+    let len = ENGINE.decode_slice(symbols.get(..data)?, &mut bytes).ok()?;
     bytes.truncate(len);
     Some(bytes)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::aead::{Algorithm, KEY_LEN, TAG_LEN};
@@ -117,18 +118,33 @@ impl<'a> FormFields<'a> {
         Ok(fields)
     }
 
-    fn get_mut(&mut self, name: &str) -> Option<&mut Field<'a>> {
+    fn get_mut(&mut self, name: FormKey) -> Option<&mut Field<'a>> {
         match name {
-            "encrypted_value" => Some(&mut self.encrypted_value),
-            "encrypted_dek" => Some(&mut self.encrypted_dek),
-            "dek_nonce" => Some(&mut self.dek_nonce),
-            "value_nonce" => Some(&mut self.value_nonce),
-            "value_checksum" => Some(&mut self.value_checksum),
-            "encryption_version" => Some(&mut self.encryption_version),
-            "encryption_algorithm" => Some(&mut self.encryption_algorithm),
-            _ => None,
+            FormKey::EncryptedValue => Some(&mut self.encrypted_value),
+            FormKey::EncryptedDek => Some(&mut self.encrypted_dek),
+            FormKey::DekNonce => Some(&mut self.dek_nonce),
+            FormKey::ValueNonce => Some(&mut self.value_nonce),
+            FormKey::ValueChecksum => Some(&mut self.value_checksum),
+            FormKey::EncryptionVersion => Some(&mut self.encryption_version),
+            FormKey::EncryptionAlgorithm => Some(&mut self.encryption_algorithm),
+            FormKey::Other => None,
         }
     }
+}
+
+/// A key of the object.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum FormKey {
+    EncryptedValue,
+    EncryptedDek,
+    DekNonce,
+    ValueNonce,
+    ValueChecksum,
+    EncryptionVersion,
+    EncryptionAlgorithm,
+    #[serde(other)]
+    Other,
 }
 
 struct FormFieldsVisitor;
@@ -142,9 +158,9 @@ impl<'de> Visitor<'de> for FormFieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FormFields<'de>, A::Error> {
         let mut fields = FormFields::default();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(name) = map.next_key::<FormKey>()? {
             let value = map.next_value_seed(Levels(DEPTH))?;
-            if let Some(field) = fields.get_mut(&name) {
+            if let Some(field) = fields.get_mut(name) {
                 *field = value;
             }
         }

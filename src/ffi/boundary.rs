@@ -24,6 +24,8 @@ pub enum Misuse {
     LengthTooLarge,
     /// No open engine has this handle.
     UnknownEngine,
+    /// No decided call has this number.
+    UnknownCall,
 }
 
 impl From<Misuse> for Status {
@@ -32,6 +34,7 @@ impl From<Misuse> for Status {
             Misuse::NullPointer => Status::SecureOutboundNullPointer,
             Misuse::LengthTooLarge => Status::SecureOutboundLengthTooLarge,
             Misuse::UnknownEngine => Status::SecureOutboundUnknownEngine,
+            Misuse::UnknownCall => Status::SecureOutboundUnknownCall,
         }
     }
 }

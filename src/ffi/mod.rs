@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod boundary;
+mod by_thread;
 mod process;
 mod result;
 mod runtime;
@@ -23,11 +24,14 @@ use boundary::{Misuse, TRANSPORT, enter, input};
 use process::Process;
 
 use crate::document::OpenHead;
-use crate::engine::{self, Call};
+use crate::engine::{self, Call, Exchange, Reply, RequestHead};
 use crate::sys::SigpipeBlocked;
 
 /// The version of this ABI. It changes when a declared function changes, which is never meant to be.
 pub const ABI_VERSION: u32 = 1;
+
+/// Calls of a process that are decided about and not sent. More than threads that a host has, unless it forgets them.
+const DECIDED_CALLS: usize = 256;
 
 /// The version of the ABI, 1. A caller checks it before it calls anything else.
 #[unsafe(no_mangle)]
@@ -107,14 +111,7 @@ pub unsafe extern "C" fn secure_outbound_send(
             let process = Process::current();
             let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
             let _quiet = SigpipeBlocked::new();
-            let exchange = match engine.start(call, TRANSPORT) {
-                Ok(exchange) => exchange,
-                Err(refused) => return Ok(refused),
-            };
-            Ok(match process.runtime() {
-                Ok(runtime) => runtime.block_on(exchange.collect()),
-                Err(error) => exchange.fail(&error),
-            })
+            Ok(collect(process, engine.start(call, TRANSPORT)))
         })
     }
 }
@@ -141,8 +138,103 @@ pub unsafe extern "C" fn secure_outbound_explain(
         enter(out, || {
             let request = input(request, request_len)?;
             let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
-            Ok(engine.explain(request, body_len as u64, TRANSPORT))
+            Ok(engine.explain(RequestHead { service: None, request }, body_len as u64, TRANSPORT))
         })
+    }
+}
+
+/// Decides about a request with a body of `body_len` bytes like `secure_outbound_explain`, and keeps the call for
+/// `secure_outbound_send_decided` where it is allowed. `request` is a request head (JSON), or what of it is the request's own
+/// where `service` is the document of its service, which an engine reads once; NULL with length 0 is none. `*call` is from 1 to
+/// 2^53, and 0 where there is none. The deadline of the call runs from here.
+///
+/// A call that is not sent is let go by `secure_outbound_decided_free` or `secure_outbound_thread_results_free`, and the oldest one
+/// where a process has more than 256 of them. A forked child has none of its parent's.
+///
+/// # Safety
+///
+/// `service` and `request` point to as many readable bytes as their lengths say; `call` and `out` point to writable values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_decide(
+    engine: u64,
+    service: *const c_char,
+    service_len: usize,
+    request: *const c_char,
+    request_len: usize,
+    body_len: usize,
+    call: *mut u64,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter(out, || {
+            if call.is_null() {
+                return Err(Misuse::NullPointer);
+            }
+            // SAFETY: not null, and the caller's promise.
+            call.write(0);
+            let (service, request) = (input(service, service_len)?, input(request, request_len)?);
+            let process = Process::current();
+            let decider = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let head = RequestHead { service: (!service.is_empty()).then_some(service), request };
+            let (reply, decided) = decider.decide(head, body_len as u64, TRANSPORT);
+            if let Some(decided) = decided {
+                call.write(process.decided.keep_at_most((engine, decided), DECIDED_CALLS));
+            }
+            Ok(reply)
+        })
+    }
+}
+
+/// Sends a call that was decided about and waits for the whole response. `body` is as long as it was said to be, `sealed` as
+/// `secure_outbound_send` has it. The call is gone afterwards, whatever comes of it.
+///
+/// Returns what `secure_outbound_send` returns, and `SECURE_OUTBOUND_UNKNOWN_CALL` where the call is gone already. Where its engine
+/// was closed since, that is `SECURE_OUTBOUND_UNKNOWN_ENGINE`.
+///
+/// # Safety
+///
+/// `body` and `sealed` point to as many readable bytes as their lengths say; `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_send_decided(
+    call: u64,
+    body: *const c_char,
+    body_len: usize,
+    sealed: *const c_char,
+    sealed_len: usize,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter(out, || {
+            let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
+            let process = Process::current();
+            let (engine, decided) = process.decided.take(call).ok_or(Misuse::UnknownCall)?;
+            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let _quiet = SigpipeBlocked::new();
+            Ok(collect(process, decided.start(&engine, body, sealed)))
+        })
+    }
+}
+
+/// Lets a call go that was decided about and is not sent. One that is gone already does nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_decided_free(call: u64) {
+    boundary::without_result(|| {
+        drop(Process::current().decided.take(call));
+        Ok(())
+    });
+}
+
+/// Drives an exchange to its end.
+fn collect(process: &Process, started: Result<Exchange, Reply>) -> Reply {
+    let exchange = match started {
+        Ok(exchange) => exchange,
+        Err(refused) => return refused,
+    };
+    match process.runtime() {
+        Ok(runtime) => runtime.block_on(exchange.collect()),
+        Err(error) => exchange.fail(&error),
     }
 }
 
@@ -209,12 +301,15 @@ pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultView) {
     });
 }
 
-/// Frees what is left of the results that calls of this thread gave, by their ids; those of other threads stay, and freeing one
-/// once more does nothing. For a host that ends its work on a thread without ending its calls, as PHP does after a fatal error.
+/// Frees what is left of the results that calls of this thread gave, by their ids, and lets the calls go that it decided about and
+/// did not send; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
+/// without ending its calls, as PHP does after a fatal error.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_thread_results_free() {
     boundary::without_result(|| {
-        Process::current().results.free_of_this_thread();
+        let process = Process::current();
+        process.results.free_of_this_thread();
+        process.decided.free_of_this_thread();
         Ok(())
     });
 }

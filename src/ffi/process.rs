@@ -4,9 +4,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use super::by_thread::ByThread;
 use super::result::Results;
 use super::runtime::Runtime;
-use crate::engine::{Engines, Heritage};
+use crate::engine::{Decided, Engines, Heritage};
 use crate::error::Error;
 use crate::sys::lock;
 
@@ -15,6 +16,8 @@ pub struct Process {
     pid: u32,
     /// Live results.
     pub results: Results,
+    /// Calls that were decided about and not sent yet, each with the handle of its engine.
+    pub decided: ByThread<(u64, Decided)>,
     engines: Mutex<Engines>,
     runtime: OnceLock<Runtime>,
     /// What a child finds: the engines as of the last change, readable without the lock that another thread of the
@@ -65,7 +68,14 @@ impl Process {
         let engines = unsafe { heritage.as_ref() }.map(Engines::from).unwrap_or_default();
         // Not the parent's own: that one may be read here by several threads, so none of them may free it.
         let heritage = AtomicPtr::new(Box::into_raw(Box::new(engines.heritage())));
-        Self { pid, results: Results::default(), engines: Mutex::new(engines), runtime: OnceLock::new(), heritage }
+        Self {
+            pid,
+            results: Results::default(),
+            decided: ByThread::default(),
+            engines: Mutex::new(engines),
+            runtime: OnceLock::new(),
+            heritage,
+        }
     }
 
     /// The engines, to look one up.

@@ -16,4 +16,6 @@ pub enum Status {
     SecureOutboundLengthTooLarge = -2,
     /// No open engine has this handle.
     SecureOutboundUnknownEngine = -3,
+    /// No call that was decided about has this number, or it has been sent.
+    SecureOutboundUnknownCall = -4,
 }

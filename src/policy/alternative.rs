@@ -1,14 +1,16 @@
 //! Other base URLs of a request, of which the secret says whether one counts. Each of them is judged before anything is
 //! unsealed, as if it were the base URL, so that no verdict of the policy depends on a secret; a binding's does.
 
+use std::sync::Arc;
+
 use super::canonical;
 use super::destination::{Absolute, Parts};
 use super::host::HostRule;
 use super::internal::InternalHosts;
 use super::refusal::malformed;
-use super::service::{Admitted, Policy};
+use super::service::{Admitted, Policy, ServiceRules};
 use super::url::{Origin, Target};
-use crate::document::{AlternativeSpec, Request};
+use crate::document::AlternativeSpec;
 use crate::error::Error;
 
 /// Whoever reads it has to know that it is not about the base URL.
@@ -19,7 +21,7 @@ pub struct Alternative<T> {
     /// How it ends.
     pub secret_suffix: String,
     /// What every redirect then has to pass.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Where the request then goes.
     pub place: T,
 }
@@ -38,16 +40,16 @@ pub(super) fn check_form(specs: &[AlternativeSpec]) -> Result<(), Error> {
 
 /// Judges them for a request that is admitted: what follows the base URL follows each of them.
 pub(super) fn admit_all(
-    request: &Request,
+    service: &ServiceRules,
     policy: &Policy,
     target: &Target,
     internal_hosts: &InternalHosts,
 ) -> Result<Vec<Alternative<Admitted>>, Error> {
     let rest = policy.base_path.as_deref().and_then(|base| target.path().strip_prefix(base)).unwrap_or_default();
-    judge_all(request, policy, internal_hosts, |parts, policy| {
+    judge_all(service, policy, internal_hosts, |parts, policy| {
         let base = parts.canonical_path(policy.allow_encoded_slash)?;
         let path = if rest.is_empty() { base.clone() } else { canonical::join(&base, rest) };
-        let target = Target::new(parts.origin, path, target.query().map(str::to_owned))?;
+        let target = Target::new(parts.origin.into_owned(), path, target.query().map(str::to_owned))?;
         policy.base_path = Some(base);
         policy.admit(target)
     })
@@ -55,38 +57,37 @@ pub(super) fn admit_all(
 
 /// Judges their origins, whatever the path is.
 pub(super) fn approach_all(
-    request: &Request,
+    service: &ServiceRules,
     policy: &Policy,
     internal_hosts: &InternalHosts,
 ) -> Result<Vec<Alternative<Origin>>, Error> {
-    judge_all(request, policy, internal_hosts, |parts, _| Ok(parts.origin))
+    judge_all(service, policy, internal_hosts, |parts, _| Ok(parts.origin.into_owned()))
 }
 
 /// `place` makes what counts of a URL whose origin is allowed, by the policy that is then the request's.
 fn judge_all<T>(
-    request: &Request,
+    service: &ServiceRules,
     policy: &Policy,
     internal_hosts: &InternalHosts,
     place: impl Fn(Parts<'_>, &mut Policy) -> Result<T, Error>,
 ) -> Result<Vec<Alternative<T>>, Error> {
     let judge = |spec: &AlternativeSpec| {
-        let (parts, mut policy) = approach(request, spec, policy, internal_hosts)?;
+        let (parts, mut policy) = approach(service, spec, policy, internal_hosts)?;
         let place = place(parts, &mut policy)?;
-        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy, place })
+        Ok(Alternative { secret_suffix: spec.secret_suffix.clone(), policy: Arc::new(policy), place })
     };
-    request.alternatives.iter().map(|spec| judge(spec).map_err(|error: Error| error.about(REFUSED))).collect()
+    service.alternatives.iter().map(|spec| judge(spec).map_err(|error: Error| error.about(REFUSED))).collect()
 }
 
 fn approach<'a>(
-    request: &Request,
+    service: &ServiceRules,
     spec: &'a AlternativeSpec,
     policy: &Policy,
     internal_hosts: &InternalHosts,
 ) -> Result<(Parts<'a>, Policy), Error> {
     let parts = Absolute::parse("its base_url", &spec.base_url)?.web()?;
     let mut policy = policy.clone();
-    let names_hosts = request.policy.as_ref().is_some_and(|spec| spec.allowed_hosts.is_some());
-    if !names_hosts {
+    if !service.names_hosts {
         policy.rules.hosts = Some(vec![HostRule::of(&parts.origin)]);
     }
     policy.check_scheme(&parts.origin, internal_hosts)?;

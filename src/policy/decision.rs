@@ -8,13 +8,10 @@ use http::{HeaderMap, HeaderName, Method};
 use super::alternative::{self, Alternative};
 use super::destination::{Destination, Wanted, check_below};
 use super::headers::{self, check_headers, parse_headers, parse_method};
-use super::host::HostRule;
 use super::internal::InternalHosts;
-use super::refusal::refuse;
-use super::rules::Rules;
-use super::service::{Admitted, Policy};
+use super::service::{Admitted, Policy, ServiceRules};
 use super::url::Origin;
-use crate::document::{ByteLimit, Request};
+use crate::document::{ByteLimit, CallHead};
 use crate::error::{Code, Error};
 
 /// What a decision rests on beside the request itself.
@@ -22,8 +19,6 @@ use crate::error::{Code, Error};
 pub struct Context<'a> {
     /// The configured hosts that are not public.
     pub internal_hosts: &'a InternalHosts,
-    /// The configured ceiling of all hosts, where there is one.
-    pub host_limit: Option<&'a Arc<Rules>>,
     /// The configured ceiling of a request's body.
     pub request_bytes: u64,
     /// The headers that credentials will fill.
@@ -33,7 +28,7 @@ pub struct Context<'a> {
 /// A request that may be sent, once its addresses are judged too.
 pub struct Decision {
     /// What every redirect has to pass.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The method.
     pub method: Method,
     /// Where it goes, and by which pattern.
@@ -57,7 +52,7 @@ impl fmt::Debug for Decision {
 
 /// What is known of a request before its path is judged.
 struct Approach<'a> {
-    policy: Policy,
+    policy: &'a Arc<Policy>,
     method: Method,
     destination: Destination<'a>,
     idempotency_header: HeaderName,
@@ -66,30 +61,22 @@ struct Approach<'a> {
 }
 
 impl<'a> Approach<'a> {
-    fn of(request: &'a Request, context: &Context<'_>) -> Result<Self, Error> {
-        let path = request.path.as_deref().unwrap_or_default();
-        let query = request.query.as_deref().unwrap_or_default();
-        let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), path, query)?;
-        alternative::check_form(&request.alternatives)?;
-        let method = parse_method(&request.method)?;
-        let headers = parse_headers(&request.headers)?;
-        let idempotency_header = headers::idempotency(request.idempotency_header.as_deref())?;
-        let fills_credentials =
-            request.idempotency_key.is_some() && context.filled_headers.contains(&idempotency_header);
+    fn of(call: &'a CallHead, service: &'a ServiceRules, context: &Context<'_>) -> Result<Self, Error> {
+        let path = call.path.as_deref().unwrap_or_default();
+        let query = call.query.as_deref().unwrap_or_default();
+        let base = service.base.as_ref().map_err(Error::clone)?;
+        let wanted = Wanted::parse(base.as_ref(), call.url.as_deref(), path, query)?;
+        alternative::check_form(&service.alternatives)?;
+        let method = parse_method(&call.method)?;
+        let headers = parse_headers(&call.headers)?;
+        let idempotency_header = service.idempotency_header.clone()?;
+        let fills_credentials = call.idempotency_key.is_some() && context.filled_headers.contains(&idempotency_header);
         if !fills_credentials {
             headers::check_idempotency(&idempotency_header)?;
         }
-        let Some(spec) = &request.policy else {
-            return refuse(Code::PolicyMissing, "the request has no policy");
-        };
-        let mut policy = Policy::from_spec(spec)?;
-        policy.host_limit = context.host_limit.cloned();
+        let policy = service.policy.as_ref().map_err(Error::clone)?;
 
         let destination = wanted.destination()?;
-        policy
-            .rules
-            .hosts
-            .get_or_insert_with(|| destination.base().map(|base| HostRule::of(&base.origin)).into_iter().collect());
         policy.check_scheme(destination.origin(), context.internal_hosts)?;
         destination.check_origin()?;
         policy.check_host(destination.origin(), context.internal_hosts)?;
@@ -98,43 +85,48 @@ impl<'a> Approach<'a> {
     }
 }
 
-/// Decides about a request, whose first error counts: malformed, policy missing, scheme, host, port, method,
+/// Decides about a request to a service, whose first error counts: malformed, policy missing, scheme, host, port, method,
 /// path not canonical, path, header, request size.
-pub fn decide(request: &Request, body_bytes: u64, context: &Context<'_>) -> Result<Decision, Error> {
-    let Approach { mut policy, method, destination, idempotency_header, fills_credentials, headers } =
-        Approach::of(request, context)?;
-    let (target, base_path) = destination.canonical(policy.allow_encoded_slash)?;
+pub fn decide(
+    call: &CallHead,
+    service: &ServiceRules,
+    body_bytes: u64,
+    context: &Context<'_>,
+) -> Result<Decision, Error> {
+    let Approach { policy, method, destination, idempotency_header, fills_credentials, headers } =
+        Approach::of(call, service, context)?;
+    let base_path = service.base_path.as_ref().map_err(Error::clone)?;
+    let target = destination.canonical(policy.allow_encoded_slash)?;
     check_below(&target, base_path.as_deref())?;
-    policy.base_path = base_path;
     let admitted = policy.admit(target)?;
-    let alternatives = alternative::admit_all(request, &policy, &admitted.target, context.internal_hosts)?;
+    let alternatives = alternative::admit_all(service, policy, &admitted.target, context.internal_hosts)?;
 
     let mut taken = context.filled_headers.to_vec();
-    taken.extend(request.idempotency_key.is_some().then(|| idempotency_header.clone()));
+    taken.extend(call.idempotency_key.is_some().then(|| idempotency_header.clone()));
     check_headers(&headers, &taken)?;
     if fills_credentials {
         return Err(headers::filled_with_key(&idempotency_header));
     }
-    let own = request.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
-    let own = ByteLimit { bytes: own, of: "policy.request_bytes" };
-    let limit = own.least(ByteLimit { bytes: context.request_bytes, of: "limits.request_bytes" });
+    let configured = ByteLimit { bytes: context.request_bytes, of: "limits.request_bytes" };
+    let limit = service.request_bytes.least(configured);
     if body_bytes > limit.bytes {
         return Err(Error::new(Code::RequestTooLarge, limit.exceeded_by("the body")));
     }
+    let policy = Arc::clone(policy);
     Ok(Decision { policy, method, admitted, idempotency_header, headers, alternatives })
 }
 
 /// Decides about the origin and the method of a request, whatever its path is: for a check of a service without a call.
-pub fn decide_origin(request: &Request, context: &Context<'_>) -> Result<OriginDecision, Error> {
-    let Approach { policy, method, destination, .. } = Approach::of(request, context)?;
-    let alternatives = alternative::approach_all(request, &policy, context.internal_hosts)?;
-    Ok(OriginDecision { policy, origin: destination.origin().clone(), method, alternatives })
+pub fn decide_origin(call: &CallHead, service: &ServiceRules, context: &Context<'_>) -> Result<OriginDecision, Error> {
+    let Approach { policy, method, destination, .. } = Approach::of(call, service, context)?;
+    let alternatives = alternative::approach_all(service, policy, context.internal_hosts)?;
+    Ok(OriginDecision { policy: Arc::clone(policy), origin: destination.origin().clone(), method, alternatives })
 }
 
 /// The decision about a service that is checked without a call.
 pub struct OriginDecision {
     /// What a token endpoint has to pass.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Where calls go.
     pub origin: Origin,
     /// The method.
@@ -144,7 +136,7 @@ pub struct OriginDecision {
 }
 
 /// Where a request would go, whether it may or not: for the record of a refusal.
-pub fn origin(request: &Request) -> Option<Origin> {
-    let wanted = Wanted::parse(request.base_url.as_deref(), request.url.as_deref(), "", &[]).ok()?;
+pub fn origin(call: &CallHead, service: &ServiceRules) -> Option<Origin> {
+    let wanted = Wanted::parse(service.base.as_ref().ok()?.as_ref(), call.url.as_deref(), "", &[]).ok()?;
     Some(wanted.destination().ok()?.origin().clone())
 }

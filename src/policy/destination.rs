@@ -2,6 +2,8 @@
 //!
 //! The order of errors puts other checks between them, so each stage refuses for its own reason only.
 
+use std::borrow::Cow;
+
 use super::canonical;
 use super::host::parse_host_and_port;
 use super::refusal::{malformed, refuse};
@@ -10,7 +12,7 @@ use crate::error::{Code, Error};
 
 /// The parts of an absolute URL. The path is not judged yet.
 pub(super) struct Parts<'a> {
-    pub(super) origin: Origin,
+    pub(super) origin: Cow<'a, Origin>,
     /// As it was written; may be empty.
     pub(super) path: &'a str,
     /// As it was written.
@@ -50,7 +52,7 @@ impl<'a> Absolute<'a> {
         }
         let (host, port) = parse_host_and_port(authority).map_err(|error| error.about(name))?;
         let origin = Origin { scheme, host, port: port.unwrap_or(scheme.default_port()) };
-        Ok(Self::Web(Parts { origin, path, query }))
+        Ok(Self::Web(Parts { origin: Cow::Owned(origin), path, query }))
     }
 
     pub(super) fn web(self) -> Result<Parts<'a>, Error> {
@@ -63,6 +65,40 @@ impl<'a> Absolute<'a> {
     }
 }
 
+/// A base URL, read and without a query.
+#[derive(Clone, Debug)]
+pub(super) enum Base {
+    Web { origin: Origin, path: String },
+    Foreign,
+}
+
+impl Base {
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        match Absolute::parse("base_url", text)? {
+            Absolute::Web(Parts { query: Some(_), .. }) => Err(malformed("base_url holds a query")),
+            Absolute::Web(Parts { origin, path, query: None }) => {
+                Ok(Self::Web { origin: origin.into_owned(), path: path.to_owned() })
+            }
+            Absolute::Foreign(_) => Ok(Self::Foreign),
+        }
+    }
+
+    fn absolute(&self) -> Absolute<'_> {
+        match self {
+            Self::Web { origin, path } => Absolute::Web(Parts { origin: Cow::Borrowed(origin), path, query: None }),
+            Self::Foreign => Absolute::Foreign("base_url"),
+        }
+    }
+
+    /// Its path in canonical form; nothing of a foreign one.
+    pub(super) fn canonical_path(&self, allow_encoded_slash: bool) -> Result<Option<String>, Error> {
+        match self.absolute() {
+            Absolute::Web(parts) => parts.canonical_path(allow_encoded_slash).map(Some),
+            Absolute::Foreign(_) => Ok(None),
+        }
+    }
+}
+
 impl Parts<'_> {
     pub(super) fn canonical_path(&self, allow_encoded_slash: bool) -> Result<String, Error> {
         canonical::path(if self.path.is_empty() { "/" } else { self.path }, allow_encoded_slash)
@@ -70,7 +106,7 @@ impl Parts<'_> {
 
     pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
         let query = self.query.map(canonical::query).transpose()?;
-        Target::new(self.origin.clone(), self.canonical_path(allow_encoded_slash)?, query)
+        Target::new(self.origin.clone().into_owned(), self.canonical_path(allow_encoded_slash)?, query)
     }
 }
 
@@ -93,15 +129,12 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// Refuses what is malformed, and nothing else.
     pub(super) fn parse(
-        base: Option<&'a str>,
+        base: Option<&'a Base>,
         url: Option<&'a str>,
         path: &'a str,
         query: &'a [(String, String)],
     ) -> Result<Self, Error> {
-        let base = base.map(|base| Absolute::parse("base_url", base)).transpose()?;
-        if let Some(Absolute::Web(Parts { query: Some(_), .. })) = base {
-            return Err(malformed("base_url holds a query"));
-        }
+        let base = base.map(Base::absolute);
         let url = url.map(|url| Absolute::parse("url", url)).transpose()?;
         if let Some(Absolute::Web(Parts { query: Some(query), .. })) = url {
             canonical::query(query)?;
@@ -147,30 +180,29 @@ impl<'a> Destination<'a> {
     /// Refuses a whole URL whose origin is not that of the base URL beside it.
     pub(super) fn check_origin(&self) -> Result<(), Error> {
         match self.base() {
-            Some(base) if base.origin != *self.origin() => {
+            Some(base) if *base.origin != *self.origin() => {
                 refuse(Code::HostNotAllowed, "the URL has another origin than base_url")
             }
             _ => Ok(()),
         }
     }
 
-    /// The target in canonical form, and the base path that it has to lie below.
-    pub(super) fn canonical(&self, allow_encoded_slash: bool) -> Result<(Target, Option<String>), Error> {
-        let base_path = self.base().map(|base| base.canonical_path(allow_encoded_slash)).transpose()?;
-        let target = match self {
-            Self::Whole { url, .. } => url.target(allow_encoded_slash)?,
+    /// The target in canonical form. It has yet to be held against the base path.
+    pub(super) fn canonical(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
+        match self {
+            Self::Whole { url, .. } => url.target(allow_encoded_slash),
             Self::Below { base, path, query } => {
                 let path = canonical::path(&canonical::join(base.path, path), allow_encoded_slash)?;
-                Target::new(base.origin.clone(), path, canonical::query_of_pairs(query))?
+                Target::new(base.origin.clone().into_owned(), path, canonical::query_of_pairs(query))
             }
-        };
-        Ok((target, base_path))
+        }
     }
 
     /// The target in canonical form, where it has the origin of the base URL and lies below it.
     pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
         self.check_origin()?;
-        let (target, base_path) = self.canonical(allow_encoded_slash)?;
+        let base_path = self.base().map(|base| base.canonical_path(allow_encoded_slash)).transpose()?;
+        let target = self.canonical(allow_encoded_slash)?;
         check_below(&target, base_path.as_deref())?;
         Ok(target)
     }

@@ -47,7 +47,7 @@ pub use internal::InternalHosts;
 pub use path::PathPattern;
 pub use redirect::Redirect;
 pub use rules::Rules;
-pub use service::{Admitted, Policy};
+pub use service::{Admitted, Policy, ServiceRules};
 pub use url::{Origin, Scheme, Target};
 
 pub use ::url::Host;

@@ -3,16 +3,17 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 
-use super::destination::check_below;
+use super::destination::{Base, check_below};
 use super::headers;
+use super::host::HostRule;
 use super::internal::InternalHosts;
 use super::path::PathPattern;
 use super::refusal::{self, malformed, refuse};
 use super::rules::Rules;
 use super::url::{Origin, Scheme, Target};
-use crate::document::PolicySpec;
+use crate::document::{AlternativeSpec, ByteLimit, PolicySpec, ServiceHead};
 use crate::error::{Code, Error};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
@@ -35,7 +36,7 @@ pub struct Admitted {
 pub struct Policy {
     pub(super) rules: Rules,
     /// What the configuration allows at most, whatever the policy says.
-    pub(super) host_limit: Option<Arc<Rules>>,
+    host_limit: Option<Arc<Rules>>,
     /// What `allowed_paths` falls back to; without a base URL, to everything.
     pub(super) base_path: Option<String>,
     allow_http: bool,
@@ -44,10 +45,8 @@ pub struct Policy {
 
 impl Policy {
     /// Reads a policy. One without a method would allow nothing, and counts as missing.
-    ///
-    /// It is not complete before `decide` has added what the configuration and the base URL say, so no other room gets it.
-    pub(super) fn from_spec(spec: &PolicySpec) -> Result<Self, Error> {
-        let rules = Rules::parse(
+    fn from_spec(spec: &PolicySpec, base: Option<&Base>, host_limit: Option<&Arc<Rules>>) -> Result<Self, Error> {
+        let mut rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
             spec.allowed_methods.as_deref(),
             spec.allowed_paths.as_deref(),
@@ -69,10 +68,15 @@ impl Policy {
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
         }
+        rules.hosts.get_or_insert_with(|| match base {
+            Some(Base::Web { origin, .. }) => vec![HostRule::of(origin)],
+            Some(Base::Foreign) | None => Vec::new(),
+        });
+        let base_path = base.and_then(|base| base.canonical_path(spec.allow_encoded_slash).ok().flatten());
         Ok(Self {
             rules,
-            host_limit: None,
-            base_path: None,
+            host_limit: host_limit.cloned(),
+            base_path,
             allow_http: spec.allow_http,
             allow_encoded_slash: spec.allow_encoded_slash,
         })
@@ -140,6 +144,43 @@ impl Policy {
             check_below(&target, self.base_path.as_deref())?;
         }
         Ok(Admitted { target, path_template: template })
+    }
+}
+
+/// What a service says of its requests, read once. What is wrong with it is told in its turn among the errors of a request.
+#[derive(Clone, Debug)]
+pub struct ServiceRules {
+    pub(super) base: Result<Option<Base>, Error>,
+    pub(super) idempotency_header: Result<HeaderName, Error>,
+    pub(super) policy: Result<Arc<Policy>, Error>,
+    pub(super) base_path: Result<Option<String>, Error>,
+    pub(super) request_bytes: ByteLimit,
+    /// Whether the policy has a list of hosts of its own.
+    pub(super) names_hosts: bool,
+    pub(super) alternatives: Vec<AlternativeSpec>,
+}
+
+impl ServiceRules {
+    /// Reads them. `host_limit` is the configured ceiling of all hosts, where there is one.
+    pub fn of(service: &ServiceHead, host_limit: Option<&Arc<Rules>>) -> Self {
+        let base = service.base_url.as_deref().map(Base::parse).transpose();
+        let known = base.as_ref().ok().and_then(Option::as_ref);
+        let policy = match &service.policy {
+            Some(spec) => Policy::from_spec(spec, known, host_limit).map(Arc::new),
+            None => refuse(Code::PolicyMissing, "the request has no policy"),
+        };
+        let allow_encoded_slash = policy.as_ref().is_ok_and(|policy| policy.allow_encoded_slash);
+        let base_path = known.map(|base| base.canonical_path(allow_encoded_slash)).transpose().map(Option::flatten);
+        let request_bytes = service.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
+        Self {
+            idempotency_header: headers::idempotency(service.idempotency_header.as_deref()),
+            request_bytes: ByteLimit { bytes: request_bytes, of: "policy.request_bytes" },
+            names_hosts: service.policy.as_ref().is_some_and(|spec| spec.allowed_hosts.is_some()),
+            alternatives: service.alternatives.clone(),
+            base,
+            policy,
+            base_path,
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-/// Bytes below the caller's frame that work may have used. Opening envelopes takes a fraction of it.
-const DEPTH: usize = 64 << 10;
+/// Bytes below the caller's frame that work may have used. Opening envelopes and placing what they hold takes a fraction of it.
+const DEPTH: usize = if cfg!(debug_assertions) { 128 << 10 } else { 64 << 10 };
 
 /// Works, and wipes the stack that the work had, after a panic as well. Ciphers leave blocks of what they decrypt in their
-/// frames, and a host that does nothing afterwards would keep them for as long as it waits.
+/// frames, and whatever reads a secret may, and a host that does nothing afterwards would keep them for as long as it waits.
 pub fn wiped<T>(work: impl FnOnce() -> T) -> T {
     let _wipe = Wipe;
     below(work)

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secure_outbound::credential::Credential;
 use secure_outbound::document::{
-    AuditRecord, CheckHead, Configuration, CredentialSpec, DecisionHead, OpenHead, Request, ResponseHead,
+    AuditRecord, CallHead, CheckHead, Configuration, CredentialSpec, DecisionHead, OpenHead, Request, ResponseHead,
+    ServiceHead,
 };
-use secure_outbound::envelope::open;
+use secure_outbound::envelope::Forms;
 use secure_outbound::error::{Code, Error, Sent, Warning};
 use secure_outbound::secret::Secret;
 use serde::Serialize;
@@ -87,6 +88,14 @@ fn the_requests_have_every_key() {
         |document| Request::parse(document).map(|_| ()),
         &["/credentials/*/placement"],
     );
+}
+
+#[test]
+fn a_request_in_two_documents_has_every_key() {
+    let service = ["service", "service_alternatives"];
+    assert_whole(&service, |document| ServiceHead::parse(document).map(drop), &["/credentials/*/placement"]);
+    let service = ServiceHead::parse(document("service").to_string().as_bytes()).expect("a service");
+    assert_whole(&["own", "own_url"], |document| CallHead::parse(document, &service).map(drop), &[]);
 }
 
 /// The record of the response, and what the others have of it.
@@ -175,7 +184,7 @@ fn the_heads_of_open_and_check_are_written_so() {
 fn the_envelope_is_opened_and_every_key_of_it_looked_at() {
     let opened = |envelope: &Value| {
         let sealed = format!("nrv1:{}", encode(envelope.to_string().as_bytes()));
-        open(sealed.as_bytes(), IDENTIFIER, &[master_key(&KEY)])
+        Forms::default().open(sealed.as_bytes(), IDENTIFIER, &[master_key(&KEY)])
     };
     let envelope = document("envelope");
     let payload = opened(&envelope).expect("an envelope");
@@ -234,7 +243,7 @@ fn the_page_shows_these_documents() {
         .skip(1)
         .map(|block| serde_json::from_str(block.split("```").next().unwrap_or_default()).expect("an example"))
         .collect();
-    let names = ["configuration", "open", "request", "response", "decision", "check"];
+    let names = ["configuration", "open", "request", "service", "own", "response", "decision", "check"];
     let mut documents: Vec<Value> = names.iter().map(|name| document(name)).collect();
     documents.push(document("failure")["error"].clone());
     for (shown, document) in shown.iter().zip(&documents) {

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 9] = [
     &["net"],
     &["policy", "keys"],
     &["document", "envelope"],
-    &["secret"],
+    &["secret", "cache"],
     &["error", "sys", "text"],
 ];
 

@@ -5,6 +5,7 @@ mod support;
 
 mod c_client;
 mod c_host;
+mod decided;
 mod documents;
 mod floors;
 mod handles;

@@ -2,7 +2,7 @@
 
 use secure_outbound::document::KeySourceSpec;
 use secure_outbound::envelope::aead::{self, Algorithm};
-use secure_outbound::envelope::{MasterKey, open};
+use secure_outbound::envelope::{Forms, MasterKey};
 use secure_outbound::error::Code;
 use secure_outbound::keys::KeySource;
 use secure_outbound::secret::{LockedSecret, Secret};
@@ -44,7 +44,7 @@ fn vectors_have_the_stated_verdict() {
     let keys = [master_key(&base64(&vectors.master_key_base64))];
     assert_eq!(vectors.cases.len(), 122);
     for case in vectors.cases {
-        match open(case.sealed.as_bytes(), &case.identifier, &keys) {
+        match Forms::default().open(case.sealed.as_bytes(), &case.identifier, &keys) {
             Ok(plaintext) => {
                 assert_eq!(case.error, None, "{}", case.name);
                 assert_eq!(
@@ -68,7 +68,7 @@ fn derived_keys_open_what_the_stated_keys_seal() {
         let key = MasterKey::new(source.load().expect("a key").key).expect("32 bytes");
         let stated = base64(&derived.master_key_base64).try_into().expect("32 bytes");
         let sealed = seal(b"s3cr3t", "my_api_key", &stated, Algorithm::Aes256Gcm);
-        assert_eq!(open(sealed.as_bytes(), "my_api_key", &[key]).expect("opens").expose(), b"s3cr3t");
+        assert_eq!(Forms::default().open(sealed.as_bytes(), "my_api_key", &[key]).expect("opens").expose(), b"s3cr3t");
     }
 }
 
@@ -85,11 +85,14 @@ fn keys_are_tried_in_order() {
     for algorithm in [Algorithm::XChaCha20Poly1305, Algorithm::Aes256Gcm] {
         let sealed = seal(b"s3cr3t", "my_api_key", &[1; 32], algorithm);
         let keys = [master_key(&[9; 32]), master_key(&[1; 32])];
-        assert_eq!(open(sealed.as_bytes(), "my_api_key", &keys).expect("opens").expose(), b"s3cr3t");
-        let error = open(sealed.as_bytes(), "my_api_key", &keys[..1]).expect_err("another key");
+        assert_eq!(Forms::default().open(sealed.as_bytes(), "my_api_key", &keys).expect("opens").expose(), b"s3cr3t");
+        let error = Forms::default().open(sealed.as_bytes(), "my_api_key", &keys[..1]).expect_err("another key");
         assert_eq!(error.code, Code::AuthenticationFailed);
         let none: [MasterKey; 0] = [];
-        assert_eq!(open(sealed.as_bytes(), "my_api_key", &none).expect_err("no key").code, Code::KeyUnavailable);
+        assert_eq!(
+            Forms::default().open(sealed.as_bytes(), "my_api_key", &none).expect_err("no key").code,
+            Code::KeyUnavailable
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use secure_outbound::document::{KeySourceSpec, MasterKeySpec};
+use secure_outbound::envelope::Forms;
 use secure_outbound::envelope::aead::Algorithm;
-use secure_outbound::envelope::open;
 use secure_outbound::error::{Code, Error};
 use secure_outbound::keys::Keyring;
 use secure_outbound::secret::{LockedSecret, Secret};
@@ -67,7 +67,7 @@ fn opens(ring: &mut Keyring) -> Vec<u8> {
     let keys = ring.keys();
     let fits = |byte: &u8| {
         let sealed = seal(b"x", "an_id", &[*byte; 32], Algorithm::XChaCha20Poly1305);
-        open(sealed.as_bytes(), "an_id", &keys).is_ok()
+        Forms::default().open(sealed.as_bytes(), "an_id", &keys).is_ok()
     };
     [1, 2].into_iter().filter(fits).collect()
 }

@@ -7,7 +7,7 @@ use secure_outbound::credential::Credential;
 use secure_outbound::credential::declared::{check, check_body, filled_headers};
 use secure_outbound::credential::placement::{Draft, Placed, place};
 use secure_outbound::document::CredentialSpec;
-use secure_outbound::envelope::{aead::Algorithm, open};
+use secure_outbound::envelope::{Forms, aead::Algorithm};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::secret::Secret;
 
@@ -100,7 +100,7 @@ fn plain_secrets_go_where_the_placement_says() {
 #[test]
 fn an_envelope_travels_the_whole_way() {
     let sealed = seal(br#"{"token":"t0ken"}"#, "an_id", &[7; 32], Algorithm::Aes256Gcm);
-    let payload = open(sealed.as_bytes(), "an_id", &[master_key(&[7; 32])]).expect("opens");
+    let payload = Forms::default().open(sealed.as_bytes(), "an_id", &[master_key(&[7; 32])]).expect("opens");
     let credential = Credential::from_payload(&spec("bearer", None), payload).expect("a credential");
     let placed =
         place(vec![credential], Draft { headers: &HeaderMap::new(), query: None, body: b"", key_header: None })

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use secure_outbound::document::{InternalHostSpec, Request};
+use secure_outbound::document::{CallHead, InternalHostSpec, Request, ServiceHead};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::policy::{
-    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, Target, decide, parse_method,
+    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, ServiceRules, Target, decide, parse_method,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +42,26 @@ fn request(changes: Value) -> Result<Request, Error> {
         "policy": { "allowed_methods": ["GET", "POST"] },
     });
     merge(&mut document, changes);
-    Request::parse(document.to_string().as_bytes())
+    let whole = Request::parse(document.to_string().as_bytes());
+    // What cannot be read may be told of another place.
+    assert_eq!(
+        whole.as_ref().map(drop).map_err(|error| error.code),
+        in_two(&document).map(drop).map_err(|error| error.code)
+    );
+    whole
+}
+
+/// The same request from two documents, of which the one is its service's.
+fn in_two(document: &Value) -> Result<Request, Error> {
+    let keys = ["version", "service_id", "base_url", "idempotency_header", "credentials", "policy", "alternatives"];
+    let (mut service, mut own) = (json!({}), json!({ "version": document["version"] }));
+    for (key, value) in document.as_object().expect("an object") {
+        let into = if keys.contains(&key.as_str()) { &mut service } else { &mut own };
+        into[key] = value.clone();
+    }
+    let service = ServiceHead::parse(service.to_string().as_bytes())?;
+    let call = CallHead::parse(own.to_string().as_bytes(), &service)?;
+    Ok(Request { service, call })
 }
 
 fn merge(into: &mut Value, changes: Value) {
@@ -72,15 +91,12 @@ fn internal_hosts() -> InternalHosts {
 fn judge(changes: Value) -> Result<Decision, Error> {
     let authorization = [http::header::AUTHORIZATION];
     let internal_hosts = internal_hosts();
+    let request = request(changes)?;
     decide(
-        &request(changes)?,
+        &request.call,
+        &ServiceRules::of(&request.service, None),
         100,
-        &Context {
-            internal_hosts: &internal_hosts,
-            host_limit: None,
-            request_bytes: 1000,
-            filled_headers: &authorization,
-        },
+        &Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &authorization },
     )
 }
 
@@ -125,11 +141,15 @@ fn the_smaller_limit_of_the_body_counts() {
     assert!(judge(json!({"policy": {"request_bytes": 100}})).is_ok());
     assert_eq!(refusal(json!({"policy": {"request_bytes": 99}})), Code::RequestTooLarge);
     let internal_hosts = InternalHosts::default();
-    let context =
-        Context { internal_hosts: &internal_hosts, host_limit: None, request_bytes: 1000, filled_headers: &[] };
+    let context = Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &[] };
     let generous = request(json!({"policy": {"request_bytes": 5000}})).expect("a request document");
-    assert!(decide(&generous, 1000, &context).is_ok());
-    assert_eq!(decide(&generous, 1001, &context).map_err(|error| error.code).err(), Some(Code::RequestTooLarge));
+    assert!(decide(&generous.call, &ServiceRules::of(&generous.service, None), 1000, &context).is_ok());
+    assert_eq!(
+        decide(&generous.call, &ServiceRules::of(&generous.service, None), 1001, &context)
+            .map_err(|error| error.code)
+            .err(),
+        Some(Code::RequestTooLarge)
+    );
 }
 
 /// A request with every fault, fixed one by one: each time the next error of the order in `docs/wire.md` must come to light.

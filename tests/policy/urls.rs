@@ -5,7 +5,7 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 use secure_outbound::document::{InternalHostSpec, Request};
 use secure_outbound::error::Error;
-use secure_outbound::policy::{Context, InternalHosts, PathPattern, Target, decide};
+use secure_outbound::policy::{Context, InternalHosts, PathPattern, ServiceRules, Target, decide};
 use serde_json::json;
 
 /// The lists that the generators draw from, and other implementations' generators as well.
@@ -32,9 +32,10 @@ fn below(base: &str, path: &str, query: &[(String, String)], allow_encoded_slash
     });
     let plain = InternalHostSpec { host: "::1".to_owned(), networks: vec!["::1/128".to_owned()], ports: vec![80] };
     let internal_hosts = &InternalHosts::from_specs(&[plain]).expect("valid");
-    let context = Context { internal_hosts, host_limit: None, request_bytes: 0, filled_headers: &[] };
+    let context = Context { internal_hosts, request_bytes: 0, filled_headers: &[] };
     let request = Request::parse(document.to_string().as_bytes())?;
-    decide(&request, 0, &context).map(|decision| decision.admitted.target)
+    decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context)
+        .map(|decision| decision.admitted.target)
 }
 
 /// What holds for every accepted target, wherever it came from.

@@ -44,6 +44,8 @@ type Send =
     unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
 type Explain = unsafe extern "C" fn(u64, *const c_char, usize, usize, *mut Frame) -> i32;
 type Check = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
+type Decide = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, usize, *mut u64, *mut Frame) -> i32;
+type SendDecided = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
@@ -55,6 +57,10 @@ pub struct Library {
     pub send: Send,
     pub explain: Explain,
     pub check: Check,
+    pub decide: Decide,
+    pub send_decided: SendDecided,
+    pub decided_free: unsafe extern "C" fn(u64),
+    pub thread_results_free: unsafe extern "C" fn(),
     pub close: Close,
     pub free: Free,
 }
@@ -85,6 +91,10 @@ pub fn library() -> &'static Library {
                 send: *file.get(symbol("send").as_bytes()).expect("send"),
                 explain: *file.get(symbol("explain").as_bytes()).expect("explain"),
                 check: *file.get(symbol("check").as_bytes()).expect("check"),
+                decide: *file.get(symbol("decide").as_bytes()).expect("decide"),
+                send_decided: *file.get(symbol("send_decided").as_bytes()).expect("send_decided"),
+                decided_free: *file.get(symbol("decided_free").as_bytes()).expect("decided_free"),
+                thread_results_free: *file.get(symbol("thread_results_free").as_bytes()).expect("thread_results_free"),
                 close: *file.get(symbol("close").as_bytes()).expect("close"),
                 free: *file.get(symbol("result_free").as_bytes()).expect("result_free"),
             }
@@ -169,6 +179,44 @@ pub fn explain(engine: u64, request: &Value, body_len: usize) -> (i32, Value) {
     // SAFETY: as above.
     unsafe { (library().free)(&mut frame) };
     (status, head)
+}
+
+/// Decides about a request and keeps the call: the status, the number of the call and the decision.
+pub fn decide(engine: u64, service: Option<&Value>, request: &Value, body_len: usize) -> (i32, u64, Value) {
+    let (service, request) = (service.map(Value::to_string).unwrap_or_default(), request.to_string());
+    let (mut call, mut frame) = (u64::MAX, Frame::rubbish());
+    let (head, head_len) = (request.as_ptr().cast(), request.len());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe {
+        (library().decide)(
+            engine,
+            service.as_ptr().cast(),
+            service.len(),
+            head,
+            head_len,
+            body_len,
+            &mut call,
+            &mut frame,
+        )
+    };
+    let (head, body) = frame.read();
+    assert!(body.is_empty());
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    (status, call, head)
+}
+
+/// Sends a call that was decided about.
+pub fn send_decided(call: u64, body: &[u8], sealed: &str) -> Reply {
+    let mut frame = Frame::rubbish();
+    let (sealed, sealed_len) = (sealed.as_ptr().cast(), sealed.len());
+    // SAFETY: every pointer is to a live value.
+    let status =
+        unsafe { (library().send_decided)(call, body.as_ptr().cast(), body.len(), sealed, sealed_len, &mut frame) };
+    let (head, body) = frame.read();
+    // SAFETY: as above.
+    unsafe { (library().free)(&mut frame) };
+    Reply { status, head, body }
 }
 
 /// Has the credentials of a request looked at, and gives the status and the code.

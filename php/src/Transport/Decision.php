@@ -20,6 +20,7 @@ final readonly class Decision
      * @param string $url canonical, with the caller's query: not for logs
      * @param string|null $pathTemplate the pattern of allowed_paths that matched, made printable
      * @param string|null $host of the URL, as its port; null of a library that does not tell them
+     * @param int|null $begun when it came in, in nanoseconds of hrtime(), where its transport counts a call's time from there
      */
     public function __construct(
         public string $method,
@@ -27,6 +28,7 @@ final readonly class Decision
         ?string $pathTemplate = null,
         public ?string $host = null,
         public ?int $port = null,
+        public ?int $begun = null,
     ) {
         $this->pathTemplate = $pathTemplate === null ? null : Printable::text($pathTemplate);
     }

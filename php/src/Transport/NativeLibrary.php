@@ -20,7 +20,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Of this class's own methods. It changes with them, not with the library. */
-    public const API = 5;
+    public const API = 6;
 
     /** Of the C functions, as secure_outbound_abi_version() answers it. */
     public const ABI = 1;
@@ -31,6 +31,7 @@ final class NativeLibrary
     public const NULL_POINTER = -1;
     public const LENGTH_TOO_LARGE = -2;
     public const UNKNOWN_ENGINE = -3;
+    public const UNKNOWN_CALL = -4;
 
     /** Codes of the \RuntimeException that the methods throw. */
     public const NOT_BOUND = 1;
@@ -70,6 +71,17 @@ final class NativeLibrary
                                       struct secure_outbound_result *out);
         C;
 
+    /** The same, of calls that are decided about before they are sent. */
+    private const DECIDING = <<<'C'
+        int32_t secure_outbound_decide(uint64_t engine, const char *service, size_t service_len,
+                                       const char *request, size_t request_len, size_t body_len,
+                                       uint64_t *call, struct secure_outbound_result *out);
+        int32_t secure_outbound_send_decided(uint64_t call, const char *body, size_t body_len,
+                                             const char *sealed, size_t sealed_len,
+                                             struct secure_outbound_result *out);
+        void secure_outbound_decided_free(uint64_t call);
+        C;
+
     /** Reserved for the end of a request that has used up its memory. */
     private const RESERVE = 1 << 14;
 
@@ -83,6 +95,11 @@ final class NativeLibrary
     private static ?string $reserve = null;
 
     private static bool $canCheck = false;
+
+    private static bool $canDecide = false;
+
+    /** Of a result: reading a declaration takes as long as a part of a call. */
+    private static ?\FFI\CType $result = null;
 
     private function __construct()
     {
@@ -111,6 +128,7 @@ final class NativeLibrary
         // An integer before PHP 8.4.
         $direct = \PHP_SAPI === 'cli' || (bool) \PHP_ZTS;
         $held = self::holdSignals();
+        [$canCheck, $canDecide] = [false, false];
         try {
             // A library of another version may lack what else is declared here, so it is asked for its version alone.
             $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
@@ -118,7 +136,9 @@ final class NativeLibrary
             if ($direct && $abi === self::ABI) {
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
-            $whole = $abi === self::ABI ? self::whole($ffi, $direct ? $file : null) : null;
+            if ($abi === self::ABI) {
+                [$ffi, $canCheck, $canDecide] = self::whole($ffi, $direct ? $file : null);
+            }
             if ($abi === self::ABI) {
                 // Results of a request that ended before it could free them.
                 $ffi->secure_outbound_thread_results_free();
@@ -136,8 +156,9 @@ final class NativeLibrary
             $message = 'the library speaks ABI version %d, this package %d: install matching versions';
             throw new \RuntimeException(\sprintf($message, $abi, self::ABI), self::WRONG_VERSION);
         }
-        self::$ffi = $whole ?? $ffi;
-        self::$canCheck = $whole !== null;
+        self::$ffi = $ffi;
+        self::$canCheck = $canCheck;
+        self::$canDecide = $canDecide;
         self::$file = $direct ? $file : null;
         self::$reserve ??= \str_repeat("\0", self::RESERVE);
         if (\function_exists('register_shutdown_function')) {
@@ -179,7 +200,7 @@ final class NativeLibrary
         $ffi = self::bound();
         $held = self::holdSignals();
         try {
-            $out = $ffi->new('secure_outbound_result');
+            $out = self::result($ffi);
             $engine = $ffi->new('uint64_t');
             try {
                 $status = $ffi->secure_outbound_open($config, \strlen($config), \FFI::addr($engine), \FFI::addr($out));
@@ -213,7 +234,7 @@ final class NativeLibrary
         $ffi = self::bound();
         $held = self::holdSignals();
         try {
-            $out = $ffi->new('secure_outbound_result');
+            $out = self::result($ffi);
             try {
                 $status = $ffi->secure_outbound_send(
                     $engine,
@@ -251,7 +272,7 @@ final class NativeLibrary
         $ffi = self::bound();
         $held = self::holdSignals();
         try {
-            $out = $ffi->new('secure_outbound_result');
+            $out = self::result($ffi);
             try {
                 $length = \strlen($request);
                 $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, \FFI::addr($out));
@@ -262,6 +283,100 @@ final class NativeLibrary
         } catch (\FFI\Exception) {
             throw new \RuntimeException('the native call failed', self::CALL_FAILED);
         } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /** Whether library and header have decide(). */
+    public static function canDecide(): bool
+    {
+        return self::$canDecide;
+    }
+
+    /**
+     * Decides about a request, and keeps the call for sendDecided() where it is allowed. Its time runs from here.
+     *
+     * @param int $engine handle from open()
+     * @param string $service document of its service, which the engine reads once; '': the request has it all
+     * @param string $request request head, JSON, or what of it is the request's own
+     * @param int $bodyLength size of its body in bytes
+     * @return array{status: int, call: int, head: string} call is 0 where there is none
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canDecide(), CALL_FAILED
+     */
+    public static function decide(
+        int $engine,
+        string $service,
+        #[\SensitiveParameter] string $request,
+        int $bodyLength,
+    ): array {
+        $ffi = self::deciding();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            $call = $ffi->new('uint64_t');
+            try {
+                $status = $ffi->secure_outbound_decide(
+                    $engine,
+                    $service,
+                    \strlen($service),
+                    $request,
+                    \strlen($request),
+                    $bodyLength,
+                    \FFI::addr($call),
+                    \FFI::addr($out),
+                );
+                return ['status' => $status, 'call' => $call->cdata, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * Sends a call that was decided about. It is gone afterwards.
+     *
+     * @param int $call number from decide()
+     * @param string $body raw bytes, as many as it was said to have
+     * @param string $sealed as of send()
+     * @param int $room how many bytes a body may have to be copied
+     * @return array{status: int, head: string, body: string|null} body is null where it has more
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canDecide(), CALL_FAILED
+     */
+    public static function sendDecided(
+        int $call,
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+        int $room = \PHP_INT_MAX,
+    ): array {
+        $ffi = self::deciding();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            try {
+                [$length, $size] = [\strlen($body), \strlen($sealed)];
+                $status = $ffi->secure_outbound_send_decided($call, $body, $length, $sealed, $size, \FFI::addr($out));
+                $body = $out->body_len > $room ? null : self::body($out);
+                return ['status' => $status, 'head' => self::head($out), 'body' => $body];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /** Lets a call go that was decided about and is not sent. It may be gone already. */
+    public static function freeDecided(int $call): void
+    {
+        if (self::$canDecide) {
+            $held = self::holdSignals();
+            self::$ffi?->secure_outbound_decided_free($call);
             self::deliverSignals($held);
         }
     }
@@ -289,7 +404,7 @@ final class NativeLibrary
         }
         $held = self::holdSignals();
         try {
-            $out = $ffi->new('secure_outbound_result');
+            $out = self::result($ffi);
             try {
                 [$length, $size] = [\strlen($request), \strlen($sealed)];
                 $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, \FFI::addr($out));
@@ -331,18 +446,30 @@ final class NativeLibrary
     }
 
     /**
-     * The binding with what is optional; null where that is not there.
+     * The binding with what is optional and there.
      *
      * @param string|null $file null: of a scope, which has what its header declares
+     * @return array{\FFI, bool, bool} whether it has check(), and decide()
      */
-    private static function whole(\FFI $ffi, ?string $file): ?\FFI
+    private static function whole(\FFI $ffi, ?string $file): array
+    {
+        $canCheck = self::has($ffi, $file, self::OPTIONAL, 'secure_outbound_check');
+        $canDecide = self::has($ffi, $file, self::DECIDING, 'secure_outbound_decide');
+        if ($file !== null) {
+            $optional = ($canCheck ? self::OPTIONAL : '') . "\n" . ($canDecide ? self::DECIDING : '');
+            $ffi = \FFI::cdef(self::DECLARATIONS . "\n" . $optional, $file);
+        }
+        return [$ffi, $canCheck, $canDecide];
+    }
+
+    private static function has(\FFI $ffi, ?string $file, string $declarations, string $function): bool
     {
         try {
-            $whole = $file === null ? $ffi : \FFI::cdef(self::DECLARATIONS . "\n" . self::OPTIONAL, $file);
+            $whole = $file === null ? $ffi : \FFI::cdef(self::DECLARATIONS . "\n" . $declarations, $file);
             // PHP reports a function that a scope's header does not declare only when it is accessed.
-            return $whole->secure_outbound_check instanceof \FFI\CData ? $whole : null;
+            return $whole->{$function} instanceof \FFI\CData;
         } catch (\FFI\Exception) {
-            return null;
+            return false;
         }
     }
 
@@ -371,6 +498,21 @@ final class NativeLibrary
     private static function bound(): \FFI
     {
         return self::$ffi ?? throw new \RuntimeException('the library is not bound', self::NOT_BOUND);
+    }
+
+    private static function result(\FFI $ffi): \FFI\CData
+    {
+        self::$result ??= $ffi->type('secure_outbound_result');
+        return $ffi->new(self::$result);
+    }
+
+    private static function deciding(): \FFI
+    {
+        $ffi = self::bound();
+        if (!self::$canDecide) {
+            throw new \RuntimeException('the library or its header has no secure_outbound_decide', self::WRONG_VERSION);
+        }
+        return $ffi;
     }
 
     /*

@@ -128,55 +128,108 @@ final readonly class RequestSpec
      */
     public function headFor(array $references): string
     {
-        $head = [
-            'version' => Wire::VERSION,
-            'service_id' => $this->serviceId,
-            'correlation_id' => $this->correlationId,
-            'method' => $this->method,
-            'base_url' => $this->baseUrl,
-            'url' => $this->url,
-            'headers' => array_map(
-                static fn (array $header): array => [Wire::bytesToText($header[0]), Wire::bytesToText($header[1])],
-                $this->headers,
-            ),
-            'timeout_ms' => $this->timeoutMs,
-            'idempotency_key' => $this->idempotencyKey,
-            'idempotency_header' => $this->idempotencyHeader,
-            'policy' => $this->policy?->toWire(),
-        ];
-        if ($this->url === null) {
-            $head += ['path' => $this->path, 'query' => $this->query];
-        }
-        if ($this->alternatives !== []) {
-            $head['alternatives'] = array_map(
-                static fn (Alternative $alternative): array => $alternative->toWire(),
-                $this->alternatives,
-            );
-        }
-        if ($references !== []) {
-            $head['credentials'] = array_map(
-                static fn (CredentialReference $reference): array => $reference->toWire(),
-                $references,
-            );
-        }
-        return Wire::encode(array_filter($head, static fn (mixed $value): bool => $value !== null));
+        return Wire::encode($this->ofService($references) + $this->own());
+    }
+
+    /**
+     * What of the head the requests to a service have in common.
+     *
+     * @param list<CredentialReference> $references
+     * @return string JSON
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public function serviceHead(array $references): string
+    {
+        return Wire::encode($this->ofService($references));
+    }
+
+    /**
+     * The rest of the head: what is this request's own.
+     *
+     * @return string JSON
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public function ownHead(): string
+    {
+        return Wire::encode($this->own());
+    }
+
+    /**
+     * The envelopes: '' for no credential, the envelope for one, a JSON array of the envelopes for several.
+     *
+     * @throws OutboundException invalid_request.malformed for text that is not UTF-8
+     */
+    public function sealed(): string
+    {
+        $sealed = array_column($this->credentials, 'sealed');
+        return count($sealed) > 1 ? Wire::encode($sealed) : ($sealed[0] ?? '');
     }
 
     /**
      * What crosses to the library or a daemon.
      *
-     * @return array{head: string, body: string, sealed: string} head is JSON; sealed is '' for no credential, the
-     *         envelope for one, a JSON array of the envelopes for several
+     * @return array{head: string, body: string, sealed: string} head is JSON; sealed as sealed() has it
      * @throws OutboundException invalid_request.malformed for text that is not UTF-8
      */
     public function toWire(): array
     {
-        $sealed = array_column($this->credentials, 'sealed');
         return [
             'head' => $this->headFor($this->references()),
             'body' => $this->body,
-            'sealed' => count($sealed) > 1 ? Wire::encode($sealed) : ($sealed[0] ?? ''),
+            'sealed' => $this->sealed(),
         ];
+    }
+
+    /**
+     * @param list<CredentialReference> $references
+     * @return array<string, mixed>
+     */
+    private function ofService(array $references): array
+    {
+        $head = ['version' => Wire::VERSION, 'service_id' => $this->serviceId];
+        if ($this->baseUrl !== null) {
+            $head['base_url'] = $this->baseUrl;
+        }
+        if ($this->idempotencyHeader !== null) {
+            $head['idempotency_header'] = $this->idempotencyHeader;
+        }
+        if ($this->policy !== null) {
+            $head['policy'] = $this->policy->toWire();
+        }
+        foreach ($this->alternatives as $alternative) {
+            $head['alternatives'][] = $alternative->toWire();
+        }
+        foreach ($references as $reference) {
+            $head['credentials'][] = $reference->toWire();
+        }
+        return $head;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function own(): array
+    {
+        $head = ['version' => Wire::VERSION, 'method' => $this->method, 'headers' => []];
+        foreach ($this->headers as [$name, $value]) {
+            $head['headers'][] = [Wire::bytesToText($name), Wire::bytesToText($value)];
+        }
+        if ($this->url !== null) {
+            $head['url'] = $this->url;
+        } else {
+            $head['path'] = $this->path;
+            $head['query'] = $this->query;
+        }
+        if ($this->correlationId !== null) {
+            $head['correlation_id'] = $this->correlationId;
+        }
+        if ($this->timeoutMs !== null) {
+            $head['timeout_ms'] = $this->timeoutMs;
+        }
+        if ($this->idempotencyKey !== null) {
+            $head['idempotency_key'] = $this->idempotencyKey;
+        }
+        return $head;
     }
 
     /**

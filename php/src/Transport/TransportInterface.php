@@ -15,8 +15,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 interface TransportInterface
 {
     /**
-     * Says beforehand whether send() would refuse a request. Nothing is sent, opened or resolved for that; send() judges all
-     * of it again.
+     * Says beforehand whether send() would refuse a request. Nothing is sent, opened or resolved for that.
      *
      * @param RequestSpec $request without credentials
      * @param list<CredentialReference> $references of the credentials that send() will be given
@@ -30,7 +29,12 @@ interface TransportInterface
     ): Decision;
 
     /**
+     * @param Decision|null $decided what decide() has said of this very request before its credentials and its body were there:
+     *        the time of the call runs from there, and a transport need not judge again what cannot have changed since
      * @throws OutboundException with the class, code and audit record of the refusal or failure
      */
-    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec;
+    public function send(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+    ): ResponseSpec;
 }

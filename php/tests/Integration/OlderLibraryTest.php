@@ -20,7 +20,7 @@ final class OlderLibraryTest extends TestCase
         use Netresearch\NrVault\Transport\NativeLibrary;
         try {
             NativeLibrary::bind($argv[2]);
-            echo 'bound, ', NativeLibrary::version(), ', ', json_encode(NativeLibrary::canCheck()), "\n";
+            echo 'bound, ', NativeLibrary::version(), ', ', json_encode([NativeLibrary::canCheck(), NativeLibrary::canDecide()]), "\n";
             NativeLibrary::check(1, '{}', '');
         } catch (\RuntimeException $failure) {
             echo $failure->getCode(), "\n";
@@ -41,7 +41,8 @@ final class OlderLibraryTest extends TestCase
 
     public function testWhatNoCallNeedsMayBeMissing(): void
     {
-        self::assertSame("bound, other, false\n2\n", $this->bound('secure_outbound_check'));
+        self::assertSame("bound, other, [false,true]\n2\n", $this->bound('secure_outbound_check'));
+        self::assertStringStartsWith("bound, other, [true,false]\n", $this->bound('secure_outbound_decide'));
     }
 
     public function testWhatACallNeedsMayNot(): void
@@ -53,7 +54,7 @@ final class OlderLibraryTest extends TestCase
     {
         $answer = self::inAProcess(Build::library());
 
-        self::assertMatchesRegularExpression('/\Abound, \S+, true\n\z/', $answer);
+        self::assertMatchesRegularExpression('/\Abound, \S+, \[true,true\]\n\z/', $answer);
     }
 
     private function bound(string $without): string

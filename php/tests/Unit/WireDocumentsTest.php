@@ -109,6 +109,27 @@ final class WireDocumentsTest extends TestCase
         }
     }
 
+    public function testARequestIsWrittenInTwoDocumentsAsWell(): void
+    {
+        foreach (['request' => 'own', 'request_url' => 'own_url', 'request_alternatives' => null] as $whole => $own) {
+            $document = self::document($whole);
+            $envelopes = array_map(static fn (): string => 'nrv1:AA==', $document['credentials'] ?? []);
+            $sealed = $envelopes === [] ? '' : (string) json_encode($envelopes);
+            $request = RequestSpec::fromWire((string) json_encode($document), '', $sealed);
+            $service = json_decode($request->serviceHead($request->references()), true);
+            $rest = json_decode($request->ownHead(), true);
+
+            self::assertEquals($document, $service + $rest);
+            self::assertSame(['version'], array_keys(array_intersect_key($service, $rest)));
+            if ($own !== null) {
+                self::assertEquals(self::document($own), $rest);
+            }
+            if ($whole !== 'request_url') {
+                self::assertEquals(self::document(str_replace('request', 'service', $whole)), $service);
+            }
+        }
+    }
+
     public function testTheRequestsHaveAllThatARequestCanSay(): void
     {
         $request = self::document('request');
@@ -159,6 +180,8 @@ final class WireDocumentsTest extends TestCase
     {
         $allowed = self::document('decision');
         $decision = get_object_vars(Decision::fromWire((string) json_encode($allowed)));
+        self::assertNull($decision['begun'], 'the library knows it');
+        unset($decision['begun']);
         $read = array_combine(array_map(self::snake(...), array_keys($decision)), $decision);
         self::assertEquals($allowed, $read + ['version' => 1, 'allowed' => true, 'error' => null, 'audit' => null]);
 

@@ -11,8 +11,9 @@ use std::ptr::null;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
-    ResultView, secure_outbound_check, secure_outbound_close, secure_outbound_explain, secure_outbound_open,
-    secure_outbound_result_free, secure_outbound_send,
+    ResultView, secure_outbound_check, secure_outbound_close, secure_outbound_decide, secure_outbound_decided_free,
+    secure_outbound_explain, secure_outbound_open, secure_outbound_result_free, secure_outbound_send,
+    secure_outbound_send_decided,
 };
 use serde_json::Value;
 
@@ -43,7 +44,7 @@ impl<'a> Input<'a> {
 
 /// Looks at a result as a caller would, and frees it, twice at times.
 fn look(view: &mut ResultView, status: i32, twice: bool) {
-    assert!((-3..=1).contains(&status), "{status}");
+    assert!((-4..=1).contains(&status), "{status}");
     let mut copy = ResultView { ..*view };
     // SAFETY: the library says what it points to, until it is freed.
     unsafe {
@@ -74,13 +75,13 @@ fuzz_target!(|data: &[u8]| {
         let mut view = ResultView::EMPTY;
         // SAFETY: every pointer is to as many live bytes as its length says, or null.
         unsafe {
-            match call % 4 {
-                0 => {
+            match call % 8 {
+                0 | 4 => {
                     let (config, length) = input.bytes();
                     let status = secure_outbound_open(config, length, &mut last, &mut view);
                     look(&mut view, status, handle % 3 == 0);
                 }
-                1 => {
+                1 | 5 => {
                     let ((request, r), (body, b), (sealed, s)) = (input.bytes(), input.bytes(), input.bytes());
                     let status = secure_outbound_send(engine, request, r, body, b, sealed, s, &mut view);
                     look(&mut view, status, handle % 3 == 0);
@@ -91,6 +92,24 @@ fuzz_target!(|data: &[u8]| {
                     let (request, length) = input.bytes();
                     let status = secure_outbound_explain(engine, request, length, usize::from(call), &mut view);
                     look(&mut view, status, handle % 3 == 0);
+                }
+                6 => {
+                    let ((service, v), (request, r), mut number) = (input.bytes(), input.bytes(), 7);
+                    let size = usize::from(call) >> 3;
+                    let status = secure_outbound_decide(engine, service, v, request, r, size, &mut number, &mut view);
+                    look(&mut view, status, handle % 3 == 0);
+                    assert_eq!(number == 0, status != 0, "{status}");
+                    if handle % 5 == 0 {
+                        secure_outbound_decided_free(number);
+                    }
+                    let ((body, b), (sealed, s)) = (input.bytes(), input.bytes());
+                    let status = secure_outbound_send_decided(number, body, b, sealed, s, &mut view);
+                    look(&mut view, status, handle % 3 == 0);
+                    // NULL with a length is refused before the call is looked for.
+                    if status != -1 {
+                        let again = secure_outbound_send_decided(number, null(), 0, null(), 0, &mut view);
+                        assert_eq!(again, -4);
+                    }
                 }
                 _ => assert!([0, -3].contains(&secure_outbound_close(engine))),
             }

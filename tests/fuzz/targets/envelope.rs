@@ -1,9 +1,9 @@
-//! An envelope: opened or refused with one of its codes, and never opened under another identifier or another key.
+//! An envelope: opened or refused with one of its codes, and, its form kept, never opened under another identifier or another key.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use secure_outbound::envelope::{self, MasterKey};
+use secure_outbound::envelope::{Forms, MasterKey};
 use secure_outbound::error::Code;
 use secure_outbound::secret::Secret;
 
@@ -11,11 +11,12 @@ const IDENTIFIER: &str = "01937b6e-4b6c-7abc-8def-0123456789ab";
 
 fuzz_target!(|sealed: &[u8]| {
     let key = |byte| MasterKey::new(Secret::new(vec![byte; 32])).expect("32 bytes");
-    match envelope::open(sealed, IDENTIFIER, &[key(1)]) {
+    let forms = Forms::default();
+    match forms.open(sealed, IDENTIFIER, &[key(1)]) {
         Ok(_) => {
-            assert!(envelope::open(sealed, "another", &[key(1)]).is_err(), "the identifier is authenticated");
-            assert!(envelope::open(sealed, IDENTIFIER, &[key(2)]).is_err(), "the key matters");
-            assert!(envelope::open(sealed, IDENTIFIER, &[key(2), key(1)]).is_ok(), "keys are tried in turn");
+            assert!(forms.open(sealed, "another", &[key(1)]).is_err(), "the identifier is authenticated");
+            assert!(forms.open(sealed, IDENTIFIER, &[key(2)]).is_err(), "the key matters");
+            assert!(forms.open(sealed, IDENTIFIER, &[key(2), key(1)]).is_ok(), "keys are tried in turn");
         }
         Err(error) => assert!(
             [Code::CredentialMalformed, Code::CredentialUnsupported, Code::AuthenticationFailed].contains(&error.code),

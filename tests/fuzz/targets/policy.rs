@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::document::Request;
-use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, Target, decide};
+use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, ServiceRules, Target, decide};
 use serde_json::json;
 
 fuzz_target!(|text: &str| {
@@ -23,8 +23,8 @@ fuzz_target!(|text: &str| {
     }
     let Ok(request) = Request::parse(document.to_string().as_bytes()) else { return };
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, host_limit: None, request_bytes: 0, filled_headers: &[] };
-    let Ok(decision) = decide(&request, 0, &context) else { return };
+    let context = Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[] };
+    let Ok(decision) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) else { return };
 
     let target = &decision.admitted.target;
     let text = target.text(target.query());

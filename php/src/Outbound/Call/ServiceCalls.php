@@ -106,7 +106,7 @@ final readonly class ServiceCalls
             }
             $request = $request->withCredentials($sealed);
             $record->sent = 'maybe';
-            return $this->ended($call, $record, $transport->send($request));
+            return $this->ended($call, $record, $transport->send($request, $decision));
         } catch (OutboundException $failure) {
             throw $this->failed($call, $record, $failure);
         } catch (\Throwable $foreign) {

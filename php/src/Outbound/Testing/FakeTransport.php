@@ -239,8 +239,10 @@ final class FakeTransport implements TransportInterface, TransportSelector
         return new Decision($request->method, $request->url ?? $joined, null, $origin?->host->text, $origin?->port);
     }
 
-    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
-    {
+    public function send(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+    ): ResponseSpec {
         $admitted = $this->decision?->decide($request, $request->references());
         if ($admitted !== null) {
             BodyKind::check($request->references(), $admitted->headers, $request->body);

@@ -58,10 +58,12 @@ final class PhpTransport implements TransportInterface, CredentialCheck
         $this->renewal = new KeyRenewal($config);
     }
 
-    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
-    {
+    public function send(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+    ): ResponseSpec {
         try {
-            return (new Call($this->settings()))->send($request);
+            return (new Call($this->settings()))->send($request, $decided?->begun);
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;

@@ -40,12 +40,17 @@ use Netresearch\NrVault\Transport\Wire;
 final class RustFfiTransport implements TransportInterface, CredentialCheck
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 5;
+    private const NATIVE_API = 6;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
 
     private readonly string $library;
+
+    private readonly ServiceDocuments $services;
+
+    /** @var \WeakMap<Decision, DecidedCall> calls that were decided about and are not sent yet */
+    private readonly \WeakMap $decided;
 
     private readonly KeyRenewal $renewal;
 
@@ -65,12 +70,16 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         $this->config = new \SensitiveParameterValue($config);
         $this->renewal = new KeyRenewal($config);
         $this->library = LibraryLocator::locate($library);
+        $this->services = new ServiceDocuments();
+        $this->decided = new \WeakMap();
     }
 
-    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
-    {
+    public function send(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+    ): ResponseSpec {
         try {
-            return $this->sendOnce($request);
+            return $this->sendOnce($request, $this->taken($decided));
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;
@@ -81,20 +90,40 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         return $this->sendOnce($request);
     }
 
-    private function sendOnce(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    /** The call that the library keeps for a decision of this transport; null where it was sent already. */
+    private function taken(#[\SensitiveParameter] ?Decision $decided): ?DecidedCall
+    {
+        if ($decided === null) {
+            return null;
+        }
+        $call = $this->decided[$decided] ?? null;
+        unset($this->decided[$decided]);
+        return $call;
+    }
+
+    private function sendOnce(#[\SensitiveParameter] RequestSpec $request, ?DecidedCall $call = null): ResponseSpec
+    {
+        $result = $call === null ? null : $this->sendDecided($request, $call);
+        $result ??= $this->sendWhole($request);
+        if ($result['body'] === null) {
+            throw self::tooLarge($result['head']);
+        }
+        return ResponseSpec::fromWire($result['head'], $result['body']);
+    }
+
+    /**
+     * @return array{status: int, head: string, body: string|null}
+     */
+    private function sendWhole(#[\SensitiveParameter] RequestSpec $request): array
     {
         $wire = $request->toWire();
-        $result = $this->call(static fn (int $engine): array => NativeLibrary::send(
+        return $this->call(static fn (int $engine): array => NativeLibrary::send(
             $engine,
             $wire['head'],
             $wire['body'],
             $wire['sealed'],
             MemoryLimit::room(),
         ));
-        if ($result['body'] === null) {
-            throw self::tooLarge($result['head']);
-        }
-        return ResponseSpec::fromWire($result['head'], $result['body']);
     }
 
     public function decide(
@@ -102,10 +131,41 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         array $references = [],
         ?int $bodyLength = null,
     ): Decision {
-        $head = $request->headFor($references);
+        $this->open();
         $length = $bodyLength ?? strlen($request->body);
-        $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
-        return Decision::fromWire($result['head']);
+        if (!NativeLibrary::canDecide()) {
+            $head = $request->headFor($references);
+            $result = $this->call(static fn (int $engine): array => NativeLibrary::explain($engine, $head, $length));
+            return Decision::fromWire($result['head']);
+        }
+        $service = $this->services->of($request, $references);
+        $head = $service === '' ? $request->headFor($references) : $request->ownHead();
+        $result = $this->call(
+            static fn (int $engine): array => NativeLibrary::decide($engine, $service, $head, $length),
+        );
+        // It frees the call, should what follows throw.
+        $call = new DecidedCall($result['call'], $references, $length);
+        $decision = Decision::fromWire($result['head']);
+        $this->decided[$decision] = $call;
+        return $decision;
+    }
+
+    /**
+     * @return array{status: int, head: string, body: string|null}|null null where the library has the call or its engine no more,
+     *         or the request is not as it was told: then nothing was done, and all of it is to be judged again
+     */
+    private function sendDecided(#[\SensitiveParameter] RequestSpec $request, DecidedCall $call): ?array
+    {
+        if (!$call->isOf($request)) {
+            return null;
+        }
+        try {
+            $result = $call->send($request->body, $request->sealed(), MemoryLimit::room());
+        } catch (\RuntimeException $failure) {
+            throw self::told($failure);
+        }
+        $gone = [NativeLibrary::UNKNOWN_CALL, NativeLibrary::UNKNOWN_ENGINE];
+        return in_array($result['status'], $gone, true) ? null : self::settled($result);
     }
 
     public function check(#[\SensitiveParameter] RequestSpec $request): void
@@ -263,6 +323,16 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         } catch (\RuntimeException $failure) {
             throw self::told($failure);
         }
+        return self::settled($result);
+    }
+
+    /**
+     * @template T of array{status: int, head: string}
+     * @param T $result
+     * @return T of a response
+     */
+    private static function settled(array $result): array
+    {
         $status = $result['status'];
         if ($status === NativeLibrary::FAILED) {
             $head = Wire::decode($result['head']);

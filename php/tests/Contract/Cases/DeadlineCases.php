@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Contract\OwnNetwork;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
@@ -144,6 +146,22 @@ trait DeadlineCases
 
         self::assertFailed('timeout.total', 'yes', $outcome, 200);
         self::$server->wait('plain', 'closed');
+    }
+
+    public function testTheTimeOfACallRunsFromItsDecision(): void
+    {
+        self::$server->script('plain', [['read'], ['silence']]);
+        $request = self::request(timeoutMs: 30);
+        $decision = self::$transport->decide($request);
+        $end = hrtime(true) + 31_000_000;
+        Poll::until(static fn (): bool => hrtime(true) > $end, 'the deadline');
+        try {
+            self::$transport->send($request, $decision);
+            self::fail('The call was sent.');
+        } catch (OutboundException $failure) {
+            self::assertSame(['timeout.total', 'no'], [$failure->errorCode(), $failure->sent()]);
+        }
+        self::assertSame(0, self::requests());
     }
 
     public function testTheLeastOfLimitPolicyRequestAndDefaultHolds(): void

@@ -19,6 +19,9 @@ final class OtherLibrary
         int secure_outbound_send(void) { __builtin_trap(); }
         int secure_outbound_explain(void) { __builtin_trap(); }
         int secure_outbound_check(void) { __builtin_trap(); }
+        int secure_outbound_decide(void) { __builtin_trap(); }
+        int secure_outbound_send_decided(void) { __builtin_trap(); }
+        void secure_outbound_decided_free(void) { __builtin_trap(); }
         int secure_outbound_close(void) { __builtin_trap(); }
         void secure_outbound_thread_results_free(void) {}
         void secure_outbound_result_free(void) { __builtin_trap(); }

@@ -28,11 +28,12 @@ final readonly class Call
     }
 
     /**
+     * @param int|null $begun when the call came in, in nanoseconds of hrtime(); null is now
      * @throws OutboundException
      */
-    public function send(#[\SensitiveParameter] RequestSpec $request): ResponseSpec
+    public function send(#[\SensitiveParameter] RequestSpec $request, ?int $begun = null): ResponseSpec
     {
-        $recorder = new Recorder();
+        $recorder = new Recorder($begun);
         $prepared = null;
         try {
             $prepared = $this->preparation->prepare($request, $recorder);
@@ -61,11 +62,11 @@ final readonly class Call
         } catch (OutboundException $refusal) {
             throw $refusal->asEndOfCall(Retry::mayPass($refusal, false), $recorder->failed($refusal));
         }
-        return self::decision($admitted);
+        return self::decision($admitted, $recorder->begun);
     }
 
     /** What is told of a request that may be sent. */
-    public static function decision(Admitted $admitted): Decision
+    public static function decision(Admitted $admitted, ?int $begun = null): Decision
     {
         $target = $admitted->target;
         return new Decision(
@@ -74,6 +75,7 @@ final readonly class Call
             $admitted->pathTemplate,
             $target->origin->host->text,
             $target->origin->port,
+            $begun,
         );
     }
 

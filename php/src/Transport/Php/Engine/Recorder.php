@@ -34,9 +34,12 @@ final class Recorder
     /** @var list<string> what became of the attempts that failed */
     private array $errors = [];
 
-    public function __construct()
+    /**
+     * @param int|null $begun when the call came in; null is now
+     */
+    public function __construct(?int $begun = null)
     {
-        $this->begun = hrtime(true);
+        $this->begun = $begun ?? (int) hrtime(true);
         $this->usage = new Usage();
         $this->record = AuditShape::of([
             'token_requests' => 0,

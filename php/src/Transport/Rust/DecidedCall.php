@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Rust;
+
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\RequestSpec;
+
+/**
+ * A call that the library has decided about and keeps, until it is sent or nobody has this object any more.
+ *
+ * @internal
+ */
+final class DecidedCall
+{
+    /**
+     * @param int $number of NativeLibrary::decide(); 0 where the library keeps none
+     * @param list<CredentialReference> $references of the credentials that it was decided about with
+     * @param int $bodyLength of its body
+     */
+    public function __construct(
+        private int $number,
+        private readonly array $references,
+        private readonly int $bodyLength,
+    ) {
+    }
+
+    public function __destruct()
+    {
+        if ($this->number !== 0) {
+            NativeLibrary::freeDecided($this->number);
+        }
+    }
+
+    /** Whether a request has the credentials, and a body of the length, that were decided about. */
+    public function isOf(#[\SensitiveParameter] RequestSpec $request): bool
+    {
+        return strlen($request->body) === $this->bodyLength && $request->references() === $this->references;
+    }
+
+    /**
+     * Sends it. The library keeps it no longer then.
+     *
+     * @return array{status: int, head: string, body: string|null}
+     * @throws \RuntimeException as NativeLibrary::sendDecided()
+     */
+    public function send(
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+        int $room,
+    ): array {
+        $number = $this->number;
+        $this->number = 0;
+        return NativeLibrary::sendDecided($number, $body, $sealed, $room);
+    }
+}
