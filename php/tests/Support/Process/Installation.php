@@ -51,7 +51,10 @@ final class Installation
             if ($count !== 1) {
                 throw new \RuntimeException($path . ' has no version.');
             }
-            rename($this->directory->write($package . '/.new', (string) $new), $path);
+            $written = $this->directory->write($package . '/.new', (string) $new);
+            // opcache tells files by the second of their change.
+            touch($written, (int) filemtime($path) + 1);
+            rename($written, $path);
         }
     }
 
