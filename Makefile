@@ -5,6 +5,8 @@
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
 # make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
 # make build      the release library
+# make packages   the Debian package, with all that belongs to it, into target/packages: docs/packaging.md
+# make test-packages  installs, updates, removes it in a fresh Debian 12 and 13
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
 # make bench      criterion, calls against those of PHP's own clients, registries in php-fpm, copies of a secret in a worker
@@ -36,7 +38,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -55,6 +57,14 @@ composer: tools
 
 build:
 	$(CARGO) build --locked --release
+
+packages:
+	@.ci/tools --packaging
+	@CARGO="$(CARGO)" packaging/packages
+
+test-packages: packages
+	@CARGO="$(CARGO)" .ci/test-archive
+	@CARGO="$(CARGO)" .ci/test-packages
 
 demo: tools
 	@$(MAKE) --no-print-directory build

@@ -36,6 +36,35 @@ final class InstallTest extends CommandTestCase
         self::assertSame('The header is ' . $this->prefix . '/include/secure_outbound.h.', $header);
     }
 
+    public function testAsAPackageHasItTheCommandFindsTheLibraryToo(): void
+    {
+        $this->make('uninstall');
+        $directory = 'LIBDIR=' . $this->prefix . '/lib/secure-outbound';
+        $this->make('install', [$directory]);
+        $report = $this->report(['--no-fpm']);
+
+        self::assertSame([], self::wrong($report));
+        $library = $this->prefix . '/lib/secure-outbound/libsecure_outbound.so';
+        self::assertSame('The library is ' . $library . '.', self::finding($report, 'library.file')['message']);
+        $header = $this->prefix . '/include/secure_outbound.h';
+        self::assertSame('The header is ' . $header . '.', self::finding($report, 'header.file')['message']);
+        self::assertStringContainsString('#define FFI_LIB "' . $library . '"', (string) file_get_contents($header));
+        $this->make('uninstall', [$directory]);
+        self::assertFileDoesNotExist($library);
+    }
+
+    public function testWhatPhpFpmReadsNamesTheInstalledFiles(): void
+    {
+        $settings = parse_ini_file($this->prefix . '/share/secure-outbound/php-fpm.ini', false, INI_SCANNER_RAW);
+
+        self::assertSame([
+            'ffi.enable' => 'preload',
+            'ffi.preload' => $this->prefix . '/include/secure_outbound.h',
+            'opcache.preload' => $this->prefix . '/share/secure-outbound/php/preload.php',
+            'opcache.preload_user' => 'www-data',
+        ], $settings);
+    }
+
     public function testAVariableAndAnOptionGoBefore(): void
     {
         $environment = ['SECURE_OUTBOUND_LIBRARY' => '/nonexistent/lib.so'];

@@ -34,13 +34,18 @@ final class LibraryLocator
         return self::besideThisPackage() ?? self::FILE;
     }
 
-    /** Of `make install`, which puts both below one PREFIX: the loader's cache need not know the directory. */
+    /** Of a package or of `make install`, which put both below one PREFIX: the loader's cache need not know the directory. */
     private static function besideThisPackage(): ?string
     {
         if (preg_match('~^(.*)/share/secure-outbound/php/src/Transport/Rust$~D', __DIR__, $match) !== 1) {
             return null;
         }
-        $file = $match[1] . '/lib/' . self::FILE;
-        return Quiet::call(static fn (): bool => is_file($file)) ? $file : null;
+        foreach (['/lib/secure-outbound/', '/lib/'] as $directory) {
+            $file = $match[1] . $directory . self::FILE;
+            if (Quiet::call(static fn (): bool => is_file($file))) {
+                return $file;
+            }
+        }
+        return null;
     }
 }

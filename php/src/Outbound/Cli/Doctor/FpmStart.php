@@ -131,7 +131,8 @@ final readonly class FpmStart
 
     private function buildHere(): string
     {
-        return 'make build && ' . Remedies::install() . ' && ' . $this->remedies->restart() . '   # on this machine';
+        $build = Remedies::isOfDpkg() ? '' : 'make build && ';
+        return $build . Remedies::install() . ' && ' . $this->remedies->restart() . '   # on this machine';
     }
 
     /**

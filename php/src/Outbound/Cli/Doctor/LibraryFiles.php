@@ -39,7 +39,7 @@ final class LibraryFiles
         $first = $findings[0];
         $this->missing = $first->code === 'library.file' && $first->verdict === 'critical' ? $first->message : null;
         $place = $this->library ?? $file;
-        $beside = str_contains($place, '/') ? dirname($place, 2) . self::HEADER : null;
+        $beside = str_contains($place, '/') ? self::prefixOf($place) . self::HEADER : null;
         $this->findings = [...$findings, ...($header === null && $ofWorker !== null
             ? self::headerOfWorker($ofWorker, $this->library)
             : self::header($header ?? $beside, $this->library))];
@@ -77,8 +77,14 @@ final class LibraryFiles
     public static function installedHeader(): string
     {
         $library = LibraryLocator::locate();
-        $prefix = str_contains($library, '/') ? dirname($library, 2) : '/usr/local';
+        $prefix = str_contains($library, '/') ? self::prefixOf($library) : '/usr/local';
         return (is_file($prefix . self::HEADER) ? $prefix : '/usr/local') . self::HEADER;
+    }
+
+    /** What a library is installed below: packages have a directory of their own in lib, `make install` has none. */
+    private static function prefixOf(string $library): string
+    {
+        return dirname($library, basename(dirname($library)) === 'secure-outbound' ? 3 : 2);
     }
 
     private static function locate(): string

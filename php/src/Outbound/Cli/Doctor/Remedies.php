@@ -220,15 +220,23 @@ final readonly class Remedies
         return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . $directory;
     }
 
-    /** Where this command was installed to, or out of the checkout that it runs in. */
+    /** By the package that it is of, to where this command was installed, or out of the checkout that it runs in. */
     public static function install(): string
     {
         $package = dirname(__DIR__, 4);
+        if (self::isOfDpkg()) {
+            return 'apt-get install --reinstall ./secure-outbound_*.deb';
+        }
         if (preg_match('~^(.+)/share/secure-outbound/php$~D', $package, $match) === 1) {
             return 'make install PREFIX=' . $match[1];
         }
         $makefile = is_file(dirname($package) . '/Makefile') ? ' -C ' . escapeshellarg(dirname($package)) : '';
         return 'make' . $makefile . ' install PREFIX=/usr/local';
+    }
+
+    public static function isOfDpkg(): bool
+    {
+        return dirname(__DIR__, 4) === '/usr/share/secure-outbound/php' && is_file('/var/lib/dpkg/info/secure-outbound.list');
     }
 
     /** Opens a file that only a person can change; the line contains nothing from a registry. */
