@@ -17,7 +17,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Whoever listens at the socket that the doctor asks writes the answer. None of it may change what root pastes.
+ * Any process may listen on the socket that the doctor asks, so nothing in its answer may change the commands that root pastes
+ * into a shell.
  */
 final class DoctorAnswerTest extends TestCase
 {
@@ -83,7 +84,7 @@ final class DoctorAnswerTest extends TestCase
         self::assertSame('ok', $codes['fpm.credentials']);
     }
 
-    /** Another process asks. */
+    /** Any process may ask a worker, so the worker looks only at the kinds of files that it knows by name. */
     public function testAWorkerLooksForWhatItKnowsTheNameOf(): void
     {
         $asked = ['config' => 'evil', 'files' => ['config' => ['/etc/hostname'], 'evil' => '/etc/shadow', 'registry' => '/etc/hostname']];
@@ -187,7 +188,7 @@ final class DoctorAnswerTest extends TestCase
         self::assertStringStartsWith('ls -ld ', $findings['header.owner']->remedy, 'root does not make it his own');
     }
 
-    /** The user and the group of one get files of root. */
+    /** Remedies give files of root to a worker's user and group, so no other process may pass for a worker. */
     public function testATitleAloneMakesNoWorker(): void
     {
         [$own, $others] = (array) stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
@@ -224,7 +225,7 @@ final class DoctorAnswerTest extends TestCase
     }
 
     /**
-     * @param array<string, mixed> $answer of whoever listens
+     * @param array<string, mixed> $answer what the process at the socket answers
      * @return list<Finding>
      */
     private function findings(array $answer): array

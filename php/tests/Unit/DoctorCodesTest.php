@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Every code that the doctor can give stands in docs/doctor.md.
+ * Every code that the doctor can give is documented in docs/doctor.md.
  */
 final class DoctorCodesTest extends TestCase
 {

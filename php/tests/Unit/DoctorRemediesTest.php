@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Lines that root pastes into a shell.
+ * Remedies of the doctor are commands that root pastes into a shell.
  */
 final class DoctorRemediesTest extends TestCase
 {

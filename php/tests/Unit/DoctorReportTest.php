@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use PHPUnit\Framework\TestCase;
 
 /**
- * How the doctor's findings stand on a terminal.
+ * How the doctor's findings are printed on a terminal.
  */
 final class DoctorReportTest extends TestCase
 {

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Warnings of `open` that no machine of the tests gives, and pools that none has.
+ * Warnings of `open` and php-fpm pools that do not occur on the machines that run the tests.
  */
 final class DoctorWarningsTest extends TestCase
 {

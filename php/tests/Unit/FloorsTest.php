@@ -8,13 +8,13 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Each folder of the sources knows folders of lower floors alone, so none of them knows one that knows it.
+ * The folders of the sources are on floors. Each uses folders of lower floors only, so no two folders use each other.
  */
 final class FloorsTest extends TestCase
 {
     private const PACKAGE = 'Netresearch\\NrVault\\';
 
-    /** From the ground up. A folder is the files that lie in it, without those of the folders below it. */
+    /** The lowest floor comes first. A folder has the files that are directly in it, without those of its subfolders. */
     private const FLOORS = [
         'Transport/Text',
         'Transport/System',
@@ -86,8 +86,8 @@ final class FloorsTest extends TestCase
     }
 
     /**
-     * The classes that a source names in full, or from its namespace on, with their lines: imports, code, comments and
-     * strings. What it names shortly is imported, or lies in its own folder.
+     * The classes that a source names in full or relative to its namespace, with their lines: in imports, code, comments and
+     * strings. A class that it names without a namespace is imported or in the same folder.
      *
      * @return list<array{string, int}>
      */

@@ -9,18 +9,18 @@ use Netresearch\NrVault\Transport\Functions;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The functions that a call is said to need are those that its code calls.
+ * The lists of the PHP functions that a call needs have exactly those that its code calls.
  */
 final class FunctionsTest extends TestCase
 {
     /**
-     * Not part of a call: programs, tests of hosts, a host's start, sinks, whose failures are failures of a sink, and the
-     * compiled registry, without which the registry is read.
+     * Code that a call can do without: the command line, the test doubles, the start of a host, the audit sinks, which report
+     * their own failures, and the compiled registry, in place of which the registry itself is read.
      */
     private const ELSEWHERE = '~^(?:Outbound/(?:Cli|Testing|HostDirectory|Registry/CompiledRegistry|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))'
         . '|Transport/System/(?:RootUser|OwnDirectory))~';
 
-    /** Looked for by function_exists() where they are called, and done without. */
+    /** Their callers ask function_exists() first, and work without them. */
     private const OPTIONAL = [
         'error_log',
         'file_put_contents',

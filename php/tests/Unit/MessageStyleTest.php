@@ -8,12 +8,12 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What an exception says is a phrase, whichever language throws it: it begins in lower case, has no full stop, and its parts are
- * joined by a colon or a semicolon. It stands behind a code and before one. The doctor and the command line speak in sentences.
+ * The message of an exception is a phrase, in PHP and in Rust: it begins in lower case, has no full stop, and its parts are
+ * joined by a colon or a semicolon, because a code comes before or after it. The doctor and the command line write sentences.
  */
 final class MessageStyleTest extends TestCase
 {
-    /** Of other programs, and of headers. */
+    /** Beginnings of texts that are no messages of exceptions: those of other programs, header values and log lines. */
     private const OTHERS = '~^(Name |No address|Recv failure|Too large|Bearer |Basic |Outbound call)~';
 
     public function testOfPhp(): void
@@ -46,7 +46,7 @@ final class MessageStyleTest extends TestCase
         self::assertGreaterThan(280, $seen);
     }
 
-    /** Whether it is a text. */
+    /** Returns 1 for a message, and 0 for a literal that is none. */
     private static function judge(string $text, string $where): int
     {
         if (!str_contains(trim($text), ' ') || preg_match(self::OTHERS, $text) === 1) {

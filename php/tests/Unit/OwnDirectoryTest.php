@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\System\OwnDirectory;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What can be seen without being root; RegistryCacheTest has other users.
+ * The cases that need no root. Those with other users are in RegistryCacheTest.
  */
 final class OwnDirectoryTest extends TestCase
 {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
 use PHPUnit\Framework\TestCase;
 
 /**
- * PHPStan reads no C: what it believes of the library has to be what NativeLibrary declares.
+ * PHPStan cannot read C, so its stub of the library has to have the functions that NativeLibrary declares.
  */
 final class PhpstanStubTest extends TestCase
 {

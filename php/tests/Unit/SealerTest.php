@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The envelopes of the tests are those that nr-vault makes.
+ * The Sealer of the tests makes the same envelopes as nr-vault.
  */
 final class SealerTest extends TestCase
 {

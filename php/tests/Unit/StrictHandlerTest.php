@@ -21,8 +21,8 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What PHP warns of comes to what is promised, also where the host's error handler throws at suppressed warnings. The
- * contract test makes all its calls under such a handler.
+ * Where PHP raises a warning, callers get the documented result or exception, even if the host's error handler throws for
+ * suppressed warnings too. The contract test makes all its calls with such a handler.
  */
 final class StrictHandlerTest extends TestCase
 {

@@ -12,11 +12,11 @@ use Netresearch\NrVault\Transport\Text\Printable;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Nothing that breaks a line, hides or turns text gets into a record or a message.
+ * No character that breaks a line, hides text or changes its direction gets into a record or a message.
  */
 final class TextTest extends TestCase
 {
-    /** A line break, NEL, the separator of lines, the override from right to left. */
+    /** LINE FEED, NEXT LINE, LINE SEPARATOR and RIGHT-TO-LEFT OVERRIDE, as Unicode names them. */
     private const FOUL = "\n\u{85}\u{2028}\u{202E}";
 
     public function testWhatIsNoTextIsAQuestionMark(): void

@@ -29,14 +29,14 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The wire documents in tests/vectors/wire, by which the library's tests judge their side as well: each is read and written as
- * it stands there, with every key and none besides.
+ * The wire documents in tests/vectors/wire, which the library's tests use as well. Each is read and written without a change,
+ * and has every key that exists and no other.
  */
 final class WireDocumentsTest extends TestCase
 {
     private const IDENTIFIER = '01937b6e-4b6c-7abc-8def-0123456789ab';
 
-    /** Place => the keys that there are. */
+    /** Place of an object in the document => the keys that exist for it. */
     private const CONFIGURATION = [
         '' => ['version', 'master_keys', 'internal_hosts', 'tls', 'proxy', 'token_cache', 'defaults', 'limits', 'php_transport',
             'http_versions', 'user_agent'],
@@ -52,7 +52,7 @@ final class WireDocumentsTest extends TestCase
         'limits' => ['timeout_ms', 'request_bytes', 'response_bytes', 'header_bytes', 'hosts', 'require_binding'],
     ];
 
-    /** What no key of a configuration may be. */
+    /** A value that no key of a configuration accepts. */
     private const IMPOSSIBLE = [['one more' => 1.5]];
 
     private TempDir $directory;
@@ -146,7 +146,7 @@ final class WireDocumentsTest extends TestCase
     /**
      * @param class-string $class
      * @param array<string, mixed> $document
-     * @param list<string> $more keys that are no property
+     * @param list<string> $more keys for which the class has no property
      */
     private static function assertSaysAll(string $class, array $document, array $more = []): void
     {
@@ -243,7 +243,7 @@ final class WireDocumentsTest extends TestCase
     }
 
     /**
-     * The keys that a refusal of an unknown one lists.
+     * The keys that the refusal of an unknown key lists.
      *
      * @param array<string, mixed> $payload
      * @return list<string>
@@ -260,7 +260,7 @@ final class WireDocumentsTest extends TestCase
     }
 
     /**
-     * The configuration, with files that are there.
+     * The configuration, with paths of files that exist.
      *
      * @return array<string, mixed>
      */
@@ -297,7 +297,7 @@ final class WireDocumentsTest extends TestCase
     }
 
     /**
-     * @return array<string, mixed> an error as a document has it
+     * @return array<string, mixed> the error in the form of the document
      */
     private static function error(OutboundException $failure): array
     {
@@ -312,7 +312,7 @@ final class WireDocumentsTest extends TestCase
     }
 
     /**
-     * Where the objects of a document stand.
+     * The places of all objects in a document.
      *
      * @param array<mixed> $value
      * @param list<int|string> $at
@@ -330,7 +330,7 @@ final class WireDocumentsTest extends TestCase
     }
 
     /**
-     * Where the keys of all objects of a document stand.
+     * The places of the keys of all objects in a document.
      *
      * @param array<mixed> $document
      * @return list<list<int|string>>

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The array shape of a record, which static analysis reads, is what records are.
+ * The array shape of a record, which static analysis reads, has the keys and the types of real records.
  */
 final class AuditRecordTest extends TestCase
 {

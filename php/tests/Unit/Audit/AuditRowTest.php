@@ -24,7 +24,7 @@ final class AuditRowTest extends TestCase
         self::assertSame(AuditEntries::RECORD, AuditEntries::complete()->record);
     }
 
-    /** A database does not take a record without one. */
+    /** A database refuses a record without a timestamp. */
     public function testARecordWithoutATimestampHasThatOfNow(): void
     {
         foreach ([null, 1700000000] as $timestamp) {

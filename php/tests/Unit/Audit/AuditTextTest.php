@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\ResponseSpec;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A record that stays text tells what its decoded form tells.
+ * A record that is passed on as JSON text has the same contents as one that is decoded.
  */
 final class AuditTextTest extends TestCase
 {
@@ -131,7 +131,7 @@ final class AuditTextTest extends TestCase
     }
 
     /**
-     * As the library writes it: compact, slashes and letters as they are.
+     * The JSON as the library writes it: compact, with slashes and letters that are not escaped.
      *
      * @param array<string, mixed> $record
      */

@@ -137,7 +137,7 @@ final class JsonLinesAuditSinkTest extends TestCase
         $other = fopen($this->file, 'r');
         flock($other, LOCK_EX);
 
-        // The lock is let go after the answer, so only the limit can have brought it.
+        // The lock is released only after the failure, so nothing but the time limit can have ended the wait.
         $message = $this->failure(static fn () => $sink->begin(AuditEntries::intent('meanwhile')));
         flock($other, LOCK_UN);
         $sink->write(AuditEntries::complete('after'));
@@ -280,7 +280,7 @@ final class JsonLinesAuditSinkTest extends TestCase
     }
 
     /**
-     * @return list<string> of this process, that the file is open as
+     * @return list<string> this process's descriptors of the file
      */
     private function descriptors(): array
     {
@@ -289,7 +289,7 @@ final class JsonLinesAuditSinkTest extends TestCase
     }
 
     /**
-     * @return list<string> in order of time
+     * @return list<string> the files that were put aside, the oldest first
      */
     private function aside(): array
     {

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Bodies of forms.
+ * Request bodies that the options form_params and multipart make.
  */
 final class FormBodyTest extends TestCase
 {
@@ -217,7 +217,7 @@ final class FormBodyTest extends TestCase
     }
 
     /**
-     * Two copies of it, of the file's 24 MiB, do not fit into the limit.
+     * The memory limit has room for one copy of the file of 24 MiB, and not for two.
      *
      * @testWith ["/file"]
      *           ["/pieces"]

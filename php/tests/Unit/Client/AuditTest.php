@@ -141,7 +141,7 @@ final class AuditTest extends ClientTestCase
         }
     }
 
-    /** An argument of a wrong type is this package's fault only where this package gave it. */
+    /** A TypeError is a fault of the one that passed the wrong argument: of this package, or of a part that the host gave. */
     public function testABugOfThePackageIsNoPartOfTheHost(): void
     {
         $failure = self::failure(fn () => $this->calls()->call('my-api', 'GET', '/x', [], null, ['hunter2']));

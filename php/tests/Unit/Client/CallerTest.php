@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The caller in an audit record, from code that is not this library's.
+ * The caller in an audit record is the code outside this library that made the call.
  */
 final class CallerTest extends TestCase
 {

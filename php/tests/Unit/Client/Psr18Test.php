@@ -78,7 +78,7 @@ final class Psr18Test extends ClientTestCase
         $streams = new class () implements StreamFactoryInterface {
             public function createStream(string $content = ''): StreamInterface
             {
-                // As TYPO3's, which has written it.
+                // TYPO3's factory leaves the position behind the content that it has written.
                 $stream = Utils::streamFor($content);
                 $stream->seek(0, SEEK_END);
                 return $stream;

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Double\FailingSink;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 
 /**
- * Of so many successes one is recorded. A sample of a million makes "none of these" certain enough for a test.
+ * "audit_sample" is N: of N successes one is recorded, chosen by chance. With a million, a test can rely on none being recorded.
  */
 final class SampleTest extends ClientTestCase
 {
@@ -36,7 +36,7 @@ final class SampleTest extends ClientTestCase
 
         $weights = array_map(static fn (AuditEntry $entry): int => $entry->weight, $this->audit->entries());
         self::assertSame([2], array_values(array_unique($weights)));
-        // Six standard deviations of chance.
+        // Within six standard deviations of the expected 200.
         self::assertGreaterThan(115, array_sum($weights));
         self::assertLessThan(285, array_sum($weights));
     }

@@ -9,7 +9,7 @@ use GuzzleHttp\Psr7\Request;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 
 /**
- * What a PSR-18 client of a service leaves out of the requests that an SDK makes, and that it leaves out nothing else.
+ * Which headers of an SDK's requests the PSR-18 client of a service leaves out, and that it leaves out no others.
  */
 final class SdkHeadersTest extends ClientTestCase
 {
@@ -120,7 +120,7 @@ final class SdkHeadersTest extends ClientTestCase
     }
 
     /**
-     * What reaches the transport of a request with these headers.
+     * Sends a request with these headers, and returns those that reach the transport.
      *
      * @param array<string, string|list<string>> $headers
      * @param array<string, mixed> $service

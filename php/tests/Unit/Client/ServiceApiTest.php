@@ -9,7 +9,7 @@ use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 
 /**
- * The methods that are named after those of HTTP, and doubles of the client.
+ * The client's methods that are named after HTTP methods, and test doubles of the client.
  */
 final class ServiceApiTest extends ClientTestCase
 {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 
 /**
- * Whose rights count is said by the service, and goes to the provider with each request for a credential.
+ * A service names the technical user whose rights count, and the credential provider is told that name in each request.
  */
 final class TechnicalUserTest extends ClientTestCase
 {

@@ -15,7 +15,7 @@ use PHPUnit\Framework\TestCase;
  */
 final class ErrorCodeTest extends TestCase
 {
-    /** `make codes` sets the variable; without it a difference is a failure, in CI as anywhere. */
+    /** `make codes` sets the variable, and the file is written. Without it a difference is a failure. */
     public function testTheEnumIsWhatTheTablesSay(): void
     {
         $file = (string) (new \ReflectionEnum(ErrorCode::class))->getFileName();

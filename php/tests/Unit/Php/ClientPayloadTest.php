@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Payloads of OAuth clients, by the cases that the library is judged by.
+ * Payloads of OAuth clients, by the cases that the library's tests use as well.
  */
 final class ClientPayloadTest extends TestCase
 {
@@ -21,7 +21,7 @@ final class ClientPayloadTest extends TestCase
         }
     }
 
-    /** What the library reads, and refuses before it asks. */
+    /** Payloads that the library can read, and refuses before it sends a token request. */
     public function testWhatTheLibraryWouldNotAskWithIsRefused(): void
     {
         $client = ['client_id' => 'c', 'client_secret' => 's', 'token_url' => 'https://a.example/token'];

@@ -14,7 +14,7 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Envelopes against what libsodium and OpenSSL say of them.
+ * Envelopes have the results that libsodium and OpenSSL give.
  */
 final class EnvelopeOpenerTest extends TestCase
 {

@@ -72,7 +72,7 @@ final class WipingTest extends TestCase
                 'placement' => $placement,
                 'key' => $keyFile,
             ];
-            // A host may have taken the function away, or the extension.
+            // A host may have disabled the function, or lack its extension.
             foreach (['', 'sodium_memzero'] as $disabled) {
                 [$held, $left, $keys] = self::observe($task, $canary, [$key, base64_encode($key)], $disabled);
                 $after = ' after ' . $name . ' without [' . $disabled . ']';
@@ -144,7 +144,7 @@ final class WipingTest extends TestCase
     /**
      * @param array<string, mixed> $task
      * @param list<string> $keys the key as the process reads it, and as it uses it
-     * @return array{int, int, int} copies of the secret while it is placed, and once it is let go; of the key then
+     * @return array{int, int, int} copies of the secret while it is used and after its release, and copies of the key after that
      */
     private static function observe(array $task, string $canary, array $keys, string $disabled): array
     {
@@ -176,7 +176,7 @@ final class WipingTest extends TestCase
         }
     }
 
-    /** How often the bytes stand in the writable memory of a process. */
+    /** How often the bytes are in the writable memory of a process. */
     private static function copies(int $pid, string $bytes): int
     {
         $memory = fopen('/proc/' . $pid . '/mem', 'r');
@@ -189,7 +189,7 @@ final class WipingTest extends TestCase
             }
             [$at, $end] = [(int) hexdec($range[1]), (int) hexdec($range[2])];
             for (; $at < $end; $at += self::CHUNK) {
-                // Guard pages and the like cannot be read; nothing stands there.
+                // Guard pages and the like cannot be read, and hold nothing.
                 fseek($memory, $at);
                 $chunk = @fread($memory, min(self::CHUNK + strlen($bytes), $end - $at));
                 $found += substr_count((string) $chunk, $bytes);

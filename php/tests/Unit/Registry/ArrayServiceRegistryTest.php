@@ -136,7 +136,7 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertSame('the registry has no service "my-api"; it has none' . $code, $message([], 'my-api'));
         $many = array_map(static fn (int $number): string => "service-$number", range(10, 20));
         self::assertStringEndsWith('"service-17" and 3 more' . $code, $message($many, 'zz'));
-        // What is no id, of either side, may be anything.
+        // A text that is no valid id may be a secret, so the message repeats neither that of the caller nor that of the registry.
         self::assertSame(
             'the registry has no service of this id; it has "my-api"' . $code,
             $message(['my-api', "hunter2\n{"], 'hunter2 and more'),

@@ -95,7 +95,7 @@ final class CompiledEntryTest extends TestCase
         self::assertSame(['my-api'], array_column($registry->problems(), 'entry'));
     }
 
-    /** Whoever changes what is compiled gives it a new number, because files of the old one are on the disks of hosts. */
+    /** A change of the compiled form needs a new number, because hosts still have files of the old form. */
     public function testTheFormHasItsNumber(): void
     {
         $service = (new EntryReader('my-api'))->read(self::WHOLE);
@@ -108,7 +108,7 @@ final class CompiledEntryTest extends TestCase
 
     /**
      * @param array<mixed> $compiled
-     * @return array<mixed> what PHP makes of the code of it
+     * @return array<mixed> the array that PHP reads from its exported code
      */
     private static function written(array $compiled): array
     {

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Registry\EnabledServices;
 use PHPUnit\Framework\TestCase;
 
 /**
- * An installation calls what it names, and nothing else that its registry has.
+ * An installation can call the services that it enables, and no others of its registry.
  */
 final class EnabledServicesTest extends TestCase
 {

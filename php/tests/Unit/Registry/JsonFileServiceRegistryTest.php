@@ -47,7 +47,7 @@ final class JsonFileServiceRegistryTest extends TestCase
         self::assertSame(['other'], array_column($registry->problems(), 'entry'));
     }
 
-    /** PHP reserves as much as a reader allows. */
+    /** For a read with a limit, PHP allocates as many bytes as the limit allows. */
     public function testASmallFileTakesLittleMemory(): void
     {
         $json = '{"version": 1, "services": {"ab": {"base_url": "https://a.example", "policy": {"allowed_methods": ["GET"]}}}}';

@@ -73,7 +73,7 @@ final class SchemaTest extends TestCase
     }
 
     /**
-     * Each entry is the least one with some keys more, or in place of its own.
+     * Each entry is the smallest valid one, with one key added or replaced.
      *
      * @return iterable<array{string, bool}>
      */

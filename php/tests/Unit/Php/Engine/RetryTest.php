@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Engine\Retry;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What is tried again.
+ * After which failures and responses a request is sent again.
  */
 final class RetryTest extends TestCase
 {

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Bodies of answers: codings, caps, and what is not whole.
+ * Bodies of responses: content codings, size limits, and incomplete bodies.
  */
 final class BodyReaderTest extends TestCase
 {
@@ -80,7 +80,7 @@ final class BodyReaderTest extends TestCase
 
     public function testABombIsNeverInMemory(): void
     {
-        // 64 MB of zeros become 64 kB, and those about a hundred bytes.
+        // The first compression makes 64 kB of 64 MB of zeros, and the second makes about a hundred bytes of those.
         $bomb = (string) gzencode((string) gzencode(str_repeat("\0", 64 << 20), 9), 9);
         gc_collect_cycles();
         $before = memory_get_usage();

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Net\TransferEnd;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What libcurl reports, and the codes that it becomes.
+ * The error code of each failure that libcurl reports.
  */
 final class ClassifierTest extends TestCase
 {
@@ -70,7 +70,7 @@ final class ClassifierTest extends TestCase
             'protocol.closed_early yes',
             new TransferEnd(...[56, 'Recv failure: Too large response headers in chunked-encoding'] + $answered),
         ];
-        // OpenSSL 3 and 1.1; the words are missing where its texts are not built in.
+        // Of OpenSSL 3 and of 1.1. A build of OpenSSL without error texts gives the number of the reason only.
         $alert = 'OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::reason(1116), errno 0';
         $older = 'OpenSSL SSL_read: error:1409445C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required, errno 0';
         yield 'an alert behind the handshake' => [

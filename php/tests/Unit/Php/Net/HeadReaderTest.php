@@ -8,7 +8,7 @@ use Netresearch\NrVault\Transport\Php\Net\HeadReader;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Heads of answers, line by line as libcurl hands them out.
+ * Heads of responses, line by line as libcurl passes them on.
  */
 final class HeadReaderTest extends TestCase
 {

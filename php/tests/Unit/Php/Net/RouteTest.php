@@ -10,11 +10,11 @@ use Netresearch\NrVault\Transport\Php\Policy\Host;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What libcurl is told about addresses.
+ * The addresses that libcurl is told to connect to.
  */
 final class RouteTest extends TestCase
 {
-    /** libcurl takes an entry that begins with a hyphen for the order to forget one. */
+    /** An entry of CURLOPT_RESOLVE that begins with a hyphen, as a name may, tells libcurl to remove an entry, not to add one. */
     public function testThePinHoldsHoweverTheNameIsSpelt(): void
     {
         $server = stream_socket_server('tcp://127.0.0.1:0');

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Moment;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What is sealed with a credential to say where it may go, by the cases that the library is judged by.
+ * Bindings, which are sealed with a credential and say where it may be sent, by the cases that the library's tests use as well.
  */
 final class BindingTest extends TestCase
 {
@@ -20,7 +20,7 @@ final class BindingTest extends TestCase
     {
         $moment = Moment::read($written);
         self::assertNotNull($moment);
-        // PHP's clock knows microseconds, so a moment within one is over with the next.
+        // PHP's clock counts microseconds, so a moment between two of them is over at the second one.
         $end = self::clock($seconds, intdiv($nanoseconds + 999, 1000));
         self::assertTrue($moment->isOver($end));
         self::assertFalse($moment->isOver($end->modify('-1 microsecond')));

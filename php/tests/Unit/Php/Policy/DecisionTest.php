@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Whole requests and redirects, by the cases that the library is judged by.
+ * Whole requests and redirects, by the cases that the library's tests use as well.
  */
 final class DecisionTest extends TestCase
 {
@@ -33,7 +33,7 @@ final class DecisionTest extends TestCase
         return PolicyVectors::requests();
     }
 
-    /** A request with every fault, fixed one by one: each time the next error of the order must come to light. */
+    /** A request with every fault. They are fixed one by one, and each time the next error in the order must be reported. */
     public function testTheFirstErrorCounts(): void
     {
         ['request' => $request, 'steps' => $steps] = PolicyVectors::section('first_error');
@@ -145,7 +145,7 @@ final class DecisionTest extends TestCase
         }
     }
 
-    /** The trace of a refusal holds its arguments, where PHP is set so, as it is in these tests. */
+    /** With zend.exception_ignore_args=0, as in these tests, the trace of an exception holds the arguments of each function. */
     public function testARefusalShowsNeitherPathNorQueryNorHeader(): void
     {
         $requests = [

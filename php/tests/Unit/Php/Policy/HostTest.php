@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\HostRule;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Hosts, by the cases that the library is judged by.
+ * Hosts, by the cases that the library's tests use as well.
  */
 final class HostTest extends TestCase
 {
@@ -65,7 +65,7 @@ final class HostTest extends TestCase
         }
     }
 
-    /** Debian's PHP without its configuration has no intl, and not much else. */
+    /** The option -n leaves out PHP's configuration, which loads intl on Debian. */
     public function testWithoutIntlANameThatIsNotAsciiIsRefused(): void
     {
         $script = 'require ' . var_export(Build::php() . '/autoload.php', true) . ';'

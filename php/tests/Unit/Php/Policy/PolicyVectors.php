@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * tests/vectors/policy.json, which the library's tests read as well, and what its requests are judged with.
+ * tests/vectors/policy.json, which the library's tests read as well, and the configuration for its requests.
  */
 final class PolicyVectors
 {
@@ -20,7 +20,7 @@ final class PolicyVectors
 
     private const INTERNAL_HOSTS = [
         ['host' => 'ollama.internal', 'networks' => ['172.18.0.0/16'], 'ports' => [11434, 8443]],
-        // In no case of the vectors: where http goes to its own port.
+        // A host that http reaches at its default port, for tests beside the vectors.
         ['host' => 'plain.internal', 'networks' => ['172.18.0.0/16'], 'ports' => [80, 443]],
     ];
 
@@ -125,7 +125,7 @@ final class PolicyVectors
     }
 
     /**
-     * What came of it, in one form for every way of asking.
+     * The verdict in one form, whichever code decided.
      *
      * @param \Closure(): array{string, string|null} $ask gives URL and path template
      * @return array{code: string|null, message: string|null, url: string|null, template: string|null}

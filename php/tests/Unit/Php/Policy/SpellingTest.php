@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Spelling;
 use PHPUnit\Framework\TestCase;
 
 /**
- * URLs and patterns, by the cases that the library is judged by.
+ * URLs and patterns, by the cases that the library's tests use as well.
  */
 final class SpellingTest extends TestCase
 {
@@ -114,7 +114,7 @@ final class SpellingTest extends TestCase
 
         self::assertNull($code(str_repeat('a', $room)));
         self::assertSame('policy.path_not_canonical', $code(str_repeat('a', $room + 1)));
-        // What counts is the encoded form.
+        // The limit is on the length of the percent-encoded form.
         self::assertSame('policy.path_not_canonical', $code(str_repeat('ü', intdiv($room, 6) + 1)));
         self::assertSame('policy.path_not_canonical', $code('', [['q', str_repeat('a', 8192)]]));
         self::assertSame('policy.path_not_canonical', $code(str_repeat('%41', 1 << 20)));
