@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * `secure-outbound audit` on files that the sink wrote, and on what else may stand in one.
+ * `secure-outbound audit` on files that the sink wrote, and on files with other lines in them.
  */
 final class AuditTest extends CommandTestCase
 {
@@ -108,7 +108,7 @@ final class AuditTest extends CommandTestCase
             file_put_contents($this->file, str_replace('"weight":1', '"weight":' . $weight, $line) . "\n", FILE_APPEND);
         }
 
-        // What is no weight stands for itself.
+        // A record whose weight is invalid counts as one call.
         self::assertStringContainsString("     105  stripe  200\n", self::printed(['audit', $this->file, '--count']));
     }
 
@@ -160,7 +160,7 @@ final class AuditTest extends CommandTestCase
         $this->answered('over-midnight');
 
         self::assertSame(['first', 'second', 'over-midnight'], $this->ids([]));
-        // The oldest has not changed since, and is not opened.
+        // The oldest file was last changed before that day, so it is not opened.
         self::assertSame(['second', 'over-midnight'], $this->ids(['--since=2026-11-21']));
         unlink($this->file);
         self::assertSame(['first', 'second', 'over-midnight'], $this->ids([]));
@@ -252,7 +252,7 @@ final class AuditTest extends CommandTestCase
         file_put_contents($this->file, substr($whole, 0, 300), FILE_APPEND);
         file_put_contents($this->file, substr($whole, 300) . "\n", FILE_APPEND);
         $process->waitUntil(static fn (): bool => $seen('torn'), 'a line that came in two parts');
-        // Whoever starts now sees what comes, whenever it got ready.
+        // Without --since, only records are shown that are written after the start, so one is written until it is shown.
         Poll::until(function () use ($now): bool {
             $this->answered('late');
             return str_contains($now->log(), '"late"');

@@ -154,7 +154,8 @@ final class CallTest extends CommandTestCase
     }
 
     /**
-     * While the command is the owner it loads no class: its sources may be root's alone, as in a checkout below /root.
+     * While the command runs as the owner, it must not load a class: only root may be able to read the sources, as in a
+     * checkout below /root.
      *
      * @group root
      */
@@ -180,7 +181,7 @@ final class CallTest extends CommandTestCase
     }
 
     /**
-     * The directory is the workers', who may put a link there.
+     * The directory belongs to the workers, and one of them may put a link there.
      *
      * @group root
      */
@@ -286,7 +287,7 @@ final class CallTest extends CommandTestCase
         $notice = 'secure-outbound: PHP opens the credentials itself: ';
         self::assertSame(1, substr_count($result['output'], $notice . 'ffi.enable is off'), $result['output']);
 
-        // A command line that logs into a file says it at the terminal as well.
+        // Where error_log is a file, the notice is printed on the terminal as well.
         $log = $this->directory->path . '/php.log';
         $php = ['-d', 'ffi.enable=0', '-d', 'error_log=' . $log];
         $result = self::command(['send', 'crm', 'GET', '/echo', ...$this->options()], php: $php);

@@ -30,7 +30,7 @@ abstract class CommandTestCase extends TestCase
      * @param list<string> $arguments
      * @param array<string, string> $environment
      * @param list<string> $php options of PHP itself
-     * @return array{code: int, output: string} both outputs
+     * @return array{code: int, output: string} with standard output and standard error in one text
      */
     protected static function command(
         array $arguments,
@@ -63,7 +63,7 @@ abstract class CommandTestCase extends TestCase
     }
 
     /**
-     * What `seal` puts out, without what it warns of.
+     * The envelope that `seal` prints, without its warnings.
      *
      * @param list<string> $arguments
      * @param array<string, string> $environment
@@ -84,7 +84,7 @@ abstract class CommandTestCase extends TestCase
         return $this->directory->write($name, (string) json_encode($document, JSON_UNESCAPED_SLASHES));
     }
 
-    /** A key file as an operator lays it down. */
+    /** Writes a key file as an operator does, and returns its path. */
     protected function keyFile(#[\SensitiveParameter] ?string $contents = null, int $mode = 0400): string
     {
         return $this->directory->write('vault.key', $contents ?? base64_encode(random_bytes(32)), $mode);

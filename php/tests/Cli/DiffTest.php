@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
 /**
- * `secure-outbound diff`: what a registry allows that the one before it did not.
+ * `secure-outbound diff`: what a registry allows that its earlier version did not.
  */
 final class DiffTest extends CommandTestCase
 {
@@ -34,7 +34,8 @@ final class DiffTest extends CommandTestCase
     }
 
     /**
-     * Pairs of which the first allows less: one way it is shown, the other way it is not.
+     * In each pair the first entry allows less than the second. A change from the first to the second is shown, one from the
+     * second to the first is not.
      *
      * @dataProvider wider
      * @param array<string, mixed> $less on top of the entry
@@ -161,7 +162,7 @@ final class DiffTest extends CommandTestCase
             [['policy.timeout_ms', '30001', 'of the configuration']],
         ];
         yield 'less time than usual' => [[], ['policy' => ['timeout_ms' => 30_000]], []];
-        // http://api.example.com is on port 80.
+        // With http, the second entry allows port 80 as well.
         yield 'a host of both schemes' => [
             ['policy' => ['allow_http' => true, 'allowed_hosts' => ['api.example.com:443']]],
             ['policy' => ['allow_http' => true, 'allowed_hosts' => ['api.example.com']]],

@@ -27,7 +27,7 @@ trait DoctorFindings
     }
 
     /**
-     * A machine in order, but for php-fpm.
+     * Options for a machine where nothing is wrong and php-fpm is not asked.
      *
      * @param array<string, string|null> $options
      * @return list<string>
@@ -35,7 +35,7 @@ trait DoctorFindings
     private function arguments(array $options = []): array
     {
         $options += ['library' => $this->installation->library];
-        // Only where the test wrote none: both write a key and files of these names.
+        // Only where the test has none of its own, because a key and files of these names are written here.
         if (!array_key_exists('config', $options)) {
             $options['config'] = $this->json('config.json', $this->config());
         }
@@ -72,7 +72,7 @@ trait DoctorFindings
     }
 
     /**
-     * What is not in order.
+     * The findings that are not ok.
      *
      * @param array{findings: list<array<string, string>>} $report
      * @return array<string, string> code => verdict
@@ -87,7 +87,7 @@ trait DoctorFindings
 
     /**
      * @param array{findings: list<array<string, string>>} $report
-     * @param string|null $code null: the first that is not in order
+     * @param string|null $code null: the first that is not ok
      * @return array<string, string>
      */
     private static function finding(array $report, ?string $code = null): array

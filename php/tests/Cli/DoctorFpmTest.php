@@ -275,7 +275,7 @@ final class DoctorFpmTest extends CommandTestCase
     }
 
     /**
-     * @param array<string, string|null>|null $ini null: of the php-fpm that runs already
+     * @param array<string, string|null>|null $ini null: asks the php-fpm that runs already
      * @param array<string, string> $environment
      * @return array{verdict: string, findings: list<array<string, string>>, exit: int}
      */

@@ -30,7 +30,7 @@ final class DoctorProbeTest extends CommandTestCase
     private Installation $installation;
     private ?Fpm $fpm = null;
 
-    /** What an operator has set up. */
+    /** The directory with the operator's files. */
     private string $etc;
 
     protected function setUp(): void
@@ -75,7 +75,7 @@ final class DoctorProbeTest extends CommandTestCase
         $break($this);
         $report = $this->ask();
 
-        // An empty file is none to the command line either.
+        // Where the file is empty, the check of the registry has a finding about it as well.
         $wrong = array_diff(array_keys(self::wrong($report)), ['registry.credential']);
         self::assertSame([$finding], array_values($wrong));
         self::assertStringContainsString($says, self::finding($report, $finding)['message']);
@@ -283,7 +283,7 @@ final class DoctorProbeTest extends CommandTestCase
         $this->lay($this->payload());
         self::assertSame([], self::wrong($this->ask()));
 
-        // Without the library the worker does not open what only the library may.
+        // Only the library may open this service's credential, so a worker without the library cannot check it.
         $this->write('services.json', $this->services(['transport' => 'rust']));
         $this->fpm->stop();
         $this->fpm = new Fpm(['ffi.preload' => null] + $this->host->ini(), extensions: $extensions);
@@ -338,7 +338,7 @@ final class DoctorProbeTest extends CommandTestCase
         ];
     }
 
-    /** Runs a line as an operator would paste it. */
+    /** Runs a remedy as an operator who pastes it does. */
     private function fix(string $line): void
     {
         $payload = $this->directory->write('payload.json', (string) json_encode($this->payload()));
@@ -348,7 +348,7 @@ final class DoctorProbeTest extends CommandTestCase
         self::assertSame(0, $result['code'], $line . "\n" . $result['output']);
     }
 
-    /** A request of another script of the pool, which opens this configuration by the ids of its keys. */
+    /** Another script of the pool makes a request, for which the worker opens an engine with this configuration. */
     private function call(array $config): void
     {
         $request = ['version' => 1, 'service_id' => 'crm', 'method' => 'GET', 'base_url' => 'https://api.example.com'];

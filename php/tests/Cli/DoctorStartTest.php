@@ -172,7 +172,7 @@ final class DoctorStartTest extends CommandTestCase
         self::assertStringStartsWith('apt-get install php8.4-fpm', self::finding($report, 'fpm.start')['remedy']);
     }
 
-    /** As `timeout` says it. */
+    /** 124 is the exit code of `timeout` where the time is over. */
     public function testATestThatDoesNotEnd(): void
     {
         $program = $this->directory->write('php-fpm', "#!/bin/sh\nexit 124\n", 0755);

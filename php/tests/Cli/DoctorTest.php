@@ -10,8 +10,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * `secure-outbound doctor` on a machine where one thing is wrong names that thing, and on one where nothing is, none.
- * What only php-fpm knows is in DoctorFpmTest.
+ * `secure-outbound doctor` names the one thing that is wrong on a machine, and nothing where nothing is wrong. What only
+ * php-fpm can tell is in DoctorFpmTest.
  *
  * @group root
  */
@@ -310,7 +310,7 @@ final class DoctorTest extends CommandTestCase
         self::assertNotSame('', self::finding($report)['remedy']);
         if (in_array($code, ['config.key_file.permissions', 'config.key_file.symlink'], true)) {
             self::assertSame(0, Process::run(['sh', '-c', self::finding($report)['remedy']])['code']);
-            // The key is the workers' then, and this user may still read it.
+            // The remedy gives the key to the workers, and the user of this test can still read it.
             self::assertSame([], self::wrong($this->doctor(['config' => $config])));
         }
     }

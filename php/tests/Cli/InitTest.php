@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * `secure-outbound init`: what a host needs, with its owners and modes.
+ * `secure-outbound init` makes the files that a host needs, with their owners and modes.
  *
  * @group root
  */
@@ -143,7 +143,7 @@ final class InitTest extends CommandTestCase
             self::assertSame(64, $result['code'], $result['output']);
             self::assertStringContainsString("Others than root can write to $named.", $result['output']);
         }
-        // The sticky bit keeps nobody from making the directory first, and what is given away from being replaced.
+        // Despite the sticky bit, others can make the directory first, and its new owner can replace it.
         $sticky = $this->directory->path . '/sticky';
         mkdir($sticky) && chmod($sticky, 01777);
         foreach ([[$sticky . '/etc', $this->log], [$this->etc, $sticky . '/log'], [$sticky, $this->log]] as [$etc, $log]) {
@@ -152,7 +152,7 @@ final class InitTest extends CommandTestCase
             self::assertStringContainsString("Others than root can write to $sticky.", $result['output']);
         }
         self::assertSame(['.', '..'], scandir($sticky));
-        // A link into such a directory is no way around, and one out of it can be turned round.
+        // Links are followed: others can change a link in such a directory, and a link may lead into one.
         mkdir($this->directory->path . '/mine') && symlink($this->directory->path . '/mine', $sticky . '/out');
         self::assertSame(64, self::command(['init', $sticky . '/out/etc', '--audit=' . $this->log])['code']);
         self::assertSame(['.', '..'], scandir($this->directory->path . '/mine'));

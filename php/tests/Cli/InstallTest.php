@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * What `make install` installs works by itself: without variables, and whatever the loader's cache knows.
+ * What `make install` installs works without environment variables, whether the loader's cache has the library or not.
  *
  * @group root
  */
@@ -143,7 +143,7 @@ final class InstallTest extends CommandTestCase
     }
 
     /**
-     * With the library that is built, whatever cargo would say.
+     * Takes the library that is built already: cargo is not run.
      *
      * @param list<string> $more
      */

@@ -108,7 +108,7 @@ final class SealTest extends CommandTestCase
         yield 'a time in seconds that is over' => [['expires_at' => 1577836800], 'credential.expired'];
     }
 
-    /** The library reads what was sealed, and then does not like where it would go. */
+    /** The library accepts the payload: what it refuses afterwards is the token URL's port. */
     public function testATypeOfTokenIsTheLibrarys(): void
     {
         $key = $this->keyFile();

@@ -13,12 +13,12 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Runs the code blocks of a page, in order and in one PHP process. Directories and the API of the page are others here;
- * nothing else is changed.
+ * Runs the code blocks of a page, in order and in one PHP process. The directories and URLs of the page are replaced by those
+ * of the test; nothing else is changed.
  *
  * - JSON is written to the absolute path that the line before it names last.
  * - Shell commands have to succeed.
- * - PHP prints, of each line that has both, what its comment says: echo 1 + 1; // 2
+ * - PHP has to print what the comments after its echo statements say: echo 1 + 1; // 2
  *
  * @group root
  */
@@ -120,7 +120,7 @@ final class PageTest extends TestCase
     private function local(string|array $text): string|array
     {
         $map = [
-            // The log is a default there.
+            // The page relies on the default path of the audit log, so the call is given that of the test.
             "romDirectory('/etc/secure-outbound')" => "romDirectory('{$this->directory->path}/etc', "
                 . "'{$this->directory->path}/log/audit.jsonl')",
             '/etc/secure-outbound' => $this->directory->path . '/etc',
@@ -136,7 +136,7 @@ final class PageTest extends TestCase
         return str_replace(array_keys($map), array_values($map), $text);
     }
 
-    /** What a list of hosts names. */
+    /** Host and port, as a list of hosts has them. */
     private static function authority(string $url): string
     {
         return parse_url($url, PHP_URL_HOST) . ':' . parse_url($url, PHP_URL_PORT);

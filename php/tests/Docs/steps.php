@@ -7,10 +7,11 @@
  *     php steps.php --modes                   PATH MODE OWNER:GROUP of each file in the table of docs/install.md
  *
  * - Blocks of sh are run one after another, each in the directory in which the script is run.
- * - Blocks of json, ini, conf and php are written to the absolute path that the line before them names last; without one
- *   they are none of the steps.
- * - A link to one of $links is followed, once: its steps come where the link stands.
- * - Packages are those of docs/install.md, which are in the root already: a page that names others has a step that fails.
+ * - Blocks of json, ini, conf and php are written to the absolute path that the line before them names last; a block
+ *   without such a line is left out.
+ * - The first link to one of $links is followed: the steps of its target come in its place.
+ * - The packages of docs/install.md are in the root already, so the commands that install them are left out. A page that
+ *   needs others has a step that fails.
  */
 
 declare(strict_types=1);

@@ -11,14 +11,15 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The table "Broken on purpose" of docs/doctor.md: on a host that is set up as the pages say, each row is broken, the doctor
- * has its finding with its remedy word for word (but for …), the remedy is pasted, and the doctor has nothing to say any more.
+ * The table "Broken on purpose" of docs/doctor.md, on a host that is set up as the pages say. For each row, the host is broken,
+ * the doctor has to report the finding with exactly the remedy of the row (where … stands for a name), the remedy is run, and
+ * the doctor must find nothing wrong any more.
  *
  * @group root
  */
 final class BreakageTest extends TestCase
 {
-    /** What is broken, as the table calls it => the lines of a shell that break it; see host.sh for its functions. */
+    /** What is broken, in the words of the table => the shell commands that break it; host.sh has their functions. */
     private const BREAK = [
         'FFI is off' => 'setting ffi.enable 0; systemctl reload php$php-fpm',
         'every file may call C' => 'setting ffi.enable 1; systemctl reload php$php-fpm',
@@ -142,7 +143,7 @@ final class BreakageTest extends TestCase
     }
 
     /**
-     * @return list<string> codes of what is not in order
+     * @return list<string> the codes of the findings that are not ok
      */
     private static function wrong(string $answer): array
     {
