@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound;
 
 /**
- * What an extension's setting or TypoScript names as "vault:identifier": a secret of nr-vault, of which code can say to
- * which service it belongs, and never what it is.
+ * A secret of nr-vault that a setting of an extension or TypoScript refers to as "vault:identifier". Code gets its identifier,
+ * and never its value.
  *
  * @api
  */
@@ -22,7 +22,7 @@ final readonly class VaultReference
     }
 
     /**
-     * @throws \InvalidArgumentException for anything but a reference, "%vault(…)%" among it
+     * @throws \InvalidArgumentException for anything that is not such a reference, "%vault(…)%" included
      */
     public static function fromSetting(#[\SensitiveParameter] string $setting): self
     {
@@ -36,7 +36,7 @@ final readonly class VaultReference
         }
         $identifier = str_starts_with($setting, self::PREFIX) ? substr($setting, strlen(self::PREFIX)) : '';
         if (preg_match('/\A[\x21-\x7E]{1,255}\z/', $identifier) !== 1) {
-            // The value may be the secret itself.
+            // The message has no value of the setting, which may be the secret itself.
             throw new \InvalidArgumentException('the setting is no reference to a secret: write vault: and its identifier', 1795910408);
         }
         return new self($identifier);
@@ -52,7 +52,7 @@ final readonly class VaultReference
         }
     }
 
-    /** As a setting has it. */
+    /** The form in which a setting has it. */
     public function toSetting(): string
     {
         return self::PREFIX . $this->identifier;

@@ -9,7 +9,7 @@ use Symfony\Component\DependencyInjection\ContainerBuilder;
 use Symfony\Component\DependencyInjection\Loader\Configurator\ContainerConfigurator;
 
 return static function (ContainerConfigurator $configurator, ContainerBuilder $container): void {
-    // Before the one of TYPO3 that gives loggers to what is defined by then.
+    // It runs before TYPO3's pass that injects loggers into the services defined so far.
     $container->addCompilerPass(new VaultPass(), PassConfig::TYPE_BEFORE_OPTIMIZATION, 10);
     Reports::define($container);
 };

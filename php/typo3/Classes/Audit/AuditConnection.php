@@ -12,23 +12,23 @@ use TYPO3\CMS\Core\Database\Connection;
 use TYPO3\CMS\Core\Database\ConnectionPool;
 
 /**
- * The database connection of the audit records. It is one of its own: a record must not vanish with a transaction that is
- * rolled back around the call, and its time limits are its alone.
+ * The database connection of the audit records. It is a separate connection, so that a rollback of a transaction around the call
+ * does not remove the record, and so that its time limits apply to nothing else.
  *
- * SQLite has one writer at a time, which may be the transaction around the call: there the records share TYPO3's connection,
- * and a rollback takes them along.
+ * SQLite has one writer at a time, which may be the transaction around the call. With SQLite the records therefore share TYPO3's
+ * connection, and a rollback removes them as well.
  *
  * @internal
  */
 final class AuditConnection
 {
-    /** Of MySQL, which counts most of its limits in whole seconds. */
+    /** A time limit. MySQL counts most of its limits in whole seconds. */
     private const SECONDS = 2;
 
-    /** A connection that was gone is made anew only where this part of the time limit is not used up. */
+    /** A lost connection is opened again only while less than this part of the time limit is used. */
     private const REPEAT_WITHIN = 0.25;
 
-    /** Codes of MySQL for a connection that is gone, and for a deadlock, after which nothing was done. */
+    /** MySQL's error codes for a lost connection, and for a deadlock, which has rolled the statement back. */
     private const REPEATABLE = [2006, 2013, 4031, 1213];
 
     private ?DoctrineConnection $connection = null;
@@ -40,7 +40,7 @@ final class AuditConnection
     }
 
     /**
-     * Runs what may run twice: it is repeated once where the server has closed the connection since the last record.
+     * Runs a statement that may run twice: it is repeated once if the server has closed the connection since the last record.
      *
      * @template T
      * @param \Closure(DoctrineConnection): T $statement
@@ -81,7 +81,7 @@ final class AuditConnection
         return $this->connection ??= self::another($shared);
     }
 
-    /** A connection of a parent process: closing it here would end it there. */
+    /** Holds a connection of the parent process open: to close it in this process would end it in the parent. */
     private static function keep(DoctrineConnection $inherited): void
     {
         /** @var list<DoctrineConnection> $kept */
@@ -98,15 +98,15 @@ final class AuditConnection
     {
         $parameters = $shared->getParams();
         $options = $parameters['driverOptions'] ?? [];
-        // One that others use has their limits, and their transaction.
+        // A persistent connection may be in use by others, with their time limits and their transaction.
         unset($parameters['persistent'], $options[\PDO::ATTR_PERSISTENT]);
         $parameters['driverOptions'] = self::limits($parameters['driver'] ?? '') + $options;
         $connection = DriverManager::getConnection($parameters, $shared->getConfiguration());
         if ($connection instanceof Connection) {
-            // A key of TYPO3's own, which Doctrine does not know.
+            // TYPO3's own key; Doctrine does not know it.
             $connection->prepareConnection(Cell::text($parameters, 'initCommands'));
         }
-        // PDO takes the limit for a server that does not answer at all from here, when it connects.
+        // When PDO connects, it takes the time limit for a silent server from this setting.
         $before = ini_set('mysqlnd.net_read_timeout', (string) (self::SECONDS + 1));
         try {
             $connection->getNativeConnection();

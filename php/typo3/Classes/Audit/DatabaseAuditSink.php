@@ -14,7 +14,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditSink;
 use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 
 /**
- * Keeps each call as one row of tx_nrvault_outbound_audit. An intent is a row, and its completion replaces it.
+ * Stores each call as one row of tx_nrvault_outbound_audit. An intent is stored as a row, and the completion replaces its values.
  *
  * @internal
  */
@@ -39,7 +39,7 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
             try {
                 $connection->insert(AuditRows::TABLE, $row);
             } catch (UniqueConstraintViolationException) {
-                // It was stored before the connection broke.
+                // The first attempt had stored the row before the connection broke.
             }
         });
     }
@@ -51,11 +51,12 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
             if ($connection->update(AuditRows::TABLE, $row, ['id' => $row['id']]) > 0) {
                 return;
             }
-            // Either somebody has deleted the intent, or it is as it was to be: MySQL counts what an update changes.
+            // Either somebody has deleted the intent, or the row has these values already: MySQL counts only rows that an update
+            // changes.
             try {
                 $connection->insert(AuditRows::TABLE, $row + ['crdate' => time()]);
             } catch (UniqueConstraintViolationException) {
-                // It was completed before the connection broke.
+                // The first attempt had completed the row before the connection broke.
             }
         });
     }
@@ -95,7 +96,7 @@ final readonly class DatabaseAuditSink implements AuditSink, AuditRetention
      * @template T
      * @param \Closure(Connection): T $statement
      * @return T
-     * @throws AuditSinkException without a value of the record, which messages of drivers may have
+     * @throws AuditSinkException its message has no value of the record, as a driver's message may have
      */
     private function run(string $what, \Closure $statement): mixed
     {

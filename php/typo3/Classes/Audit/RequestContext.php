@@ -14,7 +14,7 @@ use TYPO3\CMS\Core\Http\ApplicationType;
 use TYPO3\CMS\Frontend\Authentication\FrontendBackendUserAuthentication;
 
 /**
- * Who makes a call, as TYPO3 knows it at that moment: before anybody reads a secret in another's name.
+ * Who makes a call, as TYPO3 knows it at that moment. It is asked before a secret is read in the name of a technical user.
  *
  * @internal
  */
@@ -64,14 +64,17 @@ final readonly class RequestContext implements CallContext
         }
         $user = $GLOBALS['BE_USER'] ?? null;
         if ($request === null ? !self::isOfBackend($user) : ApplicationType::fromRequest($request)->isFrontend()) {
-            // A visitor with a backend cookie is a visitor: what the page shows goes to everybody.
+            // A visitor who is also logged in to the backend counts as a visitor: the page may be cached and shown to everybody.
             $visitor = self::uid($request?->getAttribute('frontend.user'));
             return $visitor === null ? [self::VISITOR, null] : [self::FRONTEND, $visitor];
         }
         return [self::BACKEND, self::uid($user)];
     }
 
-    /** Before TYPO3 publishes its request, in a middleware or for an eID, the class of the user tells whose request it is. */
+    /**
+     * In a middleware or for an eID TYPO3 has not published its request yet; there the class of the user tells the kind of
+     * request.
+     */
     private static function isOfBackend(mixed $user): bool
     {
         return $user instanceof BackendUserAuthentication && !$user instanceof FrontendBackendUserAuthentication;

@@ -47,7 +47,6 @@ final class Amounts
         return self::number($share, $share > 0 && $share < 10 ? 1 : 0) . ' %';
     }
 
-    /** Without zeros at its end. */
     private static function number(float $value, int $decimals): string
     {
         $text = number_format($value, $decimals, Labels::get('decimal_point'), '');

@@ -16,11 +16,11 @@ final class FigureTexts
     /** The days that are counted. */
     public const DAYS = 7;
 
-    /** Of so many percent a rate of errors is shown as a fault. */
+    /** From this percentage on an error rate is shown as a fault. */
     private const NOTABLE = 5.0;
 
     /**
-     * @return array{calls: int, last: string, errorRate: string, isFailing: bool, median: string} "" where there is nothing
+     * @return array{calls: int, last: string, errorRate: string, isFailing: bool, median: string} "" where there is no value
      */
     public static function of(ServiceFigures $figures): array
     {

@@ -8,8 +8,8 @@ use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Core\FormProtection\FormProtectionFactory;
 
 /**
- * A token in forms that send or change something: it says that the form was made for this user and this purpose. The one in
- * an address, which TYPO3 checks as well, stands in histories.
+ * A token in forms that send or change something. It proves that the form was made for this user and this purpose. TYPO3 also
+ * checks the token in the URL, but a URL is found in histories.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ final readonly class FormProof
         return $this->protections->createFromRequest($request)->generateToken(Right::GROUP, $action, $subject);
     }
 
-    /** Whether the request is a form's that was made for this. */
+    /** Whether the request has the token for this action and subject. */
     public function holds(ServerRequestInterface $request, string $action, string $subject): bool
     {
         $proof = Input::text(Input::fields($request), self::FIELD);

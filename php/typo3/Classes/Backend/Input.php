@@ -7,7 +7,8 @@ namespace Netresearch\NrSecureOutbound\Backend;
 use Psr\Http\Message\ServerRequestInterface;
 
 /**
- * What comes from a browser, as the type that is expected: another is as nothing, and so is what is no text.
+ * Values that a browser has sent, in the type that is expected. A value of another type, or one that is not valid text, counts as
+ * missing.
  *
  * @internal
  */

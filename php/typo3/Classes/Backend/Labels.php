@@ -15,7 +15,7 @@ final class Labels
 {
     private const FILE = 'LLL:EXT:nr_secure_outbound/Resources/Private/Language/module.xlf:';
 
-    /** For those who look it up themselves. */
+    /** For callers that translate the label themselves. */
     public static function path(string $key): string
     {
         return self::FILE . $key;

@@ -20,7 +20,7 @@ use TYPO3\CMS\Core\Page\PageRenderer;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * What the pages of the module have in common: menu, buttons, style and the refusal.
+ * What the pages of the module have in common: menu, buttons, style and the page that refuses access.
  *
  * @internal
  */
@@ -39,7 +39,7 @@ final readonly class ModulePage
     }
 
     /**
-     * @param string $route where the page is, for its bookmark and for loading it anew
+     * @param string $route of the page, for its bookmark and its reload button
      * @param array<string, string|int> $arguments of the route
      * @param array<string, mixed> $variables of the template
      */
@@ -62,7 +62,7 @@ final readonly class ModulePage
             ->withHeader('Cache-Control', 'private, no-store');
     }
 
-    /** The page in place of one that whoever is logged in may not see. */
+    /** The page that is shown instead if the user lacks a right. */
     public function refuse(ServerRequestInterface $request, Right $missing): ResponseInterface
     {
         return $this->refusal($request, Labels::get('refused.text', Labels::get('right.' . $missing->value)));
@@ -113,7 +113,7 @@ final readonly class ModulePage
         $header = $page->getDocHeaderComponent();
         $component = new \ReflectionObject($header);
         if ($component->hasMethod('setShortcutContext')) {
-            // From 14 on TYPO3 makes both buttons itself.
+            // From version 14 on, TYPO3 makes both buttons itself.
             $component->getMethod('setShortcutContext')->invoke($header, $route, $title, $arguments);
             return;
         }

@@ -19,10 +19,13 @@ enum Right: string
     case Audit = 'audit';
     case Export = 'export';
 
-    /** Key of the rights in $GLOBALS['TYPO3_CONF_VARS']['BE']['customPermOptions'], and before each of them in a group. */
+    /**
+     * Key of the rights in $GLOBALS['TYPO3_CONF_VARS']['BE']['customPermOptions'], and the prefix of each right in a group's
+     * record.
+     */
     public const GROUP = 'nr_secure_outbound';
 
-    /** Whether the user who is logged in has it. */
+    /** Whether the user who is logged in has this right. */
     public function isGranted(): bool
     {
         $user = $GLOBALS['BE_USER'] ?? null;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend;
 
 /**
- * The views of the module, as its menu has them.
+ * The views of the module, in the order of its menu.
  *
  * @internal
  */

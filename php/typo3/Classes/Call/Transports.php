@@ -11,8 +11,8 @@ use Netresearch\NrVault\Transport\TransportSelector;
 use Psr\Log\LoggerInterface;
 
 /**
- * The library's transports, made at the first call of a request: a page that calls nobody reads no configuration, and one
- * that is wrong is no reason for a page to fail before it calls.
+ * The library's transports, made at the first call of a request. A page that calls no service reads no configuration, and does
+ * not fail if the configuration is wrong.
  *
  * @internal
  */

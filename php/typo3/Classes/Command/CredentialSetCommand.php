@@ -69,7 +69,8 @@ final class CredentialSetCommand extends OutboundCommand
             }
             self::error($output, self::UNBOUND);
         }
-        // As the scheduler does: without it, a command is nobody, whom nr-vault before 1.0 takes for the owner of what has none.
+        // The scheduler does the same. Without it a command has no user, and nr-vault before 1.0 takes it for the owner of every
+        // secret without an owner.
         Bootstrap::initializeBackendAuthentication();
         try {
             $isNew = !$this->vault->exists($identifier);
@@ -87,7 +88,7 @@ final class CredentialSetCommand extends OutboundCommand
     }
 
     /**
-     * @return array{Secret, bool} and whether its binding names hosts
+     * @return array{Secret, bool} the payload, and whether its binding names hosts
      * @throws UsageError
      */
     private static function payload(InputInterface $input): array
@@ -97,13 +98,13 @@ final class CredentialSetCommand extends OutboundCommand
         if ($input->getOption('plain') !== true) {
             return [$payload, Payload::check($payload)];
         }
-        // One line break is the editor's or echo's, never the secret's.
+        // An editor or echo adds one line break, which is no part of the secret.
         $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
         Payload::checkPlain($payload);
         return [$payload, false];
     }
 
-    /** Other messages may have what nr-vault was given. */
+    /** Messages of other exceptions may contain the value that nr-vault was given. */
     private static function why(#[\SensitiveParameter] VaultException $failure): string
     {
         return match (true) {

@@ -16,7 +16,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use Symfony\Component\Console\Terminal;
 
 /**
- * Says what is wrong with an installation, as the command line knows it.
+ * Says what is wrong with an installation, as far as the command line can see it.
  *
  * @internal
  */

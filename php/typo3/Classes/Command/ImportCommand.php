@@ -17,7 +17,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Bootstrap;
 
 /**
- * Brings the stored services to what a JSON registry says.
+ * Changes the stored services to what a JSON registry says.
  *
  * @internal
  */

@@ -18,7 +18,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Bootstrap;
 
 /**
- * Brings the keys of nr-llm's providers into nr-vault, and gives each provider a service.
+ * Moves the keys of nr-llm's providers into nr-vault, and creates a service for each provider.
  *
  * @internal
  */

@@ -16,7 +16,7 @@ use Symfony\Component\Console\Output\ConsoleOutputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * What the commands have in common: exit codes and words of secure-outbound on the command line.
+ * What the commands have in common: the exit codes and the output of the library's own command, secure-outbound.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ abstract class OutboundCommand extends Command
 
     final protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        // TYPO3 shows the arguments of an exception's calls, and what it logs of them stays.
+        // TYPO3 shows the arguments in an exception's stack trace, and writes them to its log.
         ini_set('zend.exception_ignore_args', '1');
         try {
             return $this->perform($input, $output);
@@ -77,7 +77,7 @@ abstract class OutboundCommand extends Command
         return array_values(array_filter(is_array($values) ? $values : [], is_string(...)));
     }
 
-    /** As it is: "<" in it begins no tag of the console. */
+    /** Writes the text unchanged: "<" does not begin a tag of the console. */
     final protected static function write(OutputInterface $output, string $text): void
     {
         $output->write($text, false, OutputInterface::OUTPUT_RAW);
@@ -97,7 +97,7 @@ abstract class OutboundCommand extends Command
     }
 
     /**
-     * Lets a part of the library write what it writes to a stream.
+     * Passes on to the output what a part of the library writes to streams.
      *
      * @param \Closure(Streams): void $write
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Configuration;
 
 /**
- * Reads $GLOBALS['TYPO3_CONF_VARS'], whose types nobody promises.
+ * Reads $GLOBALS['TYPO3_CONF_VARS'], whose values may have any type.
  *
  * @internal
  */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Configuration;
 
 /**
- * Hosts beyond which nothing goes, in the form of "limits.hosts": host, host:port, or either with "*." in front.
+ * The only hosts that may be called, in the form of "limits.hosts": host, host:port, or either with "*." in front.
  *
  * @internal
  */
@@ -42,8 +42,8 @@ final class HostList
     }
 
     /**
-     * What both entries allow. An entry without a port is for that of the scheme, so with the port of https both are, for
-     * the one scheme; with any other they have nothing in common that an entry could say.
+     * What both entries allow. An entry without a port means the default port of the scheme. If the other entry has the port of
+     * https, the result is that port; with any other port, no entry can express what both allow.
      */
     private static function common(string $one, string $other): ?string
     {
@@ -64,7 +64,7 @@ final class HostList
         };
     }
 
-    /** Whether each host that a pattern names is named by another. */
+    /** Whether the wider pattern matches each host that the narrower one matches. */
     private static function covers(string $wider, string $narrower): bool
     {
         return $wider === $narrower

@@ -7,13 +7,13 @@ namespace Netresearch\NrSecureOutbound\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 
 /**
- * $GLOBALS['TYPO3_CONF_VARS']['HTTP'], as far as it means something here: TYPO3's own client obeys all of it.
+ * The part of $GLOBALS['TYPO3_CONF_VARS']['HTTP'] that has an effect on the library. TYPO3's own client uses all of it.
  *
  * @internal
  */
 final class HttpSettings
 {
-    /** What TYPO3 has where nobody has set anything. */
+    /** TYPO3's default values. */
     private const DEFAULTS = [
         'allow_redirects' => ['max' => 5, 'strict' => false],
         'cert' => null,
@@ -26,7 +26,7 @@ final class HttpSettings
     /** @var array<string, mixed> parts of the configuration document */
     public readonly array $document;
 
-    /** @var list<string>|null null: no ceiling */
+    /** @var list<string>|null null: no limit */
     public readonly ?array $allowedHosts;
 
     /** @var list<Finding> */
@@ -53,7 +53,7 @@ final class HttpSettings
         $this->findings = $this->found;
     }
 
-    /** Above 0; 0 is "unlimited" for Guzzle, which there is not here. */
+    /** For a value above 0. Guzzle takes 0 for "unlimited", which the library does not have. */
     private static function milliseconds(mixed $seconds): ?int
     {
         return is_numeric($seconds) && (float) $seconds > 0 ? (int) ceil((float) $seconds * 1000) : null;
@@ -91,7 +91,7 @@ final class HttpSettings
         $hosts = [];
         foreach (is_array($entries) ? $entries : [] as $entry) {
             $host = is_string($entry) ? trim($entry) : '';
-            // Guzzle's way to write all below a domain.
+            // Guzzle writes all subdomains of a domain in this way.
             $host = str_starts_with($host, '.') ? '*' . $host : $host;
             if (preg_match('/\A(\*\.)?[^\s\/@?#\\\\:*\[\]]+\z/', $host) === 1) {
                 $hosts[] = $host;
@@ -191,7 +191,7 @@ final class HttpSettings
         $this->found[] = Finding::warning("http.$code", self::of($code) . " $message", $remedy);
     }
 
-    /** What is as somebody wants it, and has no effect here. */
+    /** For a setting that is correct, but has no effect on the library. */
     private function note(string $code, string $message): void
     {
         $this->found[] = Finding::ok("http.$code", self::of($code) . " $message");

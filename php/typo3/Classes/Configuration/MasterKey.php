@@ -17,15 +17,15 @@ use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * nr-vault's master key as an entry of "master_keys". Of a file and a variable the library is told where they are, and
- * reads them itself. A key that only PHP can come by crosses once in the life of a worker.
+ * nr-vault's master key as an entry of "master_keys". The library gets the path of a file or the name of a variable, and reads
+ * the key itself. A key that only PHP can read is handed over once in the life of a worker.
  *
  * @internal
  */
 final readonly class MasterKey
 {
     /**
-     * @param \Closure(): MasterKeyProviderInterface $provider nr-vault's, which may fail to be made
+     * @param \Closure(): MasterKeyProviderInterface $provider of nr-vault; it may throw
      */
     public function __construct(private ExtensionConfigurationInterface $vault, private \Closure $provider)
     {
@@ -56,14 +56,14 @@ final readonly class MasterKey
         } catch (VaultException $failure) {
             throw OutboundException::create(
                 'credential.key_unavailable',
-                // A provider may say what it was given; only what names a setting is repeated.
+                // A provider's message may contain the value that it was given; only a message that names a setting is repeated.
                 'nr-vault has no master key: '
                     . ($failure instanceof ConfigurationException ? $failure->getMessage() : PartFailure::nameOf($failure)),
             );
         }
     }
 
-    /** Its own default where none is named, as nr-vault does. */
+    /** nr-vault's default if no variable is named. */
     private function variable(): string
     {
         $source = $this->vault->getMasterKeySource();
@@ -84,7 +84,8 @@ final readonly class MasterKey
     }
 
     /**
-     * Another for each site in one pool of workers, and for each other key: whoever knows an id of another site has its key.
+     * The id is different for each site in one pool of workers, and for each key: whoever knows the id of another site can use
+     * its key.
      */
     private function id(MasterKeyProviderInterface $provider): string
     {
@@ -102,7 +103,7 @@ final readonly class MasterKey
     private static function material(MasterKeyProviderInterface $provider): \Closure
     {
         return static function () use ($provider): array {
-            // What was read before may be what does not fit any more.
+            // The key that was read before may be out of date.
             self::forget($provider);
             try {
                 return ['provider' => 'raw', 'key_base64' => base64_encode($provider->getMasterKey())];
@@ -112,7 +113,7 @@ final readonly class MasterKey
         };
     }
 
-    /** Not every provider of every release keeps the key. */
+    /** Only some providers of some releases cache the key. */
     private static function forget(MasterKeyProviderInterface $provider): void
     {
         $clear = [$provider::class, 'clearCachedKey'];

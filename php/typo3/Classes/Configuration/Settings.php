@@ -7,8 +7,8 @@ namespace Netresearch\NrSecureOutbound\Configuration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * $GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']: what must not be editable in a browser, so that it is in
- * config/system/additional.php and nowhere else.
+ * $GLOBALS['TYPO3_CONF_VARS']['SYS']['nrVault']['outbound']: settings that must not be editable in a browser, so that they are in
+ * config/system/additional.php only.
  *
  * @internal
  */
@@ -25,19 +25,19 @@ final readonly class Settings
         'drop_in' => '"off", "refuse" or "origin"',
     ];
 
-    /** nr-vault's HTTP client is its own. */
+    /** nr-vault's own HTTP client makes its calls. */
     public const DROP_IN_OFF = 'off';
 
-    /** The library makes the calls of nr-vault's client, of stored services alone. */
+    /** The library makes the calls of nr-vault's client, and refuses those without a stored service. */
     public const DROP_IN_REFUSE = 'refuse';
 
-    /** As before, and where there is no service for a call it goes to the origin of its URL. */
+    /** The library makes the calls of nr-vault's client; one without a stored service may go to the origin of its URL only. */
     public const DROP_IN_ORIGIN = 'origin';
 
     /**
-     * @param list<mixed> $internalHosts as the configuration document has them, which is what judges them
+     * @param list<mixed> $internalHosts as in the configuration document, which checks them
      * @param array<mixed>|null $proxy likewise; null where none is set
-     * @param list<string>|null $allowedHosts null: no ceiling
+     * @param list<string>|null $allowedHosts null: no limit
      * @param list<string>|null $services ids that may be called in this installation; null: all
      * @param string $dropIn one of the constants
      */
@@ -53,7 +53,7 @@ final readonly class Settings
     }
 
     /**
-     * @throws OutboundException configuration.invalid: a misspelt limit must not pass for none
+     * @throws OutboundException configuration.invalid: a misspelt limit must not count as no limit
      */
     public static function fromGlobals(): self
     {

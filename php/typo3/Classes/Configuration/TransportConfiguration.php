@@ -7,8 +7,8 @@ namespace Netresearch\NrSecureOutbound\Configuration;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * The configuration document of the transports: nr-vault's master key, TYPO3's HTTP settings, and above both the settings
- * of the installation.
+ * The configuration document of the transports: nr-vault's master key, TYPO3's HTTP settings, and the settings of the
+ * installation, which override both.
  *
  * @internal
  */

@@ -14,8 +14,8 @@ use Netresearch\NrVault\Http\VaultHttpClientFactoryInterface;
 use Netresearch\NrVault\Http\VaultHttpClientInterface;
 
 /**
- * Compares the HTTP client of the installed nr-vault with what the drop-in for it was written for, as KnownVault does for
- * the rest. Where only this has moved, services go on, and nr-vault's client stays its own.
+ * Compares the HTTP client of the installed nr-vault with the one that the drop-in was written for, as KnownVault does for the
+ * rest. If only the client has changed, services still work, and nr-vault's own client makes its calls.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ final class KnownHttpClient
         'sendRequest' => ['(' . self::REQUEST . '): ' . self::RESPONSE],
     ];
 
-    /** Interface => its methods, the signatures that they have had, and which of them some releases lack. */
+    /** Interface => its methods with their known signatures, and the methods that some releases lack. */
     private const INTERFACES = [
         VaultHttpClientFactoryInterface::class => [
             ['create' => [
@@ -64,10 +64,10 @@ final class KnownHttpClient
         ],
     ];
 
-    /** Those that each release has. */
+    /** Interfaces that each release has. */
     private const REQUIRED = [VaultHttpClientFactoryInterface::class, VaultHttpClientInterface::class];
 
-    /** What is called without being implemented: class => method and its signature. */
+    /** Methods that this extension calls without implementing them: class => method and its signature. */
     private const CALLED = [
         AuditLogServiceInterface::class => [
             'log',
@@ -78,9 +78,9 @@ final class KnownHttpClient
     ];
 
     /**
-     * What has moved, by its name; null where nothing has.
+     * The name of what has changed; null if nothing has.
      *
-     * @param array<class-string, string> $renamed as the tests name others
+     * @param array<class-string, string> $renamed other names of the interfaces, for tests
      */
     public static function difference(array $renamed = []): ?string
     {

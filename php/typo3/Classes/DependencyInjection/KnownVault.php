@@ -8,15 +8,15 @@ use Netresearch\NrVault\Crypto\EncryptionServiceInterface;
 use Netresearch\NrVault\Service\VaultService;
 
 /**
- * Compares the installed nr-vault with what this extension was written for: the methods that it implements, and the
- * arguments by which it makes a service of its own. nr-vault may add to both in a minor release, which is a fatal error of PHP
- * where a class implements them, and another key's service in place of ours where an argument has another name.
+ * Compares the installed nr-vault with the one that this extension was written for: the methods that the extension implements,
+ * and the constructor arguments that it sets. nr-vault may change both in a minor release. A new method is a fatal error of PHP
+ * where a class implements the interface; an argument with another name leaves nr-vault's service in place of ours.
  *
  * @internal
  */
 final class KnownVault
 {
-    /** Method => the signatures that it has had, without attributes and default values. */
+    /** Method => its known signatures, without attributes and default values. */
     private const METHODS = [
         'encrypt' => ['(string $plaintext, string $identifier): Netresearch\NrVault\Crypto\EncryptedData'],
         'decrypt' => [
@@ -34,7 +34,7 @@ final class KnownVault
         ],
     ];
 
-    /** Arguments of VaultService's constructor. One more is no harm where it need not be given. */
+    /** Arguments of VaultService's constructor. A further one is accepted if it is optional. */
     private const ARGUMENTS = [
         'adapter' => 'Netresearch\NrVault\Adapter\VaultAdapterInterface',
         'encryptionService' => EncryptionServiceInterface::class,
@@ -46,13 +46,13 @@ final class KnownVault
         'logger' => '?Psr\Log\LoggerInterface',
     ];
 
-    /** Those without which a service of our own would be upstream's. */
+    /** Arguments that this extension sets to services of its own. */
     private const OURS = ['encryptionService', 'httpClientFactory'];
 
     /**
-     * What has moved, by its name; null where nothing has.
+     * The name of what has changed; null if nothing has.
      *
-     * @param string $interface as the tests name another
+     * @param string $interface another name of the interface, for tests
      */
     public static function difference(
         string $interface = EncryptionServiceInterface::class,

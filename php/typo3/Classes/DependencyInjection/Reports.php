@@ -11,7 +11,8 @@ use Symfony\Component\DependencyInjection\ContainerBuilder;
 use TYPO3\CMS\Reports\StatusProviderInterface;
 
 /**
- * Defines what shows the doctor's findings in other packages, where those are there and ask for it as is known.
+ * Defines the services that show the doctor's findings in other packages, if a package is installed and its interface is the
+ * known one.
  *
  * @internal
  */

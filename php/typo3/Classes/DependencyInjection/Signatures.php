@@ -12,10 +12,10 @@ namespace Netresearch\NrSecureOutbound\DependencyInjection;
 final class Signatures
 {
     /**
-     * The first method of an interface that is not as it is known; null where all are.
+     * The first method of an interface whose signature is not known; null if all are known.
      *
      * @param \ReflectionClass<object> $interface
-     * @param array<string, list<string>> $known method => the signatures that it has had
+     * @param array<string, list<string>> $known method => its known signatures
      * @param list<string> $optional methods among them that some releases lack
      */
     public static function difference(\ReflectionClass $interface, array $known, array $optional = []): ?string

@@ -24,10 +24,10 @@ use Symfony\Component\DependencyInjection\Definition;
 use Symfony\Component\DependencyInjection\Reference;
 
 /**
- * Defines what depends on nr-vault's own classes, where those are as they are known. Where they have moved, TYPO3 goes on
- * without: the container is made, and each call is refused in words.
+ * Defines the services that depend on nr-vault's own classes, if those classes are as this extension knows them. If they have
+ * changed, TYPO3 still works: the container is built without these services, and each call is refused with a message.
  *
- * It never throws: a pass that does takes backend, frontend and cache:flush with it.
+ * It never throws: an exception in a compiler pass breaks backend, frontend and cache:flush.
  *
  * @internal
  */
@@ -53,7 +53,7 @@ final class VaultPass implements CompilerPassInterface
         $vault = (new Definition(VaultService::class))
             ->setAutowired(true)
             ->setArgument('$encryptionService', new Reference(SealingEncryptionService::class))
-            // The class, since its interface may be a drop-in that asks this vault.
+            // The class and not its interface: the interface may be an alias of the drop-in, which needs this vault.
             ->setArgument('$httpClientFactory', new Reference(VaultHttpClientFactory::class))
             ->setArgument('$eventDispatcher', new Reference(EventDispatcherInterface::class));
         $container->setDefinition(self::VAULT, $vault);
@@ -79,7 +79,7 @@ final class VaultPass implements CompilerPassInterface
         }
         $container->setAlias(VaultHttpClientFactoryInterface::class, DropInHttpClientFactory::class)
             ->setPublic($wasPublic[VaultHttpClientFactoryInterface::class]);
-        // Both, since a caller may ask for the client alone.
+        // Both, since a caller may need the client without the factory.
         $client = (new Definition(VaultHttpClientInterface::class))
             ->setFactory([new Reference(VaultHttpClientFactoryInterface::class), 'create'])
             ->setArguments([new Reference(VaultServiceInterface::class)])

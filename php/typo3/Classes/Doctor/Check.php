@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Symfony\Component\DependencyInjection\Attribute\AutoconfigureTag;
 
 /**
- * One room of the installation that the doctor looks into. It changes nothing and sends nothing.
+ * One part of the installation that the doctor checks. A check changes nothing and sends nothing.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ interface Check
     public const TAG = 'nr_secure_outbound.check';
 
     /**
-     * @return list<Finding> nothing secret; what is in order is among them
+     * @return list<Finding> without anything secret; including what is in order
      */
     public function findings(): array;
 }

@@ -10,14 +10,14 @@ use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use Symfony\Component\DependencyInjection\Attribute\AutowireIterator;
 
 /**
- * All that is to say about an installation, as the process knows it that asks: the settings of PHP and the library are
- * those of the command line there, and of the web server's PHP in the backend.
+ * All findings about an installation, as the current process sees it. The settings of PHP and the library are those of the
+ * command line if a command asks, and those of the web server's PHP if the backend asks.
  *
  * @internal
  */
 final readonly class Doctor
 {
-    /** Beginnings of codes, from what nothing goes without to what one service needs; others come last. */
+    /** Beginnings of codes, from what every call needs to what one service needs; others come last. */
     private const ORDER = ['php', 'library', 'header', 'fpm', 'config', 'vault', 'settings', 'http', 'site', 'registry', 'dropin'];
 
     /** Titles of the parts of a report, by the beginning of a finding's code. */

@@ -18,8 +18,8 @@ use TYPO3\CMS\Core\Database\Connection;
 use TYPO3\CMS\Core\Database\ConnectionPool;
 
 /**
- * Callers of nr-vault's HTTP client: whether the library makes their calls, and which of them have no service, by the records
- * of the last days.
+ * Callers of nr-vault's HTTP client: whether the library makes their calls, and which calls of the last days have no service,
+ * according to the audit records.
  *
  * @internal
  */
@@ -27,7 +27,7 @@ final readonly class DropInCheck implements Check
 {
     private const DAYS = 14;
 
-    /** Of one kind; who has more begins with these. */
+    /** Most callers that are named for one code. */
     private const MOST = 20;
 
     private const VAULT_AUDIT = 'tx_nrvault_audit_log';
@@ -41,7 +41,7 @@ final readonly class DropInCheck implements Check
         try {
             $settings = Settings::fromGlobals();
         } catch (OutboundException) {
-            // SettingsCheck says it.
+            // SettingsCheck reports this problem.
             return [];
         }
         $bound = $settings->requireBinding ? $this->stopped() : [];
@@ -100,7 +100,7 @@ final readonly class DropInCheck implements Check
     }
 
     /**
-     * Calls whose secret has no binding, where the installation wants one.
+     * Calls whose secret has no binding although the installation requires one.
      *
      * @return list<Finding>
      */
@@ -118,7 +118,7 @@ final readonly class DropInCheck implements Check
     }
 
     /**
-     * Secrets that are a document with a key in it, and that nr-vault's own client has sent as they are.
+     * Secrets that are typed payloads, and that nr-vault's own client has sent whole.
      *
      * @return list<Finding>
      */
@@ -155,7 +155,7 @@ final readonly class DropInCheck implements Check
     /**
      * @param array<string, string> $where columns of the audit records
      * @param list<string> $without codes
-     * @return list<string> beginnings of sentences, one for each caller, host and secret
+     * @return list<string> the beginning of a sentence for each caller, host and secret
      */
     private function callers(array $where, array $without = []): array
     {

@@ -10,7 +10,7 @@ use Netresearch\NrSecureOutbound\Migration\StoredKey;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 
 /**
- * The keys of nr-llm, where it is installed: those that are not nr-vault's, and those that PHP gets at a call.
+ * The keys of nr-llm, if it is installed: those that are not stored in nr-vault, and those that PHP reads at a call.
  *
  * @internal
  */

@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * PHP, library, master key and roots, of the process that asks.
+ * PHP, library, master key and root certificates, in the current process.
  *
  * @internal
  */
@@ -47,7 +47,7 @@ final readonly class ProcessCheck implements Check
     }
 
     /**
-     * What a worker of php-fpm says, where somebody asks it from the command line.
+     * What a worker of php-fpm says when the command line asks it.
      *
      * @return list<Finding>
      */
@@ -110,7 +110,7 @@ final readonly class ProcessCheck implements Check
      */
     private static function judged(#[\SensitiveParameter] array $config, Remedies $remedies): array
     {
-        // nr-vault always has a key: where none is left here, PHP has it.
+        // nr-vault always has a key: if the configuration has none here, PHP hands it over.
         return array_values(array_filter(
             Configuration::ofThisProcess($config, $remedies),
             static fn (Finding $finding): bool => $finding->code !== 'config.no_key',
@@ -118,7 +118,8 @@ final readonly class ProcessCheck implements Check
     }
 
     /**
-     * A key that PHP hands over is not asked for here: its provider may be another machine, and counts who asks.
+     * Removes keys that PHP hands over, so that the check does not ask for them: a provider may be a key server that counts each
+     * request.
      *
      * @param array<string, mixed> $config
      * @return array{array<string, mixed>, list<Finding>}
@@ -133,7 +134,7 @@ final readonly class ProcessCheck implements Check
         )]];
     }
 
-    /** What is preloaded is there without a file that this request has included. */
+    /** A preloaded class exists although this request has not included its file. */
     private static function isPreloaded(): bool
     {
         return class_exists(NativeLibrary::class)

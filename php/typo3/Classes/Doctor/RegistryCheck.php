@@ -14,7 +14,7 @@ use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
- * The stored services: their form, and whether base URL and policy are taken.
+ * The stored services: their form, and whether the library accepts base URL and policy.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ final readonly class RegistryCheck implements Check
         try {
             $config = $this->configuration->document();
         } catch (OutboundException) {
-            // Another check says so.
+            // SettingsCheck reports this problem.
             $config = [];
         }
         return [

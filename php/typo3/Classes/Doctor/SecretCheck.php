@@ -12,13 +12,13 @@ use TYPO3\CMS\Core\Database\Query\Restriction\DeletedRestriction;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * The secrets of credential sets: which of them a page can print, and which expire.
+ * The secrets of credential sets: which of them a page can show to visitors, and which expire soon.
  *
  * @internal
  */
 final readonly class SecretCheck implements Check
 {
-    /** Enough to get another one. */
+    /** Time enough to get a new secret. */
     private const DAYS_BEFORE = 14;
 
     public function __construct(private ConnectionPool $connections)

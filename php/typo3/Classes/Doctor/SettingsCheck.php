@@ -17,7 +17,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Host;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * What config/system says: HTTP as far as it counts here, and SYS/nrVault/outbound.
+ * The settings in config/system: the part of HTTP that has an effect on the library, and SYS/nrVault/outbound.
  *
  * @internal
  */
@@ -88,7 +88,7 @@ final readonly class SettingsCheck implements Check
     }
 
     /**
-     * Hosts that HTTP allows and the guard of addresses does not: being allowed opens no private address.
+     * Hosts that HTTP allows and the guard of addresses refuses: an entry there does not allow private addresses.
      *
      * @param list<string> $allowed
      * @param list<mixed> $internal
@@ -122,7 +122,7 @@ final readonly class SettingsCheck implements Check
         return $findings;
     }
 
-    /** As far as can be told without asking a name server. */
+    /** As far as it is known without a query to a name server. */
     private static function isInternal(Host $host): bool
     {
         return $host->address !== null

@@ -8,7 +8,8 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * Configurations of sites with values of secrets in them: TYPO3 keeps what nr-vault has resolved there in its caches, in clear.
+ * Site configurations that refer to secrets: TYPO3 stores the values that nr-vault has resolved there in its caches, in clear
+ * text.
  *
  * @internal
  */

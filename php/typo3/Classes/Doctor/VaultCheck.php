@@ -9,7 +9,7 @@ use Netresearch\NrSecureOutbound\Vault\VaultState;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 
 /**
- * Whether the installed nr-vault is one that this extension knows, and what its gates let through.
+ * Whether the installed nr-vault is one that this extension knows, and whether its checks of access have gaps.
  *
  * @internal
  */
@@ -32,7 +32,7 @@ final readonly class VaultCheck implements Check
         return $this->vault->hasTechnicalUsers() ? [$known] : [$known, $this->gates()];
     }
 
-    /** Of releases before 1.0; GatesTest and CommandTest show each of them. */
+    /** Gaps of releases before 1.0; GatesTest and CommandTest show each of them. */
     private function gates(): Finding
     {
         return Finding::warning(

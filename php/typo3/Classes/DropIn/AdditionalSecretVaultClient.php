@@ -7,7 +7,7 @@ namespace Netresearch\NrSecureOutbound\DropIn;
 use Netresearch\NrVault\Http\AdditionalSecretHttpClientInterface;
 
 /**
- * For an nr-vault that places several secrets in one body, which the library does in any case.
+ * For a release of nr-vault whose client places several secrets in one body. The library can always do so.
  *
  * @internal
  */

@@ -7,8 +7,8 @@ namespace Netresearch\NrSecureOutbound\DropIn;
 use Psr\Http\Message\UriInterface;
 
 /**
- * The base URL of a stored service, as far as it tells which requests are meant for it. What may be sent there is judged by
- * the library.
+ * Tells whether a request belongs to a stored service, by the base URL of the service. Whether it may be sent is decided by the
+ * library.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ final class BaseUrl
     private const PORTS = ['https' => 443, 'http' => 80];
 
     /**
-     * How many characters of the path it names, where the URL lies below it; null where it does not.
+     * The length of the path of the base URL if the URL lies below it; null if it does not.
      */
     public static function holds(string $base, UriInterface $uri): ?int
     {
@@ -39,7 +39,7 @@ final class BaseUrl
         return $uri->getPort() ?? self::PORTS[strtolower($uri->getScheme())] ?? null;
     }
 
-    /** Of a request, without its path. */
+    /** Scheme, host and port of a URL. */
     public static function origin(UriInterface $uri): string
     {
         $port = $uri->getPort() === null ? '' : ':' . $uri->getPort();

@@ -9,8 +9,8 @@ use Psr\Http\Message\RequestInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * Prepares a body for the secrets that go into its fields, where nr-vault is laxer than the library: it takes a body
- * without a type for a form, and overwrites a field that is there.
+ * Prepares a body for the secrets that go into its fields. nr-vault is less strict than the library: it takes a body without a
+ * Content-Type for a form, and overwrites a field that exists already.
  *
  * @internal
  */

@@ -10,8 +10,8 @@ use Psr\Http\Client\RequestExceptionInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * A call of nr-vault's client that was refused before anything was sent. Callers expect an exception of nr-vault's for
- * that, or one of PSR-18: it is both.
+ * A call of nr-vault's client that was refused before anything was sent. Callers expect an exception of nr-vault, or one of
+ * PSR-18: it is both.
  *
  * @api
  */
@@ -37,7 +37,7 @@ final class CallRefused extends VaultException implements RequestExceptionInterf
         return $this->request->getValue();
     }
 
-    /** Code, audit record, and whether it was sent. */
+    /** The library's exception, with code, audit record, and whether the request was sent. */
     public function failure(): OutboundException
     {
         return $this->failure;

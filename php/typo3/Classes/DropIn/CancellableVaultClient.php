@@ -11,7 +11,8 @@ use Psr\Http\Message\RequestInterface;
 use Psr\Http\Message\ResponseInterface;
 
 /**
- * For an nr-vault whose calls can be cancelled. These can be before they begin, which nr-vault grants to every client.
+ * For a release of nr-vault whose calls can be cancelled. Calls of this client can be cancelled only before they begin, which
+ * nr-vault's interface permits.
  *
  * @internal
  */

@@ -10,8 +10,8 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 
 /**
- * The service that a call of nr-vault's client is one of, or the refusal that it gets in place of one: a registry with
- * nothing else in it, so that a refused call leaves its record as any other.
+ * The service of a call of nr-vault's client, or the refusal of the call. It is a registry with this one entry, so that a refused
+ * call is recorded as any other.
  *
  * @internal
  */

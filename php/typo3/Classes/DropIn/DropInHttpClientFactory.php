@@ -13,8 +13,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\VaultServiceInterface;
 
 /**
- * Stands where nr-vault makes its HTTP client, and makes ours where the installation wants it. The setting counts at once:
- * the container is the same with both.
+ * Replaces nr-vault's factory of HTTP clients, and makes our client if the setting says so. A change of the setting has effect at
+ * once, since the container is the same with both.
  *
  * @internal
  */
@@ -43,7 +43,7 @@ final readonly class DropInHttpClientFactory implements VaultHttpClientFactoryIn
         };
     }
 
-    /** Settings that cannot be read are no reason to go without: each call says what is wrong with them. */
+    /** If the settings cannot be read, our client is used as well: each call then says what is wrong with them. */
     private static function isWanted(): bool
     {
         try {

@@ -24,11 +24,11 @@ use Psr\Http\Message\ResponseInterface;
  */
 final readonly class HandedOver
 {
-    /** Its name in place of a transport's. */
+    /** Stands in the record in place of the name of a transport. */
     public const TRANSPORT = 'nr-vault';
 
     /**
-     * @param string $id of the service, or the one that is reserved
+     * @param string $id of the service, or the reserved id
      */
     public function __construct(
         private string $id,
@@ -63,7 +63,7 @@ final readonly class HandedOver
     private function client(Wanted $wanted, VaultServiceInterface $vault): VaultHttpClientInterface
     {
         $client = $this->clients->create($vault)->withOAuth($this->config, $wanted->reason);
-        // Its interface has both in later releases only.
+        // Only later releases have these methods.
         if ($wanted->seconds !== null && is_callable([$client, 'withTimeout'])) {
             $limited = $client->withTimeout($wanted->seconds);
             $client = $limited instanceof VaultHttpClientInterface ? $limited : $client;

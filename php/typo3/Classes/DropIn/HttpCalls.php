@@ -27,7 +27,7 @@ use Psr\Http\Message\StreamFactoryInterface;
 use Psr\Log\LoggerInterface;
 
 /**
- * Makes the calls of nr-vault's client by the library, and leaves nr-vault's own record of each beside the library's.
+ * Makes the calls of nr-vault's client through the library, and writes nr-vault's own record of each call beside the library's.
  *
  * @internal
  */
@@ -74,7 +74,7 @@ final readonly class HttpCalls
                 $before();
             }
             if ($choice instanceof HandedOver) {
-                // nr-vault's own client leaves its record.
+                // nr-vault's own client has written its record.
                 $isRecorded = true;
                 return $choice->send($wanted, $request, $vault);
             }
@@ -126,7 +126,7 @@ final readonly class HttpCalls
         try {
             $enabled = Settings::fromGlobals()->services;
         } catch (OutboundException) {
-            // The choice is its refusal.
+            // The call is refused, and the choice throws the refusal.
             $enabled = null;
         }
         return $enabled === null ? $choice : new EnabledServices($choice, $enabled);

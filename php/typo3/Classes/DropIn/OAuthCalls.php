@@ -22,8 +22,9 @@ use Psr\Http\Message\RequestInterface;
 use Psr\Log\LoggerInterface;
 
 /**
- * Calls with a token of OAuth. The library fetches tokens for a client that is one secret; nr-vault's callers name two, and
- * some have a refresh token stored back. Those are judged here, and nr-vault's own client makes them.
+ * Calls with an OAuth token. The library fetches tokens if id and secret of the client are one stored secret. Callers of nr-vault
+ * name two secrets, and some need a new refresh token to be stored. Such calls are checked against the policy here, and
+ * nr-vault's own client makes them.
  *
  * @internal
  */
@@ -44,7 +45,7 @@ final readonly class OAuthCalls
         $this->auditor = new Auditor($audit, $events, $logger);
     }
 
-    /** What is left of a choice for a call with a token. */
+    /** The choice for a call with a token: the library, nr-vault's own client, or a refusal. */
     public function judged(
         Wanted $wanted,
         #[\SensitiveParameter] RequestInterface $request,
@@ -85,7 +86,7 @@ final readonly class OAuthCalls
     }
 
     /**
-     * As far as it can be judged without sending: the address is nr-vault's to judge.
+     * Decides as far as that is possible without sending: nr-vault's client checks the address.
      *
      * @throws OutboundException
      */

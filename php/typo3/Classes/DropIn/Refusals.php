@@ -13,8 +13,8 @@ use Netresearch\NrVault\Outbound\Psr18\ServiceRequestException;
 use Netresearch\NrVault\Transport\CredentialReference;
 
 /**
- * What the library refuses, as the exceptions and codes that nr-vault's client has for it. What fails after that is an
- * exception of PSR-18 there and here.
+ * Turns what the library refuses into the exceptions and codes of nr-vault's client. A later failure is an exception of PSR-18
+ * with either client.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final class Refusals
     private const EXPIRED = 1703800002;
     private const OTHER = 1795910420;
 
-    /** Those that nr-vault has of its own; it looks at addresses where it looks at hosts. */
+    /** The codes for which nr-vault has its own; it checks addresses together with hosts. */
     private const CODES = [
         'policy.scheme_not_allowed' => 1735858523,
         'policy.host_not_allowed' => 1735858522,

@@ -18,14 +18,15 @@ use Netresearch\NrVault\Transport\Policy;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * Which policy a call of nr-vault's client has: that of the stored service whose base URL holds its URL and whose credential
- * sets place its secrets as the caller wants them. Without one, the setting says whether it is refused.
+ * Which policy applies to a call of nr-vault's client: that of the stored service whose base URL contains the URL of the call,
+ * and whose credential sets place the secrets as the caller wants. If there is no such service, the setting decides whether the
+ * call is refused.
  *
  * @internal
  */
 final readonly class ServiceChoice
 {
-    /** No row may have it. */
+    /** The id for calls without a service; no row may have it. */
     public const WITHOUT_SERVICE = RowReader::RESERVED;
 
     public function __construct(private ServiceRows $rows, private RowServiceRegistry $registry)
@@ -66,7 +67,7 @@ final readonly class ServiceChoice
     }
 
     /**
-     * The one that says most about the path; of several, the one that places least besides.
+     * The service with the longest path in its base URL; of several, the one that places the fewest other secrets.
      *
      * @param list<ServiceRow> $rows
      * @param list<CredentialReference> $references
@@ -100,14 +101,14 @@ final readonly class ServiceChoice
         return new ServiceDefinition(
             self::WITHOUT_SERVICE,
             BaseUrl::origin($request->getUri()),
-            // Plain http:// goes to internal hosts alone, whatever a policy says.
+            // Whatever a policy says, plain http:// is allowed to internal hosts only.
             new Policy([$request->getMethod()], allowHttp: strtolower($request->getUri()->getScheme()) === 'http'),
             credentials: $references,
         );
     }
 
     /**
-     * With a record that says what a service would have to be.
+     * The refusal, whose message says which service is missing.
      *
      * @param list<CredentialReference> $references
      */

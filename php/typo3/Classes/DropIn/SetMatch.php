@@ -11,8 +11,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
- * Whether a stored service places the secrets that a caller of nr-vault's client wants placed, where it wants them. Rows that
- * are disabled count: a service that is off must not be called without it.
+ * Whether a stored service places the secrets of a caller of nr-vault's client where the caller wants them. Disabled rows count
+ * as well: the call of a disabled service must not be made as one without a service.
  *
  * @internal
  */
@@ -64,13 +64,13 @@ final class SetMatch
             ),
             CredentialReference::BEARER => $place === self::place(Placement::bearer()->type),
             CredentialReference::BASIC => $place === Placement::basic()->type,
-            // The name of its header is sealed.
+            // The name of the header is sealed with the secret.
             CredentialReference::API_KEY => str_starts_with($place, 'header '),
             default => false,
         };
     }
 
-    /** What is the same in a request is the same text. */
+    /** Equal texts mean the same place in a request. */
     private static function place(string $type, ?string $name = null, string $prefix = ''): string
     {
         return match ($type) {

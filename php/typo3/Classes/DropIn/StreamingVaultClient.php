@@ -10,7 +10,7 @@ use Psr\Http\Message\RequestInterface;
 use Psr\Http\Message\ResponseInterface;
 
 /**
- * For an nr-vault that streams. The library does not yet: a body is whole when it is handed over.
+ * For a release of nr-vault whose client streams. The library does not stream: it returns a body when all of it has arrived.
  *
  * @internal
  */

@@ -14,8 +14,8 @@ use Psr\Http\Message\ResponseInterface;
 /**
  * nr-vault's HTTP client, whose calls the library makes.
  *
- * It implements an interface to which nr-vault may add methods in a minor release, as do the classes that extend it:
- * VaultPass defines what makes them, once it has compared.
+ * This class and its subclasses implement interfaces to which nr-vault may add methods in a minor release. VaultPass therefore
+ * defines their factory only after it has compared the interfaces.
  *
  * @internal
  */
@@ -46,7 +46,7 @@ class VaultClient implements VaultHttpClientInterface
         return $this->wanting($this->wanted->withReason($reason));
     }
 
-    /** Of the interface since 1.0. */
+    /** A method of the interface since nr-vault 1.0. */
     public function withTimeout(int $seconds): static
     {
         return $this->wanting($this->wanted->withTimeout($seconds));

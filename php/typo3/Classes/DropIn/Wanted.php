@@ -69,7 +69,8 @@ final readonly class Wanted
     }
 
     /**
-     * @throws \InvalidArgumentException with nr-vault's codes, for what is no field or is one already
+     * @throws \InvalidArgumentException with nr-vault's codes, for an invalid name of a field, and for a field that is used
+     *         already
      */
     public function withAdditionalBodyField(string $identifier, string $field): self
     {
@@ -91,7 +92,7 @@ final readonly class Wanted
     /**
      * The secrets as the library's credentials, in the order in which nr-vault reads them.
      *
-     * @return list<CredentialReference> none for OAuth, whose two secrets the library takes as one
+     * @return list<CredentialReference> none for OAuth, whose two secrets are one secret for the library
      * @throws OutboundException invalid_request.malformed
      */
     public function references(): array
@@ -114,7 +115,7 @@ final readonly class Wanted
         return [...($primary === null ? [] : [$primary]), ...array_column($this->fields, 1)];
     }
 
-    /** As nr-vault's records name the secret of a call. */
+    /** How nr-vault's records name the secret of a call. */
     public function recorded(): string
     {
         return $this->oauth === null ? $this->identifier ?? 'none' : 'oauth2:' . $this->oauth->clientIdSecret;
@@ -144,7 +145,7 @@ final readonly class Wanted
             ),
             SecretPlacement::QueryParam => Placement::query(self::text($this->options, 'queryParam') ?? self::NAME),
             SecretPlacement::BodyField => Placement::bodyField($this->bodyField() ?? self::NAME),
-            // Without a configuration nr-vault sends nothing of it.
+            // Without an OAuth configuration nr-vault sends no token.
             SecretPlacement::OAuth2, null => null,
         };
         return $placement === null ? [] : [self::secret($identifier, $placement)];

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Exchange;
 
 /**
- * One value of a record that is another in the file.
+ * One value of a record that differs from the file.
  *
  * @internal
  */
@@ -17,8 +17,8 @@ final readonly class Difference
     /**
      * @param string $record SERVICE or SET
      * @param string $field as the JSON registry calls it: "policy.timeout_ms"
-     * @param mixed $was null where there is none
-     * @param mixed $now null where there is to be none
+     * @param mixed $was null if the record has none
+     * @param mixed $now null if the record is to have none
      */
     public function __construct(
         public string $record,

@@ -26,7 +26,7 @@ final class ImportPlan
     /** @var array<string, array<int|string, array<string, mixed>>> services, likewise */
     public array $services = [];
 
-    /** Whether all of the file is as it is stored, or will be. */
+    /** Whether everything in the file is stored already or can be stored. */
     public function isWhole(): bool
     {
         return $this->missing === [] && $this->refused === [];

@@ -13,8 +13,8 @@ use TYPO3\CMS\Core\DataHandling\DataHandler;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * Brings stored services to what a file says. A service whose secret or user is not there, or that a record cannot be, stays
- * as it is and is named.
+ * Changes the stored services to what a file says. If the secret or the user of a service does not exist, or a record cannot
+ * express the service, it is not changed and the plan names it.
  *
  * @internal
  */
@@ -129,7 +129,7 @@ final readonly class Importer
     }
 
     /**
-     * What the reader of records would say of it, and what a record cannot keep.
+     * Problems that the reader of records would find in the service, and values that a record cannot store.
      *
      * @param array<string, mixed> $entry
      * @param list<string> $own
@@ -171,7 +171,7 @@ final readonly class Importer
         ?ServiceRow $row,
         array $storedSets,
     ): void {
-        // What a set is, is a matter of its own record.
+        // Only the names of the sets are compared here; a change in a set is a change of its own record.
         $now = ['credentials' => $own] + $entry;
         $was = $row === null ? [] : [
             'credentials' => array_map(static fn (CredentialSetRow $set): string => $set->id(), $row->sets),
@@ -215,7 +215,7 @@ final readonly class Importer
         ];
     }
 
-    /** What stands for a new record's uid. DataHandler takes what is before an underscore for the name of a table. */
+    /** DataHandler's placeholder for the uid of a new record. It takes the part before an underscore for the name of a table. */
     private static function placeholder(string $table, string $id): string
     {
         return 'NEW' . md5("$table $id");

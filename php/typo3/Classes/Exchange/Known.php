@@ -10,7 +10,7 @@ use Netresearch\NrSecureOutbound\Registry\ServiceRows;
 use TYPO3\CMS\Core\Database\ConnectionPool;
 
 /**
- * The secrets and users of this installation by the names that a file has.
+ * The secrets and users of this installation, found by the names in a file.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ final readonly class Known
         foreach ($query->executeQuery()->fetchAllAssociative() as $row) {
             $rows[Cell::text($row, $key)] = $row;
         }
-        // The collation of a database may take other spellings for the same.
+        // For the collation of a database, names with different spellings may be equal.
         return array_intersect_key($rows, array_flip($names));
     }
 }

@@ -8,14 +8,14 @@ use Netresearch\NrSecureOutbound\Registry\Cell;
 use Netresearch\NrVault\Transport\CredentialReference;
 
 /**
- * An entry of the JSON registry in the one form that every installation writes: keys in their order, no key that says what
- * holds without it, names in place of numbers. Two entries that mean the same have the same form.
+ * An entry of the JSON registry in the same form in every installation: keys in a fixed order, no key with its default value,
+ * names in place of uids. Two entries with the same meaning have the same form.
  *
  * @internal
  */
 final class PortableEntry
 {
-    /** Keys in their order, with what holds where they are not there. */
+    /** Keys in their order, with their default values. */
     private const KEYS = [
         'base_url' => '',
         'policy' => [],
@@ -47,7 +47,7 @@ final class PortableEntry
     ];
 
     /**
-     * @param array<mixed> $entry that a registry has taken
+     * @param array<mixed> $entry that a registry has accepted
      * @return array<string, mixed>
      */
     public static function of(array $entry): array
@@ -118,7 +118,7 @@ final class PortableEntry
 
     /**
      * @param array<mixed> $map
-     * @param array<string, mixed> $known keys in their order, with what holds without them
+     * @param array<string, mixed> $known keys in their order, with their default values
      * @return array<string, mixed>
      */
     private static function reduced(array $map, array $known): array

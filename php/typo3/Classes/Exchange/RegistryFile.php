@@ -17,7 +17,7 @@ final class RegistryFile
 {
     /**
      * @return array<string, array<string, mixed>> portable entries by id, in order
-     * @throws UsageError where the file or an entry is at fault: nothing of such a file is imported
+     * @throws UsageError if the file or an entry is not valid: nothing of such a file is imported
      */
     public static function read(string $file): array
     {

@@ -14,7 +14,7 @@ use Netresearch\NrVault\Transport\Text\JsonObject;
 final class RowColumns
 {
     /**
-     * Of a service, without its relations.
+     * The columns of a service, without its relations.
      *
      * @param array<string, mixed> $entry
      * @return array<string, string|int|null>
@@ -56,7 +56,7 @@ final class RowColumns
     }
 
     /**
-     * Of a credential set, without its secret.
+     * The columns of a credential set, without its secret.
      *
      * @param array<string, mixed> $set
      * @return array<string, string|int>

@@ -8,8 +8,8 @@ use Netresearch\NrSecureOutbound\Registry\Cell;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
- * Gives every credential of a file a credential set: the one that it names, one that is stored and is the same, or a new one
- * with a name made of the identifier's.
+ * Gives every credential of a file a credential set: the one that it names, a stored one with the same values, or a new one whose
+ * name is made from the identifier of the secret.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ final class SetNames
      */
     public function complete(array $entries): array
     {
-        // Those that have a name first: no other may take it.
+        // Credentials with the name of a set come first, so that a new set does not get that name.
         foreach ([true, false] as $isNamed) {
             foreach ($entries as $id => $entry) {
                 foreach (self::credentials($entry) as $place => $credential) {

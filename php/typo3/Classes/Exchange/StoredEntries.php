@@ -47,7 +47,7 @@ final readonly class StoredEntries
     }
 
     /**
-     * A row as a portable entry, with the credentials that are sound.
+     * A row as a portable entry, with those credentials that are valid.
      *
      * @return array<string, mixed>
      */
@@ -60,7 +60,7 @@ final readonly class StoredEntries
     }
 
     /**
-     * What keeps a row from being such an entry.
+     * Why a row cannot be written as such an entry.
      *
      * @return list<string>
      */

@@ -38,7 +38,7 @@ final readonly class Columns
     }
 
     /**
-     * A choice of one word.
+     * A select field for one of several values.
      *
      * @param non-empty-list<string> $values the first is the default
      * @return array<string, mixed>
@@ -104,7 +104,7 @@ final readonly class Columns
     }
 
     /**
-     * The name by which everything else refers to the record.
+     * The id by which code, files and audit records refer to the record.
      *
      * @return array<string, mixed>
      */
@@ -129,7 +129,7 @@ final readonly class Columns
     }
 
     /**
-     * Switch and notes of the record itself.
+     * The columns that every table has: the switch that disables a record, and its notes.
      *
      * @return array<string, array<string, mixed>>
      */
@@ -153,8 +153,8 @@ final readonly class Columns
     }
 
     /**
-     * A row decides where a secret goes: it is an administrator's, it lies outside of every page, and it has neither
-     * drafts nor translations.
+     * A row decides where a secret goes. Therefore only administrators may edit it, it is stored outside of every page, and it
+     * has neither workspace versions nor translations.
      *
      * @return array<string, mixed>
      */
@@ -177,7 +177,7 @@ final readonly class Columns
             'versioningWS' => false,
             'typeicon_classes' => ['default' => $icon],
         ];
-        // From 14 on each column says itself whether it is searched, and texts are.
+        // From version 14 on, each column has a setting whether it is searched, and text columns are by default.
         return (new Typo3Version())->getMajorVersion() < 14 ? $ctrl + ['searchFields' => $searched] : $ctrl;
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Form;
 
 /**
- * The methods that a form offers for a service: the usual ones, and those that its row has already.
+ * The methods that the form of a service offers: the usual ones, and those that its row has already.
  *
  * @internal
  */

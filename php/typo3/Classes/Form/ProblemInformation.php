@@ -16,7 +16,7 @@ use TYPO3\CMS\Backend\Form\AbstractNode;
 final class ProblemInformation extends AbstractNode
 {
     /**
-     * What was found, for each form that is made: every field of it asks.
+     * The problems, stored for the time of one request, since every field of a form asks for them.
      *
      * @var \WeakMap<ServerRequestInterface, array<string, array<string, list<string>>>>|null
      */

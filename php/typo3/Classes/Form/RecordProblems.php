@@ -11,7 +11,7 @@ use Netresearch\NrSecureOutbound\Registry\ServiceRow;
 use Netresearch\NrSecureOutbound\Registry\ServiceRows;
 
 /**
- * What is wrong with one stored record, by its columns: the reader that judges a call's service judges here.
+ * What is wrong with one stored record, by its columns. It is checked by the same reader as the service of a call.
  *
  * @internal
  */
@@ -50,7 +50,7 @@ final readonly class RecordProblems
             $problems['identifier'][] = 'is the id of the record with uid ' . $other->uid() . ' as well: both are disabled';
         }
         foreach ($this->reader->read($row)->problems as $problem) {
-            // The switch next to it shows that it is disabled.
+            // The form's own switch shows that the record is disabled.
             if ($problem->field !== 'hidden') {
                 $problems[ProblemColumn::of($problem)][] = $problem->message;
             }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Migration;
 
 /**
- * A provider could not be migrated. Its message is for whoever runs the migration, and has nothing secret.
+ * A provider could not be migrated. Its message is shown to the person who runs the migration, and contains nothing secret.
  *
  * @internal
  */

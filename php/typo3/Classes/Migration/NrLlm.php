@@ -17,7 +17,7 @@ use TYPO3\CMS\Core\Database\ConnectionPool;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * The installed nr-llm, asked for what its releases differ in: where a provider's key goes, and what is its endpoint.
+ * Access to the installed nr-llm. Its releases differ in where a provider's key goes, and in how its endpoint is found.
  *
  * @internal
  */
@@ -53,7 +53,7 @@ final readonly class NrLlm
     }
 
     /**
-     * Replaces what a provider has in its column, unless somebody has done so since.
+     * Replaces the stored key of a provider by an identifier, unless the column has been changed in the meantime.
      */
     public function replace(int $uid, #[\SensitiveParameter] string $stored, string $identifier): bool
     {
@@ -86,7 +86,7 @@ final readonly class NrLlm
         return count($references) === 1 ? $references[0]->placement : null;
     }
 
-    /** Whether the adapter also reads its key itself, so that PHP has it whatever makes the call. */
+    /** Whether the adapter also reads its key itself, so that PHP has the key even if the library makes the call. */
     public function readsKey(string $adapter): bool
     {
         $file = (new \ReflectionClass($this->adapterClass($adapter)))->getFileName();

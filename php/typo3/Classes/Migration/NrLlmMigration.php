@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\CredentialCheck;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Does what a plan says. Each step is there before the next begins, and the key in the provider's record goes last: whatever
- * interrupts a run, the next one goes on.
+ * Carries out a plan. Each step is stored before the next begins, and the key in the provider's record is replaced last: after an
+ * interrupted run, the next one continues.
  *
  * @internal
  */
@@ -68,7 +68,7 @@ final readonly class NrLlmMigration
         } catch (AccessDeniedException) {
             throw new MigrationFailed('nr-vault refuses to store a secret for the user of commands');
         } catch (VaultException $failure) {
-            // Its message may have what it was given.
+            // The exception's message may contain the key.
             throw new MigrationFailed('nr-vault could not store the key: ' . PartFailure::nameOf($failure));
         } finally {
             $secret->wipe();
@@ -76,7 +76,7 @@ final readonly class NrLlmMigration
     }
 
     /**
-     * Has the secret opened as a call of the service would have it.
+     * Checks that the library can open the secret, as it would for a call of the service.
      *
      * @throws MigrationFailed
      */

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\VaultServiceInterface;
 
 /**
- * Looks at the providers of nr-llm, and says what is to be done for each.
+ * Reads the providers of nr-llm, and makes a plan for each.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final readonly class NrLlmPlans
 {
     private const PREFIX = 'nr-llm.';
 
-    /** Of a service's id. */
+    /** Length of a service's id. */
     private const LONGEST = 64;
 
     public function __construct(

@@ -22,7 +22,7 @@ final readonly class StoredKey
     private const MARK = 'enc:';
     private const IDENTIFIER_FORM = '/\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\z/i';
 
-    /** What nr-llm derives its key with. */
+    /** The constant text from which nr-llm derives its encryption key. */
     private const DOMAIN = ':nr_llm_provider_encryption';
 
     /** @var self::* */
@@ -40,20 +40,20 @@ final readonly class StoredKey
             $value === '' => self::NONE,
             preg_match(self::IDENTIFIER_FORM, $value) === 1 => self::IDENTIFIER,
             str_starts_with($value, self::MARK) => self::ENCRYPTED,
-            // Releases that let others than UUIDs be written in the column.
+            // Some releases accept identifiers in the column that are not UUIDs.
             preg_match('/\A[A-Za-z]\w{2,254}\z/', $value) === 1 && $isSecret($value) => self::IDENTIFIER,
             default => self::PLAIN,
         };
     }
 
-    /** As it is stored: an identifier, or what is to be replaced. */
+    /** The value as it is stored: an identifier, or the key that is to be replaced. */
     public function stored(): string
     {
         return $this->value->getValue();
     }
 
     /**
-     * @return Secret|null null where it was encrypted with another encryptionKey, or is cut off
+     * @return Secret|null null if it was encrypted with another encryptionKey, or is truncated
      */
     public function open(#[\SensitiveParameter] string $encryptionKey): ?Secret
     {
@@ -72,8 +72,8 @@ final readonly class StoredKey
     }
 
     /**
-     * The identifier that this value gets in nr-vault: always the same, so that a run that was interrupted goes on with what
-     * it has stored. It tells nothing about the value to whoever does not have the encryptionKey.
+     * The identifier that this value gets in nr-vault. It is always the same, so that a run after an interrupted one finds the
+     * secret that is stored already. Without the encryptionKey it tells nothing about the value.
      */
     public function identifier(int $uid, #[\SensitiveParameter] string $encryptionKey): string
     {

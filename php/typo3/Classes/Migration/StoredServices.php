@@ -16,7 +16,7 @@ use TYPO3\CMS\Core\DataHandling\DataHandler;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * The services and credential sets of migrated providers. What is there already is somebody's, and stays as it is.
+ * The services and credential sets of migrated providers. A record that exists already was made by somebody, and is not changed.
  *
  * @internal
  */
@@ -36,7 +36,7 @@ final readonly class StoredServices
         return $this->service($plan) !== null;
     }
 
-    /** What is there under the names that the plan would use, and is something else. */
+    /** The existing record that has an id of the plan and other values; null if there is none. */
     public function conflict(ProviderPlan $plan): ?string
     {
         $set = $this->set($plan);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Registry;
 
 /**
- * Values of a row, whose types differ from driver to driver: SQLite gives integers, others give texts.
+ * Values of a row, whose types differ from driver to driver: SQLite returns integers, others return strings.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ namespace Netresearch\NrSecureOutbound\Registry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
- * Makes of a stored credential set an entry of "credentials" as the JSON registry has it, or says what is wrong with it.
+ * Turns a stored credential set into an entry of "credentials" of the JSON registry, or says what is wrong with it.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ final class CredentialSetReader
     }
 
     /**
-     * By column; "" is the set itself.
+     * Problems by column; "" stands for the set itself.
      *
      * @return array<string, string>
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Registry;
 
 /**
- * A stored credential set with its secret, as the database has it.
+ * A stored credential set with its secret, as they are in the database.
  *
  * @internal
  */

@@ -15,7 +15,7 @@ final readonly class HeaderLines
     private const CREDENTIALS = '/auth(?!or(?!i[sz]))|cookie|key(s|[_-]?id)?\z|token(?!s)|secret|passw|passphrase|(\A|[_-])pwd\z'
         . '|signature|credential|session|(\A|[_-])(jwt|bearer)([_-]|\z)/i';
 
-    /** Names that look like the above and carry no credential. */
+    /** Names that match the pattern above, but carry no credential. */
     private const HARMLESS = '/(\A|[_-])(idempotency|partition)[_-]?key\z|\Aaccept-signature\z/i';
 
     /**

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 
 /**
- * The stored services, as far as this installation lets them be called.
+ * The stored services that the settings of this installation allow to be called.
  *
  * @internal
  */

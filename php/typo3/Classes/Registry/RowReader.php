@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
 
 /**
- * Makes of a stored service an entry as the JSON registry has it, which the library's own reader then judges. Only what a
- * row has and a file has not is judged here.
+ * Turns a stored service into an entry of the JSON registry, which the library's own reader then checks. Only values that a row
+ * has and a file does not have are checked here.
  *
  * @internal
  */

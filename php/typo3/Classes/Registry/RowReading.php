@@ -8,21 +8,21 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
 
 /**
- * What a stored service is as an entry of the registry, and what is wrong with it.
+ * A stored service as an entry of the JSON registry, and what is wrong with it.
  *
  * @internal
  */
 final readonly class RowReading
 {
     /**
-     * @param array<string, mixed> $entry as the JSON registry has it
+     * @param array<string, mixed> $entry in the form of the JSON registry
      * @param list<RegistryProblem> $problems
      */
     public function __construct(public string $id, public array $entry, public array $problems)
     {
     }
 
-    /** With this one service. */
+    /** A registry with this service only. */
     public function registry(): ArrayServiceRegistry
     {
         return new ArrayServiceRegistry([$this->id => $this->entry]);

@@ -11,8 +11,8 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 
 /**
- * The services that are stored as records. Every call reads its row anew, so that one that was disabled on another host is off
- * at the next call.
+ * The services that are stored as records. Every call reads the row again, so that a service that was disabled on another host is
+ * disabled at the next call.
  *
  * @internal
  */
@@ -26,14 +26,14 @@ final readonly class RowServiceRegistry implements ServiceRegistry
     {
         $rows = $this->rows->withId($id);
         if ($rows === []) {
-            // Has none of this id either, and says so in its own words.
+            // This registry has no such service either, and throws the library's own exception.
             return (new ArrayServiceRegistry(array_fill_keys($this->rows->ids(), [])))->get($id);
         }
         return $this->definition($rows);
     }
 
     /**
-     * The service of rows that were read already.
+     * The service in rows that have been read already.
      *
      * @param non-empty-list<ServiceRow> $rows all of one id
      * @throws OutboundException policy.service_disabled

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Registry;
 
 /**
- * A stored service with what belongs to it, as the database has it.
+ * A stored service with its credential sets and its technical user, as they are in the database.
  *
  * @internal
  */

@@ -9,8 +9,8 @@ use TYPO3\CMS\Core\Database\ConnectionPool;
 use TYPO3\CMS\Core\Database\Query\QueryBuilder;
 
 /**
- * Reads stored services with their credential sets, secrets and technical users: one statement, whatever belongs to them.
- * Rows that are disabled are among them, deleted ones are not.
+ * Reads stored services with their credential sets, secrets and technical users in one statement. Disabled rows are included,
+ * deleted ones are not.
  *
  * @internal
  */
@@ -36,13 +36,13 @@ final readonly class ServiceRows
     }
 
     /**
-     * @return list<ServiceRow> several where rows share the id
+     * @return list<ServiceRow> several if rows have the same id
      */
     public function withId(string $id): array
     {
         $query = $this->query();
         $query->andWhere($query->expr()->eq('service.identifier', $query->createNamedParameter($id)));
-        // The collation of a database may take other spellings for the same.
+        // For the collation of a database, ids with different spellings may be equal.
         return array_values(array_filter(
             $this->rows($query),
             static fn (ServiceRow $row): bool => $row->id() === $id,
@@ -65,7 +65,7 @@ final readonly class ServiceRows
     }
 
     /**
-     * Those whose base URL begins so, among some others, and every row that shares an id with one of them.
+     * Services whose base URL begins with this text, and all rows with the same id as one of them. The result may contain others.
      *
      * @param string $beginning "https://api.example.com"
      * @return list<ServiceRow>
@@ -77,7 +77,7 @@ final readonly class ServiceRows
         $same->getRestrictions()->removeAll();
         $same->select('same.identifier')->from(self::TABLE, 'same')->where(
             $same->expr()->eq('same.deleted', 0),
-            // What LIKE takes "_" for is no harm here.
+            // In LIKE, "_" matches any character: that only adds rows to the result.
             'LOWER(' . $same->quoteIdentifier('same.base_url') . ') LIKE ' . $query->createNamedParameter(strtolower($beginning) . '%'),
         );
         $query->andWhere($query->quoteIdentifier('service.identifier') . ' IN (' . $same->getSQL() . ')');

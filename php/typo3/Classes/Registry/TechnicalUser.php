@@ -8,8 +8,8 @@ use Netresearch\NrSecureOutbound\Configuration\ConfVars;
 use Netresearch\NrSecureOutbound\Vault\InstalledVault;
 
 /**
- * The user whose rights count when a service's secrets are read. One who may read everything would be no restriction, and
- * whoever can call the service would read with all rights.
+ * The user whose rights apply when a service's secrets are read. A user who may read everything is not accepted: every caller of
+ * the service would read secrets with all rights.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final readonly class TechnicalUser
     }
 
     /**
-     * What is wrong with a service's technical user; null where it names none, or a good one.
+     * What is wrong with a service's technical user; null if the user is valid, or if the service has none.
      */
     public function problem(ServiceRow $row): ?string
     {

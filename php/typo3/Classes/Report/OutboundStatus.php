@@ -11,7 +11,8 @@ use TYPO3\CMS\Reports\Status;
 use TYPO3\CMS\Reports\StatusProviderInterface;
 
 /**
- * The doctor's findings in the reports module, as the web server's PHP knows them. Reports defines it where TYPO3 has the module.
+ * The doctor's findings in TYPO3's reports module, as the web server's PHP sees them. DependencyInjection\Reports defines it if
+ * the module is installed.
  *
  * @internal
  */
@@ -29,7 +30,7 @@ final readonly class OutboundStatus implements StatusProviderInterface
     }
 
     /**
-     * @return list<Status> one for each problem, and one for all that is in order
+     * @return list<Status> one for each problem, and one for everything that is in order
      */
     public function getStatus(): array
     {

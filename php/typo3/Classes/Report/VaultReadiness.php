@@ -12,7 +12,8 @@ use Netresearch\NrVault\Service\Doctor\Finding;
 use Netresearch\NrVault\Service\Doctor\ReadinessCheckInterface;
 
 /**
- * The doctor's findings among those of `vault:doctor`, which nr-vault has from 1.0 on. Reports defines it where it is there.
+ * The doctor's findings in the output of `vault:doctor`, which nr-vault has from 1.0 on. DependencyInjection\Reports defines it
+ * if nr-vault has the command.
  *
  * @internal
  */
@@ -29,7 +30,7 @@ final readonly class VaultReadiness implements ReadinessCheckInterface
         return self::ID;
     }
 
-    /** What is wrong with calls is wrong whatever the profile. */
+    /** A problem with calls is a problem in every profile. */
     public function appliesTo(SecurityProfile $profile): bool
     {
         return true;

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Http\StreamingHttpClientInterface;
 use Netresearch\NrVault\Security\TechnicalActorContextInterface;
 
 /**
- * What the installed nr-vault has. Its releases differ, and this is the one place that asks.
+ * Which features the installed nr-vault has. Its releases differ; other classes ask this one, and not nr-vault.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ final readonly class InstalledVault
         return interface_exists(CancellableHttpClientInterface::class);
     }
 
-    /** Whether its HTTP client has one for bodies that are read while they arrive: since 1.1. */
+    /** Whether its HTTP client has a method for bodies that are read while they arrive: since 1.1. */
     public function hasStreaming(): bool
     {
         return interface_exists(StreamingHttpClientInterface::class);

@@ -15,7 +15,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Envelopes of nr-vault's secrets. Who may read is nr-vault's decision, and so are counter, record and event.
+ * Reads the envelopes of nr-vault's secrets. nr-vault decides who may read them, counts and records each read, and dispatches its
+ * event.
  *
  * @internal
  */
@@ -25,7 +26,7 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
     private int $acting = 0;
 
     /**
-     * @param SealingVault|null $vault set by VaultPass; null where the installed nr-vault is another than is known
+     * @param SealingVault|null $vault set by VaultPass; null if this extension does not know the installed nr-vault
      * @param TechnicalActorContextInterface|null $actors null where the installed nr-vault has none
      */
     public function __construct(

@@ -10,11 +10,11 @@ use Netresearch\NrVault\Crypto\ReEncryptedDek;
 use Netresearch\NrVault\Exception\EncryptionException;
 
 /**
- * Stands where nr-vault would open a secret, and hands out the closed envelope. It has no key, so whoever asks it for
- * anything else is refused: nothing can be stored through it, and nothing is ever opened in PHP.
+ * Replaces the service with which nr-vault decrypts a secret, and returns the encrypted envelope. It has no key and refuses every
+ * other method: nothing can be stored through it, and nothing is decrypted in PHP.
  *
- * It implements an interface to which nr-vault may add methods in a minor release. So it is neither scanned nor named in
- * Services.yaml: VaultPass defines it once it has compared the two.
+ * It implements an interface to which nr-vault may add methods in a minor release. Services.yaml therefore excludes it, and
+ * VaultPass defines it after it has compared both.
  *
  * @internal
  */
@@ -76,7 +76,7 @@ final readonly class SealingEncryptionService implements EncryptionServiceInterf
         throw self::refusal();
     }
 
-    /** Of the one class that nr-vault expects here, and audits. */
+    /** The exception of the class that nr-vault catches and writes to its audit log. */
     private static function refusal(): EncryptionException
     {
         return new EncryptionException('this service hands out sealed secrets only', 1795910403);

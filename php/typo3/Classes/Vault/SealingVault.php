@@ -7,8 +7,8 @@ namespace Netresearch\NrSecureOutbound\Vault;
 use Netresearch\NrVault\Service\VaultServiceInterface;
 
 /**
- * The nr-vault whose secrets come sealed: every gate, count, record and event of the installed release stays, and what
- * comes out is an envelope.
+ * nr-vault's own service, which returns envelopes in place of secrets: all its checks of access, counters, records and events
+ * work as in the installed release.
  *
  * @internal
  */
@@ -41,7 +41,10 @@ final readonly class SealingVault
         return $envelope;
     }
 
-    /** Releases before 1.0 answer a second time from memory, whoever asks, and whatever has become of the secret. */
+    /**
+     * Releases before 1.0 return a secret from memory at the second read, without a check who reads it and whether it has
+     * changed.
+     */
     private function forget(): void
     {
         $vault = new \ReflectionObject($this->vault);

@@ -7,15 +7,15 @@ namespace Netresearch\NrSecureOutbound\Vault;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Whether the installed nr-vault is one that this extension can ask, as it was found when the container was made.
+ * Whether this extension knows the installed nr-vault, as it was found when the container was built.
  *
  * @internal
  */
 final readonly class VaultState
 {
     /**
-     * @param string|null $incompatibility what is not as it is known; null where all is
-     * @param string|null $httpIncompatibility the same with nr-vault's HTTP client, which the drop-in stands for
+     * @param string|null $incompatibility what differs from the known releases; null if nothing does
+     * @param string|null $httpIncompatibility the same for nr-vault's HTTP client, which the drop-in replaces
      */
     public function __construct(
         private InstalledVault $vault,

@@ -10,8 +10,7 @@ use TYPO3\CMS\Core\Database\Connection;
 use TYPO3\CMS\Core\Database\Query\QueryBuilder;
 
 /**
- * Which audit records are shown, as the form of the audit log has it. What has not the form of a field is as if it were not
- * filled in.
+ * Which audit records are shown, as the form of the audit log says. A value that a field cannot have is ignored.
  *
  * @internal
  */
@@ -19,7 +18,7 @@ final readonly class AuditFilter
 {
     public const OUTCOMES = [AuditEntry::RESPONSE, AuditEntry::REFUSED, AuditEntry::FAILED, AuditEntry::INTENT];
 
-    /** Days that are shown where nobody says since when. */
+    /** Days that are shown if the form has no first day. */
     public const DAYS = 30;
 
     private const DATE = '/\A\d{4}-\d\d-\d\d\z/';
@@ -54,7 +53,7 @@ final readonly class AuditFilter
         }
         $since = self::midnight($fields['since'] ?? '') ?? self::midnight('-' . (self::DAYS - 1) . ' days');
         $until = self::midnight($fields['until'] ?? '');
-        // Through the end of that day, which need not have 24 hours.
+        // The end of that day, which may have 23 or 25 hours.
         return new self($fields, (int) $since, $until === null ? null : strtotime('+1 day', $until));
     }
 

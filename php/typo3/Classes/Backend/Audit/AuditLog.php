@@ -18,7 +18,7 @@ use TYPO3\CMS\Core\Database\Query\QueryBuilder;
  */
 final readonly class AuditLog
 {
-    /** Columns as they are exported: the time of the row, and then those of a record in its own order. */
+    /** Columns of an export: the time of the row, and then the values of a record in their order. */
     public const COLUMNS = [
         'id', 'state', 'outcome', ...AuditEntry::RECORD, 'actor_type', 'actor_id', 'caller', 'request_id', 'weight',
     ];

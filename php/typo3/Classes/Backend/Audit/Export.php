@@ -8,7 +8,7 @@ use Psr\Http\Message\StreamInterface;
 use TYPO3\CMS\Core\Http\Stream;
 
 /**
- * Audit records as a file. It grows on disk where it is large.
+ * Audit records as a file. A large one is written to disk instead of memory.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ enum Export: string
     case Csv = 'csv';
     case Json = 'json';
 
-    /** What programs for tables take for the beginning of a formula. */
+    /** How a formula begins for spreadsheet programs. */
     private const FORMULA = '/\A[=+\-@\t\r\n]/';
 
     private const LISTS = ['attempt_errors', 'credentials'];
@@ -56,7 +56,7 @@ enum Export: string
         return $stream;
     }
 
-    /** An apostrophe in front keeps a text a text wherever the file is opened. */
+    /** With an apostrophe in front, a spreadsheet program takes the value for text and not for a formula. */
     private static function cell(mixed $value): string
     {
         $text = is_scalar($value) ? (string) $value : '';
@@ -64,7 +64,7 @@ enum Export: string
     }
 
     /**
-     * As RFC 4180 has it.
+     * In the format of RFC 4180.
      *
      * @param list<string> $cells
      */

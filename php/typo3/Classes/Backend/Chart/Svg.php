@@ -26,7 +26,7 @@ final class Svg
     }
 
     /**
-     * @param string $title shown where the pointer rests on it
+     * @param string $title shown while the pointer is on the bar
      */
     public static function bar(float $x, float $y, float $width, float $height, string $class, string $title): string
     {

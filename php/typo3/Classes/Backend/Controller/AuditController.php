@@ -89,8 +89,8 @@ final readonly class AuditController
     }
 
     /**
-     * The form sends its fields in the address, so that a filter can be kept and sent to somebody; what the address has
-     * already has to be among them.
+     * The form sends its fields in the URL, so that a filter can be bookmarked and sent to somebody. The arguments that the URL
+     * has already must be hidden fields.
      *
      * @return array{action: string, hidden: array<mixed>}
      */

@@ -14,8 +14,8 @@ use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Backend\Attribute\AsController;
 
 /**
- * What the doctor finds in the process of the web server, problems first. Paths and settings of the host are among it, so it
- * is for administrators.
+ * What the doctor finds in the process of the web server, problems first. It names paths and settings of the host, so only
+ * administrators see it.
  *
  * @internal
  */

@@ -28,8 +28,8 @@ use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Backend\Attribute\AsController;
 
 /**
- * The page of one service, and what can be asked there. What is asked comes by POST, so that no path is in a log or a
- * history, and loading the page anew asks nothing.
+ * The page of one service, with its test call and the explanation of a call. Both are requested by POST, so that no path is in a
+ * log or a history and a reload of the page sends nothing.
  *
  * @internal
  */

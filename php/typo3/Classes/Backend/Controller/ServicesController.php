@@ -19,7 +19,7 @@ use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Backend\Attribute\AsController;
 
 /**
- * The list of services, with what their calls come to.
+ * The list of services, with the figures of their calls.
  *
  * @internal
  */

@@ -20,7 +20,7 @@ use TYPO3\CMS\Backend\Attribute\AsController;
 use TYPO3\CMS\Core\Http\RedirectResponse;
 
 /**
- * Asks for the key of a known provider, and makes its service. What was typed as a secret is never sent back.
+ * Asks for the key of a known provider, and creates its service. What was typed as a secret is never sent back.
  *
  * @internal
  */

@@ -11,14 +11,14 @@ use Netresearch\NrSecureOutbound\Registry\ServiceRows;
 use TYPO3\CMS\Core\Database\ConnectionPool;
 
 /**
- * The stored credential sets as the module shows them. A binding that is sealed with a secret is not among it, since nothing
- * is opened here.
+ * The stored credential sets as the module shows them. A binding that is sealed with a secret is not shown, since nothing is
+ * opened here.
  *
  * @internal
  */
 final readonly class CredentialSets
 {
-    /** Days before its end from which on an expiry is a warning. */
+    /** An expiry within so many days is a warning. */
     private const SOON = 14;
 
     public function __construct(private ConnectionPool $connections, private ServiceRows $services)

@@ -10,7 +10,7 @@ use Netresearch\NrSecureOutbound\Registry\CredentialSetReader;
 use Netresearch\NrSecureOutbound\Registry\CredentialSetRow;
 
 /**
- * A credential set as the module shows it: where its secret goes, and what is wrong with it. Never the secret.
+ * A credential set as the module shows it: where its secret goes, and what is wrong with it, but never the secret.
  *
  * @internal
  */

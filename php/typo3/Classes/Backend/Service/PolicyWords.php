@@ -18,8 +18,8 @@ use Netresearch\NrVault\Transport\Policy;
 final class PolicyWords
 {
     /**
-     * @return list<array{label: string, texts: list<string>, isCode: bool}> the texts are values where they are code,
-     *         and a sentence where they are not
+     * @return list<array{label: string, texts: list<string>, isCode: bool}> the texts are values if isCode is true, otherwise
+     *         sentences
      */
     public static function of(ServiceDefinition $service): array
     {
@@ -98,7 +98,7 @@ final class PolicyWords
     }
 
     /**
-     * Names alone: a value may be more than its name tells.
+     * Only names are shown, since a value may be confidential.
      *
      * @return list<array{label: string, texts: list<string>, isCode: bool}>
      */
@@ -130,7 +130,7 @@ final class PolicyWords
     }
 
     /**
-     * @param non-empty-list<string|int> $words the last part of the label's key, and what goes into it
+     * @param non-empty-list<string|int> $words the last part of the label's key, and its arguments
      * @return array{label: string, texts: list<string>, isCode: bool}
      */
     private static function sentence(string $subject, array $words): array

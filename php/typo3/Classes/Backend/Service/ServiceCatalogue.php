@@ -14,7 +14,7 @@ use Netresearch\NrVault\Outbound\Registry\RegistryProblem;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
- * The stored services with their states, those included that cannot be called.
+ * The stored services with their states, including those that cannot be called.
  *
  * @internal
  */
@@ -48,14 +48,14 @@ final readonly class ServiceCatalogue
     }
 
     /**
-     * @param list<int> $uids of every row that has its id
+     * @param list<int> $uids of every row with this id
      */
     private function entry(ServiceRow $row, array $uids): ServiceEntry
     {
         $reading = $this->reader->read($row);
         $problems = count($uids) < 2 ? [] : ['several rows have this id (uid ' . implode(', ', $uids) . ')'];
         foreach ($reading->problems as $problem) {
-            // Its state says so.
+            // The state of the service says that it is disabled.
             if ($problem->field !== 'hidden') {
                 $problems[] = self::text($problem);
             }
@@ -88,7 +88,7 @@ final readonly class ServiceCatalogue
         try {
             $enabled = Settings::fromGlobals()->services;
         } catch (OutboundException) {
-            // With settings that cannot be read no call is made at all.
+            // If the settings cannot be read, no service can be called.
             return false;
         }
         return $enabled === null || in_array($id, $enabled, true);

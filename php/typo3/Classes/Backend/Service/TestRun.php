@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 
 /**
- * Makes the one call that a service's row names for a test, as any other call is made, and tells what came of it.
+ * Makes the test call that is set in a service's row, in the same way as any other call, and tells its result.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final readonly class TestRun
     }
 
     /**
-     * @return array<string, mixed> for the template; empty where the row names no call
+     * @return array<string, mixed> for the template; empty if the row has no test call
      */
     public function of(ServiceDefinition $service): array
     {
@@ -57,7 +57,8 @@ final readonly class TestRun
     }
 
     /**
-     * Text, whatever the bytes are: what cannot be shown, or would rearrange what is around it, is a mark.
+     * Valid text, whatever the bytes are: each character that cannot be shown, or that would change the order of the text around
+     * it, becomes a replacement character.
      */
     public static function excerpt(string $body): string
     {
@@ -68,7 +69,7 @@ final readonly class TestRun
 
     /**
      * @param array<string, string|int|bool|list<string>|null> $record
-     * @return array<string, string> what is known, by the names of the record
+     * @return array<string, string> the known values, by their names in the record
      */
     private static function record(array $record): array
     {

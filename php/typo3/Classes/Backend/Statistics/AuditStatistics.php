@@ -19,13 +19,16 @@ use TYPO3\CMS\Core\Database\Query\QueryBuilder;
  */
 final readonly class AuditStatistics
 {
-    /** Durations are told apart by tenths of a millisecond, so that the database returns less than one row a call. */
+    /**
+     * Microseconds: durations are grouped by tenths of a millisecond, so that the database returns fewer rows than there are
+     * calls.
+     */
     private const RESOLUTION = 100;
 
     /** Seconds; the days of every time zone begin at a multiple of them. */
     private const SLOT = 900;
 
-    /** Days that are told apart at most. */
+    /** Most days that are counted separately. */
     private const DAYS = 92;
 
     public function __construct(private ConnectionPool $connections)
@@ -33,7 +36,7 @@ final readonly class AuditStatistics
     }
 
     /**
-     * @param int $since a time; the last call is found whenever it was
+     * @param int $since a time; the last call is found even if it was earlier
      * @return array<string, ServiceFigures> by the id of each service that has records
      */
     public function byService(int $since): array
@@ -61,7 +64,7 @@ final readonly class AuditStatistics
     }
 
     /**
-     * Calls and errors of each day of the filter, those without any included.
+     * Calls and errors of each day of the filter, including days without calls.
      *
      * @return array<string, array{int, int}> by date, in order
      */
@@ -140,7 +143,7 @@ final readonly class AuditStatistics
             "$rounded AS " . $query->quoteIdentifier('duration'),
             'SUM(' . $query->quoteIdentifier('weight') . ') AS ' . $query->quoteIdentifier('calls'),
         );
-        // What is refused here takes no time, and would make a service look fast.
+        // A call that is refused before it is sent takes no time, and would make the service look fast.
         $query->andWhere($query->expr()->isNotNull('duration_us'), $query->expr()->in('outcome', [
             $query->createNamedParameter(AuditEntry::RESPONSE),
             $query->createNamedParameter(AuditEntry::FAILED),

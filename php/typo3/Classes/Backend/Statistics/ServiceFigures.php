@@ -5,17 +5,17 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Statistics;
 
 /**
- * What the audit records of one service come to.
+ * Figures of the audit records of one service.
  *
  * @internal
  */
 final readonly class ServiceFigures
 {
     /**
-     * @param int $calls in the time that was asked for, as the three after it
-     * @param int $errors calls that were refused, failed, or were answered with a status of 400 or above
+     * @param int $calls in the time that was asked for; errors and median are of the same time
+     * @param int $errors calls that were refused, that failed, or whose response has a status of 400 or above
      * @param int|null $median microseconds of the calls that were sent; null where there is none
-     * @param int|null $last time of the last call, whenever it was; null where there was none
+     * @param int|null $last time of the last call, even if it was earlier; null where there was none
      */
     public function __construct(
         public int $calls = 0,

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Statistics;
 
 /**
- * The value that half of all calls do not exceed, where each value stands for several of them.
+ * The value that half of all calls do not exceed, where each value counts for several calls.
  *
  * @internal
  */

@@ -18,7 +18,7 @@ use TYPO3\CMS\Core\DataHandling\DataHandler;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 
 /**
- * Makes secret, credential set and service of a template: all three, or none of them.
+ * Creates secret, credential set and service of a template: all three, or none of them.
  *
  * @internal
  */
@@ -32,7 +32,7 @@ final readonly class ServiceMaker
     }
 
     /**
-     * What keeps a service from being made, by field.
+     * Why a service cannot be created, by field.
      *
      * @return array<string, string>
      */
@@ -61,7 +61,7 @@ final readonly class ServiceMaker
     }
 
     /**
-     * @return int|null the uid of the service; null where it could not be stored, and then nothing is
+     * @return int|null the uid of the service; null if one of the three could not be stored, and then none of them is
      */
     public function make(Template $template, Wish $wish): ?int
     {
@@ -96,7 +96,7 @@ final readonly class ServiceMaker
     }
 
     /**
-     * @return int|null its uid; null where nr-vault does not store it
+     * @return int|null uid of the secret; null if nr-vault does not store it
      */
     private function store(Wish $wish, #[\SensitiveParameter] Secret $payload): ?int
     {

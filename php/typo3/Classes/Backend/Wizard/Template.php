@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Wizard;
 
 /**
- * What is known of a provider: where its API is, what of it is meant to be called, and where its key goes.
+ * What is known of a provider: the URL of its API, the methods and paths that are meant to be called, and where its key goes.
  *
  * @internal
  */
@@ -15,14 +15,14 @@ final readonly class Template
     public const CLIENT = 'oauth2_client_credentials';
 
     /**
-     * @param string $baseUrl "" where each installation has its own
+     * @param string $baseUrl "" if each customer of the provider has a base URL of its own
      * @param list<string> $methods
      * @param list<string> $paths patterns
      * @param array{type: string, name?: string, prefix?: string} $placement of the key
      * @param array<string, string> $headers of each request
-     * @param string $test method and path of the test call; "" where there is none that needs no body and no query
+     * @param string $test method and path of the test call; "" if every call needs a body or a query
      * @param string $idempotencyHeader "" where the provider has none
-     * @param array<string, string> $alternatives base URLs by the end of the key
+     * @param array<string, string> $alternatives base URLs by the suffix of the key
      * @param string $tokenUrl where a client gets its tokens; "" where the provider gives a key
      */
     public function __construct(

@@ -8,13 +8,13 @@ use Netresearch\NrSecureOutbound\Backend\Input;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * What whoever fills in the wizard wants.
+ * What a user has filled in in the wizard.
  *
  * @internal
  */
 final readonly class Wish
 {
-    /** Characters of the column. */
+    /** Length of the column, in characters. */
     private const LONGEST_URL = 2048;
 
     private function __construct(
@@ -38,13 +38,13 @@ final readonly class Wish
         );
     }
 
-    /** Of the credential set. */
+    /** Id of the credential set. */
     public function setId(): string
     {
         return substr($this->id, 0, 60) . '-key';
     }
 
-    /** In nr-vault, whose identifiers have neither dots nor hyphens. */
+    /** Identifier of the secret in nr-vault; such identifiers have neither dots nor hyphens. */
     public function secretId(): string
     {
         return strtr($this->id, '.-', '__') . '_key';
@@ -58,7 +58,7 @@ final readonly class Wish
     }
 
     /**
-     * Fields whose secret is missing, or is none that a request can carry.
+     * Fields whose secret is missing, or cannot be sent in a request.
      *
      * @return list<string>
      */
@@ -71,7 +71,7 @@ final readonly class Wish
         ));
     }
 
-    /** As it is sealed: bound to the provider's hosts, so that no row sends it elsewhere. */
+    /** The secret as it is sealed: bound to the provider's hosts, so that no row can send it elsewhere. */
     public function payload(Template $template): Secret
     {
         $secret = $template->type() === Template::CLIENT

@@ -9,7 +9,7 @@ use TYPO3\CMS\Scheduler\Task\TableGarbageCollectionTask;
 
 defined('TYPO3') || die();
 
-// From 14 on; before, ext_localconf.php says it.
+// From version 14 on, tasks are configured in TCA; for earlier versions ext_localconf.php does it.
 if (ExtensionManagementUtility::isLoaded('scheduler') && (new Typo3Version())->getMajorVersion() >= 14) {
     $GLOBALS['TCA']['tx_scheduler_task']['types'][TableGarbageCollectionTask::class]['taskOptions']['tables']['tx_nrvault_outbound_audit'] = [
         'dateField' => 'crdate',
