@@ -6,7 +6,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use TYPO3\TestingFramework\Core\Testbase;
 
 (static function (): void {
-    // PHPUnit with the classes of one line of TYPO3: .ci/typo3 makes it and says where it is.
+    // PHPUnit with the classes of one version of TYPO3: .ci/typo3 installs them and passes their path.
     $testbase = new Testbase();
     $testbase->defineOriginalRootPath();
     $testbase->createDirectory($testbase->getWebRoot() . 'typo3temp/var/tests');

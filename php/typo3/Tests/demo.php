@@ -1,8 +1,8 @@
 <?php
 
 /**
- * make demo-typo3: a TYPO3 with nginx, php-fpm and one service that works, on loopback, until somebody ends it. With ONCE=1 it makes
- * its calls, shows them and ends. Exit code 0 only where each call came to what it had to.
+ * make demo-typo3: a TYPO3 with nginx, php-fpm and one service that works, on loopback, until it is stopped. With ONCE=1 it makes
+ * its calls, shows them and ends. The exit code is 0 only if each call ended as expected.
  */
 
 declare(strict_types=1);

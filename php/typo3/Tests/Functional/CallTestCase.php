@@ -13,7 +13,8 @@ use Netresearch\NrVault\Service\SecureHttpResponse;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
- * A TYPO3 that calls: the built library in this process, and an HTTPS API on loopback that answers with what it saw.
+ * A TYPO3 that makes calls: with the built library in this process, and an HTTPS API on loopback whose response tells what it
+ * received.
  */
 abstract class CallTestCase extends OutboundTestCase
 {
@@ -49,7 +50,7 @@ abstract class CallTestCase extends OutboundTestCase
     }
 
     /**
-     * Sets what stands in TYPO3_CONF_VARS for the rest of the test.
+     * Sets a value of TYPO3_CONF_VARS for the rest of the test.
      *
      * @param non-empty-list<string> $path
      */
@@ -64,7 +65,7 @@ abstract class CallTestCase extends OutboundTestCase
     }
 
     /**
-     * A service of the API, with a secret as its bearer token.
+     * Creates a service for the API, with a secret as its bearer token.
      *
      * @param array<string, mixed> $fields
      * @param array<string, mixed> $options of nr-vault
@@ -87,7 +88,7 @@ abstract class CallTestCase extends OutboundTestCase
     }
 
     /**
-     * The Authorization that the API saw.
+     * The Authorization field that the API received.
      */
     protected static function authorization(SecureHttpResponse $response): ?string
     {

@@ -56,7 +56,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
         return $session;
     }
 
-    /** As a frontend request without a backend user. */
+    /** No user is logged in, as in a request of the frontend. */
     protected function logOut(): void
     {
         unset($GLOBALS['BE_USER']);
@@ -65,7 +65,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
     }
 
     /**
-     * What the backend does with a form or a command.
+     * Processes data and commands as the backend does for a form.
      *
      * @param array<string, array<int|string, array<string, mixed>>> $data
      * @param array<string, array<int|string, array<string, mixed>>> $commands
@@ -80,7 +80,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
     }
 
     /**
-     * A service as an administrator saves it.
+     * Saves a service as an administrator does.
      *
      * @param array<string, mixed> $fields
      * @return int its uid
@@ -95,7 +95,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
     }
 
     /**
-     * A credential set for a plain secret that goes into a header.
+     * Saves a credential set for a plain secret that goes into a header field.
      *
      * @param array<string, mixed> $fields
      */
@@ -175,7 +175,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
     }
 
     /**
-     * What is sent to the database while something is done.
+     * The statements that are sent to the database while the closure runs.
      *
      * @param \Closure(): mixed $do
      * @return list<string>

@@ -10,7 +10,7 @@ use Doctrine\DBAL\Logging\Middleware as Logging;
 use Psr\Log\AbstractLogger;
 
 /**
- * The statements that are sent to the database, in the order in which they are.
+ * Records the statements that are sent to the database, in their order.
  */
 final class Statements implements Middleware
 {

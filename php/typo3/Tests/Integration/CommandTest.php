@@ -10,7 +10,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Calls from commands and from the scheduler, as processes: who reads is whoever TYPO3 has made it there.
+ * Calls from commands and from the scheduler, in processes of their own: secrets are read as the user that TYPO3 has set there.
  */
 final class CommandTest extends TestCase
 {
@@ -44,7 +44,7 @@ final class CommandTest extends TestCase
     }
 
     /**
-     * nr-vault before 1.0 takes the user of a command, whom nobody has logged in, for the owner of what has none.
+     * In a command no user is logged in. nr-vault before 1.0 takes it for the owner of every secret without an owner.
      */
     #[Test]
     public function aCommandReadsWhatHasNoOwner(): void
@@ -64,7 +64,7 @@ final class CommandTest extends TestCase
     }
 
     /**
-     * There TYPO3 has logged its user in, who is an administrator.
+     * TYPO3 logs in the scheduler's own user, who is an administrator.
      */
     #[Test]
     public function theSchedulerReadsAll(): void

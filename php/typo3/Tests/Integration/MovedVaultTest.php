@@ -13,7 +13,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * An nr-vault whose classes have moved on: TYPO3 goes on as before, and each call is refused in words.
+ * An nr-vault whose classes have changed: TYPO3 works as before, and each call is refused with a message.
  */
 final class MovedVaultTest extends TestCase
 {
@@ -33,7 +33,7 @@ final class MovedVaultTest extends TestCase
     }
 
     /**
-     * @return array<string, array{array<string, array<string, string>>, string}> changes by class, and what is said of them
+     * @return array<string, array{array<string, array<string, string>>, string}> changes by class, and the message about them
      */
     public static function moves(): array
     {
@@ -69,7 +69,7 @@ final class MovedVaultTest extends TestCase
     public function typo3GoesOnAndEachCallIsRefused(array $changes, string $difference): void
     {
         OtherVault::in(self::$site, $changes);
-        // As after `composer update`: nothing of the container that was made before.
+        // As after `composer update`: the old container is deleted.
         Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
 
         self::$site->typo3('cache:flush');

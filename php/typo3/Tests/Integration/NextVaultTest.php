@@ -12,7 +12,8 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The drop-in where nr-vault's HTTP client has what later releases have: time limits, cancelling, streaming, further secrets.
+ * The drop-in with the features that nr-vault's HTTP client has in later releases: time limits, cancellation, streaming, further
+ * secrets.
  */
 final class NextVaultTest extends TestCase
 {

@@ -11,7 +11,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The commands of the extension, as whoever looks after an installation runs them.
+ * The commands of the extension, as an operator runs them.
  */
 final class OutboundCommandsTest extends TestCase
 {
@@ -223,7 +223,7 @@ final class OutboundCommandsTest extends TestCase
         self::assertSame(64, self::$site->tryTypo3('outbound:migrate:nr-llm', '--group=editors')['code']);
     }
 
-    /** A command reads nothing of an administrator's before nr-vault 1.0. */
+    /** The scheduler makes the call: before nr-vault 1.0 a command cannot read the secret of an administrator. */
     private function authorizationOfTheScheduler(): ?string
     {
         $file = self::$site->path . '/call.json';

@@ -17,11 +17,11 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A TYPO3 as a host has it: nginx, php-fpm with the library preloaded, and secrets that other processes have stored.
+ * A TYPO3 as on a production host: nginx, php-fpm with the library preloaded, and secrets that other processes have stored.
  */
 final class WorkerTest extends TestCase
 {
-    /** An API that does not tell what it saw. */
+    /** A path of the API whose response does not repeat the request. */
     private const PATH = '/bytes/3';
 
     private static TempDir $directory;
@@ -30,7 +30,7 @@ final class WorkerTest extends TestCase
     private static Site $site;
     private static SiteWorkers $workers;
 
-    /** What PHP was told. */
+    /** What the responses told PHP. */
     private static string $told = '';
 
     public static function setUpBeforeClass(): void
@@ -78,7 +78,7 @@ final class WorkerTest extends TestCase
     }
 
     /**
-     * nr-vault has no secret for a visitor but what is marked for them.
+     * nr-vault gives a visitor only secrets that are marked for the frontend.
      */
     #[Test]
     #[Depends('aVisitorsRequestCalls')]
@@ -113,7 +113,7 @@ final class WorkerTest extends TestCase
     {
         self::$site->typo3('scheduler:run');
 
-        // Its API tells what it saw.
+        // The API of this call repeats the request in its response.
         self::assertStringContainsString('"status":200', (string) file_get_contents(self::$site->path . '/scheduler.json'));
         unlink(self::$site->path . '/scheduler.json');
         self::assertSame(['visitors', 'admins', 'admins'], $this->received());
@@ -133,7 +133,8 @@ final class WorkerTest extends TestCase
         self::assertStringContainsString('Secure Outbound', $report['body']);
         self::assertMatchesRegularExpression('~>\d+ things are in order<~', $report['body']);
         self::assertStringContainsString('vault.frontend_accessible', $report['body']);
-        // Of the command line, or where nothing is bound; and what a worker of this installation has not.
+        // These findings belong to the command line, to a process without the library, or to faults that this worker does not
+        // have.
         self::assertDoesNotMatchRegularExpression('~<strong>(php|library|fpm\.(unbound|transport|opcache_preload|ffi_enable|package|open))[.<]~', $report['body']);
     }
 
@@ -196,7 +197,7 @@ final class WorkerTest extends TestCase
         return $names;
     }
 
-    /** All values of all tables, those of caches as they were before they were compressed. */
+    /** All values of all tables; those of caches are decompressed. */
     private function rows(): string
     {
         $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
@@ -232,7 +233,7 @@ final class WorkerTest extends TestCase
                 new \RecursiveDirectoryIterator(self::$site->path . '/' . $part, \FilesystemIterator::SKIP_DOTS),
             );
             foreach ($files as $file) {
-                // The packages' own, published.
+                // Published assets of the packages.
                 $isAsset = $file instanceof \SplFileInfo && str_starts_with($file->getPathname(), self::$site->path . '/public/_assets/');
                 if ($file instanceof \SplFileInfo && $file->isFile() && !$isAsset) {
                     ++$read;

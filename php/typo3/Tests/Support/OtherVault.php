@@ -7,13 +7,13 @@ namespace Netresearch\NrSecureOutbound\Tests\Support;
 use PHPUnit\Framework\Assert;
 
 /**
- * Another nr-vault than the installed one, for every process of a site: its classes with changes.
+ * Replaces classes of the installed nr-vault by changed ones, in every process of a site.
  */
 final class OtherVault
 {
     /**
      * @param array<string, array<string, string>> $changes replacements by file below Classes, without the suffix
-     * @param list<string> $files with what the installed nr-vault has none of
+     * @param list<string> $files with classes that the installed nr-vault does not have
      */
     public static function in(Site $site, array $changes, array $files = []): void
     {

@@ -12,9 +12,9 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
- * A TYPO3 as `typo3 setup` makes it, with a database and a configuration of its own, of the packages of the line that PHPUnit
- * runs with: real processes, in place of a container in this one. TYPO3 loads nothing that lies outside of its project, so the
- * packages are there once more: as links, or as copies where another user runs the site.
+ * A TYPO3 as `typo3 setup` makes it, with a database and a configuration of its own, and with the packages of the TYPO3 version
+ * that PHPUnit runs with. It runs in processes of its own. TYPO3 loads no file outside of its project, so the project contains
+ * the packages: as links, or as copies if another user runs the site.
  */
 final class Site
 {
@@ -28,7 +28,7 @@ final class Site
     /** The root of the project. */
     public readonly string $path;
 
-    /** A file that each PHP process of the site runs first, where there is one. */
+    /** A file that each PHP process of the site runs first; null if there is none. */
     private ?string $prepended = null;
 
     private readonly string $library;
@@ -82,7 +82,10 @@ final class Site
         }
     }
 
-    /** What Composer links may lie where nobody else can read it. What no site runs stays out. */
+    /**
+     * Copies the packages, since another user may not be able to read the directories that Composer links to. Files that no site
+     * runs are left out.
+     */
     private function copy(string $packages): void
     {
         $archive = $this->path . '/packages.tar';
@@ -123,7 +126,7 @@ final class Site
     public function write(string $name, string $contents): string
     {
         $file = $this->path . '/' . $name;
-        // Whatever is there may be a link that others share.
+        // The existing file may be a link to a file that others use.
         if (is_file($file)) {
             unlink($file);
         }
@@ -131,7 +134,7 @@ final class Site
         return $file;
     }
 
-    /** Has every PHP process run this file first. */
+    /** Every PHP process of the site will run this file first. */
     public function prepend(string $file): void
     {
         $this->prepended = $file;

@@ -47,7 +47,7 @@ final class SiteServer
         return (new Browser('http://127.0.0.1:' . $this->port))->get($path);
     }
 
-    /** What the server and PHP have said. */
+    /** The output of the server and of PHP. */
     public function log(): string
     {
         return $this->process->log();

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A site behind nginx and one php-fpm worker, which has the library by preloading, as a host has it.
+ * A site behind nginx and one php-fpm worker that preloads the library, as on a production host.
  */
 final class SiteWorkers
 {
@@ -55,7 +55,7 @@ final class SiteWorkers
 
         CONF;
 
-    /** What TYPO3 asks for. */
+    /** Extensions of PHP that TYPO3 requires. */
     private const EXTENSIONS = [
         'ctype', 'curl', 'dom', 'fileinfo', 'iconv', 'intl', 'mbstring', 'pdo', 'pdo_sqlite', 'phar', 'posix', 'simplexml',
         'sodium', 'tokenizer', 'xml', 'xmlreader', 'xmlwriter',
@@ -97,13 +97,13 @@ final class SiteWorkers
         return new Browser($this->url());
     }
 
-    /** Without a path. */
+    /** The URL of the site, without a path. */
     public function url(): string
     {
         return 'http://127.0.0.1:' . $this->port;
     }
 
-    /** What php-fpm and nginx have said. */
+    /** The logs of php-fpm and nginx. */
     public function log(): string
     {
         $log = $this->fpm->log();

@@ -63,11 +63,11 @@ labels = set()
 for page in pages:
     with open(os.path.join(root, page), encoding="utf-8") as file:
         text = file.read()
-    # Interpreted text without a role is code, as TYPO3's renderer has it.
+    # Interpreted text without a role is code, as for TYPO3's renderer.
     settings = {"report_level": 5, "halt_level": 5, "raw_enabled": False, "file_insertion_enabled": False}
     document = publish_doctree(".. default-role:: literal\n\n" + text, source_path=page, settings_overrides=settings)
     problems.extend(f"{page}: {message.astext()}" for message in document.findall(nodes.system_message) if message["level"] > 1)
-    # Explicit ones; those of sections' titles are no labels.
+    # Explicit targets only; the implicit ones of section titles are no labels.
     for label in (name for name, explicit in document.nametypes.items() if explicit):
         if label in labels:
             problems.append(f"{page}: the label {label} stands twice")

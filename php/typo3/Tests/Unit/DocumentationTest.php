@@ -14,7 +14,7 @@ use PHPUnit\Framework\TestCase;
  */
 final class DocumentationTest extends TestCase
 {
-    /** @var array<mixed> what documentation.py says */
+    /** @var array<mixed> the output of documentation.py */
     private static array $read;
 
     public static function setUpBeforeClass(): void
@@ -50,7 +50,7 @@ final class DocumentationTest extends TestCase
     }
 
     /**
-     * Names of classes that the pages' code imports or writes whole.
+     * Classes that the code on the pages imports or writes with their full name.
      */
     #[Test]
     public function theClassesAreThere(): void
@@ -68,7 +68,7 @@ final class DocumentationTest extends TestCase
     }
 
     /**
-     * Each command has its part of the page, and what the pages' lines give it is an option of it.
+     * Each command has its section on the page, and the command lines on the pages use only options that it has.
      */
     #[Test]
     public function theCommandsAreThere(): void

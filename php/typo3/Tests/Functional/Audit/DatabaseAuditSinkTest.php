@@ -107,13 +107,13 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
         $this->sink()->write(self::entry('a'));
         $connection->rollBack();
 
-        // SQLite has one writer: the records share the connection, as the page says.
+        // SQLite has one writer at a time: the records share TYPO3's connection, as the documentation says.
         $isShared = self::isSqlite($connection);
         self::assertSame($isShared ? 0 : 1, $this->countRows(self::TABLE));
     }
 
     /**
-     * As a connection that is lost behind the first makes it.
+     * A completion is written again if the connection is lost after the first time.
      */
     #[Test]
     public function aCompletionThatComesTwiceIsOneCall(): void
@@ -143,7 +143,7 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
     }
 
     /**
-     * Closing what a forked child has of it would end it for its parent.
+     * If the child closed the connection, it would end for its parent as well.
      */
     #[Test]
     #[Group('mariadb')]
@@ -155,7 +155,7 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
         if ($child === 0) {
             $connection->run(static fn (DoctrineConnection $own): mixed => $own->fetchOne('SELECT 1'));
             gc_collect_cycles();
-            // Without what PHPUnit and PHP do at an end.
+            // SIGKILL ends the child without the shutdown functions of PHPUnit and PHP.
             posix_kill((int) getmypid(), SIGKILL);
         }
         pcntl_waitpid($child, $status);

@@ -21,7 +21,7 @@ use TYPO3\CMS\Core\Http\ServerRequest;
 use TYPO3\CMS\Core\Routing\RequestContextFactory;
 
 /**
- * The backend module, asked through TYPO3's own router, its check of module rights and its check of the token.
+ * The backend module, requested through TYPO3's own router, with its checks of the module's access rights and of the token.
  */
 abstract class ModuleTestCase extends CallTestCase
 {
@@ -91,7 +91,7 @@ abstract class ModuleTestCase extends CallTestCase
     }
 
     /**
-     * Logs in somebody who may open the module and has these rights there.
+     * Logs in a user who may open the module and has these rights.
      */
     protected function logInWith(string ...$rights): void
     {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Functional\Backend;
 
 /**
- * What another extension may do: it keeps TYPO3 from storing a service.
+ * A hook, as another extension may have one, that prevents TYPO3 from storing a service.
  */
 final class RefusingHook
 {

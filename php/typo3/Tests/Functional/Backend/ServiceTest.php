@@ -10,7 +10,7 @@ use Psr\Http\Message\ResponseInterface;
 use TYPO3\CMS\Core\Localization\LanguageServiceFactory;
 
 /**
- * The page of one service: its policy in words, and what would become of a call.
+ * The page of one service: its policy in sentences, and what the policy decides about a call.
  */
 final class ServiceTest extends ModuleTestCase
 {

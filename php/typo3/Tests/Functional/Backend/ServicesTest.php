@@ -9,7 +9,7 @@ use TYPO3\CMS\Backend\Routing\Exception\MissingRequestTokenException;
 use TYPO3\CMS\Backend\Routing\Exception\RouteNotFoundException;
 
 /**
- * The list of services: their states, and what their calls come to.
+ * The list of services: their states, and the figures of their calls.
  */
 final class ServicesTest extends ModuleTestCase
 {
@@ -50,7 +50,7 @@ final class ServicesTest extends ModuleTestCase
     public function aRecordCountsForAllThatItStandsFor(): void
     {
         $this->saveService('crm');
-        // 96 calls of 1 ms, 3 of 50 ms and one that was refused: the rate is of 100 calls, the median of 99.
+        // 96 calls of 1 ms, 3 of 50 ms and one that was refused: the error rate counts 100 calls, the median 99.
         $this->record('crm', ['weight' => 96, 'duration_us' => 1049]);
         $this->record('crm', ['weight' => 1, 'duration_us' => 50_000, 'status' => 500]);
         $this->record('crm', ['weight' => 2, 'duration_us' => 50_000]);

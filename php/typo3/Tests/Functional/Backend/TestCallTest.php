@@ -101,7 +101,7 @@ final class TestCallTest extends ModuleTestCase
     }
 
     /**
-     * nr-vault gives the secret of an administrator to nobody else.
+     * nr-vault gives the secret that an administrator owns to no other user.
      */
     #[Test]
     public function whoMayTestReadsNoSecretThatIsNotTheirs(): void
@@ -131,7 +131,7 @@ final class TestCallTest extends ModuleTestCase
         return $this->open(self::PAGE, ['service' => $service], $fields);
     }
 
-    /** Of the form on the page. */
+    /** The token of the form on the page. */
     private function proof(int $service): string
     {
         $page = (string) $this->open(self::PAGE, ['service' => $service])->getBody();

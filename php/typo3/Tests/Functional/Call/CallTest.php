@@ -12,7 +12,8 @@ use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * A call by the id of a service: the API receives the secret, PHP has the answer, and each side of TYPO3 knows of it.
+ * A call by the id of a service: the API receives the secret, PHP gets the response, and nr-vault and the audit log record the
+ * call.
  */
 final class CallTest extends CallTestCase
 {
@@ -112,7 +113,7 @@ final class CallTest extends CallTestCase
     #[Test]
     public function theEndOfTheSecretChoosesTheHost(): void
     {
-        // As DeepL's free keys do, of another nginx on the same machine.
+        // The suffix selects another base URL, as with DeepL's free keys: here another nginx on loopback.
         $alternative = ['alternatives' => ':fx ' . self::$upstream->url('1.1')];
         $this->serviceWithSecret('paid', 'key-c4n4ry', $alternative);
         $this->serviceWithSecret('free', 'key-c4n4ry:fx', $alternative);
@@ -206,7 +207,7 @@ final class CallTest extends CallTestCase
     }
 
     /**
-     * The verbs of the statements on the extension's tables, and how often.
+     * The first word of each statement on the extension's tables, in their order.
      *
      * @return list<string>
      */

@@ -8,11 +8,11 @@ use Netresearch\NrSecureOutbound\Configuration\MasterKey;
 use Netresearch\NrVault\Crypto\MasterKeyProviderInterface;
 
 /**
- * A key that lies where only PHP can come by it.
+ * A provider whose key only PHP can read.
  */
 final class CountingKeyProvider implements MasterKeyProviderInterface
 {
-    /** How often it was asked for a transport; nr-vault asks for its own records. */
+    /** How often the key was handed to a transport; nr-vault's own reads for its audit log are not counted. */
     public int $crossed = 0;
 
     public function __construct(public string $key)

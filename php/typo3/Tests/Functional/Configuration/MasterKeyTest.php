@@ -23,7 +23,7 @@ final class MasterKeyTest extends CallTestCase
     protected function tearDown(): void
     {
         putenv(self::VARIABLE);
-        // nr-vault keeps the key in a static property.
+        // nr-vault caches the key in a static property.
         EnvironmentMasterKeyProvider::clearCachedKey();
         FileMasterKeyProvider::clearCachedKey();
         parent::tearDown();

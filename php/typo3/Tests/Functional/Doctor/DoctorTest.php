@@ -18,7 +18,7 @@ use PHPUnit\Framework\Attributes\Test;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * What the doctor says of an installation.
+ * What the doctor finds in an installation.
  */
 final class DoctorTest extends OutboundTestCase
 {

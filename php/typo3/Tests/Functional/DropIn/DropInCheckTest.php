@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * What the doctor says of callers of nr-vault's HTTP client.
+ * What the doctor finds about callers of nr-vault's HTTP client.
  */
 final class DropInCheckTest extends DropInTestCase
 {
@@ -108,7 +108,7 @@ final class DropInCheckTest extends DropInTestCase
     }
 
     /**
-     * What the doctor says under a code.
+     * The doctor's messages with this code.
      *
      * @return list<string>
      */

@@ -16,7 +16,8 @@ use PHPUnit\Framework\Attributes\Test;
 use Psr\Http\Client\RequestExceptionInterface;
 
 /**
- * The switch of the drop-in, the policy that its calls have, and what it does as later releases of nr-vault do.
+ * The setting of the drop-in, the policy that applies to its calls, and methods that nr-vault's client has in later releases
+ * only.
  */
 final class DropInTest extends DropInTestCase
 {
@@ -184,7 +185,7 @@ final class DropInTest extends DropInTestCase
     }
 
     /**
-     * @param array<string, string> $headers that the API has to see
+     * @param array<string, string> $headers that the API has to receive
      * @param array<string, string> $options
      */
     #[Test]
@@ -315,7 +316,7 @@ final class DropInTest extends DropInTestCase
 
         self::assertInstanceOf(ServiceNetworkException::class, $failure);
         self::assertSame('timeout.total', $failure->failure()->errorCode());
-        // What is not above 0 is the platform's own.
+        // A value that is not above 0 selects the default time limit.
         self::assertSame(200, $client->withTimeout(1)->withTimeout(-1)->sendRequest(self::request())->getStatusCode());
         $record = $this->vaultCalls()[0];
         self::assertSame([0, 'crm_token'], [$record['success'], $record['secret_identifier']]);

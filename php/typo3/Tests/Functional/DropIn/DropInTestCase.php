@@ -24,13 +24,13 @@ abstract class DropInTestCase extends CallTestCase
         self::setting(['SYS', 'nrVault', 'outbound', 'drop_in'], $setting);
     }
 
-    /** As extensions get it. */
+    /** The client that extensions get. */
     protected function http(): VaultHttpClientInterface
     {
         return $this->get(VaultServiceInterface::class)->http();
     }
 
-    /** nr-vault's own, whatever the setting. */
+    /** nr-vault's own client, whatever the setting. */
     protected function upstreamHttp(): VaultHttpClientInterface
     {
         return $this->get(VaultHttpClientFactory::class)->create($this->get(VaultServiceInterface::class));
@@ -50,7 +50,7 @@ abstract class DropInTestCase extends CallTestCase
     }
 
     /**
-     * What the API saw.
+     * What the API received.
      *
      * @return array<mixed>
      */

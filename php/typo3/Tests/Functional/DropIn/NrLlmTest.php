@@ -12,7 +12,7 @@ use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * nr-llm, whose code is as it was released, calls APIs on loopback by the library.
+ * The released code of nr-llm calls APIs on loopback through the library.
  */
 final class NrLlmTest extends DropInTestCase
 {
@@ -27,7 +27,7 @@ final class NrLlmTest extends DropInTestCase
     ];
 
     /**
-     * @return array<string, array{string, array<string, string>, array<string, string>}> adapter, the set, what the API sees
+     * @return array<string, array{string, array<string, string>, array<string, string>}> adapter, the set, what the API receives
      */
     public static function providers(): array
     {
@@ -63,7 +63,7 @@ final class NrLlmTest extends DropInTestCase
         self::assertIsArray($seen['headers']);
         self::assertSame($headers, array_intersect_key($seen['headers'], $headers));
         $records = $this->rows(self::AUDIT);
-        // OpenRouter's asks for the models before.
+        // OpenRouter's adapter requests the list of models first.
         foreach ($records as $record) {
             self::assertSame(['llm', 'rust-ffi', 200], [$record['service_id'], $record['transport'], $record['status']]);
         }

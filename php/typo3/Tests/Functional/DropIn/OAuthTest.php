@@ -10,7 +10,8 @@ use Netresearch\NrVault\Http\VaultHttpClientInterface;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * Calls with a token of OAuth: by the library where the client is one secret, and by nr-vault's own client where it is not.
+ * Calls with an OAuth token: by the library if id and secret of the client are one stored secret, otherwise by nr-vault's own
+ * client.
  */
 final class OAuthTest extends DropInTestCase
 {
@@ -43,7 +44,7 @@ final class OAuthTest extends DropInTestCase
         $this->service('secret', 'client-secret');
         $this->storeSecret('client_secret', 's3cr3t');
 
-        // nr-vault makes the token request with a client that does not know the authority of the tests.
+        // nr-vault sends the token request with a client that does not trust the certificate authority of the tests.
         $failure = self::thrown(fn () => $this->oauth()->sendRequest(self::request()));
         self::assertNotInstanceOf(CallRefused::class, $failure);
         self::assertSame(2, $this->countRows(self::VAULT_AUDIT, ['action' => 'read']));

@@ -13,12 +13,12 @@ use PHPUnit\Framework\Attributes\Test;
 use Psr\Http\Client\NetworkExceptionInterface;
 
 /**
- * The same call by nr-vault's own client and by the library: the API sees the same, the caller gets the same, and nr-vault's
- * record is the same.
+ * The same call by nr-vault's own client and by the library: the API receives the same request, the caller gets the same
+ * response, and nr-vault's record is the same.
  */
 final class SameAsNrVaultTest extends DropInTestCase
 {
-    /** Headers that say how a client speaks HTTP, not what it was asked to send. */
+    /** Header fields that depend on the client, and not on the request that it was given. */
     private const OF_THE_CLIENT = ['user-agent', 'accept-encoding', 'content-length', 'connection', 'host'];
 
     private const JSON = ['Content-Type' => 'application/json'];
@@ -123,13 +123,13 @@ final class SameAsNrVaultTest extends DropInTestCase
     }
 
     /**
-     * What there is to see of a call.
+     * Everything that can be observed of a call.
      *
      * @return array<string, mixed>
      */
     private function outcomeOf(VaultHttpClientInterface $client, Request $request): array
     {
-        // Releases before 1.0 read a secret once.
+        // Releases before 1.0 cache a secret after the first read.
         $clear = [$this->get(VaultServiceInterface::class), 'clearCache'];
         if (is_callable($clear)) {
             $clear();
@@ -150,13 +150,13 @@ final class SameAsNrVaultTest extends DropInTestCase
         $columns = ['secret_identifier', 'action', 'success', 'reason', 'context'];
         $result['records'] = array_map(
             static fn (array $row): array => array_intersect_key($row, array_flip($columns)),
-            // Releases before 1.0 leave no record of what fails before it is sent, which 1.1 does.
+            // Releases before 1.0 do not record a call that fails before it is sent; 1.1 does.
             isset($result['thrown']) && is_array($result['thrown']) ? [] : $calls,
         );
         return $result + ['reads' => $this->countRows(self::VAULT_AUDIT, ['action' => 'read']) - $reads];
     }
 
-    /** The class of nr-vault's that callers catch. */
+    /** nr-vault's class of exceptions that callers catch. */
     private static function baseClass(\Throwable $thrown): string
     {
         $class = $thrown::class;
@@ -188,7 +188,7 @@ final class SameAsNrVaultTest extends DropInTestCase
         }
         return [
             'method' => $seen['method'],
-            // Each encodes what it adds in its own way, which readers take for the same.
+            // The clients encode the fields that they add in different ways, which mean the same.
             'uri' => array_map(urldecode(...), explode('&', $uri)),
             'headers' => array_diff_key($headers, array_flip(self::OF_THE_CLIENT)),
             'body' => $fields,

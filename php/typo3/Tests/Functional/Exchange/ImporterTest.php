@@ -17,11 +17,11 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * Services to and from a file.
+ * Export of services to a file, and their import.
  */
 final class ImporterTest extends OutboundTestCase
 {
-    /** All that an entry can have, without a technical user, whom nr-vault has from 1.0 on. */
+    /** Everything that an entry can have, except a technical user, which nr-vault supports from 1.0 on. */
     private const FULL = [
         'base_url' => 'https://api.example.com/v1',
         'policy' => [

@@ -66,7 +66,7 @@ final class RecordFormTest extends OutboundTestCase
         $sent = $this->statementsOf(fn () => $this->form(self::SERVICE, $service));
 
         $joined = array_filter($sent, static fn (string $sql): bool => str_contains($sql, 'technical_user__uid'));
-        // One for the record, one for others of its id.
+        // One statement for the record, and one for others with its id.
         self::assertCount(2, $joined);
     }
 
@@ -148,7 +148,7 @@ final class RecordFormTest extends OutboundTestCase
 
     private function assertAlertAt(string $form, string $column, string $message): void
     {
-        // From the message to the field that it stands at.
+        // The part of the form from the message to its field.
         $rest = strstr($form, htmlspecialchars($message));
         self::assertIsString($rest);
         self::assertSame(1, preg_match('/\[(\w+)\](\[\])?"/', $rest, $match));

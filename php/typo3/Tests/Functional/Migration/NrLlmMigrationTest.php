@@ -16,7 +16,7 @@ use PHPUnit\Framework\Attributes\Test;
 use Symfony\Component\Console\Tester\CommandTester;
 
 /**
- * The keys of nr-llm's providers, brought into nr-vault.
+ * The migration of the keys of nr-llm's providers into nr-vault.
  */
 final class NrLlmMigrationTest extends CallTestCase
 {
@@ -107,7 +107,7 @@ final class NrLlmMigrationTest extends CallTestCase
         $this->provider('plain', self::PLAIN);
         $this->migrate('--write');
         $identifier = Cell::text($this->rows(self::TABLE)[0], 'api_key');
-        // As if it had ended before the service, and the record of the provider.
+        // The state of a run that was interrupted before it stored the service and changed the record of the provider.
         $connections = self::connections();
         $connections->getConnectionForTable(self::TABLE)->update(self::TABLE, ['api_key' => self::PLAIN], ['uid' => 1]);
         $connections->getConnectionForTable(self::SERVICE)->update(self::SERVICE, ['deleted' => 1], ['uid' => 1]);
@@ -220,7 +220,7 @@ final class NrLlmMigrationTest extends CallTestCase
         ]);
     }
 
-    /** As early releases of nr-llm have stored a key. */
+    /** A key as early releases of nr-llm have stored it. */
     private static function encrypted(string $key, ?string $encryptionKey = null): string
     {
         $encryptionKey ??= $GLOBALS['TYPO3_CONF_VARS']['SYS']['encryptionKey'];

@@ -14,7 +14,7 @@ use TYPO3\CMS\Impexp\Export;
 use TYPO3\CMS\Impexp\Import;
 
 /**
- * Records that decide where a secret goes are the administrators', whatever tables a group may modify.
+ * Only administrators may edit records that decide where a secret goes, whatever tables a group may modify.
  */
 final class RecordAccessTest extends OutboundTestCase
 {
@@ -81,7 +81,7 @@ final class RecordAccessTest extends OutboundTestCase
             $this->import(self::EDITOR, $pid);
             self::assertSame(0, $this->countRows(self::SERVICE), "at pid $pid");
         }
-        // What is refused to an editor is no broken file.
+        // The import by an administrator shows that the file is valid, and that it was the editor who was refused.
         $this->import(self::ADMIN, 0);
         self::assertSame(1, $this->countRows(self::SERVICE));
     }
@@ -127,7 +127,7 @@ final class RecordAccessTest extends OutboundTestCase
             $import->loadFile('fileadmin/service.xml');
             $import->importData();
         } catch (ImportFailedException | PrerequisitesNotMetException) {
-            // Says that records were refused.
+            // The import throws an exception that says that records were refused.
         }
     }
 }

@@ -12,7 +12,8 @@ use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * Services from records: what a row says is what the JSON registry would say, and a faulty one disables its service alone.
+ * Services from records: a row has the same meaning as an entry of the JSON registry, and an invalid row disables only its own
+ * service.
  */
 final class RowServiceRegistryTest extends OutboundTestCase
 {
@@ -244,7 +245,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             self::assertStringContainsString($message, $this->refusal('crm')->getMessage());
             self::connections()->getConnectionForTable(self::SET)->update(self::SET, $before, ['uid' => $set]);
         }
-        // Beside DataHandler, which takes the relation along.
+        // Not by DataHandler, which would delete the relation as well.
         self::connections()->getConnectionForTable(self::SET)->update(self::SET, ['deleted' => 1], ['uid' => $set]);
         self::assertStringContainsString('the credential set "crm-token" is deleted', $this->refusal('crm')->getMessage());
         self::connections()->getConnectionForTable(self::SET)->delete(self::SET, ['uid' => $set]);

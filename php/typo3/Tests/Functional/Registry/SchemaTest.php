@@ -11,7 +11,7 @@ use TYPO3\CMS\Core\Database\Schema\SchemaMigrator;
 use TYPO3\CMS\Core\Database\Schema\SqlReader;
 
 /**
- * The tables are those that TCA and ext_tables.sql say, and both say it as TYPO3 wants it.
+ * The tables match TCA and ext_tables.sql, and TYPO3 finds nothing to migrate in either.
  */
 final class SchemaTest extends OutboundTestCase
 {
@@ -75,7 +75,7 @@ final class SchemaTest extends OutboundTestCase
             $tca[$table] = require __DIR__ . '/../../../Configuration/TCA/' . $table . '.php';
         }
         $migration = $this->get(TcaMigration::class);
-        /** @var mixed $result an object that has the messages from 14 on, the TCA before */
+        /** @var mixed $result from version 14 on an object with the messages, before the TCA itself */
         $result = $migration->migrate($tca);
         $messages = call_user_func([is_object($result) ? $result : $migration, 'getMessages']);
 

@@ -12,7 +12,7 @@ use TYPO3\CMS\Reports\Status;
 use TYPO3\CMS\Reports\StatusProviderInterface;
 
 /**
- * The doctor's findings where TYPO3 shows the state of an installation.
+ * The doctor's findings in TYPO3's reports module.
  */
 final class OutboundStatusTest extends OutboundTestCase
 {
@@ -37,7 +37,7 @@ final class OutboundStatusTest extends OutboundTestCase
     }
 
     /**
-     * @return array<string, Status> by what is said
+     * @return array<string, Status> by message
      */
     private function statuses(): array
     {

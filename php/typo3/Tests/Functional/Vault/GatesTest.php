@@ -12,7 +12,7 @@ use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
- * Every gate of the installed nr-vault stands before an envelope, as it stands before a value.
+ * Every check of access of the installed nr-vault applies to the read of an envelope as it does to the read of a value.
  */
 final class GatesTest extends CallTestCase
 {
@@ -59,7 +59,7 @@ final class GatesTest extends CallTestCase
         self::assertSame('no', $failure->sent());
         self::assertStringContainsString('crm_token', $failure->getMessage());
         $this->assertReads(0);
-        // nr-vault's record of the refusal.
+        // nr-vault has recorded the refusal.
         self::assertSame(1, $this->countRows('tx_nrvault_audit_log', ['success' => 0]));
     }
 
@@ -91,7 +91,7 @@ final class GatesTest extends CallTestCase
         self::assertSame('Bearer second', self::authorization($this->call('crm')));
 
         $this->get(VaultServiceInterface::class)->delete('crm_token');
-        // Its row says that the service has lost its secret.
+        // The service is disabled, since its secret does not exist any more.
         self::assertSame('policy.service_disabled', self::failure(fn () => $this->call('crm'))->errorCode());
         $this->assertReads(2);
     }
@@ -112,7 +112,7 @@ final class GatesTest extends CallTestCase
         if ($plain === null) {
             self::assertSame('credential.not_found', self::failure(fn () => $this->call('crm'))->errorCode());
         } else {
-            // Releases before 1.0 do not look at it: no gate is added here that nr-vault has not.
+            // Releases before 1.0 do not check it, and the extension adds no check of its own.
             self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
         }
     }

@@ -19,7 +19,7 @@ use TYPO3\CMS\Frontend\Authentication\FrontendBackendUserAuthentication;
 use TYPO3\CMS\Frontend\Authentication\FrontendUserAuthentication;
 
 /**
- * Who is recorded as the caller, in a request and before TYPO3 has said which one it is.
+ * Who is recorded as the caller, during a request and before TYPO3 has published it.
  */
 final class RequestContextTest extends TestCase
 {

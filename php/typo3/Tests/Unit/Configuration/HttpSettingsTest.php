@@ -11,7 +11,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Which of TYPO3's HTTP settings count, what they become, and what is said of the others.
+ * Which of TYPO3's HTTP settings have an effect, what they become, and which findings the others cause.
  */
 final class HttpSettingsTest extends TestCase
 {

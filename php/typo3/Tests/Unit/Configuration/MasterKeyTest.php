@@ -15,7 +15,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Which file is meant, and what is said where there is no key.
+ * Which file is read, and which message a missing key causes.
  */
 final class MasterKeyTest extends TestCase
 {
@@ -31,7 +31,7 @@ final class MasterKeyTest extends TestCase
     }
 
     /**
-     * What a provider says may have what it was given, an answer of a key server for one.
+     * A provider's message may contain what it was given, such as the response of a key server.
      */
     #[Test]
     public function anyOtherFailureIsNamedByItsClassAlone(): void

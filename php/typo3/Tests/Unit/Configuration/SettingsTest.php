@@ -11,7 +11,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What SYS/nrVault/outbound may have: what is misspelt there must not pass for no limit.
+ * What SYS/nrVault/outbound may contain: a misspelt limit there must not count as no limit.
  */
 final class SettingsTest extends TestCase
 {

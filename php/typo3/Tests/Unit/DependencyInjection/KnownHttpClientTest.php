@@ -14,7 +14,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What has moved in nr-vault's HTTP client is found before a class is loaded that PHP would refuse.
+ * A change in nr-vault's HTTP client is found before PHP loads a class that would be a fatal error.
  */
 final class KnownHttpClientTest extends TestCase
 {

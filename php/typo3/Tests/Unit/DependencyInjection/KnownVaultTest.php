@@ -12,7 +12,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What has moved in nr-vault is found by its name, before a class is loaded that PHP would refuse.
+ * A change in nr-vault is found and named before PHP loads a class that would be a fatal error.
  */
 final class KnownVaultTest extends TestCase
 {

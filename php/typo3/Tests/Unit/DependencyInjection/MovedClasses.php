@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Unit\DependencyInjection;
 
 /**
- * Makes of an installed class one that has moved.
+ * Makes a changed copy of an installed class.
  */
 trait MovedClasses
 {
@@ -26,7 +26,7 @@ trait MovedClasses
             self::assertGreaterThan(0, $count, $pattern);
         }
         $namespace = 'Netresearch\\NrSecureOutbound\\Tests\\Moved\\N' . ++self::$number;
-        // Neither the interfaces of the original nor what its methods do matters here.
+        // The copy needs neither the interfaces of the original nor the bodies of its methods.
         $source = (string) preg_replace('/^namespace .*;$/m', "namespace $namespace; use {$reflection->getNamespaceName()} as Own;", $source);
         $source = (string) preg_replace('/^final (readonly )?class (\w+).*$/m', 'final $1class $2', $source);
         $source = (string) preg_replace('/: (EncryptedData|ReEncryptedDek);/', ': Own\\\\$1;', $source);

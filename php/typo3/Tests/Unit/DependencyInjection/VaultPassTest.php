@@ -14,7 +14,7 @@ use PHPUnit\Framework\TestCase;
 use Symfony\Component\DependencyInjection\ContainerBuilder;
 
 /**
- * What the container gets of nr-vault's own classes, and what is said where it gets none of them.
+ * Which services the container gets that depend on nr-vault's own classes, and the message if it gets none.
  */
 final class VaultPassTest extends TestCase
 {
@@ -31,7 +31,8 @@ final class VaultPassTest extends TestCase
     }
 
     /**
-     * nr-vault may make it in another way: the container would not compile, and each page would be an error.
+     * A later nr-vault may have no such service. With a reference to it the container would not compile, and each page would
+     * fail.
      */
     #[Test]
     public function aFactoryThatIsNoServiceIsNamedInPlaceOfAReferenceToIt(): void

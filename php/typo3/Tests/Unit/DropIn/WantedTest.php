@@ -13,7 +13,8 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What a caller tells nr-vault's client, as credentials of the library; what only later releases of nr-vault have as well.
+ * The settings of a caller of nr-vault's client, as credentials of the library; including those that only later releases of
+ * nr-vault have.
  */
 final class WantedTest extends TestCase
 {

@@ -8,7 +8,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Every label that forms and module name is there, in both languages, and none that nobody names.
+ * Every label that forms and module use exists in both languages, and every existing label is used.
  */
 final class LabelsTest extends TestCase
 {
@@ -57,7 +57,7 @@ final class LabelsTest extends TestCase
                 $text .= $file->getExtension() === $type ? file_get_contents($file->getPathname()) : '';
             }
         }
-        // Whole keys, and the beginnings of those whose end is a value.
+        // Whole keys, and the beginnings of keys that end with a value.
         preg_match_all('/(?:Labels::(?:get|path)\(\'|module\.xlf:)([a-z][\w.]*\w)[\'"]/', $text, $match);
         $named = array_unique($match[1]);
         preg_match_all('/(?:Labels::(?:get|path)\([\'"]|module\.xlf:)([a-z][\w.]*\.)[\'{$]/', $text, $match);

@@ -10,7 +10,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Which headers a row may have: none in which an API takes a key.
+ * Which header fields a row may have: none in which an API takes a key.
  */
 final class HeaderLinesTest extends TestCase
 {

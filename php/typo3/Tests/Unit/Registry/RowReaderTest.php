@@ -15,7 +15,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Whom a service may name as its technical user, with an nr-vault that knows technical users.
+ * Which technical user a service may have, with an nr-vault that supports technical users.
  */
 final class RowReaderTest extends TestCase
 {

@@ -18,7 +18,7 @@ use PHPUnit\Framework\TestCase;
 use Symfony\Component\DependencyInjection\ContainerBuilder;
 
 /**
- * What `vault:doctor` of nr-vault 1.1 says of calls, on doubles of its interfaces.
+ * The findings about calls in `vault:doctor` of nr-vault 1.1, with test doubles of its interfaces.
  */
 final class VaultReadinessTest extends TestCase
 {

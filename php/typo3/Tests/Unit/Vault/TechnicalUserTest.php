@@ -18,14 +18,14 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A technical user, on doubles of what nr-vault has from 1.0 on.
+ * A technical user, with test doubles of the interfaces that nr-vault has from 1.0 on.
  */
 final class TechnicalUserTest extends TestCase
 {
-    /** @var list<int> those who act, the innermost last */
+    /** @var list<int> the active technical users, the innermost last */
     private array $actors = [];
 
-    /** @var list<array{string, int}> identifier, and who read it; 0 is whoever calls */
+    /** @var list<array{string, int}> identifier, and the user who read it; 0 is the caller */
     private array $reads = [];
 
     /** @var (\Closure(string): void)|null a listener of the event that a read is */

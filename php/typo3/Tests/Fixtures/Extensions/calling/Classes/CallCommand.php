@@ -11,7 +11,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * Calls a service as a command does, and leaves in a file how that ended.
+ * A command that calls a service, and writes the result to a file.
  */
 final class CallCommand extends Command
 {
@@ -22,7 +22,7 @@ final class CallCommand extends Command
 
     protected function configure(): void
     {
-        // The scheduler's task gives none.
+        // Optional, since the scheduler's task passes no argument.
         $this->addArgument('service', InputArgument::OPTIONAL, '', 'admins');
         $this->addArgument('file', InputArgument::OPTIONAL, '', Environment::getProjectPath() . '/scheduler.json');
     }

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Psr\Http\Message\ServerRequestInterface;
 
 /**
- * Calls a service and tells how that ended.
+ * Calls a service and returns the result.
  */
 final readonly class Calls
 {
@@ -18,8 +18,8 @@ final readonly class Calls
     }
 
     /**
-     * @param string $path of an API that may tell what it saw
-     * @return array<string, mixed> status and what the API saw as Authorization, or code and message
+     * @param string $path of the API, whose response may tell what it received
+     * @return array<string, mixed> status and the Authorization field that the API received, or code and message
      */
     public function call(string $service, string $path = '/echo'): array
     {
@@ -37,7 +37,7 @@ final readonly class Calls
     }
 
     /**
-     * The call that the query of a request names, and the process that made it.
+     * Makes the call that the query of a request names; the result has the id of the process as well.
      *
      * @return array<string, mixed>
      */

@@ -18,7 +18,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Bootstrap;
 
 /**
- * Calls by what nr-vault's HTTP client has in later releases, and tells how that ended.
+ * Makes calls with methods that nr-vault's HTTP client has in later releases only, and prints the results.
  */
 final class HttpCommand extends Command
 {

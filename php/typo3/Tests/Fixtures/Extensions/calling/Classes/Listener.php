@@ -8,7 +8,7 @@ use Netresearch\NrVault\Event\SecretAccessedEvent;
 use Netresearch\NrVault\Outbound\Event\CallEnded;
 
 /**
- * Tells a test of events, and does what the test wants in the middle of one.
+ * Reports events to a test, and runs code of the test during an event.
  */
 final class Listener
 {
@@ -18,7 +18,7 @@ final class Listener
     /** @var list<string> */
     public array $secrets = [];
 
-    /** @var (\Closure(string): void)|null told of the identifier of a secret that is being read */
+    /** @var (\Closure(string): void)|null called with the identifier of a secret that is being read */
     public ?\Closure $onSecret = null;
 
     public function callEnded(CallEnded $event): void

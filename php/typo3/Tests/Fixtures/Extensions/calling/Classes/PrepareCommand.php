@@ -18,7 +18,7 @@ use TYPO3\CMS\Scheduler\Execution;
 use TYPO3\CMS\Scheduler\Task\ExecuteSchedulableCommandTask;
 
 /**
- * Makes what a test needs, as an administrator would: secrets, services, and a task of the scheduler.
+ * Creates what a test needs, as an administrator would: secrets, services, and a task of the scheduler.
  */
 final class PrepareCommand extends Command
 {
@@ -81,7 +81,7 @@ final class PrepareCommand extends Command
         }
     }
 
-    /** Due at once. */
+    /** The task is due at once. */
     private function task(): void
     {
         $task = GeneralUtility::makeInstance(ExecuteSchedulableCommandTask::class);
