@@ -20,11 +20,11 @@ use Netresearch\NrVault\Transport\TransportInterface;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A transport against the fault server, and what holds of every call whatever its case is about.
+ * A transport against the fault server, and the assertions that every call has to pass in each case.
  */
 abstract class ContractTestCase extends TestCase
 {
-    /** In every secret that the cases seal, so that a leak of any of them is found. */
+    /** Part of every secret that the cases seal, so that a leak of any of them is found. */
     protected const CANARY = 'c4n4ry-9b1f';
 
     /** Methods that the policy of request() allows. */
@@ -66,14 +66,14 @@ abstract class ContractTestCase extends TestCase
         return in_array(static::transportName(), Deviations::LIST[$id]['transports'], true);
     }
 
-    /** Whether libcurl is this version or newer, as curl_version() counts them: what some deviations depend on. */
+    /** Whether libcurl is this version or newer, as a number of curl_version(); some deviations depend on it. */
     protected static function hasCurl(int $version): bool
     {
         return curl_version()['version_number'] >= $version;
     }
 
     /**
-     * A transport that trusts the fault server, may reach it and has the master key; $more replaces whole keys.
+     * A transport that trusts the fault server, may connect to it and has the master key; $more replaces top-level keys.
      *
      * @param array<string, mixed> $more
      */
@@ -149,13 +149,13 @@ abstract class ContractTestCase extends TestCase
         return $sealer->credential($type, $payload, $placement, $identifier);
     }
 
-    /** A bearer token with the canary in it, for cases that need any credential. */
+    /** A bearer token, for cases in which the kind of credential does not matter. */
     protected static function bearer(): SealedCredential
     {
         return self::seal('bearer', ['token' => 'tok-' . self::CANARY]);
     }
 
-    /** Sends, and checks what holds of every outcome. */
+    /** Sends the request and makes the assertions about every outcome. */
     protected static function call(RequestSpec $request, ?TransportInterface $transport = null): Outcome
     {
         $outcome = Outcome::of($transport ?? self::$transport, $request);
@@ -164,8 +164,8 @@ abstract class ContractTestCase extends TestCase
     }
 
     /**
-     * The outcome of a call whose deadline is to fall at a certain point. On a busy machine it may fall before, so the
-     * call is made again with twice the time until it ends as expected; the last outcome is given in any case.
+     * The outcome of a call whose deadline should pass at a certain point. On a busy machine it may pass earlier, so the call is made
+     * again with twice the time until it ends as expected. If it never does, the last outcome is returned.
      *
      * @param \Closure(int): Outcome $call with a deadline in milliseconds
      */
@@ -180,7 +180,7 @@ abstract class ContractTestCase extends TestCase
         return $outcome;
     }
 
-    /** The decision about a request as an outcome, with the canonical URL as body. */
+    /** The decision about a request: the canonical URL, or the code of the refusal. */
     protected static function decide(RequestSpec $request, ?TransportInterface $transport = null): string
     {
         try {
@@ -214,7 +214,7 @@ abstract class ContractTestCase extends TestCase
     }
 
     /**
-     * A failure with this code and "sent", and with the status of an answer where one was seen.
+     * Asserts a failure with this code and this "sent", and with the status of the response if its head has arrived.
      */
     protected static function assertFailed(
         string $code,
@@ -227,7 +227,7 @@ abstract class ContractTestCase extends TestCase
         self::assertSame($httpStatus, $outcome->httpStatus, $why);
     }
 
-    /** What holds of every outcome: whole audit record, matching error, and no secret anywhere. */
+    /** Asserts what is true of every outcome: the audit record is complete and matches the error, and no secret is in either. */
     private static function assertSound(Outcome $outcome, RequestSpec $request): void
     {
         self::assertShowsNoSecret($outcome->headers);
@@ -236,7 +236,7 @@ abstract class ContractTestCase extends TestCase
             self::assertStringStartsWith($outcome->failure->errorClass() . '.', (string) $outcome->code);
         }
         if ($outcome->audit === null) {
-            // Refused before the transport was asked: its form alone was wrong.
+            // A request that is malformed is refused before there is a record.
             self::assertContains($outcome->failure?->errorClass(), ['invalid_request', 'configuration', 'internal']);
             return;
         }
@@ -258,20 +258,20 @@ abstract class ContractTestCase extends TestCase
         if ($outcome->sent === 'no') {
             self::assertNull($audit['status']);
             if ($outcome->code !== 'protocol.closed_early') {
-                // Else the server may have handed it back unprocessed.
+                // With "protocol.closed_early", the server may have refused a request that it received, as GOAWAY does.
                 self::assertSame(0, $audit['bytes_out']);
             }
         }
         if ($outcome->httpStatus !== null) {
             self::assertSame('yes', $outcome->sent);
         } elseif ($request->policy?->maxRedirects === 0 && $request->policy->maxAttempts === 1) {
-            // Else it may be an earlier hop or attempt that was answered.
+            // With redirects or several attempts, the response may be that to an earlier request of the call.
             self::assertNotSame('yes', $outcome->sent);
         }
     }
 
     /**
-     * An entry for each attempt, but for a last one that ended well.
+     * Asserts that each attempt has an entry, except a last one that succeeded.
      *
      * @param array<string, mixed> $audit
      */
@@ -287,7 +287,7 @@ abstract class ContractTestCase extends TestCase
         self::assertIsInt($audit['token_requests']);
     }
 
-    /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */
+    /** Asserts that no dump of the value, no value inside it and no frame of an exception shows a secret, a key or an envelope. */
     protected static function assertShowsNoSecret(mixed $value): void
     {
         if ($value instanceof \Throwable) {

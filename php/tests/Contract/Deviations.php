@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * Where a transport does something else than the contract says: the one list, which docs/transports.md shows. The case
- * that meets a deviation asserts what the transport does instead; none is skipped.
+ * The only list of the points in which a transport deviates from the contract; docs/transports.md shows it. A case with a deviation is
+ * never skipped: it asserts what the transport does instead.
  */
 final class Deviations
 {
-    /** Id => names of the transports, and what they do instead. */
+    /** Id => names of the transports, and what they do instead, as the page says it. */
     public const LIST = [
         'resolver-timeout' => [
             'transports' => [Transports::PHP],

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The list of deviations is whole: each is asserted by a case, and the page shows them all.
+ * The list of deviations is complete and in use: a case asserts each deviation, and the page shows all of them.
  */
 final class DeviationsTest extends TestCase
 {

@@ -11,13 +11,13 @@ use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * How a call ended: with a response or with an exception, and the audit record of either.
+ * How a call ended: with a response or with an exception, and its audit record.
  */
 final readonly class Outcome
 {
     /**
      * @param list<array{string, string}> $headers
-     * @param array<string, mixed>|null $audit null where a refusal has no record
+     * @param array<string, mixed>|null $audit null if the call was refused before there was a record
      */
     private function __construct(
         public ?int $status,
@@ -33,7 +33,7 @@ final readonly class Outcome
     ) {
     }
 
-    /** No host's error handler has a part in it, so the call is made under the strictest. */
+    /** Sends under the strictest error handler of a host, since no such handler may change how a call ends. */
     public static function of(TransportInterface $transport, RequestSpec $request): self
     {
         try {
@@ -60,7 +60,7 @@ final readonly class Outcome
         );
     }
 
-    /** Code and "sent" of a failure, or the status of a response: what most cases are about. */
+    /** The code and "sent" of a failure, or the status of a response. */
     public function brief(): string
     {
         return $this->code === null ? (string) $this->status : $this->code . ' ' . $this->sent;

@@ -11,19 +11,20 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
- * Calls in a network namespace that has nothing but loopback, with its own hosts file and resolver. So public addresses
- * can be named, and even listened at, and no packet leaves the machine. It needs root: tests that use it are of the group
- * own-network, which .ci/phpunit leaves out where no namespace can be made.
+ * Calls in a network namespace that has only loopback, with its own hosts file and resolver. A test can connect to public addresses and
+ * even listen at them, and no packet leaves the machine. It needs root: tests that use it are in the group own-network, which
+ * .ci/phpunit leaves out where no namespace can be made.
  */
 final class OwnNetwork
 {
     /**
-     * Runs own-network.php there.
+     * Runs own-network.php in the namespace.
      *
-     * @param array<string, mixed> $task addresses: of loopback; hosts: lines of /etc/hosts; resolver: lines of
-     *        resolv.conf beside the name server 127.0.0.1; listen: listeners by name, arguments of FaultServer::listen and the steps
-     *        of every answer; dns: names for FaultServer::resolve; silent: addresses where port 443 answers nothing at all; silent_dns: whether a name server takes questions and never answers; locale: of all categories; files: further ones by their
-     *        path, in the place of what is there; open_basedir: directories, from when the servers run; transport and config
+     * @param array<string, mixed> $task addresses: further addresses of loopback; hosts: lines of /etc/hosts; resolver: lines of
+     *        resolv.conf after the name server 127.0.0.1; listen: listeners by name, with arguments of FaultServer::listen() and the
+     *        steps of every response; dns: names for FaultServer::resolve(); silent: addresses where port 443 answers no SYN;
+     *        silent_dns: whether a name server receives questions and never answers; locale: for all categories; files: contents of
+     *        further files by path, which hide the system's own; open_basedir: directories, set once the servers run; transport; config
      * @param list<RequestSpec> $requests
      * @param array<string, string> $environment
      * @return array{outcomes: list<array<string, mixed>>, targets: array<string, list<string>>,
@@ -65,7 +66,7 @@ final class OwnNetwork
         return $answer;
     }
 
-    /** Else the test would be red where its group is left out. */
+    /** A test outside the group would fail on machines where the group is left out. */
     private static function checkGroup(): void
     {
         foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * What the pages promise, read from the pages.
+ * Tables of the documentation, read from its pages, so that the tests compare the transports with what is promised.
  */
 final class Pages
 {
@@ -41,9 +41,9 @@ final class Pages
     }
 
     /**
-     * What faults come to: the table of the library, and the rows that PhpTransport has instead.
+     * The tables of docs/faults.md: that of the library, and the rows that are different for PhpTransport.
      *
-     * @return array{array<string, list<string>>, array<string, list<string>>} by fault, the other five cells
+     * @return array{array<string, list<string>>, array<string, list<string>>} the other five cells of each row, by fault
      */
     public static function faults(): array
     {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * The contract on ext-curl.
+ * The contract with the transport in PHP, which sends through ext-curl.
  */
 final class PhpTransportTest extends TransportContract
 {

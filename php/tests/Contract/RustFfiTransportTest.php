@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * The contract on the library in this process.
+ * The contract with the library, loaded into this process.
  */
 final class RustFfiTransportTest extends TransportContract
 {

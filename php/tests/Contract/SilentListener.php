@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * A listener whose queue is full: the kernel answers no SYN.
+ * A listener whose queue is full, so that the kernel does not answer a SYN.
  */
 final readonly class SilentListener
 {
@@ -16,7 +16,7 @@ final readonly class SilentListener
     {
     }
 
-    /** Nobody answers at port 443 of this address from now on. */
+    /** Makes port 443 of this address silent. */
     public static function at(string $address): self
     {
         $listener = socket_create(AF_INET, SOCK_STREAM, SOL_TCP);

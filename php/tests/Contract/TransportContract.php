@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 /**
- * What every transport does. A subclass names its transport; where that cannot be equal, Deviations has the difference.
+ * The contract that every transport has to keep. A subclass names its transport; where a transport cannot keep it, Deviations says
+ * what it does instead.
  */
 abstract class TransportContract extends ContractTestCase
 {

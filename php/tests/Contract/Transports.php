@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 
 /**
- * The transports that the contract is for, by the name in their audit records.
+ * The transports that have to keep the contract, by their names in audit records.
  */
 final class Transports
 {
@@ -30,10 +30,10 @@ final class Transports
     }
 
     /**
-     * Has the credentials of a request looked at.
+     * Checks the credentials of a request without sending it.
      *
      * @param array<string, mixed> $config
-     * @return string|null the code, null where they can be used
+     * @return string|null the code of the refusal, null if the credentials can be used
      */
     public static function check(string $name, #[\SensitiveParameter] array $config, RequestSpec $request): ?string
     {

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * The inner half of OwnNetwork: the task is the input, what came of it the output.
+ * The part of OwnNetwork that runs in the namespace: it reads the task from standard input and writes the outcomes.
  */
 
 declare(strict_types=1);
@@ -24,7 +24,7 @@ if (isset($task['dns'])) {
     $server->resolve($task['dns']);
 }
 $silent = array_map(SilentListener::at(...), $task['silent'] ?? []);
-// Bound, so that a question is taken; never read, so that it stays without an answer.
+// The socket receives questions, and nothing ever reads them.
 $dns = ($task['silent_dns'] ?? false) ? stream_socket_server('udp://127.0.0.1:53', flags: STREAM_SERVER_BIND) : null;
 if (isset($task['locale']) && setlocale(LC_ALL, $task['locale']) === false) {
     throw new \RuntimeException('There is no locale ' . $task['locale'] . '.');

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\CredentialReference;
 
 /**
- * The library's own text of a record is what PHP would make of it, whatever stands in it.
+ * The library's JSON of an audit record is the same, byte for byte, as the JSON that PHP would write for it.
  */
 final class AuditLineTest extends IntegrationTestCase
 {

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * The upstream receives the credential where it belongs, and PHP sees it nowhere else.
+ * The upstream receives the credential in its place, and nothing that PHP is given shows it.
  */
 final class CredentialTest extends IntegrationTestCase
 {
@@ -189,7 +189,7 @@ final class CredentialTest extends IntegrationTestCase
     }
 
     /**
-     * Closures, because a data set is an argument of the test and stands in every trace.
+     * The requests are closures because a data set is an argument of the test, and would be in the trace of every exception.
      *
      * @return iterable<string, array{string, \Closure(): RequestSpec}>
      */

@@ -14,7 +14,7 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * A call is judged once: what decide() has said of it is sent.
+ * A call is judged once: send() with a decision sends the request that decide() has judged.
  */
 final class DecidedCallTest extends IntegrationTestCase
 {
@@ -141,7 +141,7 @@ final class DecidedCallTest extends IntegrationTestCase
         return $this->transport->decide($request, [$this->credential->reference]);
     }
 
-    /** The number that the library keeps the call of a decision under. */
+    /** The library's number of the call that belongs to a decision. */
     private function number(Decision $decision): int
     {
         $call = (fn (): object => $this->decided[$decision])->call($this->transport);

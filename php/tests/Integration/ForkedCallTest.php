@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A host that forks while a call is open: its child ends with its own calls, and without its parent's.
+ * A host that forks during a call: the child finishes its own calls, and leaves the calls of its parent alone.
  */
 final class ForkedCallTest extends TestCase
 {

@@ -18,7 +18,7 @@ use Netresearch\NrVault\Service\SecureHttpClient;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
- * Forms and the methods named after those of HTTP, through both transports to nginx, and read by PHP's own parser of forms.
+ * Forms, and the client's methods with the names of HTTP methods, through both transports to nginx. PHP's own parser reads the forms.
  */
 final class FormTest extends IntegrationTestCase
 {
@@ -71,7 +71,7 @@ final class FormTest extends IntegrationTestCase
     }
 
     /**
-     * A default of the service for its JSON is no content type of a form.
+     * The service's default content type, here that of JSON, does not replace the content type of a form.
      *
      * @testWith ["rust"]
      *           ["php"]
@@ -104,7 +104,7 @@ final class FormTest extends IntegrationTestCase
     }
 
     /**
-     * It would be a fatal error to read it: the file is larger than any memory.
+     * The file is larger than any memory, so reading it would be a fatal error.
      *
      * @testWith ["rust"]
      *           ["php"]
@@ -136,7 +136,7 @@ final class FormTest extends IntegrationTestCase
     }
 
     /**
-     * Two copies of the file's 24 MiB do not fit into the limit, whatever layer would make the second.
+     * One copy of the file's 24 MiB fits into the memory limit, a second one does not.
      *
      * @testWith ["rust"]
      *           ["php"]

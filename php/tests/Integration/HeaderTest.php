@@ -45,7 +45,7 @@ final class HeaderTest extends TestCase
     }
 
     /**
-     * The statements of C text, comments and directives left out, with one space between tokens.
+     * The statements of a C text without comments and directives, with one space between tokens.
      *
      * @return list<string>
      */

@@ -18,11 +18,11 @@ use Netresearch\NrVault\Transport\SealedCredential;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The built library in this process, against nginx on loopback.
+ * The built library, loaded into this process, against nginx on loopback.
  */
 abstract class IntegrationTestCase extends TestCase
 {
-    /** In every secret that the tests seal, so that a leak of any of them is found. */
+    /** Part of every secret that the tests seal, so that a leak of any of them is found. */
     protected const CANARY = 'c4n4ry-9b1f';
 
     protected static Upstream $upstream;
@@ -86,7 +86,7 @@ abstract class IntegrationTestCase extends TestCase
     }
 
     /**
-     * What the upstream saw.
+     * The request as the upstream received it, read from its response.
      *
      * @return array<string, mixed>
      */
@@ -96,7 +96,7 @@ abstract class IntegrationTestCase extends TestCase
     }
 
     /**
-     * The exception that the request ends in, with the code and without any secret.
+     * The exception that the request ends in, after asserting its code and that it shows no secret.
      */
     protected static function failure(
         string $code,
@@ -113,7 +113,7 @@ abstract class IntegrationTestCase extends TestCase
         self::fail('The request was answered with ' . $response->status . ' instead of ' . $code);
     }
 
-    /** No dump of the value, nothing within it, no frame of an exception shows a secret, key or envelope. */
+    /** Asserts that no dump of the value, no value inside it and no frame of an exception shows a secret, a key or an envelope. */
     protected static function assertShowsNoSecret(mixed $value): void
     {
         if ($value instanceof \Throwable) {

@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A library of this ABI version that lacks a function, each in a process of its own.
+ * A library of this ABI version that lacks one function of a later release; each test runs PHP in a process of its own.
  */
 final class OlderLibraryTest extends TestCase
 {

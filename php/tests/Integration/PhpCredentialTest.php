@@ -21,7 +21,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
 /**
- * What PHP makes of credentials, against what the library sends: the same bytes, or the same refusal in the same words.
+ * PhpTransport's handling of credentials compared with the library's: both send the same bytes, or refuse in the same words.
  */
 final class PhpCredentialTest extends IntegrationTestCase
 {
@@ -45,7 +45,7 @@ final class PhpCredentialTest extends IntegrationTestCase
             $code = self::compare(self::spec($cases->next()), 'case ' . $number);
             $counted[$code] = ($counted[$code] ?? 0) + 1;
         }
-        // Else the cases miss what they are made for.
+        // Random cases are worth little unless each of these outcomes is frequent among them.
         foreach (
             ['200' => 300, 'credential.payload_invalid' => 200, 'credential.unusable' => 100,
                 'credential.placement_conflict' => 30, 'policy.header_not_allowed' => 20,
@@ -83,7 +83,7 @@ final class PhpCredentialTest extends IntegrationTestCase
                     'body' => $body,
                     'credentials' => [['secret', self::CANARY, Placement::bodyField('key')]],
                 ]), $body);
-                // What is no object is a secret like any other; what is one must not say that it is a credential.
+                // A secret may be any text, except a JSON object that has the "type" of another credential.
                 $codes[] = self::compare(self::spec([
                     'credentials' => [['secret', '{"type":"basic",' . substr($body, 1), Placement::query('key')]],
                 ]), $body);
@@ -125,7 +125,7 @@ final class PhpCredentialTest extends IntegrationTestCase
         return $response instanceof OutboundException ? $response->getMessage() : '';
     }
 
-    /** What the transport in PHP does up to the network. */
+    /** What PhpTransport does with a request before it connects. */
     private static function place(RequestSpec $spec): RequestChanges
     {
         $hosts = InternalHosts::read(self::$upstream->config()['internal_hosts']);
@@ -198,7 +198,7 @@ final class PhpCredentialTest extends IntegrationTestCase
     }
 
     /**
-     * Queries that hold the secret in every spelling, and as many that nearly do.
+     * Queries that hold the secret in each encoding, and queries that hold all of it but one byte.
      *
      * @return list<string>
      */

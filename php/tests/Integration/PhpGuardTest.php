@@ -25,7 +25,7 @@ use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The address guard of PhpTransport with a resolver that says what a test wants.
+ * The address guard of PhpTransport, with a resolver whose answers the test chooses.
  */
 final class PhpGuardTest extends TestCase
 {
@@ -49,7 +49,7 @@ final class PhpGuardTest extends TestCase
     {
         self::$server->answers('plain', [FaultServer::answer(204)]);
         $resolver = self::resolver([['127.0.0.1']]);
-        // No system knows this name, so the answer can only have come over the pinned address.
+        // The name does not exist in DNS, so the connection must have used the address that was judged.
         $answer = self::send($resolver, 'API.Guarded.invalid.');
 
         self::assertSame(204, $answer->head->status);
@@ -92,8 +92,8 @@ final class PhpGuardTest extends TestCase
     }
 
     /**
-     * @param list<list<string>> $answers one for each question, the last for all that follow
-     * @param int $spend milliseconds that an answer takes at least
+     * @param list<list<string>> $answers one for each question, the last one for all later questions too
+     * @param int $spend milliseconds before each answer
      */
     private static function resolver(array $answers, int $spend = 0): Resolver
     {

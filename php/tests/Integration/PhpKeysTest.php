@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Credential\CredentialOpener;
 use Netresearch\NrVault\Transport\Php\Keys\Keyring;
 
 /**
- * The keys that PHP reads, against those that the library reads: the same warnings, the same envelopes that open.
+ * Master keys as PHP reads them compared with the library: the same warnings, and the same envelopes can be opened.
  *
  * @group root
  */
@@ -49,7 +49,7 @@ final class PhpKeysTest extends IntegrationTestCase
         $codes = [];
         foreach (self::forms() as $number => [$contents, $key]) {
             if (!str_contains($contents, "\0")) {
-                // One for each: an engine that has a key from a variable keeps it while it opens envelopes.
+                // Each case has its own variable, because an engine reads a variable again only when its key opens nothing.
                 $name = self::VARIABLE . $number;
                 putenv($name . '=' . $contents);
                 $codes[] = self::assertAlike($key, ['provider' => 'env', 'name' => $name], 'variable ' . $number);
@@ -163,7 +163,7 @@ final class PhpKeysTest extends IntegrationTestCase
         $stat = stat($path);
         self::assertSame([true, false], [self::opens($opener, "\x01"), self::opens($opener, "\x02")]);
 
-        // In place and with the old time: nothing shows that it changed.
+        // The file is overwritten and has its old time again, so its metadata does not show the change.
         file_put_contents($path, base64_encode(str_repeat("\x02", 32)));
         touch($path, $stat['mtime']);
         self::assertSame([false, true], [self::opens($opener, "\x01"), self::opens($opener, "\x02")]);
@@ -209,7 +209,7 @@ final class PhpKeysTest extends IntegrationTestCase
     }
 
     /**
-     * Contents that are keys to some readers, and the key that they might be.
+     * Contents that a reader might take for a key, and the key that it would read.
      *
      * @return list<array{string, string}>
      */
@@ -245,9 +245,9 @@ final class PhpKeysTest extends IntegrationTestCase
     }
 
     /**
-     * Asserts that PHP and the library warn alike and do the same with an envelope under the key.
+     * Asserts that PHP and the library give the same warnings, and the same outcome for an envelope under the key.
      *
-     * @return string what they do
+     * @return string the outcome: "open", or the code of the refusal
      */
     private static function assertAlike(
         #[\SensitiveParameter] string $key,
@@ -274,7 +274,7 @@ final class PhpKeysTest extends IntegrationTestCase
     }
 
     /**
-     * The code that it ends in, or what it returns.
+     * The code of the refusal, or the return value.
      *
      * @param \Closure(): array<mixed> $do
      * @return string|array<mixed>
@@ -290,7 +290,7 @@ final class PhpKeysTest extends IntegrationTestCase
     }
 
     /**
-     * Asserts that the forms ended in all of these ways and in no other.
+     * Asserts that the outcomes are "open" and these codes, each at least once, and no other.
      *
      * @param list<string> $codes
      */
@@ -305,7 +305,7 @@ final class PhpKeysTest extends IntegrationTestCase
         return self::$directory->write($name, $contents, $mode);
     }
 
-    /** Whether it opens what is sealed under a key of these bytes. */
+    /** Whether $opener opens an envelope under the key that consists of this byte only. */
     private static function opens(CredentialOpener $opener, string $byte): bool
     {
         $sealed = (new Sealer(str_repeat($byte, 32)))->seal('my_api_key', '{"token":"' . self::CANARY . '"}');

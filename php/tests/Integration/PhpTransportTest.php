@@ -12,8 +12,8 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * PhpTransport against nginx on loopback: what only it can get wrong. What it has in common with the library is in the
- * contract test.
+ * PhpTransport against nginx on loopback: faults that only this transport could have. The tests that the library has to pass too are
+ * in the contract.
  */
 final class PhpTransportTest extends IntegrationTestCase
 {
@@ -30,7 +30,7 @@ final class PhpTransportTest extends IntegrationTestCase
         );
         $response = self::php()->send($request);
         $seen = self::seen($response);
-        // An older libcurl is not trusted with HTTP/2; docs/transports.md says why.
+        // PhpTransport does not use HTTP/2 with an older libcurl; docs/transports.md says why.
         $http = curl_version()['version_number'] >= 0x080E01 ? $http : '1.1';
 
         self::assertSame([200, $http], [$response->status, $response->httpVersion]);
@@ -73,7 +73,8 @@ final class PhpTransportTest extends IntegrationTestCase
 
     public function testTheEnvironmentHasNoSay(): void
     {
-        // Nobody listens at port 9. With no_proxy alone, a proxy of the configuration would be gone around.
+        // Nothing listens at port 9, so a call through these variables would fail. If no_proxy counted, the proxy of the configuration
+        // would not be used.
         $environment = ['https_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'all_proxy'];
         array_map(static fn (string $name): bool => putenv($name . '=http://127.0.0.1:9'), $environment);
         putenv('SSL_CERT_FILE=/nonexistent');
@@ -125,7 +126,6 @@ final class PhpTransportTest extends IntegrationTestCase
 
     public function testADecisionSendsNothingAndARefusalHasARecord(): void
     {
-        // Nobody listens there.
         $port = Port::free();
         $transport = self::php(['internal_hosts' => [
             ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port]],

@@ -13,11 +13,11 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The library and PHP decide about the same requests and must say the same: code, text, URL and path template.
+ * The library and PHP decide about the same requests and must agree in code, message, URL and path template.
  */
 final class PolicyAgreementTest extends TestCase
 {
-    /** Another run of other requests: SECURE_OUTBOUND_SEED=1234 phpunit … */
+    /** The default seed. A run with other requests: SECURE_OUTBOUND_SEED=1234 phpunit … */
     private const SEED = 0x5ec0;
 
     private const REQUESTS = 10000;
@@ -125,7 +125,7 @@ final class PolicyAgreementTest extends TestCase
         yield 'faults of every kind' => $request(method: 'lower', path: '//', headers: [['host', 'x']], policy: null);
     }
 
-    /** The one difference there may be, with an intl extension whose tables are older than the library's. */
+    /** The only difference that is allowed: an intl extension may have older Unicode tables than the library. */
     public function testANameThatIntlDoesNotKnowYetIsRefused(): void
     {
         foreach (["a\u{1C89}b", "a\u{2132}b", "a\u{2061}b", "a\u{A7CB}b", "a\u{105C0}b", 'xn--ab-kur'] as $name) {
@@ -154,7 +154,7 @@ final class PolicyAgreementTest extends TestCase
             $code = $verdict['code'] ?? 'allowed';
             $codes[$code] = ($codes[$code] ?? 0) + 1;
         }
-        // The requests are no use if one rule refuses most of them.
+        // Every rule has to refuse some of the requests; if one rule refused most of them, the others would not be tested.
         foreach (RequestGenerator::CODES as $code) {
             self::assertGreaterThan(self::REQUESTS / 400, $codes[$code] ?? 0, "seed $seed: $code");
         }
@@ -180,7 +180,7 @@ final class PolicyAgreementTest extends TestCase
     }
 
     /**
-     * An IPv4 address in another notation the library takes for no host at all where the number is too large.
+     * For an IPv4 address in another notation whose number is too large, the library's message is the one about any malformed host.
      *
      * @param array<string, string|null> $verdict
      * @return array<string, string|null>

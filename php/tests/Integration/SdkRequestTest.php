@@ -12,7 +12,7 @@ use Psr\Http\Client\ClientInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * Requests as SDKs make them that insist on a key, and what of them arrives.
+ * Requests of SDKs that cannot be used without a key: which of their fields arrive at the server.
  */
 final class SdkRequestTest extends SdkTestCase
 {

@@ -16,11 +16,11 @@ use Netresearch\NrVault\Transport\SealedCredential;
 use Psr\Http\Client\ClientInterface;
 
 /**
- * SDKs on a PSR-18 client of a service, through either transport.
+ * SDKs that use the PSR-18 client of a service, through both transports.
  */
 abstract class SdkTestCase extends IntegrationTestCase
 {
-    /** What the SDK is given in place of a key. */
+    /** The SDK gets this text in place of a key. */
     protected const PLACEHOLDER = 'pl4ceh0lder';
 
     /**
@@ -59,7 +59,8 @@ abstract class SdkTestCase extends IntegrationTestCase
     }
 
     /**
-     * The server got the key in this header, the placeholder nowhere, and nothing of the SDK's connection.
+     * Asserts that the server received the key in this header, the placeholder nowhere, and none of the SDK's fields about its
+     * connection.
      *
      * @param array{uri: string, headers: array<string, string>} $seen
      */

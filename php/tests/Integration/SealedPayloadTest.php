@@ -12,14 +12,14 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * What `seal` takes is what the library can use, and the other way round.
+ * `seal` accepts exactly the payloads that the library can use, except useless bindings, which `seal` refuses.
  */
 final class SealedPayloadTest extends IntegrationTestCase
 {
-    /** What the library says of a payload that it cannot use, whatever the request. */
+    /** The library's codes for a payload that it cannot use with any request. */
     private const UNUSABLE = ['credential.payload_invalid', 'credential.unusable'];
 
-    /** What `seal` refuses beside: a binding that binds nothing, or that no call can pass. */
+    /** Messages of what only `seal` refuses: a binding that restricts nothing, or that no call can fulfil. */
     private const USELESS = '/would bind nothing|allows nothing|CONNECT and TRACE/';
 
     private const FORMS = [
@@ -96,7 +96,7 @@ final class SealedPayloadTest extends IntegrationTestCase
         self::assertContains(false, $taken);
     }
 
-    /** What `seal` says of a payload; null where it takes it, be it with --plain where a secret is its bytes. */
+    /** The message with which `seal` refuses a payload; null if `seal` accepts it, for a secret also if only with --plain. */
     private static function refusal(string $payload): ?string
     {
         try {
@@ -115,7 +115,7 @@ final class SealedPayloadTest extends IntegrationTestCase
         }
     }
 
-    /** What a call with the payload comes to. */
+    /** The code of a call with the payload; null if it succeeds. */
     private static function code(string $payload): ?string
     {
         preg_match('/\A{"type":"(\w+)"/', $payload, $type);

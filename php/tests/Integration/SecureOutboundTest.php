@@ -15,7 +15,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A client from the directory of a host.
+ * SecureOutbound::fromDirectory() with the files of a host.
  */
 final class SecureOutboundTest extends IntegrationTestCase
 {
@@ -69,7 +69,7 @@ final class SecureOutboundTest extends IntegrationTestCase
     }
 
     /**
-     * What is missing is named until nothing is; what is said to be written is written.
+     * Each refusal names the next file that is missing and its contents; the test writes them, until there is a client.
      */
     public function testItSaysWhatIsMissingAndWhatToWrite(): void
     {
@@ -109,7 +109,7 @@ final class SecureOutboundTest extends IntegrationTestCase
         $result = Process::run($command);
 
         self::assertSame(0, $result['code'], $message . "\n" . $result['output']);
-        // Where root runs this, PHP's user is root.
+        // `init` gives the directory to the web server's user; here, PHP runs as the user of the test.
         chown(dirname($this->log), posix_geteuid());
         $client = SecureOutbound::fromDirectory($this->etc, $this->log);
         self::refusal(static fn () => $client->get('my-api', '/'), 'policy.service_unknown');
@@ -157,7 +157,7 @@ final class SecureOutboundTest extends IntegrationTestCase
     }
 
     /**
-     * A fault is one of the user that PHP runs as, so another one starts it.
+     * Which files cannot be read depends on the user that PHP runs as, so a process of another user makes the client.
      *
      * @group root
      */
@@ -243,7 +243,7 @@ final class SecureOutboundTest extends IntegrationTestCase
         ]]]));
     }
 
-    /** What the start says to the user nobody, '' where it says nothing. */
+    /** The message with which the user nobody is refused a client, '' if it gets one. */
     private function asNobody(): string
     {
         $script = $this->directory->write('start.php', <<<'PHP'
@@ -261,7 +261,7 @@ final class SecureOutboundTest extends IntegrationTestCase
             posix_setuid(posix_getpwnam('nobody')['uid']);
             echo $start($argv[2]);
             PHP);
-        // The checkout may lie where nobody cannot read it.
+        // The user nobody may not be allowed to read the checkout.
         $php = (new Installation($this->directory))->php;
         return Process::run([PHP_BINARY, $script, $php, $this->etc, $this->log])['output'];
     }

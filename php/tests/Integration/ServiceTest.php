@@ -25,7 +25,7 @@ use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Client\RequestExceptionInterface;
 
 /**
- * From a registry file and envelope files, through the library, to nginx and back.
+ * Calls of services from a registry file, with envelopes from files, through the library to nginx.
  */
 final class ServiceTest extends IntegrationTestCase
 {

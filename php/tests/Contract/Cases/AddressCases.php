@@ -10,7 +10,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * The address guard: literals, names and several answers. What is allowed is dialled in a network without a way out.
+ * The address guard: addresses as literals, from names, and several of one name. Allowed addresses are connected to in a network
+ * that no packet leaves.
  */
 trait AddressCases
 {
@@ -39,7 +40,7 @@ trait AddressCases
         $outcomes = self::dialled($hosts, $lines);
         foreach ($addresses as $index => $case) {
             if (preg_match('/^::ffff:(?!0:)/', $case['address']) === 1) {
-                // The resolver itself hands such an answer over as the IPv4 address in it, or as no answer.
+                // The system's resolver turns such an address into the IPv4 address in it, or reports no address.
                 self::assertStringEndsWith(' no', $outcomes[$index]['brief']);
                 unset($addresses[$index], $outcomes[$index]);
             }
@@ -120,7 +121,7 @@ trait AddressCases
         $case = Vectors::read('addresses.json')['hosts'][$index];
         $outcome = self::call(self::request(baseUrl: 'https://' . $case['host'] . '/v1'), self::guarded());
 
-        // What is no spelling of an address or a name at all is malformed; the rest is judged.
+        // A host that is neither an address nor a name is malformed; the guard judges every other one.
         $spelling = '/^(\[::|\[0:0:|\[64:ff9b|127\.0\.0\.1\.?$|localhost\.?$|foo\.localhost$|metadata\.)/i';
         $code = preg_match($spelling, $case['host']) === 1
             ? 'policy.address_not_allowed'
@@ -262,7 +263,7 @@ trait AddressCases
     }
 
     /**
-     * Requests to port 443 of these hosts, where nothing answers.
+     * Sends a request to port 443 of each host. Nothing listens there.
      *
      * @param list<string> $hosts
      * @param list<string> $lines of the hosts file

@@ -15,7 +15,8 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Base URLs of which the secret says which one counts: chosen after the envelope is opened, judged before.
+ * Several base URLs, of which the secret names the one to use. All are judged before the envelope is opened, and one is chosen
+ * afterwards.
  */
 trait AlternativeCases
 {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * What is attempted again, after which pause, and that nothing else is: by the requests that the server saw.
+ * Which requests are attempted again and after which pause, counted by the requests that the server received.
  */
 trait AttemptCases
 {
@@ -35,7 +35,7 @@ trait AttemptCases
         }
     }
 
-    /** Its response never has a body, whatever its head says of one. */
+    /** The response to HEAD has no body, even where its fields describe one. */
     public function testAHeadRequestIsRepeatedAsAnyOther(): void
     {
         foreach ([[429, []], [503, [['content-length', '9']]], [504, []]] as [$status, $headers]) {
@@ -50,7 +50,7 @@ trait AttemptCases
 
     public function testTheBytesOfEveryAttemptCount(): void
     {
-        // The pause is long enough for the body.
+        // One second, so that the body has arrived before the next attempt.
         $busy = FaultServer::answer(503, [['retry-after', '1']], 'busy');
         self::$server->answers('plain', [$busy], [FaultServer::answer(200, [], 'now')]);
         $outcome = self::call(self::attempts(2, method: 'GET'));
@@ -80,7 +80,7 @@ trait AttemptCases
         }
     }
 
-    /** However often it may be attempted, a POST without a key arrives once. */
+    /** A POST without an idempotency key is sent once, whatever number of attempts is allowed. */
     public function testAPostWithoutAKeyArrivesExactlyOnce(): void
     {
         $ends = [
@@ -109,7 +109,7 @@ trait AttemptCases
 
     public function testARedirectDoesNotMakeARequestHarmless(): void
     {
-        // The POST has done its work, and the page behind it is busy.
+        // The server has processed the POST; only the target of the redirect is busy.
         $see = FaultServer::answer(303, [['location', '/v1/done']]);
         $busy = FaultServer::answer(503, [['retry-after', '0']]);
         $policy = self::policy(maxAttempts: 3, maxRedirects: 1);
@@ -178,7 +178,7 @@ trait AttemptCases
 
     /**
      * @dataProvider waits
-     * @param list<array{string, string}> $fields of the answer
+     * @param list<array{string, string}> $fields of the response
      */
     public function testAPauseThatTheServerAsksForIsKept(array $fields, int $leastMs): void
     {
@@ -201,7 +201,7 @@ trait AttemptCases
         yield 'a date of C' => [[['retry-after', 'Sun Nov  6 08:49:38 1994'], $date], 1000];
         yield 'a date that is nearly one' => [[['retry-after', 'sun, 6 nov 1994 8:49:38 GMT'], $date], 1000];
         yield 'a date that has passed' => [[['retry-after', 'Sun, 06 Nov 1994 08:49:38 GMT']], 0];
-        // On another day of the week it is none, and the pause is that of every second attempt.
+        // A date with the wrong day of the week is ignored, so the pause is the usual one before a second attempt.
         yield 'no date' => [[['retry-after', 'Mon, 06 Nov 1994 09:49:37 GMT'], $date], 0];
         yield 'no number' => [[['retry-after', '3600 s']], 0];
         yield 'the first one counts' => [[['retry-after', '0'], ['retry-after', '3600']], 0];
@@ -209,7 +209,7 @@ trait AttemptCases
 
     /**
      * @dataProvider longWaits
-     * @param list<array{string, string}> $fields of the answer
+     * @param list<array{string, string}> $fields of the response
      */
     public function testAPauseThatDoesNotFitIsNotBegun(array $fields): void
     {
@@ -235,7 +235,7 @@ trait AttemptCases
         ];
     }
 
-    /** A request that may be attempted so often; $more replaces arguments of RequestSpec by name. */
+    /** A request with this number of attempts; $more replaces arguments of RequestSpec by name. */
     private static function attempts(int $attempts, string $listener = 'plain', mixed ...$more): RequestSpec
     {
         return self::request($listener, ...$more + ['policy' => self::policy(maxAttempts: $attempts)]);

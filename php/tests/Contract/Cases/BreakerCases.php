@@ -11,8 +11,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * The circuit of a service that keeps failing. Circuits live in the memory of an engine, so each case has a service and a
- * transport of its own.
+ * The circuit breaker of a service whose calls fail again and again. An engine has the circuits in its memory, so each case has its
+ * own service and its own transport.
  */
 trait BreakerCases
 {
@@ -78,7 +78,7 @@ trait BreakerCases
         self::assertFailed('policy.method_not_allowed', 'no', self::call($refused, $transport));
     }
 
-    /** A request with a breaker that stays open for the time of a test. */
+    /** A request with a breaker that, once open, stays open until the test has ended. */
     private static function failing(string $service, int $failures, int $maxAttempts = 1, mixed ...$more): RequestSpec
     {
         $policy = self::policy(maxAttempts: $maxAttempts, breaker: new Breaker($failures, Breaker::MAX_OPEN_MS));

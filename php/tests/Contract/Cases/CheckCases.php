@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Credentials that are looked at without a call: the same codes as a call's, whatever the path is.
+ * Credentials that are checked without a call: the codes are those of a call, and the path does not matter.
  */
 trait CheckCases
 {

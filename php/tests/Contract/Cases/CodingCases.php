@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * Content codings of answers: what is undone, what is refused, and where bombs stop.
+ * Content codings of responses: which are decoded, which are refused, and at which size a decompression bomb is stopped.
  */
 trait CodingCases
 {
@@ -218,7 +218,7 @@ trait CodingCases
         $policy = self::policy(responseBytes: 64 << 20);
         $outcome = self::call(self::request(policy: $policy, timeoutMs: 500));
 
-        // Without a look at the clock it would be a body of no byte, some time later.
+        // A transport that did not check the clock while it decodes would return an empty body after the deadline.
         self::assertFailed('timeout.total', 'yes', $outcome, 201);
         self::assertLessThanOrEqual(strlen($nothing), $outcome->audit['bytes_in']);
     }
@@ -233,21 +233,21 @@ trait CodingCases
         }
     }
 
-    /** What comes of an answer with this coding and body. */
+    /** The outcome of a call whose response has this coding and this body. */
     private static function coded(string $coding, string $body, string $listener = 'plain', ?int $cap = null): Outcome
     {
         self::$server->answers($listener, [FaultServer::answer(201, [['content-encoding', $coding]], $body)]);
         return self::call(self::request($listener, policy: self::policy(responseBytes: $cap)));
     }
 
-    /** Whether the transport can undo all of the codings. */
+    /** Whether the transport can decode all codings in this list. */
     private static function undoes(string $coding): bool
     {
         return !self::deviates('codings') || preg_match('/br|zstd/i', $coding) === 0;
     }
 
     /**
-     * The vectors that the transport can undo.
+     * The vectors that the transport can decode.
      *
      * @return array<string, string> base64, by coding
      */
@@ -256,7 +256,7 @@ trait CodingCases
         return array_filter(self::codings()[$kind], self::undoes(...), ARRAY_FILTER_USE_KEY);
     }
 
-    /** A failure after the head of a 201. */
+    /** Asserts that the call failed after the head of a response with status 201. */
     private static function assertRejected(string $code, Outcome $outcome, string $why): void
     {
         self::assertFailed($code, 'yes', $outcome, 201, $why);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 
 /**
- * Configurations that cannot be meant.
+ * Configurations that are refused because nobody can have intended them.
  */
 trait ConfigurationCases
 {

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\Policy;
 
 /**
- * What the configuration demands beyond every policy: whoever edits policies does not edit it.
+ * Limits of the configuration, which no policy can lift: those who may edit policies may not edit the configuration.
  */
 trait ConfiguredLimitCases
 {

@@ -11,14 +11,14 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * Deadlines. The server does nothing until the client ends, so that only the deadline can have ended the call.
+ * Deadlines. The server does nothing until the client closes the connection, so only the deadline can have ended the call.
  */
 trait DeadlineCases
 {
     public function testADeadlineBeforeTheConnectionIsThere(): void
     {
         $baseUrl = 'https://localhost:' . self::$server->port('plain');
-        // Within which a busy machine makes a TCP connection.
+        // One second is enough for the TCP connection on a busy machine, so it is the TLS handshake that takes too long.
         self::$server->script('plain', [['silence']]);
         $outcome = self::call(
             self::request(baseUrl: $baseUrl, body: 'x'),
@@ -41,7 +41,7 @@ trait DeadlineCases
         socket_bind($listener, '127.0.0.1', 0);
         socket_listen($listener, 0);
         socket_getsockname($listener, $address, $port);
-        // A listener whose queue is full answers no SYN.
+        // The kernel does not answer a SYN for a listener whose queue is full.
         $waiting = [];
         while (($client = @stream_socket_client('tcp://127.0.0.1:' . $port, timeout: 0.3)) !== false) {
             $waiting[] = $client;
@@ -66,7 +66,7 @@ trait DeadlineCases
      */
     public function testADeadlineWhileTheResolverWaits(): void
     {
-        // Nobody answers at the name server's port; the system's resolver gives up after this many seconds.
+        // The name server never answers; the system's resolver gives up after this many seconds.
         $seconds = self::deviates('resolver-timeout') ? 1 : 30;
         $outcome = OwnNetwork::run(
             self::$directory,
@@ -188,13 +188,13 @@ trait DeadlineCases
 
     public function testOneDeadlineHoldsOverAllRedirects(): void
     {
-        // A transport that opens a connection for the hop meets the second script.
+        // The second script is for a transport that opens a new connection for the redirect.
         $first = [['read'], FaultServer::answer(307, [['location', '/v1/to']]), ['read'], ['silence']];
         $outcome = self::patiently('timeout.total yes', static function (int $deadline) use ($first): Outcome {
             self::$server->script('tls', $first, [['read'], ['silence']]);
             $outcome = self::call(self::request('tls', policy: self::policy(maxRedirects: 3), timeoutMs: $deadline));
             if (self::requests('tls') < 2) {
-                // The deadline fell before the hop.
+                // The deadline passed before the redirect was followed.
                 self::$server->script('tls', [['read'], ['cut']]);
                 return self::call(self::request('tls'));
             }

@@ -13,11 +13,11 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * Envelopes and master keys, each through a real send.
+ * Envelopes and master keys, each in a call that is sent.
  */
 trait EnvelopeCases
 {
-    /** The closure is the host's: of what it throws, the class is told and nothing else. */
+    /** The message names only the class of what the host's closure threw: its own message may hold a secret. */
     public function testAKeysClosureThatThrows(): void
     {
         $keys = [['id' => 'contract-' . bin2hex(random_bytes(4)), 'material' => static fn (): array => throw new \DomainException(
@@ -36,7 +36,7 @@ trait EnvelopeCases
         $vectors = self::envelopeVectors();
         $case = $vectors['cases'][$index];
         self::$server->answers('plain', [FaultServer::answer()]);
-        // A form field takes any byte there is.
+        // A form field can hold every byte, so every secret of the vectors can be sent.
         $outcome = self::call(self::request(
             headers: [['content-type', 'application/x-www-form-urlencoded']],
             credentials: [
@@ -51,7 +51,7 @@ trait EnvelopeCases
         }
         $plaintext = (string) base64_decode($case['plaintext_base64'], true);
         if (is_object(json_decode($plaintext))) {
-            // That it was opened shows in its being known for a document of another type.
+            // The refusal shows that the envelope was opened: its content is a document of another type.
             self::assertFailed('credential.payload_invalid', 'no', $outcome);
             return;
         }
@@ -149,7 +149,7 @@ trait EnvelopeCases
         $transport->open();
         self::assertSame(1, $asked);
 
-        // It was replaced after this process has got it.
+        // The key is replaced after this process has read it.
         $key = self::masterKey();
         self::assertSame('200', self::call($request, $transport)->brief());
         self::assertSame('200', self::call($request, $transport)->brief());

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 
 /**
- * Every way in which an HTTP/1.1 exchange breaks: code, "sent", status, whether it may be repeated, and how often the
- * server saw the request.
+ * Every way in which an HTTP/1.1 exchange fails: code, "sent", status, whether it may be repeated, and how often the server
+ * received the request.
  */
 trait FaultCases
 {
@@ -61,7 +61,7 @@ trait FaultCases
     {
         $outcome = self::call(self::request(baseUrl: 'https://nothing.invalid/v1'));
 
-        // A machine without a name server may only say that it does not know now.
+        // Without a name server, the resolver can only report a temporary failure.
         self::assertContains($outcome->brief(), ['dns.not_found no', 'dns.failed no']);
     }
 
@@ -152,7 +152,7 @@ trait FaultCases
                     self::assertSame($method === 'GET', $outcome->retryable, $why);
                     self::assertSame('', $outcome->body);
                     if ($end !== 'reset') {
-                        // What a reset overtakes is lost.
+                        // A reset discards bytes that the client has not read yet.
                         self::assertSame(str_contains($rest, 'part') ? 4 : 0, $outcome->audit['bytes_in'], $why);
                     }
                     self::assertSame(1, self::requests($listener), $why);
@@ -193,7 +193,7 @@ trait FaultCases
     }
 
     /**
-     * @return iterable<string, array{string, int|null}> with the status of a head that has the form of one
+     * @return iterable<string, array{string, int|null}> bytes of a response, and its status where the head is well-formed
      */
     public static function unacceptable(): iterable
     {
@@ -246,7 +246,7 @@ trait FaultCases
         }
     }
 
-    /** The status of a status line that has the form of one. */
+    /** The status in the status line, null where that is not well-formed. */
     private function statusLine(string $answer): ?int
     {
         return preg_match('~^HTTP/1\.[01] ([1-9]\d\d) ~', $answer, $match) === 1 ? (int) $match[1] : null;

@@ -13,13 +13,13 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Every row of the tables in docs/faults.md: what a fault comes to that does not go away, with three attempts.
+ * Every row of the tables in docs/faults.md: how a call with three attempts ends where each attempt meets the same fault.
  */
 trait FaultTableCases
 {
     private const KEY = 'order-17';
 
-    /** The rows where a transport may differ, and by which deviation. */
+    /** The rows in which PhpTransport may differ, each with the deviation that is the reason. */
     private const DIFFERENT = [
         'GOAWAY before the request' => 'http2-refusal',
         'GOAWAY without our stream' => 'http2-refusal',
@@ -29,7 +29,7 @@ trait FaultTableCases
         'slow header' => 'status-line',
     ];
 
-    /** The three requests of a row, as arguments of RequestSpec. */
+    /** Arguments of RequestSpec for the last three columns of the table. */
     private const REQUESTS = [
         ['method' => 'GET'],
         ['method' => 'POST', 'body' => 'x'],
@@ -172,7 +172,7 @@ trait FaultTableCases
     {
         $lookups = [
             'the name does not exist' => ['dns' => ['other.example' => [['93.184.216.34']]]],
-            // Nobody is at the name server's port.
+            // Without "dns", nothing listens at the name server's port.
             'the name server fails' => [],
         ];
         foreach ($lookups as $fault => $names) {
@@ -193,7 +193,7 @@ trait FaultTableCases
     }
 
     /**
-     * The C library's own words are in the language of the locale.
+     * The C library's messages are in the language of the locale, so the code must not depend on them.
      *
      * @group own-network
      */
@@ -205,7 +205,7 @@ trait FaultTableCases
         self::assertSame(0, $made['code'], $made['output']);
         $lookups = [
             'dns.not_found no' => ['dns' => ['other.example' => [['93.184.216.34']]]],
-            // Nobody is at the name server's port.
+            // Without "dns", nothing listens at the name server's port.
             'dns.failed no' => [],
         ];
         foreach ($lookups as $brief => $names) {
@@ -241,7 +241,7 @@ trait FaultTableCases
     }
 
     /**
-     * @return array{string, string, array<string, mixed>, int} code, "sent", audit record, requests that the server saw
+     * @return array{string, string, array<string, mixed>, int} code, "sent", audit record, requests that the server received
      */
     private static function ended(Outcome $outcome, int $requests): array
     {
@@ -249,7 +249,8 @@ trait FaultTableCases
     }
 
     /**
-     * Class, code and three cells as the page has them for this transport: what differs stands in a table of its own.
+     * The cells of the page for this transport: class, code and the three requests. Rows that differ for PhpTransport are in a
+     * second table.
      *
      * @return list<string>
      */
@@ -271,7 +272,7 @@ trait FaultTableCases
             $kinds[$code] = [$audit['error_class'], $code];
             $cells[] = $sent . ', ' . $audit['attempts'] . ', ' . $requests;
         }
-        // One fault has one code, or there are more cells than the page has.
+        // If the three requests had different codes, there would be more cells than on the page.
         self::assertSame($this->row($fault), [...array_merge(...array_values($kinds)), ...$cells], $fault);
     }
 

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * A server that means harm: every attack ends in a known error, long before the deadline where it needs none.
+ * A hostile server: every attack ends in a known error, and all but the slow ones end long before the deadline.
  */
 trait HostileCases
 {
@@ -24,7 +24,7 @@ trait HostileCases
             $policy = self::policy(responseBytes: 64 << 10);
             return self::call(self::request('tls', body: 'once', timeoutMs: $deadline, policy: $policy));
         };
-        // Only an attack that drips may run into the deadline.
+        // Only an attack that sends byte by byte may last until the deadline.
         $outcome = $code === 'timeout.total' ? self::patiently($sent, $call) : $call(60_000);
         self::assertSame($code, $outcome->code, $outcome->brief() . $outcome->message());
         self::assertContains($outcome->sent, ['maybe', 'yes']);
@@ -122,7 +122,7 @@ trait HostileCases
 
     public function testAServerThatTakesNothingIsLeftAtTheDeadline(): void
     {
-        // More than any buffer between the two.
+        // More than the buffers between client and server can hold.
         $body = str_repeat('a', 16 << 20);
         $outcome = self::patiently('timeout.total maybe', static function (int $deadline) use ($body): Outcome {
             self::$server->script('plain', [['take', 1], ['hold']]);

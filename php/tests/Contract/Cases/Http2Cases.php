@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * Every way in which an HTTP/2 exchange breaks.
+ * Every way in which an HTTP/2 exchange fails.
  */
 trait Http2Cases
 {
@@ -52,13 +52,13 @@ trait Http2Cases
             'GOAWAY of nothing' => [['h2-goaway', 0, $wanted]],
         ];
         foreach ($refusals as $name => $steps) {
-            // The same configuration would be the same engine, which remembers the server.
+            // A configuration of its own makes a new engine, which has not yet learnt that the server wants HTTP/1.1.
             $transport = self::make(['user_agent' => $name]);
             self::$server->script('h2', [['read'], ...$steps], [['read'], FaultServer::answer(), ['loop']]);
             $outcome = self::call(self::request('h2', body: 'x'), $transport);
 
             if (self::deviates('http1-required')) {
-                // What was refused comes again by HTTP/2, as after any other GOAWAY that leaves the stream out.
+                // A GOAWAY that does not cover the stream lets the client send the request again over HTTP/2.
                 $again = ['RST_STREAM' => '1.1', 'GOAWAY of nothing' => '2'][$name] ?? null;
                 self::assertSame($again === null ? 'protocol.closed_early maybe' : '200', $outcome->brief(), $name);
                 self::assertSame($again, $outcome->audit['http_version'], $name);
@@ -291,7 +291,7 @@ trait Http2Cases
             $outcome = self::call(self::request('h2', body: $body));
 
             self::assertSame(['413', $text], [$outcome->brief(), $outcome->body], $name . $outcome->message());
-            // What the server made room for.
+            // The bytes that the server's window allowed.
             $room = self::deviates('http2-early-response') ? range(65_535, 131_072) : [65_535];
             self::assertContains($outcome->audit['bytes_out'], $room, $name);
         }
@@ -307,21 +307,21 @@ trait Http2Cases
         self::assertSame($body, self::received('h2')->body);
     }
 
-    /** Whether the transport may agree on HTTP/2 here: a libcurl older than 8.14.1 is not let. */
+    /** Whether the transport offers HTTP/2: PhpTransport does so only with libcurl 8.14.1 or newer. */
     private static function offersHttp2(): bool
     {
         return !self::deviates('http2') || self::hasCurl(0x080E01);
     }
 
-    /** The version that is spoken with a listener that has both where its name says so. */
+    /** The HTTP version that the transport speaks with a listener; the listener "h2" offers both. */
     private static function httpVersion(string $listener): string
     {
         return $listener === 'h2' && self::offersHttp2() ? '2' : '1.1';
     }
 
     /**
-     * Whether a case over HTTP/2 can be: where it is not offered, a server that has both is asked over HTTP/1.1, and a chunked body that
-     * the connection cuts off is no answer.
+     * Whether a case can run over HTTP/2. Where the transport does not offer it, this asserts instead that a server with both versions
+     * receives HTTP/1.1, and that a chunked body which the end of the connection cuts off is a failure.
      */
     private static function speaksHttp2(): bool
     {

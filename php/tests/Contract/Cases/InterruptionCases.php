@@ -15,8 +15,8 @@ use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 
 /**
- * A signal handler of the host that throws while a call is answered. The server sends the signal, so that it comes when the
- * request has been served and no answer has been written.
+ * A signal handler of the host that throws during a call. The server sends the signal after it has read the request and before it
+ * writes the response.
  */
 trait InterruptionCases
 {
@@ -62,7 +62,8 @@ trait InterruptionCases
     }
 
     /**
-     * The handler makes its exception itself, which takes PHP through the stack: from 8.4 on it crashes at the frame of FFI.
+     * The handler has to create its exception itself: PHP then walks the stack for the trace, where from 8.4 on it crashes at the
+     * frame of an FFI call.
      *
      * @param class-string<\Throwable> $class
      */

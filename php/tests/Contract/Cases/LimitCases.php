@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * Sizes of requests, bodies and heads.
+ * Limits on the size of requests, and of the heads and bodies of responses.
  */
 trait LimitCases
 {
@@ -94,7 +94,7 @@ trait LimitCases
     public function testHeadsAreLimitedAlikeOnBothVersions(): void
     {
         $cases = [
-            // Fields beside content-length, bytes of "name: value" and line end, whether they pass.
+            // The number of fields besides content-length, the bytes of their lines with line ends, and whether they are accepted.
             [99, 60_000, true],
             [99, 65_536 - 19, true],
             [99, 65_536 - 18, false],
@@ -154,7 +154,7 @@ trait LimitCases
     }
 
     /**
-     * A 201 with this body in every framing there is, by name: listener and steps.
+     * A response with status 201 and this body in every framing: listener and steps, by the name of the framing.
      *
      * @return array<string, array{string, list<array<mixed>>}>
      */
@@ -176,7 +176,7 @@ trait LimitCases
         ];
     }
 
-    /** PHP cannot be asked whether a string fits: where it does not, the fatal error ends the whole script. */
+    /** A string that does not fit into memory_limit is a fatal error, so the transport has to refuse the body before it makes one. */
     public function testAnAnswerThatDoesNotFitIntoTheMemoryLimitIsTooLarge(): void
     {
         $policy = self::policy(responseBytes: 64 << 20);

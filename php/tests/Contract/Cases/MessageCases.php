@@ -13,12 +13,12 @@ use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * Messages name what they are about, in the same words whoever sends: keys, limits, patterns and names of headers, and
- * nothing of the caller's path, query, values or body.
+ * Messages name what they are about, such as keys, limits, patterns and header names, in the same words from both transports. They
+ * hold nothing of the caller's path, query, values or body.
  */
 trait MessageCases
 {
-    /** What no message may hold, in paths, queries, values and bodies. */
+    /** Part of every path, query, value and body in these cases; no message may hold it. */
     private static string $private = 'hunter2';
 
     public function testARefusedPathOrMethodIsToldWhatIsAllowed(): void
@@ -95,7 +95,7 @@ trait MessageCases
             'the request sets the header "x-key", which a credential or the idempotency key fills '
                 . '[policy.header_not_allowed]' => ['headers' => [['X-Key', self::$private]], 'credentials' => $secret('X-Key')],
             'the credential "my_api_key": the request sets the header "x-api-key", which it fills [policy.header_not_allowed]' => [
-                // Under the seal stands which one.
+                // The name of the header is inside the envelope.
                 'headers' => [['X-Api-Key', self::$private]],
                 'credentials' => [self::seal('api_key', ['key' => self::CANARY, 'header' => 'x-api-key'])],
             ],

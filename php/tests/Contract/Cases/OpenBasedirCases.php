@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * PHP that may not read /etc, as shared hosting has it.
+ * PHP with an open_basedir that does not include /etc, as on shared hosting.
  */
 trait OpenBasedirCases
 {
@@ -65,7 +65,7 @@ trait OpenBasedirCases
     }
 
     /**
-     * A call to a server of the test authority, in a process whose open_basedir is without /etc.
+     * A call to a server whose certificate is of the test authority, in a process whose open_basedir does not include /etc.
      *
      * @param array<string, mixed> $config
      * @param string|null $bundle the system's trust anchors; the test authority without it

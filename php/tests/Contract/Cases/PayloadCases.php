@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
- * What an opened envelope may hold, and what of it cannot be placed.
+ * Which content of an envelope is accepted, and which of it cannot be placed into a request.
  */
 trait PayloadCases
 {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * A server's own certificate in ca_file: this one is trusted, with all other checks on, and it vouches for no other.
+ * A server's own certificate in ca_file: it is trusted, all other checks stay on, and it makes no other certificate trusted.
  */
 trait PinCases
 {
@@ -66,7 +66,7 @@ trait PinCases
         foreach (
             [
                 self::$tls->ownMade('unpinned', ['DNS:localhost']),
-                // Another one of the same name.
+                // Another certificate for the same name.
                 self::$tls->ownMade('pinned2', ['DNS:localhost']),
                 self::$tls->issue('unpinned-leaf', ['DNS:localhost']),
             ] as $files
@@ -141,7 +141,7 @@ trait PinCases
     }
 
     /**
-     * A call to a server with this certificate by a transport whose ca_file holds those.
+     * A call to a server with the certificate in $files, by a transport whose ca_file holds the certificates in $pinned.
      *
      * @param array{certificate: string, key: string} $files
      * @param list<string> $pinned

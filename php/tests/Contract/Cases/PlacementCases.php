@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Where credentials arrive, and which places are taken.
+ * Where credentials arrive in the request, and which places are refused because something else fills them.
  */
 trait PlacementCases
 {
@@ -244,7 +244,7 @@ trait PlacementCases
         self::assertSame(0, self::connections());
     }
 
-    /** A client whose token endpoint is the listener "tls"; tokens are kept by the identifier. */
+    /** An OAuth client whose token endpoint is the listener "tls"; its tokens are cached under the identifier. */
     private static function client(string $identifier): SealedCredential
     {
         $payload = ['client_id' => 'shop', 'client_secret' => self::CANARY, 'token_url' => self::url('tls') . '/token'];

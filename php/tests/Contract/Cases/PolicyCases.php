@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * What is refused before anything is opened, and in which order.
+ * Which requests are refused before an envelope is opened, and in which order the rules are checked.
  */
 trait PolicyCases
 {
@@ -153,7 +153,7 @@ trait PolicyCases
             ));
             self::assertFailed('policy.header_not_allowed', 'no', $outcome);
         }
-        // The name is sealed, so it is known only once the envelope is open.
+        // The name of the header is inside the envelope, so it is known only after that is opened.
         $sealed = self::seal('api_key', ['key' => self::CANARY, 'header' => 'X-Sealed']);
         $outcome = self::call(self::request(headers: [['x-sealed', 'mine']], credentials: [$sealed]));
         self::assertFailed('policy.header_not_allowed', 'no', $outcome);
@@ -168,7 +168,7 @@ trait PolicyCases
             'AUTHORIZATION' => $secret(Placement::basic()),
             'x-api-key' => $secret(Placement::apiKey()),
             'X-KEY' => $secret(Placement::header('x-key')),
-            // The name is sealed, so it is known only once the envelope is open.
+            // The name of the header is inside the envelope, so it is known only after that is opened.
             'X-Sealed' => self::seal('api_key', ['key' => self::CANARY, 'header' => 'x-sealed']),
             'X-Api-Key' => self::seal('api_key', ['key' => self::CANARY]),
         ];
@@ -186,7 +186,7 @@ trait PolicyCases
                 $decision = $refusal->errorCode();
             }
             self::assertSame($isKnown ? 'credential.placement_conflict' : self::url('plain') . '/x', $decision);
-            // Where it is known, nothing is opened for it.
+            // Where the name is known before, the conflict is found without opening the envelope, which here is malformed.
             $broken = (new CredentialReference('an_id', $credential->reference->type, $credential->reference->placement))->seal('nrv1:broken');
             $code = $isKnown ? 'credential.placement_conflict' : 'credential.malformed';
             self::assertFailed($code, 'no', self::call($request->withCredentials([$broken])), why: $name);
@@ -237,7 +237,7 @@ trait PolicyCases
         self::assertSame('POST??', $outcome->audit['method']);
     }
 
-    /** A request with every fault, fixed one by one: each time the next error of the order must come to light. */
+    /** A request with every fault. The faults are corrected one by one, and each time the error must be the next one in the order. */
     public function testTheFirstErrorCounts(): void
     {
         self::$server->answers('tls', [FaultServer::answer()]);
@@ -338,7 +338,10 @@ trait PolicyCases
         }
     }
 
-    /** Only what stands in the policy says that plain HTTP or an encoded slash may be, and whoever sealed did not see it. */
+    /**
+     * A host or a pattern in a binding includes plain HTTP or an encoded slash only where it says so itself, whatever the policy
+     * allows: whoever sealed the secret did not see the policy.
+     */
     public function testABindingMeansLessThanAPolicy(): void
     {
         $sealed = static fn (array $binding): array => ['credentials' => [

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Tinyproxy;
 
 /**
- * Proxies: a real one, one that refuses in every way, and those of the environment.
+ * Proxies: a real one, one that refuses in every way, and those in environment variables.
  */
 trait ProxyCases
 {
@@ -53,7 +53,7 @@ trait ProxyCases
         self::$server->script('plain', [['read-head'], FaultServer::write("HTTP/1.1 201 Created\r\n\r\n"), ['close']]);
         $outcome = self::call(self::request('tls'), self::make($proxy));
 
-        // Taken for a tunnel, it is one that ends in the handshake.
+        // PhpTransport takes every 2xx for an open tunnel, so for it the TLS handshake fails.
         $code = self::deviates('tunnel-status') ? 'tls.handshake_failed' : 'connect.proxy_refused';
         self::assertFailed($code, 'no', $outcome);
     }

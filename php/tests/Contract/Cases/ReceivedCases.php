@@ -8,11 +8,11 @@ use Netresearch\NrVault\Outbound\Tests\Contract\Outcome;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 
 /**
- * What the server received, byte for byte, and what of its answer reached the caller.
+ * The bytes that the server received, and the parts of its response that reached the caller.
  */
 trait ReceivedCases
 {
-    /** Of the request of exchange(), in order. */
+    /** Field lines that every request of exchange() has, in order. */
     private static array $ownLines = [
         'x-b: 1', 'x-b: 2', "x-a: caf\xE9", 'accept: application/json', 'x-empty: ',
         'authorization: Bearer tok-' . self::CANARY, 'idempotency-key: order-17', 'user-agent: secure-outbound/VERSION',
@@ -50,7 +50,7 @@ trait ReceivedCases
         }
     }
 
-    /** A request with something in every place, and what holds of it in both versions. */
+    /** Sends a request with a value in every place, and asserts what is the same in both HTTP versions. */
     private function exchange(string $listener): \Netresearch\NrVault\Outbound\Tests\Support\Server\ReceivedRequest
     {
         self::$server->answers($listener, [FaultServer::answer()]);

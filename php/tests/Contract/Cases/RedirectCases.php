@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Redirects, handed over as they are or followed under the rules of the first request.
+ * Redirects, which are returned to the caller as responses, or followed under the rules of the first request.
  */
 trait RedirectCases
 {
@@ -48,7 +48,7 @@ trait RedirectCases
                 self::assertSame([$next, '/v1/to?a=b'], [$hop->method, $hop->target], $why);
                 $hasBody = $next === 'POST' || $next === 'PUT';
                 self::assertSame($hasBody ? 'data' : '', $hop->body, $why);
-                // What became a GET has nothing that describes a body.
+                // A request that has become a GET has no field that describes a body.
                 self::assertSame($next === $method && $status !== 303, $hop->value('content-type') !== null, $why);
                 self::assertSame('kept', $hop->value('x-mine'), $why);
                 self::assertSame('Bearer tok-' . self::CANARY, $hop->value('authorization'), $why);
@@ -165,7 +165,7 @@ trait RedirectCases
     }
 
     /**
-     * The first answer redirects, the second does not.
+     * The listener responds with a redirect first, and with 200 to the next request.
      *
      * @param list<string> $locations
      */
@@ -176,7 +176,7 @@ trait RedirectCases
         self::$server->answers('other', [FaultServer::answer(200, [], 'elsewhere')]);
     }
 
-    /** A request that may follow three redirects on either origin. */
+    /** A request that may follow three redirects, to the origins of both listeners. */
     private static function following(string $method, string $listener = 'tls', mixed ...$more): RequestSpec
     {
         return self::request($listener, ...$more + [

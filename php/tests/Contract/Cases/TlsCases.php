@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * Which servers are trusted, and that a server which is not receives nothing.
+ * Which servers are trusted; a server that is not trusted receives no request.
  */
 trait TlsCases
 {
@@ -170,7 +170,7 @@ trait TlsCases
     private static function offeredGroups(string $hello): array
     {
         $number = static fn (int $at): int => unpack('n', $hello, $at)[1];
-        // The heads of record and message, version, random; then session id, suites and compression methods.
+        // The headers of record and handshake message, the version and the random come before the fields of variable length.
         $at = 5 + 4 + 2 + 32;
         $at += 1 + ord($hello[$at]);
         $at += 2 + $number($at);
@@ -184,7 +184,7 @@ trait TlsCases
         return [];
     }
 
-    /** Only what keeps recorded traffic closed when the server's key is lost, and needs no care with padding. */
+    /** Only suites with forward secrecy and an AEAD: recorded traffic stays secret when the server's key leaks, and no padding is used. */
     public function testSuitesOfTls12(): void
     {
         $rsa = ['-newkey', 'rsa:2048', '-nodes'];
@@ -213,7 +213,7 @@ trait TlsCases
     }
 
     /**
-     * The system's settings have no say in this either.
+     * OpenSSL's system-wide settings do not change this either.
      *
      * @group own-network
      */
@@ -300,7 +300,7 @@ trait TlsCases
             [$transport, $listener] = self::served($own + ['minimum' => $version, 'maximum' => $version]);
             $outcome = self::call(self::request($listener), $transport);
 
-            // In TLS 1.3 the alert and the request may pass each other.
+            // In TLS 1.3 the client may have sent the request before the server's alert arrives.
             self::assertSame('tls.handshake_failed', $outcome->code, $outcome->message());
             self::assertContains($outcome->sent, $sent);
             self::assertSame(0, self::requests($listener));
@@ -363,7 +363,7 @@ trait TlsCases
     }
 
     /**
-     * A new listener that answers every request, and a transport that may reach it.
+     * A new listener that responds to every request, and a transport that is allowed to connect to it.
      *
      * @param array<string, mixed> $tls of FaultServer::listen()
      * @return array{TransportInterface, string}

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * URLs and policies as tests/vectors/policy.json has them for both languages: judged, shown and sent in one form.
+ * The URLs and policies of tests/vectors/policy.json: the form that is judged is also the one that is shown and sent.
  */
 trait UrlCases
 {
@@ -60,7 +60,7 @@ trait UrlCases
     {
         foreach (Vectors::read('policy.json')['hosts'] as [$host, $canonical]) {
             if (strpbrk($host, '/?#\\@') !== false) {
-                // In a URL such a text is more than a host.
+                // In a URL, one of these characters ends the host.
                 continue;
             }
             $literal = is_string($canonical) && str_contains($canonical, ':') && $canonical[0] !== '[';
@@ -122,7 +122,7 @@ trait UrlCases
         }
     }
 
-    /** What is shown is what is sent: the request target, whatever a client library would rather make of it. */
+    /** The request target is the path and query of the canonical URL; no client library may normalise it again. */
     public function testTheCanonicalUrlIsSentByteForByte(): void
     {
         $paths = ['/a%2e%2Eb', '/%41', '/a;p=1,2', '/x:y@z', '/~', "/!$&'()*+,;=", '/%c3%bc', '/ü ö', '/{id}', '/a|b', '/a"b',
@@ -163,7 +163,7 @@ trait UrlCases
         self::assertFailed('policy.path_not_canonical', 'no', $outcome);
     }
 
-    /** The canonical URL, or the code of the refusal; in either case in the words of the decision and of the send. */
+    /** The canonical URL or the code of the refusal, after asserting that send() refuses it with the same code. */
     private static function judged(array $head): string
     {
         try {

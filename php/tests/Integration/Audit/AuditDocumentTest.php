@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What docs/audit.md shows is what there is, and its examples run.
+ * The table and the columns in docs/audit.md are those of the code, and its examples run.
  */
 final class AuditDocumentTest extends TestCase
 {

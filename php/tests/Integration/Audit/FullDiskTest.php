@@ -12,12 +12,12 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A disk that becomes full while records are written, and has room again later: a small file system in memory, which
- * only the writers see.
+ * A disk that becomes full while records are written, and has space again later. It is a small file system in memory, mounted for the
+ * writers only.
  */
 final class FullDiskTest extends TestCase
 {
-    /** Arguments: disk, its size, what is on it at first, the sink, PHP's script, where all is put at the end, bytes that are freed. */
+    /** Arguments: disk, its size, files to begin with, the sink, the PHP script, directory for the result, bytes to be freed later. */
     private const SCRIPT = <<<'SH'
         set -eu
         mount -t tmpfs -o "size=$2" tmpfs "$1"
@@ -31,7 +31,7 @@ final class FullDiskTest extends TestCase
 
     private TempDir $directory;
 
-    /** The disk, what is on it at first, and what was on it at the end. */
+    /** The directories of the disk, of its files before, and of its files after. */
     private string $disk;
     private string $before;
     private string $after;
@@ -105,7 +105,7 @@ final class FullDiskTest extends TestCase
     }
 
     /**
-     * What the writers say they have stored: some before the disk was full, three after there was room again.
+     * The records that the writers reported as stored: some before the disk was full, three after there was space again.
      *
      * @return list<string>
      */

@@ -14,7 +14,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Several processes write to one sink at the same time, and none of their records is lost, torn or there twice.
+ * Several processes write to one sink at the same time, and no record is lost, broken or stored twice.
  */
 final class ManyWritersTest extends TestCase
 {
@@ -37,7 +37,7 @@ final class ManyWritersTest extends TestCase
         $file = $this->directory->path . '/audit.jsonl';
         $taken = [];
         $meanwhile = function () use ($file, &$taken): void {
-            // A program that takes the lines away, as it may once it has renamed the file and has its lock.
+            // A log collector may read and delete the file once it has renamed it and holds its lock.
             if (@rename($file, $file . '.taken')) {
                 $handle = fopen($file . '.taken', 'r');
                 flock($handle, LOCK_EX);
@@ -96,7 +96,7 @@ final class ManyWritersTest extends TestCase
     }
 
     /**
-     * @param callable(): mixed $meanwhile run again and again while they write
+     * @param callable(): mixed $meanwhile called again and again while the processes write
      */
     private function write(string $target, int $count, callable $meanwhile): void
     {

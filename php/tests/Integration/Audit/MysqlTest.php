@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 
 /**
- * On a real server.
+ * PdoAuditSink with a MySQL server.
  */
 final class MysqlTest extends PdoTestCase
 {
@@ -42,7 +42,7 @@ final class MysqlTest extends PdoTestCase
         $other = $this->application();
         $other->exec('LOCK TABLES secure_outbound_audit WRITE');
 
-        // The lock is let go after the answer, so only the limit can have brought it.
+        // The lock is released only after this failure, so the timeout must have ended the wait.
         $message = $this->failure(fn () => $this->sink->begin(AuditEntries::intent('meanwhile')));
         $other->exec('UNLOCK TABLES');
         $this->sink->begin(AuditEntries::intent('after'));
@@ -78,7 +78,7 @@ final class MysqlTest extends PdoTestCase
         }
         self::$server->freeze();
         try {
-            // The server goes on after the answer, so only the limit can have brought it.
+            // The server continues only after this failure, so the timeout must have ended the wait.
             $message = $this->failure(fn () => $this->sink->begin(AuditEntries::intent('meanwhile')));
         } finally {
             self::$server->wakeUp();

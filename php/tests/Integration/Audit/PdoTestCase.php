@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\AuditEntries;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What the sink does on both databases.
+ * PdoAuditSink: the tests that are the same for SQLite and MySQL.
  */
 abstract class PdoTestCase extends TestCase
 {
@@ -170,7 +170,7 @@ abstract class PdoTestCase extends TestCase
             try {
                 $this->sink->write(AuditEntries::complete('child'));
             } finally {
-                // Not exit: the end of this process is not the end of the tests.
+                // exit() would run PHPUnit's shutdown functions in the child.
                 posix_kill(posix_getpid(), SIGKILL);
             }
         }
@@ -181,7 +181,7 @@ abstract class PdoTestCase extends TestCase
         $this->assertIds(['before' => 'complete', 'child' => 'complete', 'parent' => 'complete']);
     }
 
-    /** A connection beside the sink's. */
+    /** A second connection, beside that of the sink. */
     protected function application(): \PDO
     {
         $dsn = $this->dsn() . (str_starts_with($this->dsn(), 'mysql:') ? ';charset=utf8mb4' : '');
@@ -196,7 +196,7 @@ abstract class PdoTestCase extends TestCase
         self::assertEquals($states, array_column($this->rows(), 'state', 'id'));
     }
 
-    /** The message of the failure, which holds no value and has no previous exception. */
+    /** The message of the failure, after asserting that it holds no value of the record and has no previous exception. */
     protected function failure(callable $call): string
     {
         try {

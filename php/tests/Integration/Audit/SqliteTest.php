@@ -38,7 +38,7 @@ final class SqliteTest extends PdoTestCase
         $other = $this->application();
         $other->exec('BEGIN EXCLUSIVE');
 
-        // The lock is let go after the answer, so only a limit can have brought it; PHP's own is a minute.
+        // The lock is released only after this failure, so a timeout must have ended the wait. PHP's default would be a minute.
         $start = hrtime(true);
         $message = $this->failure(fn () => $this->sink->begin(AuditEntries::intent('meanwhile')));
         self::assertLessThan(30e9, hrtime(true) - $start);
