@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Preload;
 use PHPUnit\Framework\Assert;
 
 /**
- * What app/attack.php tells, under whichever SAPI it ran.
+ * The report of app/attack.php, which is the same under every SAPI.
  */
 final class AttackReport
 {

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The CLI binds by itself, in a process of its own here.
+ * PHP's CLI, which binds the library without a preload script. Each test runs a process of its own.
  *
  * @group root
  */

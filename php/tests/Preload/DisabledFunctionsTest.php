@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * disable_functions of a host: calls say at once what is taken away.
+ * Functions in a host's disable_functions: a call that needs one is refused before it begins, and the message names it.
  *
  * @group root
  */
@@ -81,7 +81,7 @@ final class DisabledFunctionsTest extends TestCase
         self::assertSame([$lacks, $lacks, $lacks, $lacks, $lacks, 'records: ' . $records], $this->ends($name));
     }
 
-    /** Those that hardening guides name, and that a call can do without. */
+    /** Functions that hardening guides tell to disable, and that a call does not need. */
     public function testWhatACallCanDoWithoutIsNotMissed(): void
     {
         $all = 'getmypid,memory_get_usage,register_shutdown_function,ini_parse_quantity,sodium_memzero,exec,shell_exec,'
@@ -92,7 +92,7 @@ final class DisabledFunctionsTest extends TestCase
         );
     }
 
-    /** php-fpm disables what a pool says in another way than php.ini. */
+    /** php-fpm disables the functions that a pool names in another way than those that php.ini names. */
     public function testAPoolMayTakeThemAwayToo(): void
     {
         $server = new HoldingServer('1.1');
@@ -106,7 +106,7 @@ final class DisabledFunctionsTest extends TestCase
     }
 
     /**
-     * The code of each call, with the function that its message names.
+     * The code of each call, followed by the functions that its message names.
      *
      * @return list<string>
      */

@@ -12,8 +12,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What ends a real php-fpm worker while it is in a call: the server holds its answer until the signal has arrived. And
- * the end of a worker that has a live connection.
+ * The end of a real php-fpm worker: during a call, where the server holds the response back until the signal has arrived, and with an
+ * open connection.
  *
  * @group root
  */
@@ -25,7 +25,7 @@ final class EndOfWorkerTest extends TestCase
     private HoldingServer $server;
     private ?Worker $worker = null;
 
-    /** The pid of the worker that is in the call. */
+    /** The process ID of the worker that is in the call. */
     private int $pid;
     private FastCgiRequest $held;
 
@@ -158,8 +158,8 @@ final class EndOfWorkerTest extends TestCase
     }
 
     /**
-     * PHP asks the kernel for SIGPROF when a script's time is over. A worker that waits for an answer uses no such time,
-     * so the signal comes from here.
+     * PHP lets the kernel send SIGPROF when max_execution_time has passed. Time in which a worker waits for a response does not count,
+     * so the test sends the signal.
      *
      * @dataProvider versions
      */
@@ -207,10 +207,10 @@ final class EndOfWorkerTest extends TestCase
     }
 
     /**
-     * One worker with one connection, which is in its second call.
+     * Starts one worker with one connection, and holds the response to its second call back.
      *
      * @param array<string, string|null> $ini
-     * @param int $count calls that the script which is held wants to make
+     * @param int $count calls that the script in the worker is to make
      */
     private function startAndHold(string $http, array $ini = [], int $count = 1): void
     {
@@ -241,7 +241,7 @@ final class EndOfWorkerTest extends TestCase
         self::assertTrue($answer['results'][0]['audit']['connection_reused']);
     }
 
-    /** The held answer finds nobody. */
+    /** Releases the held response, and asserts that its connection is closed. */
     private function assertTheConnectionIsClosed(): void
     {
         $this->server->release();
@@ -250,7 +250,7 @@ final class EndOfWorkerTest extends TestCase
     }
 
     /**
-     * @param list<int> $requests how many came on each connection, then
+     * @param list<int> $requests how many requests each connection has received after that
      */
     private function assertTheNextWorkerSends(array $requests): int
     {
@@ -263,7 +263,8 @@ final class EndOfWorkerTest extends TestCase
     }
 
     /**
-     * SIGQUIT makes a worker close the pool's socket and put another in its place, which is how its arrival is seen.
+     * The worker's file descriptors. SIGQUIT makes a worker replace the pool's socket by another one, which shows that the signal has
+     * arrived.
      *
      * @return array<string, string|false>
      */

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * pcntl_fork in the middle of use: with a live connection, and children that send and end while their parent is in a call.
+ * pcntl_fork by a process that has an open connection; its children send and end while their parent is in a call.
  *
  * @group root
  */
@@ -44,7 +44,7 @@ final class ForkTest extends TestCase
         );
         $server->waitUntilHeld();
         touch($go);
-        // Each child and each grandchild has a connection of its own, which goes with it; the parent's stays.
+        // Each child and each grandchild has its own connection, which is closed when it ends; the parent's connection stays open.
         $server->waitUntilClosed(2 * self::CHILDREN);
         self::assertSame(2, $server->requests()[0], 'the parent is still in its call');
         $server->release();

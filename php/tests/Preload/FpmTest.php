@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Real php-fpm with ffi.enable=preload, in each binding that is documented.
+ * A real php-fpm with ffi.enable=preload, in each of the documented ways to bind the library.
  *
  * @group root
  */
@@ -97,7 +97,7 @@ final class FpmTest extends TestCase
         $this->worker = new Worker(self::$upstream, $unprivileged, $load);
         $first = $this->worker->send();
         posix_kill($first['pid'], SIGKILL);
-        // While it dies, it could still take the next connection.
+        // Until the worker has ended, it could still accept the next request.
         Poll::until(static fn (): bool => !posix_kill($first['pid'], 0), 'the end of the worker');
         $second = $this->worker->send();
 
@@ -116,7 +116,7 @@ final class FpmTest extends TestCase
         mkdir($directory) && chmod($directory, 0777);
         $hold = $directory . '/go';
         $requests = [$this->worker->start(2, hold: $hold), $this->worker->start(2, hold: $hold)];
-        // Both have sent and wait: so they are in two workers.
+        // Both scripts are waiting at the same time, so they run in two workers.
         Poll::until(static fn (): bool => count(glob($hold . '.[0-9]*') ?: []) === 2, 'two workers that hold');
         touch($hold);
         $answers = array_map(static fn ($request): array => $request->json(), $requests);

@@ -10,9 +10,9 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What a php-fpm worker holds does not grow with its calls, of which good and bad ones are mixed.
+ * The memory, descriptors and threads of a php-fpm worker do not grow with the number of its calls, some of which fail.
  *
- * SECURE_OUTBOUND_CALLS asks for more calls than "make test" makes.
+ * SECURE_OUTBOUND_CALLS is the number of calls, for more than "make test" makes.
  *
  * @group root
  */
@@ -22,10 +22,10 @@ final class GrowthTest extends TestCase
     private const WARM = 4;
     private const REQUESTS = 16;
 
-    /** What the resident memory may differ by between the two times it is asked for, in KiB. */
+    /** How much the resident memory may grow between the two measurements, in KiB. */
     private const NOISE = 1_024;
 
-    /** An idle connection to each of the ports may or may not be there. */
+    /** At either measurement, an idle connection to each of the four ports may be open or not. */
     private const CONNECTIONS = 4;
 
     public function testAWorkerHoldsAfterManyCallsWhatItHeldWhenWarm(): void
@@ -51,7 +51,7 @@ final class GrowthTest extends TestCase
         self::assertSame([1, 1], [$warm['threads'], $end['threads']]);
     }
 
-    /** Makes so many PHP requests, and returns the worker that had the last one. */
+    /** Makes this number of PHP requests, and returns the process ID of the worker that had the last one. */
     private static function make(Worker $worker, int $requests, #[\SensitiveParameter] string $input): int
     {
         $pid = 0;

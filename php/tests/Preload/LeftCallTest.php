@@ -11,8 +11,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Calls that a real php-fpm worker leaves before their end, by a fatal error or by exit(), and answers that are larger than
- * its memory_limit: what the worker holds afterwards, and the one record of each.
+ * Calls that end early in a real php-fpm worker, by a fatal error or by exit(), and responses that are larger than its memory_limit:
+ * the memory of the worker afterwards, and the one audit record of each call.
  *
  * @group root
  */
@@ -20,7 +20,7 @@ final class LeftCallTest extends TestCase
 {
     private const LARGE = 40;
 
-    /** What the resident memory may differ by, in MiB: far below one answer. */
+    /** How much the resident memory may grow, in MiB: far less than the size of one response. */
     private const NOISE = 12;
 
     private static HoldingServer $server;
@@ -45,8 +45,8 @@ final class LeftCallTest extends TestCase
     }
 
     /**
-     * Its own handler of the end of a request is the first there, and stops all others, so the answer stays until the next
-     * request binds the library.
+     * Where the first shutdown function of the host calls exit(), PHP runs none of the others, so the response stays in memory until the
+     * next request binds the library.
      *
      * @return array<string, array{list<string>, bool}>
      */
@@ -59,7 +59,7 @@ final class LeftCallTest extends TestCase
     }
 
     /**
-     * PHP asks the kernel for SIGPROF when a script's time is over; here it comes while the worker is in the native call.
+     * PHP lets the kernel send SIGPROF when max_execution_time has passed; the test sends it while the worker is in the native call.
      *
      * @dataProvider ends
      * @param list<string> $ways
@@ -109,13 +109,13 @@ final class LeftCallTest extends TestCase
             $resident[] = self::resident($answer['pid']);
         }
 
-        // The allocators of the system and of PHP keep some of it for the next time; three answers that stayed would be 120.
+        // The allocators do not return all memory to the system; three leaked responses would be 120 MiB.
         self::assertLessThan($resident[1] + self::LARGE, end($resident), 'MiB');
         self::assertSame(array_fill(0, 5, 'response.too_large'), array_column($this->records(), 'error_code'));
         self::assertSame(array_fill(0, 5, 200), array_column($this->records(), 'status'));
     }
 
-    /** PHP's copy of an answer grows, so that it and the next larger one have to fit. */
+    /** PhpTransport collects a response in a growing string: the old string and its larger copy both have to fit into the limit. */
     public function testAnAnswerThatFitsIsHandedOver(): void
     {
         $this->start(['memory_limit' => '32M']);
@@ -196,7 +196,7 @@ final class LeftCallTest extends TestCase
         return array_map(static fn (string $line): array => json_decode($line, true), $lines);
     }
 
-    /** In MiB. */
+    /** Resident memory of a process in MiB. */
     private static function resident(int $pid): int
     {
         preg_match('/^VmRSS:\s+(\d+) kB$/m', (string) file_get_contents('/proc/' . $pid . '/status'), $resident);

@@ -12,8 +12,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Files behind links that another process puts elsewhere while a worker of php-fpm lives on, as Kubernetes does it with
- * secrets and a deployment with its "current": the next call has the new ones.
+ * Files behind symbolic links that another process changes while a php-fpm worker runs, as Kubernetes does with secrets and a deployment
+ * with its link "current": the next call uses the new files.
  *
  * @group root
  */
@@ -37,7 +37,7 @@ final class LinkTest extends TestCase
     protected function setUp(): void
     {
         $this->directory = new TempDir('links');
-        // In two steps, so that what is put elsewhere is no part of the path that PHP is given.
+        // Two links in a row: the one that changes is not part of the path that PHP is given.
         symlink('now', $this->directory->path . '/current');
         foreach (['old', 'new'] as $release) {
             $this->lay($release);
@@ -88,7 +88,7 @@ final class LinkTest extends TestCase
         return $answer;
     }
 
-    /** By another process, as PHP forgets what it has changed itself. */
+    /** Changes the link in another process, because PHP clears its own cache of paths when it changes a file itself. */
     private function point(string $release, string $then = 'true'): void
     {
         $script = 'cd "$0" && ln -s ' . $release . ' .next && mv -T .next now && ' . $then;
@@ -96,7 +96,7 @@ final class LinkTest extends TestCase
         self::assertSame(0, $result['code'], $result['output']);
     }
 
-    /** The files of one release, none of which fits to those of another. */
+    /** Writes the files of one release. No file of one release works with the files of another. */
     private function lay(string $release): void
     {
         $key = random_bytes(32);

@@ -11,9 +11,9 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A tool watches every access to memory while PHP makes calls, good and bad ones mixed: Valgrind, or AddressSanitizer
- * where SECURE_OUTBOUND_SANITIZED says that the library is built for it. PHP takes its memory from the C library then, so
- * that the tool knows each block. SECURE_OUTBOUND_CALLS asks for more calls than "make test" makes.
+ * A tool checks every access to memory while PHP makes calls, some of which fail: Valgrind, or AddressSanitizer if
+ * SECURE_OUTBOUND_SANITIZED=1 says that the library is built with it. PHP's own allocator is switched off, so that the tool knows each
+ * block of memory. SECURE_OUTBOUND_CALLS is the number of calls, for more than "make test" makes.
  *
  * @group root
  */
@@ -71,7 +71,7 @@ final class MemoryAccessTest extends TestCase
         $tool = ['valgrind', '--quiet', '--error-exitcode=' . self::FOUND];
         if (getenv('SECURE_OUTBOUND_SANITIZED') === '1') {
             $environment['LD_PRELOAD'] = $this->runtime();
-            // The runtime comes second in the list. PHP leaves to the end of its process what it has for all of it.
+            // The runtime is only the second library that is preloaded, and PHP does not free everything before it ends.
             $environment['ASAN_OPTIONS'] = 'verify_asan_link_order=0:detect_leaks=0:exitcode=' . self::FOUND;
             $tool = ['env'];
         }
@@ -84,7 +84,7 @@ final class MemoryAccessTest extends TestCase
         );
     }
 
-    /** What has to be preloaded for a program that is not built with AddressSanitizer; see tests/c/dlopen.c. */
+    /** The libraries to preload into a program that is not built with AddressSanitizer; tests/c/dlopen.c has the reason. */
     private function runtime(): string
     {
         $first = $this->host->directory->path . '/dlopen.so';

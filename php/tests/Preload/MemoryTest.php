@@ -15,13 +15,13 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use PHPUnit\Framework\TestCase;
 
 /**
- * What a php-fpm worker holds of the secrets that it sent: read from its memory, locked pages included, and from its core.
+ * Copies of sent secrets in a php-fpm worker, searched for in its memory, locked pages included, and in a core file.
  *
  * @group root
  */
 final class MemoryTest extends TestCase
 {
-    /** The secrets that the API gets with each call. */
+    /** The secrets that are sent to the API. */
     private const SENT = [
         'bearer' => ['bearer'],
         'api_key' => ['api_key'],
@@ -52,7 +52,7 @@ final class MemoryTest extends TestCase
     }
 
     /**
-     * @return iterable<string, array{string, int}> with the copies that an open connection may hold
+     * @return iterable<string, array{string, int}> HTTP version, and the number of copies that an open connection may hold
      */
     public static function protocols(): iterable
     {
@@ -142,7 +142,7 @@ final class MemoryTest extends TestCase
             $found = self::bySecret($copies);
             foreach ($planted as $secret => $examples) {
                 $forms = array_unique(array_map(static fn (Copy $copy): string => $copy->form, $found[$secret] ?? []));
-                // A copy has the form of its mark, which is found, and two forms of one mark may be the same text.
+                // The search finds the mark of a secret, so it reports the form of the mark; two forms of a mark may be the same text.
                 $wanted = array_intersect(array_keys($examples), array_keys(Forms::of($canaries->mark)));
                 self::assertSame([], array_diff($wanted, $forms), "$secret in $where");
             }
@@ -162,7 +162,7 @@ final class MemoryTest extends TestCase
     }
 
     /**
-     * Holds values in a variable of the worker.
+     * Makes the worker hold the values in a variable.
      *
      * @param list<string> $values
      */
@@ -178,7 +178,7 @@ final class MemoryTest extends TestCase
 
     /**
      * @param list<Copy> $copies
-     * @param list<string> $cached what is kept beside the master key
+     * @param list<string> $cached secrets that may be in locked pages besides the master key
      */
     private function assertOnlyTheKeyIsKept(array $copies, string $when, array $cached = []): void
     {

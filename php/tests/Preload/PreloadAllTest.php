@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\TestCase;
 
 /**
- * preload-all.php in a real php-fpm: what a call needs is there, and an update without a reload is refused.
+ * preload-all.php in a real php-fpm: all classes of a call are preloaded, and an update without a reload of php-fpm is refused.
  *
  * @group root
  */
@@ -51,7 +51,7 @@ final class PreloadAllTest extends TestCase
         self::assertSame('', trim((string) preg_replace('/^.*NOTICE.*$/m', '', $this->worker->fpm->log())), 'nothing was left out');
     }
 
-    /** The control of the test above, and the one class that preload.php loads. */
+    /** Shows that the test above can fail, and that preload.php loads only one class. */
     public function testWithTheOtherScriptACallLoadsThemItself(): void
     {
         $this->start('preload.php');
@@ -85,7 +85,7 @@ final class PreloadAllTest extends TestCase
         }
     }
 
-    /** As Composer lays it out: another copy of the package, whose classes the preloaded ones beat. */
+    /** A package that Composer installed is another copy: PHP uses the preloaded classes in place of its own. */
     public function testAnUpdateOfVendorWithoutAReloadIsRefused(): void
     {
         $this->start('preload-all.php');
@@ -97,11 +97,11 @@ final class PreloadAllTest extends TestCase
             $this->assertRefused($this->call($service, $autoload), '0.1.0', '0.0.9');
         }
 
-        // The site beside it, whose copy is the preloaded one.
+        // A site that uses the preloaded copy itself is not affected.
         self::assertSame(200, $this->call('rust')['status'] ?? null);
     }
 
-    /** One small class is preloaded, whose number says whether the package fits. */
+    /** preload.php loads one small class, which fits every package with the same number in it, whatever the package's version is. */
     public function testWithTheOtherScriptAnotherVersionIsNoMatter(): void
     {
         $this->start('preload.php');
@@ -145,7 +145,7 @@ final class PreloadAllTest extends TestCase
         mkdir($directory->path . '/log') && chown($directory->path . '/log', Fpm::USER);
     }
 
-    /** Composer's autoloader of another copy of the package, which it need not fetch anything for. */
+    /** Another copy of the package with an autoloader by Composer, which fetches nothing for it. */
     private function vendor(): string
     {
         $host = $this->worker->host;

@@ -12,8 +12,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The compiled registry in a real php-fpm: opcache's own counts show whether it is used. Whether a file has settled is a matter of
- * the system's clock, so these tests ask again until it has.
+ * The compiled registry in a real php-fpm; opcache's hit counts show whether it is used. A registry is compiled only some time after its
+ * last change, so these tests repeat a request until that has happened.
  *
  * @group root
  */
@@ -24,7 +24,7 @@ final class RegistryCacheTest extends TestCase
     private static Host $host;
     private static Fpm $fpm;
 
-    /** Of the registry that no test changes. */
+    /** The directory of the registry that no test changes. */
     private static TempDir $settled;
 
     private TempDir $directory;
@@ -114,7 +114,7 @@ final class RegistryCacheTest extends TestCase
         self::assertNotSame(array_keys($before['code']), $this->files());
     }
 
-    /** PHP remembers for the length of a request what it was told last of a file. */
+    /** During a request, PHP caches the last result of stat(). */
     public function testAnEditIsSeenWithinARequestToo(): void
     {
         $this->ownRegistry();
@@ -137,7 +137,7 @@ final class RegistryCacheTest extends TestCase
     }
 
     /**
-     * @return array<string, array{string}> commands in the directory, in which "cache" is as it should be but for them
+     * @return array<string, array{string}> commands, each of which makes a directory unsafe whose "cache" was safe before
      */
     public static function unsafe(): array
     {
@@ -156,7 +156,7 @@ final class RegistryCacheTest extends TestCase
     }
 
     /**
-     * Code that was planted is not run: the registry is read.
+     * Code that somebody else may have put there is not run: the registry is read instead.
      *
      * @dataProvider unsafe
      */
@@ -172,7 +172,7 @@ final class RegistryCacheTest extends TestCase
         }
     }
 
-    /** The control of the tests above: what was planted would have run. */
+    /** Shows that the tests above can fail: in a safe directory, the same code is run. */
     public function testWhatItsOwnUserPutThereIsRun(): void
     {
         $planted = $this->planted(array_key_first($this->compiled()['code']));
@@ -302,7 +302,7 @@ final class RegistryCacheTest extends TestCase
     }
 
     /**
-     * @return array<string, mixed> what a request is told once the compiled form was included from opcache
+     * @return array<string, mixed> the report of the first request for which opcache had the compiled registry
      */
     private function compiled(): array
     {
@@ -332,9 +332,9 @@ final class RegistryCacheTest extends TestCase
     }
 
     /**
-     * A directory that is safe but for what is done to it next, with code of the right name.
+     * Makes a cache directory that is safe, with malicious code under the name of the compiled registry.
      *
-     * @return string the directory that it lies in
+     * @return string the directory above the cache directory
      */
     private function planted(string $file): string
     {
@@ -349,7 +349,7 @@ final class RegistryCacheTest extends TestCase
         return dirname($cache);
     }
 
-    /** One that the test may change. */
+    /** Writes a registry that the test may change. */
     private function ownRegistry(int $count = 200): void
     {
         $this->registry = $this->directory->write('services.json', self::json('a.example', $count));
@@ -373,7 +373,7 @@ final class RegistryCacheTest extends TestCase
         return array_values(array_diff((array) scandir($this->cache), ['.', '..']));
     }
 
-    /** By another process, as PHP forgets what it has changed itself. */
+    /** Runs the script in another process, because PHP clears its cache of stat() when it changes a file itself. */
     private function sh(string $script, string ...$arguments): void
     {
         $result = Process::run(['/bin/sh', '-ec', $script, ...$arguments]);

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The workers of a real php-fpm share tokens: counted where they are given out.
+ * The workers of a real php-fpm share tokens; the requests are counted at the token endpoint.
  *
  * @group root
  */
@@ -30,7 +30,7 @@ final class TokenCacheTest extends TestCase
     /** The directory of the token cache. */
     private string $tokens;
 
-    /** The file that ends the scripts. */
+    /** The scripts in the workers end once this file exists. */
     private string $hold;
 
     public static function setUpBeforeClass(): void
@@ -107,7 +107,7 @@ final class TokenCacheTest extends TestCase
     }
 
     /**
-     * Sends once in each of so many workers, which have done nothing before.
+     * Sends one request in each of this number of new workers.
      *
      * @return list<FastCgiRequest>
      */
@@ -139,7 +139,8 @@ final class TokenCacheTest extends TestCase
     }
 
     /**
-     * Waits until so many have their answer: as each holds its worker, each had one of its own.
+     * Waits until this number of workers have their response, then lets the scripts end. Each script occupies its worker until then, so
+     * no worker has run two.
      */
     private function end(int $workers): void
     {
@@ -158,7 +159,7 @@ final class TokenCacheTest extends TestCase
         return array_map(static fn (string $file): int => (int) substr((string) strrchr($file, '.'), 1), $files);
     }
 
-    /** The worker that holds the lease, as the kernel tells: "1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF". */
+    /** The worker that holds the lease, by the kernel's list of locks: "1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF". */
     private function renewer(): int
     {
         $inode = (int) fileinode((glob($this->tokens . '/*.lock') ?: [''])[0]);

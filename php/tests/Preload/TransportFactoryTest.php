@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The choice between the library and PHP, each in a process of its own.
+ * The choice between the library and PhpTransport. Each test runs PHP in a process of its own.
  *
  * @group root
  */
@@ -127,7 +127,7 @@ final class TransportFactoryTest extends TestCase
 
     /**
      * @param array<string, string> $ini
-     * @param list<string> $extensions that the transport in PHP needs
+     * @param list<string> $extensions that PhpTransport needs
      * @return array<string, mixed>
      */
     private function select(
@@ -141,7 +141,7 @@ final class TransportFactoryTest extends TestCase
             [PHP_BINARY, '-c', $iniFile, $this->host->app . '/select.php', $config],
             ['SECURE_OUTBOUND_LIBRARY' => $library] + Host::ONLY_THIS_INI,
         );
-        // Standard error is what came before.
+        // The output begins with what the script wrote to standard error.
         [$said, $json] = explode('{"results"', $result['output'], 2) + [1 => ''];
         $answer = json_decode('{"results"' . $json, true) ?? throw new \RuntimeException($result['output']);
         return $answer + ['said' => $said];

@@ -1,8 +1,8 @@
 <?php
 
 /**
- * A script that is not preloaded tries, by ordinary means, to bind the library or to get at the FFI object. It tells
- * what each try came to: the class of what was thrown, or "got: …".
+ * A script that is not preloaded tries, by ordinary means, to bind the library or to reach the FFI object. For each attempt it reports
+ * the class of the exception, or "got: …".
  */
 
 declare(strict_types=1);
@@ -24,7 +24,7 @@ $tries = [
     'FFI::scope' => static fn () => \FFI::scope('SECURE_OUTBOUND'),
     'FFI::new' => static fn () => \FFI::new('char[8]'),
     'FFI::type' => static fn () => \FFI::type('char'),
-    // Where that class is preloaded, PHP lets it through, and there is nothing in it.
+    // PHP allows FFI to a preloaded class, so where Quiet is preloaded the FFI object is made, but it declares no function.
     'a function, by a class of ours' => static fn () => Quiet::call(\FFI::cdef(...))->getpid(),
     'memory, by a class of ours' => static fn () => Quiet::call(\FFI::cdef(...))->new('char[8]'),
     'NativeLibrary::$ffi' => static fn () => NativeLibrary::$ffi,
@@ -42,7 +42,7 @@ foreach ($tries as $name => $try) {
     }
 }
 
-/** Names every FFI or CData object that can be reached in a value. */
+/** The classes of all FFI and CData objects that can be reached from a value. */
 $native = static function (mixed $value) use (&$native): array {
     if ($value instanceof \FFI || $value instanceof \FFI\CData || $value instanceof \FFI\CType) {
         return [$value::class];

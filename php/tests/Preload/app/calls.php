@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A host's script, not preloaded, that makes many calls and tells how many came out as they must.
+ * A host's script, not preloaded, that makes many calls and reports how many ended as expected.
  *
- * In: {"config": {…}, "calls": [[status or error code, [head, body, sealed]], …], "count": N}; the calls are made in turn.
+ * Input: {"config": {…}, "calls": [[status or error code, [head, body, sealed]], …], "count": N}; the calls are made in turn.
  */
 
 declare(strict_types=1);

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * What a host sees of functions that its PHP lacks: with each transport the end of a call, and of one through the client.
+ * What a host sees if its PHP lacks functions: how a call ends with each transport, and how a call through the client ends.
  */
 
 declare(strict_types=1);
@@ -23,7 +23,7 @@ require 'Psr/Log/autoload.php';
 require 'Psr/EventDispatcher/autoload.php';
 
 $config = ['version' => 1, 'defaults' => ['timeout_ms' => 1000]];
-// Refused by the address guard: nothing is sent, also where nothing is missing.
+// The address guard refuses this address, so nothing is sent even if no function is missing.
 $url = 'https://127.0.0.1:1';
 $sink = new MemoryAuditSink();
 $client = static function (string $transport) use ($config, $url, $sink): void {

@@ -1,11 +1,10 @@
 <?php
 
 /**
- * A host that forks with pcntl_fork: it sends, has children, and sends again while they do, and once more when they have
- * ended.
+ * A host that forks with pcntl_fork: it sends, forks its children, sends again while they send, and once more when they have ended.
  *
- * In: as for send.php, with "children", "go" and "replies". A child waits until the file "go" exists, sends the request
- * twice, has a child of its own that does the same, and writes what came of it to "<replies>.<pid>".
+ * Input: as for send.php, with "children", "go" and "replies". A child waits until the file "go" exists, sends the request twice, forks a
+ * child that does the same, and writes the outcomes to "<replies>.<pid>".
  */
 
 declare(strict_types=1);
@@ -42,7 +41,7 @@ $ended = static function (int $child): int {
     return pcntl_wifexited($status) ? pcntl_wexitstatus($status) : -pcntl_wtermsig($status);
 };
 
-// As a host has it that looks after its children at once: the signal comes while the parent is in a call.
+// As in a host that handles the end of its children at once: SIGCHLD arrives while the parent is in a call.
 pcntl_async_signals(true);
 pcntl_signal(SIGCHLD, static function (): void {
 });

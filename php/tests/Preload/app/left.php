@@ -1,12 +1,12 @@
 <?php
 
 /**
- * A host's script, not preloaded, that makes one call, or leaves it before its end.
+ * A host's script, not preloaded, that makes one call, or ends during it.
  *
- * In: {"config", "base_url", "transport", "log": audit file, "ways": list of
- *   "exit-first": a shutdown function of the host, registered before everything else, exits
+ * Input: {"config", "base_url", "transport", "log": audit file, "ways": list of
+ *   "exit-first": a shutdown function of the host, registered before all others, calls exit()
  *   "exhaust": the provider of credentials uses up the memory
- *   "exit": it exits}
+ *   "exit": the provider of credentials calls exit()}
  */
 
 declare(strict_types=1);

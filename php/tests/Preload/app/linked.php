@@ -1,10 +1,10 @@
 <?php
 
 /**
- * A host's script, not preloaded, whose files all lie behind a link: configuration, registry, key, envelope, trust anchor
- * and audit log.
+ * A host's script, not preloaded, whose files are all behind a symbolic link: configuration, registry, key, envelope, trust anchor and
+ * audit log.
  *
- * In: {"directory", "transport"}
+ * Input: {"directory", "transport"}
  */
 
 declare(strict_types=1);

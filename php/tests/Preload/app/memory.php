@@ -1,10 +1,10 @@
 <?php
 
 /**
- * A host's script, not preloaded: sends what it is given through RustFfiTransport and gives back everything that PHP was
- * told, as the caller, a dump, an exception with its arguments and a log would have it.
+ * A host's script, not preloaded, that sends requests through RustFfiTransport. It returns everything that PHP gets to know, as the
+ * caller, a dump, an exception with its arguments and a log would show it.
  *
- * In: {"config": {…}, "requests": {name: {"head", "body", "sealed"}}}.
+ * Input: {"config": {…}, "requests": {name: {"head", "body", "sealed"}}}.
  */
 
 declare(strict_types=1);

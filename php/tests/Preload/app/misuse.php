@@ -1,8 +1,8 @@
 <?php
 
 /**
- * A host that does wrong, so that a tool can be seen to notice. It opens the library itself and, as its first argument
- * says, reads a result "beyond" its end, or "after" it has been freed.
+ * A host that misuses the C interface, to show that the tools detect it. It opens the library itself and reads a result "beyond" its end
+ * or "after" it was freed, as its first argument says.
  */
 
 declare(strict_types=1);

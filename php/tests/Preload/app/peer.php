@@ -1,11 +1,12 @@
 <?php
 
 /**
- * Five calls with a bearer token as PHP makes them without the library. With curl and Guzzle, this script opens the envelope
- * itself, and wipes whatever it has a variable for as soon as that is done.
+ * Five calls with a bearer token without the library. For curl and Guzzle, this script opens the envelope itself, and wipes each of its
+ * variables as soon as it is no longer used.
  *
- * In: {"client": "curl" | "guzzle" | "transport", "http": "1.1" | "2", "url", "authority", "key_file", "identifier", "sealed",
- * "hold", "config": {…}, "request": {"head", "body", "sealed"}}; the last two are for PhpTransport. The file "<hold>.held" appears, with the pid, after the calls; the request ends when "hold" is gone.
+ * Input: {"client": "curl" | "guzzle" | "transport", "http": "1.1" | "2", "url", "authority", "key_file", "identifier", "sealed", "hold",
+ * "config": {…}, "request": {"head", "body", "sealed"}}; the last two are for PhpTransport. After the calls, the script writes its process
+ * ID to the file "<hold>.held", and ends when the file "hold" is gone.
  */
 
 declare(strict_types=1);

@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A host's script: holds what it is given in its memory until the file "hold" is gone.
+ * A host's script that holds the given values in its memory until the file "hold" is gone.
  *
- * In: {"hold": path, "values": [base64]}. The file "<hold>.held" appears, with the pid, when they are there.
+ * Input: {"hold": path, "values": [base64]}. Once the values are in memory, the script writes its process ID to "<hold>.held".
  */
 
 declare(strict_types=1);

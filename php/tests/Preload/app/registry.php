@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A host's script, not preloaded, that reads one service of a registry, and tells what of it was code.
+ * A host's script, not preloaded, that reads one service of a registry, and reports which compiled files it included.
  *
- * In: {"file", "cache", "id"}, and in "edit" a command that another process is to run between a first reading and this one
+ * Input: {"file", "cache", "id"}. With "edit", the script reads the registry once before, and then runs this command in another process.
  */
 
 declare(strict_types=1);

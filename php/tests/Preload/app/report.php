@@ -1,6 +1,6 @@
 <?php
 
-/** What a host sees of an unbound or misconfigured library. */
+/** What a host sees if the library is not bound, or bound with wrong settings. */
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-/** Which transport each setting selects, and what is logged of it. */
+/** Which transport each setting selects, and what is logged about the choice. */
 
 declare(strict_types=1);
 

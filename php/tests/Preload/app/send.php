@@ -1,12 +1,10 @@
 <?php
 
 /**
- * A host's script, not preloaded: sends what it is given through RustFfiTransport, asks for the decision about it, and
- * tells what came of both.
+ * A host's script, not preloaded, that sends requests through RustFfiTransport, asks for the decision about each, and reports both.
  *
- * In: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the file
- * "<hold>.begun.<pid>" says that it has begun, the results go to "<hold>.<pid>", and the script then waits until the file
- * "<hold>" exists.
+ * Input: {"config": {…}, "requests": [{"head", "body", "sealed"}], "hold": null | path}. With "hold", the script makes the file
+ * "<hold>.begun.<pid>" when it begins, writes the results to "<hold>.<pid>", and then waits until the file "<hold>" exists.
  */
 
 declare(strict_types=1);

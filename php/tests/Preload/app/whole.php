@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A host's script, not preloaded, that calls a service as php-api.md has it, and tells which files of the package it took.
+ * A host's script, not preloaded, that calls a service as docs/php-api.md shows, and reports which classes of the package it loaded.
  *
- * In: {"autoload", "directory", "log", "service"}
+ * Input: {"autoload", "directory", "log", "service"}
  */
 
 declare(strict_types=1);
