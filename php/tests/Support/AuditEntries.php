@@ -11,11 +11,11 @@ use Netresearch\NrVault\Outbound\Audit\PdoAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * Entries with a value in every column, and processes that write them.
+ * Audit entries with a value in every column, and processes that write such entries.
  */
 final class AuditEntries
 {
-    /** The record of docs/wire.md. */
+    /** The audit record that docs/wire.md shows. */
     public const RECORD = [
         'service_id' => 'stripe',
         'correlation_id' => 'order-17',
@@ -44,14 +44,14 @@ final class AuditEntries
     ];
 
     /**
-     * @param array<string, mixed> $record on top of RECORD
+     * @param array<string, mixed> $record replaces values of RECORD
      */
     public static function complete(string $id = 'id-1', array $record = []): AuditEntry
     {
         return self::entry($id, AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record + self::RECORD);
     }
 
-    /** What is known before the call. */
+    /** The entry that is written before a call. */
     public static function intent(string $id = 'id-1', string $time = self::RECORD['timestamp']): AuditEntry
     {
         $known = array_flip(['service_id', 'correlation_id', 'timestamp', 'method', 'host', 'path_template']);
@@ -59,7 +59,7 @@ final class AuditEntries
         return self::entry($id, AuditEntry::INTENT, null, $record);
     }
 
-    /** A process that writes so many entries, "WRITER-0" and on; it ends with code 0 when all are stored. */
+    /** A process that writes $count entries, from "WRITER-0" on; it ends with code 0 if all were stored. */
     public static function writer(TempDir $directory, string $target, string $writer, int $count): Process
     {
         $script = __DIR__ . '/audit-writer.php';
@@ -67,7 +67,7 @@ final class AuditEntries
         return new Process(['php', $script, $target, $writer, (string) $count], $log);
     }
 
-    /** A sink by its target: a DSN, or "MAXBYTES:/path" of JSON lines. */
+    /** The sink for a target: a DSN, or "MAXBYTES:/path" for a file of JSON lines. */
     public static function sink(string $target, int $timeoutMs = 30_000): AuditSink
     {
         if (preg_match('~^(\d+):(/.*)$~', $target, $match) === 1) {

@@ -5,19 +5,19 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * The two tables of codes in docs/wire.md, and the enum that is made of them.
+ * The two tables of error codes in docs/wire.md, and the enum that is generated from them.
  */
 final class CodeTables
 {
     private const WIDTH = 100;
 
-    /** @return array<string, string> what the codes of the library mean */
+    /** @return array<string, string> the meanings of the library's codes, by code */
     public static function library(): array
     {
         return self::tables()[0];
     }
 
-    /** @return array<string, string> what the codes mean that PHP adds */
+    /** @return array<string, string> the meanings of the codes that only PHP has, by code */
     public static function php(): array
     {
         return self::tables()[1];

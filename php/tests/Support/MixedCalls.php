@@ -10,17 +10,17 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Calls over HTTP/1.1 and HTTP/2 that succeed, are refused and fail, for app/calls.php.
+ * Calls over HTTP/1.1 and HTTP/2 for app/calls.php: some succeed, some are refused, some fail.
  */
 final class MixedCalls
 {
     private const KEY = '0123456789abcdef0123456789abcdef';
 
-    /** Bound and not listening: nobody else gets the port, and who connects to it is refused. */
+    /** A socket that is bound and does not listen: its port refuses connections, and no other process can use it. */
     private static \Socket $closed;
 
     /**
-     * Input for app/calls.php: so many calls, of all kinds in turn.
+     * The input of app/calls.php for $count calls, of all kinds in turn.
      */
     public static function input(Upstream $upstream, int $count): string
     {
@@ -50,7 +50,7 @@ final class MixedCalls
     }
 
     /**
-     * @param int|string $comes the status, or the code of the error
+     * @param int|string $comes the expected status, or the expected code of the error
      * @return array{int|string, array{string, string, string}}
      */
     private static function call(

@@ -9,7 +9,7 @@ use Random\Engine\Mt19937;
 use Random\Randomizer;
 
 /**
- * Requests with credentials, sound and spoilt in every way that came to mind, the same for the same seed.
+ * Random requests with credentials, valid ones and ones with all kinds of faults. The same seed gives the same requests.
  */
 final class RandomCredentials
 {
@@ -29,11 +29,11 @@ final class RandomCredentials
 
     private const QUERIES = ['', 'a=1', 'a=%7e+y&&z', 'key=1', 'k%65y', 'a+key=', 'a%20key=2', '&=&', 'x=key&y={}'];
 
-    /** Values of a member; the first half is sound JSON. */
+    /** Values of an object's member; the first half is valid JSON. */
     public const JSON_VALUES = [
         'null', 'true', '7', '-0', '1.0e2', '1e999', '123456789012345678901234567890', '[]', '{}', '[1,[2,{"key":3}]]',
         '""', '"\u00e4\/"', '"\ud83d\ude00"', '"\ud800"', '"}"', '{"key":1,"key":2}', '"ä"',
-        // Spoilt.
+        // Invalid JSON.
         '01', '1.', '.5', '+1', 'nul', '[1,]', '{,}', '"\x"', '"\u12g4"', "\"\t\"", '{"a" 1}', '"', "\"\xFF\"", 'NaN',
     ];
 
@@ -54,8 +54,8 @@ final class RandomCredentials
     private readonly Randomizer $random;
 
     /**
-     * @param string $marker in most secrets
-     * @param string $host that the requests go to, with its port
+     * @param string $marker part of most secrets
+     * @param string $host the host and port that the requests are sent to
      */
     public function __construct(int $seed, private readonly string $marker, private readonly string $host)
     {
@@ -170,7 +170,7 @@ final class RandomCredentials
     }
 
     /**
-     * A typed payload as JSON text, with what may and what may not be in it.
+     * A typed payload as JSON text, with members that are allowed in it and members that are not.
      *
      * @param array<string, string> $texts
      */
@@ -180,7 +180,7 @@ final class RandomCredentials
         foreach ($texts as $name => $text) {
             $members[] = [$name, $this->chance(4) ? $this->of(self::JSON_VALUES) : $this->text($text)];
         }
-        // Of these the bound form has to have both.
+        // A plain secret in JSON needs both.
         $isSecret = $type === 'secret';
         if ($this->chance($isSecret ? 85 : 30)) {
             $members[] = ['type', $this->text($this->chance(80) ? $type : $this->of(['basic', 'secret', 'x', '']))];
@@ -243,7 +243,7 @@ final class RandomCredentials
         return $blank() . '{' . implode($blank() . ',', $written) . $blank() . '}' . $blank();
     }
 
-    /** A JSON string, some characters as escapes. Bytes that are no UTF-8 stay as they are. */
+    /** A JSON string with some characters escaped. Bytes that are not UTF-8 are not changed. */
     private function text(string $text): string
     {
         $escape = fn (array $match): string => match (true) {
@@ -254,7 +254,7 @@ final class RandomCredentials
         return '"' . preg_replace_callback('/[\x00-\x7F]/', $escape, $text) . '"';
     }
 
-    /** The text, in so many of a hundred cases with one character too many, too few or another. */
+    /** The text, in $percent of the cases with one character added, removed or replaced. */
     private function spoil(string $text, int $percent): string
     {
         if ($text === '' || !$this->chance($percent)) {

@@ -9,11 +9,11 @@ use Random\Engine\Mt19937;
 use Random\Randomizer;
 
 /**
- * Requests of which many go wrong somewhere, the same for the same seed: changes for PolicyVectors::request().
+ * Random requests, many of them with a fault, as changes for PolicyVectors::request(). The same seed gives the same requests.
  */
 final class RequestGenerator
 {
-    /** What the requests must be refused for now and then, so that they test every rule. */
+    /** Codes with which some of the requests have to be refused, so that every rule is tested. */
     public const CODES = [
         'allowed',
         'invalid_request.malformed',
@@ -144,7 +144,7 @@ final class RequestGenerator
 
     /**
      * @param list<mixed> $others
-     * @return mixed the usual nine times of ten
+     * @return mixed $usual in nine of ten cases
      */
     private function often(mixed $usual, array $others): mixed
     {

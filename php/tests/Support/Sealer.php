@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Placement;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Seals with PHP's libsodium into nr-vault's single-string envelope, encryption version 2.
+ * Seals secrets with PHP's libsodium into envelopes of nr-vault: one string, encryption version 2.
  */
 final class Sealer
 {
@@ -72,7 +72,7 @@ final class Sealer
         ];
     }
 
-    /** The identifier is the associated data of both layers. */
+    /** Encrypts with the identifier as associated data, which both layers of an envelope have. */
     private function encrypt(
         #[\SensitiveParameter] string $text,
         string $identifier,

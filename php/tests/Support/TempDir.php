@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support;
 
 /**
- * A directory of its own that others may enter, removed by remove() or at the end of the process that made it, also when
- * a signal asks for that end.
+ * A new directory that other users may enter. It is removed by remove() or at the end of the process that made it, also if a signal ends
+ * that process.
  */
 final class TempDir
 {
@@ -25,7 +25,7 @@ final class TempDir
         });
     }
 
-    /** PHP itself runs no shutdown functions when a signal ends it. */
+    /** Calls exit() on a signal, because PHP runs no shutdown functions if the signal itself ends the process. */
     private static function endBySignal(): void
     {
         pcntl_async_signals(true);

@@ -1,7 +1,8 @@
 <?php
 
 /**
- * Writes audit entries, and says which: TARGET WRITER COUNT, see AuditEntries::sink(). Ends at the first that failed.
+ * Writes audit entries and prints their IDs: audit-writer.php TARGET WRITER COUNT, see AuditEntries::sink(). It ends at the first entry
+ * that cannot be stored.
  */
 
 declare(strict_types=1);

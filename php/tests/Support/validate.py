@@ -1,6 +1,6 @@
-"""Judges JSON documents by a schema: the schema's file is the argument, a list of documents is the input.
+"""Validates JSON documents against a schema: the argument is the schema's file, the input is a list of documents.
 
-The answer is a list, null for a good document, else the first fault.
+The output is a list: null for a valid document, otherwise its first fault.
 """
 
 import json

@@ -9,7 +9,7 @@ use Psr\Http\Message\RequestFactoryInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * An SDK as vendors write them on PSR-18 and PSR-17: it builds absolute URIs and sets headers of its own.
+ * An SDK like those that vendors write for PSR-18 and PSR-17: it builds absolute URIs and sets headers itself.
  */
 final class ExampleSdk
 {

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 
 /**
- * A sink that fails in the methods that it is told, and notes what it sees at each step.
+ * A sink whose chosen methods fail, and which records each call of a method.
  */
 final class FailingSink implements AuditSink
 {

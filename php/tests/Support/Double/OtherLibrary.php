@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A library with the right functions, and by default another ABI version, made by the C compiler.
+ * A library, compiled from C, that has all functions of the interface, and by default another ABI version.
  */
 final class OtherLibrary
 {
@@ -29,10 +29,10 @@ final class OtherLibrary
         C;
 
     /**
-     * Returns the path of the library.
+     * Compiles the library and returns its path.
      *
-     * @param string $without function that it lacks
-     * @param int $abi the version that it speaks
+     * @param string $without a function that the library lacks
+     * @param int $abi its ABI version
      */
     public static function build(TempDir $directory, string $without = '', int $abi = 2): string
     {

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Double;
 use Psr\EventDispatcher\EventDispatcherInterface;
 
 /**
- * Keeps the events that it is handed; a listener may be set.
+ * An event dispatcher that records the events; one listener can be set.
  */
 final class RecordingEvents implements EventDispatcherInterface
 {

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Double;
 use Psr\Log\AbstractLogger;
 
 /**
- * Keeps what it is handed. Its signature fits all three versions of psr/log.
+ * A logger that records what is logged. The signature of log() is valid for all three major versions of psr/log.
  */
 final class RecordingLogger extends AbstractLogger
 {

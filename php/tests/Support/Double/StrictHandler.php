@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Double;
 
 /**
- * The error handler of a host that takes every warning for an exception, suppressed ones too.
+ * The error handler of a host that turns every warning into an exception, even a suppressed one.
  */
 final class StrictHandler
 {

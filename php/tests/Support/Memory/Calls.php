@@ -12,21 +12,21 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Calls with secrets that a measurement looks for: in every place, and into every kind of failure. Payload, data key and
- * master key are such secrets as well.
+ * Calls whose secrets a measurement searches for: with credentials in every place, and with every kind of failure. The payload, the data
+ * key and the master key are such secrets too.
  */
 final class Calls
 {
     public const MASTER_KEY = 'master key';
 
-    /** Fields of a payload that are not secret. */
+    /** A binding that allows every path of the API; it is not secret. */
     private const ANY_PATH = ['paths' => ['/v1/**']];
 
     private readonly Sealer $sealer;
 
     /**
-     * @param string $url the base URL of an API that answers as echo.php does
-     * @param string $refused a base URL that nobody listens at
+     * @param string $url the base URL of an API that responds like echo.php
+     * @param string $refused a base URL whose port refuses connections
      */
     public function __construct(
         private readonly Canaries $canaries,
@@ -37,7 +37,7 @@ final class Calls
     }
 
     /**
-     * @return array<string, RequestSpec> by their names; the API answers each with 201
+     * @return array<string, RequestSpec> by name; the API responds to each with 201
      */
     public function placements(): array
     {
@@ -72,7 +72,7 @@ final class Calls
     }
 
     /**
-     * @return array<string, array{RequestSpec, int|string}> by their names; with the status or the code of the error
+     * @return array<string, array{RequestSpec, int|string}> by name, with the status of the response or the code of the error
      */
     public function failures(): array
     {
@@ -133,19 +133,19 @@ final class Calls
         ];
     }
 
-    /** A call without a credential, to an address that nobody listens at. */
+    /** A call without a credential, to a port that refuses connections. */
     public function plain(): RequestSpec
     {
         return $this->request([], baseUrl: $this->refused);
     }
 
-    /** A plain secret of this name. */
+    /** A credential of the type "secret", whose content is the secret of this name. */
     public function secret(string $name, Placement $placement): SealedCredential
     {
         return $this->sealed($name, $this->canaries->text($name), $placement);
     }
 
-    /** A client whose token endpoint grants the token of this name. */
+    /** An OAuth client; the token endpoint issues the token with the name $token. */
     private function client(string $secret, string $token): SealedCredential
     {
         $granted = strtr(base64_encode($this->canaries->text($token)), ['+' => '-', '/' => '_', '=' => '']);
@@ -156,9 +156,9 @@ final class Calls
     }
 
     /**
-     * A payload whose one field is the secret of this name, in an envelope whose data key is one as well.
+     * A payload with the secret of this name in one field, in an envelope whose data key is a secret of the measurement too.
      *
-     * @param array<string, mixed> $more of the payload
+     * @param array<string, mixed> $more further fields of the payload
      */
     public function typed(string $name, string $type, string $field, array $more = []): SealedCredential
     {
@@ -210,7 +210,7 @@ final class Calls
         return 'nrv1:' . base64_encode((string) json_encode($fields));
     }
 
-    /** The same with another last byte in one field. */
+    /** The credential with the last byte changed in one field of its envelope. */
     private function tampered(SealedCredential $credential, string $field): SealedCredential
     {
         $fields = json_decode((string) base64_decode(substr($credential->sealed, strlen('nrv1:'))), true);

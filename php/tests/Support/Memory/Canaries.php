@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * The secrets of one measurement. Each begins and ends with the same mark, which is of this measurement alone: one search
- * finds them all, and half of one as well.
+ * The secrets of one measurement. All begin and end with the same mark, which no other measurement has: one search finds all of them,
+ * and half a secret too.
  */
 final class Canaries implements \JsonSerializable
 {
@@ -24,7 +24,7 @@ final class Canaries implements \JsonSerializable
 
     public static function make(): self
     {
-        // The quote and the slash make it another one in JSON and in a URL.
+        // The quote and the slash are escaped in JSON and in a URL, so the mark has a different form there.
         return new self(self::word(5) . '"/' . self::word(self::MARK - 7));
     }
 
@@ -53,7 +53,7 @@ final class Canaries implements \JsonSerializable
     }
 
     /**
-     * Which secret a mark at this place belongs to, and where that one ends.
+     * The name of the secret to which the mark at this place belongs, and the place where that secret ends.
      *
      * @return array{string, int}
      */

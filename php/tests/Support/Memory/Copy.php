@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * A secret that stands somewhere in a process's memory.
+ * A copy of a secret in the memory of a process.
  */
 final readonly class Copy
 {

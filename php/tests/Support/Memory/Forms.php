@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * The forms in which a text can stand in memory, wherever it begins in a larger one.
+ * The encodings in which a text can be in memory. In some of them, its bytes depend on the place where it begins in a larger text.
  */
 final class Forms
 {
     /**
-     * @return array<string, string> the bytes that such a copy has in any case, by the form's name
+     * @return array<string, string> the bytes that do not depend on the text around the copy, by the name of the form
      */
     public static function of(#[\SensitiveParameter] string $text): array
     {
@@ -24,9 +24,9 @@ final class Forms
     }
 
     /**
-     * A text that holds another one in each of its forms, in surroundings that no form depends on.
+     * Texts that contain $text, one in each form, with other characters around it.
      *
-     * @return array<string, string> by the form's name, as in of()
+     * @return array<string, string> by the name of the form, as in of()
      */
     public static function examples(#[\SensitiveParameter] string $text): array
     {
@@ -59,7 +59,7 @@ final class Forms
             $forms['json, slashes escaped'] = substr((string) json_encode($text), 1, -1);
         }
         foreach ([0, 1, 2] as $offset) {
-            // Characters of six bits: the first whole one behind the offset, and the last whole one.
+            // Only the characters whose six bits are all from the text, none from its neighbours.
             $encoded = base64_encode(str_repeat("\0", $offset) . $text);
             $first = intdiv($offset * 8 + 5, 6);
             $core = substr($encoded, $first, intdiv(($offset + strlen($text)) * 8, 6) - $first);
@@ -77,7 +77,7 @@ final class Forms
         $forms = [];
         $bits = Huffman::bits($form);
         foreach (range(0, 7) as $offset) {
-            // The whole bytes that no neighbour has a bit in.
+            // Only the bytes whose eight bits are all from the text, none from its neighbours.
             $inner = substr($bits, -$offset & 7);
             $forms[$name . ' huffman+' . $offset] = Huffman::bytes(substr($inner, 0, strlen($inner) & ~7));
         }

@@ -10,8 +10,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 final class Huffman
 {
     /**
-     * The code is canonical: characters by the length of their code, in order, are all that is needed. Of the characters
-     * that are not printable only NUL has a code among these.
+     * Characters by the length of their code, in order: as the code is canonical, the codes follow from that. NUL is the only character
+     * here that is not printable; without it, the codes after it would be wrong.
      */
     private const LENGTHS = [
         5 => '012aceiost',
@@ -27,7 +27,7 @@ final class Huffman
         19 => '\\',
     ];
 
-    /** The bits of a text, as a text of "0" and "1". */
+    /** The code of a text as a string of "0" and "1". */
     public static function bits(#[\SensitiveParameter] string $text): string
     {
         static $codes = null;
@@ -39,7 +39,7 @@ final class Huffman
         ));
     }
 
-    /** Whole bytes of so many bits, filled up with ones as HPACK does. */
+    /** The bytes for a string of "0" and "1", whose last byte is filled up with ones as in HPACK. */
     public static function bytes(string $bits): string
     {
         $bytes = str_split($bits . str_repeat('1', -strlen($bits) & 7), 8);

@@ -7,11 +7,11 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 
 /**
- * The memory of a process, as it is or as a core file has it.
+ * The memory of a live process, or that in a core file.
  */
 final class Image
 {
-    /** Program headers that describe memory, in an ELF file. */
+    /** The type of a program header that describes a segment of memory, in an ELF file. */
     private const PT_LOAD = 1;
 
     /**
@@ -21,7 +21,7 @@ final class Image
     {
     }
 
-    /** Everything of a live process that can be read, pages that are left out of cores as well. */
+    /** All memory of a live process that can be read, including pages that core files leave out. */
     public static function ofProcess(int $pid): self
     {
         $regions = [];
@@ -29,7 +29,7 @@ final class Image
         $mapping = '/^([0-9a-f]+)-([0-9a-f]+) (r\S+) \S+ \S+ \S+ *([^\n]*)\n(?:\w+:[^\n]*\n)*?VmFlags:([^\n]*)/m';
         preg_match_all($mapping, $smaps, $found, PREG_SET_ORDER);
         foreach ($found as [, $from, $to, , $name, $flags]) {
-            // The kernel's own, which cannot be read through the file.
+            // These mappings are the kernel's, and cannot be read through /proc/PID/mem.
             if (!in_array($name, ['[vvar]', '[vvar_vclock]', '[vsyscall]'], true)) {
                 [$address, $flags] = [(int) hexdec($from), explode(' ', $flags)];
                 $locked = in_array('lo', $flags, true) && in_array('dd', $flags, true);
@@ -39,7 +39,7 @@ final class Image
         return new self('/proc/' . $pid . '/mem', $regions);
     }
 
-    /** A core file: its memory by address, and whatever else is in it, registers above all, by its place in the file. */
+    /** A core file: its memory by address; all that comes before, such as the registers, by its place in the file. */
     public static function ofCore(string $file): self
     {
         $handle = fopen($file, 'rb') ?: throw new \RuntimeException('No core file ' . $file);
@@ -61,7 +61,7 @@ final class Image
         return new self($file, [new Region(0, $first, 0, '(head of the core)'), ...$regions]);
     }
 
-    /** Dumps the core of a live process, which goes on, and reads it. The file is the caller's. */
+    /** Dumps the core of a live process, which continues to run, and reads it. The caller has to remove the file. */
     public static function dump(int $pid, string $file): self
     {
         $dumped = Process::run(['gdb', '-nx', '-batch', '-p', (string) $pid, '-ex', 'generate-core-file ' . $file]);
@@ -71,7 +71,7 @@ final class Image
         return self::ofCore($file);
     }
 
-    /** Bytes of the readable regions together. */
+    /** The number of bytes in all regions. */
     public function size(): int
     {
         return array_sum(array_map(static fn (Region $region): int => $region->length, $this->regions));

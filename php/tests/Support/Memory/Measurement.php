@@ -13,15 +13,15 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * A php-fpm worker that is given sealed secrets, and the search for them in its memory from outside. This process seals, so
- * the worker never had them in any other form.
+ * A php-fpm worker that gets sealed secrets, and the search for these in its memory by another process. That process seals them, so the
+ * worker gets them only inside envelopes.
  */
 final class Measurement
 {
-    /** Little shared memory, which every core would hold otherwise. */
+    /** Little shared memory for opcache, because every core file contains it. */
     private const INI = ['opcache.memory_consumption' => '16', 'opcache.interned_strings_buffer' => '4'];
 
-    /** What other clients need. */
+    /** The extensions that the other clients need. */
     private const EXTENSIONS = ['curl', 'sodium', 'sockets'];
 
     public readonly Upstream $upstream;
@@ -34,10 +34,10 @@ final class Measurement
 
     public readonly string $keyFile;
 
-    /** Everything that PHP was told so far, and what it logged. */
+    /** The results of all calls so far, as PHP got them, and what it logged. */
     public string $told = '';
 
-    /** The worker; 0 before the first request. */
+    /** The process ID of the worker; 0 before the first request. */
     public int $pid = 0;
 
     /**
@@ -89,10 +89,10 @@ final class Measurement
     }
 
     /**
-     * Makes five calls with a bearer token through another client, which has the master key's file and opens the envelope.
+     * Makes five calls with a bearer token through another client; app/peer.php opens the envelope with the master key's file.
      *
      * @param string $client see app/peer.php
-     * @return array{list<Copy>, list<Copy>} what the worker holds while the client is there, and after the PHP request
+     * @return array{list<Copy>, list<Copy>} copies in the worker while the client exists, and after the PHP request
      */
     public function peer(string $client): array
     {
@@ -122,9 +122,9 @@ final class Measurement
     }
 
     /**
-     * Ends every connection from the other side, and calls once more so that the library hears of it. The API is gone then.
+     * Stops the API, which closes every connection, and makes one more call, so that the library notices it.
      *
-     * @return array<string, int|string> what came of the call
+     * @return array<string, int|string> the outcome of that call
      */
     public function hangUp(): array
     {
@@ -133,7 +133,7 @@ final class Measurement
     }
 
     /**
-     * @return list<Copy> what the worker holds now
+     * @return list<Copy> copies in the memory of the worker
      */
     public function inMemory(): array
     {
@@ -141,7 +141,7 @@ final class Measurement
     }
 
     /**
-     * @return list<Copy> what a core of the worker holds
+     * @return list<Copy> copies in a core file of the worker
      */
     public function inCore(): array
     {
@@ -154,7 +154,7 @@ final class Measurement
     }
 
     /**
-     * @return list<string> the secrets in what PHP was told, and in the logs
+     * @return list<string> names of the secrets that are in $told or in the logs
      */
     public function inTexts(): array
     {

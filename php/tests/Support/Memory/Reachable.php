@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * What can be reached from a value, private properties included: more than a dump or a log would show.
+ * Everything that can be reached from a value, including private properties: more than a dump or a log would show.
  */
 final class Reachable
 {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * A stretch of memory: where it lies in the process, and where its bytes are read from.
+ * A region of memory: its address in the process, and the place from which its bytes are read.
  */
 final readonly class Region
 {

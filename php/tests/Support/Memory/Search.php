@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 
 /**
- * Looks through a process's memory for the secrets of a measurement, in each of their forms.
+ * Searches the memory of a process for the secrets of a measurement, in each of their forms.
  */
 final class Search
 {
     private const CHUNK = 1 << 20;
 
-    /** More than the longest form of a secret. */
+    /** More bytes than the longest form of a secret has. */
     private const REACH = 512;
 
     /** @var array<string, string> the forms of the mark */
@@ -40,7 +40,7 @@ final class Search
                     $before = '';
                     continue;
                 }
-                // A form may lie across two chunks.
+                // A copy may begin in one chunk and end in the next.
                 $from = $at - strlen($before);
                 $hits += $this->hits($before . $chunk, $from);
                 $before = substr($chunk, -self::REACH);
@@ -51,7 +51,7 @@ final class Search
     }
 
     /**
-     * The secrets in a text, which is no memory.
+     * The secrets in a text.
      *
      * @return list<string> their names, in order
      */
@@ -68,7 +68,7 @@ final class Search
     }
 
     /**
-     * @return array<int, string> forms by their places
+     * @return array<int, string> forms, by the place where a mark was found
      */
     private function hits(string $text, int $from): array
     {

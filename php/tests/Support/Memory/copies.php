@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Looks for the secrets of a measurement in a live process or in a core file.
+ * Searches a live process or a core file for the secrets of a measurement.
  *
  * php copies.php --pid PID CANARIES          its memory, locked pages included
  * php copies.php --dump PID CANARIES         a core of it, which gdb makes and which is removed afterwards
@@ -9,7 +9,7 @@
  * php copies.php --make CANARIES NAME…       makes the file CANARIES and shows it: the mark, and a text by each name
  * php copies.php --make CANARIES KEY:NAME…   the same with a key of 32 bytes
  *
- * Shows JSON: the copies with secret, form, address, mapping and locked. No output of a search holds a secret.
+ * The output is JSON: for each copy, the name of the secret, form, address, mapping and locked. A search prints no secret.
  */
 
 declare(strict_types=1);

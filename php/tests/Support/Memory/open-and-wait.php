@@ -1,7 +1,8 @@
 <?php
 
 /**
- * Opens a credential and places it as PhpTransport does, and lets itself be looked at before and after it lets it go.
+ * Opens a credential and places it as PhpTransport does. It waits twice, so that its memory can be searched before and after the secrets
+ * are wiped.
  */
 
 declare(strict_types=1);
@@ -28,7 +29,7 @@ $task = json_decode((string) fgets(STDIN), true);
         $opener = new CredentialOpener(Keyring::open([['provider' => 'file', 'path' => $task['key']]]));
         $placed = CredentialInjector::inject($opener->open([$sealed]), $draft);
     } catch (OutboundException $refusal) {
-        // Held on to, as a logger does it.
+        // The exception stays alive in $refusal, as it would in a logger.
     }
     echo "placed\n";
     fgets(STDIN);

@@ -1,8 +1,8 @@
 <?php
 
 /**
- * Makes the library panic in a php-fpm worker, before and after it has opened a credential, and shows as JSON what came of
- * the calls and what the worker holds afterwards. For a library that is built with the hooks for that.
+ * Makes the library panic in a php-fpm worker, before and after it has opened a credential, and prints as JSON the outcomes of the calls
+ * and the copies in the worker afterwards. The library has to be built with the feature test-hooks.
  */
 
 declare(strict_types=1);

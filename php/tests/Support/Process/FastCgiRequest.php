@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 
 /**
- * One request to php-fpm through cgi-fcgi. It runs beside the caller until response() is asked for.
+ * One request to php-fpm through cgi-fcgi. It runs in parallel until response() waits for its end.
  */
 final class FastCgiRequest
 {
@@ -41,7 +41,7 @@ final class FastCgiRequest
         $this->handle = $handle ?: throw new \RuntimeException('Cannot start cgi-fcgi.');
     }
 
-    /** Waits for the end and returns the body of the response. */
+    /** Waits for the end of the request and returns the body of the response. */
     public function response(): string
     {
         proc_close($this->handle);

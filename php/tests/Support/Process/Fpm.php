@@ -7,13 +7,13 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A real php-fpm, of the version that runs the tests, with a pool on a Unix socket, without Debian's own configuration.
+ * A real php-fpm of the PHP version that runs the tests, with one pool on a Unix socket. It does not read Debian's configuration.
  */
 final class Fpm
 {
     public const USER = 'www-data';
 
-    /** Of PHP, as Debian's names of programs and directories have it. */
+    /** The PHP version as it is in Debian's names of programs and directories. */
     public const VERSION = PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION;
 
     private const CONFIGURATION = <<<'CONF'
@@ -42,7 +42,7 @@ final class Fpm
      * @param array<string, string> $environment of the master
      * @param list<string> $extensions see Host::iniFile()
      * @param array<string, string> $pool further settings of the pool
-     * @param string $global a line for the master
+     * @param string $global a line for the section [global]
      */
     public function __construct(
         array $ini,

@@ -13,11 +13,11 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * A host without its PHP processes: an installation, a master key in a file, and scripts that are not preloaded.
+ * The files of a host: an installation, a file with a master key, and scripts that are not preloaded.
  */
 final class Host
 {
-    /** Environment for a PHP that reads no other settings than iniFile(). */
+    /** The environment in which PHP reads no settings but those of iniFile(). */
     public const ONLY_THIS_INI = ['PHP_INI_SCAN_DIR' => '/nonexistent'];
 
     public readonly TempDir $directory;
@@ -42,8 +42,8 @@ final class Host
     /**
      * The settings that bind the library.
      *
-     * @param bool $load by FFI::load in the preload script, which environment() tells of the header
-     * @param string $script of the package, which is preloaded
+     * @param bool $load bind by FFI::load in the preload script, for which environment() names the header
+     * @param string $script the script of the package that is preloaded
      * @return array<string, string>
      */
     public function ini(bool $load = false, string $script = 'preload.php'): array
@@ -64,10 +64,10 @@ final class Host
     }
 
     /**
-     * Writes a php.ini that stands alone.
+     * Writes a php.ini that needs no other settings.
      *
      * @param array<string, string|null> $settings null removes one
-     * @param list<string> $extensions beside opcache and ffi
+     * @param list<string> $extensions extensions besides opcache and ffi
      */
     public static function iniFile(TempDir $directory, array $settings, array $extensions = []): string
     {
@@ -83,7 +83,7 @@ final class Host
     }
 
     /**
-     * Input for app/send.php: so many POST requests with a sealed bearer token.
+     * The input of app/send.php for $count POST requests with a sealed bearer token.
      *
      * @param string|null $hold see app/send.php
      */
@@ -112,9 +112,9 @@ final class Host
     }
 
     /**
-     * A credential that the master key of the host opens.
+     * A credential that can be opened with the master key of the host.
      *
-     * @param array<string, mixed> $payload with its type
+     * @param array<string, mixed> $payload including its "type"
      */
     public function sealed(string $identifier, #[\SensitiveParameter] array $payload): SealedCredential
     {

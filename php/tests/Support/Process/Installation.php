@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * Library, header and php/ as a host has them, in a directory that a web server's user may read. FFI_LIB of the header
- * is absolute.
+ * The library, the header and php/ as installed on a host, in a directory that a web server's user may read. FFI_LIB in the header is an
+ * absolute path.
  */
 final class Installation
 {
@@ -42,7 +42,7 @@ final class Installation
         return (int) fileinode($this->library);
     }
 
-    /** Makes of a copy of the package one of another version, by rename as an update does. */
+    /** Gives a copy of the package another version, by rename as an update does. */
     public function updatePackage(string $version, string $package = 'php'): void
     {
         foreach (['version.php', 'src/Transport/PackageVersion.php'] as $file) {
@@ -52,13 +52,13 @@ final class Installation
                 throw new \RuntimeException($path . ' has no version.');
             }
             $written = $this->directory->write($package . '/.new', (string) $new);
-            // opcache tells files by the second of their change.
+            // opcache compares modification times in whole seconds.
             touch($written, (int) filemtime($path) + 1);
             rename($written, $path);
         }
     }
 
-    /** Copies a directory of scripts below the installation. Returns its path. */
+    /** Copies a directory of scripts into the installation. Returns the path of the copy. */
     public function copyTree(string $from, string $to): string
     {
         $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($from, \FilesystemIterator::SKIP_DOTS));

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 
 /**
- * Waits for a state that comes by itself. The bound ends a hanging run; no test is decided by it.
+ * Waits until a state is reached. The time limit only ends a run that hangs; no test depends on it.
  */
 final class Poll
 {
     /**
      * @template T
-     * @param callable(): T $probe asked again until it answers neither null nor false
+     * @param callable(): T $probe called again until it returns neither null nor false
      * @return T
      */
     public static function until(callable $probe, string $what, float $seconds = 120.0): mixed

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 
 /**
- * A program that runs beside the tests. It is ended by its own pid, at the latest when this one ends, however.
+ * A program that runs in parallel with the tests. It is ended by its process ID, at the latest when this process ends, whatever ends it.
  */
 final class Process
 {
@@ -15,11 +15,11 @@ final class Process
     private $handle;
 
     /**
-     * @param non-empty-list<string> $command found by PATH, no shell
-     * @param array<string, string> $environment on top of PATH; nothing else is inherited
-     * @param string $log file for both outputs
-     * @param string|null $user whose the process is; null: the one of this process
-     * @param string $input for its standard input
+     * @param non-empty-list<string> $command searched for in PATH, run without a shell
+     * @param array<string, string> $environment added to PATH; nothing else is inherited
+     * @param string $log file for standard output and standard error
+     * @param string|null $user user of the process; null for the user of this one
+     * @param string $input its standard input
      */
     public function __construct(
         array $command,
@@ -70,8 +70,8 @@ final class Process
      * Runs a program to its end.
      *
      * @param non-empty-list<string> $command
-     * @param array<string, string> $environment on top of PATH
-     * @return array{code: int, output: string} both outputs
+     * @param array<string, string> $environment added to PATH
+     * @return array{code: int, output: string} exit code; standard output and standard error together
      */
     public static function run(
         array $command,
@@ -108,7 +108,7 @@ final class Process
         return (string) @file_get_contents($this->log);
     }
 
-    /** Waits until $ready answers true; fails with the log when the program ends before. */
+    /** Waits until $ready returns true; fails with the log if the program ends before. */
     public function waitUntil(callable $ready, string $what): void
     {
         Poll::until(function () use ($ready, $what): bool {

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\ApiServer;
 
 /**
- * A host with php-fpm, bound in one of the documented ways.
+ * A host with a php-fpm that has the library bound in one of the documented ways.
  */
 final class Worker
 {
@@ -25,7 +25,7 @@ final class Worker
      * @param array<string, string|null> $ini replaces settings; null removes one
      * @param list<string> $extensions see Host::iniFile()
      * @param array<string, string> $pool further settings of the pool
-     * @param string $script of the package, which is preloaded
+     * @param string $script the script of the package that is preloaded
      */
     public function __construct(
         private readonly ApiServer $upstream,
@@ -50,7 +50,7 @@ final class Worker
     }
 
     /**
-     * Runs app/send.php in a worker and returns what it tells.
+     * Runs app/send.php in a worker and returns its report.
      *
      * @return array{pid: int, sapi: string, results: list<array<string, mixed>>}
      */

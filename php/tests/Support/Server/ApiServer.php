@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
 
 /**
- * What a host calls: a server on loopback, and how it is reached.
+ * An API on loopback for the calls of a host, with the URL and the configuration that they need.
  */
 interface ApiServer
 {
@@ -13,7 +13,7 @@ interface ApiServer
     public function url(): string;
 
     /**
-     * A configuration that trusts this server and may reach it.
+     * A configuration that trusts this server and allows connections to it.
      *
      * @param array<string, mixed> $more
      * @return array<string, mixed>

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A certificate authority of its own and a server certificate for localhost, made by openssl.
+ * A certificate authority and a server certificate for localhost, made by openssl.
  */
 final class Certificates
 {
@@ -33,7 +33,7 @@ final class Certificates
     }
 
     /**
-     * A certificate as "openssl req -x509" makes it: that of an authority, and a server's at the same time.
+     * A self-signed certificate as "openssl req -x509" makes it: an authority's certificate that a server also uses as its own.
      *
      * @param list<string> $names "DNS:…" and "IP:…"
      * @param list<string> $more arguments of "openssl req"
@@ -52,14 +52,14 @@ final class Certificates
     }
 
     /**
-     * A further certificate of the authority, or one that signs itself.
+     * A further certificate, issued by the authority or by another issuer, or self-signed.
      *
      * @param list<string> $names "DNS:…" and "IP:…"
-     * @param list<string> $validity arguments of "openssl ca"; of a month from now without any
+     * @param list<string> $validity arguments of "openssl ca"; without any, the certificate is valid for a month from now
      * @param list<string> $key arguments of "openssl req" that make the key
      * @param string $constraints basicConstraints
      * @param string $more lines of further extensions
-     * @param array{certificate: string, key: string}|null $issuer another one than the authority
+     * @param array{certificate: string, key: string}|null $issuer the issuer; null for the authority
      * @return array{certificate: string, key: string} PEM files
      */
     public function issue(
@@ -98,8 +98,8 @@ final class Certificates
     /**
      * A revocation list of the authority.
      *
-     * @param list<string> $certificates PEM files of what it names
-     * @return string PEM file
+     * @param list<string> $certificates PEM files of the revoked certificates
+     * @return string PEM file of the list
      */
     public function revoke(string $name, array $certificates): string
     {

@@ -8,10 +8,10 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * The program in faultserver/: listeners on loopback that do what a script says and tell what they received.
+ * The program in faultserver/: listeners on loopback that follow a script and report what they received.
  *
  * A script is a list of steps for each connection; a step is a name and its arguments, as faultserver/connection.py and
- * faultserver/http2.py list them. The static methods make the longer ones.
+ * faultserver/http2.py list them. The static methods make steps with long arguments.
  */
 final class FaultServer
 {
@@ -36,7 +36,7 @@ final class FaultServer
     }
 
     /**
-     * Listens at a free port of the address.
+     * Listens at a port of the address, by default a free one, and returns the port.
      *
      * @param array<string, mixed>|null $tls certificate, key, alpn, minimum, maximum, client_ca, ciphers, group; null for
      *        plain TCP
@@ -61,8 +61,8 @@ final class FaultServer
     }
 
     /**
-     * Ends the connections of a listener, forgets what they sent, and gives the next ones these scripts, the last one to
-     * all that follow.
+     * Ends the connections of a listener, forgets what they received, and gives one script to each of the next connections. All later
+     * connections get the last script.
      *
      * @param list<array<mixed>> ...$connections steps of each connection
      */
@@ -72,8 +72,7 @@ final class FaultServer
     }
 
     /**
-     * The same for a server that keeps its connections: the nth request is answered by the nth steps, on whichever
-     * connection it comes.
+     * The same for a server with persistent connections: the nth list of steps responds to the nth request, on any connection.
      *
      * @param list<array<mixed>> ...$answers
      */
@@ -83,13 +82,13 @@ final class FaultServer
         $this->order($order + ['answers' => array_values($answers)]);
     }
 
-    /** Lets the connections go on that wait in the step "hold". */
+    /** Continues the connections that wait in the step "hold". */
     public function release(string $name): void
     {
         $this->order(['do' => 'release', 'name' => $name]);
     }
 
-    /** Waits until so many connections of the script have had the event; "closed" is the client's. */
+    /** Waits until $count connections have had the event since the script began; "closed" means that the client has closed. */
     public function wait(string $name, string $event, int $count = 1): void
     {
         $this->order(['do' => 'wait', 'name' => $name, 'event' => $event, 'count' => $count]);
@@ -118,7 +117,7 @@ final class FaultServer
     }
 
     /**
-     * The requests of all connections, in order of the connections.
+     * The requests of all connections, in the order of the connections.
      *
      * @return list<ReceivedRequest>
      */
@@ -129,9 +128,9 @@ final class FaultServer
     }
 
     /**
-     * Answers questions for names at 127.0.0.1:53, which is free in a network of its own only.
+     * Starts a name server at 127.0.0.1:53, a port that is free only in a network namespace of its own.
      *
-     * @param array<string, list<list<string>>> $names the addresses that each question in turn is answered with, by name
+     * @param array<string, list<list<string>>> $names by name, the addresses for each question in turn
      */
     public function resolve(array $names): void
     {
@@ -139,7 +138,7 @@ final class FaultServer
     }
 
     /**
-     * How often names were asked for, by "name type": 1 is A, 28 is AAAA.
+     * The number of questions by "name type", where type 1 is A and type 28 is AAAA.
      *
      * @return array<string, int>
      */
@@ -155,14 +154,14 @@ final class FaultServer
     }
 
     /**
-     * A whole answer in the connection's HTTP version; content-length is added where no framing is named.
+     * A whole response in the connection's HTTP version; content-length is added unless $fields define the framing.
      *
      * @param list<array{string, string}> $fields
      * @return array<mixed>
      */
     public static function answer(int $status = 200, array $fields = [], string $body = ''): array
     {
-        // Field values are bytes; on the way they are code points of the same numbers.
+        // Field values are bytes, which JSON carries as the code points with the same numbers.
         $text = static fn (array $field): array => [$field[0], mb_convert_encoding($field[1], 'UTF-8', 'ISO-8859-1')];
         return ['answer', $status, array_map($text, $fields), base64_encode($body)];
     }

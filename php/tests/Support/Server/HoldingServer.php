@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * An API that answers when the test says so: a fault server with TLS, for one HTTP version.
+ * An API that can hold a response back until the test releases it: a fault server with TLS, for one HTTP version.
  */
 final class HoldingServer implements ApiServer
 {
@@ -48,21 +48,21 @@ final class HoldingServer implements ApiServer
         ];
     }
 
-    /** Forgets what was seen, answers the first request at once, the second once released, and later ones at once. */
+    /** Forgets all requests, and holds only the response to the second one back, until release(). */
     public function holdTheSecond(): void
     {
         $answer = FaultServer::answer(body: '{}');
         $this->server->answers(self::NAME, [$answer], [['hold'], $answer], [$answer]);
     }
 
-    /** The same with an answer to the second that is so many MiB long; for HTTP/1.1. */
+    /** The same, where the second response has this number of MiB; for HTTP/1.1. */
     public function holdTheSecondThatIsLarge(int $mebibytes): void
     {
         $answer = FaultServer::answer(body: '{}');
         $this->server->answers(self::NAME, [$answer], [['hold'], ...self::large($mebibytes)], [$answer]);
     }
 
-    /** Forgets what was seen, and gives every request an answer that is so many MiB long; for HTTP/1.1. */
+    /** Forgets all requests, and responds to each with this number of MiB; for HTTP/1.1. */
     public function answerLargely(int $mebibytes): void
     {
         $this->server->answers(self::NAME, self::large($mebibytes));
@@ -77,13 +77,13 @@ final class HoldingServer implements ApiServer
         return [FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $mebibytes << 4]];
     }
 
-    /** Waits until a request is held. */
+    /** Waits until a response is held back. */
     public function waitUntilHeld(): void
     {
         $this->server->wait(self::NAME, 'holding');
     }
 
-    /** Waits until clients have closed so many connections. */
+    /** Waits until clients have closed this number of connections. */
     public function waitUntilClosed(int $connections): void
     {
         $this->server->wait(self::NAME, 'closed', $connections);
@@ -95,7 +95,7 @@ final class HoldingServer implements ApiServer
     }
 
     /**
-     * How many requests came on each connection, in order of the connections.
+     * The number of requests on each connection, in the order of the connections.
      *
      * @return list<int>
      */

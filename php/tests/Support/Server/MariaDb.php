@@ -9,8 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A MySQL server of a test's own: Debian's mariadbd on a Unix socket in a directory of its own, without users and
- * without a network.
+ * A MySQL server for one test: Debian's mariadbd on a Unix socket in a new directory, without users and without a network.
  */
 final class MariaDb
 {
@@ -33,7 +32,7 @@ final class MariaDb
         $this->dsn = $server . ';dbname=audit';
     }
 
-    /** False where nobody listens yet: the socket's file is there before. */
+    /** Returns false until the server listens, since the socket's file exists before. */
     private static function createDatabase(string $server): bool
     {
         try {
@@ -44,22 +43,22 @@ final class MariaDb
         return $connection->exec('CREATE DATABASE audit') !== false;
     }
 
-    /** A connection beside the one that is tested. */
+    /** A second connection, beside the one that is tested. */
     public function connection(): \PDO
     {
         return new \PDO($this->dsn);
     }
 
-    /** The server answers nothing any more, and its socket stays open, until wakeUp(). */
+    /** Stops all threads of the server until wakeUp(); its socket stays open. */
     public function freeze(): void
     {
         posix_kill($this->process->pid, SIGSTOP);
-        // A thread may answer until the signal has reached it.
+        // Each thread runs until the signal has reached it.
         Poll::until(fn (): bool => $this->states() === ['T'], 'a server that stands still');
     }
 
     /**
-     * @return list<string> what the server's threads are at, each state once
+     * @return list<string> the states of the server's threads in /proc, each once
      */
     private function states(): array
     {

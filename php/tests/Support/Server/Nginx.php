@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A real nginx on loopback: one port for each HTTP version and TLS version, all in front of one HTTP server.
+ * A real nginx on loopback, with one port for each HTTP version and TLS version, all in front of the same HTTP server.
  */
 final class Nginx
 {
@@ -61,12 +61,12 @@ final class Nginx
 
     private readonly Process $process;
 
-    /** @var array<string, int> by "2/1.3" and so on: HTTP version, TLS version */
+    /** @var array<string, int> by HTTP version and TLS version, such as "2/1.3" */
     private array $ports = [];
 
     /**
-     * @param int $backend port of the HTTP server behind
-     * @param int $silent port that takes connections and never answers, for paths that end in /silent
+     * @param int $backend port of the HTTP server behind nginx
+     * @param int $silent port of a server that never responds, for paths that end in /silent
      */
     public function __construct(private readonly TempDir $directory, Certificates $tls, int $backend, int $silent)
     {
@@ -104,7 +104,7 @@ final class Nginx
     }
 
     /**
-     * What nginx has answered so far, "METHOD URI" each. A line may come a moment after its response.
+     * The requests to which nginx has responded, as "METHOD URI". nginx may write a line only a moment after the response.
      *
      * @return list<string>
      */
@@ -114,7 +114,7 @@ final class Nginx
     }
 
     /**
-     * What it was sent, credentials included, in the same order.
+     * URI, body and credentials of the same requests, in the same order.
      *
      * @return list<array<string, string>>
      */

@@ -9,7 +9,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
  */
 final class Port
 {
-    /** A port that nothing listens on now. */
+    /** A port at which nothing listens at the moment. */
     public static function free(): int
     {
         $socket = stream_socket_server('tcp://127.0.0.1:0');

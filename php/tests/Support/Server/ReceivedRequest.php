@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
 
 /**
- * A request as the fault server received it, in either HTTP version.
+ * A request as the fault server received it, in one form for both HTTP versions.
  */
 final readonly class ReceivedRequest
 {
     /**
-     * @param list<array{string, string}> $fields names as they came and values, without pseudo fields
-     * @param string|null $head raw, of HTTP/1.1
+     * @param list<array{string, string}> $fields names as received and values, without HTTP/2's pseudo-header fields
+     * @param string|null $head the bytes of the head, null for HTTP/2
      */
     private function __construct(
         public string $method,
@@ -71,7 +71,7 @@ final readonly class ReceivedRequest
     }
 
     /**
-     * The fields but host, by lower-case name, in alphabetical order; those of one name stay in their order.
+     * All fields except host, with names in lower case, sorted by name; fields with the same name stay in their order.
      *
      * @return list<array{string, string}>
      */

@@ -39,13 +39,13 @@ final class Tinyproxy
         $this->process->waitUntil(static fn (): bool => Port::isOpen($port), 'tinyproxy');
     }
 
-    /** Its address, with userinfo in front. */
+    /** The URL of the proxy, with this userinfo before the host. */
     public function url(#[\SensitiveParameter] string $userinfo = ''): string
     {
         return 'http://' . $userinfo . '127.0.0.1:' . $this->port;
     }
 
-    /** Which tunnels it was asked for, "host:port" each. */
+    /** The targets of the CONNECT requests that the proxy received, as "host:port". */
     public function tunnels(): array
     {
         preg_match_all('/CONNECT (\S+) /', (string) file_get_contents($this->log), $matches);

@@ -8,11 +8,11 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A token endpoint beside an upstream, with that one's certificate. Its n-th answer is the token "token-n".
+ * A token endpoint with the certificate of an upstream. Its nth response has the token "token-n".
  */
 final class TokenEndpoint
 {
-    /** One that configuration() lets the library reach. */
+    /** The URL of the endpoint, to which the configuration of config() allows connections. */
     public readonly string $url;
 
     private readonly TempDir $directory;
@@ -33,7 +33,7 @@ final class TokenEndpoint
     }
 
     /**
-     * A configuration with which both can be reached.
+     * A configuration that allows connections to the upstream and to this endpoint.
      *
      * @param array<string, mixed> $more
      * @return array<string, mixed>
@@ -45,7 +45,7 @@ final class TokenEndpoint
         return $config;
     }
 
-    /** Leaves the n-th request, from 1, without an answer until release(). */
+    /** Holds the response to the nth request, counted from 1, back until release(). */
     public function hold(int $number): void
     {
         $this->directory->write('hold-' . $number, '');
@@ -57,7 +57,7 @@ final class TokenEndpoint
     }
 
     /**
-     * What it was asked, in the order in which the requests came in.
+     * The requests, in the order in which they arrived.
      *
      * @return list<array{path: string, authorization: string|null, form: array<string, string>}>
      */

@@ -8,11 +8,11 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * The API that is called: nginx with TLS and HTTP/2 on loopback, in front of echo.php.
+ * The API that the tests call: nginx with TLS and HTTP/2 on loopback, in front of echo.php.
  */
 final class Upstream implements ApiServer
 {
-    /** No deadline ends a call on a busy machine. */
+    /** Timeouts so long that none ends a call on a busy machine. */
     public const PATIENCE = ['defaults' => ['timeout_ms' => 300_000, 'connect_timeout_ms' => 300_000]];
 
     public readonly Certificates $tls;
@@ -20,7 +20,7 @@ final class Upstream implements ApiServer
     private readonly TempDir $directory;
     private readonly Process $backend;
 
-    /** @var resource a socket that is never accepted from */
+    /** @var resource a listening socket that never accepts a connection */
     private $silent;
 
     public function __construct()

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * The API behind nginx, for PHP's built-in server: it answers with what it saw, or as the end of the path says.
+ * The API behind nginx, run by PHP's built-in server. It responds with the request that it received, or as the end of the path says.
  */
 
 declare(strict_types=1);
@@ -17,7 +17,7 @@ foreach (getallheaders() as $name => $value) {
 }
 $seen['body'] = base64_encode((string) file_get_contents('php://input'));
 if ($_POST !== [] || $_FILES !== []) {
-    // What PHP's own parser makes of a form; of bytes that JSON cannot hold, only "body" is exact.
+    // A form as PHP parses it. JSON cannot hold bytes that are not UTF-8, so only "body" is exact.
     $digest = static fn (string $file): string => $file === '' ? '' : (string) sha1_file($file);
     $seen['fields'] = $_POST;
     $seen['files'] = array_map(static fn (array $file): array => [
@@ -38,7 +38,7 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     http_response_code(201);
     $answer = str_pad('', (int) $match[1], "\x00\xFFraw");
 } elseif (preg_match('~/token/([A-Za-z0-9_-]+)$~', $path, $match) === 1) {
-    // A token endpoint that is told which token to grant.
+    // A token endpoint; the path says which token it issues.
     $token = base64_decode(strtr($match[1], '-_', '+/'));
     $answer = (string) json_encode(['access_token' => $token, 'token_type' => 'Bearer', 'expires_in' => 3600]);
 } elseif (str_ends_with($path, '/gzip')) {
@@ -53,20 +53,20 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
     http_response_code(302);
 } elseif (str_ends_with($path, '/mirror')) {
-    // The same in the head alone.
+    // As /reflect, but without a body.
     header('Location: /elsewhere?' . (parse_url($_SERVER['REQUEST_URI'], PHP_URL_QUERY) ?? ''));
     header('X-Reflected: ' . ($_SERVER['HTTP_AUTHORIZATION'] ?? ''));
     http_response_code(302);
     $answer = '';
 } elseif (str_ends_with($path, '/messages')) {
-    // As Anthropic's API answers, with what was seen for a text.
+    // A response like those of Anthropic's API, whose text is the request.
     $answer = (string) json_encode([
         'id' => 'msg_1', 'type' => 'message', 'role' => 'assistant', 'model' => 'a', 'container' => null,
         'content' => [['type' => 'text', 'text' => $answer, 'citations' => null]],
         'stop_reason' => 'end_turn', 'stop_sequence' => null, 'usage' => ['input_tokens' => 1, 'output_tokens' => 1],
     ]);
 } elseif (str_ends_with($path, '/chat/completions')) {
-    // As OpenAI's API and its likes answer, whole or as a stream of events.
+    // A response like those of OpenAI's API and others of this form, whole or as a stream of events.
     $text = ['role' => 'assistant', 'content' => $answer];
     $isStream = str_contains((string) base64_decode($seen['body'], true), '"stream":true');
     $choice = ['index' => 0, $isStream ? 'delta' : 'message' => $text, 'finish_reason' => 'stop'];
@@ -76,7 +76,7 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
         $answer = "data: $answer\n\ndata: [DONE]\n\n";
     }
 } elseif (str_ends_with($path, ':generateContent')) {
-    // As Google's Gemini.
+    // A response like those of Google's Gemini API.
     $answer = (string) json_encode([
         'candidates' => [['content' => ['role' => 'model', 'parts' => [['text' => $answer]]], 'finishReason' => 'STOP']],
         'usageMetadata' => ['promptTokenCount' => 1, 'candidatesTokenCount' => 2],

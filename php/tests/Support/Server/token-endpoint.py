@@ -1,9 +1,9 @@
-"""A token endpoint with TLS on loopback. Its n-th answer is the token "token-n".
+"""A token endpoint with TLS on loopback. Its nth response has the token "token-n".
 
 token-endpoint.py DIRECTORY CERTIFICATE KEY
 
-It writes its port to DIRECTORY/port and a line for each request, as it comes in, to DIRECTORY/requests. A request is not
-answered as long as DIRECTORY/hold-n exists.
+It writes its port to DIRECTORY/port, and a line for each request to DIRECTORY/requests as soon as it arrives. The nth response
+waits as long as DIRECTORY/hold-n exists.
 """
 
 import http.server
@@ -52,13 +52,13 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        pass  # a client that was killed
+        pass  # tests kill clients, which is no error of the server
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(certificate, key)
 server = Server(("127.0.0.1", 0), Handler)
-# The handshake belongs to the thread of the connection, not to the one that accepts.
+# The handshake is left to the thread of the connection, so that a slow client does not stop the thread that accepts.
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 with open(directory + "/port.new", "w") as port:
     port.write(str(server.server_address[1]))

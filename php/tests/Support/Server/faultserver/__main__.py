@@ -1,19 +1,19 @@
-"""A server that does to its clients what a script says, and tells what they sent. Run as `python3 faultserver SOCKET`.
+"""A server that follows a script for each connection and reports what its clients sent. Run as `python3 faultserver SOCKET`.
 
-It is steered over the Unix socket SOCKET, one JSON document a line in either direction:
+It is controlled through the Unix socket SOCKET, with one JSON document in each line, for orders and for replies:
 
   {"do": "listen", "name": N, "address"?: A, "port"?: P, "tls"?: {...}}   -> {"port": P}
       tls: certificate, key (PEM files), alpn (list), minimum and maximum ("1.2", "1.3"), client_ca (PEM file), ciphers (of
       TLS 1.2, as OpenSSL names them), group (the only one for the key exchange)
   {"do": "script", "name": N, "connections": [[STEP, …], …], "answers"?: [[STEP, …], …]}   -> {}
-      ends what is open, forgets what was seen, and lets the nth connection run the nth script, later ones the last
+      ends all connections, forgets what they received; the nth connection then runs the nth script, later ones run the last
   {"do": "seen", "name": N}   -> {"connections": [{"received", "requests", "events", "alpn", "server_name"}, …]}
-  {"do": "wait", "name": N, "event": E, "count": C}   -> {} once so many connections have the event
-  {"do": "release", "name": N}   -> {}; what waits in the step "hold" goes on
+  {"do": "wait", "name": N, "event": E, "count": C}   -> {} once C connections have had the event
+  {"do": "release", "name": N}   -> {}; connections that wait in the step "hold" continue
   {"do": "dns", "names": {HOST: [[ADDRESS, …], …], …}}   -> {}; see dns.py
   {"do": "questions"}   -> {"questions": {"HOST TYPE": C, …}}
 
-Steps are lists of a name and arguments; see connection.py and http2.py. Byte strings travel as base64.
+Steps are lists of a name and arguments; see connection.py and http2.py. In JSON, byte strings are base64.
 """
 
 import json
@@ -30,7 +30,7 @@ WAIT = 30
 
 
 class Listener:
-    """One port, its script, and what its connections have seen since the script began."""
+    """One port, its script, and its connections since the script began."""
 
     def __init__(self, address, port, tls):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -58,7 +58,7 @@ class Listener:
             threading.Thread(target=connection.run, daemon=True).start()
 
     def next_answer(self):
-        """The steps that answer the next request, whichever connection it came on."""
+        """The steps that respond to the next request, on any connection."""
         with self.changed:
             steps = self.answers[min(self.answered, len(self.answers) - 1)]
             self.answered += 1
@@ -132,7 +132,7 @@ def serve(control, listeners):
     for line in control.makefile("rb"):
         try:
             reply = answer(listeners, json.loads(line))
-        except Exception as error:  # the test shall see it, whatever it is
+        except Exception as error:  # every exception is a reply, so that the test fails with its message
             reply = {"error": f"{type(error).__name__}: {error}"}
         control.sendall(json.dumps(reply).encode() + b"\n")
 
@@ -142,7 +142,7 @@ def main():
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     control.bind(sys.argv[1] + ".new")
     control.listen(8)
-    # Under its own name only once it can be connected to.
+    # The socket gets its final name only when it accepts connections.
     os.rename(sys.argv[1] + ".new", sys.argv[1])
     while True:
         peer, _ = control.accept()

@@ -1,24 +1,24 @@
-"""One connection of the fault server, and the steps that both HTTP versions have or HTTP/1.1 has alone.
+"""One connection of the fault server, and the steps of both HTTP versions and of HTTP/1.1 alone.
 
-  ["read"]                 reads one request whole; the script ends where the client does
+  ["read"]                 reads one whole request; the script ends if the client closes the connection
   ["read-head"]            reads up to the empty line
   ["take", N]              reads N bytes
-  ["serve"]                reads requests and answers each with the next of the listener's answers, until the client ends
-  ["answer", STATUS, FIELDS, BODY]   a whole answer, in the version of the connection; content-length is added
+  ["serve"]                reads requests and runs the next of the listener's "answers" for each, until the client closes
+  ["answer", STATUS, FIELDS, BODY]   writes a whole response in the HTTP version of the connection; content-length is added
   ["write", BYTES]         writes bytes as they are
-  ["repeat", BYTES, N]     writes them N times, or until the client goes
-  ["drip", BYTES]          writes them one by one
-  ["pace", BYTES]          writes them every ten milliseconds until the client goes
+  ["repeat", BYTES, N]     writes the bytes N times, or until the client closes
+  ["drip", BYTES]          writes the bytes one by one
+  ["pace", BYTES]          writes the bytes every ten milliseconds until the client closes
   ["hold"]                 waits for the order "release"
   ["signal", PID, N]       sends a process a signal
-  ["silence"]              reads until the client ends
-  ["loop"]                 starts over
-  ["close"]                ends with TLS's close_notify; what every script does at its end
-  ["cut"]                  ends without it
-  ["reset"]                ends with a TCP reset
+  ["silence"]              reads until the client closes
+  ["loop"]                 starts again with the first step
+  ["close"]                closes with TLS's close_notify, as after the last step of every script
+  ["cut"]                  closes without close_notify
+  ["reset"]                closes with a TCP reset
 
-A script may end a list with ["close"], ["cut"] or ["reset"]. Everything that a client still sends is read, so that no
-reset overtakes an answer.
+"close", "cut" and "reset" end a script. After "close" and "cut", the rest of what the client sends is read, because the kernel
+would otherwise send a reset, and the client could lose the response.
 """
 
 import base64
@@ -32,11 +32,11 @@ import http2
 
 
 class Gone(Exception):
-    """The client has ended the connection."""
+    """The client has closed the connection."""
 
 
 class Ended(Exception):
-    """The script has ended the connection."""
+    """The script has closed the connection."""
 
 
 class Connection:
@@ -202,7 +202,7 @@ class Connection:
         self.flush()
 
     def some(self):
-        """The next bytes, or nothing where the client has ended."""
+        """The next bytes, or no bytes if the client has closed."""
         try:
             while self.tls is not None:
                 try:
@@ -259,13 +259,13 @@ class Connection:
         self.peer.close()
 
     def abandon(self):
-        """Ends the connection from outside. Nobody looks at it any more."""
+        """Closes the connection from another thread; its script has been replaced."""
         try:
             self.peer.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
 
-    # What is told.
+    # Reports.
 
     def note(self, event):
         with self.listener.changed:

@@ -1,6 +1,7 @@
-"""A name server at 127.0.0.1:53 that answers questions for addresses, each time with the next list it has for the name.
+"""A name server at 127.0.0.1:53 with lists of addresses for each name; each further question is answered from the next list.
 
-Of a list, an A question gets the IPv4 and an AAAA question the IPv6 addresses; the last list stays. Other names do not exist.
+The answer to an A question has the list's IPv4 addresses, that to an AAAA question its IPv6 addresses. After the last list, the
+answers stay the same. All other names do not exist.
 """
 
 import ipaddress

@@ -1,14 +1,14 @@
-"""HTTP/2 as a server speaks it, frame by frame, so that every frame can be wrong.
+"""HTTP/2 on the server's side, written frame by frame, so that a script can make a mistake in every frame.
 
   ["h2-head", FIELDS, END]      HEADERS with these fields, ":status" among them; split into CONTINUATIONs if it is long
-  ["h2-fill"]                   reads a request until its body fills the window that it began with, and makes no room for more
+  ["h2-fill"]                   reads a request until its body fills the initial window, and sends no WINDOW_UPDATE
   ["h2-data", BYTES, END]       DATA, within the client's windows
   ["h2-rst", CODE]              RST_STREAM
   ["h2-goaway", LAST, CODE]     GOAWAY; LAST null is the current stream
   ["h2-frame", TYPE, FLAGS, STREAM, BYTES]   any frame; STREAM null is the current one
-  ["h2-flood", TYPE, FLAGS, STREAM, BYTES, N]   the same frame N times, or until the client goes
+  ["h2-flood", TYPE, FLAGS, STREAM, BYTES, N]   the same frame N times, or until the client closes
 
-A request is recorded with its fields as a list of pairs in place of a head.
+A request over HTTP/2 is recorded with a list of its fields in place of the bytes of a head.
 """
 
 import base64
@@ -33,7 +33,7 @@ class Http2:
         self.frame(SETTINGS, 0, 0, "")
 
     def read(self):
-        """Takes frames until a request is complete."""
+        """Reads frames until a request is complete."""
         while True:
             complete = self.next()
             if complete is not None:
@@ -99,7 +99,7 @@ class Http2:
         self.connection.send(header + payload)
 
     def next(self):
-        """Takes one frame; its stream, where that completes a request."""
+        """Reads one frame; returns its stream if the frame completes a request."""
         header = self.connection.exactly(9)
         length = int.from_bytes(header[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", header[3:])
