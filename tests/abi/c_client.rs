@@ -52,7 +52,7 @@ fn a_client_in_c_sends_and_frees() {
     run_client(&[]);
 }
 
-/// Leaks and invalid accesses, whoever made them, end valgrind with a code of their own.
+/// For a leak or an invalid access, in the host or in the library, Valgrind ends with an exit code of its own.
 #[test]
 fn the_same_client_is_clean_under_valgrind() {
     run_client(&[
@@ -67,7 +67,7 @@ fn the_same_client_is_clean_under_valgrind() {
 
 #[test]
 fn a_thread_frees_what_its_calls_have_left_and_nothing_of_another() {
-    // Above what the allocator ever keeps for itself.
+    // Larger than any memory that the allocator keeps after it was freed.
     const RESPONSE: usize = 40 << 20;
     let authority = Authority::new();
     let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), |peer| {
@@ -87,8 +87,8 @@ fn a_thread_frees_what_its_calls_have_left_and_nothing_of_another() {
     assert_eq!(server.counts.requests(), 3);
 }
 
-/// A server that reads a little, says that it is done, and then goes with unread data: the client's next write has nobody
-/// who takes it.
+/// A server that reads a part of the request, shuts down its side and closes with unread data, so the client's next write
+/// raises SIGPIPE.
 fn rude() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();

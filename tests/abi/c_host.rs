@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::library;
 
-/// Compiles a program of tests/c into a directory of the test's own.
+/// Compiles a program of tests/c into this directory.
 pub fn compile(source: &str, directory: &Path, flags: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = directory.join(source.trim_end_matches(".c"));
@@ -18,8 +18,8 @@ pub fn compile(source: &str, directory: &Path, flags: &[&str]) -> PathBuf {
         .arg(root.join("include"))
         .arg(root.join("tests/c").join(source))
         .arg(&library)
-        // Where the compiler has put a name into the library, the loader looks for that, and in LD_LIBRARY_PATH, which cargo
-        // sets, before a runpath; an rpath comes first.
+        // If the library has a soname, the loader searches for it, in LD_LIBRARY_PATH before the runpath. Cargo sets that
+        // variable, so this is an rpath, which is searched first.
         .arg(format!("-Wl,--disable-new-dtags,-rpath,{beside}"))
         .arg("-o")
         .arg(&program)

@@ -1,4 +1,4 @@
-//! Calls that are decided about first and sent then.
+//! Calls that are decided first and sent afterwards.
 
 #![allow(unsafe_code)]
 
@@ -58,7 +58,7 @@ impl Api {
     }
 }
 
-/// The two documents of a request: what it has of its service, and its own.
+/// Splits a request into two documents: the keys of its service, and the keys of the call.
 fn split(request: &Value) -> (Value, Value) {
     let keys = ["version", "service_id", "base_url", "idempotency_header", "credentials", "policy", "alternatives"];
     let (mut service, mut own) = (json!({}), json!({}));
@@ -70,7 +70,7 @@ fn split(request: &Value) -> (Value, Value) {
     (service, own)
 }
 
-/// A head without what differs from call to call.
+/// A head without the keys whose values differ from call to call.
 fn lasting(mut head: Value) -> Value {
     for key in ["timestamp", "duration_us", "connection_reused"] {
         if let Some(audit) = head["audit"].as_object_mut() {
@@ -231,7 +231,7 @@ fn both_documents_are_judged_as_one_is() {
         (with(&service, "base_url", Value::Null), own.clone(), "base_url or url is required"),
     ];
     for (service, own, message) in malformed {
-        // Twice, because the second time the service may be one that the engine knows.
+        // Twice, because the engine may have the service in its memory the second time.
         for _ in 0..2 {
             let (status, call, head) = decide(api.engine, Some(&service), &own, 0);
             assert_eq!((status, call, &head["error"]["code"]), (1, 0, &json!("invalid_request.malformed")));

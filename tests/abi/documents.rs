@@ -1,5 +1,5 @@
-//! The wire documents in `tests/vectors/wire`, by which PHP's tests judge their side as well: each has every key that the
-//! library knows and none besides, and the examples of `docs/wire.md` are these documents.
+//! The wire documents in `tests/vectors/wire`, which PHP's tests use as well. Each has every key that the library knows and
+//! no other, and they are the examples of `docs/wire.md`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ fn assert_written(name: &str, head: &impl Serialize) {
     assert_eq!(serde_json::to_value(head).expect("JSON"), document(name), "{name}");
 }
 
-/// Where the objects of a document are: their JSON pointers.
+/// The JSON pointers of all objects in a document.
 fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
@@ -43,14 +43,14 @@ fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The keys that a refusal of an unknown one lists.
+/// The keys that the refusal of an unknown key lists.
 fn listed(refusal: &Error) -> BTreeSet<String> {
     let (_, expected) = refusal.message.split_once(", expected ").unwrap_or_default();
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Every object of these documents is refused with one key more, and the refusal lists the keys that all of its kind have
-/// together: those of one place, and of one list.
+/// Every object of these documents is refused with one key more. The refusal has to list the keys that the objects of its
+/// kind have together, where those in the same place, or in the same list, are of one kind.
 fn assert_whole(names: &[&str], parse: impl Fn(&[u8]) -> Result<(), Error>, listed_elsewhere: &[&str]) {
     let mut keys = BTreeMap::<String, [BTreeSet<String>; 2]>::new();
     for name in names {
@@ -82,7 +82,7 @@ fn the_configuration_has_every_key() {
 
 #[test]
 fn the_requests_have_every_key() {
-    // A placement may be a word as well, so what is wrong with one is told of all forms together.
+    // A placement may be a string as well, so its refusal does not list the keys of one form.
     assert_whole(
         &["request", "request_url", "request_alternatives"],
         |document| Request::parse(document).map(|_| ()),
@@ -98,7 +98,7 @@ fn a_request_in_two_documents_has_every_key() {
     assert_whole(&["own", "own_url"], |document| CallHead::parse(document, &service).map(drop), &[]);
 }
 
-/// The record of the response, and what the others have of it.
+/// The record of the response, from which the records of the other documents are made.
 fn record() -> AuditRecord {
     AuditRecord {
         service_id: Some("stripe".to_owned()),
@@ -196,7 +196,7 @@ fn the_envelope_is_opened_and_every_key_of_it_looked_at() {
     }
 }
 
-/// The keys that a piece of the page names.
+/// The keys that a part of the page names in quotation marks.
 fn named(text: &str) -> BTreeSet<&str> {
     text.split('"').skip(1).step_by(2).collect()
 }

@@ -1,8 +1,8 @@
 //! The rooms of the library are on floors, and nothing imports upward or in a circle.
 //!
-//! The test reads every path of `src` that starts at the crate, at a parent or at a module of the file itself, and takes for an
-//! import what it names, through re-exports to the file that has it. Modules for tests alone are left out: they may look
-//! wherever they like, since nothing is built on them.
+//! The test reads every path of `src` that starts at the crate, at a parent or at a child of the module, follows it through
+//! re-exports to the file that declares the item, and counts that as an import. Modules for tests are left out: they may
+//! import anything, because no other module imports them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::sources::{Import, Module, Sources};
 
-/// The rooms from the roof to the ground. A room imports from the floors below it, and no other of its own floor.
+/// The rooms, the highest floor first. A room imports from the floors below it, and from no other room on its own floor.
 const FLOORS: [&[&str]; 9] = [
     &["ffi"],
     &["engine"],
@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 9] = [
     &["error", "sys", "text"],
 ];
 
-/// What each file imports of the others, and in which line.
+/// Which modules each module imports, and in which line.
 type Imports<'s> = BTreeMap<&'s Module, BTreeMap<Module, usize>>;
 
 fn imports(sources: &Sources) -> Imports<'_> {
@@ -42,7 +42,7 @@ fn floor(module: &Module) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&module.first().map_or("", String::as_str)))
 }
 
-/// Every import of another room that is not below.
+/// Every import from another room that is not on a lower floor.
 fn upward(sources: &Sources) -> Vec<String> {
     let mut found = Vec::new();
     for module in sources.modules().filter(|module| !module.is_empty()) {
@@ -58,7 +58,7 @@ fn upward(sources: &Sources) -> Vec<String> {
     found
 }
 
-/// The shortest circle of each knot of files.
+/// A shortest circle of imports for each group of files that import each other.
 fn circles(sources: &Sources, imports: &Imports<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut told: BTreeSet<&Module> = BTreeSet::new();
@@ -77,7 +77,7 @@ fn circles(sources: &Sources, imports: &Imports<'_>) -> Vec<String> {
     found
 }
 
-/// The shortest way by imports from one module to another, which it leaves out; none where there is no import between.
+/// The shortest chain of imports from one module to another, without the latter; `None` where no imports lead there.
 fn way<'s>(imports: &Imports<'s>, from: &Module, to: &Module) -> Option<Vec<&'s Module>> {
     let (from, _) = imports.get_key_value(from)?;
     let mut ways = VecDeque::from([vec![*from]]);
@@ -160,7 +160,7 @@ fn a_type_has_a_name_of_its_own() {
     assert!(rooms.is_empty(), "names that mean something else in another room: {rooms:?}");
 }
 
-/// Four rooms, and this text in one of the lower one's files.
+/// Sources of four rooms, with this text as the file credential/header.rs.
 fn planted(text: &str) -> Sources {
     let files = [
         ("lib.rs", "pub mod audit;\npub mod credential;\npub mod engine;\npub mod error;\n"),

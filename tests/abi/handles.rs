@@ -1,4 +1,4 @@
-//! Engines: when a handle is new, when it is an old one again, and when it ends.
+//! Engines: when `open` gives a new handle, when it gives an earlier one again, and when a handle ends.
 
 #![allow(unsafe_code)]
 
@@ -17,7 +17,7 @@ use crate::support::server::{Authority, Server, configuration, request};
 const UNKNOWN_ENGINE: i32 = -3;
 const ENGINES: usize = 16;
 
-/// The engines belong to the process, so these tests take turns.
+/// All engines of a process share one table, so these tests run one after another.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -139,7 +139,7 @@ fn a_closed_engine_hangs_up() {
 const OLD: [u8; 32] = [1; 32];
 const NEW: [u8; 32] = [2; 32];
 
-/// A server that counts, and what opens an engine for it with this entry of `master_keys`.
+/// A server that counts its requests, and configurations for it with different entries of `master_keys`.
 struct Vault {
     authority: Authority,
     server: Server,

@@ -23,7 +23,7 @@ fn generate() -> String {
     String::from_utf8(text).expect("UTF-8")
 }
 
-/// `make header` sets the variable; without it a difference is a failure, in CI as anywhere.
+/// `make header` sets the variable, and the header is written. Without it a difference is a failure.
 #[test]
 fn the_committed_header_is_what_the_code_says() {
     let generated = generate();
@@ -33,7 +33,7 @@ fn the_committed_header_is_what_the_code_says() {
     assert_eq!(fs::read_to_string(HEADER).expect("the header"), generated, "run `make header` and commit the result");
 }
 
-/// PHP's FFI evaluates nothing: see docs/abi.md for what its parser takes.
+/// PHP's FFI has no preprocessor; docs/abi.md says what its parser accepts.
 #[test]
 fn the_header_suits_phps_parser() {
     let header = fs::read_to_string(HEADER).expect("the header");

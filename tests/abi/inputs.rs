@@ -25,7 +25,7 @@ fn text(text: &str) -> Input {
 
 fn raw_open(config: Input, engine: *mut u64) -> (i32, Frame) {
     let mut out = Frame::rubbish();
-    // SAFETY: what these tests hand in is either readable or refused by its pointer or length alone.
+    // SAFETY: the inputs of these tests are readable, or are refused for their pointer or length before they are read.
     let status = unsafe { (library().open)(config.0, config.1, engine, &mut out) };
     (status, out)
 }
@@ -45,7 +45,7 @@ fn raw_explain(engine: u64, request: Input) -> (i32, Frame) {
     (status, out)
 }
 
-/// The head of a result, which is freed.
+/// Reads the head of a result, and frees the result.
 fn head(mut frame: Frame) -> Value {
     let (head, _) = frame.read();
     // SAFETY: the library wrote the frame.
@@ -211,7 +211,7 @@ fn results_are_freed_by_id_and_only_once() {
     assert_eq!(second.read().1, b"second", "other results stay");
 
     let mut foreign = Frame { id: u64::MAX, ..second };
-    // SAFETY: only the id counts, and there is none like it.
+    // SAFETY: a result is found by its id alone, and none has this id.
     unsafe { (library().free)(&mut foreign) };
     assert_eq!(head(second)["status"], 200);
 }
@@ -224,7 +224,7 @@ fn heads_are_json_to_the_last_byte_and_bodies_are_raw() {
     let (status, mut out) =
         raw_send(engine, [text(&request.to_string()), (body.as_ptr().cast(), body.len()), (null(), 0)]);
     assert_eq!(status, OK);
-    // SAFETY: the library says so until the result is freed.
+    // SAFETY: pointer and length are valid until the result is freed.
     let head = unsafe { std::slice::from_raw_parts(out.head.cast::<u8>(), out.head_len) };
     let head = str::from_utf8(head).expect("UTF-8");
     assert!(head.starts_with('{') && head.ends_with('}'));

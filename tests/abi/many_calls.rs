@@ -1,8 +1,8 @@
-//! Many calls of a host in C, good and bad ones mixed: what the process holds does not grow, and no byte is touched that is
-//! not its own.
+//! A host in C makes many calls, of which some fail. The memory and the descriptors of the process do not grow, and no invalid
+//! memory is accessed.
 //!
-//! `make test` makes some thousands and lets Valgrind watch some; `make hardening` makes more (`SECURE_OUTBOUND_CALLS`) and
-//! lets AddressSanitizer watch, in a library that is built for it (`SECURE_OUTBOUND_SANITIZED`).
+//! `make test` makes some thousands of calls, and some more under Valgrind. `make hardening` makes more of them
+//! (`SECURE_OUTBOUND_CALLS`), with a library that is built with AddressSanitizer (`SECURE_OUTBOUND_SANITIZED`).
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ const KEY: [u8; 32] = [7; 32];
 const THREADS: usize = 4;
 const WARM: usize = 2_000;
 const CALLS: usize = 8_000;
-/// What the resident memory may differ by between the two times it is asked for, in KiB.
+/// By how many KiB the resident memory may differ between the two measurements.
 const NOISE: i64 = 1_024;
 /// Descriptors that may come and go: each of the threads may have a connection to each of the servers.
 const CONNECTIONS: i64 = (THREADS * 4) as i64;
@@ -72,7 +72,7 @@ impl Upstream {
             .expect("the host")
     }
 
-    /// What the host says that it holds, once warm and at the end: KiB, descriptors, threads.
+    /// KiB of memory, descriptors and threads of the host, after the first calls and at the end, as it reports them.
     fn held(&self, warm: usize, calls: usize, mode: &str) -> [Vec<i64>; 2] {
         let output = self.run(&Tool::none(), THREADS, warm, calls, mode);
         let (stdout, stderr) = text(&output);
@@ -88,8 +88,8 @@ impl Upstream {
 
 type Handler2 = fn(&mut Connection<'_, '_>) -> bool;
 
-/// What `send` returns, the request, its body and its envelope. All that a call can come to, but for deadlines, and for
-/// panics, whose payload stays by intent.
+/// The status that `send` returns, the request, its body and its envelope, for every outcome of a call except deadlines, and
+/// except panics, whose payload is not freed, by design.
 fn calls(urls: &[String]) -> Vec<(i32, String, String, String)> {
     let [http1, early, http2, reset, closed] = urls else { panic!("five servers") };
     let sealed = support::seal(br#"{"token": "t"}"#, "token", &KEY, Algorithm::Aes256Gcm);
@@ -142,16 +142,16 @@ fn reset(connection: &mut Connection<'_, '_>) -> bool {
     true
 }
 
-/// A window for the bodies of a connection's whole life.
+/// Opens a flow-control window that is large enough for all requests on the connection.
 fn take_anything(connection: &mut Connection<'_, '_>) {
     connection.frame(h2::WINDOW_UPDATE, 0, 0, &1_000_000_000_u32.to_be_bytes());
 }
 
-/// What watches the host.
+/// A tool that finds errors of memory in the host.
 struct Tool {
     wrapper: &'static [&'static str],
     flags: &'static [&'static str],
-    /// How many calls of a host it can watch in reasonable time.
+    /// How many calls the host can make with the tool in a reasonable time.
     calls: usize,
 }
 
@@ -184,7 +184,7 @@ impl Tool {
     }
 }
 
-/// The number of calls that the environment asks for, or this one.
+/// The number of calls from the environment, or else this one.
 fn wanted(default: usize) -> usize {
     std::env::var("SECURE_OUTBOUND_CALLS").map_or(default, |text| text.parse().expect("a number of calls"))
 }
@@ -202,7 +202,7 @@ fn what_the_process_holds_does_not_grow() {
     assert_eq!((warm[2], end[2]), (1, 1), "threads");
 }
 
-/// The figures of the test above, where a host frees no result.
+/// Shows that the test above can fail: here the host frees no result.
 #[test]
 fn results_that_are_kept_are_seen_to_grow() {
     let [warm, end] = Upstream::new().held(200, 1_000, "keep");
@@ -218,7 +218,7 @@ fn no_call_touches_memory_that_is_not_its_own() {
     assert_eq!(stdout.lines().count(), 2, "{stdout}");
 }
 
-/// The tool of the test above sees what a host does wrong: in the host's own code, and in what the library is given.
+/// Shows that the tool of the test above finds errors: in the host's own code, and in what the host passes to the library.
 #[test]
 fn a_result_that_is_read_once_freed_and_a_length_that_is_too_long_are_found() {
     let tool = Tool::of_this_run();

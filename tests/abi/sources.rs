@@ -1,4 +1,4 @@
-//! What the files of `src` import: a reader of Rust that knows modules and paths, and nothing else.
+//! Which modules the files of `src` import, found by a small parser that knows only the modules and paths of Rust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use super::words::{branches, closing, without_tests, without_texts, words};
 
-/// The module that a file is, from the crate's root; the root itself is empty.
+/// The path of a file's module from the crate's root; that of the root is empty.
 pub type Module = Vec<String>;
 
-/// A path in a file, and the module whose file has what it names.
+/// A path in a file, and the module that declares the item which the path names.
 pub struct Import {
     /// The line of the file.
     pub line: usize,
-    /// The module as it is written.
+    /// The module that is written in the path.
     pub written: Module,
-    /// The module that is meant, behind every re-export.
+    /// The module that declares the item, found through all re-exports.
     pub meant: Module,
 }
 
@@ -24,11 +24,11 @@ pub struct Sources(BTreeMap<Module, Source>);
 
 struct Source {
     file: String,
-    /// Without comments, texts and what is there for tests only.
+    /// The code without comments, strings and items that are compiled for tests only.
     code: Vec<char>,
     children: BTreeSet<String>,
     types: BTreeSet<String>,
-    /// What each name means that the file has from elsewhere.
+    /// The full path of each name that the file imports.
     names: BTreeMap<String, Vec<String>>,
     /// Every path, with its line.
     paths: Vec<(usize, Vec<String>)>,
@@ -52,11 +52,11 @@ impl Sources {
         files
     }
 
-    /// Reads files of a name and a text each.
+    /// Reads files, each given by its name and its text.
     pub fn read(files: &[(String, String)]) -> Self {
         let mut sources: BTreeMap<Module, Source> =
             files.iter().map(|(file, text)| (module(file), Source::read(file, text))).collect();
-        // A module that only tests declare is theirs with all that is below it.
+        // A module that only tests declare, and all modules below it, are left out.
         let declared = |module: &Module, sources: &BTreeMap<Module, Source>| {
             (0..module.len()).all(|depth| {
                 let parent = sources.get(&module[..depth]);
@@ -68,7 +68,7 @@ impl Sources {
         Self(sources)
     }
 
-    /// The modules that there are.
+    /// All modules of the crate.
     pub fn modules(&self) -> impl Iterator<Item = &Module> {
         self.0.keys()
     }
@@ -94,7 +94,7 @@ impl Sources {
         imports.collect()
     }
 
-    /// The module that a path leads to, and what of the path is in it. None leads out of the crate.
+    /// The module that a path leads to, and the rest of the path in it. `None` where the path leads out of the crate.
     fn walk<'p>(&self, from: &Module, path: &'p [String]) -> Option<(Module, &'p [String])> {
         let mut rest = path;
         let mut module = match path.first()?.as_str() {
@@ -148,7 +148,7 @@ impl Source {
                 source.tree(&mut Vec::new(), &words[index + 1..index + length]);
                 index += length;
             } else if word == "::" {
-                // What follows is not where a path starts.
+                // The next word continues a path and does not start one.
                 index += 1;
             } else if ahead(1) == "::" {
                 let steps = (0..).take_while(|step| ahead(2 * step + 1) == "::").count();
@@ -161,13 +161,13 @@ impl Source {
         source
     }
 
-    /// The paths of a `use`, whose braces share what comes before them.
+    /// Reads the paths of a `use`; those in braces share the part before the braces.
     fn tree(&mut self, before: &mut Vec<String>, words: &[(usize, String)]) {
         let start = before.len();
         let mut index = 0;
         while let Some((at, word)) = words.get(index) {
             match word.as_str() {
-                // The path of another crate: no module here has an empty name.
+                // The path of another crate. No module of this one has an empty name.
                 "::" if before.is_empty() => before.push(String::new()),
                 "::" => {}
                 "{" => {

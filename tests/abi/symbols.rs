@@ -1,4 +1,4 @@
-//! What the built library exports, and what goes with it: header, versions, the table of codes.
+//! What the built library exports, and whether the header, the versions and the table of codes agree with it.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -47,8 +47,9 @@ fn the_library_stays_loaded() {
     assert!(flags.contains("NODELETE"), "{dynamic}");
 }
 
-/// What runs while a host loads the library or ends: the C runtime's own, the standard library's note of the arguments, and
-/// two of aws-lc's, which look at the processor and wipe the random generator. None of them frees anything.
+/// The functions that run when a host loads the library or ends: those of the C runtime, one of Rust's standard library, which
+/// stores the arguments, and two of aws-lc, which read the features of the processor and wipe the state of the random generator.
+/// None of them frees memory.
 #[test]
 fn nothing_of_ours_runs_at_loading_or_leaving() {
     let known =

@@ -1,6 +1,6 @@
-//! The words of a text of Rust, without comments, texts and what is compiled for tests only.
+//! The words of Rust source, without comments, strings and items that are compiled for tests only.
 
-/// Where the brace closes that the words start with.
+/// The place of the brace that closes the first one of these words.
 pub fn closing(words: &[(usize, String)]) -> usize {
     let mut depth = 0;
     let closes = words.iter().position(|(_, word)| {
@@ -14,7 +14,7 @@ pub fn closing(words: &[(usize, String)]) -> usize {
     closes.expect("a closing brace")
 }
 
-/// What commas divide, outside of inner braces.
+/// The parts between commas, where commas in inner braces do not count.
 pub fn branches(words: &[(usize, String)]) -> Vec<&[(usize, String)]> {
     let mut found = Vec::new();
     let (mut start, mut index) = (0, 0);
@@ -33,7 +33,7 @@ pub fn branches(words: &[(usize, String)]) -> Vec<&[(usize, String)]> {
     found.into_iter().filter(|branch| !branch.is_empty()).collect()
 }
 
-/// Names, `::`, and every other mark that is no blank, with their places.
+/// Names, `::`, and every other character that is no white space, with their places.
 pub fn words(code: &[char]) -> Vec<(usize, String)> {
     let is_name = |character: &char| character.is_alphanumeric() || *character == '_';
     let mut found = Vec::new();
@@ -54,7 +54,7 @@ pub fn words(code: &[char]) -> Vec<(usize, String)> {
     found
 }
 
-/// The same characters, with blanks for those of comments and of texts.
+/// The same characters, with a space in place of each one in comments and strings.
 pub fn without_texts(text: &str) -> Vec<char> {
     let mut code: Vec<char> = text.chars().collect();
     let mut at = 0;
@@ -67,7 +67,7 @@ pub fn without_texts(text: &str) -> Vec<char> {
                 raw(&code[at..]).unwrap_or(1)
             }
             ['\'', '\\', ..] => quoted(&code[at..], '\''),
-            // Anything else is a lifetime.
+            // A character; a quotation mark in any other place starts a lifetime.
             ['\'', _, '\'', ..] => 3,
             _ => {
                 at += 1;
@@ -92,7 +92,7 @@ fn quoted(code: &[char], quote: char) -> usize {
     at + 1
 }
 
-/// A raw text, where there is one: `r#type` is a name.
+/// The length of a raw string literal. `None` where none starts here: `r#type` is a name.
 fn raw(code: &[char]) -> Option<usize> {
     let marks = code[1..].iter().take_while(|character| **character == '#').count();
     (code.get(1 + marks) == Some(&'"')).then_some(())?;
@@ -101,7 +101,7 @@ fn raw(code: &[char]) -> Option<usize> {
     Some(2 + marks + length + end.len())
 }
 
-/// The same characters, with blanks for every item that is compiled for tests only.
+/// The same characters, with a space in place of each one in items that are compiled for tests only.
 pub fn without_tests(mut code: Vec<char>) -> Vec<char> {
     let words = words(&code);
     let mark = ["#", "[", "cfg", "(", "test", ")", "]"];

@@ -1,4 +1,4 @@
-//! Alternatives of a base URL: their form, and that a service is looked at where its secret leads.
+//! Alternatives of a base URL: their form, and that a service is checked with the base URL that its secret selects.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! What `secure_outbound_check` says of envelopes: whether a call could use them, by a code, without being one.
+//! `secure_outbound_check` says whether a call could use these envelopes, with the code that the call would have, and sends
+//! nothing.
 
 #![allow(unsafe_code)]
 
@@ -34,7 +35,7 @@ fn sealed(payload: &Value) -> String {
     sealed_as(ID, payload)
 }
 
-/// The envelope of another credential.
+/// An envelope with this identifier, which may be that of another credential.
 pub fn sealed_as(identifier: &str, payload: &Value) -> String {
     support::seal(payload.to_string().as_bytes(), identifier, &KEY, Algorithm::XChaCha20Poly1305)
 }

@@ -1,4 +1,4 @@
-//! Envelopes against what libsodium and OpenSSL say of them, and the ciphers against Wycheproof.
+//! Envelopes have the results that libsodium and OpenSSL give, and the ciphers those of Wycheproof.
 
 use secure_outbound::document::KeySourceSpec;
 use secure_outbound::envelope::aead::{self, Algorithm};

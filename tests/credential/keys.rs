@@ -1,4 +1,4 @@
-//! Key configuration, and a ring whose files change under it.
+//! The configuration of keys, and a key ring whose files change while it is open.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -31,7 +31,7 @@ impl Scratch {
 
     fn write(&self, name: &str, contents: &str, mode: u32) -> PathBuf {
         let path = self.0.join(name);
-        // A new inode every time, as a careful rotation would do it.
+        // A new inode every time, as in a rotation that renames a complete file into place.
         let fresh = self.0.join("fresh");
         fs::write(&fresh, contents).expect("writes");
         fs::set_permissions(&fresh, fs::Permissions::from_mode(mode)).expect("a mode");
@@ -62,7 +62,7 @@ fn codes(ring: &Keyring) -> Vec<&'static str> {
     ring.warnings().iter().map(|warning| warning.code).collect()
 }
 
-/// Which of the keys 01…, 02… the ring opens envelopes with.
+/// Which of the keys 01…01 and 02…02 the ring has, shown by the envelopes that it opens.
 fn opens(ring: &mut Keyring) -> Vec<u8> {
     let keys = ring.keys();
     let fits = |byte: &u8| {
@@ -213,7 +213,7 @@ fn several_keys_keep_their_order() {
     assert_eq!(kept.iter().map(Arc::strong_count).sum::<usize>(), 2, "a call keeps its keys");
 }
 
-/// The environment of a running process cannot be changed safely, so this test runs itself once more under another one.
+/// The environment of a running process cannot be changed safely, so this test runs itself again with another environment.
 #[test]
 fn variable_holds_a_key() {
     const NAME: &str = "SECURE_OUTBOUND_TEST_KEY";

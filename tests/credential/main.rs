@@ -1,4 +1,4 @@
-//! Envelopes, the keys that open them, and the places of a request that a credential goes to.
+//! Envelopes, the keys that open them, and the places in a request into which a credential is put.
 
 #[path = "../support/mod.rs"]
 mod support;

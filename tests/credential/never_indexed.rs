@@ -1,4 +1,4 @@
-//! Header fields that hold a credential, as they are on an HTTP/2 connection: literals that no hop may put into a table.
+//! Fields that hold a credential are sent over HTTP/2 as never-indexed literals, which no hop may put into a table (RFC 7541).
 
 use std::sync::{Arc, Mutex};
 
@@ -15,12 +15,12 @@ use crate::support::server::request;
 const KEY: [u8; 32] = [1; 32];
 const PADDED_OR_PRIORITY: u8 = 0x28;
 const END_HEADERS: u8 = 4;
-/// Places in the static table.
+/// Indexes in the static table of RFC 7541.
 const AUTHORIZATION: usize = 23;
 const PATH: usize = 4;
 const USER_AGENT: usize = 58;
 
-/// Sends the same request twice over one connection, and gives the fields of both as they came.
+/// Sends the same request twice over one connection, and returns the fields of both as the server received them.
 fn on_the_wire(credentials: &[(Value, &str)]) -> [Vec<Field>; 2] {
     let blocks = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&blocks);

@@ -1,4 +1,4 @@
-//! From payloads to what changes in a request.
+//! What the payload of a credential changes in a request.
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -41,7 +41,7 @@ fn json_type() -> HeaderMap {
     headers(&[("content-type", "application/json")])
 }
 
-/// Places secrets into a request that has nothing in it.
+/// Places secrets into a request without fields, query and body.
 fn place_all(secrets: &[(CredentialSpec, &str)]) -> Result<Placed, Error> {
     let credentials = secrets.iter().map(|(spec, payload)| credential(spec, *payload)).collect();
     place(credentials, Draft { headers: &HeaderMap::new(), query: None, body: b"", key_header: None })

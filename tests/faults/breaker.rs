@@ -1,4 +1,4 @@
-//! A service that keeps failing is left alone, as the policy says, for each service and process apart.
+//! A service that keeps failing gets no requests for a time, as its policy says. Each process counts for each service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +72,7 @@ fn it_opens_probes_and_closes() {
     assert_eq!(client.counts().requests(), 6);
 }
 
-/// One credential, whose envelope is none.
+/// A request with one credential, for which the test gives no valid envelope.
 fn garbled(failures: u32, open_ms: u64) -> impl Fn(&mut Value) {
     move |request| {
         breaker(failures, open_ms)(request);

@@ -1,7 +1,7 @@
 //! `timeout_ms` is one deadline over all attempts, within 5 % plus 20 ms.
 //!
-//! The bound is one on time, so a busy machine may miss it: of several measurements one has to hold. The outcome of a call has
-//! to be right every time, and no call may end before its deadline where it is the deadline that ends it.
+//! On a busy machine a call may end later than that, so only one of several measurements has to be within the bound. The outcome of
+//! a call has to be right every time, and a call that its deadline ends may never end earlier.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -42,7 +42,7 @@ fn in_time(client: &Client, milliseconds: u64, change: impl Fn(&mut Value), chec
     panic!("none of {all:?} is within {bound:?}");
 }
 
-/// Ended by its deadline, and not before it.
+/// The call was ended by its deadline, and not earlier.
 fn timed_out(milliseconds: u64) -> impl Fn(&Reply, Duration) {
     move |reply, took| {
         assert_eq!(reply.code(), "timeout.total", "{reply:?}");
@@ -90,7 +90,7 @@ fn a_server_that_wants_a_second_more_each_time() {
         1500,
         |_| {},
         |reply, _| {
-            // On a machine so busy that the second attempt comes too late there is no response at all.
+            // On a busy machine the second attempt may be too late for a response.
             assert!(reply.http_status() == Some(503) || reply.code() == "timeout.total", "{reply:?}");
             assert!(reply.head["audit"]["attempts"].as_u64().is_some_and(|attempts| attempts <= 2), "{reply:?}");
         },
@@ -109,7 +109,7 @@ fn a_body_that_drips() {
     in_time(&client, 1000, |_| {}, timed_out(1000));
 }
 
-/// A body that decoding makes nothing of, for a long time: members of no byte.
+/// A body that takes long to decode and has no content: very many empty gzip members.
 fn endless_nothing(outer: &str) -> Vec<u8> {
     let body = encode(outer, &encode("gzip", b"").repeat(1 << 20));
     let length = body.len();
@@ -187,7 +187,7 @@ fn a_server_that_never_begins_with_tls() {
         },
     );
     let base = client.server.url("https", "localhost");
-    // Whether the deadline falls into an attempt or into a pause, which is then not begun, is left to chance.
+    // The deadline may end an attempt, or leave no time for the pause before the next one.
     in_time(
         &client,
         1000,

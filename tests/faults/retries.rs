@@ -1,4 +1,4 @@
-//! What is attempted again, how often and with what; the servers count.
+//! Which requests are attempted again, how often, and what each attempt sends. The servers count the requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ fn thrice(request: &mut Value) {
     request["policy"]["max_attempts"] = json!(3);
 }
 
-/// The same with an idempotency key.
+/// Lets a call make three attempts, with an idempotency key.
 fn keyed(request: &mut Value) {
     thrice(request);
     request["idempotency_key"] = json!("order-17");
 }
 
-/// Attempts, and what became of each.
+/// The number of attempts, and how each of them failed.
 fn attempts(reply: &Reply) -> (u64, Vec<&str>) {
     let audit = &reply.head["audit"];
     let errors = audit["attempt_errors"].as_array().expect("a list");
@@ -51,7 +51,7 @@ fn recovering(first: usize, response: impl Into<String>) -> Client {
     )
 }
 
-/// Servers that read a whole request and close without a word.
+/// Servers that read a whole request and close the connection without a response.
 fn without_response() -> Vec<(&'static str, Client)> {
     let silent = |peer: &mut Peer<'_>| peer.read().is_none();
     let one_stream = |connection: &mut Connection<'_, '_>| connection.request().is_none();
@@ -82,7 +82,7 @@ fn a_post_with_a_key_and_no_response_is_sent_again_under_the_same_key() {
         assert_eq!(client.counts().requests(), 3, "{over}");
         for received in client.counts().received.lock().expect("no poison").iter() {
             assert_eq!(received.body, b"amount=1", "{over}");
-            // The frames of HTTP/2 are not unpacked here.
+            // The HTTP/2 server of the tests does not decode header blocks.
             if over != "HTTP/2" {
                 assert_eq!(received.header("idempotency-key"), Some("order-17"), "{over}");
             }
@@ -211,7 +211,7 @@ fn refusing(first: usize, refuse: fn(&mut Connection<'_, '_>, u32, usize) -> boo
 
 #[test]
 fn what_was_not_processed_is_attempted_again_whatever_it_is() {
-    // An attempt is four sendings here, for what is certainly unprocessed is sent again three times in any case.
+    // Each attempt sends the request up to four times: one that was certainly not processed is sent again three times.
     let client = refusing(5, |connection, stream, _| connection.rst(stream, h2::REFUSED_STREAM));
     let reply = client.call("POST", b"x", thrice);
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"done"[..]), "{reply:?}");
@@ -263,7 +263,7 @@ fn an_attempt_begins_with_the_first_hop() {
         client.counts().received.lock().expect("no poison").iter().map(|request| request.line().to_owned()).collect();
     assert_eq!(lines, ["GET / HTTP/1.1", "GET /end HTTP/1.1"].repeat(3));
 
-    // The POST was processed, for its response redirects; only what follows is a GET.
+    // The redirect shows that the POST was processed, so the GET that follows it may not cause another attempt.
     let reply = client.call("POST", b"x", follow);
     assert_eq!((reply.http_status(), attempts(&reply).0), (Some(503), 1), "{reply:?}");
     assert_eq!(client.counts().requests(), 8);

@@ -1,4 +1,4 @@
-//! `sent`, `code` and `retryable` are true to what happened on the wire, and nothing is processed twice.
+//! `sent`, `code` and `retryable` say what happened on the connection, and no request is processed twice.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::support::h2::{self, Connection};
 use crate::support::library::Reply;
 use crate::support::server::{ClosedPort, Peer};
 
-/// Long enough for a request to arrive on a busy machine; what is slow lasts longer.
+/// Long enough for a request to arrive on a busy machine. Slow servers take longer.
 const SLOW_MS: u64 = 2000;
 
 type Handler = fn(&mut Peer<'_>) -> bool;
@@ -183,7 +183,7 @@ fn a_reset_after_part_of_the_request() {
 
 #[test]
 fn part_of_a_head_is_a_response_begun() {
-    // Not "before the first byte of a response", so a GET is not retried.
+    // The connection ends after the first byte of the response, so even a GET is not retried.
     let client = http1(|peer| peer.write("HTTP/1.1 20"));
     assert_eq!(failure(&client.get()), ("protocol.closed_early", "maybe", true, None));
     assert_eq!(client.counts().requests(), 1);
@@ -191,7 +191,7 @@ fn part_of_a_head_is_a_response_begun() {
 
 #[test]
 fn part_of_a_head_on_the_connection_after_an_idle_one() {
-    // The first connection closes while idle; what counts is what the second one received.
+    // The first connection closes while it is idle. The failure is that of the second one.
     let client = Client::http1(|peer| match peer.connection {
         0 => peer.read().is_some() && peer.respond("first"),
         _ => peer.read().is_some() && peer.write("HTTP/1.1 20"),

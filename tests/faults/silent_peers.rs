@@ -1,4 +1,4 @@
-//! HTTP/2 connections that stay open while their server says nothing any more.
+//! HTTP/2 connections that stay open although their server sends nothing more.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,7 +18,7 @@ fn timed_out(reply: &Reply) {
     assert_eq!((reply.code(), reply.sent()), ("timeout.total", "maybe"), "{reply:?}");
 }
 
-/// A server whose first connection responds to one request and then does as it is told; the others respond.
+/// A server that responds to one request on its first connection and then does `then`. On other connections it responds to all.
 fn server(then: impl Fn(&mut Connection<'_, '_>) -> bool + Send + Sync + 'static) -> Client {
     Client::http2(move |connection| {
         let is_first = connection.peer.connection == 0;
@@ -47,7 +47,7 @@ fn a_connection_that_says_nothing_is_not_used_again() {
 
 #[test]
 fn a_connection_that_says_something_stays() {
-    // The second request never gets a response, but the server is there: it opens its window, as for any request.
+    // The second request gets no response, but a WINDOW_UPDATE shows that the server is still there.
     let client = server(|connection| {
         let ignored = connection.request();
         ignored.is_some() && connection.frame(h2::WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())
@@ -63,7 +63,7 @@ fn who_waits_on_a_connection_that_is_given_up_still_has_a_response() {
     let waiting = std::sync::Arc::new(AtomicUsize::new(0));
     let seen = std::sync::Arc::clone(&waiting);
     let client = server(move |connection| {
-        // Two requests, and the end of one of them.
+        // Two requests arrive, and the client resets one of them.
         let mut streams = Vec::new();
         while streams.len() < 2 {
             let Some(stream) = connection.request() else { return false };

@@ -1,4 +1,4 @@
-//! Every row of the table in `docs/faults.md` happens here, against sockets, and has to be as the page says.
+//! Every fault in the table of `docs/faults.md` is caused here with real sockets, and has to end as its row says.
 
 use std::thread;
 
@@ -15,10 +15,10 @@ const PAGE: &str = include_str!("../../docs/faults.md");
 const HEADING: &str = "| fault | class | code | GET | POST | POST with an idempotency key |";
 const NAME: &str = "api.example.com";
 
-/// Long enough for a request to arrive on a busy machine; a slow row lasts so long.
+/// Long enough for a request to arrive on a busy machine. A slow fault takes all of this time.
 const SLOW_MS: u64 = 2000;
 
-/// A row as the page has it: the fault, and then class, code, and what became of each request.
+/// A row of the page: the fault, and in the cells class, code, and the outcome of each of three requests.
 struct Row {
     fault: &'static str,
     cells: Vec<String>,
@@ -41,7 +41,7 @@ fn row(fault: &str) -> Row {
     rows().into_iter().find(|row| row.fault == fault).expect("a row of the page")
 }
 
-/// A fault that does not go away: the server that makes it, and what the request for it looks like.
+/// A fault that every attempt meets: the server that causes it, and the change of the request that it needs.
 struct Fault {
     client: Client,
     change: Box<dyn Fn(&mut Value)>,
@@ -52,7 +52,7 @@ impl Fault {
         Self::changed(client, |_| {})
     }
 
-    /// With another request, such as one to another URL.
+    /// A fault that needs another request, such as one to another URL.
     fn changed(client: Client, change: impl Fn(&mut Value) + 'static) -> Self {
         Self { client, change: Box::new(change) }
     }
@@ -65,7 +65,7 @@ impl Fault {
         Self::changed(client, move |request| request["base_url"] = json!(base))
     }
 
-    /// A slow one, which takes all the time there is.
+    /// A fault that takes all of the time limit.
     fn slow(client: Client) -> Self {
         Self::changed(client, |request| request["timeout_ms"] = json!(SLOW_MS))
     }
@@ -75,7 +75,7 @@ impl Fault {
         Self::new(Client::http1(move |peer| peer.read().is_some() && after(peer)))
     }
 
-    /// An HTTP/2 server that does this with every request, and goes on while it says so.
+    /// An HTTP/2 server that does this with every request, until it returns false.
     fn http2(after: fn(&mut Connection<'_, '_>, u32) -> bool) -> Self {
         Self::new(Client::http2(move |connection| {
             while let Some(stream) = connection.request() {
@@ -106,10 +106,10 @@ fn anothers_certificate() -> Fault {
     Fault::new(Client::serving(authority, Some(tls), |_| {}, |peer| peer.read().is_some()))
 }
 
-/// A fault's name on the page, and what makes it happen.
+/// A fault's name on the page, and what causes it.
 type Named = (&'static str, fn() -> Fault);
 
-/// The faults that a loopback interface is enough for, in the page's order.
+/// The faults that can be caused on loopback, in the page's order.
 const FAULTS: [Named; 19] = [
     ("refused", refused),
     ("no handshake within `connect_timeout_ms`", || Fault::instead_of_tls(100, silence)),
@@ -119,7 +119,7 @@ const FAULTS: [Named; 19] = [
             peer.reset()
         })
     }),
-    // handshake_failure
+    // The bytes are a fatal alert, handshake_failure.
     ("TLS failure: an alert", || {
         Fault::instead_of_tls(10_000, |peer| {
             peer.take(5);
@@ -139,7 +139,7 @@ const FAULTS: [Named; 19] = [
             Over::Plain,
             |_| {},
             |peer| {
-                // What is not read makes the kernel end the connection with a reset.
+                // Because of the bytes that are not read, the kernel ends the connection with a reset.
                 if peer.take(20).is_some() {
                     peer.count(Received::default());
                 }
@@ -171,7 +171,7 @@ const FAULTS: [Named; 19] = [
     }),
 ];
 
-/// Makes the three calls, and gives what became of them in the page's words.
+/// Makes the three calls, and returns their outcomes in the page's words.
 fn happen(fault: impl Fn() -> Fault) -> Vec<String> {
     let requests: [(&str, &[u8], bool); 3] = [("GET", b"", false), ("POST", b"x", false), ("POST", b"x", true)];
     let (mut kinds, mut cells) = (Vec::new(), Vec::new());
@@ -189,7 +189,7 @@ fn happen(fault: impl Fn() -> Fault) -> Vec<String> {
         cells.push(format!("{}, {attempts}, {}", reply.sent(), client.counts().requests()));
         kinds.push((reply.head["error"]["class"].clone(), reply.code().to_owned()));
     }
-    // One fault has one code, or there are more cells than the page has.
+    // All three have the same class and code, or there are more cells here than on the page.
     kinds.dedup();
     let kinds = kinds.iter().flat_map(|(class, code)| [class.as_str().unwrap_or_default().to_owned(), code.clone()]);
     kinds.chain(cells).collect()
@@ -199,7 +199,7 @@ fn attempts_of(reply: &Reply) -> usize {
     reply.head["audit"]["attempts"].as_u64().and_then(|attempts| attempts.try_into().ok()).expect("a number")
 }
 
-/// Those that need a name server, and with it a network of their own.
+/// The faults that need a name server, and for it a network of their own.
 const LOOKUPS: [(&str, Answer); 2] =
     [("the name does not exist", Answer::NotFound), ("the name server fails", Answer::Failure)];
 
@@ -211,7 +211,7 @@ fn every_row_of_the_page_has_its_fault() {
 
 #[test]
 fn what_the_other_side_does_ends_as_the_page_says() {
-    // Each has an engine of its own, and a process has room for sixteen.
+    // Each call has an engine of its own, and a process has at most sixteen.
     for some in FAULTS.chunks(6) {
         thread::scope(|scope| {
             let start = |(name, fault): &(&'static str, fn() -> Fault)| {

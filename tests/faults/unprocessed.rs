@@ -1,4 +1,5 @@
-//! HTTP/2 servers that refuse, go away or break: what they did not process is sent again, and nothing else is.
+//! HTTP/2 servers that refuse requests, send GOAWAY or break the protocol: only requests that they did not process are sent
+//! again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -90,7 +91,7 @@ fn a_break_that_may_have_been_processed_is_not_repeated() {
 
 #[test]
 fn a_maybe_is_not_hidden_by_a_later_no() {
-    // First closed without a response (GET: tried again), then refused for good.
+    // The first request is refused and sent again. The second one is reset, and may have been processed.
     let seen = AtomicUsize::new(0);
     let client = Client::http2(move |connection| {
         while let Some(stream) = connection.request() {
@@ -118,7 +119,7 @@ fn going_away_after_the_stream_still_gives_its_response() {
 
 #[test]
 fn a_connection_that_never_takes_a_request() {
-    // GOAWAY before any request: handed back unserialised, and tried again.
+    // With a GOAWAY before any request, HTTP/2 has not sent the request, and it is tried again.
     let client = Client::http2(|connection| connection.go_away(0, h2::NO_ERROR));
     assert_eq!(failure(&client.post(b"x")), ("protocol.closed_early", "no", true, None));
     assert_eq!(client.counts().requests(), 0);

@@ -1,4 +1,4 @@
-//! Bombs stop at the cap with bounded memory, whatever window they ask for.
+//! Decompression bombs are stopped at the limit of the body, with bounded memory, whatever window size they declare.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,9 @@ use crate::support::{alone, base64, peak};
 
 const MEMBER: usize = 8 << 20;
 const MEMBERS: usize = 64;
-/// What a cap of a megabyte may cost: body, window of every decoder, buffers of the connection and of the server here.
+/// Memory for a limit of a megabyte: the body, the window of every decoder, and buffers of the connection and of the server here.
 const ROOM: u64 = 24 << 10;
-/// The largest window of br, which a decoder fills before it hands out anything.
+/// The largest window of brotli, which a decoder fills before it returns any byte.
 const WINDOW: u64 = 16 << 10;
 
 #[test]
@@ -26,7 +26,7 @@ fn generated() {
     let zeros = vec![0; MEMBER];
     let gzip = encode("gzip", &zeros).repeat(MEMBERS);
     let zstd = encode("zstd", &zeros).repeat(MEMBERS);
-    // A brotli stream has no members, but zeros in another coding are long runs again.
+    // A brotli stream has no members that could be repeated, but compressed zeros compress well again.
     let brotli = encode("br", &zeros.repeat(4));
     drop(zeros);
     let cases = [
@@ -71,7 +71,7 @@ fn illegal_windows() {
     }
 }
 
-/// A call that gets a response with a body of this coding ends with this code and costs less than this many KiB.
+/// A call whose response has this body and coding ends with this code, and takes less memory than this many KiB.
 fn stops(name: &str, coding: &str, body: &[u8], code: &str, room: u64) {
     let mut response = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n").into_bytes();
     response.extend(body);

@@ -1,4 +1,4 @@
-//! What a server may not do with the time of others, and what it may.
+//! Floods of frames, which may not cost other calls time, and many frames that are no flood.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, mpsc};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::client::Client;
 use crate::support::h2::{PING, RST_STREAM};
 
-/// Calls a server that takes nothing, with more time where a busy machine has not come to sending within it.
+/// Calls a server that reads nothing, and again with more time where a busy machine sent nothing before the deadline.
 fn left_at_the_deadline(client: &Client) {
     // 8 MB are more than any window or buffer between the two.
     let body = vec![b'a'; 8 << 20];
@@ -26,7 +26,7 @@ fn left_at_the_deadline(client: &Client) {
 fn a_server_that_takes_nothing_is_left_at_the_deadline() {
     left_at_the_deadline(&Client::http2(|connection| {
         connection.next();
-        // Long enough for the deadline, whose end closes the connection.
+        // Until the client closes the connection at the deadline.
         while connection.frame(PING, 0, 0, b"12345678") {
             thread::sleep(Duration::from_millis(20));
         }
@@ -50,7 +50,7 @@ fn a_server_that_floods_after_its_call_is_hung_up_on() {
         false
     });
     assert_eq!(hostile.get().code(), "protocol.closed_early");
-    // The calls of others drive its connection as well.
+    // Calls to another server give its connection time to run as well.
     let other = Client::http2(|connection| {
         while let Some(stream) = connection.request() {
             connection.respond(stream, "ok");

@@ -7,14 +7,14 @@ use crate::support::client::Client;
 use crate::support::peak;
 use crate::support::server::Peer;
 
-/// What the caps of a head and of a body of 64 KiB may cost: buffers of the connection and of the server here included.
+/// Memory for the limits of a head and of a body of 64 KiB, with the buffers of the connection and of the server here.
 const ROOM: u64 = 8 << 10;
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 type Attack = fn(&mut Peer<'_>) -> bool;
 
-/// Attacks without an end of their own run into this deadline; on the others it never falls.
+/// The deadline that ends attacks which have no end of their own. The others end before any deadline.
 const SOON: u64 = 600;
 const NEVER: u64 = 60_000;
 
@@ -24,7 +24,7 @@ fn endlessly(peer: &mut Peer<'_>, bytes: &[u8]) -> bool {
     false
 }
 
-/// Writes the same so many times. This process is measured, so the server may not hold it all.
+/// Writes the same so many times. The memory of this process is measured, so the server must not hold all of it.
 fn often(peer: &mut Peer<'_>, times: usize, bytes: &[u8]) -> bool {
     (0..times).all(|_| peer.write(bytes))
 }
@@ -106,7 +106,7 @@ fn attacks_end_in_a_known_error_with_bounded_memory() {
             assert_eq!(client.counts().requests(), 1, "{name}");
             assert!(["maybe", "yes"].contains(&reply.sent()), "{name}: {reply:?}");
             assert!(cost < ROOM, "{name} cost {cost} KiB");
-            // Whatever it was, the engine goes on.
+            // After every attack the engine closes the connection.
             assert!(client.counts().wait_closed(1), "{name}: the connection stays open");
         }
     });

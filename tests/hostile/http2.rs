@@ -10,11 +10,11 @@ use crate::support::h2::{
 };
 use crate::support::peak;
 
-/// What the caps of a head and of a body of 64 KiB may cost: windows, buffers of the connection and of the server here
-/// included.
+/// Memory for the limits of a head and of a body of 64 KiB, with the windows and the buffers of the connection and of the
+/// server here.
 const ROOM: u64 = 8 << 10;
 
-/// Attacks without an end of their own run into this deadline; on the others it never falls.
+/// The deadline that ends attacks which have no end of their own. The others end before any deadline.
 const SOON: u64 = 600;
 const NEVER: u64 = 60_000;
 
@@ -28,8 +28,8 @@ fn endlessly(connection: &mut Connection<'_, '_>, kind: u8, flags: u8, stream: u
     false
 }
 
-/// A field that the decoder is to remember (RFC 7541 section 6.2.1), and very many references to it: a kilobyte of block is
-/// four megabytes of fields.
+/// A field that enters the dynamic table (RFC 7541 section 6.2.1), and very many references to it: a kilobyte of the block
+/// stands for four megabytes of fields.
 fn references() -> Vec<u8> {
     let mut block = [&[0x88, 0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'a'; 4000]].concat();
     block.extend([0xbe; 12_000]);
@@ -51,7 +51,7 @@ const ATTACKS: [(&str, u64, &[&str], Attack); 24] = [
         connection.frame(HEADERS, 0, stream, &block(OK)) && endlessly(connection, CONTINUATION, 0, stream, &[])
     }),
     ("a string without end", NEVER, &["protocol.invalid"], |connection, stream| {
-        // A literal whose value is said to be 2 MB long.
+        // A literal that declares a value of 2 MB.
         let begin = [&[0x88, 0, 1, b'x', 0x7f, 0x81, 0xff, 0x7f][..], &[b'a'; 4096]].concat();
         connection.frame(HEADERS, 0, stream, &begin) && endlessly(connection, CONTINUATION, 0, stream, &[b'a'; 4096])
     }),
@@ -132,7 +132,7 @@ fn attacks_end_in_a_known_error_with_bounded_memory() {
             let client = Client::http2(move |connection| {
                 let Some(stream) = connection.request() else { return false };
                 attack(connection, stream);
-                // What has been written is to be judged for itself, not for the end of the connection behind it.
+                // The connection stays open, so that the client judges what was written and not the end of the connection.
                 while connection.peer.take(1).is_some() {}
                 false
             });

@@ -1,4 +1,4 @@
-//! Servers that mean harm: a known error, inside the deadline, with bounded memory.
+//! Hostile servers: each attack ends in a known error, before the deadline and with bounded memory.
 
 #[path = "../support/mod.rs"]
 mod support;

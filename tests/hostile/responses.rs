@@ -1,4 +1,4 @@
-//! Responses that are made to be mistaken: for text, for another's response, for more fields than there are.
+//! Responses that try to be taken for something else: for the response to another request, or for other fields.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::support::client::{Client, raw};
 
 #[test]
 fn a_response_that_nobody_asked_for_is_given_to_nobody() {
-    // The second response waits on the connection for the next request, which may be that of another service.
+    // The second response arrives before the next request on the connection, which may be that of another service.
     let client = Client::http1(|peer| {
         let responses = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood";
         while peer.read().is_some() {

@@ -1,7 +1,7 @@
 //! The C ABI with arbitrary bytes, lengths, handles and null pointers, as a sequence of calls.
 //!
-//! A call is a byte that chooses the function, a byte that chooses the handle, and the lengths of its inputs, which follow.
-//! It must run where no network is: what is opened and sent here is nobody's intention.
+//! The bytes of a call are one that selects the function, one that selects the handle, and its inputs, each after its length.
+//! Run it without a network: it may send requests anywhere.
 
 #![no_main]
 #![allow(unsafe_code)]
@@ -17,7 +17,7 @@ use secure_outbound::ffi::{
 };
 use serde_json::Value;
 
-/// What remains of the input.
+/// The rest of the input.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -27,7 +27,7 @@ impl<'a> Input<'a> {
         Some(*byte)
     }
 
-    /// A pointer and a length: so many of the bytes that follow, or null with a length of its own.
+    /// A pointer and a length: to the next bytes of the input, or null with any length.
     fn bytes(&mut self) -> (*const c_char, usize) {
         match (self.byte(), self.byte()) {
             (Some(255), Some(length)) => (null(), usize::from(length)),
@@ -42,11 +42,11 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Looks at a result as a caller would, and frees it, twice at times.
+/// Reads a result as a caller does, and frees it, a copy of it sometimes as well.
 fn look(view: &mut ResultView, status: i32, twice: bool) {
     assert!((-4..=1).contains(&status), "{status}");
     let mut copy = ResultView { ..*view };
-    // SAFETY: the library says what it points to, until it is freed.
+    // SAFETY: the pointers and lengths of a result are valid until it is freed.
     unsafe {
         if status >= 0 {
             let head = std::slice::from_raw_parts(view.head.cast::<u8>(), view.head_len);
@@ -65,7 +65,7 @@ fn look(view: &mut ResultView, status: i32, twice: bool) {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // Files that never end, and directories to write to, are an operator's to name and no attacker's.
+    // Only an operator, and no attacker, can name files that never end or directories to write to.
     if data.windows(5).any(|window| window == b"/dev/") || data.windows(11).any(|window| window == b"token_cache") {
         return;
     }

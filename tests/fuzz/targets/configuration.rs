@@ -9,7 +9,7 @@ use secure_outbound::net::Proxy;
 use secure_outbound::policy::InternalHosts;
 use serde_json::Value;
 
-/// The texts in the places of secrets, as far as they are long enough to be in no other place by chance.
+/// The values of the keys that hold secrets, if they are so long that they are in no other place by chance.
 fn secrets(document: &[u8]) -> Vec<String> {
     let value: Value = serde_json::from_slice(document).unwrap_or_default();
     let keys = value["master_keys"].as_array().into_iter().flatten();

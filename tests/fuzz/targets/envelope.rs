@@ -1,4 +1,5 @@
-//! An envelope: opened or refused with one of its codes, and, its form kept, never opened under another identifier or another key.
+//! An envelope is opened, or refused with one of its codes. With its form in the cache of forms, it is never opened under another
+//! identifier or with another key.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A URL and a policy, line by line: what is accepted is canonical, and where the policy allows it.
+//! A URL and a policy, one per line: a URL that is accepted is canonical, and the policy allows it.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A request document: read or refused, without an echo of what it holds.
+//! A request document is read or refused, and no error repeats its values.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ fuzz_target!(|document: &[u8]| {
         }
         Err(error) => {
             assert_eq!(error.code, Code::Malformed);
-            // A key may be named, and a key is the caller's own, with the names that there are; a value never is.
+            // A message may name a key of the document and list the valid keys, and never repeats a value.
             assert!(error.message.len() < 1000 + document.len());
         }
     }

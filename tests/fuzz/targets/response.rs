@@ -1,6 +1,6 @@
 //! What a server sends, on a real connection over loopback: every input ends in a response or in a known error.
 //!
-//! The first byte chooses: its lowest bit the version of HTTP, the next whether the connection is closed after the response.
+//! The lowest bit of the first byte selects the version of HTTP, the next one whether the connection is closed after the response.
 
 #![no_main]
 #![allow(unsafe_code)]
@@ -24,7 +24,7 @@ struct Server {
     response: Arc<Mutex<Vec<u8>>>,
 }
 
-/// Gives every connection the current response: a request that it hands back is sent again.
+/// Sends the current response on every connection, because a request that was not processed is sent again on another one.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -44,7 +44,7 @@ fn server() -> &'static Server {
 
 fn serve(tcp: &mut TcpStream, response: &[u8]) {
     let (choice, response) = response.split_first().unwrap_or((&0, &[]));
-    // As much of the request as there is at first; what the client says is not the matter here.
+    // One read is enough: the content of the request does not matter here.
     let _ = tcp.read(&mut [0; 1024]);
     if choice & 1 == 1 {
         let _ = tcp.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -93,7 +93,7 @@ fuzz_target!(|response: &[u8]| {
         secure_outbound_result_free(&mut view);
         head
     };
-    // The engine goes with its connection, so that the next response meets a new one.
+    // The engine is closed with its connections, so that the next response is sent on a new one.
     assert_eq!(secure_outbound_close(engine), 0);
     if head["error"].is_null() {
         assert!(head["status"].as_u64().is_some_and(|status| (200..600).contains(&status)), "{head}");
