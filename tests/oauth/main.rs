@@ -1,4 +1,4 @@
-//! Access tokens: what is asked of a token endpoint, and how the workers of a host share the tokens.
+//! Access tokens: the requests to a token endpoint, and how the workers of a host share the tokens.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Token requests on the wire: what is asked, what is refused before anything is, and what a response means to the caller.
+//! Token requests: what they send, what is refused before any is sent, and what each response means to the caller.
 
 use std::sync::{Arc, Mutex};
 
@@ -69,7 +69,7 @@ fn a_token_request_has_a_connection_of_its_own() {
     }
 }
 
-/// All responses of one server, over HTTP/2, with the same server as the API.
+/// One server, over HTTP/2, is both the token endpoint and the API.
 #[test]
 fn http_2_serves_as_well() {
     let client = Client::with(Over::Http2, master_key, {
@@ -92,7 +92,7 @@ fn http_2_serves_as_well() {
     assert!(client.counts().wait_closed(1), "the token's connection");
 }
 
-/// An endpoint that wants HTTP/1.1, and an API beside it that responds to every request.
+/// One server, which refuses HTTP/2 with HTTP_1_1_REQUIRED, is both the token endpoint and the API.
 #[test]
 fn an_endpoint_that_wants_http_1_has_it() {
     let authority = support::server::Authority::new();
@@ -120,7 +120,7 @@ fn an_endpoint_that_wants_http_1_has_it() {
     request["credentials"] = json!([{"identifier": "an_id", "type": "oauth2_client_credentials"}]);
     let reply = support::library::send(client.engine, &request, b"", &sealed(&payload));
     assert_eq!((reply.http_status(), &reply.head["http_version"]), (Some(200), &json!("1.1")), "{}", reply.head);
-    // The token by HTTP/2 and by HTTP/1.1, and the call by HTTP/1.1 at once: it is the same server.
+    // A token request over HTTP/2 and one over HTTP/1.1. The call goes over HTTP/1.1 at once, because the server is known.
     assert_eq!((client.counts().requests(), client.counts().connections()), (3, 3));
 }
 
@@ -128,7 +128,7 @@ fn master_key(configuration: &mut Value) {
     configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
 }
 
-/// Says what a call became with this response to its token request; `not_said` is in the response and nowhere else.
+/// Code and message of a call whose token request gets this response. `not_said` is in the response and may be nowhere else.
 fn refusal(response: String, not_said: &str) -> (String, String) {
     let site = Site::new(move |_, _| response.clone());
     let reply = site.get();
@@ -206,7 +206,7 @@ fn a_response_in_the_form_of_another_server_is_taken() {
     }
 }
 
-/// What the operator has sealed says by which name, or by none, the endpoint means `bearer`.
+/// The sealed payload says which `token_type` of the endpoint means `bearer`; an empty one stands for none.
 #[test]
 fn a_token_type_that_means_bearer_is_sealed_with_the_client() {
     let absent = Value::Null;

@@ -1,6 +1,6 @@
-//! Tokens of servers that are not ours: oidc-provider (Node) and django-oauth-toolkit (Python), over TLS.
+//! Tokens of other projects' servers, over TLS: oidc-provider (Node) and django-oauth-toolkit (Python).
 //!
-//! `.ci/oauth-servers` fetches them, as pinned under `tests/oauth/servers`.
+//! `.ci/oauth-servers` fetches them, in the versions that are pinned under `tests/oauth/servers`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where the servers' packages are; fetched first where they are not there.
+/// The directory of the servers' packages, which are fetched first if they are missing.
 fn packages() -> &'static PathBuf {
     static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
     PACKAGES.get_or_init(|| {
@@ -34,7 +34,7 @@ fn packages() -> &'static PathBuf {
     })
 }
 
-/// A server that ends when its standard input does.
+/// A server that ends when its standard input is closed.
 struct Running {
     child: Child,
     input: Option<ChildStdin>,
@@ -87,13 +87,14 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.input.take());
-        // It has been told; whether it went by itself or by this does not matter to the test.
+        // Its input is closed. The test does not care whether that ended it or this.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What either server has to show: both ways to authenticate, scopes, a token used again and one taken back, and errors.
+/// What is tested with either server: both ways to authenticate, scopes, a token that is used again, one that is revoked,
+/// and errors.
 fn serves(server: &Running, token_path: &str) {
     let engine = server.engine();
     let token_url = format!("https://localhost:{}{token_path}", server.port);

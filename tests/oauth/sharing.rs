@@ -1,4 +1,4 @@
-//! Processes of one host that share a token cache: how often the token endpoint is asked, and what is left of one that dies.
+//! Processes of one host that share a token cache: how many token requests they make, and what happens when one of them dies.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -98,14 +98,14 @@ impl Host {
         Self { endpoint, directory, task, _authority: authority }
     }
 
-    /// Starts so many processes, none of which has sent anything.
+    /// Starts so many processes, and waits until each is ready to send.
     fn start(&self, test: &str, count: usize) -> Vec<Other> {
         let mut others: Vec<_> = (0..count).map(|_| Other::start(test, &self.task)).collect();
         others.iter_mut().for_each(|other| assert_eq!(other.says(), "ready"));
         others
     }
 
-    /// Stores a token of an hour that has less than a minute left: any process would renew it, and may still send it.
+    /// Stores a token that was valid for an hour and has less than a minute left: a process may still send it, and renews it.
     fn store_due_token(&self) {
         let envelope = envelope(self.task["url"].as_str().expect("a URL"));
         let slot = SlotId::new(IDENTIFIER, envelope.as_bytes());
@@ -122,7 +122,7 @@ impl Host {
         self.holders().first().copied()
     }
 
-    /// Waits for the one token request, and takes whoever makes it out of these.
+    /// Waits for the one token request, and removes the process that makes it from these.
     fn renewer(&self, others: &mut Vec<Other>) -> Other {
         assert!(until(|| self.endpoint.asked() == 1));
         let holder = self.holder().expect("who asks has the lease");
@@ -130,12 +130,12 @@ impl Host {
         others.remove(at)
     }
 
-    /// The processes that ask for the token: the holder, and whoever has stepped in for it.
+    /// The processes that make token requests: the holder of the lease, and one that has taken over from it.
     fn holders(&self) -> Vec<u32> {
         self.lock().map(|lock| holders_of(&lock)).unwrap_or_default()
     }
 
-    /// Says that somebody has begun a renewal so many seconds ago, and died.
+    /// Makes the lock file say that a process began a renewal so many seconds ago. Nobody holds the lock.
     fn mark_begun(&self, ago: u64) {
         let lock = fs::File::options().write(true).open(self.lock().expect("a lock file")).expect("opens");
         lock.set_modified(SystemTime::now() - Duration::from_secs(ago)).expect("a time");
@@ -153,7 +153,8 @@ impl Drop for Host {
     }
 }
 
-/// Who has a record lock on this file, as the kernel tells: `1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF`.
+/// The processes with a record lock on this file, from lines of the kernel such as
+/// `1: POSIX ADVISORY WRITE 4711 08:01:1234 0 EOF`.
 fn holders_of(file: &Path) -> Vec<u32> {
     let Ok(metadata) = fs::metadata(file) else { return Vec::new() };
     let locks = fs::read_to_string("/proc/locks").expect("the kernel's locks");
@@ -174,14 +175,15 @@ fn envelope(url: &str) -> String {
     support::seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::XChaCha20Poly1305)
 }
 
-/// What each of the other processes does: it says "ready", and then once per line that it is told the status of its call.
+/// What each of the other processes does: it says "ready", and for each line that it reads it makes a call and says its status.
 fn call_when_told(task: &Value) {
     let (status, engine, head) = library::open(&task["configuration"]);
     assert_eq!((status, &head["warnings"]), (0, &json!([])), "{head}");
     let url = task["url"].as_str().expect("a URL");
     let sealed = envelope(url);
     let mut request = request("GET", url, "/api");
-    // Less than the time for which an early renewal is left to another: who has no token does not wait for that.
+    // Less than the time for which others leave an early renewal to the process that began it. A process without a token may not
+    // wait that long.
     request["timeout_ms"] = json!(20_000);
     request["credentials"] = json!([{"identifier": IDENTIFIER, "type": "oauth2_client_credentials"}]);
     say("ready");
@@ -201,14 +203,14 @@ fn thirty_cold_processes_make_one_token_request() {
     host.endpoint.hangs.store(1, Ordering::SeqCst);
     let mut others = host.start(NAME, 30);
     others.iter_mut().for_each(Other::tell);
-    // The one that renews waits for its response, and whoever comes meanwhile waits for that one.
+    // One process waits for the response to its token request, and the others wait for that process.
     assert!(until(|| host.endpoint.asked() == 1));
     host.endpoint.released.store(true, Ordering::SeqCst);
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.endpoint.asked(), 1);
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-1"; 30]);
 
-    // One that comes later finds it as well.
+    // A process that starts later finds the token as well.
     assert_eq!(host.start(NAME, 1)[0].report(), "200");
     assert_eq!((host.endpoint.asked(), host.endpoint.authorizations().len()), (1, 31));
     drop(others);
@@ -232,7 +234,7 @@ fn a_killed_renewer_does_not_block_the_others() {
     host.endpoint.released.store(true, Ordering::SeqCst);
 }
 
-/// Stopped, and not killed: the kernel keeps its lock for it, and its connection to the token endpoint stays open.
+/// A process that is stopped and not killed still has its lock and its connection to the token endpoint.
 #[test]
 fn a_stopped_renewer_does_not_block_the_others() {
     const NAME: &str = "a_stopped_renewer_does_not_block_the_others";
@@ -252,7 +254,7 @@ fn a_stopped_renewer_does_not_block_the_others() {
     assert_eq!(host.start(NAME, 1)[0].report(), "200");
     assert_eq!(host.endpoint.asked(), 2, "and what that one was given is everybody's");
 
-    // It goes on where it was stopped. Its token is the older one, and does not take the other's place.
+    // The stopped process goes on. Its token is the older one, and must not replace the newer one.
     host.endpoint.released.store(true, Ordering::SeqCst);
     signal(stopped.id(), Signal::SIGCONT);
     assert!(until(|| stopped.says() == "200"));
@@ -300,7 +302,7 @@ fn while_one_renews_the_others_use_the_token_that_still_serves() {
     assert!(until(|| host.endpoint.asked() == 1 && host.endpoint.authorizations().len() == 6), "nobody waits");
     let renewer = host.holder().expect("who asks has the lease");
 
-    // Its call ends before the token comes, and nobody drives the renewal any more. The others leave it to it all the same.
+    // The renewer's call ends before the token comes, so the renewal pauses. The others still leave it to the renewer.
     host.endpoint.api_hangs.store(false, Ordering::SeqCst);
     assert!(others.iter_mut().all(|other| other.says() == "200"));
     assert_eq!(host.holder(), None);
@@ -309,7 +311,7 @@ fn while_one_renews_the_others_use_the_token_that_still_serves() {
     assert_eq!(host.endpoint.authorizations(), vec!["Bearer token-0"; 11]);
     assert_eq!(host.endpoint.asked(), 1);
 
-    // The token comes with the renewer's next call or the one after that, and then the others have it as well.
+    // One of the renewer's next calls receives the token, and then the others have it as well.
     host.endpoint.released.store(true, Ordering::SeqCst);
     host.mark_begun(0);
     let renewing = others.iter_mut().find(|other| other.id() == renewer).expect("one of them");

@@ -1,4 +1,4 @@
-//! The token cache that the workers of a host share: one of them holds the lease, and nobody is made to believe a file.
+//! The token cache that the workers of a host share: one of them holds the lease, and no forged file is accepted.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -42,7 +42,7 @@ impl Scratch {
         self.0.join(format!("{}.{extension}", slot.hex()))
     }
 
-    /// Stores the token under a key of these bytes.
+    /// Stores the token, sealed with the master key of this byte.
     fn stored(&self, slot: &SlotId, key: u8) -> Store {
         let store = self.store();
         store.write(&lease(&store, slot), &token(), &[key_of(key)]).expect("writes");
@@ -56,7 +56,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Every test has slots of its own: callers of one process exclude each other whatever the directory is.
+/// Every test has slots of its own, because a slot has one holder in a process, whatever the directory is.
 fn slot(name: &str) -> SlotId {
     SlotId::new(name, b"nrv1:e30=")
 }
@@ -73,7 +73,7 @@ fn lease(store: &Store, slot: &SlotId) -> Lease {
     store.try_lease(slot).expect("a usable directory").expect("nobody holds it")
 }
 
-/// Whether nobody holds the lease. It is given back at once.
+/// Whether nobody holds the lease. It is taken to find out, and given back at once.
 fn is_free(store: &Store, slot: &SlotId) -> bool {
     store.try_lease(slot).expect("a usable directory").is_some()
 }
@@ -82,7 +82,7 @@ fn is_there(store: &Store, slot: &SlotId, key: u8) -> bool {
     store.read(slot, &[key_of(key)], NOW).is_some()
 }
 
-/// What a test's other processes are told, and by what they know that they are those.
+/// What a test tells its other processes. That they have a task shows them that they are not the test itself.
 fn task(scratch: &Scratch) -> Value {
     json!({"directory": scratch.0})
 }
@@ -173,7 +173,7 @@ fn a_child_takes_leases_of_its_own() {
         alone::run(NAME, &task(&Scratch::new()));
         return;
     };
-    // Forked while the parent's table says that the parent has it, which is not so in the child any more.
+    // The child is forked while a table in memory says that this process has the lease, which is not true of the child.
     let (parents, childs) = (Scratch::new(), store_of(&task));
     let held = lease(&parents.store(), &slot);
     assert!(childs.try_lease(&slot).expect("usable").is_none(), "one caller of a process at a time");
@@ -195,7 +195,7 @@ fn the_callers_of_a_process_exclude_each_other() {
     let leases = AtomicU32::new(0);
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            // Each an engine of its own, as it were.
+            // A store for each thread, as for an engine of its own.
             let store = scratch.store();
             scope.spawn(|| {
                 let store = store;
@@ -226,7 +226,7 @@ fn an_attempt_in_the_holders_process_does_not_end_the_lease() {
     }
     let scratch = Scratch::new();
     let held = lease(&scratch.store(), &slot);
-    // Closing any descriptor of the file would drop the process's lock on it.
+    // If this opened the lock file and closed it again, the process would lose its lock on it.
     assert!(scratch.store().try_lease(&slot).expect("usable").is_none());
     assert!(scratch.store().read(&slot, &[key_of(1)], NOW).is_none());
     scratch.store().write(&held, &token(), &[key_of(1)]).expect("writes");
@@ -288,7 +288,7 @@ fn a_later_token_replaces_the_earlier_one() {
     let store = scratch.stored(&slot, 1);
     let before = fs::metadata(scratch.file(&slot, "token")).expect("a file").ino();
     let renewed = StoredToken { token: Secret::new(b"renewed".to_vec()), ..token() };
-    // What a writer that was killed had begun.
+    // As a writer leaves it that was killed before it had finished.
     fs::write(scratch.file(&slot, "new"), "half a file").expect("writes");
     store.write(&lease(&store, &slot), &renewed, &[key_of(1)]).expect("writes");
     assert_eq!(store.read(&slot, &[key_of(1)], NOW).expect("a token").token.expose(), b"renewed");
@@ -298,7 +298,7 @@ fn a_later_token_replaces_the_earlier_one() {
     assert_eq!(names, [format!("{}.lock", slot.hex()), format!("{}.token", slot.hex())].map(Into::<OsString>::into));
 }
 
-/// Says that nobody has written the file for so long.
+/// Makes the file look as if it was last written so many days ago.
 fn age(file: &Path, days: u64) {
     let file = fs::File::options().write(true).open(file).expect("opens");
     file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).expect("a time");
@@ -316,7 +316,7 @@ fn what_is_over_for_a_month_goes_with_a_later_write() {
     let scratch = Scratch::new();
     let store = scratch.store();
     let write = || store.write(&lease(&store, &slot("writes")), &token(), &[key_of(1)]).expect("writes");
-    // A token lives a day at most.
+    // A token is valid for a day at most, so a file is out of date for a month after 31 days.
     let left = [("over", 32), ("not yet over", 30), ("held here", 32), ("held elsewhere", 32)];
     for (name, _) in left {
         scratch.stored(&slot(name), 1);
@@ -375,7 +375,7 @@ fn the_file_shows_nothing_and_is_its_owners() {
     let contains = |part: &[u8]| file.windows(part.len()).any(|window| window == part);
     let hex: String = TOKEN.iter().map(|byte| format!("{byte:02x}")).collect();
     for form in [TOKEN, encode(TOKEN).as_bytes(), hex.as_bytes()] {
-        // Base64 of a part depends on where it begins; any eight bytes of any form would be too many.
+        // Not the whole form alone: no eight bytes of it may be in the file.
         for part in form.windows(8) {
             assert!(!contains(part));
         }
@@ -482,7 +482,7 @@ fn a_directory_that_others_can_write_is_not_used() {
 #[test]
 fn a_directory_of_another_user_is_not_used() {
     let scratch = Scratch::new();
-    // Only root can give a directory away, and only to root does the root directory belong.
+    // Root gives the directory to another user. Other users, who cannot, take `/`, which belongs to root.
     let foreign = match std::os::unix::fs::chown(&scratch.0, Some(4242), None) {
         Ok(()) => scratch.0.clone(),
         Err(_) => PathBuf::from("/"),

@@ -1,4 +1,4 @@
-//! The tokens of one process: how many are asked for, who waits, and which are sent.
+//! The tokens of one process: how many are requested, which calls wait for them, and which tokens are sent.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,7 +76,7 @@ fn a_second_401_goes_to_the_caller() {
     assert_eq!((&reply.head["audit"]["attempts"], site.asked(), site.api.counts.requests()), (&json!(2), 2, 2));
 }
 
-/// An API that responds with 401 for good does not have a token asked for by every call.
+/// For an API that always responds with 401, not every call requests a new token.
 #[test]
 fn a_renewal_that_did_not_help_is_believed() {
     let site = Site::with(|_| {}, |n, _| token(nth(n)), |_| false);
@@ -86,7 +86,7 @@ fn a_renewal_that_did_not_help_is_believed() {
     assert!(replies.iter().skip(1).all(|reply| reply.head["audit"]["attempts"] == 1 && requests(reply) == 0));
 }
 
-/// Nor by every call whose token replaced one that had expired.
+/// The same holds where the token that got a 401 expires and is replaced.
 #[test]
 fn that_a_renewal_did_not_help_outlives_the_token() {
     let seen = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
@@ -127,7 +127,7 @@ fn a_call_without_a_token_of_ours_repeats_nothing_after_a_401() {
     assert_eq!((&reply.head["audit"]["attempts"], requests(&reply)), (&json!(1), 0));
 }
 
-/// All of them get a 401 before any may renew, and with one token.
+/// All callers send the same token and get a 401 before any of them can renew it.
 #[test]
 fn callers_with_one_rejected_token_renew_it_once() {
     const CALLERS: usize = 8;
@@ -154,7 +154,7 @@ fn callers_with_one_rejected_token_renew_it_once() {
     assert!(replies.iter().all(|reply| reply.head["audit"]["attempts"] == 2));
 }
 
-/// The one that is late comes with a token that has been replaced meanwhile.
+/// The late 401 is for a token that has been replaced in the meantime.
 #[test]
 fn a_late_401_does_not_renew_again() {
     let (late, renewed) = (Gate::default(), Gate::default());
@@ -205,7 +205,7 @@ fn where_no_new_token_comes_the_401_is_the_answer() {
     assert_eq!((next.sent(), site.api.counts.requests()), ("no", 1));
 }
 
-/// Nor is it where no other comes.
+/// Not even where the token endpoint gives no other.
 #[test]
 fn an_expired_token_is_not_sent() {
     let outage = || response("503 Service Unavailable", &json!({}));
@@ -247,7 +247,7 @@ fn waiters_keep_their_own_deadlines() {
     assert_eq!(site.asked(), 1);
 }
 
-/// Nobody drives the fetch between the two calls, and the response waits in the socket.
+/// Between the two calls no code of the library runs, and the response waits in the socket.
 #[test]
 fn a_paused_fetch_goes_on_with_the_next_call() {
     let gate = Gate::default();
@@ -336,7 +336,7 @@ fn inside(task: &Value) {
     let call = || send(engine, &task["request"], b"", task["sealed"].as_str().expect("an envelope"));
     let left = call();
     assert_eq!(left.code(), "timeout.total");
-    // The parent's fetch is under way for ever in the child's memory.
+    // The child's memory says that a fetch is under way, but that is the parent's and never ends in the child.
     assert!(alone::in_child(|| {
         let mut request = task["request"].clone();
         request["timeout_ms"] = json!(30_000);

@@ -1,4 +1,4 @@
-//! Engines that share their tokens through a directory, as the workers of a host do: what one renews the others find.
+//! Engines that share their tokens through a directory, as the workers of a host do: a token that one renews is used by all.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -74,7 +74,7 @@ fn a_renewal_of_another_worker_is_found() {
     assert_eq!(site.asked(), 2);
 }
 
-/// The token in the directory is due and serves for another minute.
+/// The token in the directory is due for renewal, and valid for another minute.
 #[test]
 fn a_token_is_renewed_while_it_still_serves() {
     let gate = Gate::default();
@@ -94,7 +94,7 @@ fn a_token_is_renewed_while_it_still_serves() {
     drop(lease);
 
     let engine = worker(&configuration, "worker");
-    // The renewal goes on as far as calls drive it, and none of them waits for it.
+    // The renewal goes on during calls only, and no call waits for it.
     let mut counted = 0;
     assert!(alone::until(|| {
         let reply = get(&site, engine);
@@ -131,7 +131,7 @@ fn whoever_pauses_does_not_keep_the_others() {
     request["timeout_ms"] = json!(300);
     let left = send(worker(&configuration, "leaves"), &request, b"", &sealed(&site.payload()));
     assert_eq!(left.code(), "timeout.total");
-    // The one that left may try for another 29 seconds; this one has less patience.
+    // The paused renewal may take another 29 seconds, which is longer than this call waits.
     request["timeout_ms"] = json!(15_000);
     let reply = send(worker(&configuration, "stays"), &request, b"", &sealed(&site.payload()));
     assert_eq!((reply.body.as_slice(), site.asked()), (&b"token-1"[..], 2), "{}", reply.head);

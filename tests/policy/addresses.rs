@@ -1,4 +1,4 @@
-//! The address guard against the shared vectors: every address, and every host as a URL spells it.
+//! Which addresses are refused, by the shared vectors: every address, and every host as it is written in a URL.
 
 use std::net::IpAddr;
 

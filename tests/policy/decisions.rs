@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// A request of the vectors, and what comes of it.
+/// A request of the vectors, and its verdict.
 #[derive(Deserialize)]
 struct Case {
     request: Value,
@@ -43,7 +43,7 @@ fn request(changes: Value) -> Result<Request, Error> {
     });
     merge(&mut document, changes);
     let whole = Request::parse(document.to_string().as_bytes());
-    // What cannot be read may be told of another place.
+    // Only the codes: the messages of two documents may name other places than that of one.
     assert_eq!(
         whole.as_ref().map(drop).map_err(|error| error.code),
         in_two(&document).map(drop).map_err(|error| error.code)
@@ -51,7 +51,7 @@ fn request(changes: Value) -> Result<Request, Error> {
     whole
 }
 
-/// The same request from two documents, of which the one is its service's.
+/// Reads the same request from two documents: that of its service, and that of the call.
 fn in_two(document: &Value) -> Result<Request, Error> {
     let keys = ["version", "service_id", "base_url", "idempotency_header", "credentials", "policy", "alternatives"];
     let (mut service, mut own) = (json!({}), json!({ "version": document["version"] }));
@@ -131,7 +131,7 @@ fn a_url_has_at_most_8192_bytes() {
     let room = 8192 - "https://api.example.com/v1/".len();
     assert_eq!(url(json!({"path": "a".repeat(room)})).len(), 8192);
     assert_eq!(refusal(json!({"path": "a".repeat(room + 1)})), Code::PathNotCanonical);
-    // What counts is the encoded form.
+    // The limit is on the length of the percent-encoded form.
     assert_eq!(refusal(json!({"path": "ü".repeat(room / 6 + 1)})), Code::PathNotCanonical);
     assert_eq!(refusal(json!({"query": [["q", "a".repeat(8192)]]})), Code::PathNotCanonical);
 }
@@ -152,7 +152,8 @@ fn the_smaller_limit_of_the_body_counts() {
     );
 }
 
-/// A request with every fault, fixed one by one: each time the next error of the order in `docs/wire.md` must come to light.
+/// A request with every fault. They are fixed one by one, and each time the next error in the order of `docs/wire.md` must be
+/// reported.
 #[test]
 fn the_first_error_counts() {
     let case: Value = section("first_error");
@@ -161,7 +162,7 @@ fn the_first_error_counts() {
     assert_eq!(steps.len(), 10);
     for step in steps {
         assert_eq!(refusal(document.clone()).as_str(), step["code"], "{document}");
-        // Unlike `merge`, this keeps the null that takes the policy away.
+        // A policy that is null is replaced as a whole.
         match (document.get("policy"), &step["fix"]) {
             (Some(Value::Null), fix) if fix.get("policy").is_some() => document["policy"] = fix["policy"].clone(),
             (_, fix) => merge(&mut document, fix.clone()),

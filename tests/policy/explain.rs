@@ -10,7 +10,7 @@ use crate::support::server::{Authority, Server, configuration, request};
 #[test]
 fn an_allowed_request_is_shown_in_the_form_that_is_sent() {
     let (_, engine, _) = open(&json!({"version": 1}));
-    // Nobody can resolve the name, and no key opens the credential: neither is tried.
+    // The name cannot be resolved and no key opens the credential, which shows that neither is tried.
     let mut request = request("GET", "https://api.invalid/v1", "Kunden/ü b");
     request["query"] = json!([["expand[]", "data"]]);
     request["policy"]["allowed_paths"] = json!(["/v1/{what}/{id}"]);
@@ -71,7 +71,7 @@ fn misuse_of_the_abi_has_its_own_results() {
         assert_eq!(explain(engine, some, usize::MAX, 0, &mut frame), -2);
         assert_eq!(explain(0, some, 2, 0, &mut frame), -3);
         assert_eq!((frame.id, frame.head.is_null()), (0, true));
-        // An empty request is a request, if a malformed one.
+        // An empty request is malformed, and NULL with length 0 is an empty request.
         assert_eq!(explain(engine, null, 0, 0, &mut frame), 1);
         assert_eq!(frame.read().0["error"]["code"], "invalid_request.malformed");
         (library().free)(&mut frame);

@@ -1,4 +1,4 @@
-//! Hosts that are addresses, in every spelling that somebody may read as one: refused before anything is opened.
+//! Hosts that are addresses, in every spelling that a parser may read as one, are refused before a connection is made.
 
 use std::net::TcpListener;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::support::library::{Reply, open, send};
 use crate::support::server::{Authority, Server, request};
 
-/// Listens at a port of `0.0.0.0` and of `::`, so whatever reached this machine would be counted.
+/// Servers at one port of `0.0.0.0` and of `::1`, which count every connection to this machine.
 fn everywhere(authority: &Authority) -> (u16, [Server; 2]) {
     let tls = authority.server(&["localhost"], &[], |_| {});
-    // A port that is free for one may be another server's for the other.
+    // A port that is free for IPv6 may be in use for IPv4.
     let mut both = (0..64).map(|_| {
         let v6 = TcpListener::bind("[::1]:0").expect("a port");
         let port = v6.local_addr().expect("an address").port();
@@ -131,7 +131,7 @@ fn an_internal_host_opens_its_own_spelling_and_port_alone() {
     }
     assert_eq!(code("127.0.0.1", port ^ 1), "policy.port_not_allowed");
     assert_eq!(servers.iter().map(|server| server.counts.connections()).sum::<usize>(), 0);
-    // The connection is made; the certificate is for another name.
+    // Here the connection is made, and fails only because the certificate is for another name.
     assert_eq!(code("127.0.0.1", port), "tls.certificate_invalid");
     assert_eq!(servers[0].counts.connections(), 1);
 }

@@ -13,7 +13,7 @@ use crate::support::server::{Authority, Server, request};
 const NAME: &str = "rebind.example.com";
 const PUBLIC: &str = "93.184.216.34";
 
-/// What every test here has: a name server, and an authority that has signed for the name.
+/// What every test here has: a name server, and an authority that signs certificates for the name.
 struct World {
     dns: Dns,
     authority: Authority,
@@ -31,7 +31,7 @@ impl World {
         Self { dns: Dns::start(), authority, internal: json!([]), connect_timeout_ms: 10_000 }
     }
 
-    /// A server at port 443 of an address; `[::]` is every address there is.
+    /// A server at port 443 of an address; `[::]` stands for all addresses.
     fn server(&self, address: &str, keep_alive: bool) -> Server {
         let tls = self.authority.server(&[NAME], &[], |_| {});
         Server::listen(TcpListener::bind((address, 443)).expect("a port"), Some(tls), move |peer| {
@@ -59,7 +59,7 @@ fn what_was_judged_is_what_is_dialled() {
 
         let reply = world.get(NAME);
         assert_eq!((reply.http_status(), &reply.head["audit"]["remote_address"]), (Some(200), &json!(PUBLIC)));
-        // One lookup, so there is no second answer that could have been dialled.
+        // There was one lookup, so the call cannot have connected to an address of a second answer.
         assert_eq!(world.dns.questions(NAME), (1, 1));
         assert_eq!((public.counts.requests(), loopback.counts.connections()), (1, 0));
 

@@ -1,4 +1,5 @@
-//! No URL that is accepted connects outside its policy: what a recording proxy was asked for, over generated requests.
+//! No URL that is accepted connects to a host outside its policy. Requests are generated, and a proxy records the tunnels that
+//! they ask for.
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Write};
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::support::library::{Reply, open, send};
 use crate::support::server::{Authority, Server, configuration, request};
 
-/// A proxy that opens nothing, and tells what it was asked for.
+/// A proxy that refuses every request, and reports its request line.
 fn recorder() -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -33,7 +34,7 @@ fn recorder() -> (u16, Receiver<String>) {
     (port, told)
 }
 
-/// Hosts as an attacker would write them, and as a policy does.
+/// Hosts as an attacker may write them, and as a policy has them.
 fn hosts() -> impl Strategy<Value = String> {
     let names = select(vec![
         "a.example",
@@ -102,7 +103,7 @@ fn allowed() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(select(entries), 0..5)
 }
 
-/// Whether one of the entries says so: an own reading of them, of a few lines.
+/// Whether one of the entries allows the target, by a simple reading that does not use the code of the library.
 fn within(entries: &[&str], target: &str) -> bool {
     entries.iter().any(|entry| {
         let bare = !entry.ends_with(":8443");
@@ -128,7 +129,7 @@ fn asked(told: &Receiver<String>) -> Vec<String> {
     told.try_iter().collect()
 }
 
-/// Every line of the recorder is a tunnel to where the policy allows.
+/// Every recorded line asks for a tunnel that the policy allows.
 fn check(lines: &[String], entries: &[&str], reply: &Reply) -> Result<(), TestCaseError> {
     for line in lines {
         let target = line.strip_prefix("CONNECT ").and_then(|rest| rest.strip_suffix(" HTTP/1.1\r\n"));

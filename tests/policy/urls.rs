@@ -8,7 +8,7 @@ use secure_outbound::error::Error;
 use secure_outbound::policy::{Context, InternalHosts, PathPattern, ServiceRules, Target, decide};
 use serde_json::json;
 
-/// The lists that the generators draw from, and other implementations' generators as well.
+/// A list from which the generators select values, and PHP's generators too.
 fn listed(name: &str) -> Vec<String> {
     let vectors: serde_json::Value = serde_json::from_str(include_str!("../vectors/policy.json")).expect("JSON");
     serde_json::from_value(vectors[name].clone()).expect("texts")
@@ -24,7 +24,7 @@ fn bases() -> impl Strategy<Value = String> {
     select(listed("bases"))
 }
 
-/// Where a request goes whose policy allows everything below its base URL.
+/// The target of a request whose policy allows everything below its base URL.
 fn below(base: &str, path: &str, query: &[(String, String)], allow_encoded_slash: bool) -> Result<Target, Error> {
     let policy = json!({"allowed_methods": ["GET"], "allow_http": true, "allow_encoded_slash": allow_encoded_slash});
     let document = json!({
@@ -47,7 +47,7 @@ fn check(target: &Target, allow_encoded_slash: bool) -> Result<(), TestCaseError
         Ok(text.clone()),
         "canonical text is a fixed point"
     );
-    // A WHATWG parser reads the same URL; it only writes `'` in a query in its own way.
+    // A WHATWG parser reads the same URL. It only writes `'` in a query as `%27`.
     let parsed = url::Url::parse(text).map(|url| url.as_str().replace("%27", "'"));
     prop_assert_eq!(parsed, Ok(text.replace("%27", "'")), "a browser's parser reads the same URL");
     prop_assert_eq!(
@@ -73,7 +73,7 @@ fn check(target: &Target, allow_encoded_slash: bool) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// The same cases in every run; failures are fixed, not stored.
+/// Every run has the same cases, so failures need not be stored.
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 4000,

@@ -1,5 +1,5 @@
-//! Every URL of the WHATWG's own cases that this library accepts means what the WHATWG's standard says it means. The cases
-//! come with the url crate, which is a dependency.
+//! Every URL of the WHATWG's test cases that this library accepts has the meaning that the WHATWG's standard gives it. The
+//! cases come with the url crate, which is a dependency.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 use secure_outbound::policy::Target;
 use serde_json::Value;
 
-/// What cargo says, and why it says nothing.
+/// The output of a cargo command, which has to succeed.
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo");
     let (said, complaint) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -20,7 +20,7 @@ fn cases() -> Vec<Value> {
     let version = cargo(&["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    // Of other platforms' crates the build has fetched none.
+    // Without this filter, cargo needs crates of other platforms, which the build does not fetch.
     let platform = ["--filter-platform", host, "--manifest-path", manifest];
     let metadata = cargo(&[&["metadata", "--format-version", "1", "--offline", "--locked"][..], &platform].concat());
     let metadata: Value = serde_json::from_str(&metadata).expect("metadata");
@@ -32,7 +32,7 @@ fn cases() -> Vec<Value> {
     cases.into_iter().filter(Value::is_object).collect()
 }
 
-/// What this library makes of it, where it accepts it: whole as `url`, or as the location of a redirect from the base.
+/// The targets that this library makes of a case, if it accepts it: as a whole URL, and as a redirect from its base.
 fn accepted(case: &Value) -> impl Iterator<Item = Target> {
     let input = case["input"].as_str().expect("text").to_owned();
     let whole = Target::from_url(&input, None, true);
@@ -43,7 +43,7 @@ fn accepted(case: &Value) -> impl Iterator<Item = Target> {
     whole.into_iter().chain(hop)
 }
 
-/// Brackets in a path are written out here, as RFC 3986 wants it, and left alone by browsers.
+/// This library percent-encodes brackets in a path, as RFC 3986 says, and browsers do not.
 fn bare_brackets(url: &str) -> String {
     url.replace("%5B", "[").replace("%5D", "]")
 }

@@ -1,4 +1,4 @@
-//! A host that forks: what a child has of its parent, and what it must not touch.
+//! A host that forks: what a child inherits from its parent, and what it must not use.
 
 #![allow(unsafe_code)]
 
@@ -16,8 +16,8 @@ use crate::support::server::{Authority, Peer, Server, configuration, request};
 
 const KEY: [u8; 32] = [7; 32];
 
-/// An HTTPS server outside the process that forks, so that no child inherits a socket of its, and what that process has to
-/// know of it.
+/// An HTTPS server outside the process that forks, so that no child inherits its sockets, and the task that tells that process
+/// how to reach it.
 struct Outside {
     server: Server,
     task: Value,
@@ -43,7 +43,7 @@ impl Outside {
     }
 }
 
-/// The side of a test that forks.
+/// The process of a test that forks, with its task.
 struct Inside(Value);
 
 impl Inside {
@@ -53,7 +53,7 @@ impl Inside {
         engine
     }
 
-    /// Sends with a credential, and a response comes.
+    /// Sends a request with a credential, and expects a response.
     fn send(&self, engine: u64, path: &str) {
         let mut request = request("POST", self.0["url"].as_str().expect("a URL"), path);
         request["credentials"] = json!([{"identifier": "token", "type": "bearer"}]);
@@ -63,7 +63,7 @@ impl Inside {
     }
 }
 
-/// A live result.
+/// A result that is not freed yet.
 fn result() -> Frame {
     let (mut engine, mut frame) = (0, Frame::rubbish());
     let text = "not a configuration";
@@ -147,7 +147,7 @@ fn the_parents_connection_is_neither_used_nor_closed_by_a_child() {
         assert!(in_child(|| (0..2).for_each(|_| inside.send(engine, "/child"))));
         inside.send(engine, "/parent");
     }
-    // A child that closes what it inherited closes nothing of the parent's.
+    // A child that closes the inherited engine does not close the parent's.
     assert!(in_child(|| {
         // SAFETY: a handle is a number.
         assert_eq!(unsafe { (library().close)(engine) }, 0);
@@ -194,7 +194,7 @@ fn a_child_works_while_a_thread_of_its_parent_is_in_a_call() {
             true
         });
         alone::run(name, &outside.task);
-        // One connection is held, the child has one, and so has the parent's other thread.
+        // Three connections: that of the held call, that of the child, and that of the parent's other thread.
         assert_eq!((outside.server.counts.connections(), outside.server.counts.requests()), (3, 4));
         return;
     };
@@ -202,7 +202,7 @@ fn a_child_works_while_a_thread_of_its_parent_is_in_a_call() {
     let engine = inside.open();
     std::thread::scope(|scope| {
         let held = scope.spawn(|| inside.send(engine, "/held"));
-        // Its socket is there before it can be in the middle of anything; from then on it waits for the release.
+        // A socket shows that the held call has begun. It cannot end before the release.
         assert!(until(|| listed("fd").iter().any(|fd| is_socket(fd))));
         assert!(in_child(|| (0..2).for_each(|_| inside.send(engine, "/child"))));
         assert!(!held.is_finished());

@@ -22,7 +22,7 @@ fn is_kept_key(copy: &Copy) -> bool {
     copy.secret == "key" && copy.locked
 }
 
-/// Sends what it is given, looks after each call, and once more with a secret planted.
+/// Sends the requests of its task and searches its memory after each call. At the end it plants a secret, which must be found.
 fn sender(task: &Value) {
     let canaries = task["canaries"].as_str().expect("a path");
     let (_, engine, _) = open(&task["configuration"]);
@@ -85,7 +85,7 @@ fn nothing_remains_of_a_token_once_its_connection_is_closed() {
     print!("{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Has envelopes looked at, and looks after each for what was in them; once more with a secret planted.
+/// Has envelopes checked, and searches its memory after each check. At the end it plants a secret, which must be found.
 fn checker(task: &Value) {
     let canaries = task["canaries"].as_str().expect("a path");
     let (_, engine, _) = open(&task["configuration"]);
@@ -124,7 +124,8 @@ fn nothing_remains_of_an_envelope_that_was_only_looked_at() {
     alone::run("nothing_remains_of_an_envelope_that_was_only_looked_at", &task);
 }
 
-/// Makes a call with a token that the library fetches, and looks while the cache has it, and when the engine is closed.
+/// Makes a call with a token that the library fetches, and searches its memory while the token is in the cache, and after the
+/// engine is closed.
 fn holder(task: &Value) {
     let canaries = task["canaries"].as_str().expect("a path");
     let (_, engine, _) = open(&task["configuration"]);
@@ -139,7 +140,7 @@ fn holder(task: &Value) {
     assert_eq!(in_process(std::process::id(), canaries).len(), 0, "the engine is closed");
 }
 
-/// Both servers end their connections, whose buffers have a copy as long as they live.
+/// Both servers end their connections, because the buffers of an open connection may hold a copy.
 #[test]
 fn of_a_fetched_token_the_cache_alone_has_a_copy() {
     if let Some(task) = alone::task() {
@@ -162,7 +163,7 @@ fn of_a_fetched_token_the_cache_alone_has_a_copy() {
     assert_eq!(site.asked(), 2, "each process asked once");
 }
 
-/// Opens what it is given and wipes it, as its allocator does, and looks.
+/// Opens a configuration, drops its own copies, which this binary's allocator wipes, and searches its memory.
 fn opener(task: &Value) {
     let canaries = task["canaries"].as_str().expect("a path");
     let document = fs::read(task["configuration"].as_str().expect("a path")).expect("a file");
@@ -203,7 +204,7 @@ fn what_stays_of_a_configuration_is_locked() {
     alone::run("what_stays_of_a_configuration_is_locked", &task);
 }
 
-/// In a real php-fpm worker, with this build's library.
+/// The calls are made in a real php-fpm worker, with this build's library.
 #[cfg(feature = "test-hooks")]
 #[test]
 fn nothing_remains_after_a_panic() {
@@ -233,7 +234,7 @@ fn keys_that_cannot_be_locked_are_a_warning() {
         let (status, _, head) = open(&json!({"version": 1, "master_keys": raw(1)}));
         assert_eq!((status, codes(&head)), (0, vec![]), "inside the limit");
         let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: changes this process alone. Root may lock whatever the limit says, so it is not root any more.
+        // SAFETY: changes only this process. The limit does not apply to root, so the process gives up being root.
         assert!(unsafe {
             libc::setrlimit(libc::RLIMIT_MEMLOCK, &none) == 0 && (libc::geteuid() != 0 || libc::setuid(NOBODY) == 0)
         });
@@ -261,7 +262,7 @@ fn keys_that_cannot_be_locked_are_a_warning() {
     alone::run("keys_that_cannot_be_locked_are_a_warning", &task);
 }
 
-/// Bytes of locked pages that are left out of dumps, of this process.
+/// Bytes of this process's pages that are locked and left out of core dumps.
 fn locked_bytes() -> usize {
     let maps = fs::read_to_string("/proc/self/smaps").expect("this process's memory");
     let (mut size, mut locked) = (0, 0);

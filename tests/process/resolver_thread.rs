@@ -1,4 +1,4 @@
-//! The thread that resolves a name is born with every signal blocked, and nobody waits for it after the deadline.
+//! The thread that resolves a name starts with every signal blocked, and no call waits for it after its deadline.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -9,10 +9,10 @@ use crate::support::alone;
 use crate::support::library::{open, send};
 use crate::support::server::{Authority, request};
 
-/// All but SIGKILL and SIGSTOP, which cannot be blocked, and the two that the C library keeps for itself.
+/// All except SIGKILL and SIGSTOP, which cannot be blocked, and two that the C library reserves for itself.
 const EVERY_SIGNAL: u64 = !(1 << 8 | 1 << 18 | 1 << 31 | 1 << 32);
 
-/// A namespace whose only name server is a socket of the test's on its own loopback, which never answers.
+/// The test runs in a network namespace. Its only name server is a socket of the test on loopback, which never answers.
 #[test]
 fn a_hanging_lookup_has_every_signal_blocked_and_ends_with_the_deadline() {
     let name = "a_hanging_lookup_has_every_signal_blocked_and_ends_with_the_deadline";
@@ -41,7 +41,7 @@ fn a_hanging_lookup_has_every_signal_blocked_and_ends_with_the_deadline() {
     assert_eq!((reply.code(), reply.sent()), ("timeout.total", "no"), "{}", reply.head);
 }
 
-/// The signal masks of this process's threads of a name.
+/// The signal masks of this process's threads that have this name.
 fn blocked(name: &str) -> Vec<u64> {
     let tasks = fs::read_dir("/proc/self/task").expect("proc").flatten();
     let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());

@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: the test binary runs again with only that test, and what it wrote is seen.
+//! Tests that need a process of their own: the test binary runs again with only that test, and its output is read.
 
 #![allow(unsafe_code)]
 
@@ -12,28 +12,28 @@ use serde_json::Value;
 
 const TASK: &str = "SECURE_OUTBOUND_TEST_TASK";
 
-/// Long enough for the slowest machine. It only ends what hangs, and what hangs has failed.
+/// Long enough for the slowest machine. It ends only a process that hangs, and such a test has failed.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// What the outer process handed over; nothing where this is the outer process.
+/// The task that the outer process has given; `None` where this is the outer process.
 pub fn task() -> Option<Value> {
     std::env::var(TASK).ok().map(|text| serde_json::from_str(&text).expect("JSON"))
 }
 
-/// What follows the binary where one test of the caller's file, which is a module of it, is to run.
+/// The arguments with which this binary runs only one test of the caller's file, whose name is that of its module.
 #[track_caller]
 fn only(test: &str) -> [String; 4] {
     let module = Path::new(Location::caller().file()).file_stem().expect("a file").to_string_lossy();
     [format!("{module}::{test}"), "--exact".to_owned(), "--nocapture".to_owned(), "--test-threads=1".to_owned()]
 }
 
-/// Runs one test of the caller's file in a process of its own, where `task` gives this value.
+/// Runs one test of the caller's file in a process of its own, in which `task` returns this value.
 #[track_caller]
 pub fn run(test: &str, task: &Value) -> Output {
     run_under(&[], test, task)
 }
 
-/// The same with a program in front that runs the rest of its command line.
+/// The same under a program that runs the rest of its command line.
 #[track_caller]
 pub fn run_under(wrapper: &[&str], test: &str, task: &Value) -> Output {
     let own = std::env::current_exe().expect("a path");
@@ -60,11 +60,11 @@ pub fn in_own_process(name: &str, body: impl FnOnce()) {
     }
 }
 
-/// Another process of this test, which ends when its input does or when it is killed.
+/// Another process of this test, which ends when its standard input is closed or when it is killed.
 pub struct Other(Child, BufReader<ChildStdout>);
 
 impl Other {
-    /// Starts this binary again with only that test of the caller's file, where `task` gives this value.
+    /// Starts this binary again with only that test of the caller's file, in which `task` returns this value.
     #[track_caller]
     pub fn start(test: &str, task: &Value) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("a path"))
@@ -78,7 +78,7 @@ impl Other {
         Self(child, output)
     }
 
-    /// What it says next, after `> `: the test harness writes to the same pipe.
+    /// What it says next. That comes after `> `, because the test harness writes to the same pipe.
     pub fn says(&mut self) -> String {
         let mut line = String::new();
         loop {
@@ -100,7 +100,7 @@ impl Other {
         self.0.id()
     }
 
-    /// Kills it and waits for its end. Its own children live on, with what it was told and said by.
+    /// Kills it and waits for its end. Its pipes stay open, so its own children live on.
     pub fn kill(mut self) -> Self {
         let input = self.0.stdin.take();
         self.0.kill().expect("a child");
@@ -128,12 +128,12 @@ pub fn say(what: &str) {
     println!("> {what}");
 }
 
-/// Waits until the process that started this one tells it to go on. False where that is gone.
+/// Waits until the process that started this one tells it to go on. False if that process has ended.
 pub fn listen() -> bool {
     std::io::stdin().read(&mut [0]).expect("a pipe") == 1
 }
 
-/// Waits for what must come. False where it did not, though that cannot be for want of time.
+/// Waits until this is true. False if it is not after a time that is long enough for any machine.
 pub fn until(mut came: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     loop {

@@ -9,7 +9,7 @@ use super::h2;
 use super::library::{Reply, close, open, send};
 use super::server::{Authority, Counts, Peer, Server, configuration, request};
 
-/// How the client comes to the server.
+/// The protocols over which the client reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     Plain,
@@ -23,8 +23,8 @@ pub struct Client {
     pub server: Server,
     pub engine: u64,
     base: String,
-    /// Whether the server ends every connection after one response. The next call then waits for it: a request that meets the
-    /// end of an idle connection is another test's business.
+    /// Whether the server ends every connection after one response. A call then waits for that end, so that the next request
+    /// does not meet it: what happens then is tested elsewhere.
     once: bool,
 }
 
@@ -34,7 +34,7 @@ impl Client {
         Self::with(Over::Http1, |_| {}, handler)
     }
 
-    /// An HTTP/2 server over TLS, whose preface and settings are out of the way.
+    /// An HTTP/2 server over TLS, whose preface and settings have been exchanged.
     pub fn http2(handler: impl Fn(&mut h2::Connection<'_, '_>) -> bool + Send + Sync + 'static) -> Self {
         Self::with(Over::Http2, |_| {}, h2::over(handler))
     }
@@ -106,7 +106,7 @@ impl Client {
 }
 
 impl Drop for Client {
-    /// A process has room for few engines, and those of the tests beside this one must not be displaced.
+    /// A process can have few engines, and another one must not displace those of the tests that run at the same time.
     fn drop(&mut self) {
         close(self.engine);
     }

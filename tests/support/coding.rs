@@ -27,12 +27,12 @@ pub fn encode(coding: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What many servers mean by deflate: without the format of zlib around it.
+/// Deflate as many servers send it: without the zlib format (RFC 1950) around it.
 pub fn bare_deflate(bytes: &[u8]) -> Vec<u8> {
     drain(DeflateEncoder::with_quality(bytes, Level::Fastest))
 }
 
-/// Bodies that encoders do not make on demand; the contract test of the transports has them too.
+/// Stored bodies that no encoder can be told to make. The contract test of the transports uses them too.
 pub fn vectors() -> Value {
     serde_json::from_str(include_str!("../vectors/codings.json")).expect("JSON")
 }

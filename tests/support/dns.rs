@@ -1,4 +1,4 @@
-//! A name server that changes its mind, and counts what it is asked.
+//! A name server that can give different answers to the same question, and counts the questions.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, UdpSocket};
@@ -8,7 +8,7 @@ use std::thread;
 const A: u16 = 1;
 const AAAA: u16 = 28;
 
-/// What the server says to one lookup of a name.
+/// The answer of the server to one lookup of a name.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// These addresses, each to the question of its family.
@@ -31,7 +31,7 @@ pub struct Dns(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// For every name the answers to its first lookup, to its second, and so on; the last one stays.
+    /// For every name the answers to its first lookup, to its second, and so on. The last one is given to all further lookups.
     zone: HashMap<String, Vec<Answer>>,
     questions: HashMap<(String, u16), usize>,
 }
@@ -53,7 +53,7 @@ impl Dns {
         Self(state)
     }
 
-    /// Sets what the lookups of a name are answered, from now on.
+    /// Sets the answers to the lookups of a name, from now on.
     pub fn set(&self, name: &str, answers: Vec<Answer>) {
         let mut state = self.0.lock().expect("no poison");
         state.zone.insert(name.to_owned(), answers);
@@ -110,7 +110,7 @@ fn reply(packet: &[u8], state: &mut State) -> Option<Vec<u8>> {
     reply.extend(&packet[12..at + 4]);
     for record in records {
         let [high, low] = kind.to_be_bytes();
-        // The name is where the question has it, the class is IN, and nobody may keep the answer.
+        // A pointer to the name in the question, the class IN, and a TTL of 0, so that nobody caches the answer.
         reply.extend([0xc0, 12, high, low, 0, 1, 0, 0, 0, 0, 0, u8::try_from(record.len()).ok()?]);
         reply.extend(record);
     }

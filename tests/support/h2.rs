@@ -1,4 +1,4 @@
-//! HTTP/2 frames by hand, so that a server can do what no library would.
+//! HTTP/2 frames written without a library, so that a server can do what no library does.
 
 use super::server::{Peer, Received};
 
@@ -25,7 +25,7 @@ pub const REFUSED_STREAM: u32 = 7;
 pub const CANCEL: u32 = 8;
 pub const HTTP_1_1_REQUIRED: u32 = 13;
 
-/// A frame as it came in.
+/// A frame as it was received.
 #[derive(Debug)]
 pub struct Frame {
     pub kind: u8,
@@ -39,7 +39,7 @@ pub struct Connection<'a, 'b> {
     pub peer: &'a mut Peer<'b>,
 }
 
-/// Makes a handler of frames one of bytes.
+/// Turns a handler of an HTTP/2 connection into one that a server can use.
 pub fn over(
     handler: impl Fn(&mut Connection<'_, '_>) -> bool + Send + Sync + 'static,
 ) -> impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static {
@@ -69,7 +69,7 @@ impl Connection<'_, '_> {
         }
     }
 
-    /// The stream of the next request of which the head is there.
+    /// The stream of the next request whose head has arrived.
     pub fn opened(&mut self) -> Option<u32> {
         loop {
             let frame = self.next()?;
@@ -96,7 +96,7 @@ impl Connection<'_, '_> {
         }
     }
 
-    /// Writes a frame. False where the other side is gone.
+    /// Writes a frame. False if the connection has ended.
     pub fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
         let length = u32::try_from(payload.len()).expect("a frame's length").to_be_bytes();
         let mut bytes = vec![length[1], length[2], length[3], kind, flags];
@@ -143,7 +143,7 @@ impl Connection<'_, '_> {
     }
 }
 
-/// A header block of literals that nothing is remembered of (RFC 7541 section 6.2.2).
+/// A header block of literals that do not enter the dynamic table (RFC 7541 section 6.2.2).
 pub fn block(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {

@@ -1,15 +1,15 @@
-//! A header block as it is on the wire (RFC 7541): how each field is represented, which no decoder tells.
+//! A header block as it is sent (RFC 7541): how each field is represented, which decoders do not report.
 
 /// How a field is represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// By its place in a table.
     Indexed,
-    /// A literal that is entered into the table.
+    /// A literal that enters the dynamic table.
     Remembered,
-    /// A literal that is not entered.
+    /// A literal that does not enter the table.
     NotIndexed,
-    /// A literal that no hop may enter into a table either.
+    /// A literal that no hop may enter into a table.
     NeverIndexed,
 }
 
@@ -31,7 +31,7 @@ pub fn fields(mut block: &[u8]) -> Vec<Field> {
         let (form, bits) = match first {
             0x80.. => (Form::Indexed, 7),
             0x40.. => (Form::Remembered, 6),
-            // The size of the table, which is no field.
+            // An update of the size of the table, which is no field.
             0x20.. => {
                 integer(&mut block, 5);
                 continue;
@@ -48,7 +48,7 @@ pub fn fields(mut block: &[u8]) -> Vec<Field> {
     fields
 }
 
-/// A text in the Huffman code, which is canonical: characters by the length of their code are all there is to know of it.
+/// A text in the Huffman code of RFC 7541. The code is canonical, so the characters in the order of their code lengths define it.
 pub fn huffman(text: &str) -> Vec<u8> {
     const LENGTHS: [(u32, &str); 8] = [
         (5, "012aceiost"),

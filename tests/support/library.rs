@@ -20,7 +20,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A struct full of rubbish, as a caller may have on its stack.
+    /// A struct with arbitrary bytes, as a caller may have on its stack.
     pub fn rubbish() -> Self {
         let pointer = std::ptr::without_provenance(0x5a5a);
         Self { id: u64::MAX, head: pointer, head_len: 0x5a5a, body: pointer, body_len: 0x5a5a }
@@ -30,7 +30,7 @@ impl Frame {
     pub fn read(&self) -> (Value, Vec<u8>) {
         let bytes = |data: *const c_char, len: usize| match data.is_null() {
             true => Vec::new(),
-            // SAFETY: the library says so until the frame is freed.
+            // SAFETY: pointer and length are valid until the frame is freed.
             false => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec(),
         };
         let head = bytes(self.head, self.head_len);
@@ -49,7 +49,7 @@ type SendDecided = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
-/// The declared functions, as they are.
+/// The functions that the header declares.
 pub struct Library {
     pub abi_version: unsafe extern "C" fn() -> u32,
     pub version: unsafe extern "C" fn() -> *const c_char,
@@ -65,7 +65,7 @@ pub struct Library {
     pub free: Free,
 }
 
-/// Where the library is that was built with this test, or the one that `SECURE_OUTBOUND_LIBRARY` names.
+/// The path of the library that was built with this test, or of the one that `SECURE_OUTBOUND_LIBRARY` names.
 pub fn path() -> PathBuf {
     if let Some(path) = std::env::var_os("SECURE_OUTBOUND_LIBRARY") {
         return path.into();
@@ -102,7 +102,7 @@ pub fn library() -> &'static Library {
     })
 }
 
-/// What came back from `send`.
+/// The result of `send`.
 #[derive(Debug)]
 pub struct Reply {
     pub status: i32,
@@ -219,7 +219,7 @@ pub fn send_decided(call: u64, body: &[u8], sealed: &str) -> Reply {
     Reply { status, head, body }
 }
 
-/// Has the credentials of a request looked at, and gives the status and the code.
+/// Has the credentials of a request checked, and gives the status and the code.
 pub fn check(engine: u64, request: &Value, sealed: &str) -> (i32, Option<String>) {
     let text = request.to_string();
     let mut frame = Frame::rubbish();

@@ -1,11 +1,11 @@
-//! The search for secrets in a process's memory, which is a program of its own so that it does not find itself.
+//! The search for secrets in a process's memory. It is a program of its own, so that it does not find its own copies.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Secrets to look for. Whoever makes them is not the process that is searched.
+/// Secrets to look for. The process that makes them must not be the one that is searched.
 pub struct Canaries {
     pub file: PathBuf,
     secrets: Value,

@@ -1,4 +1,4 @@
-//! Tests that need a whole network of their own, and a resolver with it.
+//! Tests that need a network of their own, with its own resolver.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ pub fn resolve_here(directory: &Path, hosts: &str) {
     replace(directory, "/etc/hosts", hosts);
 }
 
-/// Shows another text in a file's place, in this view of the file system alone.
+/// Puts another text in a file's place, in this process's view of the file system only.
 fn replace(directory: &Path, target: &str, text: &str) {
     let file: PathBuf = directory.join(target.rsplit('/').next().expect("a name"));
     std::fs::write(&file, text).expect("a file");

@@ -8,7 +8,7 @@ use super::server::Authority;
 use super::tinyproxy::free_port;
 
 /// nginx on loopback, with TLS 1.2 at one port and 1.3 at another, HTTP/1.1 and HTTP/2 at both. It responds with the number of
-/// the connection, the number of the request on it, the HTTP version and the TLS version. It ends with its value.
+/// the connection, the number of the request on it, the HTTP version and the TLS version. Dropping the value ends nginx.
 pub struct Nginx {
     pub tls12: u16,
     pub tls13: u16,
@@ -27,7 +27,7 @@ impl Nginx {
                  location / {{ return 200 \"$connection $connection_requests $server_protocol $ssl_protocol\"; }} }}"
             )
         };
-        // One process: nobody is left behind when it is killed.
+        // A single process, so that no worker is left when it is killed.
         let text = format!(
             "daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/nginx.log;
              events {{ worker_connections 512; }}
@@ -63,7 +63,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // It may be gone already, which is as good.
+        // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -38,7 +38,7 @@ impl Site {
         Self::made(change, response, accepts, true)
     }
 
-    /// An API that takes every token, says nothing of it and ends its connection.
+    /// An API that takes every token, does not repeat it in the response, and ends its connections.
     pub fn closing(response: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
         Self::made(|_| {}, response, |_| true, false)
     }
@@ -85,7 +85,7 @@ impl Site {
         Self { authority, endpoint, api, configuration, engine }
     }
 
-    /// The payload of the client.
+    /// The payload of the OAuth client.
     pub fn payload(&self) -> Value {
         json!({"client_id": "client", "client_secret": "s3cr3t", "token_url": self.token_url()})
     }
@@ -102,7 +102,7 @@ impl Site {
         request
     }
 
-    /// A GET with the client.
+    /// A GET with the client's token.
     pub fn get(&self) -> Reply {
         self.call("GET", &self.payload(), |_| {})
     }
@@ -121,7 +121,7 @@ impl Site {
 }
 
 impl Drop for Site {
-    /// See [`super::client::Client`].
+    /// For the reason that [`super::client::Client`] has.
     fn drop(&mut self) {
         close(self.engine);
     }
@@ -138,12 +138,12 @@ pub fn response(status: &str, body: &Value) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// A token that lives an hour.
+/// A token response whose token is valid for an hour.
 pub fn token(token: impl Into<String>) -> String {
     lasting(token, json!(3600))
 }
 
-/// A token that says this about its life.
+/// A token response with this `expires_in`.
 pub fn lasting(token: impl Into<String>, expires_in: Value) -> String {
     response("200 OK", &json!({"access_token": token.into(), "token_type": "Bearer", "expires_in": expires_in}))
 }
@@ -158,7 +158,7 @@ pub fn requests(reply: &Reply) -> u64 {
     reply.head["audit"]["token_requests"].as_u64().expect("always there")
 }
 
-/// What holds a response back until it is opened.
+/// Holds a response back until it is opened.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -169,7 +169,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits until it is open. It opens by itself only after what would be a hang.
+    /// Waits until it is open. The wait has an end, so that a test which fails does not hang.
     pub fn pass(&self) {
         let closed = self.0.0.lock().expect("no poison");
         drop(self.0.1.wait_timeout_while(closed, Duration::from_secs(60), |open| !*open).expect("no poison"));

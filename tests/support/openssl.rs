@@ -1,4 +1,4 @@
-//! The programs of OpenSSL, for certificates and TLS servers that nothing stricter would make.
+//! The programs of OpenSSL, for certificates and TLS servers that stricter libraries refuse to make.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ pub struct SecureServer {
 }
 
 impl SecureServer {
-    /// Starts it with these options, certificates and key. It agrees to whatever the client offers.
+    /// Starts it with these options, certificates and key. It accepts weak ciphers too.
     pub fn start(options: &[&OsStr], chain: &Path, key: &Path) -> Self {
         let mut program = Command::new("openssl")
             .args(["s_server", "-www", "-cipher", "DEFAULT:@SECLEVEL=0", "-accept", "127.0.0.1:0"])
@@ -24,7 +24,7 @@ impl SecureServer {
             .stderr(Stdio::null())
             .spawn()
             .expect("openssl, which Debian has");
-        // It says where it listens. The pipe stays open, or its next word would end it.
+        // It prints its port. The pipe stays open, because writing to a closed one would end the program.
         let mut words = BufReader::new(program.stdout.take().expect("a pipe"));
         let mut line = String::new();
         while !line.starts_with("ACCEPT ") {

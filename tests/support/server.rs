@@ -1,4 +1,4 @@
-//! Servers that do exactly what a test tells them, and count.
+//! Servers that do exactly what a test tells them, and count connections and requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -33,7 +33,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), directory }
     }
 
-    /// Where the authority's certificate is.
+    /// The file of the authority's certificate.
     pub fn file(&self) -> PathBuf {
         self.directory.join("ca.pem")
     }
@@ -98,7 +98,7 @@ impl Authority {
 
 impl Drop for Authority {
     fn drop(&mut self) {
-        // The directory is this test's own; leaving it behind would harm nobody either.
+        // A directory that cannot be removed is only left behind in target.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -152,12 +152,12 @@ impl Counts {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// Waits until the client has closed so many connections. False where it does not.
+    /// Waits until the client has closed so many connections. False if it does not.
     pub fn wait_closed(&self, connections: usize) -> bool {
         wait(&self.closed, connections)
     }
 
-    /// Waits until the server has ended so many connections; on loopback, the client's kernel knows at once.
+    /// Waits until the server has ended so many connections. On loopback, the client's socket knows of it at once.
     pub fn wait_ended(&self, connections: usize) -> bool {
         wait(&self.ended, connections)
     }
@@ -186,7 +186,7 @@ pub struct Peer<'a> {
 }
 
 impl Peer<'_> {
-    /// The next request, whole; nothing where the connection ended.
+    /// The next request with its body; `None` where the connection ended.
     pub fn read(&mut self) -> Option<Received> {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -204,7 +204,7 @@ impl Peer<'_> {
         Some(received)
     }
 
-    /// The next bytes, so many of them.
+    /// The next bytes, exactly so many.
     pub fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.io.read_exact(&mut bytes).ok()?;
@@ -217,13 +217,13 @@ impl Peer<'_> {
         self.counts.requests.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Makes the connection end with a reset, provided that the client has sent something that nobody read.
+    /// Makes the connection end with a reset, if the client has sent bytes that nobody read.
     pub fn reset(&mut self) -> bool {
         self.reset = true;
         false
     }
 
-    /// Writes bytes as they are. False where the other side is gone.
+    /// Writes bytes as they are. False if the connection has ended.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.io.write_all(bytes.as_ref()).is_ok() && self.io.flush().is_ok()
     }
@@ -241,9 +241,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves HTTP/1.1 as `handler` does, over TLS where there is a configuration. A connection ends with its handler: with
-    /// close_notify over TLS if it returns true, without if not. What the client still sends is read, so that no reset
-    /// overtakes the response.
+    /// Calls `handler` for every connection, over TLS if there is a configuration for it. The connection ends when the handler
+    /// returns: over TLS with close_notify if it returns true, without if false. What the client still sends is read, so that
+    /// no reset overtakes the response.
     pub fn start(
         tls: Option<Arc<ServerConfig>>,
         handler: impl Fn(&mut Peer<'_>) -> bool + std::marker::Send + Sync + 'static,
@@ -276,7 +276,7 @@ impl Server {
     }
 }
 
-/// A port that is taken and where nobody listens: that of the client's end of a connection.
+/// A port that is in use and where nobody listens: that of the client's end of a connection.
 pub struct ClosedPort(TcpStream);
 
 impl ClosedPort {
@@ -328,8 +328,8 @@ fn serve(
     counts.closed.fetch_add(1, Ordering::SeqCst);
 }
 
-/// A configuration in which `hosts` may be reached on loopback at `ports`, trusting the authority. No deadline ends a call on a
-/// busy machine.
+/// A configuration with which `hosts` may be reached on loopback at `ports`, and which trusts the authority. Its deadlines are so
+/// long that they end no call on a busy machine.
 pub fn configuration(authority: &Authority, hosts: &[&str], ports: &[u16]) -> Value {
     let internal = |host: &&str| json!({"host": host, "networks": ["127.0.0.0/8", "::1/128"], "ports": ports});
     json!({

@@ -13,7 +13,7 @@ pub struct Silent {
 }
 
 impl Silent {
-    /// Nobody listens at this address from now on.
+    /// Makes this address silent.
     pub fn at(address: &str, port: u16) -> Self {
         let listener = TcpListener::bind((address, port)).expect("the test's own address");
         // SAFETY: a descriptor of this process; a second call only changes the length of the queue.

@@ -1,4 +1,4 @@
-//! The sockets of this process, as the kernel tells.
+//! The sockets of this process, as the kernel reports them.
 
 use std::collections::BTreeSet;
 

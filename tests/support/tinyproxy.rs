@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::server::Authority;
 
-/// tinyproxy on loopback. It ends with its value.
+/// tinyproxy on loopback. Dropping the value ends it.
 pub struct Tinyproxy {
     pub port: u16,
     child: Child,
@@ -15,7 +15,7 @@ pub struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    /// Starts it with further lines of configuration, and with a hosts file of its own where there is one.
+    /// Starts it with further lines of configuration, and with a hosts file of its own if one is given.
     pub fn start(authority: &Authority, lines: &str, hosts: Option<&str>) -> Self {
         let port = free_port();
         let file = |name: &str| authority.directory().join(format!("tinyproxy-{port}.{name}"));
@@ -46,7 +46,7 @@ impl Tinyproxy {
         format!("http://{userinfo}127.0.0.1:{}", self.port)
     }
 
-    /// Connections that came in, less the one that saw it listen.
+    /// Connections to it, without the one by which `start` saw that it listens.
     pub fn connections(&self) -> usize {
         self.log().lines().filter(|line| line.contains("Connect (file descriptor")).count() - 1
     }
@@ -57,7 +57,7 @@ impl Tinyproxy {
     }
 
     fn log(&self) -> String {
-        // The log is written before a response is, but the first connection has none.
+        // The proxy logs a connection before it responds, but the first connection gets no response to wait for.
         for _ in 0..100 {
             let text = std::fs::read_to_string(&self.log).unwrap_or_default();
             if text.contains("Connect (file descriptor") {
@@ -71,7 +71,7 @@ impl Tinyproxy {
 
 impl Drop for Tinyproxy {
     fn drop(&mut self) {
-        // It may be gone already, which is as good.
+        // An error means that it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Bodies: their cap, their size on the wire, and ends that come too early.
+//! Bodies: their limit, their size on the wire, and bodies that end too early.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn cap(bytes: u64) -> impl Fn(&mut Value) {
     move |request| request["policy"]["response_bytes"] = json!(bytes)
 }
 
-/// A failure after the head says so.
+/// The failure says that it came after the head of the response.
 fn late_failure(reply: &Reply, code: &str, status: u16) {
     assert_eq!((reply.status, reply.code(), reply.sent()), (1, code, "yes"), "{reply:?}");
     assert_eq!(reply.head["error"]["http_status"], status);
@@ -20,7 +20,7 @@ fn late_failure(reply: &Reply, code: &str, status: u16) {
     assert!(reply.body.is_empty() && reply.head["headers"] == json!([]));
 }
 
-/// A body of `a` in every framing there is.
+/// A body of so many `a` in every framing of HTTP.
 fn framings(length: usize) -> Vec<(&'static str, Client)> {
     let body = "a".repeat(length);
     let sized = format!("HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -96,7 +96,7 @@ fn an_announced_length_above_the_cap_is_refused_before_the_body() {
     let announced: fn(&mut Peer<'_>) -> bool = |peer| {
         peer.read();
         peer.write("HTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\n");
-        // No byte of the body is sent, and the client closes all the same.
+        // The server sends no byte of the body, and the client must close the connection.
         peer.take(1).is_none()
     };
     for over in [Over::Plain, Over::Http1] {
@@ -203,7 +203,7 @@ fn streams_that_end_early() {
 
 #[test]
 fn more_than_was_announced_is_not_the_body() {
-    // HTTP/1.1: what follows belongs to no response, and the connection is not used again.
+    // HTTP/1.1: the bytes after the body belong to no response, so the connection is not used again.
     let client =
         raw("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfourHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil");
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Chains of certificates: what is missing in them, too weak in them, or revoked.
+//! Chains of certificates in which one is missing, too weak or revoked.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::support::library::{Reply, open, send};
 use crate::support::openssl::{SecureServer, openssl};
 use crate::support::server::{Authority, configuration, request};
 
-/// Makes a key and a certificate for localhost, signed by `issuer`. What is weak is made by older rules.
+/// Makes a key and a certificate for localhost, signed by `issuer`. OpenSSL makes weak ones too.
 fn certificate(directory: &Path, name: &str, key: &str, digest: &str, issuer: &str, extensions: &str) {
     fs::write(directory.join(format!("{name}.cnf")), extensions).expect("a file");
     openssl(directory, &format!("req -new -newkey {key} -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"));
@@ -33,7 +33,7 @@ fn authorities() -> Authority {
     authority
 }
 
-/// A call to a server with this certificate, that of `middle` beside it where `whole`.
+/// A call to a server that sends this certificate, and if `whole` that of `middle` as well.
 fn call(authority: &Authority, name: &str, whole: bool, tls: &Value) -> Reply {
     let file = |name: &str| authority.directory().join(name);
     let middle = file("middle.pem");
@@ -112,7 +112,7 @@ fn what_a_list_names_is_revoked() {
     refused(&call(&authority, "bad", true, &lists), "revoked");
     assert_eq!(call(&authority, "bad", true, &json!({})).http_status(), Some(200), "nobody says so");
 
-    // An issuer in between counts as well; one without a list is not held against it.
+    // The certificate of an intermediate issuer is checked as well. An issuer without a list revokes nothing.
     let lists = revocations(&authority, "root", &["middle"]);
     refused(&call(&authority, "good", true, &lists), "revoked");
     certificate(directory, "other", "rsa:2048", "sha256", "root", SERVER);

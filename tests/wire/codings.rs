@@ -1,4 +1,4 @@
-//! Content codings of responses: what is undone, what is refused, and what bombs cost.
+//! Content codings of responses: which are decoded, which are refused, and the limit of decoded bodies.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -85,7 +85,7 @@ fn codings_that_are_refused() {
 
 #[test]
 fn a_coded_body_without_a_byte_is_empty() {
-    // As curl and browsers do: servers label empty responses as well.
+    // As in curl and browsers: servers send content-encoding with empty bodies as well.
     for coding in
         ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip", "none", "UTF-8"].into_iter().chain(REFUSED)
     {
@@ -187,7 +187,7 @@ fn the_cap_counts_decoded_bytes_exactly() {
         assert_eq!(client.call("GET", b"", cap(text.len())).body, text, "{coding}");
         refused(&client.call("GET", b"", cap(text.len() - 1)), "response.too_large", coding);
     }
-    // What comes off the wire has the same cap: a coding that made the body larger does not help.
+    // The coded body has the same limit: one that is larger than the decoded body is refused.
     let (stored, text) = (encode("gzip", b"x"), b"x");
     refused(&coded("gzip", &stored).call("GET", b"", cap(text.len())), "response.too_large", "announced");
 }

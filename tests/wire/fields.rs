@@ -1,4 +1,4 @@
-//! The fields of heads: what is sent beside the caller's, and how a response's reach the caller.
+//! The fields of heads: which are sent beside those of the caller, and how those of a response reach the caller.
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::json;

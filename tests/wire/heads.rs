@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, head, http1_head, raw};
 use crate::support::h2::{self, Connection};
 
-/// Fields of this many bytes in all, counted as HTTP/1.1 writes them: name, colon, space, value, line end.
+/// Fields of this many bytes in all, counted as HTTP/1.1 sends them: name, colon, space, value, line end.
 fn fields(count: usize, bytes: usize) -> Vec<(String, Vec<u8>)> {
     let mut fields: Vec<_> = (0..count).map(|number| (format!("x-{number:03}"), Vec::new())).collect();
     let used = count * 9;
@@ -18,7 +18,7 @@ fn heads_are_limited_exactly_and_alike_on_both_versions() {
     let cases = [
         (99, 65_536 - 19, true),
         (99, 65_536 - 18, false),
-        // Without content-length: 19, the field that HTTP/1.1 has in addition below.
+        // The counts are without content-length, a field of 19 bytes that is added below.
         (100, 20_000, false),
         (150, 20_000, false),
         (10, 200_000, false),
@@ -201,7 +201,7 @@ fn acceptable_on_another(client: &Client) {
 fn lengths_that_say_the_same() {
     for lengths in ["content-length: 2\r\ncontent-length: 2", "content-length: 2, 2", "content-length: 02"] {
         let reply = raw(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nok")).get();
-        // RFC 9110 section 8.6: a list of one and the same value may be taken as that value, or refused.
+        // RFC 9110 section 8.6: a list that repeats one value may be read as that value, or refused.
         assert!(reply.body == b"ok" || reply.code() == "protocol.invalid", "{lengths}: {reply:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that refuse HTTP/2 with HTTP_1_1_REQUIRED, and what is sent to them then.
+//! Servers that refuse HTTP/2 with HTTP_1_1_REQUIRED, and which requests they are sent afterwards.
 
 use serde_json::{Value, json};
 
@@ -14,14 +14,14 @@ const LEFT_BELOW: Refusal = |connection, stream| !connection.go_away(stream - 1,
 const LEFT_WITH: Refusal = |connection, stream| !connection.go_away(stream, HTTP_1_1_REQUIRED);
 const LEFT_WITH_ALL: Refusal = |connection, _| !connection.go_away(i32::MAX as u32, HTTP_1_1_REQUIRED);
 
-/// A server that responds by HTTP/1.1, and over HTTP/2 in this way.
+/// A server that responds over HTTP/1.1, and refuses requests over HTTP/2 in this way.
 fn server(refuse: Refusal, change: impl FnOnce(&mut Value)) -> Client {
     let authority = Authority::new();
     let tls = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
     Client::serving(authority, Some(tls), change, move |peer| either(peer, refuse))
 }
 
-/// Speaks what the client begins with. The head of an HTTP/1.1 request is read without its first bytes.
+/// Uses the version of HTTP with which the client begins. The head of an HTTP/1.1 request is read without its first bytes.
 fn either(peer: &mut Peer<'_>, refuse: Refusal) -> bool {
     while let Some(begun) = peer.take(3) {
         if begun == b"PRI" {
@@ -90,7 +90,7 @@ fn what_may_have_been_processed_is_sent_again_where_the_request_is_idempotent() 
                     false => {
                         failed(&reply, "maybe", "HTTP_1_1_REQUIRED");
                         assert_eq!(client.counts().requests(), 1, "{method} {made}");
-                        // The connection of HTTP/2 may be open still, and is not what is used.
+                        // The HTTP/2 connection may still be open, and must not be used.
                         responded_by_http1(&client.post(b"x"), 1);
                     }
                 }

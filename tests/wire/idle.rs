@@ -13,12 +13,12 @@ use crate::support::sockets::sockets;
 const IDLE: usize = 64;
 const IDLE_REDIRECTED: usize = 8;
 
-/// The host of this number, at loopback.
+/// The host with this number: an address of loopback.
 fn host(number: usize) -> String {
     format!("127.0.{}.{}", 1 + number / 200, 1 + number % 200)
 }
 
-/// Responds at every host: `/7/of/9` redirects to the host of the number 8 and `/8/of/9` there.
+/// Responds at every host: `/7/of/9` redirects to `/8/of/9` at the host with the number 8, and `/9/of/9` ends the chain.
 fn respond(peer: &mut Peer<'_>, port: u16) -> bool {
     while let Some(received) = peer.read() {
         let path = received.line().split(' ').nth(1).unwrap_or_default().to_owned();
@@ -85,9 +85,9 @@ fn a_chain_of_redirects_leaves_few_connections_behind() {
     inside.call(0, 400);
     let left = sockets("01").len();
     assert!(left <= 1 + IDLE_REDIRECTED, "{left} connections");
-    // The connection to the host that the caller chose is none of them.
+    // The connection to the host that the caller chose does not count for that limit.
     assert_eq!(inside.call(0, 0).head["audit"]["connection_reused"], true);
-    // And a few that redirects lead to are kept as well.
+    // A few connections to which redirects lead stay open as well.
     inside.call(0, 3);
     assert_eq!(inside.call(0, 3).head["audit"]["connection_reused"], true);
 }
@@ -109,6 +109,6 @@ fn calls_to_many_origins_leave_a_limited_number_of_connections_behind() {
         let left = sockets("01").len();
         assert!(left <= IDLE, "{left} connections after {number}");
     }
-    // What had no room once has it again.
+    // A connection that had to be closed for the limit can stay open at a later call.
     assert!(until(|| inside.call(200, 0).head["audit"]["connection_reused"] == true));
 }

@@ -19,7 +19,7 @@ fn failure(reply: &Reply) -> (&str, &str, bool, Option<u64>) {
 
 #[test]
 fn a_response_before_the_request_was_read() {
-    // As large as no socket buffer: the response comes while the request is still being written.
+    // Larger than any socket buffer, so the response comes while the request is still being written.
     let body = vec![b'x'; 16 << 20];
     let client = Client::http1(|peer| {
         peer.take(100);
@@ -29,7 +29,7 @@ fn a_response_before_the_request_was_read() {
     assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(413), &b"big"[..]), "{:?}", reply.head);
 
     let client = Client::http2(|connection| {
-        // Not before the stream is open: the window of the connection may be heard of first.
+        // The client may send a WINDOW_UPDATE before the stream is open.
         let Some(stream) = connection.opened() else { return false };
         connection.head(stream, &[(":status", b"413")], false);
         connection.data(stream, b"big", true) && connection.rst(stream, h2::NO_ERROR) && {
@@ -105,7 +105,7 @@ fn bytes_out_over_http_1_are_those_that_the_connection_took() {
             move |peer| {
                 peer.take(100);
                 peer.write("HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig");
-                // Nothing more is read until the call has ended, and the buffers of two sockets are not as large.
+                // Nothing more is read until the call has ended, and the body is larger than the buffers of two sockets.
                 let _ = is_over.lock().expect("no poison").recv();
                 true
             },

@@ -1,4 +1,4 @@
-//! Lookups of names: how many there are at a time, who shares them, and what a fork leaves of them.
+//! Lookups of names: how many run at a time, which calls share them, and what happens to them in a fork.
 
 use std::fs;
 use std::thread;
@@ -25,14 +25,14 @@ fn engine(connect_timeout_ms: u64) -> u64 {
     engine
 }
 
-/// A call that ends with its lookup: nobody is at the address.
+/// A call that fails after its lookup at the latest, because its address cannot be reached.
 fn call(engine: u64, name: &str, timeout_ms: u64) -> Reply {
     let mut request = request("GET", &format!("https://{name}"), "/");
     request["timeout_ms"] = timeout_ms.into();
     send(engine, &request, b"", "")
 }
 
-/// This process's threads that resolve.
+/// The number of this process's threads that resolve names.
 fn lookups() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("proc").flatten();
     let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
@@ -62,7 +62,7 @@ fn calls_that_begin_together_share_a_lookup() {
         let directory = Authority::new();
         resolve_here(directory.directory(), "");
         let dns = Dns::start();
-        // The answer comes with the second question, 20 seconds later if nobody asks before.
+        // The question gets no answer, so the lookup is still under way when all calls have ended.
         dns.set(NAME, vec![Answer::Silence]);
         let engine = engine(20_000);
         thread::scope(|scope| {
@@ -108,7 +108,7 @@ fn the_number_of_lookups_has_a_limit_and_who_finds_no_room_waits() {
             }
         });
         assert_eq!(lookups(), LOOKUPS);
-        // Those of the others ended with their calls, so there is room as soon as the resolver has given up.
+        // Calls that were waiting for a lookup have ended, so the next one can begin as soon as the resolver gives up on the others.
         dns.set(NAME, vec![addresses(&[ADDRESS])]);
         assert_eq!(call(engine, NAME, 10).code(), "timeout.total");
         assert_eq!(call(engine, NAME, 15_000).code(), "connect.failed");
@@ -151,7 +151,7 @@ fn children_resolve_while_a_lookup_is_under_way() {
                 let (missing, name) = (format!("missing-{child}.example.com"), format!("{child}.example.com"));
                 dns.set(&name, vec![addresses(&[ADDRESS])]);
                 thread::scope(|scope| {
-                    // Whether it is through before the fork is left to chance, and so is where it is then.
+                    // At the fork, the lookup is at a random point: not begun, under way or ended.
                     let other = scope.spawn(|| call(engine, &missing, 10_000));
                     thread::sleep(Duration::from_micros(child * 7919 % 1000));
                     let ended = in_child(|| assert_eq!(call(engine, &name, 10_000).code(), "connect.failed"));

@@ -1,4 +1,4 @@
-//! Connections that are kept, shared, given up and aged.
+//! The connection pool: connections that are reused, shared, closed, or idle for a time.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ use crate::support::sockets::sockets;
 
 const CALLS: u64 = 1000;
 
-/// What a process of the test is to do.
+/// The task of one process of the test.
 fn task(nginx: &Nginx, authority: &Authority, http: &str, method: &str, tls: &str) -> Value {
     let port = if tls == "1.2" { nginx.tls12 } else { nginx.tls13 };
     let mut configuration = configuration(authority, &["localhost"], &[port]);
@@ -29,11 +29,11 @@ fn task(nginx: &Nginx, authority: &Authority, http: &str, method: &str, tls: &st
     json!({"configuration": configuration, "request": request, "http": http, "method": method, "tls": tls})
 }
 
-/// Pauses after a call: around the 5 ms, widely spread and the same in every run.
+/// Pauses after a call, for up to 10 ms around the 5 ms of nginx, with the same pauses in every run.
 ///
-/// A POST over HTTP/1.1 that leaves while the server closes can be neither told from one that was processed nor sent again.
-/// So there the next call waits until the closing has arrived, as the kernel tells: on a busy machine it may have come within
-/// the call, which then leaves no socket at all.
+/// A POST over HTTP/1.1 that is sent while the server closes cannot be sent again, because it may have been processed. So after
+/// it the test waits until this process has no established connection: on a busy machine the server may have closed it during
+/// the call.
 fn pause(call: u64, task: &Value) {
     match is_http1_post(task) {
         true => assert!(alone::until(|| sockets("01").is_empty()), "nginx closes"),
@@ -45,8 +45,8 @@ fn is_http1_post(task: &Value) -> bool {
     task["http"] == "1.1" && task["method"] == "POST"
 }
 
-/// A thousand calls, none of which may fail. There are more where a busy machine is late to all of them, or to none: a tenth of
-/// them has to have found a connection, and a tenth a closed one.
+/// A thousand calls, none of which may fail. A tenth of a thousand has to find an open connection, and a tenth a closed one.
+/// There are more calls where the timing of a busy machine gives too few of either.
 fn idle_closings(task: &Value) {
     let (_, engine, head) = open(&task["configuration"]);
     let body: &[u8] = if task["method"] == "POST" { b"a=b" } else { b"" };
@@ -70,7 +70,7 @@ fn idle_closings(task: &Value) {
     let (http, method, tls) = (&task["http"], &task["method"], &task["tls"]);
     println!("HTTP/{http} {method} TLS {tls}: {} errors, {reused} reused, {:?}", errors.len(), begun.elapsed());
     assert!(errors.is_empty(), "{errors:#?}");
-    // Else the closings would have been somewhere else than between the calls.
+    // Otherwise the server would not have closed its connections between the calls.
     match is_http1_post(task) {
         true => assert_eq!(reused, 0),
         false => assert!(!calls.is_empty(), "{reused} reused"),
@@ -89,7 +89,7 @@ fn idle_connections_that_nginx_closes_cost_no_error() {
         .flat_map(|http| [(http, "GET", "1.2"), (http, "GET", "1.3"), (http, "POST", "1.2"), (http, "POST", "1.3")])
         .map(|(http, method, tls)| task(&nginx, &authority, http, method, tls))
         .collect();
-    // Each in a process of its own: a thread beside it would drive the runtime that the calls share, and hide the idle time.
+    // Each in a process of its own: calls of another thread would run the shared runtime, and no time would be idle.
     let failed = Mutex::new(Vec::new());
     for pair in kinds.chunks(2) {
         thread::scope(|scope| {
@@ -113,7 +113,7 @@ fn engine(authority: &Authority, port: u16, http: &[&str]) -> (u64, Value) {
     dialling(10_000, authority, port, http)
 }
 
-/// The same with a limit of a dial, which is also that of waiting for another one's.
+/// The same with a time limit for connecting, which also limits the wait for the connection of another call.
 fn dialling(connect_timeout_ms: u64, authority: &Authority, port: u16, http: &[&str]) -> (u64, Value) {
     let mut configuration = configuration(authority, &["localhost"], &[port]);
     configuration["http_versions"] = json!(http);
@@ -153,7 +153,7 @@ fn a_connection_serves_one_call_after_the_other() {
     }
 }
 
-/// As nginx writes it.
+/// The version as nginx writes it.
 fn version(http: &str) -> &str {
     if http == "2" { "2.0" } else { http }
 }
@@ -170,7 +170,7 @@ fn fifty_cold_calls_share_one_connection_over_http_2() {
     };
     let connections: BTreeSet<u64> = replies.iter().map(connection).collect();
     assert_eq!(connections.len(), 1, "{connections:?} {replies:?}");
-    // nginx numbers what it accepts, so the next number shows that there were no others, unused.
+    // nginx numbers its connections, so the next number shows that there were no unused ones.
     thread::sleep(Duration::from_millis(100));
     let (another, _) = self::engine(&authority, nginx.tls13, &["2"]);
     assert_eq!(Some(&(connection(&send(another, &request, b"", "")) - 1)), connections.first());
@@ -189,14 +189,14 @@ fn an_origin_is_dialled_once_at_a_time_over_http_1() {
         for _ in 0..10 {
             scope.spawn(|| {
                 let (mut tcp, _) = listener.accept().expect("a connection");
-                // Until the server says something no client can be through with its dial.
+                // No client can complete its connection before the server begins the TLS handshake.
                 most.fetch_max(dials.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 thread::sleep(Duration::from_millis(10));
                 dials.fetch_sub(1, Ordering::SeqCst);
                 let mut session = ServerConnection::new(Arc::clone(&tls)).expect("a session");
                 let mut stream = Stream::new(&mut session, &mut tcp);
                 let _ = stream.read(&mut [0; 4096]).expect("a request");
-                // Nobody gets a response, and with it a connection to hand on, before all are there.
+                // No call gets a response before all have a connection, so that none can use the connection of another.
                 all.wait();
                 stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a reader");
             });
@@ -211,7 +211,7 @@ fn an_origin_is_dialled_once_at_a_time_over_http_1() {
 #[test]
 fn callers_in_line_behind_a_silent_host_do_not_wait_for_each_other() {
     let authority = Authority::new();
-    // The kernel accepts; nobody ever says anything.
+    // The kernel accepts connections, and nobody responds.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let (engine, request) = dialling(300, &authority, port, &["2", "1.1"]);
@@ -219,6 +219,6 @@ fn callers_in_line_behind_a_silent_host_do_not_wait_for_each_other() {
     for reply in together(40, engine, &request) {
         assert_eq!((reply.code(), reply.sent()), ("timeout.connect", "no"), "{reply:?}");
     }
-    // At most one limit in line and one for the dial: 0.6 s. One after the other they would take 12 s.
+    // Each call waits at most one limit for others and one for its own connection: 0.6 s. In turn they would take 12 s.
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 over plain TCP: nothing agrees on it there, so it is spoken where nothing else may be.
+//! HTTP/2 over plain TCP, where nothing negotiates the version: it is used if the configuration allows only HTTP/2.
 
 use serde_json::json;
 

@@ -46,7 +46,7 @@ fn a_tunnel_reaches_the_server() {
         assert_eq!(reply.head["audit"]["proxy_resolve"], "local");
         assert!(proxy.opened(&format!("localhost:{}", server.address.port())));
         assert_eq!(server.counts.last().header("proxy-authorization"), None);
-        // The tunnel lives on.
+        // The tunnel stays open for the next call.
         let reply = call(&configuration, &server.url("https", "localhost"));
         assert_eq!((&reply.head["audit"]["connection_reused"], proxy.connections()), (&json!(true), 1));
     }

@@ -1,4 +1,4 @@
-//! Redirects, handed over as they are or followed under the same rules as the first request.
+//! Redirects, which are returned to the caller or followed under the same rules as the first request.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,13 @@ use crate::support::server::{Authority, Received, Server, configuration, request
 
 const KEY: [u8; 32] = [1; 32];
 
-/// An origin that responds to `/from…` as it is told and to everything else with 200, and another that must not be reached unless
-/// a test says so.
+/// An origin that responds to `/v1/from…` as the test says and to everything else with 200, and another origin, which must not
+/// be reached unless the test says so.
 struct World {
     authority: Authority,
     first: Server,
     other: Server,
-    /// Status and further head fields of the responses to `/from…`.
+    /// Status and further fields of the responses to `/v1/from…`.
     says: Arc<Mutex<(u16, String)>>,
 }
 
@@ -146,7 +146,7 @@ fn each_status_has_its_method_and_body() {
         assert_eq!(taken[1].line(), format!("{next} /v1/to?a=b HTTP/1.1"), "{why}");
         let with_body = next == "POST" || next == "PUT";
         assert_eq!(taken[1].body, if with_body { &b"data"[..] } else { b"" }, "{why}");
-        // What becomes a GET has nothing that describes a body it no longer has.
+        // A request that becomes a GET has no body, and no fields that describe one.
         let has_type = taken[1].header("content-type").is_some();
         assert_eq!(has_type, method == next && status != 303, "{why}");
         assert_eq!(taken[1].header("x-mine"), Some("kept"), "{why}");
@@ -248,7 +248,7 @@ fn locations_are_relative_missing_or_double() {
         assert_eq!(taken.last().map(Received::line), Some(&*format!("GET {path} HTTP/1.1")), "{location}");
         assert_eq!(taken.len(), 2);
     }
-    // Without a location there is nothing to follow, and the response is the caller's.
+    // A redirect without a location cannot be followed, so the caller gets the response.
     let reply = world.send(302, "", &world.request("GET"), None);
     assert_eq!(reply.http_status(), Some(302), "{reply:?}");
     assert_eq!(world.send(304, "location: /v1/to\r\n", &world.request("GET"), None).http_status(), Some(304));

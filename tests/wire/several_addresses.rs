@@ -1,4 +1,4 @@
-//! Names with several addresses, of which some say nothing, in a network that has nothing but loopback.
+//! Names with several addresses, of which some are silent, in a network that has only loopback.
 
 use std::net::TcpListener;
 use std::thread;
@@ -17,7 +17,7 @@ const FIRST: &str = "93.184.216.34";
 const SECOND: &str = "93.184.216.35";
 const SIXTH: &str = "2606:2800:220:1::34";
 
-/// A name server that always gives the addresses in the order of the test's, and an authority that has signed for the name.
+/// A name server that gives the addresses in the order of the test, and an authority that signs certificates for the name.
 struct World {
     dns: Dns,
     authority: Authority,
@@ -40,7 +40,7 @@ impl World {
         })
     }
 
-    /// One attempt with this limit of the dial.
+    /// One attempt with this time limit for connecting.
     fn get(&self, connect_timeout_ms: u64, change: impl FnOnce(&mut Value)) -> Reply {
         let mut configuration = json!({
             "version": 1, "defaults": {"connect_timeout_ms": connect_timeout_ms},
@@ -67,7 +67,7 @@ fn every_address_has_its_share_of_the_time() {
         let _silent_too = Silent::at(SIXTH, 443);
         let server = world.server(SECOND);
         let many: Vec<&str> = silent.iter().map(String::as_str).chain([SIXTH]).collect();
-        // The last has 14 steps of 250 ms before it, or as many shares of the time there is.
+        // Before the last address is tried, each of the others gets 250 ms, or less where the time limit is short.
         for (names, connect_timeout_ms) in [(&many[11..], 10_000), (&many[11..], 300), (&many[..], 2000)] {
             let with_server: Vec<&str> = names.iter().copied().chain([SECOND]).collect();
             world.dns.set(NAME, vec![addresses(&with_server)]);
@@ -87,7 +87,7 @@ fn a_name_of_silent_addresses_ends_with_the_time() {
         world.dns.set(NAME, vec![addresses(&[FIRST, SECOND])]);
         let reply = world.get(400, |_| {});
         assert_eq!((reply.code(), reply.sent()), ("timeout.connect", "no"), "{reply:?}");
-        // Nobody is at the third address, which does not make the others respond.
+        // Nobody listens at SIXTH. Its refusal must not end the wait for the silent ones.
         world.dns.set(NAME, vec![addresses(&[FIRST, SIXTH, SECOND])]);
         let reply = world.get(400, |_| {});
         assert_eq!((reply.code(), reply.sent()), ("timeout.connect", "no"), "{reply:?}");
@@ -107,7 +107,7 @@ fn an_attempt_goes_on_beside_the_next() {
             assert!(until(|| dials() == 2), "the second address is tried while the first is");
             // The kernel repeats the SYN after a second.
             drop(silent[0].speak());
-            // Both would have to be refused for the call to end otherwise than by the one that has spoken.
+            // The accepted connection is closed. The other address is still silent, so this end must be the one that the call reports.
             drop(silent[0].accept());
             let reply = call.join().expect("a reply");
             assert_eq!(reply.code(), "tls.handshake_failed", "{reply:?}");
@@ -115,7 +115,7 @@ fn an_attempt_goes_on_beside_the_next() {
     });
 }
 
-/// How many connections of this network are being made.
+/// How many connections of this network are in the state SYN_SENT.
 fn dials() -> usize {
     let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the kernel's table");
     table.lines().filter(|row| row.split_whitespace().nth(3) == Some("02")).count()

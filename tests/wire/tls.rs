@@ -156,8 +156,8 @@ fn older_versions_are_refused() {
     }
 }
 
-/// A server that reads into one connection step by step: bytes of the application before its own handshake is complete,
-/// and after it has sent its last message of it.
+/// A server that reads one connection step by step. It reports how many bytes of application data it received before its
+/// handshake was complete, and all application data.
 fn early(tls: Arc<ServerConfig>) -> (u16, Receiver<(usize, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -219,7 +219,7 @@ fn a_server_without_the_only_version_allowed() {
     let client = Client::with(Over::Http2, only("1.1"), responding);
     refused(&post(&client, "localhost"), "tls.handshake_failed", "no HTTP/1.1");
 
-    // Plain HTTP/2, where both sides know.
+    // HTTP/2 without TLS, by prior knowledge.
     let client = Client::with(
         Over::Plain,
         only("2"),
@@ -236,7 +236,7 @@ fn a_server_without_the_only_version_allowed() {
 
 #[test]
 fn a_server_that_wants_a_clients_certificate() {
-    // In TLS 1.3 the alert and the request may pass each other.
+    // In TLS 1.3 the client may send its request before the server's alert arrives.
     for (versions, sent) in [(&TLS12, &["no"][..]), (&TLS13, &["no", "maybe"])] {
         let authority = Authority::new();
         let tls = authority.server_with(&["localhost"], &[], &[versions], |_| {});
@@ -258,7 +258,7 @@ fn a_server_that_wants_a_clients_certificate() {
     }
 }
 
-/// What a client says first, and what it gets back: nothing, and the end of the connection.
+/// The first message of a client, and the result of its call, to which the server only closes the connection.
 fn first_words(configure: impl Fn(&mut Value)) -> (Vec<u8>, Reply) {
     let (said, words) = channel();
     let client = Client::with(
@@ -279,7 +279,7 @@ fn first_words(configure: impl Fn(&mut Value)) -> (Vec<u8>, Reply) {
 /// The groups that a ClientHello offers (RFC 8446 section 4.2.7).
 fn groups(hello: &[u8]) -> Vec<u16> {
     let number = |at: usize| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
-    // The record's head, the message's head, version, random; then session id, suites and compression methods.
+    // Record header, message header, version and random come first, then session id, cipher suites and compression methods.
     let mut at = 5 + 4 + 2 + 32;
     at += 1 + usize::from(hello[at]);
     at += 2 + number(at);
