@@ -39,7 +39,7 @@ struct Endpoint {
     released: AtomicBool,
     /// Whether the API gives no response for now.
     api_hangs: AtomicBool,
-    /// What the API was called with.
+    /// The values of Authorization that the API received.
     authorizations: Mutex<Vec<String>>,
 }
 
@@ -70,12 +70,12 @@ impl Endpoint {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// What the API was called with, in the order of the calls.
+    /// The values of Authorization that the API received, in the order of the calls.
     fn authorizations(&self) -> Vec<String> {
         self.authorizations.lock().expect("no poison").clone()
     }
 
-    /// Whether the last call brought this token.
+    /// Whether the last call to the API had this token.
     fn saw_last(&self, token: &str) -> bool {
         self.authorizations().last().is_some_and(|last| *last == format!("Bearer {token}"))
     }

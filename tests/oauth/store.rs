@@ -37,7 +37,7 @@ impl Scratch {
         Store::new(self.0.clone())
     }
 
-    /// The slot's file of this kind.
+    /// The slot's file with this extension.
     fn file(&self, slot: &SlotId, extension: &str) -> PathBuf {
         self.0.join(format!("{}.{extension}", slot.hex()))
     }

@@ -34,7 +34,7 @@ fn sharing(
     (site, configuration)
 }
 
-/// An engine that has nothing in common with the others but the directory.
+/// An engine that shares only the directory with the others.
 fn worker(configuration: &Value, name: &str) -> u64 {
     let mut configuration = configuration.clone();
     configuration["user_agent"] = json!(name);

@@ -1,4 +1,4 @@
-//! Names whose addresses change between two lookups, in a network that has nothing but loopback.
+//! Names whose addresses change between two lookups, in a network that has only loopback.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

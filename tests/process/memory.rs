@@ -1,4 +1,4 @@
-//! What remains of a credential in the process that sent it. `php/tests/Preload/MemoryTest.php` asks the same of a php-fpm
+//! What remains of a credential in the process that sent it. `php/tests/Preload/MemoryTest.php` tests the same with a php-fpm
 //! worker for every placement and every failure; here are a host in Rust, forks, limits and panics.
 
 #![allow(unsafe_code)]

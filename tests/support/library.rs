@@ -181,7 +181,7 @@ pub fn explain(engine: u64, request: &Value, body_len: usize) -> (i32, Value) {
     (status, head)
 }
 
-/// Decides about a request and keeps the call: the status, the number of the call and the decision.
+/// Has a request decided, and gives the status, the number of the call that can be sent, and the decision.
 pub fn decide(engine: u64, service: Option<&Value>, request: &Value, body_len: usize) -> (i32, u64, Value) {
     let (service, request) = (service.map(Value::to_string).unwrap_or_default(), request.to_string());
     let (mut call, mut frame) = (u64::MAX, Frame::rubbish());
@@ -206,7 +206,7 @@ pub fn decide(engine: u64, service: Option<&Value>, request: &Value, body_len: u
     (status, call, head)
 }
 
-/// Sends a call that was decided about.
+/// Sends a call that was decided before.
 pub fn send_decided(call: u64, body: &[u8], sealed: &str) -> Reply {
     let mut frame = Frame::rubbish();
     let (sealed, sealed_len) = (sealed.as_ptr().cast(), sealed.len());

@@ -1,4 +1,4 @@
-//! What several tests need.
+//! What tests of several rooms need.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 

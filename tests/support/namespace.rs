@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::alone;
 
-/// Runs the body of the test `name`, of the caller's file, in a process of its own, in a network that has nothing but loopback
+/// Runs the body of the test `name`, of the caller's file, in a process of its own, in a network that has only loopback
 /// and with its own view of the file system. It needs root, `unshare` and `ip`; where they are missing the test fails.
 #[track_caller]
 pub fn in_own_network(name: &str, body: impl FnOnce()) {

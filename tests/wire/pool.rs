@@ -108,7 +108,7 @@ fn idle_connections_that_nginx_closes_cost_no_error() {
     assert!(failed.lock().expect("no poison").is_empty());
 }
 
-/// Opens an engine for these versions of HTTP, and gives it with a request to this port.
+/// Opens an engine for these versions of HTTP, and returns it with a request to this port.
 fn engine(authority: &Authority, port: u16, http: &[&str]) -> (u64, Value) {
     dialling(10_000, authority, port, http)
 }

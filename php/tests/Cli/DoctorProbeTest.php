@@ -15,7 +15,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` lets a worker of a real php-fpm try what it will need: its files, its envelopes, its
- * audit record. Each thing that is broken here is found, and what the doctor says to paste fixes it.
+ * audit record. Everything that is broken here is found, and the remedy of the doctor fixes it.
  *
  * @group root
  */

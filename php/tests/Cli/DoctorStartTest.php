@@ -138,7 +138,7 @@ final class DoctorStartTest extends CommandTestCase
     }
 
     /**
-     * The remedy is run, and php-fpm can start.
+     * After the remedy is run, php-fpm can start.
      *
      * @group own-network
      */

@@ -80,7 +80,7 @@ abstract class ClientTestCase extends TestCase
         return new SecureHttpClient($this->calls($service, $audit, $context, $credentials));
     }
 
-    /** The exception that the call ends in. */
+    /** The exception with which the call ends. */
     protected static function failure(\Closure $call): OutboundException
     {
         try {

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Client;
 use Netresearch\NrVault\Outbound\Audit\StaticCallContext;
 
 /**
- * What a call sends.
+ * Which request a call sends.
  */
 final class RequestTest extends ClientTestCase
 {

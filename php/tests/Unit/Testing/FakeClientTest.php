@@ -21,7 +21,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The client for the tests of extensions.
+ * The fake client, which extensions use in their tests.
  */
 final class FakeClientTest extends TestCase
 {
