@@ -1,4 +1,4 @@
-//! A warm call through the C ABI: policy, envelope, placement and one exchange on a pooled connection.
+//! A warm call through the C interface: policy, envelope, placement, and one exchange on a pooled connection.
 
 #![allow(missing_docs, reason = "criterion makes the functions")]
 

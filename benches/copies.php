@@ -3,13 +3,13 @@
 declare(strict_types=1);
 
 /*
- * How many copies of a secret a php-fpm worker holds after five calls with a bearer token: the library, and PHP's own clients
- * that open the envelope in PHP and wipe every variable of theirs with sodium_memzero.
+ * How many copies of a secret are in a php-fpm worker after five calls with a bearer token, by the library and by PHP's own clients.
+ * For the latter, a script opens the envelope in PHP and wipes all its variables with sodium_memzero.
  *
  * php benches/copies.php     as root, because it reads other processes
  *
- * "open" is while the connection is there, "after" is when it is closed and the PHP request has ended. A copy of the master
- * key that is in locked pages, which cores leave out, is the one that the library keeps, and is not counted.
+ * "open" is measured while the connection is open, "after" when it is closed and the PHP request has ended. The library has its own copy
+ * of the master key in locked pages, which core files leave out; that copy is not counted.
  */
 
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Calls;
@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\CredentialReference;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
 
-/** Copies of the token, of the data key and of the master key. */
+/** The numbers of copies of the token, of the data key and of the master key. */
 $count = static function (array $copies): string {
     $of = static fn (string $secret): int => count(array_filter(
         $copies,

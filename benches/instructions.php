@@ -3,16 +3,16 @@
 declare(strict_types=1);
 
 /*
- * Instructions of one warm call by callgrind: a POST over HTTP/2 and TLS 1.3 with a sealed bearer token, through the C
- * interface, through SecureHttpClient with the files of a host and without (its envelope in an array, its records nowhere), and
- * php-curl's with a handle that is used again.
+ * The instructions of one warm call, counted by callgrind: a POST over HTTP/2 and TLS 1.3 with a sealed bearer token. It is made through
+ * the C interface, through SecureHttpClient with the files of a host, through SecureHttpClient without them (the envelope is in an array,
+ * audit records are not stored), and by php-curl with a reused handle.
  *
  * php benches/instructions.php           prints them, and fails where one is 5 % above the committed one
  * php benches/instructions.php --bless   writes them to benches/instructions.json
  *
- * Two runs of each differ in the number of their calls alone, so what a process does once cancels out. Unlike times, the
- * counts do not depend on what else the machine does. They do depend on the compiler and on PHP: with others than those that
- * the committed figures name, this says so and judges nothing.
+ * Each is run twice with different numbers of calls; the difference of the counts is without what a process does only once. Unlike times,
+ * the counts do not depend on the load of the machine. They do depend on the compiler and on PHP: with other versions than those of
+ * the committed figures, the counts are not compared, and a line says so.
  */
 
 use Netresearch\NrVault\Outbound\Benches\Instructions;

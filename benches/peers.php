@@ -3,12 +3,13 @@
 declare(strict_types=1);
 
 /*
- * Calls against those of PHP's own clients, on the same nginx in one run and in turns: one table of medians and ratios, the samples as
- * JSON, and a chart of each suite, all in target/bench.
+ * Compares calls with those of PHP's own clients, in turns in one run, with the same nginx. It writes a table of medians and ratios, the
+ * samples as JSON, and a chart of each suite to target/bench.
  *
  * php benches/peers.php [--turns=N] [--requests=N] [SUITE…]     as root, for php-fpm
  *
- * Suites: warm, fpm, registry, envelope; all unless told. A turn is 20 warm calls, a request one of php-fpm.
+ * Suites: warm, fpm, registry, envelope; without an argument, all. --turns is for warm and envelope, where a turn of warm has 20 calls;
+ * --requests is for fpm and registry.
  */
 
 use Netresearch\NrVault\Outbound\Benches\Api;

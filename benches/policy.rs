@@ -1,4 +1,4 @@
-//! The decision about a request, from its document on, and the judgement of an address.
+//! The decision about a request, including the parsing of its document, and the check of an address by the guard.
 
 #![allow(missing_docs, reason = "criterion makes the functions")]
 

@@ -1,5 +1,5 @@
-//! The HTTP stack below the engine, on one warm TLS connection: driven by the calling thread, by a thread of its own, and
-//! reqwest on the same runtime as the peer. `docs/decisions.md` has the figures.
+//! The HTTP stack below the engine, on one warm TLS connection: driven by the calling thread and by a thread of its own,
+//! compared with reqwest on the runtime of the calling thread. `docs/decisions.md` has the figures.
 
 #![allow(missing_docs, reason = "criterion makes the functions")]
 
@@ -52,7 +52,7 @@ fn stack(criterion: &mut Criterion) {
         header_bytes: 65_536,
         post_quantum: true,
     };
-    // A connection belongs to the runtime that it was made on.
+    // A connection works only on the runtime on which it was opened, so each runtime has its own pool.
     let network = || Arc::new(Network::new(options.clone(), Arc::default()).expect("a network"));
 
     let calling = Builder::new_current_thread().enable_all().build().expect("a runtime");

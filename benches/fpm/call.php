@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A php-fpm request that makes one call, and tells how many microseconds it took from its first line, and how many of a processor.
+ * A php-fpm request that makes one call. It reports the time and the processor time since its first line, both in microseconds.
  *
- * In: {"client", "autoload", "directory", "log", "cache", "service", "url", "authority", "token"}
+ * Input: {"client", "autoload", "directory", "log", "cache", "service", "url", "authority", "token"}
  */
 
 declare(strict_types=1);

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Microseconds of processor time of this process so far, the system's work for it included.
+ * The processor time of this process so far in microseconds, including the time that the kernel used for it.
  */
 
 declare(strict_types=1);

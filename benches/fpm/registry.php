@@ -1,9 +1,9 @@
 <?php
 
 /**
- * A php-fpm request that reads one service of a registry, and tells how many microseconds that took, and how many of a processor.
+ * A php-fpm request that reads one service of a registry. It reports the time and the processor time for that, both in microseconds.
  *
- * In: {"autoload", "file", "cache", "id"}; "cache" is null for a registry that is read as it is.
+ * Input: {"autoload", "file", "cache", "id"}; "cache" is null for a registry that is not compiled.
  */
 
 declare(strict_types=1);

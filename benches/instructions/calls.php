@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /*
- * Makes the same call again and again. benches/instructions.php gives it as JSON on its standard input which client, how often,
- * and what for.
+ * Makes the same call again and again. The JSON on its standard input, from benches/instructions.php, has the client, the number of calls
+ * and the request.
  */
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
@@ -36,7 +36,7 @@ final class NoAuditSink implements AuditSink
 $input = json_decode((string) stream_get_contents(STDIN), true, 8, JSON_THROW_ON_ERROR);
 $body = json_decode($input['body'], true);
 
-/** What a caller writes. */
+/** The call as an application would write it. */
 $through = static fn (SecureHttpClient $client): Closure => static fn (): int
     => $client->request($input['service'], 'POST', '/charges/1', ['json' => $body])->statusCode();
 
@@ -49,7 +49,7 @@ $clients = [
         new TransportFactory(json_decode((string) file_get_contents($input['host'] . '/transport.json'), true)),
         new NoAuditSink(),
     ))),
-    // The token is in PHP.
+    // For this client, PHP has the token itself.
     'curl' => static function () use ($input, $body): Closure {
         $handle = curl_init();
         return static function () use ($handle, $input, $body): int {

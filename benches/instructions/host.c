@@ -1,7 +1,8 @@
 /*
  * A host in C that makes the same call again and again. Usage: host CONFIG SERVICE REQUEST BODY SEALED CALLS
  *
- * With a SERVICE the call is decided about first, and REQUEST is what is its own; without, REQUEST is all of it.
+ * With a SERVICE, secure_outbound_decide is called first, and REQUEST has only what the service does not say. If SERVICE is empty, REQUEST
+ * is the whole request document.
  */
 #include "secure_outbound.h"
 

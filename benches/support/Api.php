@@ -11,21 +11,21 @@ use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * What the benches call, and a host's directory to call it with: one nginx with TLS 1.3, HTTP/2 and HTTP/1.1 on a port
- * each, whose answers cost it next to nothing.
+ * The API that the benches call, and the directory of a host with its services: one nginx with TLS 1.3, with one port for HTTP/2 and one
+ * for HTTP/1.1. It always sends the same small response, so that it uses little time itself.
  */
 final class Api
 {
-    /** The services of the host, by HTTP version. */
+    /** The IDs of the host's services, by HTTP version. */
     public const SERVICES = ['2' => 'api-2', '1.1' => 'api-1.1'];
 
-    /** Of each of them. */
+    /** The policy of each service. */
     public const POLICY = [
         'allowed_methods' => ['GET', 'POST'],
         'allowed_paths' => ['/v1/charges/**', '/v1/customers/{id}/notes'],
     ];
 
-    /** Of the answer's body. */
+    /** The length of the response's body. */
     private const BYTES = 200;
 
     public readonly TempDir $directory;
@@ -34,7 +34,7 @@ final class Api
     /** @var array<string, int> by HTTP version */
     public readonly array $ports;
 
-    /** What the envelope of the host holds. */
+    /** The token in the host's envelope. */
     public readonly string $token;
 
     public readonly string $envelope;
@@ -42,7 +42,7 @@ final class Api
     private readonly Process $nginx;
 
     /**
-     * @param list<string> $runner what nginx is run by
+     * @param list<string> $runner a command that runs nginx, such as taskset with its arguments
      */
     public function __construct(private readonly array $runner = [])
     {
@@ -50,7 +50,8 @@ final class Api
         $this->tls = new Certificates($this->directory);
         $this->ports = ['2' => Port::free(), '1.1' => Port::free()];
         $this->nginx = $this->nginx();
-        // Always the same, because the cost of a text depends on its letters: HPACK's codes, and the slashes that JSON escapes.
+        // Fixed texts, because the number of instructions depends on the characters: HPACK's codes have different lengths, and JSON
+        // escapes slashes.
         $key = hash('sha256', 'key', true);
         $this->token = 'sk-' . hash('sha1', 'token');
         $fields = (new Sealer($key))->fields(
@@ -70,7 +71,7 @@ final class Api
         ]));
     }
 
-    /** The host's directory, as SecureOutbound::fromDirectory() takes it. */
+    /** The host's directory, for SecureOutbound::fromDirectory(). */
     public function host(): string
     {
         return $this->directory->path . '/host';

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Benches;
 
 /**
- * Cases as bars: the median, a line from the first quartile to the third, and how it compares. One scale for each case, because a
- * call in php-fpm takes a hundred times as long as a warm one.
+ * A chart with a bar for the median of each client, a line from the first quartile to the third, and the ratio to the base client. Each
+ * case has its own scale, because a call in php-fpm takes a hundred times as long as a warm one.
  */
 final class Chart
 {
@@ -18,7 +18,7 @@ final class Chart
 
     /**
      * @param list<Samples> $cases
-     * @param list<string> $below lines
+     * @param list<string> $below lines of text below the bars
      */
     public static function draw(array $cases, array $below): string
     {

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 
 /**
- * Opening an envelope of a token: by libsodium in PHP, and in the library. That is measured by criterion (benches/envelope.rs), whose
- * samples are taken over where they are there.
+ * Opening an envelope with a token, by libsodium in PHP and by the library. The library's samples are those of criterion
+ * (benches/envelope.rs), and are left out if that has not been run.
  */
 final class Envelopes
 {

@@ -8,14 +8,14 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
 
 /**
- * One call in each request of php-fpm, from the script's first line: classes from opcache, the registry, and for PHP's own clients
- * a new connection and the reading of the certificates. The client of the host keeps its connections in the worker.
+ * One call in each php-fpm request, measured from the script's first line. That includes loading classes from opcache and reading the
+ * registry. PHP's own clients also open a new connection and read the certificates, while SecureHttpClient reuses its connection.
  */
 final class FpmCalls
 {
     public const BASE = 'php-curl';
 
-    /** Client of fpm/call.php => the script that is preloaded. */
+    /** Title => the client of fpm/call.php, and the script that is preloaded. */
     private const CLIENTS = [
         'SecureHttpClient' => ['secure', 'preload.php'],
         'SecureHttpClient, preload-all.php' => ['secure', 'preload-all.php'],
@@ -52,7 +52,7 @@ final class FpmCalls
     }
 
     /**
-     * @param array<string, Fpm> $fpms by the script that they preload
+     * @param array<string, Fpm> $fpms by the script that each preloads
      */
     private function case(string $title, Host $host, array $fpms, int $requests, bool $isSystem): Samples
     {
@@ -71,7 +71,7 @@ final class FpmCalls
     }
 
     /**
-     * @return array<string, mixed> of fpm/call.php
+     * @return array<string, mixed> the input of fpm/call.php without "client"
      */
     private function input(Host $host, bool $isSystem): array
     {

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
  */
 final class Instructions
 {
-    /** Calls of the two runs. The first ones fill caches and tables, which grow by doubling. */
+    /** The numbers of calls in the two runs. Even the shorter run fills caches, and grows tables, which double in size. */
     private const FEW = 20;
     private const MANY = 220;
 
@@ -27,7 +27,7 @@ final class Instructions
 
     public function __construct()
     {
-        // On one processor either the client runs or its server, and an answer is there whole when the client looks for it.
+        // On one processor, client and server never run at the same time, so the whole response is there when the client reads it.
         $this->pinned = ['taskset', '-c', self::processor()];
         $this->api = new Api($this->pinned);
     }
@@ -55,7 +55,7 @@ final class Instructions
     }
 
     /**
-     * What the counts depend on.
+     * The versions of the programs on which the counts depend.
      *
      * @return array<string, string>
      */
@@ -69,7 +69,7 @@ final class Instructions
         ];
     }
 
-    /** The first that this process may run on. */
+    /** The number of the first processor on which this process may run. */
     private static function processor(): string
     {
         $status = (string) file_get_contents('/proc/self/status');
@@ -77,7 +77,7 @@ final class Instructions
     }
 
     /**
-     * @param \Closure(int): int $count of a run with so many calls
+     * @param \Closure(int): int $count the instructions of a run with this number of calls
      */
     private function ofOneCall(\Closure $count): int
     {
@@ -85,7 +85,7 @@ final class Instructions
     }
 
     /**
-     * @param bool $isDecided whether the call is decided about first, with the document of its service
+     * @param bool $isDecided whether secure_outbound_decide is called first, with the document of the service
      */
     private function host(int $calls, bool $isDecided): int
     {
@@ -93,7 +93,7 @@ final class Instructions
         if (!is_file($program)) {
             $root = dirname(__DIR__, 2);
             $line = ['cc', '-std=c99', '-O2', '-Wall', '-Wextra', '-Werror', '-I', dirname(Build::header())];
-            // The loader looks for the name that the compiler may have put into the library.
+            // The loader searches for the library by the name inside it, which need not be that of its file.
             $link = [Build::library(), '-Wl,-rpath,' . dirname(Build::library())];
             self::succeed([...$line, $root . '/benches/instructions/host.c', ...$link, '-o', $program]);
         }

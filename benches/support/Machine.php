@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Benches;
 use Netresearch\NrVault\Transport\PackageVersion;
 
 /**
- * What the figures of a bench are of.
+ * The machine and the versions of programs to which the figures of a bench belong.
  */
 final class Machine
 {
@@ -44,7 +44,7 @@ final class Machine
         ];
     }
 
-    /** Of Debian's package. */
+    /** The version of a Debian package. */
     private static function package(string $name): string
     {
         return trim((string) shell_exec('dpkg-query -W -f \'${Version}\' ' . escapeshellarg($name)));

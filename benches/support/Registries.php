@@ -10,8 +10,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * What a registry costs each php-fpm request, read as it is and compiled: from the making of JsonFileServiceRegistry to the
- * definition of one service, classes from opcache included.
+ * The time that a registry takes in each php-fpm request, as JSON and compiled: from the construction of JsonFileServiceRegistry to the
+ * definition of one service, including the loading of classes from opcache.
  */
 final class Registries
 {
@@ -19,7 +19,7 @@ final class Registries
 
     private const COMPILED = 'compiled';
 
-    /** Title => number of services and of the patterns of each. */
+    /** Title => the number of services, and the number of path patterns of each. */
     private const KINDS = [
         'registry of 1 service' => [1, 3],
         'registry of 500 services' => [500, 3],

@@ -5,18 +5,18 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Benches;
 
 /**
- * What one case measured of each client, in microseconds.
+ * The measured times of each client in one case, in microseconds.
  */
 final class Samples
 {
     /** @var array<string, list<float>> by client */
     public array $times = [];
 
-    /** @var array<string, list<float>> processor time of the process that calls, which other processes do not change */
+    /** @var array<string, list<float>> processor time of the process that calls, which does not count other processes */
     public array $processor = [];
 
     /**
-     * @param string $suite of the chart that the case is drawn in
+     * @param string $suite the suite in whose chart the case is drawn
      * @param string $base the client that the others are compared with
      */
     public function __construct(public readonly string $suite, public readonly string $title, public readonly string $base)
@@ -24,10 +24,10 @@ final class Samples
     }
 
     /**
-     * Asks the clients in turns, so that whatever else the machine does meets all of them alike. The first turn only warms up.
+     * Lets the clients call in turns, so that the load of the machine is the same for all of them. The first turn is not measured.
      *
-     * @param array<string, \Closure(): void> $clients each makes one call
-     * @param int $calls of each client in a turn, which are one sample
+     * @param array<string, \Closure(): void> $clients functions that make one call each
+     * @param int $calls calls of each client in a turn; their mean is one sample
      */
     public function take(array $clients, int $turns, int $calls): self
     {
@@ -52,14 +52,14 @@ final class Samples
         $this->processor[$client][] = $processorTime;
     }
 
-    /** The time at a place, from 0 for the shortest to 1 for the longest. */
+    /** The time at a position from 0, the shortest, to 1, the longest. */
     public function quantile(string $client, float $at): float
     {
         return self::at($this->times[$client], $at);
     }
 
     /**
-     * @return array{float, float}|null the median of the processor time, and how it compares
+     * @return array{float, float}|null the median of the processor time, and its ratio to that of the base client
      */
     public function used(string $client): ?array
     {

@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\TransportInterface;
 use Symfony\Component\HttpClient\CurlHttpClient;
 
 /**
- * Calls in one process, on connections that are there where a client keeps them. The peers have the token in PHP and send what
- * they are told; ours opens an envelope, decides, guards and records besides.
+ * Calls in one process, on connections that are already open if the client reuses them. The other clients have the token in PHP and only
+ * send; this library also opens an envelope, checks policy and address, and writes an audit record.
  */
 final class WarmCalls
 {
@@ -64,7 +64,7 @@ final class WarmCalls
             'RustFfiTransport' => $this->transport($transport, $http, $method),
         ] + $this->peers($http, $method);
         if ($http === '1.1') {
-            // It has HTTP/2 with newer versions of libcurl only, and a connection of its own for each call.
+            // PhpTransport uses HTTP/2 only with a newer libcurl, and opens a new connection for each call.
             $clients['PhpTransport'] = $this->transport(new PhpTransport($this->api->configuration()), $http, $method);
         }
         return $clients;
