@@ -46,8 +46,8 @@ final class SdkRequestTest extends SdkTestCase
     public function testAsOpenAisSdkMakesThem(string $transport): void
     {
         $client = self::sdkClient($transport, self::seal('bearer', ['type' => 'bearer', 'token' => self::CANARY]));
-        $body = '{"model":"gpt-4o","messages":[{"role":"user","content":"Zoë"}]}';
-        $seen = self::seenBy($client, new Request('POST', self::$upstream->url() . '/chat/completions', [
+        $body = '{"model":"gpt-4o","input":"Zoë"}';
+        $seen = self::seenBy($client, new Request('POST', self::$upstream->url() . '/responses', [
             'Authorization' => 'Bearer ' . self::PLACEHOLDER,
             'OpenAI-Organization' => 'org-1',
             'Content-Type' => 'application/json',
