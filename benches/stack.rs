@@ -1,5 +1,5 @@
-//! The HTTP stack below the engine, on one warm TLS connection: driven by the calling thread and by a thread of its own,
-//! compared with reqwest on the runtime of the calling thread. `docs/decisions.md` has the figures.
+//! The HTTP stack below the engine, on one warm TLS connection: driven by the calling thread, by a thread of its
+//! own, and compared with reqwest on the runtime of the calling thread. `docs/decisions.md` has the figures.
 
 #![allow(missing_docs, reason = "criterion makes the functions")]
 

@@ -3,15 +3,15 @@
 declare(strict_types=1);
 
 /**
- * The crates of which the library is built for a target, as `cargo tree` tells them: its own, those that are linked in, and those that
- * run while it is built.
+ * The crates from which the library is built for a target, read from `cargo tree`: its own crate, the crates that are linked into it, and
+ * the crates that run only during the build.
  */
 final class Crates
 {
     /** @var array<string, array{name: string, version: string, licence: string, source: string, linked: bool, needs: list<string>}> by "name version", sorted */
     public readonly array $all;
 
-    /** @var array<string, string|null> SHA-256 of what the registry has, by "name version" */
+    /** @var array<string, string|null> SHA-256 of the crate's archive in the registry, by "name version" */
     private readonly array $sums;
 
     public function __construct(private readonly string $root, string $target)
@@ -49,7 +49,7 @@ final class Crates
         return count($found) === 1 ? $found[0] : throw new RuntimeException("There are " . count($found) . " crates $name.");
     }
 
-    /** Of the C code that a crate brings: what PATTERN finds in one of its files. */
+    /** The version of the C code in a crate: what the patterns find in one of its files, joined by dots. */
     public function versionIn(string $name, string $file, string ...$patterns): string
     {
         $text = (string) file_get_contents($this->one($name)['source'] . '/' . $file);
@@ -70,7 +70,7 @@ final class Crates
         ], $rows);
     }
 
-    /** @return array<string, string> directories of sources */
+    /** @return array<string, string> the directories of the crates' sources, by "name version" */
     private function places(string $target): array
     {
         $metadata = json_decode($this->cargo(['metadata', '--locked', '--format-version', '1', '--filter-platform', $target]), true);

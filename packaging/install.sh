@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh [PREFIX [DESTDIR]]: installs what this archive holds below PREFIX, /usr/local otherwise. `packaging/install uninstall PREFIX`
-# takes it away again.
+# install.sh [PREFIX [DESTDIR]]: installs the files of this archive below PREFIX, by default /usr/local.
+# `packaging/install uninstall PREFIX` removes them.
 set -eu
 cd "$(dirname "$0")"
 sha256sum --quiet --check SHA256SUMS
