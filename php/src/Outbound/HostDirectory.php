@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\System\RootUser;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * The files that an operator makes for a host. A missing one is named, with the command that makes it; the first call would fail
- * too, but could not name the path.
+ * The files that an operator creates for a host. The exception for a missing file names its path and the command that creates it;
+ * the failure of the first call could not name the path.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ final readonly class HostDirectory
     }
 
     /**
-     * @param string|null $cache directory for what is made of the registry
+     * @param string|null $cache directory for the compiled registry
      * @throws OutboundException configuration.invalid for the file as a whole; an entry with a fault disables its service
      */
     public function registry(?string $cache): ServiceRegistry
@@ -101,7 +101,8 @@ final readonly class HostDirectory
     }
 
     /**
-     * Root would leave files to which PHP's user cannot append, and follow a link that a worker has put there.
+     * As root, a process would create files to which PHP's user cannot append, and follow a link that a worker has put there. So
+     * root gets only a directory that nobody else can write to.
      *
      * @return string the directory, without links
      * @throws OutboundException configuration.invalid
@@ -118,7 +119,7 @@ final readonly class HostDirectory
     }
 
     /**
-     * @param string $or what can be done in place of laying down all
+     * @param string $or what can be done instead of creating all files
      */
     private function missing(string $path, string $or = ''): OutboundException
     {
@@ -139,7 +140,7 @@ final readonly class HostDirectory
     }
 
     /**
-     * @param \Closure(): bool $look which open_basedir may warn of
+     * @param \Closure(): bool $look which may cause a warning about open_basedir
      */
     private static function holds(\Closure $look): bool
     {
@@ -152,7 +153,7 @@ final readonly class HostDirectory
         return $user === null ? 'this process' : 'user ' . $user;
     }
 
-    /** The user of this process, where PHP can tell. */
+    /** The user of this process; null if PHP cannot tell. */
     private static function user(): ?string
     {
         if (!function_exists('posix_geteuid') || !function_exists('posix_getpwuid')) {

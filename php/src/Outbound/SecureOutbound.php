@@ -13,11 +13,11 @@ use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 
 /**
- * A client from a directory that has transport.json, services.json and vault/, as docs/php-api.md lays them down:
+ * A client from a directory that has transport.json, services.json and vault/, as docs/php-api.md describes them:
  *
  *     $client = SecureOutbound::fromDirectory('/etc/secure-outbound');
  *
- * A host that has its registry, its envelopes or its records elsewhere makes ServiceCalls itself.
+ * A host that stores its registry, its envelopes or its records elsewhere creates ServiceCalls itself.
  *
  * @api
  */
@@ -32,9 +32,9 @@ final class SecureOutbound
      * @param string $auditLog absolute; PHP may make files in its directory
      * @param CallContext|null $context who calls
      * @param LoggerInterface|null $logger null: PHP's error log
-     * @param string|null $registryCache directory of PHP's user, in which nobody else can write, for the compiled registry; where
-     *        it is not like that, or not there, the registry is read each time
-     * @throws OutboundException configuration.invalid, which names the file that is missing and what to write;
+     * @param string|null $registryCache directory of PHP's user, in which nobody else can write, for the compiled registry; if
+     *        others can write to it, or it does not exist, the registry is read each time
+     * @throws OutboundException configuration.invalid, which names the missing file and what it must contain;
      *         configuration.transport_unavailable
      */
     public static function fromDirectory(

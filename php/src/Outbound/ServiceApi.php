@@ -9,7 +9,7 @@ use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 
 /**
- * One service on any client, a double included:
+ * One service on any client, which may be a test double:
  *
  *     $api = new ServiceApi($client, 'my-api');
  *     $api->post('/resources', ['json' => ['name' => 'Zoë']])->json()

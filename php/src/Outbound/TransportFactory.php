@@ -14,12 +14,12 @@ use Netresearch\NrVault\Transport\TransportSelector;
 use Psr\Log\LoggerInterface;
 
 /**
- * Chooses between the library and PHP. "auto" takes the library where it is bound, else PHP, and says why, once: in the
- * log, and on standard error of a command line process.
+ * Chooses between the library and PhpTransport. "auto" uses the library if it is bound, otherwise PhpTransport, and reports the
+ * reason once: in the log, and on standard error of a command line process.
  *
- * The choice is made before a request is judged, and is not changed: a library of another version, a configuration that it
- * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration PHP is
- * never taken.
+ * The choice is made before a request is checked, and is not changed: a library of another version, a configuration that it
+ * refuses or a refused request never leads to the other transport. With "php_transport": false in the configuration, PhpTransport
+ * is never used.
  *
  * @api
  */
@@ -29,14 +29,14 @@ final class TransportFactory implements TransportSelector
 
     private readonly PhpTransport $php;
 
-    /** Whether PHP may take the library's place; a value that is no boolean is refused when the configuration is read. */
+    /** Whether PhpTransport may replace the library; a value that is not a boolean is refused when the configuration is read. */
     private readonly bool $hasPhp;
 
     private bool $logged = false;
 
     /**
-     * @param array<string, mixed> $config configuration document, as RustFfiTransport takes it
-     * @param string|null $library path of the library where PHP opens it itself
+     * @param array<string, mixed> $config configuration document, in the form of RustFfiTransport's
+     * @param string|null $library path of the library, for processes in which PHP opens it itself
      * @param LoggerInterface|null $logger null: PHP's error log
      */
     public function __construct(

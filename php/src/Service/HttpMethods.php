@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Service;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A method for each usual one of HTTP, for clients. They are request() with its name, and nothing else.
+ * PHP methods for the usual HTTP methods. Each only calls request() with its name.
  *
  * @phpstan-import-type Options from SecureHttpClientInterface
  * @api

@@ -8,10 +8,10 @@ use Netresearch\NrVault\Outbound\Call\FormPart;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Calls an external API by the id of its service. Endpoint, policy and credentials are the registry's.
+ * Calls an external API by the id of its service. URL, policy and credentials are in the registry.
  *
- * It has one method, so that a double needs only one and decorators need no change for new options. The trait HttpMethods
- * gives get(), post() and the like to the clients of this package, and to ServiceApi for code that has this interface only.
+ * It has only one method, so that test doubles are short, and decorators need no change for new options. The trait HttpMethods
+ * adds get(), post() and so on to the clients of this package, and to ServiceApi for code that has only this interface.
  *
  * @phpstan-type Query array<string, scalar|array<mixed>|null>|list<array{string, string}>
  * @phpstan-type Headers array<string, string|int|list<string|int>>|list<array{string, string}>
@@ -49,7 +49,7 @@ interface SecureHttpClientInterface
      *
      * @param string $path below the service's base URL; '' is the base URL itself
      * @param Options $options one of json, body, form_params and multipart
-     * @throws OutboundException what was refused or failed; its final class says where, errorCode() why
+     * @throws OutboundException if the call was refused or failed; its class tells at which step, errorCode() why
      */
     public function request(
         string $serviceId,

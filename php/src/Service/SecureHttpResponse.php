@@ -29,10 +29,10 @@ final readonly class SecureHttpResponse
     }
 
     /**
-     * A response that nobody sent, for tests: what a double of SecureHttpClientInterface returns.
+     * A response for tests, which a double of SecureHttpClientInterface can return.
      *
      * @param array<string, string|int|list<string|int>>|list<array{string, string}> $headers
-     * @throws OutboundException invalid_request.malformed for headers that have none of these forms
+     * @throws OutboundException invalid_request.malformed for header fields in another form
      */
     public static function create(
         int $status = 200,
@@ -55,7 +55,7 @@ final readonly class SecureHttpResponse
     }
 
     /**
-     * The same with a body of JSON and its content-type.
+     * The same with a JSON body and its content-type.
      *
      * @param array<mixed>|object $value
      * @param array<string, string|int|list<string|int>>|list<array{string, string}> $headers
@@ -97,7 +97,8 @@ final readonly class SecureHttpResponse
     }
 
     /**
-     * By lower-case name, the values in the order in which they came, as bytes. Of a name that is a number PHP makes an integer.
+     * The header fields by lower-case name, with their values as bytes, in the order of the response. PHP turns a name that is a
+     * number into an integer.
      *
      * @return array<array-key, list<string>>
      */
@@ -110,29 +111,30 @@ final readonly class SecureHttpResponse
         return $headers;
     }
 
-    /** The values of a header, joined by ", "; null where there is none. The name's case does not matter. */
+    /** The values of a field, joined by ", "; null if there is none. The case of the name does not matter. */
     public function header(string $name): ?string
     {
         $values = $this->headers()[strtolower($name)] ?? null;
         return $values === null ? null : implode(', ', $values);
     }
 
-    /** Raw bytes, content codings undone. */
+    /** The bytes of the body, with content codings decoded. */
     public function body(): string
     {
         return $this->response->body;
     }
 
     /**
-     * The body as a JSON object or array. An integer beyond 64 bits is the text of its digits: a float would lose some.
+     * The body as a JSON object or array. An integer beyond 64 bits becomes a string of its digits, because a float would lose
+     * some of them.
      *
      * @return array<mixed>
-     * @throws OutboundException response.decoding_failed for an empty body, a scalar, bad UTF-8, other bad JSON, and
-     *         what is nested deeper than 512
+     * @throws OutboundException response.decoding_failed for an empty body, a scalar, invalid UTF-8, other invalid JSON, and for
+     *         more than 512 levels
      */
     public function json(): array
     {
-        // PHP counts the scalars inside the innermost array as one level more.
+        // PHP counts the scalars in the innermost array as another level.
         $value = json_decode($this->response->body, true, 513, JSON_BIGINT_AS_STRING);
         if (!is_array($value)) {
             throw OutboundException::create(
@@ -151,7 +153,7 @@ final readonly class SecureHttpResponse
         StreamFactoryInterface $streams,
     ): ResponseInterface {
         $body = $streams->createStream($this->response->body);
-        // Some leave it where they have written it to.
+        // Some stream factories leave the position at the end of what they have written.
         if ($body->isSeekable()) {
             $body->rewind();
         }
@@ -164,7 +166,7 @@ final readonly class SecureHttpResponse
         return $response;
     }
 
-    /** What the audit sink was given of this call. */
+    /** The entry of this call that the audit sink got. */
     public function audit(): AuditEntry
     {
         return $this->entry;

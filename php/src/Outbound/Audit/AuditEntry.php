@@ -7,10 +7,10 @@ namespace Netresearch\NrVault\Outbound\Audit;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * What is kept of one call: the record of the transport and who made the call. Metadata only; never a path, a query, a
- * header value, a body or a secret.
+ * The audit entry of one call: the record of the transport, and who made the call. It has metadata only, never a path, a query, a
+ * field value, a body or a secret.
  *
- * The keys of a record. Each is there; what is not known is null.
+ * The keys of a record. Each key is present; an unknown value is null.
  *
  * @phpstan-type AuditRecord array{
  *     service_id: string|null,
@@ -71,16 +71,16 @@ final readonly class AuditEntry implements \JsonSerializable
     public ?string $requestId;
 
     /**
-     * @param string $id UUIDv7 of this call; an intent and its completion share it
+     * @param string $id UUIDv7 of this call; its intent and its completion have the same one
      * @param string $state INTENT or COMPLETE
-     * @param string|null $outcome RESPONSE, REFUSED or FAILED; null of an intent
+     * @param string|null $outcome RESPONSE, REFUSED or FAILED; null in an intent
      * @param array<mixed>|AuditText $record keys of AuditRecord; missing ones and values of another type become null, others are
-     *        left out. `timestamp` is RFC 3339 in UTC with milliseconds, and that of now where there is none; service_id
-     *        is null where the caller's was no id; credentials is a list of identifiers, attempt_errors one of codes.
-     *        Texts are made printable: UTF-8 without controls, format characters and separators of lines
-     * @param string|null $actorType of the context, printable and cut to 255 bytes, as the next three
+     *        left out. `timestamp` is RFC 3339 in UTC with milliseconds; a missing one becomes the current time. service_id is
+     *        null if the caller's value is not a valid id; credentials is a list of identifiers, attempt_errors a list of codes.
+     *        Texts are made printable: UTF-8 without control characters, format characters and line separators
+     * @param string|null $actorType of the context; printable and cut to 255 bytes, as actorId, caller and requestId are
      * @param string|null $caller class and method or function of the first frame outside this library, or file:line
-     * @param int $weight how many calls it represents: more than one where only some successes of a service are recorded
+     * @param int $weight how many calls it represents: more than one if only some successes of a service are recorded
      */
     public function __construct(
         public string $id,
@@ -101,7 +101,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * The record, which stays text until it is read where it came as one.
+     * The record. If the transport gave it as text, it is decoded when it is first read.
      *
      * @return AuditRecord
      */
@@ -119,7 +119,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * The same entry, representing so many calls.
+     * The same entry with another weight.
      *
      * @internal
      */
@@ -157,7 +157,7 @@ final readonly class AuditEntry implements \JsonSerializable
     }
 
     /**
-     * The entry as toArray() has it, as JSON on one line without its end. The text of a record goes into it as it is.
+     * The values of toArray() as JSON on one line, without a line break. If the record is a text, it is copied unchanged.
      *
      * @internal for the sinks that write lines
      */
@@ -172,7 +172,7 @@ final readonly class AuditEntry implements \JsonSerializable
 
     /**
      * Flat and in a fixed order: id, state, outcome, the keys of RECORD, actor_type, actor_id, caller, request_id, weight. Each
-     * value is null, a string, an integer or a boolean, but `credentials` and `attempt_errors`, lists of strings.
+     * value is null, a string, an integer or a boolean, except `credentials` and `attempt_errors`, which are lists of strings.
      *
      * @return array<string, string|int|bool|list<string>|null>
      */

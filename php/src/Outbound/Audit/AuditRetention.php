@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * A sink that can delete what is older than it has to be kept. Run purge() once a day, from cron or a scheduler.
+ * A sink that can delete records that need not be stored any longer. Run purge() once a day, from cron or a scheduler.
  *
  * @api
  */
@@ -17,8 +17,8 @@ interface AuditRetention
      * Deletes the records that are older than so many days.
      *
      * @param int $days at least 1
-     * @return int how many were deleted: rows of a table, lines of files
-     * @throws AuditSinkException what was deleted until then stays deleted; call again
+     * @return int the number of deleted records: rows of a table, or lines of files
+     * @throws AuditSinkException records deleted before the failure stay deleted; call again
      */
     public function purge(int $days = self::DAYS): int;
 }

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Audit;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * Gives the record of a call its shape, whatever transport made it: every key, each with a value that its type allows.
- * Other data is dropped.
+ * Gives the record of a call the same form, whichever transport made it: every key, each with a value of its type. Other data is
+ * removed.
  *
  * @phpstan-import-type AuditRecord from AuditEntry
  *
@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\Text\Printable;
 final class AuditShape
 {
     /**
-     * @param array<mixed> $told a value of another type is null, as one that is missing; every text is made printable. A
-     *        record without a timestamp gets that of now
+     * @param array<mixed> $told a missing value or one of another type becomes null, and every text is made printable. A record
+     *        without a timestamp gets the current time
      * @return AuditRecord
      */
     public static function of(array $told): array
@@ -51,13 +51,13 @@ final class AuditShape
         ];
     }
 
-    /** The present as a record has it. */
+    /** The current time, in the format of a record. */
     public static function now(): string
     {
         return self::time((int) (microtime(true) * 1000));
     }
 
-    /** A time as a record has it: RFC 3339, in UTC, with milliseconds. */
+    /** A time in the format of a record: RFC 3339, in UTC, with milliseconds. */
     public static function time(int $milliseconds): string
     {
         return gmdate('Y-m-d\TH:i:s', intdiv($milliseconds, 1000)) . sprintf('.%03dZ', $milliseconds % 1000);

@@ -7,9 +7,9 @@ namespace Netresearch\NrVault\Outbound\Audit;
 /**
  * Where the records of calls go. A sink is given a time limit when it is made and keeps it in every method.
  *
- * A call of a service in audit mode "standard", and one that is refused before any credential is asked for, is one
- * write(). A call in mode "required" is one begin(), before its credentials are asked for, and one complete() with the
- * same entry id. What stays an intent is a call whose end could not be written: PHP died, or the sink failed.
+ * A call of a service in audit mode "standard", and one that is refused before any credential is asked for, is one write(). A
+ * call in mode "required" is one begin(), before its credentials are asked for, and one complete() with the same entry id. An
+ * intent without a completion is a call whose end could not be written: PHP was terminated, or the sink failed.
  *
  * Whatever a method throws counts as a failure of the sink. Its message reaches the PSR-3 log, so it must not hold
  * the password of a database or anything else that is secret.
@@ -26,7 +26,8 @@ interface AuditSink
     public function write(AuditEntry $entry): void;
 
     /**
-     * A call that is about to happen; it does not happen if this fails. Afterwards the intent is stored, not buffered.
+     * A call that is about to be made; it is not made if this method fails. When the method returns, the intent is stored and not
+     * only buffered.
      *
      * @param AuditEntry $intent its state is AuditEntry::INTENT
      * @throws \Throwable

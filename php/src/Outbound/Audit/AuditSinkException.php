@@ -5,21 +5,21 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * A sink could not do what it was asked for. The message is a fixed text, with the reason that the system or the
- * database gave as a number or as its own fixed text; no value of a record and no password is in it.
+ * A sink could not do what it was asked for. The message is a fixed text, with the reason of the system or the database as a
+ * number or as a fixed text of theirs. It has no value of a record and no password.
  *
  * @api
  */
 final class AuditSinkException extends \RuntimeException
 {
     /**
-     * From what a database driver threw. Its message is left out, because drivers quote values in theirs.
+     * From the exception of a database driver, without its message, because drivers quote values in messages.
      *
      * @internal
      */
     public static function fromPdo(string $what, \PDOException $exception): self
     {
-        // PDO's exceptions have the state for a code, and none where PHP itself made them.
+        // PDO's exceptions have the SQLSTATE as their code; exceptions that PHP itself throws do not.
         $state = $exception->errorInfo[0] ?? $exception->getCode();
         $state = is_string($state) || is_int($state) ? (string) $state : '';
         $code = $exception->errorInfo[1] ?? 0;

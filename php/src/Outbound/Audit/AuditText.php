@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Audit;
 /**
  * The audit record of a transport as JSON text, decoded only when one of its values is read.
  *
- * It is known to be what json_encode() would write of its shape, byte for byte: the keys of a record in their order, each value
- * of its type, texts of printable ASCII. A record of any other form is decoded at once.
+ * The text is exactly what json_encode() would write of a record: all keys in their order, each value of its type, texts of
+ * printable ASCII. A record in any other form is decoded at once.
  *
  * @phpstan-import-type AuditRecord from AuditEntry
  *
@@ -20,7 +20,7 @@ final class AuditText
     private const OPTIONAL = '(?:null|' . self::TEXT . ')';
     private const TEXTS = '(?:null|\[(?:' . self::TEXT . '(?:,' . self::TEXT . ')*+)?\])';
 
-    /** Of more digits some are no integers of PHP. */
+    /** With more digits, a number may be too large for an integer of PHP. */
     private const INTEGER = '(?:null|0|[1-9][0-9]{0,17})';
 
     private const FORM = '/\A\{'
@@ -60,17 +60,17 @@ final class AuditText
     {
     }
 
-    /** The record of this text; null where its form is another one. */
+    /** The record in this text; null if it has another form. */
     public static function of(string $json): ?self
     {
         return preg_match(self::FORM, $json) === 1 ? new self($json) : null;
     }
 
     /**
-     * The record at the end of a response head, and the head without it; null where none can be told apart.
+     * The record at the end of a response head, and the head without it; null if the two cannot be separated.
      *
-     * Within a JSON string each quotation mark has a backslash before it, and no other object of a head has this key: what is
-     * searched for occurs only at the record.
+     * Within a JSON string each quotation mark has a backslash before it, and no other object of a head has this key. So the text
+     * that is searched for occurs only at the record.
      *
      * @return array{string, self}|null
      */
@@ -82,7 +82,7 @@ final class AuditText
     }
 
     /**
-     * The record of what holds one, read now where it is text.
+     * The record as an array; a text is decoded now.
      *
      * @param AuditRecord|self $told
      * @return AuditRecord

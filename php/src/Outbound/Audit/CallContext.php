@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * Who makes the calls, for their audit records. The host implements it; it is asked anew for each call. It must not
- * throw, and none of its values may be secret. Null is unknown.
+ * Who makes the calls, for their audit records. The host implements it. Its methods are called for each call; they must not
+ * throw, and no value may be secret. Null means unknown.
  *
  * @api
  */
@@ -18,9 +18,9 @@ interface CallContext
     /** The actor's number or name within its type. */
     public function actorId(): ?string;
 
-    /** Of the PHP request or task that the call belongs to. */
+    /** The id of the PHP request or task that the call belongs to. */
     public function requestId(): ?string;
 
-    /** The W3C trace context of that request, passed on unchanged unless the call sets its own header. */
+    /** The W3C trace context of that request, sent unchanged unless the call sets the field itself. */
     public function traceparent(): ?string;
 }

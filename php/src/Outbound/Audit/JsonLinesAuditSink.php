@@ -10,14 +10,14 @@ use Netresearch\NrVault\Transport\System\Quiet;
 /**
  * Appends each record to a local file, as one line of JSON.
  *
- * Any number of processes may write to the same file. Each opens it once, and for each line takes its lock, makes sure that it
- * is still the file of that name, and appends one whole line; a line that does not fit on the disk is taken back. The file is put
- * aside by renaming it, at the first line of a new day (UTC) and before it grows above its size, so that all lines of a
- * file are of one day. It is put aside as NAME.20261122T013358.123456Z-1a2b, in the same directory, and purge() deletes
- * it. A file that another program has put aside, by renaming it, is noticed at the next line.
+ * Any number of processes may write to the same file. Each opens it once. For each line it locks the file, checks that the name
+ * still belongs to this file, and appends one whole line; a line that does not fit on the disk is removed again. The file is
+ * rotated, by renaming it, at the first line of a new day (UTC) and before it exceeds its maximum size, so that all lines of a
+ * file are of one day. Its new name is NAME.20261122T013358.123456Z-1a2b, in the same directory, and purge() deletes it. If
+ * another program has renamed the file, the next line goes into a new one.
  *
- * The time limit is that of waiting for the lock. PHP cannot bound a write to a disk that hangs, so the file does not
- * belong on a network file system.
+ * The time limit applies to the wait for the lock. PHP cannot limit a write to a disk that hangs, so the file must not be on a
+ * network file system.
  *
  * @phpstan-type Stat array{size: int, mtime: int, ...}
  *
@@ -34,7 +34,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     /**
      * @param string $file absolute path; its directory exists, and the writers may create files in it
-     * @param int $maxBytes size above which no file grows, but for one line that is longer
+     * @param int $maxBytes maximum size of a file; only a single line that is longer may exceed it
      * @param int $timeoutMs how long a write waits for other writers
      */
     public function __construct(
@@ -53,7 +53,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         $this->append($entry, false);
     }
 
-    /** The line is on the disk, not only with the system, when this returns. */
+    /** When this returns, the line is on the disk, and not only in the buffers of the system. */
     public function begin(AuditEntry $intent): void
     {
         $this->append($intent, true);
@@ -84,7 +84,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Refuses where a record could not be written, and leaves neither a record nor a file.
+     * Throws if a record could not be written. It writes no record and leaves no new file.
      *
      * @internal for the doctor
      * @throws AuditSinkException
@@ -112,7 +112,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             if ($sync && !Quiet::call(static fn () => fsync($handle))) {
                 throw new AuditSinkException('the audit line could not be brought to the disk');
             }
-            // After fsync() PHP reads and writes the handle through buffers of the C library.
+            // After fsync(), PHP reads and writes through buffers of the C library, so such a handle is not used again.
             $isKept = !$sync && $this->kept->put($handle);
         } finally {
             if (!$isKept) {
@@ -122,7 +122,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Opens and locks the file that has the name, once it has been put aside where $aside, given its stat, says so.
+     * Opens and locks the file of this name. If $aside returns true for its stat, the file is rotated first.
      *
      * @param callable(Stat): bool $aside
      * @return array{resource, Stat}
@@ -138,7 +138,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
                 if (!$mayPutAside || !$aside($stat)) {
                     return [$handle, $stat];
                 }
-                // Where that fails, the file grows on: a line counts more than a size.
+                // If the rename fails, the file exceeds its size: a record is more important than the limit.
                 $mayPutAside = Quiet::call(fn () => rename($this->file, $this->asideName()));
             }
             fclose($handle);
@@ -154,7 +154,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private function open(): mixed
     {
-        // Opening a pipe would block.
+        // To open a pipe would block.
         LocalFile::forget();
         $named = Quiet::call(fn () => stat($this->file));
         if ($named !== false && !LocalFile::isRegular($named)) {
@@ -162,7 +162,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         }
         $mask = umask(self::UMASK);
         try {
-            // e: not for the programs that PHP starts.
+            // e: programs that PHP starts do not inherit the handle.
             $handle = Quiet::call(fn () => fopen($this->file, 'a+be'), $warning);
         } finally {
             umask($mask);
@@ -175,7 +175,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 
     /**
      * @param resource $handle
-     * @return Stat|null null of a file that has the name no more
+     * @return Stat|null null if the file does not have the name any more
      */
     private function stateOfTheName(mixed $handle): ?array
     {
@@ -197,7 +197,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Whether its lines are of another day: the time of the last change is that of the last line.
+     * Whether its lines are of another day. The file was last changed when its last line was written.
      *
      * @param Stat $stat
      */
@@ -214,7 +214,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private static function appendLine(mixed $handle, int $size, string $line): void
     {
         if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
-            // A process ended while it wrote. Its incomplete line stays, as a line of its own.
+            // A process has ended while it wrote. Its incomplete line remains, separated from the next one.
             $line = "\n" . $line;
         }
         if (Quiet::call(static fn () => fwrite($handle, $line), $warning) !== strlen($line)) {
@@ -254,7 +254,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Whether a name in the directory of an audit file is one that the file was put aside under.
+     * Whether a name in the directory of an audit file belongs to a rotated file of it.
      *
      * @internal
      */

@@ -5,9 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * A handle that is kept from one line to the next. take() removes it, so that only one caller has it; put() returns it after a success.
+ * An open file that is reused for the next line. take() removes it, so that only one caller has it; put() stores it again after a
+ * success.
  *
- * It is its process's own: a forked child would share the lock on it with its parent, and each would write into the other's line.
+ * Only the process that opened it uses it: a forked child would share the lock with its parent, and their lines would be mixed.
  *
  * @internal for JsonLinesAuditSink
  */
@@ -19,7 +20,7 @@ final class JsonLinesHandle
     private int $process = 0;
 
     /**
-     * @return resource|null null where none is kept
+     * @return resource|null null if none is stored
      */
     public function take(): mixed
     {
@@ -29,7 +30,7 @@ final class JsonLinesHandle
 
     /**
      * @param resource $handle
-     * @return bool whether it is kept
+     * @return bool whether it was stored
      */
     public function put(mixed $handle): bool
     {
@@ -38,7 +39,7 @@ final class JsonLinesHandle
         return $this->handle !== null;
     }
 
-    /** 0 where the host has taken the function away: then nothing is kept. */
+    /** 0 if the host has disabled the function: then no handle is stored. */
     private static function process(): int
     {
         return function_exists('getmypid') ? (int) getmypid() : 0;

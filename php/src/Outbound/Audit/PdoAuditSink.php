@@ -5,14 +5,14 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * Keeps each call as one row of the table secure_outbound_audit, in SQLite or MySQL (MariaDB as well). An intent is a
- * row, and its completion replaces it.
+ * Stores each call as one row of the table secure_outbound_audit, in SQLite or MySQL (MariaDB as well). An intent is stored as a
+ * row, and the completion replaces its values.
  *
- * The sink has a connection of its own: a record must not vanish with a transaction that the application rolls back,
- * and the time limits are the sink's alone. It is made at the first record, and again where the server had closed it.
+ * The sink has a separate connection, so that a rollback of the application does not remove a record, and so that its time limits
+ * apply to nothing else. It is opened for the first record, and again if the server has closed it.
  *
- * Times: SQLite waits for other writers up to the limit. MySQL counts in whole seconds, so the limit is rounded up
- * there; a server that does not answer at all is given up a second later.
+ * Times: SQLite waits for other writers up to the limit. MySQL counts in whole seconds, so the limit is rounded up there; a
+ * silent server is given up a second later.
  *
  * @api
  */
@@ -27,7 +27,7 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
 
     /**
      * @param string $dsn of PDO, "sqlite:/absolute/path" or "mysql:…"
-     * @param int $timeoutMs how long one statement, and making the connection, may take
+     * @param int $timeoutMs time limit of one statement, and of opening the connection
      * @throws \InvalidArgumentException for another driver
      */
     public function __construct(
@@ -40,7 +40,7 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * The statements that make the table, for those who run them by hand or in a migration.
+     * The statements that create the table, for use by hand or in a migration.
      *
      * @param string $driver "sqlite" or "mysql"
      * @return list<string>
@@ -51,8 +51,8 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Makes the table where it is missing, and adds the columns that one of an earlier version lacks. A new SQLite file
-     * has the mode 0640.
+     * Creates the table if it is missing, and adds the columns that the table of an earlier version lacks. A new SQLite file has
+     * the mode 0640.
      *
      * @throws AuditSinkException
      */

@@ -13,10 +13,10 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final class PdoConnection
 {
-    /** A connection that was gone is made anew only where this part of the time limit is not used up. */
+    /** A lost connection is opened again only while less than this part of the time limit is used. */
     private const REPEAT_WITHIN = 0.25;
 
-    /** Codes of MySQL for a connection that is gone, and for a deadlock, after which nothing was done. */
+    /** MySQL's error codes for a lost connection, and for a deadlock, which has rolled the statement back. */
     private const REPEATABLE = [2006, 2013, 1213];
 
     public readonly string $driver;
@@ -38,11 +38,11 @@ final class PdoConnection
     }
 
     /**
-     * Runs a statement that may run twice: it is repeated once where the connection turns out to be gone. The
-     * warnings that MySQL's client adds to its exceptions are suppressed.
+     * Runs a statement that may run twice: it is repeated once if the connection is lost. The warnings that MySQL's client emits
+     * beside its exceptions are suppressed.
      *
      * @param list<string|int|null> $values
-     * @return int rows that it touched, as the driver counts them
+     * @return int the affected rows, as the driver counts them
      * @throws \PDOException
      */
     public function run(string $sql, array $values = []): int
@@ -64,7 +64,7 @@ final class PdoConnection
     }
 
     /**
-     * The first column of what a query finds.
+     * The first column of the result of a query.
      *
      * @return list<string>
      * @throws \PDOException
@@ -106,7 +106,7 @@ final class PdoConnection
         return $this->pdo ??= $this->driver === 'mysql' ? $this->openMysql() : $this->openSqlite();
     }
 
-    /** A connection of a parent process: closing it here would end it there. */
+    /** Holds a connection of the parent process open: to close it in this process would end it in the parent. */
     private static function keep(\PDO $inherited): void
     {
         /** @var list<\PDO> $kept */
@@ -122,8 +122,8 @@ final class PdoConnection
     }
 
     /**
-     * MySQL counts most of its limits in whole seconds. The client's own limit, for a server that does not answer at
-     * all, is a second longer, so that the server's comes first.
+     * MySQL counts most of its limits in whole seconds. The client's own limit, for a silent server, is a second longer, so that
+     * the server's limit is reached first.
      */
     private function openMysql(): \PDO
     {

@@ -13,7 +13,7 @@ final class PdoSchema
 {
     public const TABLE = 'secure_outbound_audit';
 
-    /** Column => type, the same on both; an integer is a width in characters. The order is that of AuditEntry. */
+    /** Column => type, the same in both databases; an integer is a width in characters. The order is that of AuditEntry. */
     private const COLUMNS = [
         'id' => 36,
         'state' => 16,
@@ -57,11 +57,12 @@ final class PdoSchema
         'secure_outbound_audit_correlation' => 'correlation_id',
     ];
 
-    /** What TEXT holds in MySQL whatever the characters. */
+    /** The number of characters that always fit into MySQL's TEXT. */
     private const TEXT_WIDTH = 16_383;
 
     /**
-     * Makes the table and its indexes where they are missing. SQLite's log is one that readers do not block.
+     * Creates the table and its indexes if they are missing. SQLite uses a write-ahead log, so that readers do not block a
+     * writer.
      *
      * @return list<string>
      */
@@ -83,7 +84,7 @@ final class PdoSchema
         return [...$before, $create . implode(",\n    ", $lines) . "\n)" . $options, ...$after];
     }
 
-    /** Asks for the names of the table's columns. */
+    /** The query for the names of the table's columns. */
     public static function columns(string $driver): string
     {
         return $driver === 'mysql'
@@ -113,20 +114,20 @@ final class PdoSchema
         return $column . ' ' . (is_int($type) ? 'VARCHAR(' . $type . ')' : $type) . $null;
     }
 
-    /** Stores an intent; one that is stored already stays as it is. Parameters: values(). */
+    /** Stores an intent; one that is stored already is not changed. Parameters: values(). */
     public static function begin(string $driver): string
     {
         return self::insert($driver) . 'id = ' . self::TABLE . '.id';
     }
 
-    /** Stores a completed call, over its intent where there is one. Parameters: values(), then again without the id. */
+    /** Stores a completed call; it replaces the intent if there is one. Parameters: values(), then again without the id. */
     public static function complete(string $driver): string
     {
         $columns = array_slice(array_keys(self::COLUMNS), 1);
         return self::insert($driver) . implode(' = ?, ', $columns) . ' = ?';
     }
 
-    /** Deletes some of what is older than the one parameter, a timestamp. */
+    /** Deletes at most $rows rows that are older than the one parameter, a timestamp. */
     public static function purge(string $driver, int $rows): string
     {
         $where = ' WHERE timestamp < ?';
@@ -146,8 +147,8 @@ final class PdoSchema
     }
 
     /**
-     * The entry's values by column, each text cut to its column's width: a value that is too long must not cost the
-     * record. A list stays whole, since a part of it would be no JSON; it has a few names.
+     * The entry's values by column, each text cut to its column's width, so that a record with a value that is too long is still
+     * stored. A list is not cut, since a part of it would not be JSON; it has only a few names.
      *
      * @return array<string, string|int|null>
      */

@@ -10,8 +10,8 @@ use Psr\Log\LogLevel;
 /**
  * Hands each record to a PSR-3 logger: a fixed message, and the columns as context.
  *
- * Whether a record was stored, and how long that takes, is the logger's: many loggers drop what they cannot write and
- * say nothing. For audit mode "required" take JsonLinesAuditSink or PdoAuditSink.
+ * Whether a record is stored, and how long that takes, depends on the logger: many loggers drop what they cannot write, without
+ * an error. For audit mode "required" use JsonLinesAuditSink or PdoAuditSink.
  *
  * @api
  */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * A context whose values are known beforehand.
+ * A context with fixed values.
  *
  * @api
  */

@@ -13,8 +13,8 @@ use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 
 /**
- * Gives entries to the sink, and the event to its listeners. What fails there is logged; whether it also ends the call
- * is said by the audit mode.
+ * Gives entries to the sink, and the event to its listeners. A failure there is logged; the audit mode decides whether it also
+ * ends the call.
  *
  * @internal
  */

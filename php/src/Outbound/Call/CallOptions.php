@@ -33,7 +33,7 @@ final readonly class CallOptions
 
     private const BODIES = ['json', 'body', 'form_params', 'multipart'];
 
-    /** A day, as the ceiling of the library's configuration. */
+    /** A day, which is also the maximum in the library's configuration. */
     private const MAX_TIMEOUT = 86400;
 
     /** As in the library: a value of another form is refused before it reaches a log. */
@@ -42,7 +42,7 @@ final readonly class CallOptions
     /**
      * @param list<array{string, string}> $query
      * @param list<array{string, string}> $headers
-     * @param Multipart|null $form the body, where files are to be read for it
+     * @param Multipart|null $form the body, if files have to be read for it
      */
     private function __construct(
         #[\SensitiveParameter] public array $query,
@@ -85,7 +85,7 @@ final readonly class CallOptions
     }
 
     /**
-     * The correlation id that was handed in, if it has the form of one.
+     * The correlation id among the options, if it has a valid form.
      *
      * @param array<mixed> $options
      */
@@ -106,7 +106,8 @@ final readonly class CallOptions
         if (array_is_list($query)) {
             return Pairs::read($query) ?? throw OutboundException::malformed('the query is a list, but not of pairs');
         }
-        // http_build_query knows how nested arrays, booleans and nulls look; the library encodes again, the same way.
+        // http_build_query() defines the encoding of nested arrays, booleans and nulls. The pairs are decoded here, and the
+        // library encodes them in the same way.
         $pairs = [];
         foreach (explode('&', http_build_query($query, '', '&', PHP_QUERY_RFC3986)) as $pair) {
             if ($pair !== '') {

@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 
 /**
- * Makes the audit entries of one call. Where the transport gives no record, this one is used.
+ * Makes the audit entries of one call. If the transport gives no record, the values known here are used.
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
@@ -27,19 +27,19 @@ final class CallRecord
     /** Whether the service wants a record of every call. */
     public bool $isRequired = false;
 
-    /** Of so many successes one is recorded. */
+    /** One of this number of successes is recorded. */
     public int $sample = 1;
 
     /** Whether the intent was written. */
     public bool $hasBegun = false;
 
-    /** How far the request can have got, should the call end now. */
+    /** The value of "sent" if the call ended now. */
     public string $sent = 'no';
 
     private readonly string $id;
     private readonly int $begun;
 
-    /** Milliseconds of the clock. */
+    /** Unix time in milliseconds. */
     private readonly int $clock;
 
     /** @var array{?string, ?string, string, ?string} actor type and id, caller, request id */
@@ -51,8 +51,8 @@ final class CallRecord
     private array $references = [];
 
     /**
-     * @param string $serviceId as it was given; what is no id is left out
-     * @param string $method as it was given; what is no method is left out
+     * @param string $serviceId as the caller gave it; an invalid id is not recorded
+     * @param string $method as the caller gave it; an invalid method is not recorded
      */
     public function __construct(
         string $caller,
@@ -66,7 +66,7 @@ final class CallRecord
         $this->identity = [null, null, $caller, null];
     }
 
-    /** Notes who makes the call, as the host says it. */
+    /** Notes who makes the call, according to the host. */
     public function madeBy(?CallContext $context): void
     {
         if ($context !== null) {
@@ -110,7 +110,7 @@ final class CallRecord
     }
 
     /**
-     * What is known of the call without its transport.
+     * The values that are known without the transport.
      *
      * @return array<string, mixed>
      */

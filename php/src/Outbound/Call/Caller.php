@@ -11,7 +11,10 @@ namespace Netresearch\NrVault\Outbound\Call;
  */
 final class Caller
 {
-    /** The namespace of the client has classes of others as well. The first is another client, of the TYPO3 extension. */
+    /**
+     * Beginnings of class names of this library. The namespace Service also has classes of other packages. The first entry is the
+     * TYPO3 extension's client, which calls for its own callers.
+     */
     private const OWN = [
         'Netresearch\\NrSecureOutbound\\DropIn\\',
         'Netresearch\\NrVault\\Outbound\\',
@@ -21,7 +24,7 @@ final class Caller
 
     private const TESTS = 'Netresearch\\NrVault\\Outbound\\Tests\\';
 
-    /** "Class::method" or "function", or "file.php:12" where a script calls from outside any function. */
+    /** "Class::method" or "function", or "file.php:12" if a script calls outside of any function. */
     public static function find(): string
     {
         $place = 'unknown';
@@ -32,7 +35,7 @@ final class Caller
                 continue;
             }
             if ($class !== '') {
-                // The name of an anonymous class goes on with NUL and a path.
+                // In the name of an anonymous class, NUL and a path follow.
                 return strtok($class, "\0") . '::' . $frame['function'];
             }
             $isScript = in_array($frame['function'], ['include', 'include_once', 'require', 'require_once'], true);

@@ -33,7 +33,7 @@ final class FormFields
             return implode('&', $texts);
         }
         array_walk_recursive($fields, static function (#[\SensitiveParameter] mixed $value): void {
-            // Of an object its public properties would be sent, and of a file's name the name.
+            // http_build_query() would send the public properties of an object.
             if ($value !== null && !is_scalar($value)) {
                 throw OutboundException::malformed('a value of form_params is no text, number or boolean: files go into multipart');
             }

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * What a field of a multipart form holds, where it is more than a text: a local file, or bytes under a file's name. A
- * plain string is never taken for the name of a file, so that no input of a user can name one.
+ * The content of a field of a multipart form that is not a plain text: a local file, or bytes with a file name. A plain string is
+ * never taken for the name of a file, so that no input of a user can name one.
  *
  * @api
  */
@@ -17,7 +17,7 @@ final readonly class FormPart
 {
     private const BYTES = 'application/octet-stream';
 
-    /** Of a header's value. */
+    /** The value of the Content-Type field. */
     private const CONTENT_TYPE = '/\A[\x21-\x7E][\x20-\x7E]{0,254}\z/';
 
     private function __construct(
@@ -32,9 +32,9 @@ final readonly class FormPart
     }
 
     /**
-     * A regular local file, which the call reads. One of PHP's streams is none, whatever is registered.
+     * A regular local file, which is read when the call is made. A PHP stream such as "php://input" is never one.
      *
-     * @param string|null $filename what the API is told; null is the last segment of the path
+     * @param string|null $filename the file name for the API; null: the last segment of the path
      * @throws OutboundException invalid_request.malformed; the call throws it for a file that it cannot read
      */
     public static function file(string $path, ?string $filename = null, string $contentType = self::BYTES): self

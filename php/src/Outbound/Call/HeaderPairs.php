@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
- * Headers as whoever calls may write them: a map of names to a value or a list of values, or a list of pairs.
+ * Reads header fields in the forms that a caller may use: a map of names to a value or a list of values, or a list of pairs.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ final class HeaderPairs
         foreach ($headers as $name => $values) {
             foreach (is_array($values) ? $values : [$values] as $value) {
                 if (!is_string($value) && !is_int($value)) {
-                    // A key that is no name may be anything.
+                    // An invalid name may contain anything, so the message does not repeat it.
                     $isName = preg_match('/\A[A-Za-z0-9-]{1,64}\z/', (string) $name) === 1;
                     $of = $isName ? "the header \"$name\"" : 'a header';
                     throw OutboundException::malformed("the value of $of is no string");

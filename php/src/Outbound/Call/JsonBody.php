@@ -27,7 +27,8 @@ final class JsonBody
         try {
             return self::written($value);
         } catch (\JsonException $failure) {
-            // The message is one of PHP's fixed texts. An exception of the value's own is not: it goes to nobody.
+            // The message is one of PHP's fixed texts. The message of an exception that the value itself throws may contain
+            // anything, and is not used.
             throw OutboundException::malformed('the option json cannot be encoded: ' . self::reason($failure->getCode()));
         } catch (\Throwable) {
             throw OutboundException::malformed('the option json cannot be encoded: its jsonSerialize() threw');

@@ -17,7 +17,7 @@ final readonly class Multipart
     private const FORM = 'multipart is a map of names to parts, or a list of [name, part] pairs, and a part is a text, an '
         . 'integer or a FormPart';
 
-    /** As browsers do; a line break would be the end of the header. */
+    /** The escapes that browsers use; a line break would end the field. */
     private const ESCAPES = ['"' => '%22', "\r" => '%0D', "\n" => '%0A'];
 
     private function __construct(private StringBuilder $pieces, public string $contentType)
@@ -25,7 +25,7 @@ final readonly class Multipart
     }
 
     /**
-     * Opens the files, and reads none.
+     * Opens the files, but does not read them.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -53,7 +53,7 @@ final readonly class Multipart
     }
 
     /**
-     * The body, once.
+     * The body; it can be read once.
      *
      * @throws OutboundException policy.request_too_large, invalid_request.malformed
      */

@@ -5,10 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 /**
- * Calls that have begun and have no record yet. A fatal error and exit() end PHP's work without any exception and without
- * any "finally"; what they leave open gets its record when the request of PHP ends.
+ * Calls that have begun and have no record yet. A fatal error and exit() end a PHP request without an exception and without
+ * "finally"; calls that are open then get their record at the end of the PHP request.
  *
- * PHP clears the statics of a class with each of its requests.
+ * PHP clears static properties between requests.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final class OpenCalls
     private const RESERVE = 1 << 17;
 
     /**
-     * A process that is forked ends without the calls of its parent, and with its own.
+     * A forked process writes records of its own calls only, and not of those of its parent.
      *
      * @var array<int, array{int, \Closure(): void}> process, and what writes the record, by a number of the call
      */
@@ -36,7 +36,7 @@ final class OpenCalls
     {
         if (self::$reserve === null) {
             self::$reserve = str_repeat("\0", self::RESERVE);
-            // Where a host has disabled it, a call that a fatal error ends has no record.
+            // If a host has disabled the function, a call that ends with a fatal error has no record.
             if (function_exists('register_shutdown_function')) {
                 register_shutdown_function(self::close(...));
             }
@@ -46,7 +46,7 @@ final class OpenCalls
     }
 
     /**
-     * The record of the call goes to its sink now, by somebody else.
+     * Removes a call, because the caller of this method writes the record now.
      *
      * @return bool whether it was open until now
      */
@@ -57,7 +57,7 @@ final class OpenCalls
         return $isOpen;
     }
 
-    /** Hosts that take functions away like to begin with this one, and do without forks. */
+    /** 0 if the host has disabled the function; such a host does not fork. */
     private static function process(): int
     {
         return function_exists('getmypid') ? (int) getmypid() : 0;

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Makes the request of a call from its service and its options. URLs are left to the transport.
+ * Makes the request of a call from its service and its options. The transport joins and checks URLs.
  *
  * @internal
  */

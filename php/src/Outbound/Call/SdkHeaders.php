@@ -9,16 +9,16 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 
 /**
- * The headers of a request that an SDK made. SDKs require a key and set headers of the connection, which they do not make
- * here. A header that is refused from other callers is dropped here, because an SDK cannot omit it.
+ * The header fields of a request that an SDK made. SDKs require a key, and set fields of the connection although the library
+ * makes it. A field that is refused from other callers is removed here, because an SDK cannot omit it.
  *
  * @internal
  */
 final class SdkHeaders
 {
     /**
-     * For one connection only (RFC 9110 section 7.6.1, RFC 2616 section 13.5.1), or the transport's own business.
-     * What holds a secret of the caller's is not among them: who sets Proxy-Authorization is told that it is not sent.
+     * Fields for one connection only (RFC 9110 section 7.6.1, RFC 2616 section 13.5.1), and fields that the transport sets
+     * itself. Proxy-Authorization is not listed, since it has a secret: a caller who sets it gets an error.
      */
     private const OF_THE_CONNECTION = [
         'connection',
@@ -51,7 +51,7 @@ final class SdkHeaders
     }
 
     /**
-     * Where the key goes that the service has in place of the SDK's.
+     * The fields in which an SDK sends its placeholder for the key.
      *
      * @return list<string> in lower case
      */
@@ -61,7 +61,7 @@ final class SdkHeaders
             ...DeclaredCredentials::filledHeaders($service->credentials),
             ...array_map(strtolower(...), $service->placeholderHeaders),
         ];
-        // The name of the header is sealed, so the usual one is assumed; the service's entry names any other.
+        // The name of the field is sealed, so the usual one is assumed; the service's entry lists any other.
         if (in_array(CredentialReference::API_KEY, array_column($service->credentials, 'type'), true)) {
             $names[] = 'x-api-key';
         }

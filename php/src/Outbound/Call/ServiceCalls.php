@@ -22,11 +22,11 @@ use Psr\EventDispatcher\EventDispatcherInterface;
 use Psr\Log\LoggerInterface;
 
 /**
- * What the clients share: from a service id to a response and one audit record. A host makes one and gives it to
- * SecureHttpClient and to Psr18\OutboundClientFactory.
+ * What the clients have in common: it makes a call by the id of a service, with one audit record. A host creates one object and
+ * gives it to SecureHttpClient and to Psr18\OutboundClientFactory.
  *
- * The order is: registry, form of the call, decision of the transport, intent where audit is required, envelopes,
- * transfer, record, event. So a call that is refused by its policy opens and counts nothing.
+ * The order is: registry, form of the call, decision of the transport, intent in audit mode "required", envelopes, transfer,
+ * record, event. So for a call that its policy refuses, no secret is read and no counter changes.
  *
  * @api
  */
@@ -35,8 +35,7 @@ final readonly class ServiceCalls
     private Auditor $auditor;
 
     /**
-     * @param LoggerInterface|null $logger is told of audit sinks and listeners that fail; null:
-     *        PHP's error log is
+     * @param LoggerInterface|null $logger gets messages about audit sinks and listeners that fail; null: PHP's error log
      */
     public function __construct(
         private ServiceRegistry $registry,
@@ -54,8 +53,8 @@ final readonly class ServiceCalls
      * @internal for the clients
      * @param array<mixed> $options as SecureHttpClientInterface has them
      * @param string|null $url absolute, in place of path and query
-     * @param list<array{string, string}>|null $sdkHeaders in place of the option headers, those that an SDK set, which knows
-     *        neither service nor connection
+     * @param list<array{string, string}>|null $sdkHeaders the fields that an SDK has set, in place of the option headers; an SDK
+     *        knows neither service nor connection
      * @throws OutboundException
      * @throws \Throwable what a signal handler throws while the transport sends, after the call's record
      */
@@ -71,7 +70,7 @@ final readonly class ServiceCalls
             $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
             $record = new CallRecord(Caller::find(), $serviceId, $method, $correlationId);
         } catch (\Error $error) {
-            // PHP lacks a function. Without it no record can be made either.
+            // PHP lacks a function without which no record can be made either.
             Functions::demand();
             throw $error;
         }
@@ -113,7 +112,7 @@ final readonly class ServiceCalls
             if ($record->sent === 'no') {
                 throw $this->failed($call, $record, Unexpected::failure($foreign));
             }
-            // Thrown by a signal handler of the caller, who waits for it.
+            // A signal handler of the caller has thrown it, and the caller expects it.
             if (OpenCalls::end($call)) {
                 $this->interrupted($record);
             }
@@ -160,11 +159,11 @@ final readonly class ServiceCalls
     }
 
     /**
-     * @return bool false where the sink has failed
+     * @return bool false if the sink has failed
      */
     private function keep(AuditEntry $entry, CallRecord $record, int $status): bool
     {
-        // An error status is no success, and is rare enough to be recorded always.
+        // A response with an error status is not a success, and is always recorded.
         if ($record->sample > 1 && $status < 400) {
             if (random_int(1, $record->sample) !== 1) {
                 return true;
@@ -194,7 +193,10 @@ final readonly class ServiceCalls
         return $failure;
     }
 
-    /** The record of a call that was interrupted: by an exception that no code here handles, by a fatal error or by exit(). */
+    /**
+     * The record of a call that was interrupted: by an exception that this package does not handle, by a fatal error or by
+     * exit().
+     */
     private function interrupted(CallRecord $record): void
     {
         $message = 'the call was left before its end';

@@ -10,14 +10,14 @@ use Netresearch\NrVault\Transport\System\Quiet;
 /**
  * Joins strings and open files to one string.
  *
- * Appending to a long string copies it, and a file that is read before it is joined is in memory twice. PHP reads a stream
- * that knows its length into a string of that length, so join() offers the pieces as such a stream.
+ * To append to a long string copies it, and a file that is read first is in memory twice. PHP reads a stream of known length into
+ * one string of that length, so join() offers the pieces as such a stream.
  *
  * @internal
  */
 final class StringBuilder
 {
-    /** @var list<array{string|resource, int}> with what is left of their lengths */
+    /** @var list<array{string|resource, int}> each with its remaining length */
     private array $pieces = [];
 
     private int $length = 0;
@@ -38,7 +38,7 @@ final class StringBuilder
     }
 
     /**
-     * All of them, and nothing that was written to a file since it was added.
+     * All pieces as one string. Bytes that were appended to a file after add() are not included.
      *
      * @throws OutboundException invalid_request.malformed where a file has become shorter
      */
@@ -48,7 +48,7 @@ final class StringBuilder
         if (function_exists('stream_wrapper_register') && function_exists('stream_wrapper_unregister')) {
             $joined = (string) StringBuilderStream::read($this);
         } else {
-            // Where disable_functions takes these away, a second copy is made.
+            // If disable_functions names these functions, a second copy is needed.
             while (($bytes = $this->next(PHP_INT_MAX)) !== '') {
                 $joined .= $bytes;
             }
@@ -58,7 +58,7 @@ final class StringBuilder
         );
     }
 
-    /** The bytes that come next, '' at the end. */
+    /** The next bytes; '' at the end. */
     public function next(int $most): string
     {
         while (($piece = $this->pieces[0] ?? null) !== null) {

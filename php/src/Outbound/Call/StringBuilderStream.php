@@ -24,7 +24,7 @@ final class StringBuilderStream
     private int $at = 0;
 
     /**
-     * Nobody else can open the stream: its name is gone when this returns, and it opens what is given here.
+     * No other code can open the stream: it reads only these pieces, and its name is unregistered when this returns.
      */
     public static function read(StringBuilder $pieces): string|false
     {

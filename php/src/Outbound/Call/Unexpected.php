@@ -24,8 +24,8 @@ final class Unexpected
     }
 
     /**
-     * Whether only code of this package is between the call and what threw. The file alone does not tell: for an argument
-     * of a wrong type it is the callee's.
+     * Whether all frames between the call and the exception are code of this package. The file of the exception is not enough:
+     * for an argument of a wrong type, it is the file of the called function.
      */
     private static function isOurs(#[\SensitiveParameter] \Throwable $thrown): bool
     {

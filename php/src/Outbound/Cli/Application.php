@@ -16,13 +16,13 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final class Application
 {
-    /** Everything went as it was asked. */
+    /** The command has succeeded. */
     public const OK = 0;
 
-    /** Refused or failed; of the doctor: warnings. */
+    /** Refused or failed; for the doctor: warnings. */
     public const FAILED = 1;
 
-    /** Called in a way that does not exist; sysexits.h has it as EX_USAGE. */
+    /** Wrong usage; EX_USAGE in sysexits.h. */
     public const USAGE = 64;
 
     private const COMMANDS = [
@@ -43,7 +43,7 @@ final class Application
      */
     public static function main(array $argv, mixed $in, mixed $out, mixed $error): int
     {
-        // A warning of PHP's could quote what it was about; messages here are fixed texts.
+        // A warning of PHP could contain secret values; messages of this program are fixed texts.
         ini_set('display_errors', '0');
         ini_set('zend.exception_ignore_args', '1');
         $streams = new Streams($in, $out, $error);

@@ -12,13 +12,13 @@ use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
- * Shows what a file of JsonLinesAuditSink holds. Nothing is locked or changed.
+ * Shows the records in a file of JsonLinesAuditSink. Nothing is locked or changed.
  *
  * @internal
  */
 final class AuditCommand implements Command
 {
-    /** How many intents wait for their completions; beyond that, the oldest are shown as intents. */
+    /** The number of intents that wait for their completions; if there are more, the oldest are shown as intents. */
     private const MAX_OPEN = 1000;
 
     /** @var array<StoredRecord> by id */
@@ -26,7 +26,7 @@ final class AuditCommand implements Command
 
     private int $skipped = 0;
 
-    /** @var array<string, array{service_id: string|null, ending: string, count: int}> in an order by service and ending */
+    /** @var array<string, array{service_id: string|null, ending: string, count: int}> ordered by service and ending */
     private array $counts = [];
 
     public static function help(): string
@@ -99,14 +99,14 @@ final class AuditCommand implements Command
     /**
      * @param \Generator<int, string|null> $lines
      * @param \Closure(StoredRecord): bool $show
-     * @return bool false where nobody reads what is shown
+     * @return bool false if nobody reads the output any more
      */
     private function all(\Generator $lines, RecordFilter $filter, \Closure $show): bool
     {
         foreach ($lines as $line) {
             $record = $line === null ? null : StoredRecord::read($line);
             if ($record === null) {
-                // The sink ends an incomplete line before it appends; that can make an empty line, which is skipped.
+                // The sink writes a line break after an incomplete line; that can result in an empty line, which is not counted.
                 $this->skipped += $line === '' ? 0 : 1;
                 continue;
             }
@@ -124,7 +124,7 @@ final class AuditCommand implements Command
         return true;
     }
 
-    /** Keeps an intent, and gives back the oldest where there are too many. */
+    /** Stores an intent, and returns the oldest one if there are too many. */
     private function opened(StoredRecord $intent): ?StoredRecord
     {
         $this->open[$intent->id()] = $intent;

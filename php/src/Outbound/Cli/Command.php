@@ -13,11 +13,11 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 interface Command
 {
-    /** What `secure-outbound help` says about it. */
+    /** The text of `secure-outbound help` about this command. */
     public static function help(): string;
 
     /**
-     * @param list<string> $argv the words behind the command's name
+     * @param list<string> $argv the arguments after the command's name
      * @return int exit code
      * @throws UsageError
      * @throws OutboundException

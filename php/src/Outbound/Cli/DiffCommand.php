@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
- * Compares two registries by what they allow, for whoever has to agree to the change.
+ * Compares what two registries allow, for a person who has to approve the change.
  *
  * @internal
  */
@@ -76,7 +76,7 @@ final class DiffCommand implements Command
             try {
                 $services[$id] = $registry->get($id);
             } catch (OutboundException) {
-                // Named above.
+                // The problem was reported above.
             }
         }
         return $services;

@@ -19,7 +19,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 
 /**
- * Looks at everything that has to be right before a call can go out, and changes nothing.
+ * Checks everything that a call needs, and changes nothing.
  *
  * @internal
  */
@@ -92,7 +92,7 @@ final class DoctorCommand implements Command
     }
 
     /**
-     * What a worker is to try, by paths that hold in its directory as well.
+     * The files that a worker has to check, as absolute paths, since its working directory is another one.
      *
      * @param array<string, mixed> $config
      * @return array<string, string>

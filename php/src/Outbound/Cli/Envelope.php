@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\Php\Envelope\EnvelopeForm;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Makes nr-vault's envelope, "nrv1:…", encryption version 2: the payload under a key of its own, that key under the
- * master key, the identifier as associated data of both.
+ * Makes nr-vault's envelope, "nrv1:…", encryption version 2: the payload encrypted with a key of its own, that key encrypted with
+ * the master key, and the identifier as associated data of both.
  *
  * @internal
  */
@@ -41,7 +41,7 @@ final class Envelope
     }
 
     /**
-     * @throws UsageError for an algorithm that does not exist, or that this machine does not have
+     * @throws UsageError for an algorithm that does not exist, or that this machine does not support
      */
     public static function algorithm(?string $name): Algorithm
     {

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Says what the policy decides about a call. Nothing is opened, resolved or sent.
+ * Shows what the policy decides about a call. Nothing is opened, resolved or sent.
  *
  * @internal
  */

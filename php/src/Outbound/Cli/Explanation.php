@@ -28,7 +28,7 @@ final readonly class Explanation
     /**
      * @param list<array{string, string}> $query
      * @param list<array{string, string}> $headers
-     * @throws OutboundException where the call would be refused
+     * @throws OutboundException if the call would be refused
      */
     public static function of(
         ServiceRegistry $registry,
@@ -73,7 +73,7 @@ final readonly class Explanation
     }
 
     /**
-     * What a program is told where the call would be refused.
+     * The output for a program if the call would be refused.
      *
      * @return array<string, mixed>
      */

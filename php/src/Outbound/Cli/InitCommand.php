@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Cli\Init\Layout;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 
 /**
- * Makes the files that SecureOutbound::fromDirectory() reads. Existing ones are not changed.
+ * Creates the files that SecureOutbound::fromDirectory() reads. Existing ones are not changed.
  *
  * @internal
  */
@@ -50,7 +50,7 @@ final class InitCommand implements Command
         }
 
         $layout->rootsDirectory($directory, 0755);
-        // Another process may have made it meanwhile.
+        // Another process may have created it in the meantime.
         $layout->check($directory, true);
         $layout->file($directory . '/transport.json', 0640, self::configuration($directory));
         $layout->file($directory . '/services.json', 0640, self::REGISTRY);

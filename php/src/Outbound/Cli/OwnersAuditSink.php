@@ -15,15 +15,15 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
 /**
- * The audit file of a command that root runs, written with the group and user of its directory's owner. No worker could append
- * to a file that belongs to root. And the directory belongs to the worker, who could put a link to any file of root there:
- * so no file is made as root and then given to the worker.
+ * The audit file of a command that root runs. It is written with the user and group of the owner of its directory, because no
+ * worker could append to a file of root. The file is not created as root and then given to the worker: the directory belongs to
+ * the worker, who could put a link to any file of root there.
  *
  * @internal
  */
 final readonly class OwnersAuditSink implements AuditSink
 {
-    /** What the file's sink uses. The owner may not be able to read the sources. */
+    /** Classes that the sink of the file uses. They are loaded first, since the owner may not be able to read the source files. */
     private const CLASSES = [AuditRow::class, AuditSinkException::class, LocalFile::class, Quiet::class];
 
     private function __construct(private JsonLinesAuditSink $file, private int $user, private int $group, private string $name)
@@ -31,13 +31,13 @@ final readonly class OwnersAuditSink implements AuditSink
     }
 
     /**
-     * @throws UsageError where this is root and cannot become the owner, or where others can write to what is root's
+     * @throws UsageError if root cannot change to the owner, or if others can write to a directory of root
      */
     public static function open(string $file): AuditSink
     {
         $directory = Quiet::call(static fn () => realpath(dirname($file)));
         if ($directory === false) {
-            // Others could make it before the record is written.
+            // Another user could create it before the record is written.
             throw new UsageError('There is no directory ' . dirname($file) . ' yet: mkdir -p ' . dirname($file));
         }
         if (!RootUser::isCurrent()) {
@@ -81,7 +81,7 @@ final readonly class OwnersAuditSink implements AuditSink
         array_map(class_exists(...), self::CLASSES);
         $group = posix_getegid();
         try {
-            // With root's other groups, files could be opened that the owner cannot open.
+            // With root's supplementary groups, the process could open files that the owner cannot open.
             if (!posix_initgroups($this->name, $this->group) || !posix_setegid($this->group) || !posix_seteuid($this->user)) {
                 throw new AuditSinkException('the owner of the audit directory could not be taken on');
             }

@@ -18,7 +18,8 @@ use Netresearch\NrVault\Transport\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Lets the rules of the transport judge what is to be sealed: when the envelope is opened, it is too late.
+ * Checks a payload by the rules of the transport before it is sealed, because a fault would otherwise show only when the envelope
+ * is opened.
  *
  * @internal
  */
@@ -49,7 +50,7 @@ final class Payload
     }
 
     /**
-     * A secret without a form. The service decides where it goes, so nothing more can be judged.
+     * A plain secret. The service decides where it goes, so nothing more can be checked.
      *
      * @throws UsageError
      */
@@ -63,7 +64,7 @@ final class Payload
         }
     }
 
-    /** Without one, a reader would have to guess what was meant. */
+    /** The type is required, because a reader would otherwise have to guess it. */
     private static function type(#[\SensitiveParameter] string $payload): string
     {
         $type = null;
@@ -82,7 +83,7 @@ final class Payload
         return $type;
     }
 
-    /** Puts it into a request that has nothing in it; a secret whose place the service decides goes where any text is allowed. */
+    /** Puts the credential into an empty request. A secret whose place the service decides goes where any text is allowed. */
     private static function place(string $type, #[\SensitiveParameter] string $payload): ?BindingRules
     {
         $placement = $type === CredentialReference::SECRET ? Placement::query('any') : null;

@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Php\Keys\KeySource;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Seals what comes in on standard input; nr-vault's form cannot enter a typed payload with a binding.
+ * Seals a payload from standard input; in nr-vault's form one cannot enter a typed payload with a binding.
  *
  * @internal
  */
@@ -53,7 +53,7 @@ final class SealCommand implements Command
         $masterKey = self::masterKey($arguments);
         $payload = new Secret($streams->read('The payload'));
         if ($arguments->has('plain')) {
-            // One line break is the editor's or echo's, never the secret's.
+            // An editor or echo adds one line break, which is no part of the secret.
             $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
             Payload::checkPlain($payload);
             $hasHosts = false;
@@ -67,7 +67,7 @@ final class SealCommand implements Command
         return Application::OK;
     }
 
-    /** What nr-vault and the directory of envelopes take. It is sealed unchanged, in its case and spelling. */
+    /** An identifier that nr-vault and the directory of envelopes accept. It is sealed unchanged, in its case and spelling. */
     private static function identifier(string $identifier): string
     {
         $form = '/\A(?:site:[A-Za-z0-9_-]{1,80}:)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}\z/';

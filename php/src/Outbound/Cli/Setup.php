@@ -15,13 +15,13 @@ use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Outbound\TransportFactory;
 
 /**
- * What explain and send call a service with: the files that the options name.
+ * What the commands explain and send need for a call: the files that the options name.
  *
  * @internal
  */
 final readonly class Setup
 {
-    /** Options that fill it. */
+    /** The command's options for these files. */
     public const OPTIONS = ['config', 'registry', 'credentials', 'library'];
 
     public const HELP = "--registry=FILE [--config=FILE] [--credentials=DIR] [--library=PATH]";
@@ -48,7 +48,7 @@ final readonly class Setup
     }
 
     /**
-     * "name=value" each, or "name: value".
+     * Splits words in the form "name=value" or "name: value".
      *
      * @param list<string> $words
      * @param non-empty-string $separator

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\SealedCredential;
  */
 final readonly class ArrayCredentialProvider implements CredentialProvider
 {
-    /** Wrapped, so that no dump shows envelopes. */
+    /** Wrapped so that no dump shows envelopes. */
     private \SensitiveParameterValue $envelopes;
 
     /**

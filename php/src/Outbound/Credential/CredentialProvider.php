@@ -9,8 +9,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * Finds the envelope of a credential and never opens it. It is asked only for calls that the policy allows, so an
- * access count that it keeps is one of calls that go out.
+ * Finds the envelope of a credential and never opens it. It is called only for calls that the policy allows, so if it counts
+ * accesses, it counts calls that are sent.
  *
  * @api
  */

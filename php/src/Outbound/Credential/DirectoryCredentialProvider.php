@@ -11,9 +11,9 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Envelopes from a directory: one file each, named as the identifier. What `secure-outbound seal` writes fits.
+ * Envelopes from a directory: one file for each, with the identifier as its name, as `secure-outbound seal` writes it.
  *
- * An identifier that is no plain file name is not looked for, and a link that leads out of the directory is refused.
+ * An identifier that is not a plain file name counts as not found, and a link that points out of the directory is refused.
  *
  * @api
  */
@@ -36,7 +36,7 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
                 'the identifier "' . $reference->identifier . '" is no plain name of a file',
             );
         }
-        // A link may be put elsewhere, and its old end removed, between finding the file and opening it.
+        // Between finding and opening the file, a link may be changed and its old target be removed.
         $envelope = LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES)
             ?? LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES);
         if ($envelope === null) {
@@ -50,7 +50,7 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
     }
 
     /**
-     * The file itself, without a link on the way.
+     * The path of the file, with all links resolved.
      *
      * @throws OutboundException credential.not_found, credential.access_denied
      */

@@ -9,15 +9,15 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * A provider that asks who reads. For a service that names a technical user that user's rights count, not those of whoever
- * makes the call. A provider without this interface is never asked for such a service: its calls are refused.
+ * A provider that checks who reads a secret. For a service with a technical user, the rights of that user apply, and not those of
+ * the caller. With a provider that does not implement this interface, calls of such a service are refused.
  *
  * @api
  */
 interface TechnicalUserCredentialProvider extends CredentialProvider
 {
     /**
-     * @param string|int $user by name or number, as the registry has it
+     * @param string|int $user name or number of the user, as in the registry
      * @return SealedCredential with the identifier, type and placement of the reference
      * @throws OutboundException credential.not_found, credential.access_denied
      */

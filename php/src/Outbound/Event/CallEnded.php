@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Event;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 
 /**
- * A call to a service has ended, in a response, a refusal or a failure. Dispatched once per call, after its record has
- * been given to the audit sink.
+ * A call to a service has ended with a response, a refusal or a failure. The event is dispatched once for each call, after the
+ * audit sink has got its record.
  *
  * @api
  */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * No usable credential: classes credential, oauth.
+ * No credential could be used: classes credential, oauth.
  *
  * @api
  */

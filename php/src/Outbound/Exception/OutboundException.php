@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * A request was refused, or it failed. One of four final classes says where; errorCode() says why, from a list that grows.
- * Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
+ * A request was refused, or it failed. One of four final subclasses tells at which step; errorCode() tells why, from a list that
+ * grows. Messages are fixed texts: no secret, URL query or body is in them, and no exception is attached as previous.
  *
  * getCode() is a fixed number for each of the four.
  *
@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Text\Printable;
  */
 abstract class OutboundException extends \RuntimeException
 {
-    /** @var int the number that getCode() gives; each final has its own */
+    /** @var int the number that getCode() returns; each final subclass has its own */
     protected const NUMBER = 0;
 
     /**
@@ -41,7 +41,7 @@ abstract class OutboundException extends \RuntimeException
      * add some.
      *
      * @param string $code class and reason, such as "policy.host_not_allowed"
-     * @param string $message a fixed text, never one that was built from a request
+     * @param string $message a fixed text, without values of a request
      * @param string $sent "no", "maybe" or "yes"
      * @param AuditRecord|null $auditRecord
      */
@@ -64,7 +64,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The refusal of a document, or of a value in it, that does not have its form.
+     * The refusal of a document, or of a value in it, that is not well-formed.
      *
      * @param string $message a fixed text
      */
@@ -74,7 +74,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * From the head of a response document. A head without a readable error becomes internal.panic that may have been sent.
+     * From the head of a response document. A head without a readable error becomes internal.panic, with "maybe" as sent().
      *
      * @param array<mixed>|null $head
      */
@@ -96,7 +96,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The same refusal, with what it is about in front.
+     * The same refusal, with its subject at the beginning of the message.
      *
      * @internal
      * @param string $subject a fixed text, or one from a registry
@@ -107,7 +107,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The same refusal, of the credential with this identifier: a request can have several.
+     * The same refusal, with the identifier of the credential in its message: a request can have several.
      *
      * @internal
      */
@@ -117,8 +117,8 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The same failure of a request that had got this far. A new exception is made, because the trace of this one
-     * holds more than the caller may see.
+     * The same failure with another value of sent(). A new exception is made, because the trace of this one contains more than
+     * the caller may see.
      *
      * @internal
      * @param string $sent "no", "maybe" or "yes"
@@ -129,7 +129,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The same failure as the end of a call, made anew as well.
+     * The same failure as the end of a call; a new exception as well.
      *
      * @internal
      * @param AuditRecord $auditRecord
@@ -156,34 +156,34 @@ abstract class OutboundException extends \RuntimeException
         return $this->errorCode;
     }
 
-    /** The case of errorCode(), which tells its meaning; null for one that only a later version has. */
+    /** The case of errorCode(), which tells its meaning; null for a code of a later version. */
     final public function code(): ?ErrorCode
     {
         return ErrorCode::tryFrom($this->errorCode);
     }
 
-    /** Whether the same request may succeed later. Look at sent() before repeating one that is not idempotent. */
+    /** Whether the same request may succeed later. Check sent() before you repeat a request that is not idempotent. */
     final public function isRetryable(): bool
     {
         return $this->retryable;
     }
 
     /**
-     * "no": the request was certainly not processed; "yes": a response's status line was seen; "maybe": anything else.
+     * "no": the request was certainly not processed; "yes": the status line of a response was received; "maybe": anything else.
      */
     final public function sent(): string
     {
         return $this->sent;
     }
 
-    /** Of a response that was seen before the failure, else null. */
+    /** The status of a response that was received before the failure, otherwise null. */
     final public function httpStatus(): ?int
     {
         return $this->httpStatus;
     }
 
     /**
-     * The library's record of the call, metadata only; null where it was refused before the library was asked to send.
+     * The library's record of the call, metadata only; null if the call was refused before it was given to the library.
      *
      * @return AuditRecord|null
      */

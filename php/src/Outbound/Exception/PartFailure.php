@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * Replaces an exception of a part that the host gave. Its message may hold anything, so only its class is passed on.
+ * Replaces an exception of an object that the host has provided. Its message may contain anything, so only its class is passed
+ * on.
  *
  * @internal
  */
@@ -19,7 +20,7 @@ final class PartFailure
     /** The class of the exception, in a form that a message may contain. */
     public static function nameOf(#[\SensitiveParameter] \Throwable $thrown): string
     {
-        // An anonymous class has its file behind the null byte.
+        // In the name of an anonymous class, its file follows the null byte.
         return strtok($thrown::class, "\0");
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * The request was refused before anything left: classes invalid_request, policy, configuration.
+ * The request was refused before anything was sent: classes invalid_request, policy, configuration.
  *
  * @api
  */

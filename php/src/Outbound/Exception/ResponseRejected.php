@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * A response arrived and may not be given to the caller: class response. httpStatus() says which.
+ * A response was received and may not be given to the caller: class response. httpStatus() returns its status.
  *
  * @api
  */

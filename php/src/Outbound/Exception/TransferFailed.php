@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Exception;
 
 /**
- * The transfer broke: classes dns, connect, tls, timeout, protocol, cancelled, internal. Look at sent().
+ * The transfer failed: classes dns, connect, tls, timeout, protocol, cancelled, internal. sent() tells how far it got.
  *
  * @api
  */

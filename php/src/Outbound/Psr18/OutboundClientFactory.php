@@ -10,8 +10,8 @@ use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * Makes PSR-18 clients, so that an SDK runs through the policy, the credentials and the audit of a service. The SDK
- * is given no key: the placeholder that it requires is replaced by the service's credential.
+ * Makes PSR-18 clients, so that the calls of an SDK use the policy, the credentials and the audit log of a service. The SDK gets
+ * no key: the placeholder that it requires is replaced by the service's credential.
  *
  * @api
  */
@@ -25,9 +25,9 @@ final readonly class OutboundClientFactory
     }
 
     /**
-     * A client whose every request is one to this service. Whether it exists shows when it is used.
+     * A client that sends every request to this service. If the service does not exist, the first request fails.
      *
-     * @param int|float|null $timeout seconds for the whole of each request; null: what policy and configuration say
+     * @param int|float|null $timeout seconds for the whole of each request; null: the value of policy and configuration
      */
     public function forService(string $id, int|float|null $timeout = null): ClientInterface
     {

@@ -15,7 +15,7 @@ use Psr\Http\Message\ResponseInterface;
 use Psr\Http\Message\StreamFactoryInterface;
 
 /**
- * A PSR-18 client that is bound to one service. It passes on the absolute URI and judges nothing itself.
+ * A PSR-18 client for one service. It passes on the absolute URI, and leaves every check to the library.
  *
  * @internal OutboundClientFactory makes it
  */
@@ -59,7 +59,7 @@ final readonly class ServiceClient implements ClientInterface
         try {
             return (new SecureHttpResponse($end->response, $end->entry))->toPsrResponse($this->responses, $this->streams);
         } catch (\InvalidArgumentException) {
-            // Some refuse a status above 599. PSR-18 allows no other exception than its own.
+            // Some implementations of PSR-7 refuse a status above 599. PSR-18 allows no other exceptions than its own.
             throw new ServiceNetworkException($request, OutboundException::create(
                 'protocol.invalid',
                 'the response has a status or a header that the PSR-7 factory in use does not take',
@@ -71,7 +71,7 @@ final readonly class ServiceClient implements ClientInterface
     }
 
     /**
-     * All headers but two that PSR-7 objects and SDKs set by themselves, where they only repeat what is sent anyway.
+     * All header fields except two that PSR-7 objects and SDKs set by themselves, if they have the value that is sent anyway.
      *
      * @return list<array{string, string}>
      */

@@ -9,10 +9,9 @@ use Psr\Http\Client\NetworkExceptionInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * The network failed: classes dns, connect, tls, timeout, protocol, cancelled. PSR-18's wrapper of an
- * OutboundException.
+ * The network failed: classes dns, connect, tls, timeout, protocol, cancelled. It wraps an OutboundException for PSR-18.
  *
- * It holds the caller's own request, which has no credential in it.
+ * It has the caller's own request, which contains no credential.
  *
  * @api
  */
@@ -36,7 +35,7 @@ final class ServiceNetworkException extends \RuntimeException implements Network
         return $this->request->getValue();
     }
 
-    /** Code, audit record, and whether it was sent. */
+    /** The library's exception, with code, audit record, and whether the request was sent. */
     public function failure(): OutboundException
     {
         return $this->failure;

@@ -9,9 +9,9 @@ use Psr\Http\Client\RequestExceptionInterface;
 use Psr\Http\Message\RequestInterface;
 
 /**
- * The request was refused, or its response was. PSR-18's wrapper of an OutboundException.
+ * The request or its response was refused. It wraps an OutboundException for PSR-18.
  *
- * It holds the caller's own request, which has no credential in it.
+ * It has the caller's own request, which contains no credential.
  *
  * @api
  */
@@ -35,7 +35,7 @@ final class ServiceRequestException extends \RuntimeException implements Request
         return $this->request->getValue();
     }
 
-    /** Code, audit record, and whether it was sent. */
+    /** The library's exception, with code, audit record, and whether the request was sent. */
     public function failure(): OutboundException
     {
         return $this->failure;

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Names;
 
 /**
- * Services from a PHP array, by id. An entry has the keys of one in the JSON file; schema/services.schema.json has all.
+ * Services from a PHP array, by id. An entry has the same keys as in the JSON file; schema/services.schema.json lists them.
  *
  *     new ArrayServiceRegistry(['my-api' => [
  *         'base_url' => 'https://api.example.com/v1',
@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Text\Names;
  *         'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
  *     ]])
  *
- * An entry is read when it is asked for.
+ * An entry is read when its service is requested.
  *
  * @api
  */
@@ -35,10 +35,10 @@ final class ArrayServiceRegistry implements ServiceRegistry
     }
 
     /**
-     * Of entries that were read already.
+     * A registry of entries that have been read already.
      *
      * @internal
-     * @param array<mixed> $entries as CompiledEntry has them
+     * @param array<mixed> $entries in the form of CompiledEntry
      */
     public static function compiled(array $entries): self
     {

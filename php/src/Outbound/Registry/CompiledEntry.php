@@ -11,13 +11,14 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\Text\JsonObject;
 
 /**
- * What reading an entry came to, as arrays and scalars, which opcache can keep. The objects are made when its service is asked for.
+ * The result of reading an entry, as arrays and scalars, which opcache can store. The objects are made when the service is
+ * requested.
  *
  * @internal
  */
 final class CompiledEntry
 {
-    /** It changes with the arrays, and with what a reader of entries takes or makes of one. */
+    /** The number changes with the form of the arrays, and with what EntryReader accepts or returns. */
     public const FORM = 1;
 
     /**
@@ -31,7 +32,7 @@ final class CompiledEntry
         }
         return array_replace(get_object_vars($read), [
             'policy' => $read->policy->toWire(),
-            // With the prefix, because reading takes one away.
+            // The prefix is added because the reader removes one.
             'credentials' => array_map(static fn (CredentialReference $reference): array => array_replace(
                 $reference->toWire(),
                 ['identifier' => CredentialReference::PREFIX . $reference->identifier],
@@ -44,7 +45,7 @@ final class CompiledEntry
     /**
      * The reverse of of().
      *
-     * @return ServiceDefinition|non-empty-list<RegistryProblem>|null null for what is not of that form
+     * @return ServiceDefinition|non-empty-list<RegistryProblem>|null null if the value does not have that form
      */
     public static function read(mixed $entry): ServiceDefinition|array|null
     {

@@ -11,39 +11,39 @@ use Netresearch\NrVault\Transport\System\OwnDirectory;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * A registry file as PHP code, of which opcache keeps one copy for all processes: reading it costs the same however many services
- * there are.
+ * A registry file as PHP code, of which opcache stores one copy for all processes: the time to read it does not depend on the
+ * number of services.
  *
- * It is code, so it lies in a directory in which nobody but this process's own user and root can put anything. It is found by
- * what the system says of the registry file, whose bytes are not read: path, device, inode, size and times. They tell one content
- * from another once the file has been left alone for as long as its times take to move on.
+ * Since it is code, it must be in a directory that only this process's own user and root can write to. Its name is made from
+ * path, device, inode, size and times of the registry file, whose content is not read. Different contents have different names,
+ * if the file has not been changed for as long as the resolution of its times.
  *
- * Whatever goes wrong here, the registry is read as it is.
+ * After any failure here, the registry file itself is read.
  *
  * @internal
  */
 final readonly class CompiledRegistry
 {
-    /** Of the code, and of what it was made by. */
+    /** Version of the code, and of the package that has made it. */
     private const FORM = PackageVersion::NUMBER . '/' . CompiledEntry::FORM;
 
     private const NAME = '/\Aservices-[0-9a-f]{16}-[0-9-]+\.php(\.new)?\z/';
 
-    /** Bytes that compiling takes for each byte of the code: it was eight. */
+    /** Bytes of memory that compiling needs for each byte of the code; measured: eight. */
     private const MEMORY = 12;
 
-    /** Seconds in which the times of a file may not move on, though it is written again. */
+    /** Seconds within which a file may be written twice and have the same times. */
     private const SETTLING = 2;
 
-    /** Seconds after which whoever began to write has died over it. */
+    /** Seconds after which an unfinished file counts as left over by a process that was terminated. */
     private const STALE = 60;
 
-    /** Seconds for which what nobody may need any more is kept: of another release, or of a registry that is elsewhere now. */
+    /** Seconds after which an unused file is deleted: one of another release, or of a registry that has been moved. */
     private const KEPT = 86400;
 
     /**
      * @param string $key of this content of the registry
-     * @param string $family how the names of all contents of this registry begin
+     * @param string $family beginning of the names for all contents of this registry
      */
     private function __construct(private string $registry, private string $key, private string $family, private string $target)
     {
@@ -51,8 +51,8 @@ final readonly class CompiledRegistry
 
     /**
      * @param string $registry path of the registry file
-     * @param string|null $directory absolute; null: none is named
-     * @return self|null null where code may not be kept there, or no opcache would keep it
+     * @param string|null $directory absolute; null: no directory is configured
+     * @return self|null null if code may not be stored there, or if opcache would not store it
      */
     public static function of(string $registry, ?string $directory): ?self
     {
@@ -74,14 +74,14 @@ final readonly class CompiledRegistry
         }
     }
 
-    /** A command line reads the file, and leaves nothing behind that a worker would include. */
+    /** A command line reads the registry file itself, and writes no code that a worker would include. */
     private static function isKept(): bool
     {
         return !in_array(PHP_SAPI, ['cli', 'phpdbg'], true) && filter_var(ini_get('opcache.enable'), FILTER_VALIDATE_BOOL);
     }
 
     /**
-     * @return array<mixed>|null entries by id, as CompiledEntry has them; null where they are to be compiled
+     * @return array<mixed>|null entries by id, as CompiledEntry has them; null if they have to be compiled
      */
     public function entries(): ?array
     {
@@ -102,7 +102,10 @@ final readonly class CompiledRegistry
         }
     }
 
-    /** Whether it is in opcache, or there is memory to compile it: too little would end the request. */
+    /**
+     * Whether it is in opcache, or there is memory to compile it: with too little memory, the PHP request would end with a fatal
+     * error.
+     */
     private function fits(): bool
     {
         return opcache_is_script_cached($this->target)
@@ -119,7 +122,7 @@ final readonly class CompiledRegistry
     }
 
     /**
-     * Keeps what was read of the registry after this object was made.
+     * Stores entries that were read from the registry after this object was made.
      *
      * @param array<mixed> $entries of the JSON document, by id
      */
@@ -127,7 +130,7 @@ final readonly class CompiledRegistry
     {
         try {
             Quiet::call(function () use ($entries): void {
-                // One that is there is another worker's, or did not fit.
+                // An existing file was written by another worker, or was too large for the memory.
                 $isWanted = self::key($this->registry) === $this->key && !OwnDirectory::hasFile($this->target);
                 if ($isWanted && $this->write($entries)) {
                     $this->sweep();
@@ -144,7 +147,7 @@ final readonly class CompiledRegistry
     private function write(array $entries): bool
     {
         $new = $this->target . '.new';
-        // Whoever else is about it makes no second one, and reads the registry as it is.
+        // If another process is writing it, this one writes none, and uses the registry file itself.
         $mask = umask(0177);
         $file = fopen($new, 'x');
         umask($mask);
@@ -157,7 +160,8 @@ final readonly class CompiledRegistry
         }
         $isWritten = $this->writeCode($file, $entries) && fsync($file);
         fclose($file);
-        // It is whole; opcache would leave it alone for two seconds, in case it is not.
+        // The file is complete, so it gets an older time: opcache does not store files that are younger than two seconds, because
+        // they may be incomplete.
         if ($isWritten && touch($new, time() - self::STALE) && rename($new, $this->target)) {
             return true;
         }
@@ -166,7 +170,7 @@ final readonly class CompiledRegistry
     }
 
     /**
-     * Entry by entry: all of them at once would need more memory than reading the registry did.
+     * Writes one entry after the other: all at once would need more memory than reading the registry.
      *
      * @param resource $file
      * @param array<mixed> $entries
@@ -189,7 +193,7 @@ final readonly class CompiledRegistry
         return fwrite($file, $code) === strlen($code);
     }
 
-    /** Removes what this registry was before, and what nobody has looked after for long. */
+    /** Removes code of earlier contents of this registry, and files that have not been changed for long. */
     private function sweep(): void
     {
         $directory = dirname($this->target);
@@ -215,20 +219,20 @@ final readonly class CompiledRegistry
         unlink($path);
     }
 
-    /** What the file says of itself: a name is no proof. */
+    /** The name that the code itself contains, since the name of a file is no proof of its content. */
     private function name(): string
     {
         return self::FORM . ' ' . $this->key . ' ' . $this->registry;
     }
 
     /**
-     * @return string|null null where it cannot be told yet, or there is no such file
+     * @return string|null null if it is not certain yet, or there is no such file
      */
     private static function key(string $registry): ?string
     {
         LocalFile::forget();
         $stat = stat($registry);
-        // Not a time in the future either, of a clock that was set back.
+        // A time in the future is refused as well: the clock may have been set back.
         if ($stat === false || !LocalFile::isRegular($stat) || time() - $stat['ctime'] < self::SETTLING) {
             return null;
         }

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Registry;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A registry of which one installation may call some services only: a copy of a database that is tried out somewhere else,
- * or an emergency in which nothing goes out.
+ * A registry of which an installation may call only some services, for example on a test system with a copy of the database, or
+ * in an emergency in which nothing may be sent.
  *
  * @api
  */
@@ -26,7 +26,7 @@ final readonly class EnabledServices implements ServiceRegistry
         if (in_array($id, $this->enabled, true)) {
             return $this->registry->get($id);
         }
-        // Whatever the registry says of it: nothing of a service is looked at that must not be called here.
+        // The registry is not asked: nothing of a service is read that must not be called here.
         $asked = preg_match(ServiceDefinition::ID, $id) === 1 ? ' "' . $id . '"' : '';
         throw OutboundException::create(
             'policy.service_not_enabled',
@@ -35,7 +35,7 @@ final readonly class EnabledServices implements ServiceRegistry
         );
     }
 
-    /** The id of every entry, those included that may not be called here. */
+    /** The id of every entry, including those that may not be called here. */
     public function ids(): array
     {
         return $this->registry->ids();

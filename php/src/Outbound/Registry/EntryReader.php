@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 
 /**
- * Reads one entry of a registry and gathers what is wrong with it. schema/services.schema.json says the same; a test
- * compares the two. Objects of a JSON file come as \stdClass, those of PHP as arrays.
+ * Reads one entry of a registry and collects its faults. schema/services.schema.json describes the same form; a test compares the
+ * two. Objects of a JSON file are \stdClass, those of PHP are arrays.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ final class EntryReader
     /** @var list<RegistryProblem> */
     private array $problems = [];
 
-    /** Whether the entry is of a JSON file, where [] is no object. */
+    /** Whether the entry comes from a JSON file, where [] is not an object. */
     private bool $isJson = false;
 
     public function __construct(private readonly string $id)
@@ -286,7 +286,7 @@ final class EntryReader
             }
             $map['placement'] = $placement ?? [];
         }
-        // The name that it has where it is stored, for whoever keeps a registry as records.
+        // The name of a stored credential set, for hosts that store a registry as records.
         if (array_key_exists('set', $map ?? [])) {
             if (!is_string($map['set']) || preg_match(ServiceDefinition::ID, $map['set']) !== 1) {
                 return null;
@@ -298,11 +298,11 @@ final class EntryReader
         } catch (OutboundException) {
             return null;
         }
-        // It reaches logs and names of files.
+        // The identifier is used in logs and in names of files.
         if (preg_match('/\A[\x20-\x7E]+\z/', $reference->identifier) !== 1) {
             return null;
         }
-        // Nothing was in it that counts for nothing, such as an empty name.
+        // A value that has no effect, such as an empty name, is missing in the result and is a fault.
         return count($placement ?? []) === count($reference->toWire()['placement'] ?? []) ? $reference : null;
     }
 
@@ -337,7 +337,7 @@ final class EntryReader
     }
 
     /**
-     * The value as an object, or null where it is none.
+     * The value as an object, or null if it is not one.
      *
      * @return array<mixed>|null
      */

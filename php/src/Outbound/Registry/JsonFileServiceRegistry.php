@@ -13,8 +13,8 @@ use Netresearch\NrVault\Transport\System\LocalFile;
  *
  *     {"version": 1, "services": {"my-api": {"base_url": "https://api.example.com/v1", "policy": {…}}}}
  *
- * The file is read once, when it is first asked for. One that cannot be read as a whole has no services. With a directory for it,
- * workers keep there what they made of the file, as code that opcache holds.
+ * The file is read once, at the first use. A file that cannot be read as a whole has no services. If a cache directory is given,
+ * workers store the compiled file there, as code for opcache.
  *
  * @api
  */
@@ -25,15 +25,15 @@ final class JsonFileServiceRegistry implements ServiceRegistry
     private ArrayServiceRegistry|RegistryProblem|null $loaded = null;
 
     /**
-     * @param string|null $cache absolute path of a directory in which nobody but PHP's user and root can write; where it is not
-     *        like that, or not there, the file is read each time
+     * @param string|null $cache absolute path of a directory in which nobody but PHP's user and root can write; if others can
+     *        write to it, or it does not exist, the file is read each time
      */
     public function __construct(private readonly string $file, private readonly ?string $cache = null)
     {
     }
 
     /**
-     * @throws OutboundException configuration.invalid where the file as a whole is at fault; as the interface says
+     * @throws OutboundException configuration.invalid if the file as a whole is not valid; otherwise as the interface says
      */
     public function get(string $id): ServiceDefinition
     {

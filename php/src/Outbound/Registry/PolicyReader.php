@@ -8,13 +8,13 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\PolicyForm;
 
 /**
- * Reads the policy of a registry's entry and gathers what is wrong with it.
+ * Reads the policy in an entry of a registry and collects its faults.
  *
  * @internal
  */
 final class PolicyReader
 {
-    /** Of the lists' entries, as far as it can be told without a transport, and what is said of others. */
+    /** The form of entries in the lists, as far as it can be checked without a transport, and the message about invalid ones. */
     private const LISTS = [
         'allowed_methods' => [
             '/\A(?!(CONNECT|TRACE)\z)[A-Z][A-Z0-9_-]*\z/',
@@ -52,7 +52,7 @@ final class PolicyReader
     }
 
     /**
-     * By field; "" is the policy itself.
+     * Faults by field; "" stands for the policy itself.
      *
      * @return array<string, string>
      */

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Registry;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * One fault of a registry. Its texts hold no value of the entry, and names in it are made printable.
+ * One fault of a registry. Its texts contain no value of the entry, and names in them are made printable.
  *
  * @api
  */

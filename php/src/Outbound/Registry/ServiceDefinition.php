@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 
 /**
- * One service as its registry has it, valid in form. The library judges base URL and policy at each call.
+ * One service of a registry, valid in form. The library checks base URL and policy at each call.
  *
  * @api
  */
@@ -30,18 +30,19 @@ final readonly class ServiceDefinition
 
     /**
      * @param list<array{string, string}> $headers defaults, sent where a call does not set the same name
-     * @param string|null $idempotencyHeader null is Idempotency-Key
+     * @param string|null $idempotencyHeader null means Idempotency-Key
      * @param list<CredentialReference> $credentials in the order in which they are placed
      * @param string $transport one of TRANSPORTS
      * @param string $audit one of AUDIT_MODES
-     * @param list<string> $placeholderHeaders where an SDK puts the key that it insists on; left out of its requests
-     * @param string|int|null $technicalUser whose rights to read the credentials count, by name or number, in place of
-     *        those of whoever makes the call; it takes a TechnicalUserCredentialProvider
-     * @param TestCall|null $test the one call that whoever looks after the service may try
-     * @param int $auditSample of so many successes one is recorded, and counts for all; refusals, failures and what is
-     *        required are recorded always
-     * @param list<Alternative> $alternatives base URLs that count in place of its own where the secret of its one credential
-     *        ends so
+     * @param list<string> $placeholderHeaders fields in which an SDK sends the key that it requires; they are removed from its
+     *         requests
+     * @param string|int|null $technicalUser name or number of the user whose rights apply when the credentials are read, instead
+     *        of those of the caller; requires a TechnicalUserCredentialProvider
+     * @param TestCall|null $test the call with which an administrator can test the service
+     * @param int $auditSample one of this number of successes is recorded, and counts for all; refusals, failures and calls in
+     *        audit mode "required" are always recorded
+     * @param list<Alternative> $alternatives base URLs that replace its own if the secret of its only credential has the given
+     *        suffix
      */
     public function __construct(
         public string $id,

@@ -19,7 +19,7 @@ interface ServiceRegistry
     public function get(string $id): ServiceDefinition;
 
     /**
-     * The id of every entry, faulty ones included.
+     * The id of every entry, including invalid ones.
      *
      * @return list<string>
      */

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Registry;
 
 /**
- * A call without a body that shows whether a service can be reached. It is made when somebody asks for it, through the
- * service's policy as any other.
+ * A call without a body that shows whether a service can be reached. It is made on request only, and the service's policy applies
+ * to it as to any other call.
  *
  * @api
  */

@@ -17,8 +17,8 @@ use Netresearch\NrVault\Service\SecureHttpResponse;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * A client for tests, of the services that the registry has. All of a call happens as ever but its sending: options are
- * read, the policy decides, a record is written. FakeTransport says what is refused.
+ * A client for tests, with the services of a registry. Everything in a call is real except the sending: options are read, the
+ * policy decides, a record is written. FakeTransport describes what is refused.
  *
  *     $client = (new FakeClient($registry))
  *         ->on('my-api', 'GET', '/resources/{id}', SecureHttpResponse::createJson(['id' => 1]))
@@ -36,8 +36,8 @@ final class FakeClient implements SecureHttpClientInterface
     private readonly MemoryAuditSink $audit;
 
     /**
-     * @param ServiceRegistry|array<string, mixed> $services the host's registry, or entries as ArrayServiceRegistry has them
-     * @param array<string, mixed> $config the transport's configuration, of which internal_hosts and limits count
+     * @param ServiceRegistry|array<string, mixed> $services the host's registry, or entries in the form of ArrayServiceRegistry
+     * @param array<string, mixed> $config the transport's configuration, of which internal_hosts and limits are used
      * @throws OutboundException configuration.invalid
      */
     public function __construct(ServiceRegistry|array $services, #[\SensitiveParameter] array $config = [])
@@ -53,9 +53,9 @@ final class FakeClient implements SecureHttpClientInterface
     /**
      * A failure for a closure to throw.
      *
-     * @param ErrorCode|string $code such as "timeout.total"; one that a caller can get
+     * @param ErrorCode|string $code such as "timeout.total"; one that a call can end with
      * @param string $sent "no", "maybe" or "yes"
-     * @throws \InvalidArgumentException for a code that there is not
+     * @throws \InvalidArgumentException for an unknown code
      */
     public static function failure(
         ErrorCode|string $code,
@@ -66,7 +66,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * Answers the requests of a service with this method and path, in turn; the last response stays.
+     * Sets the responses to requests of a service with this method and path, one after the other; the last one is repeated.
      *
      * @param string $path below the base URL, with {name} for any segment and a final ** for the rest
      * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
@@ -80,7 +80,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * Answers the next requests that on() does not answer, one each.
+     * Sets the responses to the next requests that match no on(), one for each.
      *
      * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
      */
@@ -91,7 +91,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * Answers what nothing else answers. Without it such a request is a \LogicException.
+     * Sets the response to all other requests. Without it, such a request throws a \LogicException.
      *
      * @param \Closure(RequestSpec): SecureHttpResponse $answer
      */
@@ -121,7 +121,7 @@ final class FakeClient implements SecureHttpClientInterface
     }
 
     /**
-     * The records of all calls, refused ones included.
+     * The records of all calls, including refused ones.
      *
      * @return list<AuditEntry>
      */

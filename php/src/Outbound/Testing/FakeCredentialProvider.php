@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\SealedCredential;
 
 /**
- * A provider for tests: it has an envelope for every reference, which nothing opens, and counts what it is asked for.
+ * A provider for tests: it has an envelope for every reference, which is never opened, and notes which ones were requested.
  *
  * @api
  */
@@ -34,7 +34,7 @@ final class FakeCredentialProvider implements TechnicalUserCredentialProvider
     }
 
     /**
-     * The technical users that were read as.
+     * The technical users in whose name envelopes were read.
      *
      * @return list<string|int>
      */
@@ -44,7 +44,7 @@ final class FakeCredentialProvider implements TechnicalUserCredentialProvider
     }
 
     /**
-     * The identifiers that were asked for.
+     * The identifiers that were requested.
      *
      * @return list<string>
      */

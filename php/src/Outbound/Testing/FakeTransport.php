@@ -20,14 +20,14 @@ use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 
 /**
- * A transport for tests: it answers what it was told to and records what it was asked to send. Give it to ServiceCalls in
- * place of the TransportFactory, or take FakeClient, which does it.
+ * A transport for tests: it returns the given responses and notes the requests. Give it to ServiceCalls instead of the
+ * TransportFactory, or use FakeClient, which does so.
  *
- * With a configuration, if only an empty one, a request is refused as PhpTransport would refuse it without opening,
- * resolving or connecting: by the policy of its service, the host's own limits and the address guard for literal addresses.
- * Without one the method alone is judged. What is sealed is never looked at, so a binding refuses nothing here.
+ * With a configuration, even an empty one, it refuses a request as PhpTransport does before it opens an envelope, resolves a name
+ * or connects: by the policy of the service, the limits of the host, and the address guard for literal addresses. Without a
+ * configuration only the method is checked. Envelopes are never opened, so no request is refused because of a binding.
  *
- * Answers by on() come first, then those that were queued, then that of otherwise().
+ * Responses of on() are used first, then queued ones, then that of otherwise().
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
@@ -56,7 +56,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     private array $selected = [];
 
     /**
-     * @param array<string, mixed>|null $config the transport's configuration, of which internal_hosts and limits count
+     * @param array<string, mixed>|null $config the transport's configuration, of which internal_hosts and limits are used
      * @throws OutboundException configuration.invalid
      */
     public function __construct(#[\SensitiveParameter] ?array $config = null)
@@ -68,7 +68,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     /**
      * A failure for a closure to throw.
      *
-     * @param ErrorCode|string $code such as "timeout.total"; one that a caller can get
+     * @param ErrorCode|string $code such as "timeout.total"; one that a call can end with
      * @param string $sent "no", "maybe" or "yes"
      * @throws \InvalidArgumentException for a code that there is not
      */
@@ -91,7 +91,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * Answers the requests of a service with this method and path, in turn; the last response stays.
+     * Sets the responses to requests of a service with this method and path, one after the other; the last one is repeated.
      *
      * @param string $path below the base URL, with {name} for any segment and a final ** for the rest
      * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
@@ -104,7 +104,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * Answers the next requests that on() does not answer, one each.
+     * Sets the responses to the next requests that match no on(), one for each.
      *
      * @param SecureHttpResponse|\Closure(RequestSpec): SecureHttpResponse $answers one that throws is a failure
      */
@@ -118,7 +118,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * Answers what nothing else answers.
+     * Sets the response to all other requests.
      *
      * @param \Closure(RequestSpec): SecureHttpResponse $answer
      */
@@ -181,7 +181,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * Refuses the next request before its credentials are asked for.
+     * Refuses the next request before its credentials are fetched.
      *
      * @throws \InvalidArgumentException for a code that there is not
      */
@@ -192,7 +192,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * What was sent, with credentials whose envelopes are the provider's.
+     * The requests that were sent, with the envelopes of the provider.
      *
      * @return list<RequestSpec>
      */
@@ -202,7 +202,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     }
 
     /**
-     * The transports that were asked for.
+     * The transports that were requested.
      *
      * @return list<string>
      */

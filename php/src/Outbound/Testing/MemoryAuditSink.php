@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
 
 /**
- * A sink for tests: it keeps entries in memory.
+ * A sink for tests: it stores entries in memory.
  *
  * @api
  */
@@ -36,7 +36,7 @@ final class MemoryAuditSink implements AuditSink
     }
 
     /**
-     * One for each call; a completed one has replaced its intent.
+     * One entry for each call; a completion has replaced its intent.
      *
      * @return list<AuditEntry>
      */

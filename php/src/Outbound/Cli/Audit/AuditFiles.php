@@ -9,14 +9,13 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * The lines of an audit file and of those that were put aside before it, in the order of their writing. One line is in
- * memory at a time.
+ * The lines of an audit file and of its rotated files, in the order in which they were written. One line is in memory at a time.
  *
  * @internal
  */
 final class AuditFiles
 {
-    /** A record is far shorter; a longer line is no record. */
+    /** A record is much shorter; a longer line is not a record. */
     private const MAX_LINE = 65_536;
 
     /** How often a followed file is checked. */
@@ -30,15 +29,15 @@ final class AuditFiles
     }
 
     /**
-     * The lines that there are. What was put aside and has not changed since a time is left out.
+     * The existing lines. Rotated files that have not changed since the given time are left out.
      *
      * @param int $since seconds since 1970
-     * @return \Generator<int, string|null>|null lines without their end; null for one that is too long. Null instead of
-     *         all where there is nothing to read
+     * @return \Generator<int, string|null>|null lines without their line break, with null for a line that is too long. The result
+     *         is null if there is nothing to read
      */
     public function lines(int $since): ?\Generator
     {
-        // The present one first: one that is put aside from now on is read through this handle, and only once.
+        // The current file is opened first: if it is rotated from now on, it is read through this handle, and only once.
         $this->handle = LocalFile::open($this->file);
         $aside = $this->aside($this->handle === null ? null : self::identity(fstat($this->handle)));
         if ($this->handle === null && $aside === []) {
@@ -51,9 +50,9 @@ final class AuditFiles
     }
 
     /**
-     * The lines that come from now on, without an end.
+     * New lines, as they are written; it never ends.
      *
-     * @param bool $fromNow whether what the file holds already is left out
+     * @param bool $fromNow whether the existing lines of the file are left out
      * @return \Generator<int, string|null>
      */
     public function follow(bool $fromNow): \Generator
@@ -63,7 +62,7 @@ final class AuditFiles
             fseek($this->handle, 0, SEEK_END);
         }
         for (;; usleep(self::WAIT_US)) {
-            // Checked before the end is read: lines written between the two are read below.
+            // This is checked before the end of the file is read: lines that are written in between are read below.
             $next = $this->next();
             if ($this->handle !== null) {
                 yield from $this->whole($this->handle, $next !== null);
@@ -96,7 +95,7 @@ final class AuditFiles
      * The lines from here to the end.
      *
      * @param resource $handle
-     * @param bool $torn whether what has no end yet is a line; else it is read again the next time
+     * @param bool $torn whether text without a line break counts as a line; otherwise it is read again the next time
      * @return \Generator<int, string|null>
      */
     private function whole(mixed $handle, bool $torn): \Generator
@@ -132,7 +131,7 @@ final class AuditFiles
         } while ($rest !== false && !str_ends_with($rest, "\n"));
     }
 
-    /** The file that comes after the one that is read; null where that one is the last. */
+    /** The file that follows the current one; null if that is the last. */
     private function next(): ?string
     {
         LocalFile::forget();
@@ -154,9 +153,9 @@ final class AuditFiles
     }
 
     /**
-     * What the sink put aside, the oldest first: their names have the time.
+     * The rotated files, the oldest first: their names contain the time.
      *
-     * @param string|null $without identity of one that is left out
+     * @param string|null $without identity of a file that is left out
      * @return list<string>
      */
     private function aside(?string $without): array

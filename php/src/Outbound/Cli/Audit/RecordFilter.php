@@ -8,13 +8,13 @@ use Netresearch\NrVault\Outbound\Cli\Console\Arguments;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 
 /**
- * Which records match: one of the values of each option, and all options.
+ * Selects records. A record must match every option that is set, and for each option one of its values.
  *
  * @internal
  */
 final readonly class RecordFilter
 {
-    /** Options that fill it. */
+    /** The command's options for the filter. */
     public const OPTIONS = ['service', 'code', 'status', 'outcome', 'correlation-id', 'since', 'until'];
 
     private const UNITS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
@@ -77,7 +77,7 @@ final readonly class RecordFilter
     }
 
     /**
-     * @param list<string> $wanted none: whatever is found
+     * @param list<string> $wanted an empty list matches everything
      * @param list<string|null> $found
      */
     private static function isAmong(array $wanted, array $found): bool
@@ -85,7 +85,7 @@ final readonly class RecordFilter
         return $wanted === [] || array_intersect($wanted, array_filter($found, is_string(...))) !== [];
     }
 
-    /** As in the column, which sorts by time. */
+    /** In the format of records, whose order as text is the order in time. */
     private static function text(\DateTimeImmutable $time): string
     {
         return $time->format('Y-m-d\TH:i:s.v\Z');

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 
 /**
- * One line of an audit file, read as it would be written: known columns, each of its type, and every text printable, as
- * whoever may write to the file could have put anything there.
+ * One line of an audit file. Any program that may write to the file could have written it, so it is checked: known keys only,
+ * each with a value of its type, and every text printable.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ final readonly class StoredRecord
     {
     }
 
-    /** @return self|null null for what is no record */
+    /** @return self|null null if the line is not a record */
     public static function read(string $line): ?self
     {
         $map = json_decode($line, true, 8);
@@ -70,7 +70,7 @@ final readonly class StoredRecord
         return $this->entry->toJson();
     }
 
-    /** For people: when, which service, what was asked of whom, how it ended and in which time, and the caller's id of it. */
+    /** A line for a person: time, service, request, result, duration, and correlation id. */
     public function text(): string
     {
         $record = $this->entry->record;
@@ -87,7 +87,7 @@ final readonly class StoredRecord
         ]);
     }
 
-    /** "200", "failed timeout.total", "begun" of an intent. */
+    /** "200", "failed timeout.total", or "begun" for an intent. */
     public function ending(): string
     {
         if ($this->isIntent()) {
@@ -98,7 +98,7 @@ final readonly class StoredRecord
         return $isResponse ? (string) $record['status'] : $this->entry->outcome . ' ' . $record['error_code'];
     }
 
-    /** An older line has none, and represents one call. */
+    /** A line of an older release has no weight, and represents one call. */
     private static function weight(mixed $weight): int
     {
         return is_int($weight) && $weight >= 1 && $weight <= ServiceDefinition::MAX_AUDIT_SAMPLE ? $weight : 1;

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Console;
 
 /**
- * The words behind a command: options "--name", "--name=value" and "--name value" anywhere, the rest in order. Behind
- * "--" there are no options.
+ * The arguments after a command: options "--name", "--name=value" and "--name value" in any place, and the other words in their
+ * order. After "--" there are no options.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ final readonly class Arguments
     /**
      * @param list<string> $argv
      * @param list<string> $flags options without a value
-     * @param list<string> $valued options with one
+     * @param list<string> $valued options with a value
      * @param list<string> $words names of the required arguments
      * @throws UsageError
      */
@@ -73,7 +73,7 @@ final readonly class Arguments
     }
 
     /**
-     * @throws UsageError where it is given twice, or is empty
+     * @throws UsageError if it is given twice, or is empty
      */
     public function value(string $option): ?string
     {

@@ -74,7 +74,7 @@ final class Refusal
         'internal.panic' => 'a bug: please report it, without secrets',
     ];
 
-    /** Of a refusal, whose message tells apart what has one code. */
+    /** The remedy for a refusal. Several faults may have the same code; its message tells which one it is. */
     public static function remedyOf(OutboundException $refusal): string
     {
         $isInternalPort = $refusal->errorCode() === 'policy.port_not_allowed'

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final readonly class Streams
 {
-    /** Longer input is neither a payload nor a body of a manual test. */
+    /** Limit of the input: neither a payload nor the body of a manual test is longer. */
     private const MAX_INPUT = 33_554_432;
 
     /**
@@ -26,7 +26,7 @@ final readonly class Streams
     }
 
     /**
-     * All of standard input. A terminal is refused: it would show what is typed, and keep it in its buffer.
+     * All of standard input. A terminal is refused: it would show the secret that is typed, and store it in its buffer.
      *
      * @throws UsageError
      */
@@ -47,7 +47,7 @@ final readonly class Streams
         fwrite($this->out, $text);
     }
 
-    /** @return bool false where nobody reads it any more, as behind "| head" */
+    /** @return bool false if nobody reads it any more, as with "| head" */
     public function line(string $text): bool
     {
         return Quiet::call(fn () => fwrite($this->out, $text . "\n")) === strlen($text) + 1;
@@ -58,13 +58,13 @@ final readonly class Streams
         fwrite($this->error, $text);
     }
 
-    /** Whether a person sees what is written. */
+    /** Whether the output goes to a terminal. */
     public function isTerminal(): bool
     {
         return stream_isatty($this->out);
     }
 
-    /** In characters; for a file or a pipe a width that reads well. */
+    /** The width of the terminal in characters; for a file or a pipe, a width that is easy to read. */
     public function width(): int
     {
         $columns = (int) getenv('COLUMNS', true);

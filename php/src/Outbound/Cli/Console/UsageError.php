@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Console;
 
 /**
- * The command was called in a way that it does not have, or what it was given cannot be taken. Messages are fixed texts
- * and names; nothing that was read from standard input or from a key is in them.
+ * The command was called in a wrong way, or its input is not valid. Messages contain fixed texts and names, and nothing that was
+ * read from standard input or from a key.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Diff;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * Something that a registry allows and the one before it did not.
+ * Something that the new registry allows and the old one does not.
  *
  * @internal
  */
@@ -18,8 +18,8 @@ final readonly class Change
     public string $now;
 
     /**
-     * @param string $field key of the registry; "" for a service that was not there
-     * @param string $was "" where it is an entry that was added
+     * @param string $field key of the registry; "" for a new service
+     * @param string $was "" for an added entry
      */
     public function __construct(string $service, public string $field, string $was, string $now)
     {

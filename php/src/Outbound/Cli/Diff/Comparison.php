@@ -11,13 +11,13 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 
 /**
- * What one service allows now and did not before.
+ * What one service allows in the new registry and not in the old one.
  *
  * @internal
  */
 final class Comparison
 {
-    /** What holds where neither the policy nor the configuration says; the configuration is not looked at. */
+    /** The default if neither policy nor configuration has a value; the configuration is not read here. */
     private const TIMEOUT_MS = 30_000;
     private const REQUEST_BYTES = 32 << 20;
     private const RESPONSE_BYTES = 8 << 20;
@@ -37,7 +37,7 @@ final class Comparison
     }
 
     /**
-     * @param ServiceDefinition|null $old null where there was none
+     * @param ServiceDefinition|null $old null for a new service
      * @return list<Change>
      */
     public static function of(?ServiceDefinition $old, ServiceDefinition $new): array
@@ -125,7 +125,8 @@ final class Comparison
     }
 
     /**
-     * Calls may set them as well, but what the registry sets goes with calls that do not: X-HTTP-Method-Override is one.
+     * A caller may set these fields as well, but a default of the registry is sent with every call, for example
+     * X-HTTP-Method-Override.
      *
      * @param list<array{string, string}> $old
      * @param list<array{string, string}> $new
@@ -154,7 +155,7 @@ final class Comparison
         }
     }
 
-    /** Another technical user may read other credentials; without one, the rights of each caller count. */
+    /** Another technical user may read other credentials; without a technical user, the rights of each caller apply. */
     private function technicalUser(ServiceDefinition $old, ServiceDefinition $new): void
     {
         $text = static fn (string|int|null $user): string => $user === null ? 'whoever calls' : (string) $user;

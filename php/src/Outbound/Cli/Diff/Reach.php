@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\Php\Policy\RequestPolicy;
 use Netresearch\NrVault\Transport\Php\Policy\Target;
 
 /**
- * What calls of a service reach. RequestPolicy judges, as it does for every call.
+ * Which hosts and paths calls of a service can reach. RequestPolicy decides, as for every call.
  *
  * @internal
  */
@@ -33,7 +33,7 @@ final readonly class Reach
     }
 
     /**
-     * @return self|null null where every call would be refused, by its policy or for its base URL
+     * @return self|null null if every call would be refused, by the policy or because of the base URL
      */
     public static function of(ServiceDefinition $service): ?self
     {
@@ -56,7 +56,7 @@ final readonly class Reach
     }
 
     /**
-     * The entries of its hosts that allow what the other's do not. Plain HTTP counts where both have it.
+     * The entries of its hosts that allow more than those of the other. Plain HTTP is compared if both allow it.
      *
      * @return list<string>
      */
@@ -77,7 +77,7 @@ final readonly class Reach
     }
 
     /**
-     * The patterns that allow what the other's do not, in calls or in redirects.
+     * The patterns that allow more than those of the other, in calls or in redirects.
      *
      * @return list<string>
      */
@@ -132,7 +132,7 @@ final readonly class Reach
         return [$this->basePath, ...PathPattern::below(rtrim($this->basePath, '/'), self::ANY, $depth)];
     }
 
-    /** How many segments the longest of its patterns has, or its base path. */
+    /** The number of segments of its longest pattern, or of its base path. */
     private function depth(): int
     {
         $paths = [$this->basePath, ...($this->service->policy->allowedPaths ?? [])];

@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * The transport's configuration, judged by the library, or by PhpTransport where the library is not bound: its form, its
- * master keys, its roots. Nothing else reads keys.
+ * Checks the transport's configuration: its form, its master keys, its root certificates. The library checks it, or PhpTransport
+ * if the library is not bound. No other part of the doctor reads keys.
  *
  * @internal
  */
@@ -61,10 +61,10 @@ final class Configuration
     }
 
     /**
-     * What the transport in PHP says where the library is not bound.
+     * The result of PhpTransport if the library is not bound.
      *
      * @param array<string, mixed> $config
-     * @return EngineState|null null where PHP lacks what it needs for that, or may not
+     * @return EngineState|null null if PHP lacks extensions or functions for that, or if the configuration forbids PhpTransport
      */
     private static function openedInPhp(#[\SensitiveParameter] array $config): ?EngineState
     {
@@ -96,7 +96,7 @@ final class Configuration
             $remedy = self::remedy($code, $remedies);
             $name = $area . '.' . $code;
             $findings[] = match (true) {
-                // The doctor is seldom run by the user of the workers. Only a worker knows whether the owner is right.
+                // The doctor is seldom run by the user of the workers. Only a worker can tell whether the owner is right.
                 $code === 'token_cache.owner' && $process === '' => Finding::ok(
                     $name,
                     'The command line shares no tokens: token_cache.directory belongs to another user.',
@@ -141,11 +141,11 @@ final class Configuration
     }
 
     /**
-     * What a worker may be asked to open: keys by file or variable, without their ids, because material under a known
-     * id would replace the key of the application; and no engine of the application's.
+     * The configuration that a worker may be asked to open. It has keys by file or variable only, without their ids: a key with
+     * an id that the worker knows would replace the key of the application, or would find the application's engine.
      *
      * @param array<string, mixed> $config
-     * @param bool $isItsOwn whether the worker has read it itself: then with every key that it contains
+     * @param bool $isItsOwn whether the worker has read the configuration itself; then all its keys are included
      * @return array<string, mixed>
      */
     public static function forWorker(#[\SensitiveParameter] array $config, bool $isItsOwn = false): array
@@ -157,7 +157,7 @@ final class Configuration
             }
         }
         if (!$isItsOwn && is_array($config['proxy'] ?? null) && is_string($config['proxy']['url'] ?? null)) {
-            // A program at the socket needs no password to judge the rest.
+            // The password of the proxy is removed: any program may listen at the socket, and the check does not need it.
             $config['proxy']['url'] = (string) preg_replace('~^([a-z][a-z0-9+.-]*://)?.*@~is', '$1', $config['proxy']['url']);
         }
         return ['version' => Wire::VERSION, 'user_agent' => 'secure-outbound-doctor', 'master_keys' => $keys] + $config;

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * How long php-fpm lets workers finish when it is reloaded. With 0, its default, a reload ends the calls that are under way.
- * Only the master knows it; the title of its process names the file that it has read.
+ * How long php-fpm lets workers finish when it is reloaded. With 0, the default, a reload ends calls that are in progress. The
+ * value is read from php-fpm's configuration file, whose path is in the title of the master process.
  *
  * @internal
  */
@@ -19,8 +19,8 @@ final class ControlTimeout
     private const SETTING = '/^\s*process_control_timeout\s*=\s*["\']?(\d+)/m';
 
     /**
-     * @param int $master process id; 0 where it is not known
-     * @param string $reload the line that reloads it
+     * @param int $master process id of the master; 0 if it is not known
+     * @param string $reload the command that reloads php-fpm
      */
     public static function of(int $master, string $reload): Finding
     {

@@ -15,8 +15,8 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * Has every envelope of a registry opened and wiped by whatever serves its service: by the library, and in PHP only where
- * PhpTransport would do that for a call.
+ * Checks every envelope of a registry: it is opened and wiped by the transport of its service, which is the library, or
+ * PhpTransport if that would make the call.
  *
  * @internal
  */
@@ -25,7 +25,7 @@ final class CredentialProbe
     private const AUTHENTICATION_FAILED = 'credential.authentication_failed';
     private const BINDING_VIOLATED = 'policy.binding_violated';
 
-    /** The first NativeLibrary with canCheck(). */
+    /** The first API number of NativeLibrary that has canCheck(). */
     private const CHECKING_API = 4;
 
     /** @var list<array<string, mixed>> */
@@ -43,8 +43,8 @@ final class CredentialProbe
     private readonly \SensitiveParameterValue $config;
 
     /**
-     * @param array<string, mixed> $config as the worker's file has it
-     * @param int $engine the library's with this configuration; 0 where there is none
+     * @param array<string, mixed> $config from the worker's file
+     * @param int $engine of the library with this configuration; 0 if there is none
      * @param bool $bound whether the worker has bound the library
      */
     public function __construct(
@@ -136,7 +136,7 @@ final class CredentialProbe
         }
     }
 
-    /** The preloaded class may be of an older release. */
+    /** Whether NativeLibrary has check(): the preloaded class may be of an older release. */
     public static function canCheck(): bool
     {
         return NativeLibrary::API >= self::CHECKING_API && NativeLibrary::canCheck();
@@ -149,7 +149,7 @@ final class CredentialProbe
         return $result['status'] === NativeLibrary::OK ? null : self::code($result['head']) ?? 'internal.panic';
     }
 
-    /** The code of a head that refuses, as `check` or as all others write it; null where it has none. */
+    /** The error code in a head; `check` writes it in another form than the other functions. Null if there is none. */
     public static function code(string $head): ?string
     {
         $told = Wire::decode($head) ?? [];
@@ -168,13 +168,13 @@ final class CredentialProbe
         }
     }
 
-    /** Whether the entry itself is refused so, which the registry's own findings say. */
+    /** Whether the entry itself is refused with this code; the findings about the registry report that. */
     private function isOfThePolicy(RequestSpec $request, string $code, bool $isPhp): bool
     {
         if (!str_starts_with($code, 'policy.') && !str_starts_with($code, 'invalid_request.')) {
             return false;
         }
-        // Alternatives need their credential, which is declared and not opened for that.
+        // Alternatives need a declared credential; it is not opened for this check.
         $plain = $request->alternatives === [] ? $request->withCredentials([]) : $request;
         if ($isPhp) {
             try {
@@ -189,8 +189,8 @@ final class CredentialProbe
     }
 
     /**
-     * The ids under which this worker has keys of somebody else. Whoever opens a configuration by the ids of its keys finds
-     * the keys that came first.
+     * The ids for which this worker already has other keys. A configuration that is opened by the ids of its keys gets the keys
+     * that were registered first.
      *
      * @return list<string>
      */
@@ -224,7 +224,7 @@ final class CredentialProbe
      * @param array<string, mixed> $config
      * @param list<array<mixed>> $keys
      * @param \Closure(int): bool $work
-     * @return bool|null null where such an engine cannot be opened
+     * @return bool|null null if such an engine cannot be opened
      */
     private function withKeys(
         #[\SensitiveParameter] array $config,

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Transport\Text\JsonObject;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * The result of opening an engine, as the head of `open` says it: an error, or warnings.
+ * The result of opening an engine, from the head of `open`: an error, or warnings.
  *
  * @phpstan-type Notice array{code: string, message: string}
  *
@@ -34,7 +34,7 @@ final readonly class EngineState
         return new self($error === null ? null : self::notice($error), array_map(self::notice(...), $warnings));
     }
 
-    /** From the library's own head; one that cannot be read is an error. */
+    /** From the head that the library returned; a head that cannot be read is an error. */
     public static function ofLibrary(#[\SensitiveParameter] string $head): self
     {
         $told = Wire::decode($head);
@@ -43,7 +43,7 @@ final readonly class EngineState
                 return self::read(new JsonObject($told));
             }
         } catch (\UnexpectedValueException) {
-            // Below.
+            // The error is returned below.
         }
         return new self(['code' => 'internal.panic', 'message' => 'the document that the library gave cannot be read']);
     }

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * One FastCGI request at a time, on a connection of its own: what a web server says to php-fpm, without a web server.
+ * Sends requests to php-fpm as a web server does, each on a connection of its own.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ final class FastCgiClient
     private const STDOUT = 6;
     private const STDERR = 7;
 
-    /** Of the one request on the connection. */
+    /** The id of the only request on the connection. */
     private const ID = 1;
     private const RESPONDER = 1;
     private const MAX_CONTENT = 65_535;
@@ -37,8 +37,9 @@ final class FastCgiClient
     /**
      * Runs a script.
      *
-     * @param array<string, string> $parameters on top of those that every script needs
-     * @return array{body: string, error: string} what it wrote behind its headers, and what php-fpm said about it
+     * @param array<string, string> $parameters in addition to those that every script needs
+     * @return array{body: string, error: string} the output of the script after its header section, and the error output of
+     *         php-fpm
      * @throws \RuntimeException with a fixed text
      */
     public function run(string $script, array $parameters, #[\SensitiveParameter] string $body): array

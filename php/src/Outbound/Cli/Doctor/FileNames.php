@@ -13,7 +13,7 @@ final class FileNames
 {
     /**
      * @param string $pattern of glob()
-     * @return list<string> none where the directory cannot be read
+     * @return list<string> empty if the directory cannot be read
      */
     public static function matching(string $pattern): array
     {

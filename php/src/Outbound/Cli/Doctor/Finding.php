@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * One thing that was looked at. Its texts hold paths, names and numbers, never what a key or a credential holds.
+ * The result of one check. Its texts contain paths, names and numbers, never the value of a key or a credential.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ final readonly class Finding
     public const WARNING = 'warning';
     public const CRITICAL = 'critical';
 
-    /** In ascending order; the place is the exit code. */
+    /** In ascending order; the index is the exit code. */
     public const VERDICTS = [self::OK, self::WARNING, self::CRITICAL];
 
     public string $message;
@@ -27,7 +27,7 @@ final readonly class Finding
     /**
      * @param string $code stable, such as "library.owner"
      * @param string $message what was found
-     * @param string $remedy the one line that fixes it; "" where nothing is to be fixed
+     * @param string $remedy the one command that fixes it; "" if there is nothing to fix
      */
     private function __construct(public string $code, public string $verdict, string $message, string $remedy)
     {
@@ -35,7 +35,7 @@ final readonly class Finding
         $this->remedy = Printable::text($remedy);
     }
 
-    /** What an exception says is no sentence; a name in front stays as it is. */
+    /** The message of an exception becomes a sentence; a name at its beginning is not capitalized. */
     private static function sentence(string $message): string
     {
         $begun = preg_match('/\A[a-z]+ /', $message) === 1 ? ucfirst($message) : $message;

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Why php-fpm does not start: the output of php-fpm -t, which opens the library and runs the preload script, and the loader's
- * reason for a library that it cannot open, which PHP does not print.
+ * Why php-fpm does not start. php-fpm -t opens the library and runs the preload script; its output is examined. If the library
+ * cannot be opened, the dynamic loader tells the reason, which PHP does not print.
  *
  * @internal
  */
@@ -22,7 +22,7 @@ final readonly class FpmStart
     }
 
     /**
-     * @param string|null $program of php-fpm; null: Debian's name of it
+     * @param string|null $program path of php-fpm; null: the name that Debian gives it
      */
     public static function examine(?string $program, Remedies $remedies): Finding
     {
@@ -32,7 +32,7 @@ final readonly class FpmStart
     private function run(): Finding
     {
         $line = $this->program . ' -t';
-        // Another user has other rights, and PHP asks it for no opcache.preload_user.
+        // Another user than root has other rights, and for such a user PHP does not require opcache.preload_user.
         if (!function_exists('posix_geteuid') || posix_geteuid() !== 0 || !function_exists('proc_open')) {
             return Finding::warning('fpm.start', 'Whether php-fpm can start is known to root only.', 'sudo ' . $line);
         }
@@ -63,7 +63,7 @@ final readonly class FpmStart
         $own = dirname(__DIR__, 4) . '/preload.php';
         $restart = $this->remedies->restart();
         return match (true) {
-            // Of PHP 8.2, and of 8.4.
+            // The messages of PHP 8.2 and of 8.4.
             str_contains($output, '"opcache.preload_user" has not been defined'),
             str_contains($output, '"opcache.preload" requires "opcache.preload_user"') => Finding::critical(
                 'fpm.preload_user',
@@ -99,7 +99,7 @@ final readonly class FpmStart
         };
     }
 
-    /** PHP says only that it could not open it; here the loader is asked for its reason. */
+    /** PHP says only that it could not open the library; the dynamic loader tells the reason. */
     private function library(string $file): Finding
     {
         $what = 'php-fpm does not start: ';
@@ -177,7 +177,7 @@ final readonly class FpmStart
         return $best;
     }
 
-    /** PHP writes what happens at its start in HTML where html_errors says so, over several lines. */
+    /** PHP writes errors of its start in HTML if html_errors is on, and over several lines. */
     private static function plain(string $output): string
     {
         return trim((string) preg_replace('/\s+/', ' ', strip_tags($output)));

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * The library and its header, as files and as what they say about themselves.
+ * Checks the library and its header: their files, and the versions that they report.
  *
  * @internal
  */
@@ -18,19 +18,20 @@ final class LibraryFiles
 {
     private const HEADER = '/include/secure_outbound.h';
 
-    /** Of the library that is bound; null where none is. */
+    /** The path of the library that is bound; null if none is. */
     public readonly ?string $library;
 
-    /** Why it is not bound, where PHP then goes without it; null where it is bound, or of another version. */
+    /** Why the library is not bound, if PHP can work without it then; null if it is bound, or has another version. */
     public readonly ?string $missing;
 
     /** @var list<Finding> */
     public readonly array $findings;
 
     /**
-     * @param string|null $library where the caller says that it is
-     * @param string|null $header the same of the header; null: the worker's, or beside the library, as it is installed
-     * @param string|null $ofWorker what a worker says that it preloads
+     * @param string|null $library path from the caller
+     * @param string|null $header path of the header from the caller; null: that of the worker, or the one that is installed
+     *         beside the library
+     * @param string|null $ofWorker path of the header that a worker preloads, according to the worker
      */
     public function __construct(?string $library, ?string $header, ?string $ofWorker = null)
     {
@@ -73,7 +74,7 @@ final class LibraryFiles
         ]];
     }
 
-    /** Beside the library, where that is installed; what php-fpm is to preload. */
+    /** The installed header, which is beside the library; php-fpm has to preload it. */
     public static function installedHeader(): string
     {
         $library = LibraryLocator::locate();
@@ -81,7 +82,7 @@ final class LibraryFiles
         return (is_file($prefix . self::HEADER) ? $prefix : '/usr/local') . self::HEADER;
     }
 
-    /** What a library is installed below: packages have a directory of their own in lib, `make install` has none. */
+    /** The prefix below which a library is installed. Packages have a directory of their own in lib, `make install` has none. */
     private static function prefixOf(string $library): string
     {
         return dirname($library, basename(dirname($library)) === 'secure-outbound' ? 3 : 2);
@@ -92,7 +93,7 @@ final class LibraryFiles
         return Remedies::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
     }
 
-    /** Where the loader found it. */
+    /** The path at which the dynamic loader found the library. */
     private static function mapped(): ?string
     {
         $maps = (string) LocalFile::read('/proc/self/maps');
@@ -122,7 +123,8 @@ final class LibraryFiles
     }
 
     /**
-     * Any program at the socket can name any file: one that does not belong to root is neither read nor put into a remedy.
+     * Any program may listen at the socket and name any file. A file that does not belong to root is therefore neither read nor
+     * named in a remedy.
      *
      * @return list<Finding>
      */
@@ -183,7 +185,7 @@ final class LibraryFiles
     }
 
     /**
-     * php-fpm opens both as root: whoever can replace one of them, or a directory above, is root.
+     * php-fpm opens both files as root. A user who can replace one of them, or a directory above, can run code as root.
      *
      * @return list<Finding>
      */
@@ -198,7 +200,7 @@ final class LibraryFiles
                 $message = 'Who can replace ' . $file . ' is not known: it is gone, or cannot be looked at.';
                 return [Finding::critical($code, $message, 'ls -ld ' . escapeshellarg($file))];
             }
-            // In a directory like /tmp, others cannot replace what is not theirs.
+            // In a sticky directory like /tmp, users cannot replace files of others.
             $sticky = is_dir($place) && ($state['mode'] & 01000) !== 0;
             if ($state['uid'] !== 0) {
                 return [Finding::critical($code, $place . ' does not belong to root.', 'chown root:root ' . escapeshellarg($place))];

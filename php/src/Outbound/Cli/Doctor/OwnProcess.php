@@ -9,7 +9,8 @@ use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * What a worker knows about the process that it is: diagnose.php tells it the doctor, an application of the host itself.
+ * What a PHP process knows about itself. diagnose.php returns it to the doctor; an application may also call this class in its
+ * own process.
  *
  * @internal
  */
@@ -18,7 +19,7 @@ final class OwnProcess
     private const SETTINGS = ['ffi.enable', 'ffi.preload', 'opcache.enable', 'opcache.preload', 'opcache.preload_user', 'open_basedir'];
 
     /**
-     * @param bool $preloaded whether NativeLibrary was there before anything loaded it
+     * @param bool $preloaded whether NativeLibrary existed before any file was loaded, so that it is preloaded
      * @param array<mixed> $asked as WorkerProbe::look() takes it
      * @return array<string, mixed> what WorkerAnswer reads
      */
@@ -61,13 +62,13 @@ final class OwnProcess
             $answer['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
         }
         $answer['checks'] = $bound && CredentialProbe::canCheck();
-        // What it would try with could be of two versions.
+        // A check would run with classes of two versions.
         $isMixed = PackageVersion::conflict() !== null;
         return $answer + WorkerProbe::look($isMixed ? [] : $asked, $bound && !$isMixed);
     }
 
     /**
-     * The file of the library, as this process has it in its memory.
+     * The file of the library that is mapped into this process.
      *
      * @return array{inode: int, path: string, deleted: bool}|null
      */

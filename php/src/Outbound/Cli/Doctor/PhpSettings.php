@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\Functions;
 
 /**
- * Judges PHP's settings, of this process or as a worker reported them.
+ * Checks PHP's settings: those of this process, or those that a worker has reported.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ final class PhpSettings
 {
     private const OLDEST = '8.2.0';
 
-    /** Extension => what it is needed for; and whether nothing goes without it. */
+    /** Extension => what it is needed for, and whether every call needs it. */
     private const EXTENSIONS = [
         'ffi' => ['the library is called through it', true],
         'sodium' => ['secure-outbound seal and the transport in PHP need it', false],
@@ -51,7 +51,7 @@ final class PhpSettings
     }
 
     /**
-     * @param string|null $missing why there is no library; null where there is one
+     * @param string|null $missing why there is no library; null if there is one
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
@@ -62,7 +62,7 @@ final class PhpSettings
     }
 
     /**
-     * What services with transport auto go through where the library is not bound.
+     * Which transport services with transport "auto" use if the library is not bound.
      *
      * @param string $reason why it is not bound
      * @param array<string, mixed> $config of the transport
@@ -77,7 +77,7 @@ final class PhpSettings
         array $missing,
     ): Finding {
         $code = $area . '.transport';
-        // A worker binds what is there once its settings are right.
+        // A worker with correct settings binds the installed library after a reload.
         $bind = $area === 'fpm' ? $remedies->reload() : Remedies::install();
         return match (true) {
             ($config['php_transport'] ?? true) === false => Finding::critical(
@@ -111,7 +111,8 @@ final class PhpSettings
     }
 
     /**
-     * What the library's way lacks, and what PhpTransport lacks; neither counts extensions that are not loaded.
+     * Functions that are missing for calls through the library, and for PhpTransport; those of extensions that are not loaded do
+     * not count.
      *
      * @return array{client: list<string>, php: list<string>}
      */

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 
 /**
- * The findings of a worker that tried the files of an operator, see WorkerProbe.
+ * The findings of a worker that checked the files of an operator, see WorkerProbe.
  *
  * @phpstan-import-type Denied from WorkerAnswer
  * @phpstan-import-type Problem from WorkerAnswer
@@ -25,7 +25,10 @@ final readonly class ProbeFindings
         'credential.not_found' => 'the worker finds no file for it',
     ];
 
-    /** As DirectoryCredentialProvider takes them; another would lead a line that seals out of the directory. */
+    /**
+     * Names that DirectoryCredentialProvider accepts. With another name, the command that seals a payload could write outside of
+     * the directory.
+     */
     private const FILE_NAME = '/\A[A-Za-z0-9_-][A-Za-z0-9._-]*\z/';
 
     private string $group;
@@ -35,7 +38,7 @@ final readonly class ProbeFindings
     private int $master;
 
     /**
-     * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
+     * @param array<string, string> $files that the worker was asked to check, in the form of WorkerProbe::look()
      */
     public function __construct(private WorkerAnswer $answer, private array $files, private Remedies $remedies)
     {
@@ -103,7 +106,7 @@ final readonly class ProbeFindings
         };
         $message = ucfirst($why) . ': the worker reads the registry at each request.';
         if ($reason === 'hidden') {
-            // Nobody takes open_basedir away for that.
+            // This is no reason to remove open_basedir.
             return Finding::ok($code, $message);
         }
         $owner = '-o ' . escapeshellarg($this->remedies->user) . ' -g ' . escapeshellarg($this->group);
@@ -199,7 +202,7 @@ final readonly class ProbeFindings
         if (($told['denied']['reason'] ?? '') === 'open_basedir') {
             return Finding::critical('fpm.audit', $message, $this->openBasedir());
         }
-        // As `secure-outbound init` makes it, which has Debian's readers of logs for a group.
+        // `secure-outbound init` makes the directory in the same way, with Debian's group for readers of logs.
         $readers = function_exists('posix_getgrnam') && posix_getgrnam('adm') !== false ? 'adm' : $this->group;
         $own = '-o ' . escapeshellarg($this->remedies->user) . ' -g ' . escapeshellarg($readers) . ' -m 2750 ';
         $remedy = 'install -d ' . $own . escapeshellarg(dirname($file));
@@ -234,7 +237,7 @@ final readonly class ProbeFindings
         };
     }
 
-    /** One line for all hidden paths, because of two lines only one would count. */
+    /** One line for all hidden paths, because PHP would use only one of two lines. */
     private function openBasedir(): string
     {
         $denied = [...array_values($this->answer->denied), ...array_column($this->answer->credentials['problems'] ?? [], 'denied')];
@@ -262,7 +265,7 @@ final readonly class ProbeFindings
     {
         $file = $this->files['config'] ?? '';
         foreach ($ids as $id) {
-            // JSON can write other names in more than one way.
+            // JSON can write other ids in more than one way.
             if (preg_match('/\A[\w.:+ -]+\z/', $id) !== 1) {
                 return Remedies::edit($file, 'give these keys ids that no other site has');
             }

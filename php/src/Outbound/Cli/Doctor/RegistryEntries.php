@@ -20,14 +20,17 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * The entries of a registry: their form, whether base URL and policy are taken, and whether each credential has
- * an envelope. Nothing is opened or sent.
+ * Checks the entries of a registry: their form, whether the transport accepts base URL and policy, and whether each credential
+ * has an envelope. Nothing is opened or sent.
  *
  * @internal
  */
 final class RegistryEntries
 {
-    /** The base path itself need not be one that the policy allows, and the configuration has findings of its own. */
+    /**
+     * Codes that are not about the entry: the policy need not allow the base path itself, and the configuration has findings of
+     * its own.
+     */
     private const OF_THE_CALL = [
         'policy.path_not_allowed',
         'configuration.invalid',
@@ -73,7 +76,7 @@ final class RegistryEntries
     }
 
     /**
-     * What is to say of each service that the registry gives, wherever it is kept.
+     * The findings about each service of a registry, wherever the registry is stored.
      *
      * @param array<string, mixed> $config of the transport
      * @param \Closure(ServiceDefinition, string): string $remedy how to change the entry, with a note
@@ -107,8 +110,8 @@ final class RegistryEntries
     }
 
     /**
-     * The transport that auto selects on this machine; where there is none, its decisions say so. Not by the factory,
-     * which announces what php.transport says here.
+     * The transport that "auto" selects on this machine; if there is none, its decisions throw. TransportFactory is not used,
+     * because it would log what the finding php.transport reports here.
      *
      * @param array<string, mixed> $config
      */
@@ -129,7 +132,7 @@ final class RegistryEntries
 
     /**
      * @param \Closure(string): string $edit
-     * @param list<Finding> $findings that there are of it already
+     * @param list<Finding> $findings that exist for it already
      * @return list<Finding>
      */
     private static function service(
@@ -166,7 +169,7 @@ final class RegistryEntries
     }
 
     /**
-     * Files belong to nobody that a registry could name: only a provider that knows users can read as one of them.
+     * A directory of envelopes has no users that a registry could name: only a provider that knows users can read as one of them.
      *
      * @return list<Finding>
      */
@@ -214,7 +217,7 @@ final class RegistryEntries
     }
 
     /**
-     * A binding is sealed, so whether its hosts allow plain HTTP shows with the first call only.
+     * A binding is sealed, so only the first call shows whether its hosts allow plain HTTP.
      *
      * @param \Closure(string): string $edit
      * @return list<Finding>
@@ -235,7 +238,7 @@ final class RegistryEntries
     }
 
     /**
-     * Patterns that no request can fulfil: it lies below the base path, and they do not.
+     * Patterns that match no request: every request is below the base path, and these patterns are not.
      *
      * @param \Closure(string): string $edit
      * @return list<Finding>
@@ -249,7 +252,7 @@ final class RegistryEntries
             $isIdle = static fn (string $pattern): bool => !PathPattern::parse($pattern)->reachesBelow($base);
             $idle = array_values(array_filter($patterns, $isIdle));
         } catch (OutboundException) {
-            // A finding of its own says so.
+            // Another finding reports it.
             return [];
         }
         if ($idle === []) {

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * Makes the lines that fix what the doctor found, to be pasted into a shell: with the paths, the PHP version and the worker's
- * user of this host. Explanations follow a "#", as a comment of the shell.
+ * Makes the commands that fix what the doctor found, to be pasted into a shell, with the paths, the PHP version and the worker's
+ * user of this host. An explanation follows as a shell comment.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ final readonly class Remedies
      * @param string $user that the workers run as
      * @param string|null $configFile of the transport
      * @param list<string> $keyFiles that it names
-     * @param list<string> $variables that hold keys
+     * @param list<string> $variables names of environment variables that contain keys
      * @param string $tokens the directory of its token cache
      * @param list<string> $keyIds of its keys
      */
@@ -36,7 +36,7 @@ final readonly class Remedies
 
     /**
      * @param array<string, mixed> $config of the transport
-     * @param string|null $socket of php-fpm; Debian's has the version of PHP in its name
+     * @param string|null $socket of php-fpm; on Debian its name contains the version of PHP
      */
     public static function ofThisHost(?string $configFile, #[\SensitiveParameter] array $config, ?string $socket): self
     {
@@ -62,11 +62,11 @@ final readonly class Remedies
         return new self($version, self::poolUser($version), $configFile, $files, $variables, $tokens, $ids);
     }
 
-    /** The same for a worker that has told its version and its user. */
+    /** The same for a worker that has reported its version and its user. */
     public function ofWorker(string $version, ?int $user): self
     {
         $account = $user === null || !function_exists('posix_getpwuid') ? false : posix_getpwuid($user);
-        // Whatever answers at a socket must not write into a line that root pastes.
+        // A program at the socket must not control a part of a command that root pastes.
         $version = preg_match('/^\d+\.\d+/', $version, $match) === 1 ? $match[0] : $this->version;
         $name = $user === 0 ? $this->user : $account['name'] ?? $this->user;
         return new self($version, $name, $this->configFile, $this->keyFiles, $this->variables, $this->tokens, $this->keyIds);
@@ -98,7 +98,7 @@ final readonly class Remedies
         return 'echo ' . escapeshellarg($line) . ' >> ' . rtrim($directory, '/') . '/99-secure-outbound.ini';
     }
 
-    /** Takes a setting out of the file of the command line that has it. */
+    /** Removes a setting from the ini file of the command line that has it. */
     public function withoutCliSetting(string $setting): string
     {
         $file = self::fileWith(preg_quote($setting) . '[ \t]*=', self::cliFiles());
@@ -108,7 +108,7 @@ final readonly class Remedies
     }
 
     /**
-     * Takes functions out of disable_functions.
+     * Removes functions from disable_functions.
      *
      * @param non-empty-list<string> $names
      */
@@ -130,14 +130,14 @@ final readonly class Remedies
         return 'apt-get install php' . $this->version . $package . ' && phpenmod -v ' . $this->version . ' ' . $name;
     }
 
-    /** Gives the key files to the workers, and to nobody else. */
+    /** Makes the key files readable for the workers, and for nobody else. */
     public function ownKeys(): string
     {
         $files = $this->keyFiles === [] ? 'KEYFILE' : implode(' ', array_map(escapeshellarg(...), $this->keyFiles));
         return 'chown ' . $this->user . ': ' . $files . ' && chmod 0400 ' . $files;
     }
 
-    /** Replaces links in the configuration by the files that they lead to. */
+    /** Replaces links in the configuration by the files that they point to. */
     public function withoutLinks(): string
     {
         $changes = [];
@@ -152,21 +152,21 @@ final readonly class Remedies
             : 'sed -i ' . implode(' ', $changes) . ' ' . escapeshellarg($this->configFile);
     }
 
-    /** Installs a key file again; only its owner knows which key. */
+    /** Installs a key file again; only the operator knows the right key. */
     public function layDownKey(): string
     {
         return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
             . escapeshellarg($this->keyFiles[0] ?? '/etc/secure-outbound/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';
     }
 
-    /** Of a pool; on the command line it is set in the shell. */
+    /** Sets a variable of a pool; for the command line it is set in the shell. */
     public function poolVariable(): string
     {
         $name = $this->variables[0] ?? 'VAULT_KEY';
         return $this->poolSetting('www', 'env[' . $name . '] = "…"', '32 bytes in base64; in a shell: export ' . $name . '=…');
     }
 
-    /** Adds a line to a pool, by the file that has it. */
+    /** Adds a line to the file of a pool. */
     public function poolSetting(string $pool, string $line, string $note = ''): string
     {
         $directory = '/etc/php/' . $this->version . '/fpm/pool.d';
@@ -177,7 +177,7 @@ final readonly class Remedies
                 . ($note === '' ? '' : '   # ' . $note);
     }
 
-    /** Where there is a line already, it is changed: PHP takes a second one only where it is narrower. */
+    /** An existing line is changed: PHP accepts a second one only if it is more restrictive. */
     public function openBasedir(string $pool, string $value): string
     {
         $line = 'php_admin_value[open_basedir] = "' . $value . '"';
@@ -195,7 +195,7 @@ final readonly class Remedies
             : "sed -i '/^[^;]*open_basedir/s#=.*#= \"" . $value . "\"#' " . escapeshellarg($file) . ' && ' . $this->reload();
     }
 
-    /** The file that ends with the section of a pool, so that a line at its end is the pool's; null where there is none. */
+    /** The file whose last section is that of the pool, so that a line at its end belongs to the pool; null if there is none. */
     public static function poolFile(string $directory, string $pool): ?string
     {
         foreach (FileNames::matching($directory . '/*.conf') as $file) {
@@ -220,7 +220,7 @@ final readonly class Remedies
         return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . $directory;
     }
 
-    /** By the package that it is of, to where this command was installed, or out of the checkout that it runs in. */
+    /** Installs the library: with its package, below the prefix of this command, or from the source directory in which it runs. */
     public static function install(): string
     {
         $package = dirname(__DIR__, 4);
@@ -253,7 +253,7 @@ final readonly class Remedies
             . escapeshellarg(rtrim($directory, '/') . '/' . $identifier);
     }
 
-    /** A page of docs/ where it is on this host. */
+    /** The path of a page of docs/ on this host. */
     public static function page(string $name): string
     {
         $package = dirname(__DIR__, 4);
@@ -289,7 +289,7 @@ final readonly class Remedies
     }
 
     /**
-     * @param string $setting a pattern of what a line begins with
+     * @param string $setting a pattern for the beginning of a line
      * @param list<string> $files
      */
     private static function fileWith(string $setting, array $files): ?string

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 
 /**
- * The findings for a person: what is in order by sections, and then, where the eye is when it has been printed, what is not,
- * the worst last.
+ * The findings for a person: first what is in order, by sections, then the problems, the worst last, so that the end of the
+ * output shows what is most important.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ final readonly class Report
     private const INDENT = '  ';
 
     /**
-     * @param array<string, string> $sections titles of those that a host has besides, by the beginning of their codes
+     * @param array<string, string> $sections titles of additional sections of a host, by the beginning of their codes
      */
     public function __construct(
         private Streams $streams,
@@ -87,13 +87,13 @@ final readonly class Report
         $this->streams->write($verdict . '  ' . $finding->code . "\n");
         $this->streams->write(self::INDENT . $this->fold($finding->message, strlen(self::INDENT)) . "\n");
         if ($finding->remedy !== '') {
-            // Never folded: it is to be pasted.
+            // A remedy is not wrapped, since it will be pasted into a shell.
             $this->streams->write(self::INDENT . $this->colour('36', '→') . ' ' . $finding->remedy . "\n");
         }
         $this->streams->write("\n");
     }
 
-    /** Between words, each further line indented; a word that is longer than a line stays whole. */
+    /** Wraps between words, and indents each further line; a word that is longer than a line is not broken. */
     private function fold(string $text, int $indent): string
     {
         $room = max(24, $this->width - $indent);
@@ -109,7 +109,7 @@ final readonly class Report
         return implode("\n" . str_repeat(' ', $indent), $lines);
     }
 
-    /** In characters. */
+    /** The length in characters. */
     private static function length(string $text): int
     {
         return strlen((string) preg_replace('/[\x80-\xBF]/', '', $text));

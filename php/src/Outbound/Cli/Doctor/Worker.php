@@ -10,24 +10,24 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * What a worker of php-fpm tells about itself. Only a worker knows: the command line reads other ini files and is not
- * preloaded.
+ * The findings about a worker of php-fpm. Only a worker knows its settings: the command line reads other ini files and has no
+ * preloading.
  *
  * @internal
  */
 final class Worker
 {
-    /** The header that the worker's PHP loads; null where that is not known. */
+    /** The header that the worker's PHP loads; null if it is not known. */
     public readonly ?string $header;
 
     /** @var list<Finding> */
     public readonly array $findings;
 
     /**
-     * @param string|null $socket null: not asked
+     * @param string|null $socket null: no worker is asked
      * @param array<string, mixed>|null $config of the transport; keys in it are named by file or variable only
-     * @param array<string, string> $files absolute paths that the worker is to try, as WorkerProbe::look() has them
-     * @param string|null $program of php-fpm, which is asked where no worker answers
+     * @param array<string, string> $files absolute paths that the worker has to check, in the form of WorkerProbe::look()
+     * @param string|null $program path of php-fpm, which is run if no worker responds
      */
     public function __construct(
         ?string $socket,
@@ -56,7 +56,7 @@ final class Worker
         $this->findings = $findings;
     }
 
-    /** One that is there, or Debian's. */
+    /** An existing socket, or the path that Debian uses. */
     private static function socket(Remedies $remedies): string
     {
         return FileNames::matching('/run/php/php' . $remedies->version . '*.sock')[0] ?? '/run/php/php' . $remedies->version . '-fpm.sock';
@@ -197,7 +197,7 @@ final class Worker
         } elseif (!$answer->preloaded && !PhpSettings::isOff($ini['opcache_enable'])) {
             $message = $ini['opcache_preload'] . ' is preloaded and does not load NativeLibrary.';
             $line = "\\nrequire '" . $own . "';";
-            // Another file is no script, whoever says so.
+            // Any program may have sent the name. Nothing is appended to a file that is no PHP script.
             $remedy = str_ends_with($ini['opcache_preload'], '.php')
                 ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache_preload']) . ' && ' . $remedies->reload()
                 : Remedies::edit($ini['opcache_preload'], "require '" . $own . "';");

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\Text\JsonObject;
 
 /**
- * What a worker answered. Any program may listen at the socket, and root pastes lines that contain parts of it: so only
- * values are accepted that diagnose.php can return for this request.
+ * The response of a worker. Any program may listen at the socket, and root pastes commands that contain parts of the response: so
+ * only values are accepted that diagnose.php can return for this request.
  *
  * @phpstan-import-type Notice from EngineState
  * @phpstan-type Denied array{reason: string, at: string}
@@ -41,7 +41,7 @@ final readonly class WorkerAnswer
     /** @var array{ffi: bool, opcache: bool, curl: bool, sockets: bool} */
     public array $extensions;
 
-    /** @var array{client: list<string>, php: list<string>} functions that are not there */
+    /** @var array{client: list<string>, php: list<string>} missing functions */
     public array $functions;
 
     public bool $preloaded;
@@ -50,13 +50,13 @@ final readonly class WorkerAnswer
 
     public int $abi;
 
-    /** The version of the classes that a call has there. */
+    /** The version of the classes that a call uses in the worker. */
     public string $package;
 
-    /** The version of the library; null where it is not bound. */
+    /** The version of the library; null if it is not bound. */
     public ?string $library;
 
-    /** Why the library is not bound; null where it is. */
+    /** Why the library is not bound; null if it is. */
     public ?string $failure;
 
     public bool $mismatch;
@@ -68,7 +68,7 @@ final readonly class WorkerAnswer
 
     public ?EngineState $open;
 
-    /** @var array<string, Denied|null> by the name of a file; null where the worker reads it */
+    /** @var array<string, Denied|null> by the name of a file; null if the worker can read it */
     public array $denied;
 
     /** @var Credentials|null */
@@ -129,7 +129,7 @@ final readonly class WorkerAnswer
      * @param array<mixed> $told
      * @param array<string, string> $files that the worker was asked about, as WorkerProbe::look() has them
      * @param list<string> $ids of the keys in the configuration
-     * @throws \UnexpectedValueException with the name of the member that diagnose.php would not have written so
+     * @throws \UnexpectedValueException with the name of the member that diagnose.php would not have written in this form
      */
     public static function read(array $told, array $files, array $ids): self
     {
@@ -189,7 +189,7 @@ final readonly class WorkerAnswer
             'checked' => $told->int('checked'),
             'unchecked' => $told->int('unchecked'),
             'problems' => array_map($this->problem(...), $told->objects('problems')),
-            // The doctor's user may not read what the worker reads.
+            // The doctor's user may not be able to read a configuration that the worker reads; then any ids are accepted.
             'key_ids' => $ids === [] ? $told->strings('key_ids') : self::among($told, 'key_ids', $ids),
         ];
     }
@@ -210,7 +210,7 @@ final readonly class WorkerAnswer
     }
 
     /**
-     * Why a file cannot be read: at the file, or at a directory above it.
+     * Why a file cannot be read: because of the file itself, or of a directory above it.
      *
      * @return Denied|null
      */

@@ -16,8 +16,8 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * What a worker does with the files of an operator, tried in that worker: diagnose.php runs it for the doctor alone. Nothing
- * is sent, written or told of what an envelope holds.
+ * Checks in a worker whether it can use the files of an operator; diagnose.php runs it for the doctor only. Nothing is sent or
+ * written, and nothing of the content of an envelope is returned.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ final class WorkerProbe
     private const FILES = ['config', 'registry', 'credentials', 'audit', 'ca_file', 'crl_file', 'registry_cache'];
 
     /**
-     * @param array<mixed> $asked `config` as the doctor may hand it over, and in `files` the paths of FILES
+     * @param array<mixed> $asked `config` as the doctor may pass it, and in `files` the paths of FILES
      * @param bool $bound whether the worker has bound the library
      * @return array<string, mixed>
      */
@@ -39,7 +39,7 @@ final class WorkerProbe
             $denied[$name] = self::denied($path);
         }
         foreach (array_intersect_key($files, ['ca_file' => 0, 'crl_file' => 0]) as $name => $path) {
-            // The library opens them, and open_basedir is PHP's.
+            // The library opens these files, and open_basedir applies to PHP only.
             $denied[$name] = $bound && self::isHidden($path) ? null : self::denied($path);
         }
         if (isset($files['registry_cache'])) {
@@ -89,9 +89,9 @@ final class WorkerProbe
     }
 
     /**
-     * Why this process cannot read a file: the reason, and the path that it is about.
+     * Why this process cannot read a file: the reason, and the path that causes it.
      *
-     * @return array{reason: string, at: string}|null null where it can
+     * @return array{reason: string, at: string}|null null if it can
      */
     public static function denied(string $path): ?array
     {
@@ -107,16 +107,16 @@ final class WorkerProbe
     }
 
     /**
-     * Why this process keeps no compiled registry in a directory.
+     * Why this process cannot store a compiled registry in a directory.
      *
-     * @return array{reason: string, at: string}|null null where it does
+     * @return array{reason: string, at: string}|null null if it can
      */
     private static function cache(string $directory): ?array
     {
         try {
             $fault = Quiet::call(static fn (): ?array => OwnDirectory::fault($directory), $warnings);
         } catch (\Error) {
-            // A function is taken away.
+            // The host has disabled a function.
             return ['reason' => 'denied', 'at' => $directory];
         }
         if (str_contains((string) $warnings, 'open_basedir')) {
@@ -126,7 +126,7 @@ final class WorkerProbe
         return $isOwn ? null : $fault ?? ['reason' => 'denied', 'at' => $directory];
     }
 
-    /** Whether open_basedir keeps the path from PHP, though not from the library. */
+    /** Whether open_basedir hides the path from PHP, though not from the library. */
     private static function isHidden(string $path): bool
     {
         Quiet::call(static fn () => is_file($path), $warnings);
@@ -134,7 +134,7 @@ final class WorkerProbe
     }
 
     /**
-     * The first directory on the way that may not be entered, or the end of the way.
+     * The first directory of the path that this process may not enter, or the path itself.
      *
      * @return array{reason: string, at: string}|null
      */

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * What the system knows of a worker. Any process can give itself the title of one, and files are given to its user and group:
- * so it counts only below a master that belongs to root, or to whoever runs the doctor.
+ * What the system knows about a worker. Any process can set the title of a worker, and remedies give files to the user and group
+ * of a worker. Therefore a process counts as one only if its master belongs to root, or to the user who runs the doctor.
  *
  * @internal
  */
@@ -23,8 +23,8 @@ final readonly class WorkerProcess
     }
 
     /**
-     * @param int $pid as the worker told it; in another namespace of processes, such as a container's, the number is somebody
-     *        else's
+     * @param int $pid as the worker reported it; in another PID namespace, such as a container's, the number may belong to
+     *        another process
      */
     public static function of(int $pid): self
     {

@@ -10,16 +10,16 @@ use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
 /**
- * Makes files and directories with their owners and modes, and none that is there already.
+ * Creates files and directories with their owners and modes, and does not change existing ones.
  *
  * @internal
  */
 final class Layout
 {
-    /** Who reads logs on Debian. */
+    /** Debian's group of users who may read logs. */
     private const LOG_READERS = 'adm';
 
-    /** @var list<string> a line each: what was made, or was there */
+    /** @var list<string> a line for each file or directory that was created, or existed already */
     public array $done = [];
 
     private readonly bool $isRoot;
@@ -31,7 +31,7 @@ final class Layout
     private readonly int $groupId;
 
     /**
-     * @param string|null $user whose PHP is; null: www-data, or the caller where that is not root
+     * @param string|null $user the user of the PHP workers; null: www-data, or the current user if that is not root
      * @throws UsageError
      */
     public function __construct(?string $user)
@@ -53,9 +53,9 @@ final class Layout
     }
 
     /**
-     * As root, only where nobody else can replace it by a link before its owner is changed.
+     * For root: throws if another user could replace the path by a link before its owner is changed.
      *
-     * @param bool $isRoots whether something is made in it as well
+     * @param bool $isRoots whether files are created in it as well
      * @throws UsageError
      */
     public function check(string $path, bool $isRoots): void
@@ -74,7 +74,7 @@ final class Layout
         $first = $isThere && $isRoots ? $path : dirname($path);
         $real = (string) Quiet::call(static fn () => realpath($first));
         if ($real !== $first) {
-            // The owner of a link in the path could change it afterwards.
+            // The owner of a link in the path could change the link afterwards.
             throw new UsageError("A link leads to $first. Name the directory as it is: $real");
         }
         $others = RootUser::directoryOfOthers($real);
@@ -83,7 +83,7 @@ final class Layout
         }
     }
 
-    /** Root's alone. */
+    /** A directory that only root may use. */
     public function rootsDirectory(string $path, int $mode): void
     {
         $this->make($path, $mode, 'root', static fn (): bool => mkdir($path, 0700) && chmod($path, $mode));
@@ -101,7 +101,7 @@ final class Layout
         $this->make($path, $mode, 'root', fn (): bool => self::write($path, $mode, $contents) && $this->give($path, 0));
     }
 
-    /** The user's, for which the readers of logs are a group, where there is such a group. */
+    /** A directory of the user; its group are the readers of logs, if that group exists. */
     public function logDirectory(string $path, int $mode): void
     {
         $this->usersDirectory($path, $mode, posix_getgrnam(self::LOG_READERS)['gid'] ?? null);
@@ -120,13 +120,13 @@ final class Layout
             && $this->give($path, $this->userId));
     }
 
-    /** Not as root, all stays the caller's. The last that is done to it: whoever owns it can put something else there. */
+    /** Changes the owner if root runs the command. It is the last step for a path, because the new owner can replace it. */
     private function give(string $path, int $user, ?int $group = null): bool
     {
         return !$this->isRoot || (lchgrp($path, $group ?? $this->groupId) && lchown($path, $user));
     }
 
-    /** Made with its mode, so that nobody opens a key before it has it. */
+    /** The file is created with its mode, so that no other user can open a key before the mode is set. */
     private static function write(string $path, int $mode, #[\SensitiveParameter] string $contents): bool
     {
         $mask = umask(0777 & ~$mode);
@@ -152,7 +152,7 @@ final class Layout
         $this->done[] = sprintf('made  %s  %04o %s', $path, $mode, $this->isRoot ? $owner : $this->user);
     }
 
-    /** A link that leads nowhere is there too. */
+    /** A dangling link counts as an existing file. */
     private static function exists(string $path): bool
     {
         LocalFile::forget();
