@@ -61,7 +61,7 @@ final class MemoryAccessTest extends TestCase
     }
 
     /**
-     * @param non-empty-list<string> $script and its arguments
+     * @param non-empty-list<string> $script the script and its arguments
      * @param array<string, string> $ini
      * @return array{code: int, output: string}
      */

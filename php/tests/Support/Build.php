@@ -32,7 +32,7 @@ final class Build
     /**
      * The sources of the library.
      *
-     * @return array<string, string> code by path below src/, in the order of the paths
+     * @return array<string, string> the code by path in src/, sorted by path
      */
     public static function sources(): array
     {

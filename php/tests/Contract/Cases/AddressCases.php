@@ -266,7 +266,7 @@ trait AddressCases
      * Sends a request to port 443 of each host. Nothing listens there.
      *
      * @param list<string> $hosts
-     * @param list<string> $lines of the hosts file
+     * @param list<string> $lines lines of the hosts file
      * @param array<string, mixed> $config
      * @return array<int, array<string, mixed>>
      */

@@ -68,7 +68,7 @@ trait OpenBasedirCases
      * A call to a server whose certificate is of the test authority, in a process whose open_basedir does not include /etc.
      *
      * @param array<string, mixed> $config
-     * @param string|null $bundle the system's trust anchors; the test authority without it
+     * @param string|null $bundle PEM text for the system's trust anchors; null for the test authority
      * @param array<string, string> $files
      * @return array<string, mixed> an outcome of OwnNetwork
      */

@@ -365,7 +365,7 @@ trait TlsCases
     /**
      * A new listener that responds to every request, and a transport that is allowed to connect to it.
      *
-     * @param array<string, mixed> $tls of FaultServer::listen()
+     * @param array<string, mixed> $tls the argument $tls of FaultServer::listen()
      * @return array{TransportInterface, string}
      */
     private static function served(array $tls): array

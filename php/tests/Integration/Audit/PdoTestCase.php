@@ -189,7 +189,7 @@ abstract class PdoTestCase extends TestCase
     }
 
     /**
-     * @param array<string, string> $states by id
+     * @param array<string, string> $states the states of the entries, by ID
      */
     protected function assertIds(array $states): void
     {

@@ -10,10 +10,10 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 final readonly class Copy
 {
     /**
-     * @param string $secret its name
-     * @param string $form which of Forms::of
-     * @param string $mapping what the process maps there
-     * @param bool $locked in memory, and left out of cores
+     * @param string $secret the name of the secret
+     * @param string $form the name of its form, as in Forms::of()
+     * @param string $mapping the name of the mapping in /proc/PID/smaps
+     * @param bool $locked whether its pages are locked in memory and left out of core files
      */
     public function __construct(
         public string $secret,

@@ -47,7 +47,7 @@ final class Huffman
     }
 
     /**
-     * @return array<int, string> by the character's number
+     * @return array<int, string> the codes by the value of the character
      */
     private static function codes(): array
     {

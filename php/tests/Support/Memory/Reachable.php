@@ -12,7 +12,7 @@ final class Reachable
     /**
      * Every string in a value.
      *
-     * @param string $namespace of the caller, where the frames of an exception in the value end; see frames()
+     * @param string $namespace namespace of the caller, at whose first frame the frames of an exception end; see frames()
      * @return list<string>
      */
     public static function strings(mixed $value, string $namespace = ''): array

@@ -10,9 +10,9 @@ namespace Netresearch\NrVault\Outbound\Tests\Support\Memory;
 final readonly class Region
 {
     /**
-     * @param int $offset in the file that is read
-     * @param string $name what the process maps there
-     * @param bool $locked in memory, and left out of cores
+     * @param int $offset the place of its bytes in the file that is read
+     * @param string $name the name of the mapping in /proc/PID/smaps
+     * @param bool $locked whether its pages are locked in memory and left out of core files
      */
     public function __construct(
         public int $address,

@@ -24,7 +24,7 @@ final readonly class ReceivedRequest
     }
 
     /**
-     * @param array<string, mixed> $seen of FaultServer::seen()
+     * @param array<string, mixed> $seen a request in the form of FaultServer::seen()
      */
     public static function fromSeen(array $seen): self
     {
