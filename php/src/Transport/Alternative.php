@@ -7,14 +7,14 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A base URL that counts in place of a service's, where its secret ends so. The transport asks the secret, after it has judged
- * each alternative as if it were the base URL.
+ * A base URL that replaces that of a service if the secret of the service has the given suffix. The transport first checks each
+ * alternative as if it were the base URL, and then compares the secret.
  *
  * @api
  */
 final readonly class Alternative
 {
-    /** More than a service has regions. */
+    /** The maximum number of alternatives; no service is known that has more regions. */
     public const MOST = 8;
 
     /**

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * When calls to a service that keeps failing are refused, and for how long. The library counts, for each process; PhpTransport
- * does not.
+ * When calls to a service that fails repeatedly are refused, and for how long. The library counts failures in each process;
+ * PhpTransport does not.
  *
  * @api
  */
@@ -20,8 +20,8 @@ final readonly class Breaker
     public const MAX_OPEN_MS = 86400000;
 
     /**
-     * @param int $failures how many failed attempts in a row it takes, at least 1
-     * @param int $openMs for how many milliseconds calls are then refused, at least 1
+     * @param int $failures number of failed attempts in a row after which calls are refused, at least 1
+     * @param int $openMs milliseconds for which calls are then refused, at least 1
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Names;
 
 /**
- * What is declared of a credential: which one it is, what its envelope holds, and where a plain secret goes. The envelope
- * itself is found by the identifier.
+ * The declaration of a credential: its identifier, what its envelope contains, and where a plain secret goes. The envelope itself
+ * is found by the identifier.
  *
  * @api
  */
@@ -40,7 +40,7 @@ final readonly class CredentialReference
     /**
      * @param string $identifier "identifier" or "vault:identifier", 1 to 255 bytes
      * @param string $type one of the constants; it says what the envelope holds
-     * @param Placement|null $placement for SECRET, and only there
+     * @param Placement|null $placement required for SECRET, and not allowed for other types
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(string $identifier, public string $type, public ?Placement $placement = null)
@@ -62,7 +62,7 @@ final readonly class CredentialReference
     }
 
     /**
-     * The credential, once its envelope is found.
+     * The credential with its envelope.
      *
      * @throws OutboundException credential.malformed
      */

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Printable;
 
 /**
- * What a transport will do with a request that it allows.
+ * The result of a decision that allows a request.
  *
  * @internal
  */
@@ -19,8 +19,8 @@ final readonly class Decision
     /**
      * @param string $url canonical, with the caller's query: not for logs
      * @param string|null $pathTemplate the pattern of allowed_paths that matched, made printable
-     * @param string|null $host of the URL, as its port; null of a library that does not tell them
-     * @param int|null $begun when it came in, in nanoseconds of hrtime(), where its transport counts a call's time from there
+     * @param string|null $host host of the URL, as port is its port; null if the library is too old to return them
+     * @param int|null $begun start of the call in nanoseconds of hrtime(), if the transport measures its duration from there
      */
     public function __construct(
         public string $method,
@@ -34,7 +34,7 @@ final readonly class Decision
     }
 
     /**
-     * From the head of a decision. A refusal in it is thrown; what cannot be read, as internal.panic.
+     * From the head of a decision. A refusal in it is thrown; a head that cannot be read becomes internal.panic.
      *
      * @internal
      * @throws OutboundException

@@ -7,14 +7,14 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * The functions of PHP that a call needs. Hosts take some away by disable_functions, and calling one of those is an error
- * in the middle of whatever is done then; so they are looked for before.
+ * The PHP functions that a call needs. Hosts disable some with disable_functions, and a call of a disabled function throws an
+ * error in the middle of the work. So they are checked before.
  *
  * @internal
  */
 final class Functions
 {
-    /** Of the client and of both transports; all are PHP's core. */
+    /** Functions of the client and of both transports; all are in PHP's core. */
     private const NEEDED = [
         'array_change_key_case', 'array_column', 'array_diff_key', 'array_filter', 'array_flip', 'array_is_list',
         'array_key_exists', 'array_key_first', 'array_key_last', 'array_keys', 'array_map', 'array_pop', 'array_push',
@@ -53,11 +53,11 @@ final class Functions
         'zlib' => ['inflate_add', 'inflate_get_read_len', 'inflate_get_status', 'inflate_init'],
     ];
 
-    /** @var array<int, list<string>> what is missing, for this request of PHP */
+    /** @var array<int, list<string>> the missing functions, for this PHP request */
     private static array $missing = [];
 
     /**
-     * What this PHP does not have.
+     * The functions that this PHP does not have.
      *
      * @param bool $isPhp whether PhpTransport is to send
      * @return list<string>
@@ -68,7 +68,7 @@ final class Functions
     }
 
     /**
-     * All that missing() may name, see the doctor.
+     * All functions that missing() may name, for the doctor.
      *
      * @return list<string>
      */

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Exception\PartFailure;
 
 /**
- * What the closure of a master key returns. It is the host's, and may throw whatever it likes.
+ * Calls the closure of a master key. It is code of the host, and may throw any exception.
  *
  * @internal
  */

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * When the material of keys is asked for again: an envelope that no key opens may have been sealed under one that came later.
- * Material may be expensive, and an envelope may be broken for good, so it is not asked for again too soon.
+ * When the closures of keys are called again: an envelope that no key opens may have been sealed with a newer key. The closures
+ * may be expensive, and the envelope may be damaged, so there is a pause between two calls.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ final class KeyRenewal
         $this->isPossible = self::hasClosure($config['master_keys'] ?? null);
     }
 
-    /** Whether to ask for it now; true once in each pause. */
+    /** Whether the closures are to be called now; true at most once in each pause. */
     public function isDue(OutboundException $failure): bool
     {
         if (!$this->isPossible || $failure->errorCode() !== 'credential.authentication_failed') {

@@ -7,25 +7,25 @@ namespace Netresearch\NrVault\Transport;
 /**
  * The one class that touches \FFI: libsecure_outbound, ABI version 1, as static calls on plain strings and integers.
  *
- * It is the only class that preload.php loads, so it needs no other class of this package. A preloaded copy beats
- * the one in vendor/, silently; its user therefore checks API. No FFI or CData object ever leaves it, because a leaked
- * one stays callable from any file. Exceptions carry no previous one: a trace of FFI's own holds the arguments. No
- * closure shares the lines that repeat here: its arguments would be in traces and backtraces as well.
+ * It is the only class that preload.php loads, so it needs no other class of this package. A preloaded copy silently takes
+ * precedence over the one in vendor/; its user therefore checks API. No FFI or CData object is returned, because any file could
+ * call it then. Exceptions have no previous exception: the trace of an FFI exception contains the arguments. Repeated lines are
+ * not moved into a closure: its arguments would be in traces and backtraces as well.
  *
- * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A
- * result that a fatal error or exit() leaves there is freed when the request ends, or else by the next bind().
+ * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A result
+ * that remains there after a fatal error or exit() is freed at the end of the request, or else by the next bind().
  *
  * @internal used by RustFfiTransport only
  */
 final class NativeLibrary
 {
-    /** Of this class's own methods. It changes with them, not with the library. */
+    /** Version of this class's methods. It changes with them, not with the library. */
     public const API = 6;
 
-    /** Of the C functions, as secure_outbound_abi_version() answers it. */
+    /** Version of the C functions, as secure_outbound_abi_version() returns it. */
     public const ABI = 1;
 
-    /** What the native functions return, as in include/secure_outbound.h. */
+    /** Return values of the native functions, as in include/secure_outbound.h. */
     public const OK = 0;
     public const FAILED = 1;
     public const NULL_POINTER = -1;
@@ -64,14 +64,14 @@ final class NativeLibrary
         void secure_outbound_result_free(struct secure_outbound_result *result);
         C;
 
-    /** What a library or a header of an older release lacks, and no call needs. */
+    /** Functions that a library or a header of an older release lacks, and that no call needs. */
     private const OPTIONAL = <<<'C'
         int32_t secure_outbound_check(uint64_t engine, const char *request, size_t request_len,
                                       const char *sealed, size_t sealed_len,
                                       struct secure_outbound_result *out);
         C;
 
-    /** The same, of calls that are decided about before they are sent. */
+    /** The same for calls that are decided before they are sent. */
     private const DECIDING = <<<'C'
         int32_t secure_outbound_decide(uint64_t engine, const char *service, size_t service_len,
                                        const char *request, size_t request_len, size_t body_len,
@@ -89,7 +89,7 @@ final class NativeLibrary
 
     private static ?\FFI $ffi = null;
 
-    /** The file that a binding by cdef came from; null for one by scope. */
+    /** The file of a binding by cdef; null for one by scope. */
     private static ?string $file = null;
 
     private static ?string $reserve = null;
@@ -98,7 +98,7 @@ final class NativeLibrary
 
     private static bool $canDecide = false;
 
-    /** Of a result: reading a declaration takes as long as a part of a call. */
+    /** The type of a result. It is stored, because parsing a declaration takes a noticeable part of the time of a call. */
     private static ?\FFI\CType $result = null;
 
     private function __construct()
@@ -130,7 +130,7 @@ final class NativeLibrary
         $held = self::holdSignals();
         [$canCheck, $canDecide] = [false, false];
         try {
-            // A library of another version may lack what else is declared here, so it is asked for its version alone.
+            // A library of another version may lack the other functions, so first only the function for its version is declared.
             $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
             $abi = $ffi->secure_outbound_abi_version();
             if ($direct && $abi === self::ABI) {
@@ -259,7 +259,7 @@ final class NativeLibrary
     }
 
     /**
-     * Decides about a request and sends nothing.
+     * Decides on a request, and sends nothing.
      *
      * @param int $engine handle from open()
      * @param string $request request head, JSON
@@ -294,13 +294,13 @@ final class NativeLibrary
     }
 
     /**
-     * Decides about a request, and keeps the call for sendDecided() where it is allowed. Its time runs from here.
+     * Decides on a request. If it is allowed, the library stores the call for sendDecided(); its time limit starts now.
      *
      * @param int $engine handle from open()
-     * @param string $service document of its service, which the engine reads once; '': the request has it all
-     * @param string $request request head, JSON, or what of it is the request's own
+     * @param string $service document of its service, which the engine reads once; '': the request contains everything
+     * @param string $request request head, JSON, or the part of it that differs between requests
      * @param int $bodyLength size of its body in bytes
-     * @return array{status: int, call: int, head: string} call is 0 where there is none
+     * @return array{status: int, call: int, head: string} call is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canDecide(), CALL_FAILED
      */
     public static function decide(
@@ -337,10 +337,10 @@ final class NativeLibrary
     }
 
     /**
-     * Sends a call that was decided about. It is gone afterwards.
+     * Sends a call that decide() has allowed. Its number is not valid afterwards.
      *
      * @param int $call number from decide()
-     * @param string $body raw bytes, as many as it was said to have
+     * @param string $body raw bytes, as many as were given to decide()
      * @param string $sealed as of send()
      * @param int $room how many bytes a body may have to be copied
      * @return array{status: int, head: string, body: string|null} body is null where it has more
@@ -371,7 +371,7 @@ final class NativeLibrary
         }
     }
 
-    /** Lets a call go that was decided about and is not sent. It may be gone already. */
+    /** Frees a call that decide() has allowed and that is not sent. It may have been freed already. */
     public static function freeDecided(int $call): void
     {
         if (self::$canDecide) {
@@ -388,7 +388,7 @@ final class NativeLibrary
     }
 
     /**
-     * Opens envelopes, says by a code whether a request could use them, and wipes them. It is no call.
+     * Opens envelopes, returns in a code whether a request could use them, and wipes them. Nothing is sent.
      *
      * @param int $engine handle from open()
      * @param string $request request head, JSON, with its credentials
@@ -436,7 +436,7 @@ final class NativeLibrary
         }
     }
 
-    /** At the end of the request, after a fatal error as well: then no "finally" has run. */
+    /** Runs at the end of the PHP request, also after a fatal error, for which no "finally" has run. */
     private static function end(): void
     {
         self::$reserve = null;
@@ -446,9 +446,9 @@ final class NativeLibrary
     }
 
     /**
-     * The binding with what is optional and there.
+     * The binding, with those optional functions that exist.
      *
-     * @param string|null $file null: of a scope, which has what its header declares
+     * @param string|null $file null: a scope, which has the functions that its header declares
      * @return array{\FFI, bool, bool} whether it has check(), and decide()
      */
     private static function whole(\FFI $ffi, ?string $file): array
@@ -474,7 +474,7 @@ final class NativeLibrary
     }
 
     /**
-     * No handler of a signal runs within a native call: PHP 8.4 crashes where one makes an exception or a backtrace there.
+     * No signal handler runs during a native call: PHP 8.4 crashes if it creates an exception or a backtrace there.
      *
      * @return bool whether deliverSignals() has anything to do
      */
@@ -486,7 +486,7 @@ final class NativeLibrary
         return \pcntl_async_signals(false);
     }
 
-    /** Runs the handlers of what has come meanwhile; what one throws takes the place of the result. */
+    /** Runs the handlers of signals that have arrived in the meantime; an exception of a handler replaces the result. */
     private static function deliverSignals(bool $held): void
     {
         if ($held) {
@@ -515,9 +515,10 @@ final class NativeLibrary
         return $ffi;
     }
 
-    /*
-     * Both pass the field itself to FFI::string(), whose parameter is a reference: so it sees the pointer. Read into a
-     * variable first, PHP would turn the field into a string that ends at the first NUL byte, or beyond the buffer.
+    /**
+     * Both functions pass the field itself to FFI::string(), whose parameter is a reference, so that it gets the pointer. If the
+     * field were read into a variable first, PHP would turn it into a string that ends at the first NUL byte, or beyond the
+     * buffer.
      */
 
     private static function head(\FFI\CData $out): string

@@ -14,9 +14,9 @@ final class PackageVersion
     public const NUMBER = '0.1.0';
 
     /**
-     * Why no call can be made: the classes of one version are preloaded, and the files of another are there.
+     * Why no call can be made: the classes of one version are preloaded, and the files of another version are installed.
      *
-     * @return string|null null where that is not so
+     * @return string|null null if the versions are the same
      */
     public static function conflict(): ?string
     {

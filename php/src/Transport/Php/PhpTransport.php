@@ -21,9 +21,9 @@ use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
- * Sends through ext-curl, for hosts without FFI: the same policy, the same guard and the same codes as the library. It is
- * the weaker one, because the credential is opened in PHP: its bytes pass through PHP's memory and libcurl's, and what
- * can be reached of them is wiped. docs/transports.md lists what else differs.
+ * Sends through ext-curl, for hosts without FFI: the same policy, the same guard and the same codes as the library. It is the
+ * weaker one, because the credential is opened in PHP: its bytes are in the memory of PHP and of libcurl, and only some of the
+ * copies can be wiped. docs/transports.md lists what else differs.
  *
  * @api
  */
@@ -69,7 +69,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
                 throw $failure;
             }
         }
-        // What works stays where this fails.
+        // If reading fails, the earlier settings remain in use.
         $this->settings = $this->read();
         return (new Call($this->settings))->send($request);
     }
@@ -90,7 +90,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
     /**
      * Reads the configuration now, as the first send() would.
      *
-     * @return list<array{code: string, message: string}> what should not stay so, such as a key file others can read
+     * @return list<array{code: string, message: string}> warnings, such as a key file that others can read
      * @throws OutboundException configuration.transport_unavailable, configuration.invalid, credential.key_unavailable
      */
     public function open(): array
@@ -99,7 +99,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
     }
 
     /**
-     * What is said where the configuration has php_transport: false.
+     * The exception for a configuration with php_transport: false.
      *
      * @internal
      */

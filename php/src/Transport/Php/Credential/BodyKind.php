@@ -18,14 +18,14 @@ enum BodyKind
 {
     private const BLANK = " \t\r\n";
 
-    /** Written as the library writes a string: what need not be escaped is not. */
+    /** The library writes strings in the same way: only characters that must be escaped are escaped. */
     private const JSON = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_LINE_TERMINATORS;
 
     case Json;
     case Form;
 
     /**
-     * The kind that the content type names, if there is exactly one and nothing is coded on top of it.
+     * The kind for the Content-Type, if there is exactly one such field and no Content-Encoding.
      *
      * @param list<array{string, string}> $headers
      */
@@ -101,7 +101,7 @@ enum BodyKind
     }
 
     /**
-     * The body with these fields behind its own, every other byte as it was.
+     * The body with these fields after its own; no other byte changes.
      *
      * @param list<array{string, Secret}> $fields names and values
      * @throws OutboundException credential.unusable, invalid_request.malformed
@@ -117,7 +117,7 @@ enum BodyKind
     }
 
     /**
-     * What matters of a JSON object; null for anything else.
+     * The needed properties of a JSON object; null for anything else.
      *
      * @param list<string> $names
      * @return array{isEmpty: bool, hasName: bool}|null
@@ -147,7 +147,7 @@ enum BodyKind
             $body = '{}';
         }
         $object = self::object($body, []) ?? throw OutboundException::malformed('the body is not a JSON object');
-        // Behind the members: in front of the last brace, which is the object's own.
+        // The fields go after the last member, before the closing brace of the object.
         $brace = (int) strrpos($body, '}');
         $written = '';
         foreach ($fields as [$name, $secret]) {

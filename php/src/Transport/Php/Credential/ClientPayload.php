@@ -11,18 +11,18 @@ use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 
 /**
- * The payload of an OAuth client: who asks for a token, where, and for what. Only the library asks; what it would refuse must
- * not be sealed, so it is judged here as well.
+ * The payload of an OAuth client: the client, the token endpoint, and the scopes. Only the library requests tokens. A payload
+ * that it would refuse must not be sealed, so it is checked here as well.
  *
  * @internal
  */
 final class ClientPayload
 {
-    /** RFC 6749 section 3.3. A blank would make two scopes of one. */
+    /** RFC 6749 section 3.3. A scope with a space would be two scopes. */
     private const SCOPE = '/\A[\x21\x23-\x5B\x5D-\x7E]+\z/';
 
     /**
-     * @return BindingRules|null what it is bound to
+     * @return BindingRules|null its binding; null if it has none
      * @throws InvalidPayload
      */
     public static function check(#[\SensitiveParameter] string $document): ?BindingRules

@@ -19,11 +19,11 @@ final readonly class Credential
      * @param string $type one of CredentialReference's constants
      * @param BindingRules|null $binding where the credential may go, if that was sealed with it
      * @param Secret $secret token, key, password, or the bytes themselves
-     * @param Secret|null $username of a basic
-     * @param string|null $header of an api_key, in lower case
-     * @param Secret|null $prefix of an api_key
+     * @param Secret|null $username for the type basic
+     * @param string|null $header name of the field for the type api_key, in lower case
+     * @param Secret|null $prefix for the type api_key
      * @param Placement|null $placement of a plain secret
-     * @param string|null $identifier null for one that no request declares
+     * @param string|null $identifier null for a credential that no request declares
      */
     public function __construct(
         public string $type,
@@ -37,7 +37,7 @@ final readonly class Credential
     ) {
     }
 
-    /** Whether the secret ends so; of a user and a password it is the password that counts. */
+    /** Whether the secret has this suffix; with a user name and a password, the password is compared. */
     public function endsWith(string $suffix): bool
     {
         return str_ends_with($this->secret->expose(), $suffix);

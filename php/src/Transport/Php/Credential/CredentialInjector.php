@@ -30,7 +30,7 @@ final class CredentialInjector
     /** @var list<array{string, Secret}> */
     private array $fields = [];
 
-    /** @var list<Secret> of a pair, which belong to no credential */
+    /** @var list<Secret> halves of a pair "user:password", which belong to no credential */
     private array $halves = [];
 
     private ?Secret $username = null;
@@ -45,8 +45,7 @@ final class CredentialInjector
     }
 
     /**
-     * Puts the credentials into the request. They are consumed: the result owns their secrets, and after a
-     * failure all are wiped.
+     * Puts the credentials into the request. The result owns their secrets; after a failure all are wiped.
      *
      * @param list<Credential> $credentials
      * @throws OutboundException policy.header_not_allowed, credential.unusable, credential.placement_conflict,
@@ -134,7 +133,8 @@ final class CredentialInjector
         $value = HeaderField::basic($username, $password);
         $this->headers[] = [HeaderRules::AUTHORIZATION, $value];
         $this->redactor->add(HeaderField::pair($username, $password));
-        // One half can be a word that responses are full of, "api:<key>" or "<key>:x"; that one is found in the pair only.
+        // One half can be a common word, as in "api:<key>" or "<key>:x". Such a half is searched for in responses only as a part
+        // of the pair.
         $isFiller = strlen($password->expose()) < self::SHORTEST_PASSWORD;
         $this->redactor->add($isFiller ? $username : $password);
         ($isFiller ? $password : $username)->wipe();
@@ -177,7 +177,7 @@ final class CredentialInjector
         $this->fields[] = [$name, self::notEmpty($secret)];
     }
 
-    /** Takes a header for a credential, once. */
+    /** Reserves a field for a credential; the request is refused if the field is filled already. */
     private function claim(string $name): void
     {
         foreach ($this->draft->headers as [$callers]) {
@@ -217,7 +217,7 @@ final class CredentialInjector
         return new RequestChanges($this->headers, $query, $body, $this->redactor);
     }
 
-    /** Wipes what was made here: an exception's trace may hold it. */
+    /** Wipes the secrets that were made here, since the trace of an exception may contain them. */
     private function wipe(): void
     {
         foreach ([...array_column($this->headers, 1), ...$this->halves] as $secret) {

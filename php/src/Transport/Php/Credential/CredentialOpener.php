@@ -92,7 +92,7 @@ final readonly class CredentialOpener
     }
 
     /**
-     * A request can have several credentials, so a refusal says whose it is.
+     * A request can have several credentials, so a refusal names the one that it is about.
      *
      * @template T
      * @param \Closure(): T $step

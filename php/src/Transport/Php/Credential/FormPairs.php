@@ -14,8 +14,8 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 final class FormPairs
 {
     /**
-     * The existing pairs, byte for byte, and one more for every field. All but RFC 3986's unreserved characters is
-     * percent-encoded, which readers of forms understand as well.
+     * The existing pairs, byte for byte, and one more for every field. All characters except RFC 3986's unreserved ones are
+     * percent-encoded, which every form parser decodes as well.
      *
      * @param list<array{string, Secret}> $fields names and values
      */
@@ -34,7 +34,10 @@ final class FormPairs
         return new Secret($pairs);
     }
 
-    /** Whether there is a pair of this name. A "+" is a space to some readers and a plus to others: either will do. */
+    /**
+     * Whether there is a pair of this name. Some parsers take "+" for a space and others for a plus, so a name counts in either
+     * reading.
+     */
     public static function hasName(#[\SensitiveParameter] string $pairs, string $name): bool
     {
         foreach (explode('&', $pairs) as $pair) {

@@ -8,15 +8,15 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Header fields that carry a credential. The parts come as Secret: of a string, what is thrown here would keep a copy in
- * its trace.
+ * Header fields that carry a credential. The parts are of the type Secret: with a string, the trace of an exception would contain
+ * a copy.
  *
  * @internal
  */
 final class HeaderField
 {
     /**
-     * A field's value of these parts.
+     * The value of a field, joined from these parts.
      *
      * @throws OutboundException credential.unusable
      */
@@ -28,7 +28,7 @@ final class HeaderField
             throw self::unusable('the secret is empty');
         }
         $value = new Secret($prefix?->expose() . $secret->expose());
-        // HTTP does not count outer blanks to the value: HTTP/1.1 loses them, HTTP/2 calls the request malformed.
+        // White space around a value is not part of it: HTTP/1.1 removes it, and in HTTP/2 the request is malformed.
         if (trim($value->expose(), " \t") !== $value->expose()) {
             throw self::unusable('the secret starts or ends with a blank');
         }
@@ -54,7 +54,7 @@ final class HeaderField
             throw self::unusable('the user name holds a colon, which ends it for the receiver');
         }
         $pair = self::pair($username, $password);
-        // RFC 7617; a line break here is a mistake that would show only as a refused log-in.
+        // RFC 7617 forbids control characters. With a line break by mistake, the server would only refuse the authentication.
         if (preg_match('/[\x00-\x1F\x7F]/', $pair->expose()) !== 0) {
             throw self::unusable('the user name or the password holds a control character');
         }

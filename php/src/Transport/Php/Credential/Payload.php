@@ -15,10 +15,10 @@ use Netresearch\NrVault\Transport\Secret\JsonScanner;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Reads what an envelope held as the type that the request declares.
+ * Reads the content of an envelope as the type that the request declares.
  *
- * The declaration is not sealed and may have been changed by whoever can write it, so a payload that says what it is must
- * agree, and a payload that is bound, or has the form of another type, is never sent as a plain secret.
+ * The declaration is not sealed, so anyone who can write to the registry may have changed it. Therefore a payload with a type
+ * must have the declared one, and a payload that has a binding, or the form of another type, is never sent as a plain secret.
  *
  * @internal
  */
@@ -33,14 +33,14 @@ final class Payload
             ['client_secret', 'client_id', 'token_url'],
             ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
         ],
-        // With its type and its binding: without them it would be bytes like any other.
+        // A document of this type has "type" or "binding"; without them it is a plain secret.
         CredentialReference::SECRET => [['secret'], []],
     ];
 
     private const BINDING = ['hosts', 'methods', 'paths', 'expires_at'];
 
     /**
-     * @param Secret $payload becomes the credential where that is its bytes, else it is wiped
+     * @param Secret $payload becomes the credential if its bytes are the secret, otherwise it is wiped
      * @throws OutboundException credential.payload_invalid, credential.unsupported, invalid_request.malformed
      */
     public static function read(
@@ -65,7 +65,7 @@ final class Payload
             }
             return self::parse($type, $payload->expose(), $placement, $declared->identifier);
         } catch (InvalidPayload) {
-            // Made below, where no other exception is in its trace.
+            // The exception is created below, so that this one is not in it.
         } finally {
             if (!$isKept) {
                 $payload->wipe();
@@ -120,8 +120,8 @@ final class Payload
     }
 
     /**
-     * The places of the values of a type's document, offset and length. It has only keys of the type, none of
-     * them twice, and all required ones; its "type", if it has one, is this type.
+     * The positions of the values in a document of this type, as offset and length. The document must have only keys of the type,
+     * none of them twice, and all required ones; its "type", if there is one, must be this type.
      *
      * @return array<string, array{int, int}>
      * @throws InvalidPayload
@@ -152,7 +152,7 @@ final class Payload
         }
         $json = substr($document, ...$places['binding']);
         $places = self::members($json, self::BINDING, '"binding"');
-        // A float to the library, and zero to json_decode().
+        // "-0" is a float for the library, and zero for json_decode().
         if (isset($places['expires_at']) && substr($json, ...$places['expires_at']) === '-0') {
             throw new InvalidPayload('"binding.expires_at" is no time');
         }
@@ -170,7 +170,7 @@ final class Payload
     }
 
     /**
-     * The places of an object's values; the object has no other keys than these, and none of them twice.
+     * The positions of an object's values; the object must have no other keys than these, and none of them twice.
      *
      * @param list<string> $names
      * @return array<string, array{int, int}>
@@ -195,8 +195,8 @@ final class Payload
     }
 
     /**
-     * Whether bytes are a secret themselves, and not a document: of another type, or bound. One that says of itself that it is
-     * something else, such as a vendor's key file, is a secret whatever keys it has.
+     * Whether bytes are a plain secret, and not a document of another type or with a binding. A document with an unknown "type",
+     * such as a vendor's key file, is a plain secret whatever keys it has.
      */
     public static function isPlain(#[\SensitiveParameter] string $payload): bool
     {
@@ -209,7 +209,7 @@ final class Payload
                 $types[] = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
             },
         );
-        // What is no JSON object was never accepted as one of the types either.
+        // A value that is not a JSON object is not accepted as one of the types either.
         if (!$isObject || in_array('binding', $found, true)) {
             return !$isObject;
         }

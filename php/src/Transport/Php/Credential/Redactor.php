@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Finds injected secrets in the header fields of a response.
+ * Finds injected secrets in the header fields of a response, so that they can be replaced.
  *
  * @internal
  */
@@ -16,16 +16,16 @@ final class Redactor
     /** What a value that holds a secret is replaced with. */
     public const REDACTED = '[redacted]';
 
-    /** A location may carry a location that carries a query. */
+    /** A Location may contain a URL in its query, which has a query itself. */
     private const DECODINGS = 3;
 
     /** @var list<Secret> */
     private array $secrets = [];
 
-    /** @var list<Secret> what every base64 of a text that holds the secret has in common, for each place it can have */
+    /** @var list<Secret> the characters that every base64 of a text with the secret contains, for each possible offset */
     private array $encoded = [];
 
-    /** Adds a secret to look for, and keeps it. An empty one is in every value, so it is left out. */
+    /** Adds a secret to search for. An empty one is contained in every value, so it is left out. */
     public function add(#[\SensitiveParameter] Secret $secret): void
     {
         if ($secret->expose() === '') {
@@ -40,13 +40,13 @@ final class Redactor
         }
     }
 
-    /** Whether a value holds a secret: as it is, percent-encoded in whole or in part, or in base64 of either alphabet. */
+    /** Whether a value contains a secret: unchanged, percent-encoded in whole or in part, or in base64 of either alphabet. */
     public function finds(#[\SensitiveParameter] string $value): bool
     {
         if ($this->secrets === []) {
             return false;
         }
-        // A "+" may be one, or a space.
+        // A "+" may mean itself, or a space.
         return $this->findsDecoded($value)
             || str_contains($value, '+') && $this->findsDecoded(strtr($value, '+', ' '));
     }
@@ -60,7 +60,7 @@ final class Redactor
         $this->encoded = [];
     }
 
-    /** Decoding a value finds every way of encoding it. */
+    /** The value is decoded, which finds a secret however it was encoded. */
     private function findsDecoded(#[\SensitiveParameter] string $value): bool
     {
         for ($decodings = 0; !$this->findsPlain($value); $decodings++) {
@@ -91,12 +91,12 @@ final class Redactor
         return false;
     }
 
-    /** The base64 characters that depend on the secret alone where so many bytes, modulo three, come before it. */
+    /** The base64 characters that depend only on the secret, if this number of bytes, modulo three, comes before it. */
     private static function base64Core(#[\SensitiveParameter] Secret $secret, int $before): Secret
     {
         $text = new Secret(str_repeat("\0", $before) . $secret->expose());
         $encoded = new Secret(base64_encode($text->expose()));
-        // Characters of six bits: the first whole one behind the offset, and the last whole one.
+        // A character has six bits: the first and the last one that are completely within the secret.
         $first = intdiv($before * 8 + 5, 6);
         $end = intdiv(strlen($text->expose()) * 8, 6);
         return new Secret(substr($encoded->expose(), $first, $end - $first));

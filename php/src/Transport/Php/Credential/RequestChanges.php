@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * What credentials change in a request.
+ * The changes that credentials make to a request.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ final readonly class RequestChanges
      * @param list<array{string, Secret}> $headers to add, names in lower case; none of them is in the draft
      * @param Secret|null $query to send instead of the draft's
      * @param Secret|null $body to send instead of the draft's
-     * @param Redactor $redactor finds again in a response what was put into the request
+     * @param Redactor $redactor finds the secrets of the request in a response
      */
     public function __construct(
         public array $headers,

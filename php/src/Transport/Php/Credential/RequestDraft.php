@@ -14,7 +14,7 @@ final readonly class RequestDraft
     /**
      * @param list<array{string, string}> $headers the caller's, names in any case, values as bytes
      * @param string|null $query as it will be sent, without its question mark
-     * @param string|null $keyHeader where the request's idempotency key goes, if it has one; in lower case
+     * @param string|null $keyHeader name of the field for the idempotency key, if the request has one; in lower case
      */
     public function __construct(
         #[\SensitiveParameter] public array $headers = [],

@@ -10,9 +10,9 @@ use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Net\Verdict;
 
 /**
- * What follows one attempt, decided by its response's head or by its failure. The rules are made before the attempt and
- * change nothing: a callback of libcurl asks them between head and body, because curl_exec() returns only after the body,
- * and the loops act on the result.
+ * What follows one attempt, decided by the head of its response or by its failure. The rules are made before the attempt, and
+ * only decide: a callback of libcurl calls them between head and body, because curl_exec() returns only after the body. The loops
+ * act on the result.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ final readonly class AttemptRules
     private const REDIRECTS = [301, 302, 303, 307, 308];
 
     /**
-     * @param int|null $backoff milliseconds before the next attempt, at least; null where this one is the last
+     * @param int|null $backoff milliseconds before the next attempt, at least; null if this is the last attempt
      */
     public function __construct(private Prepared $prepared, private ?int $backoff)
     {
@@ -45,13 +45,13 @@ final readonly class AttemptRules
             && $head->values('location') !== [];
     }
 
-    /** When the next attempt begins; null where the call ends with this failure. */
+    /** When the next attempt begins; null if the call ends with this failure. */
     public function afterFailure(#[\SensitiveParameter] OutboundException $failure): ?Deadline
     {
         return Retry::afterFailure($failure, $this->prepared->isRepeatable) ? $this->next(0) : null;
     }
 
-    /** A pause that would outlast the call is not begun: the caller gets the present result at once. */
+    /** A pause that would end after the deadline of the call is not made: the caller gets the current result at once. */
     private function next(int $asked): ?Deadline
     {
         if ($this->backoff === null) {

@@ -21,7 +21,7 @@ final readonly class Attempts
     }
 
     /**
-     * Makes attempts until one is final. A failure's "sent" is the worst of all of them.
+     * Makes attempts until one is final. The "sent" of a failure is the worst of all attempts.
      *
      * @throws OutboundException
      */
@@ -56,7 +56,7 @@ final readonly class Attempts
         return new AttemptRules($this->prepared, $backoff);
     }
 
-    /** The worse of two words for how far a request had got. */
+    /** The worse of two values of "sent". */
     private static function worse(string $one, string $other): string
     {
         return self::SENT[max(array_search($one, self::SENT, true), array_search($other, self::SENT, true))];

@@ -13,8 +13,8 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 
 /**
- * One call from request to response. Whatever happens, it ends with an audit record and without a secret in memory that
- * this code has put there and can reach.
+ * One call from request to response. In every case it ends with an audit record, and with all secrets wiped that this code can
+ * reach in memory.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ final readonly class Call
     }
 
     /**
-     * @param int|null $begun when the call came in, in nanoseconds of hrtime(); null is now
+     * @param int|null $begun when the call came in, in nanoseconds of hrtime(); null: now
      * @throws OutboundException
      */
     public function send(#[\SensitiveParameter] RequestSpec $request, ?int $begun = null): ResponseSpec
@@ -65,7 +65,7 @@ final readonly class Call
         return self::decision($admitted, $recorder->begun);
     }
 
-    /** What is told of a request that may be sent. */
+    /** The decision about a request that may be sent. */
     public static function decision(Admitted $admitted, ?int $begun = null): Decision
     {
         $target = $admitted->target;
@@ -89,8 +89,8 @@ final readonly class Call
         $headers = [];
         foreach ($head->headers as [$name, $value]) {
             if (!in_array($name, $gone, true)) {
-                // Location echoes query parameters. A value that the caller set itself is not hidden from it: hiding it would
-                // confirm a guess of the secret that the API echoes.
+                // Servers repeat query parameters in Location. A value that the caller has set itself is not hidden: hiding it
+                // would confirm that the caller has guessed the secret.
                 $hides = $prepared->changes->redactor->finds($value)
                     && !in_array([$name, $value], $prepared->callersHeaders, true);
                 $headers[] = [$name, $hides ? Redactor::REDACTED : $value];

@@ -20,8 +20,8 @@ use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * Reads the configuration document, which docs/wire.md describes. Unknown keys are refused, as the library does it: a
- * misspelt limit must not pass.
+ * Reads the configuration document, which docs/wire.md describes. Unknown keys are refused, as in the library: a misspelt limit
+ * must not be ignored.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ final class Configuration
         $versions = self::versions($config['http_versions']);
         $userAgent = self::userAgent($config['user_agent']);
         if (!$config['php_transport']) {
-            // Before any key is read: this is what the setting is for.
+            // The setting means that PHP must not read any key, so it is checked before the keys are read.
             throw self::forbidden();
         }
         $keyring = Keyring::open($config['master_keys']);
@@ -94,7 +94,7 @@ final class Configuration
     }
 
     /**
-     * What decides about requests, of a configuration whose files and keys are not looked at.
+     * The part of a configuration that decides on requests; its files and keys are not read.
      *
      * @param array<string, mixed> $config
      * @throws OutboundException configuration.invalid
@@ -106,7 +106,7 @@ final class Configuration
         return new PolicyDecision(InternalHosts::read($config['internal_hosts']), $limits['request_bytes'], $hostLimit);
     }
 
-    /** What is said where the configuration has php_transport: false. */
+    /** The exception for a configuration with php_transport: false. */
     public static function forbidden(string $why = ''): OutboundException
     {
         return OutboundException::create(
@@ -137,7 +137,7 @@ final class Configuration
     }
 
     /**
-     * @return array{array<string, int>, Rules|null, bool} the numbers, the hosts that there are, and require_binding
+     * @return array{array<string, int>, Rules|null, bool} the numbers, the allowed hosts, and require_binding
      */
     private static function limits(mixed $limits): array
     {
@@ -155,7 +155,7 @@ final class Configuration
     }
 
     /**
-     * @return array{Trust, bool} and whether key exchanges that a quantum computer cannot break are offered
+     * @return array{Trust, bool} the trust anchors, and whether post-quantum key exchanges are offered
      */
     private static function trust(mixed $tls): array
     {
@@ -193,7 +193,7 @@ final class Configuration
         return Proxy::create($proxy['url'], self::texts($proxy['no_proxy'], 'proxy.no_proxy'), $proxy['resolve']);
     }
 
-    /** Tokens are the library's; a configuration serves both transports. */
+    /** Only the library uses tokens, but the same configuration may be used for both transports. */
     private static function checkTokenCache(mixed $cache): void
     {
         $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
@@ -202,7 +202,7 @@ final class Configuration
         }
     }
 
-    /** The hosts that there are for every policy; null are all. */
+    /** The hosts that any policy may allow; null: all. */
     private static function hosts(mixed $hosts): ?Rules
     {
         if ($hosts === null) {
@@ -246,7 +246,8 @@ final class Configuration
         if ($versions === []) {
             throw self::invalid('http_versions may not be empty');
         }
-        // A server without HTTP/2 would get the request all the same: libcurl tells the version with the response.
+        // Without 1.1, a server without HTTP/2 would still get the request, because libcurl reports the version only with the
+        // response.
         return in_array('1.1', $versions, true) ? $versions : throw self::invalid(
             'http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
         );
@@ -272,7 +273,7 @@ final class Configuration
     }
 
     /**
-     * An object of the document, with what it leaves out.
+     * An object of the document, with defaults for missing keys.
      *
      * @param array<string, mixed> $defaults
      * @return array<string, mixed>

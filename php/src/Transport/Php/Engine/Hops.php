@@ -11,7 +11,7 @@ use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 
 /**
- * One attempt: a request and the redirects that follow it. libcurl follows none; every hop passes the rules again.
+ * One attempt: a request and the redirects that follow it. libcurl follows no redirect; every rule is applied to each hop again.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final class Hops
     private Admitted $at;
     private Outgoing $outgoing;
 
-    /** Status of the redirect that led to the hop of the moment. */
+    /** Status of the redirect that led to the current hop. */
     private ?int $redirected = null;
 
     public function __construct(
@@ -94,7 +94,7 @@ final class Hops
             : throw self::refused('the redirect is refused: it names two locations');
     }
 
-    /** Turns the request into that of the next hop, which passes every rule again. */
+    /** Turns the request into that of the next hop, to which every rule is applied again. */
     private function follow(#[\SensitiveParameter] string $location, int $status): void
     {
         $outgoing = $this->outgoing;
@@ -111,7 +111,7 @@ final class Hops
             $binding->checkRedirect($identifier, $this->at->target, $outgoing->method);
         }
         if ($this->prepared->changes->query !== null) {
-            // Whether the location echoes the parameter is the server's choice, so it cannot be filled without a conflict.
+            // The server decides whether Location repeats the parameter, so the credential could conflict with it.
             throw self::refused('the redirect is refused: the credential is in the query');
         }
         $this->outgoing = $outgoing->to($this->at->target);

@@ -13,15 +13,18 @@ use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
  */
 final class Pause
 {
-    /** The bound of the first pause; it doubles with every further one. */
+    /** The upper limit of the first pause; it doubles with every further one. */
     private const FIRST = 100;
 
-    /** The bound of any pause that the server did not ask for. */
+    /** The upper limit of any pause that the server has not requested. */
     private const LONGEST = 10_000;
 
     private const TIME = '(?<hour>\d{1,2}):(?<minute>\d{1,2}):(?<second>\d{1,2})';
 
-    /** RFC 9110 section 5.6.7: the form that is sent, and the two that recipients accept as well; blanks as they come. */
+    /**
+     * RFC 9110 section 5.6.7: the current format, and the two obsolete ones that recipients must accept as well; with any number
+     * of spaces.
+     */
     private const DATES = [
         '/\A(?<weekday>[a-z]{3}),\s*(?<day>\d{1,2})\s*(?<month>[a-z]{3})\s*(?<year>\d{4})\s*' . self::TIME . '\s*(?-i:GMT)\z/i',
         '/\A(?<weekday>[a-z]{6,9}),\s*(?<day>\d{1,2})-(?<month>[a-z]{3})-(?<year>\d\d)\s*' . self::TIME . '\s*(?-i:GMT)\z/i',
@@ -31,10 +34,10 @@ final class Pause
     private const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
     /**
-     * Exponential backoff with full jitter: the $random part of a bound that doubles, so that clients that failed together
-     * do not come back together.
+     * Exponential backoff with full jitter: the fraction $random of an upper limit that doubles, so that clients that failed at
+     * the same time do not repeat at the same time.
      *
-     * @param int $repeats how many there were before this one
+     * @param int $repeats number of repetitions before this one
      * @param float $random from 0 to 1
      */
     public static function backoff(int $repeats, float $random): int
@@ -43,17 +46,17 @@ final class Pause
     }
 
     /**
-     * What a response's Retry-After asks for (RFC 9110 section 10.2.3): seconds, or a date, which is judged by the server's
-     * own clock where it shows it.
+     * The pause that Retry-After requests (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the Date field of
+     * the response if there is one.
      *
      * @param int $now Unix time in milliseconds
-     * @return int|null null where there is none that can be read; a date that has passed is no pause
+     * @return int|null null if there is none, or it cannot be read; a date in the past is no pause
      */
     public static function retryAfter(ResponseHead $head, int $now): ?int
     {
         $text = trim($head->values('retry-after')[0] ?? '');
         if (preg_match('/\A[0-9]+\z/', $text) === 1) {
-            // What is longer than this is longer than any deadline.
+            // The value is capped far above any deadline, so that it does not overflow.
             return 1000 * min((int) $text, PHP_INT_MAX >> 20);
         }
         $until = self::date($text);
@@ -76,7 +79,7 @@ final class Pause
 
     /**
      * @param array<string> $found the values of the groups that DATES names
-     * @return int|null Unix seconds; null where there is no such moment, or it is on another day of the week
+     * @return int|null Unix seconds; null if the date does not exist, or is on another day of the week
      */
     private static function moment(array $found): ?int
     {
@@ -93,7 +96,7 @@ final class Pause
         ) {
             return null;
         }
-        // A leap second is the one before it.
+        // A leap second counts as the second before it.
         $moment = (int) gmmktime($hour, $minute, min($second, 59), $month, (int) $found['day'], $year);
         $weekday = gmdate(strlen($found['weekday']) === 3 ? 'D' : 'l', $moment);
         return strcasecmp($weekday, $found['weekday']) === 0 ? $moment : null;

@@ -23,7 +23,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * From a request to one that may be sent, in the order of errors that docs/wire.md lists.
+ * Turns a request into one that may be sent, with checks in the order of errors in docs/wire.md.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ final readonly class Preparation
     }
 
     /**
-     * Decides, opens and places. Whoever has the result wipes it.
+     * Decides on the request, opens its credentials and places them. The caller has to wipe the result.
      *
      * @throws OutboundException
      */
@@ -92,8 +92,7 @@ final readonly class Preparation
     }
 
     /**
-     * Decides what can be decided of a request without opening, resolving and connecting. Of a refused request the record
-     * still says where it wanted to go.
+     * Decides as far as possible without opening, resolving and connecting. The record of a refused request still has its target.
      *
      * @param list<CredentialReference> $references
      * @throws OutboundException

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * A request that may be sent, credential included, and what holds for it.
+ * A request that may be sent, with its credentials, and the rules that apply to it.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final readonly class Prepared
 {
     /**
      * @param list<array{string, BindingRules}> $bindings what the credentials of these identifiers are bound to
-     * @param RequestChanges $changes what they changed; the secrets of the request are its
+     * @param RequestChanges $changes what the credentials changed; it owns the secrets of the request
      * @param list<array{string, string}> $callersHeaders what the caller set, names in lower case
      * @param bool $isRepeatable whether the request may be processed twice
      * @param ByteLimit $responseBytes cap of the response's body

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Origin;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Gathers the audit record of one call. It has every key; what is not known is null.
+ * Collects the audit record of one call. It has every key; an unknown value is null.
  *
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
@@ -31,7 +31,7 @@ final class Recorder
 
     private int $attempts = 0;
 
-    /** @var list<string> what became of the attempts that failed */
+    /** @var list<string> the results of the attempts that failed */
     private array $errors = [];
 
     /**
@@ -50,7 +50,7 @@ final class Recorder
     }
 
     /**
-     * Notes what the request says of itself.
+     * Notes the values of the request.
      *
      * @param list<CredentialReference> $references
      */
@@ -62,7 +62,7 @@ final class Recorder
         $this->record['credentials'] = array_column($references, 'identifier');
     }
 
-    /** Notes where the request wants to go, as far as its URL can be read. */
+    /** Notes the target of the request, as far as its URL can be read. */
     public function origin(?Origin $origin): void
     {
         $this->record['host'] = $origin?->host->text;
@@ -86,7 +86,7 @@ final class Recorder
     }
 
     /**
-     * Notes how the attempt of the moment ended.
+     * Notes how the current attempt ended.
      *
      * @param string|null $error code of its failure, or "http_503" and the like of a response that is an error by its status
      */

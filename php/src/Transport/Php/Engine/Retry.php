@@ -9,9 +9,9 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 /**
  * The one rule of repeating an attempt.
  *
- * What was certainly not processed may go out again whatever it is; what may have been, only where the request may be processed
- * twice. Refusals and failures of certificates and TLS do not change by a repetition. A failure after a response's status line is
- * that response's, and the caller has to see its status.
+ * A request that was certainly not processed may always be sent again; one that may have been processed, only if it may be
+ * processed twice. Refusals and failures of certificates and TLS are not repeated, since the result would be the same. A failure
+ * after a response's status line is that response's, and the caller has to see its status.
  *
  * @internal
  */
@@ -21,7 +21,7 @@ final class Retry
     private const STATUSES = [429, 502, 503, 504];
     private const CLASSES = ['dns', 'connect', 'timeout', 'protocol'];
 
-    /** Codes of failures that may pass without any change; the library's list. */
+    /** Codes of failures that may be temporary; the library has the same list. */
     private const TRANSIENT = [
         'dns.failed',
         'connect.refused',
@@ -33,8 +33,8 @@ final class Retry
     ];
 
     /**
-     * Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the other side knows it
-     * again by its key. TRACE, idempotent as well, is refused before.
+     * Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the server recognizes a
+     * repetition by its idempotency key. TRACE is idempotent as well, but is refused before.
      */
     public static function isRepeatable(string $method, bool $hasIdempotencyKey): bool
     {

@@ -17,10 +17,10 @@ use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 final readonly class Settings
 {
     /**
-     * @param bool $requireBinding whether a credential is refused whose binding has no hosts
+     * @param bool $requireBinding whether a credential is refused if its binding has no hosts
      * @param int $timeoutMs default of a call's deadline
      * @param int $maxTimeoutMs its ceiling
-     * @param int $responseBytes default cap of a response's body
+     * @param int $responseBytes default limit of a response's body
      * @param int $maxResponseBytes its ceiling
      * @param list<array{code: string, message: string}> $warnings
      */

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Envelope;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * One layer of an envelope: authenticated decryption in libsodium's layout, the tag behind the ciphertext.
+ * One layer of an envelope: authenticated decryption in libsodium's layout, with the tag after the ciphertext.
  *
  * libsodium has AES-256-GCM on processors with AES instructions only; OpenSSL has it everywhere.
  *
@@ -23,7 +23,7 @@ final readonly class Aead
     private ?string $aesGcm;
 
     /**
-     * @param list<string> $extensions that may be used, of SODIUM and OPENSSL; those that are not there are not used
+     * @param list<string> $extensions that may be used, SODIUM and OPENSSL; missing ones are not used
      */
     public function __construct(array $extensions = [self::SODIUM, self::OPENSSL])
     {
@@ -52,8 +52,7 @@ final readonly class Aead
     }
 
     /**
-     * Decrypts one layer. Null for a key or nonce of the wrong length as for a tag that does not fit: none of them opens
-     * it.
+     * Decrypts one layer. Null if the tag does not match, and also for a key or nonce of the wrong length.
      */
     public function open(
         Algorithm $algorithm,

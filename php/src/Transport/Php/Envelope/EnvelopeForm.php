@@ -8,8 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Secret\JsonScanner;
 
 /**
- * The outer form of an envelope: marker, base64, JSON object, and what its fields must look like. Nothing in it is
- * secret.
+ * The outer form of an envelope: marker, base64, JSON object, and the form of its members. Nothing in it is secret.
  *
  * @internal
  */
@@ -17,7 +16,7 @@ final readonly class EnvelopeForm
 {
     public const MARKER = 'nrv1:';
 
-    /** What json_decode() with a depth of 8, nr-vault's, lets through below the object; it counts the scalars as well. */
+    /** The levels below the object that json_decode() accepts with nr-vault's depth of 8; scalars count as a level. */
     private const LEVELS = 6;
 
     private const TEXTS = ['encrypted_value', 'encrypted_dek', 'dek_nonce', 'value_nonce', 'encryption_algorithm'];
@@ -60,7 +59,7 @@ final readonly class EnvelopeForm
         if (!is_string($fields['value_checksum'] ?? '')) {
             throw self::malformed("the envelope's checksum is not a string");
         }
-        // Version 2 names its algorithm. Version 1 does not, its nonces give it away; what it names is ignored.
+        // Version 2 names its algorithm. In version 1 the length of the nonces tells it, and a name is ignored.
         $named = match ($version) {
             1 => null,
             2 => Algorithm::tryFrom($fields['encryption_algorithm'])
@@ -87,7 +86,7 @@ final readonly class EnvelopeForm
     }
 
     /**
-     * The object's values that matter. Of a duplicate key the last one counts; unknown keys are ignored.
+     * The object's values of known keys. If a key is duplicated, the last one counts; unknown keys are ignored.
      *
      * @return array<string, mixed> a float, an array and an object are all false
      */
@@ -100,7 +99,7 @@ final readonly class EnvelopeForm
                 if ($name !== null) {
                     $json = substr($document, $offset, $length);
                     $value = json_decode($json, false, self::LEVELS + 2);
-                    // "-0" is a float to the library.
+                    // "-0" is a float for the library.
                     $isInteger = is_int($value) && $json !== '-0';
                     $fields[$name] = $value === null || is_string($value) || $isInteger ? $value : false;
                 }

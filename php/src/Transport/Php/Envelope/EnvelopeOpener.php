@@ -22,7 +22,7 @@ final readonly class EnvelopeOpener
     /**
      * Opens an envelope with the first of the keys that fits it.
      *
-     * What is wrong with the envelope's form is found before any key is used, so such a refusal says nothing about keys.
+     * Faults in the form of the envelope are found before any key is used, so such a refusal reveals nothing about keys.
      *
      * @param list<Secret> $keys of 32 bytes each; they stay the caller's
      * @throws OutboundException credential.key_unavailable, credential.malformed, credential.unsupported,

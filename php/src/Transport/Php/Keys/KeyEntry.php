@@ -47,7 +47,7 @@ final readonly class KeyEntry
         }
         $texts = [];
         foreach ($entry as $name => $value) {
-            // As in the document, null is as good as absent.
+            // As in the document, null counts as absent.
             if ($value === null) {
                 continue;
             }
@@ -74,7 +74,7 @@ final readonly class KeyEntry
     {
         $provider = $entry['provider'] ?? '';
         $value = count($entry) === 2 ? $entry[self::PROVIDERS[$provider] ?? ''] ?? null : null;
-        // PHP and the system know no other names of variables.
+        // PHP and the system allow no other names of variables.
         $isVariable = $provider !== 'env' || preg_match('/\A[^=\0]+\z/', $value ?? '') === 1;
         $source = $value === null || !$isVariable ? null : match ($provider) {
             'file' => KeySource::file($value),

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final readonly class KeyFile
 {
-    /** No form of a key is nearly as long; a longer file is no key file. */
+    /** Every form of a key is much shorter; a longer file is not a key file. */
     private const MAX_BYTES = 4096;
 
     private string $path;
@@ -43,7 +43,7 @@ final readonly class KeyFile
     }
 
     /**
-     * What is unsafe about its owner or mode, whatever it holds.
+     * What is unsafe about its owner or mode, whatever its content.
      *
      * @return list<array{code: string, message: string}>
      */
@@ -70,7 +70,7 @@ final readonly class KeyFile
         return $found;
     }
 
-    /** Whether a part of the path is not there, rather than closed to this process: PHP says the same of both. */
+    /** Whether a part of the path is missing. PHP reports the same error for a path that this process may not read. */
     private function isMissing(): bool
     {
         return Quiet::call(function (): bool {
@@ -81,7 +81,7 @@ final readonly class KeyFile
             do {
                 $below = $path;
                 $path = dirname($path);
-                // Under open_basedir not even the root directory need be there.
+                // With open_basedir, even the root directory may seem to be missing.
             } while ($path !== $below && !file_exists($path));
             return is_dir($path) && is_executable($path);
         });

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 use Netresearch\NrVault\Transport\System\LocalFile;
 
 /**
- * Where a master key comes from, and reading it by the rules of nr-vault's providers.
+ * The source of a master key, which is read by the rules of nr-vault's providers.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ final class KeySource
         return new self('raw', '', new Secret($keyBase64));
     }
 
-    /** Whether what it reads can change while the process lives. */
+    /** Whether the key can change while the process runs. */
     public function isExternal(): bool
     {
         return $this->material === null;
@@ -67,7 +67,7 @@ final class KeySource
     }
 
     /**
-     * What an administrator should know of it, as it is now.
+     * Current problems of the source, for an administrator.
      *
      * @return list<array{code: string, message: string}>
      */
@@ -87,7 +87,7 @@ final class KeySource
         return $found;
     }
 
-    /** A trimmed text of 32 bytes is the key itself, else its base64; only then may the white space belong to the key. */
+    /** A trimmed text of 32 bytes is the key itself; otherwise it is base64; otherwise the white space may belong to the key. */
     private function loadFile(): Secret|KeyProblem
     {
         $contents = (new KeyFile($this->place))->contents();
@@ -101,10 +101,10 @@ final class KeySource
             ?? KeyProblem::FileNotAKey;
     }
 
-    /** A variable is not trimmed, though base64 skips white space. */
+    /** A variable is not trimmed, but the base64 decoder skips white space. */
     private function loadVariable(): Secret|KeyProblem
     {
-        // The process's own environment: what a web server hands to a request could come from its client.
+        // Only the environment of the process is read: variables that a web server sets for a request could come from its client.
         $value = getenv($this->place, true);
         if (!is_string($value) || $value === '') {
             return KeyProblem::VariableMissing;
@@ -113,7 +113,7 @@ final class KeySource
         return self::ofBytes($value->expose()) ?? self::ofBase64($value->expose()) ?? KeyProblem::VariableNotAKey;
     }
 
-    /** The encryption key counts as the text it is: its hexadecimal digits are not decoded. */
+    /** The encryption key is used as text: its hexadecimal digits are not decoded. */
     private function derive(): Secret|KeyProblem
     {
         return strlen($this->exposed()) < Algorithm::KEY_BYTES

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * The keys of one configuration. Files and variables are read whenever keys are asked for, so that a key that was
- * rewritten or taken away counts at once, and none of them stays in memory between two calls.
+ * The keys of one configuration. Files and variables are read each time keys are needed, so that a changed or removed key has
+ * effect at once, and no key stays in memory between two calls.
  *
  * @internal
  */
@@ -23,8 +23,7 @@ final readonly class Keyring
     }
 
     /**
-     * A source that gives no key now may do so later and is only a warning, unless the configuration contains
-     * its material.
+     * A source without a key now may have one later, so this is only a warning, unless the configuration contains the key itself.
      *
      * An entry is one of `master_keys` in the configuration, or has a closure as `material` that returns the rest of it.
      * Unlike the library, PHP knows no id from an earlier call, so an id alone is not enough.
@@ -37,7 +36,7 @@ final readonly class Keyring
         if (!array_is_list($entries)) {
             throw self::invalid('master_keys is not a list');
         }
-        // No array_map(): its frame would show the entries in the trace of what is thrown below it.
+        // No array_map(): the trace of an exception would show the entries as its arguments.
         $parsed = [];
         foreach ($entries as $entry) {
             $parsed[] = KeyEntry::parse($entry);
@@ -59,7 +58,7 @@ final readonly class Keyring
     }
 
     /**
-     * The keys in the order of the configuration, of 32 bytes each. They are the caller's to wipe.
+     * The keys in the order of the configuration, of 32 bytes each. The caller has to wipe them.
      *
      * @return list<Secret>
      */
@@ -70,7 +69,7 @@ final readonly class Keyring
     }
 
     /**
-     * What an administrator should know of the sources, as they are now.
+     * Current problems of the sources, for an administrator.
      *
      * @return list<array{code: string, message: string}>
      */
@@ -85,7 +84,7 @@ final readonly class Keyring
         return $warnings;
     }
 
-    /** Material in the configuration cannot get better by waiting, so a fault in it is an error at once. */
+    /** A key in the configuration itself cannot become valid later, so a fault in it is an error at once. */
     private static function check(#[\SensitiveParameter] KeySource $source, int $index): void
     {
         if ($source->isExternal()) {

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
 
 /**
- * Takes the body of a response: content codings are undone and every stage is capped.
+ * Reads the body of a response: content codings are decoded, and the size is limited at every stage.
  *
  * @internal
  */
@@ -17,30 +17,33 @@ final class BodyReader
 {
     private const STACKED_CODINGS = 2;
 
-    /** 2^64 - 1: the first number that the library takes for none. */
+    /** 2^64 - 1: from this number on, the library does not accept a length. */
     private const NO_LENGTH = '18446744073709551615';
 
-    /** Values of Content-Encoding that name no coding: servers put there what belongs into other fields. */
+    /** Values of Content-Encoding that are not codings: some servers send values of other fields there. */
     private const NO_CODINGS = ['', 'identity', 'none', 'utf-8'];
 
-    /** @var list<Inflater> in the order in which they are undone */
+    /** @var list<Inflater> in the order of decoding */
     private array $stages = [];
 
     /** @var array<int, int> bytes that came out of each stage */
     private array $lengths = [];
 
-    /** What the server announced; null where it did not. */
+    /** The length that the server announced; null if it announced none. */
     private ?int $length = null;
 
     private string $bytes = '';
     private int $arrived = 0;
     private ?OutboundException $failure = null;
 
-    /** Why not even one byte can be taken: a response without a body is fine whatever its coding. */
+    /**
+     * The failure for an unknown coding; it is thrown at the first byte only, since a response without a body is accepted with
+     * any coding.
+     */
     private ?OutboundException $unknown = null;
 
     /**
-     * @param ByteLimit $cap of the body on the wire, and of what decoding makes of it
+     * @param ByteLimit $cap limit of the body as received, and of the decoded body
      * @param Deadline $deadline libcurl does not look at the clock while it waits for this class
      * @throws OutboundException protocol.invalid, response.too_large
      */
@@ -55,7 +58,7 @@ final class BodyReader
             if (strlen($digits) > 20 || strlen($digits) === 20 && strcmp($digits, self::NO_LENGTH) >= 0) {
                 throw OutboundException::create('protocol.invalid', "the server's content-length is not a number");
             }
-            // What is too long for an integer is too large as well.
+            // A number that is too long for an integer is too large as well.
             if (strlen($digits) > 18 || (int) $length > $cap->bytes) {
                 throw $this->tooLarge();
             }
@@ -77,9 +80,9 @@ final class BodyReader
     }
 
     /**
-     * Takes what came off the wire.
+     * Adds received bytes.
      *
-     * @return bool false where nothing more is wanted; failure() says why
+     * @return bool false if no more bytes are wanted; failure() tells why
      */
     public function add(#[\SensitiveParameter] string $chunk): bool
     {
@@ -92,11 +95,11 @@ final class BodyReader
         return $this->failure === null;
     }
 
-    /** Why the body cannot be taken, or is not whole as its coding goes. */
+    /** Why the body cannot be accepted, or is not complete by its coding. */
     public function failure(): ?OutboundException
     {
         if ($this->failure === null && $this->arrived > 0) {
-            // Servers label empty responses as well, and there is nothing to undo in those.
+            // Servers send Content-Encoding with empty bodies as well, which need no decoding.
             foreach ($this->stages as $stage) {
                 if (!$stage->isComplete()) {
                     return self::garbage();
@@ -106,19 +109,19 @@ final class BodyReader
         return $this->failure;
     }
 
-    /** Whether all of what was announced has come. */
+    /** Whether the announced length has been received. */
     public function isWhole(): bool
     {
         return $this->arrived === $this->length;
     }
 
-    /** Bytes on the wire, so far. */
+    /** Bytes received so far, before decoding. */
     public function arrived(): int
     {
         return $this->arrived;
     }
 
-    /** Whether a content coding is undone. */
+    /** Whether a content coding is decoded. */
     public function decodes(): bool
     {
         return $this->stages !== [];
@@ -133,7 +136,7 @@ final class BodyReader
     private function pass(#[\SensitiveParameter] string $chunk, int $stage): ?OutboundException
     {
         if (!isset($this->stages[$stage])) {
-            // Room for all of it: PHP copies a string that grows.
+            // There must be room for the whole string, since PHP copies a string that grows.
             if (strlen($this->bytes) + strlen($chunk) > MemoryLimit::room()) {
                 return OutboundException::create('response.too_large', MemoryLimit::REFUSAL);
             }
@@ -156,10 +159,10 @@ final class BodyReader
     }
 
     /**
-     * libcurl could undo br and zstd where it was built for it, but it takes a body that was cut off for a whole one and
-     * knows no limit of a zstd window, so its decoders are not used.
+     * libcurl's own decoders are not used, though some builds have br and zstd: they accept a truncated body as complete, and do
+     * not limit the window of zstd.
      *
-     * @return list<bool> whether it is gzip, else deflate, in the order in which they were applied
+     * @return list<bool> true for gzip, false for deflate, in the order in which they were applied
      */
     private static function codings(ResponseHead $head): array
     {

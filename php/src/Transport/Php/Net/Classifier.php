@@ -22,7 +22,7 @@ final class Classifier
     /** CURLE_SSL_PEER_CERTIFICATE before libcurl 7.62, which made it CURLE_SSL_CACERT's. */
     private const OTHER_PEER = 51;
 
-    /** SSL_R_… of OpenSSL: what an alert's number is added to, and a connection that ends without one. */
+    /** SSL_R_… of OpenSSL: the base of the numbers of alerts, and a connection that ends without an alert. */
     private const ALERT = 1000;
     private const UNEXPECTED_END = 294;
 
@@ -53,7 +53,7 @@ final class Classifier
         return match ($end->error) {
             // A connection that ends within the head counts as a whole response for libcurl.
             CURLE_OK, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR => self::broken($end),
-            // It says so of an HTTP/2 connection that ended, and of one that it ended itself.
+            // libcurl reports this for an HTTP/2 connection that the server ended, and for one that it ended itself.
             self::HTTP2_FRAMING => $end->begun ? self::broken($end) : self::unusable(),
             CURLE_OPERATION_TIMEOUTED => self::timeout($end),
             CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY => [
@@ -104,7 +104,7 @@ final class Classifier
     }
 
     /**
-     * libcurl says the same of a tunnel that was refused, of a connection that ended and of chunks that are none.
+     * libcurl reports the same error for a refused tunnel, for a connection that ended, and for invalid chunks.
      *
      * @return array{string, string}
      */
@@ -113,12 +113,12 @@ final class Classifier
         if ($end->begun) {
             $reason = self::opensslReason($end->text);
             return match (true) {
-                // What follows these words is the system's, in the language of the locale.
+                // The text after these words comes from the system, in the language of the locale.
                 str_starts_with($end->text, 'Recv failure: ') => self::broken($end),
                 str_contains($end->text, 'chunk') => self::invalid(),
                 // libcurl has a limit of its own for the heads of all interim responses together.
                 str_contains($end->text, 'Too large response headers') => self::invalid(),
-                // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
+                // In TLS 1.3 a server may refuse the client after the client's own handshake is complete.
                 !$end->isHeadWhole && $reason >= self::ALERT && $reason < self::ALERT + 256 => [
                     'tls.handshake_failed',
                     "the server ended TLS with an alert; it may want a client's certificate",
@@ -142,13 +142,13 @@ final class Classifier
      */
     private static function handshake(TransferEnd $end): array
     {
-        // Where OpenSSL has no reason of its own, it is the connection that has ended.
+        // If OpenSSL gives no reason, the connection has ended.
         return (self::opensslReason($end->text) ?? self::UNEXPECTED_END) === self::UNEXPECTED_END
             ? ['tls.handshake_failed', 'the connection ended during the TLS handshake']
             : ['tls.handshake_failed', 'TLS 1.2 or 1.3 could not be agreed with the server'];
     }
 
-    /** SSL_R_… of OpenSSL, whose number libcurl shows beside the words; null where there is none. */
+    /** The number SSL_R_… of OpenSSL, which is in libcurl's message; null if there is none. */
     private static function opensslReason(#[\SensitiveParameter] string $text): ?int
     {
         // The library's number, 20 for SSL, precedes the reason, and in OpenSSL 1.1 also a function's.
@@ -193,7 +193,7 @@ final class Classifier
     }
 
     /**
-     * Before anything was sent, this is libcurl's own: it lacks a protocol or an option, or memory.
+     * A failure of libcurl itself before anything was sent: it lacks a protocol or an option, or memory.
      *
      * @return array{string, string}
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * A moment on the clock that nobody sets.
+ * A moment on the monotonic clock.
  *
  * @internal
  */
@@ -19,8 +19,8 @@ final readonly class Deadline
     }
 
     /**
-     * @param int $milliseconds at most those of a few days
-     * @param int|null $from nanoseconds of hrtime(); null is now
+     * @param int $milliseconds at most a few days
+     * @param int|null $from nanoseconds of hrtime(); null: now
      */
     public static function in(int $milliseconds, ?int $from = null): self
     {

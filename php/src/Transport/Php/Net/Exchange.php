@@ -9,8 +9,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * One request and its response, on a curl handle and a connection of its own. libcurl sends a request twice where a reused
- * connection ends at the wrong moment, so none is reused.
+ * One request and its response, on a curl handle and a connection of its own. libcurl may send a request twice if a reused
+ * connection ends at the wrong moment, so no connection is reused.
  *
  * @internal
  */
@@ -32,9 +32,8 @@ final readonly class Exchange
      * Sends a request and reads its response, inside the deadline.
      *
      * @param ByteLimit $responseBytes cap of the body
-     * @param \Closure(ResponseHead): Verdict $judge asked once the head is there; a body that it does not want is left where it
-     *        is
-     * @throws OutboundException with how far this request had got
+     * @param \Closure(ResponseHead): Verdict $judge called when the head is complete; a body that it does not want is not read
+     * @throws OutboundException with "sent" for this request
      */
     public function send(
         #[\SensitiveParameter] Outgoing $outgoing,
@@ -63,8 +62,8 @@ final readonly class Exchange
     }
 
     /**
-     * Tries one address of each family at a time, until there is a connection. Of several of one family libcurl passes over
-     * some where the time is short.
+     * Tries one address of each family at a time, until there is a connection. With several of one family, libcurl skips some if
+     * the time is short.
      *
      * @return array{\CurlHandle, bool} the handle, and whether connecting had less time than the whole
      */
@@ -134,7 +133,7 @@ final readonly class Exchange
     }
 
     /**
-     * The addresses were pinned; that libcurl used one of them is checked nevertheless.
+     * libcurl may only use the given addresses; this checks that it has used one of them.
      *
      * @param list<Address> $addresses
      */

@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Host;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 
 /**
- * The address guard at the place where connections are made. Resolving and judging are one step, and what it returns is
- * the only list that is dialled.
+ * The address guard at the place where connections are made. Addresses are resolved and checked in one step, and connections are
+ * made only to the addresses that it returns.
  *
  * @internal
  */
@@ -22,7 +22,7 @@ final readonly class Guard
     }
 
     /**
-     * The addresses of a host, all of which may be dialled.
+     * The addresses of a host; connections to all of them are allowed.
      *
      * @return list<Address>
      * @throws OutboundException policy.address_not_allowed, dns.not_found, dns.failed
@@ -36,7 +36,7 @@ final readonly class Guard
     }
 
     /**
-     * Judges what can be judged of a host that the proxy resolves: its literal and its name.
+     * Checks a host that the proxy resolves, as far as possible: a literal address, or a special name.
      *
      * @throws OutboundException policy.address_not_allowed
      */
@@ -46,7 +46,8 @@ final readonly class Guard
     }
 
     /**
-     * The addresses of the proxy. The operator chose it, so they are not judged: they are private nearly everywhere.
+     * The addresses of the proxy. They are not checked, since the operator has chosen the proxy, and its address is nearly always
+     * private.
      *
      * @return list<Address>
      * @throws OutboundException dns.not_found, dns.failed

@@ -27,8 +27,8 @@ final readonly class Handles
     private const OWN_HEADERS = ['accept', 'content-type', 'expect', 'user-agent'];
 
     /**
-     * The library's suites, as OpenSSL names them, and its shortest keys and digests: level 2 is 112 bits, and SHA-1 is
-     * below. A level of the system's, in openssl.cnf, has no say.
+     * The library's cipher suites with OpenSSL's names, and its minimum for keys and digests: level 2 requires 112 bits, which
+     * excludes SHA-1. The level in the system's openssl.cnf has no effect.
      */
     private const SUITES_1_2 = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:'
         . 'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:@SECLEVEL=2';
@@ -136,7 +136,7 @@ final readonly class Handles
         return is_int($features) && ($features & CURL_VERSION_HTTP2) !== 0 && is_int($version) && $version >= self::TELLS_OF_HTTP2;
     }
 
-    /** An empty text, not its absence, keeps the environment's proxy out. */
+    /** The option is set to an empty text, because libcurl would otherwise use the proxy of the environment. */
     private static function setProxy(\CurlHandle $handle, ?Proxy $proxy): bool
     {
         if ($proxy === null) {
@@ -170,7 +170,7 @@ final readonly class Handles
         $lines = [];
         foreach ($outgoing->headers as [$name, $value]) {
             $value = $value instanceof Secret ? $value->expose() : $value;
-            // With a colon and nothing but blanks behind it libcurl would leave the field out.
+            // libcurl would omit a field whose line has only white space after the colon.
             $lines[] = trim($value) === '' ? "{$name};" : "{$name}: {$value}";
             unset($value);
         }

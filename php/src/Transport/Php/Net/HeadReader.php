@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * Reads the lines of responses' heads as libcurl delivers them, and judges what libcurl accepts. Interim responses are
- * skipped, and so are trailers that have the form of fields.
+ * Reads the lines of response heads as libcurl passes them on, and checks more strictly than libcurl. Interim responses are
+ * skipped, and so are valid trailer fields.
  *
  * @internal
  */
@@ -109,7 +109,7 @@ final class HeadReader
     {
         $parts = explode(':', $line, 2);
         [$name, $value] = [$parts[0], $parts[1] ?? null];
-        // A line that begins with a space continues the one before it, in a form that RFC 9112 has given up.
+        // A line that begins with a space continues the one before it; RFC 9112 has deprecated this.
         if ($value === null || preg_match(self::TOKEN, $name) !== 1 || preg_match(self::CONTROLS, $value) === 1) {
             return "the server's response is not acceptable HTTP";
         }
@@ -138,7 +138,7 @@ final class HeadReader
             $this->status === 101 => 'the server switched protocols, which nobody asked for',
             $codings !== [] && $lengths !== [] => 'the server sent transfer-encoding together with content-length',
             $codings !== [] && $this->isOld => 'the server sent a transfer-encoding in HTTP/1.0',
-            // libcurl would undo others as well, and one that it does not know is the caller's body for it.
+            // libcurl would decode other codings as well, and pass on a body in an unknown coding.
             $codings !== [] && array_map(strtolower(...), $codings) !== ['chunked']
                 => 'the server sent a transfer-encoding other than chunked',
             count(array_unique($lengths)) > 1 => "the server's content-length is not a number",

@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Undoes gzip or deflate piece by piece, each stream whole, with its checksum where it has one, and nothing behind the last.
- * gzip may have several members.
+ * Decodes gzip or deflate piece by piece. Each stream must be complete, with a valid checksum if it has one, and nothing may
+ * follow the last one. gzip may have several members.
  *
  * @internal
  */
@@ -32,8 +32,8 @@ final class Inflater
     }
 
     /**
-     * @return \Generator<int, string, void, bool> what comes out of each slice, which may be nothing; false at its end
-     *         where the input is not what the coding says
+     * @return \Generator<int, string, void, bool> the decoded bytes of each slice, which may be empty; false as its return value
+     *         if the input is not valid
      */
     public function add(#[\SensitiveParameter] string $input): \Generator
     {
@@ -65,7 +65,7 @@ final class Inflater
         return $this->begun && $this->stream === null;
     }
 
-    /** Begins a stream at its first byte. Under the name of "deflate" servers send zlib's format, as they should, or none. */
+    /** Begins a stream at its first byte. For "deflate" servers send zlib's format, which is correct, or a bare stream. */
     private function begin(#[\SensitiveParameter] string $first): ?\InflateContext
     {
         if ($this->begun && !$this->isGzip) {

@@ -40,7 +40,7 @@ final readonly class Outgoing
         return $this->target->path . ($query === null ? '' : '?' . $query);
     }
 
-    /** The request at another target; elsewhere it loses what the caller meant for one origin only. */
+    /** The request to another target; on another origin, fields that the caller meant for one origin are removed. */
     public function to(Target $target): self
     {
         $leaves = !$target->origin->equals($this->target->origin);
@@ -48,7 +48,7 @@ final readonly class Outgoing
         return new self($this->method, $target, $this->query, $headers, $this->body);
     }
 
-    /** What follows a 303, or a 301 or 302 after POST (RFC 9110 section 15.4). */
+    /** The request after a 303, or after a 301 or 302 to POST (RFC 9110 section 15.4). */
     public function asGet(): self
     {
         $headers = $this->without('content-type', 'content-encoding', 'content-language');

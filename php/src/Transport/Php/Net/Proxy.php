@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Rules;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * The HTTP proxy of the configuration. The environment's proxies have no say.
+ * The HTTP proxy of the configuration. Proxies in the environment are ignored.
  *
  * @internal
  */
@@ -59,7 +59,7 @@ final readonly class Proxy
         }
         foreach ($direct as $rule) {
             if ($rule->hasPort()) {
-                // An entry counts for every port, so one with a port would exempt more than it names.
+                // An entry applies to every port, so an entry with a port would exempt more than it says.
                 throw self::invalid('proxy.no_proxy has an entry with a port');
             }
         }

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * What the callbacks of a transfer do: it ends where the response is not acceptable, too large, or of no further interest.
+ * The callbacks of a transfer. They end it if the response is not acceptable or too large, or if its rest is not needed.
  *
  * @internal
  */
@@ -42,7 +42,7 @@ final class ResponseReader
             return true;
         }
         $this->verdict = ($this->judge)($head);
-        // A response without a body is whole. libcurl would wait for that of a HEAD request that has one itself.
+        // A response without a body is complete. After a HEAD request that has a body itself, libcurl would wait for one.
         if (!$this->verdict->wantsBody || $head->isBodiless($this->method)) {
             return false;
         }
@@ -61,7 +61,7 @@ final class ResponseReader
         return ($this->body?->add($chunk) ?? false) && !$this->isWhole();
     }
 
-    /** Body bytes that came off the wire. */
+    /** Body bytes received, before decoding. */
     public function arrived(): int
     {
         return $this->body?->arrived() ?? 0;
@@ -81,7 +81,7 @@ final class ResponseReader
         }
         $own = $this->body?->failure();
         if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
-            // This code ended the transfer. A body that ended too early may also fail to decode, but the early end is the cause.
+            // This class has ended the transfer. A truncated body may also fail to decode, but the truncation is the cause.
             throw $own->withSent($end->sent(), $end->status);
         }
         $failure = ($this->isWhole() ? null : Classifier::failure($end)) ?? $own?->withSent($end->sent(), $end->status);

@@ -8,21 +8,21 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\Php\Policy\Host;
 
 /**
- * Where a connection goes: to the target, or to the proxy that makes a tunnel to it.
+ * The destination of a connection: the target, or the proxy that makes a tunnel to it.
  *
  * @internal
  */
 final readonly class Route
 {
     /**
-     * @param list<Address> $addresses the only ones that are dialled
+     * @param list<Address> $addresses the only ones to which connections are made
      */
     public function __construct(public Host $host, public int $port, public array $addresses, public ?Proxy $proxy)
     {
     }
 
     /**
-     * The same route by one address of each family after the other.
+     * The same route several times, each with one address of each family.
      *
      * @return non-empty-list<self>
      */
@@ -42,8 +42,8 @@ final readonly class Route
     }
 
     /**
-     * The one entry of CURLOPT_RESOLVE; none for a literal, which libcurl looks up nowhere. It counts for every name: one
-     * of its own could be misread, because libcurl gives a meaning to how an entry begins.
+     * The entry of CURLOPT_RESOLVE; none for a literal address, which libcurl does not resolve. It applies to every name: an
+     * entry with the name itself could be misread, because libcurl gives a meaning to some characters at its beginning.
      *
      * @return list<string>
      */

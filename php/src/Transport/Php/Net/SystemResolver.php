@@ -9,14 +9,13 @@ use Netresearch\NrVault\Transport\Php\Policy\Address;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * Asks getaddrinfo, so that the hosts file and NSS count as they do for every other program. It blocks, and nothing in
- * PHP can end it early.
+ * Uses getaddrinfo, so that the hosts file and NSS apply as for every other program. It blocks, and PHP cannot end it early.
  *
  * @internal
  */
 final class SystemResolver implements Resolver
 {
-    /** What the C libraries say where a name does not exist or has no address: EAI_NONAME and EAI_NODATA. */
+    /** The messages of C libraries for a name that does not exist or has no address: EAI_NONAME and EAI_NODATA. */
     private const UNKNOWN_NAME = [
         'Name or service not known',
         'No address associated with hostname',
@@ -47,8 +46,8 @@ final class SystemResolver implements Resolver
     }
 
     /**
-     * socket_addrinfo_lookup() keeps the reason to itself, so a second lookup is made by who tells it. A UDP socket sends
-     * nothing when it is connected.
+     * socket_addrinfo_lookup() does not return the reason, so a second lookup is made with a function that does. To connect a UDP
+     * socket sends nothing.
      */
     private static function isUnknown(string $name): bool
     {
@@ -73,7 +72,7 @@ final class SystemResolver implements Resolver
     }
 
     /**
-     * In the locale "C" nobody translates the C library's words. Where setlocale() is disabled, there is no other.
+     * In the locale "C" the messages of the C library are not translated. If setlocale() is disabled, PHP has no other locale.
      *
      * @template T
      * @param \Closure(): T $call

@@ -13,7 +13,7 @@ final readonly class TransferEnd
 {
     /**
      * @param int $error CURLE_…
-     * @param string $text libcurl's own words for it; a peer's are in some of them, so they are shown to nobody
+     * @param string $text libcurl's message; it may contain text of the server, so it is never shown
      * @param int $systemError errno of the last connect
      * @param bool $begun whether CURLINFO_PRETRANSFER_TIME_T is above 0: only then can any of the request have left
      * @param int|null $status of the final response, once its status line was seen

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
- * The trust anchors. Certificate checks cannot be turned off, and neither php.ini's bundle nor SSL_CERT_FILE has a say.
+ * The trust anchors. Certificate checks cannot be turned off, and neither the bundle of php.ini nor SSL_CERT_FILE has an effect.
  *
  * @internal
  */
@@ -46,8 +46,8 @@ final readonly class Trust
 
     /**
      * @param string $roots one of the constants
-     * @param string|null $crlFile revocation lists; with them, OpenSSL wants a list of every issuer in the chain, and one
-     *        past its date is none
+     * @param string|null $crlFile revocation lists; with them, OpenSSL requires a list of every issuer in the chain, and an
+     *        expired list does not count
      * @throws OutboundException configuration.invalid
      */
     public static function load(string $roots, ?string $caFile, ?string $crlFile): self
@@ -94,13 +94,13 @@ final readonly class Trust
      */
     public function options(): array
     {
-        // libcurl has a directory of its own beside the bundle, Debian's is /etc/ssl/certs. Here are no certificates.
+        // libcurl also reads a default directory, on Debian /etc/ssl/certs. It is replaced by a directory without certificates.
         $options = [CURLOPT_SSL_VERIFYPEER => true, CURLOPT_SSL_VERIFYHOST => 2, CURLOPT_CAPATH => __DIR__];
         if ($this->revoked !== null) {
             $options[CURLOPT_CRLFILE] = $this->revoked;
         }
         if ($this->pem === null) {
-            // This file has no certificate, and libcurl refuses every server.
+            // This source file contains no certificate, so libcurl refuses every server.
             return $options + [CURLOPT_CAINFO => $this->file ?? __FILE__];
         }
         $system = $this->file === null ? '' : LocalFile::read($this->file) . "\n";
@@ -118,7 +118,7 @@ final readonly class Trust
         return null;
     }
 
-    /** Where libcurl looks for the system's bundle. It opens that by itself, and open_basedir has no say. */
+    /** The path at which libcurl looks for the system's bundle. libcurl opens it itself, and open_basedir does not apply. */
     private static function ownBundle(): ?string
     {
         $handle = curl_init();

@@ -5,19 +5,19 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 /**
- * What the exchanges of a call have used, for its record; what is not known is null.
+ * What the exchanges of a call have used, for its record; an unknown value is null.
  *
  * @internal
  */
 final class Usage
 {
-    /** Body bytes that connections took. */
+    /** Body bytes sent. */
     public int $bytesOut = 0;
 
-    /** Body bytes that came, as on the wire. */
+    /** Body bytes received, before decoding. */
     public int $bytesIn = 0;
 
-    /** The other end's of the last connection; the proxy's, where there is one. */
+    /** The address of the server of the last connection, or of the proxy if there is one. */
     public ?string $remoteAddress = null;
 
     /** "1.1" or "2", of the last connection. */

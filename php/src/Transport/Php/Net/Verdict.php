@@ -19,13 +19,13 @@ final readonly class Verdict
     {
     }
 
-    /** The call returns it. */
+    /** The response is returned to the caller. */
     public static function returns(): self
     {
         return new self(true, null);
     }
 
-    /** It leads to another request. */
+    /** The response is a redirect that is followed. */
     public static function redirects(): self
     {
         return new self(false, null);
