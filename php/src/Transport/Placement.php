@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Where a plain secret goes in the request. The other credential types know their place themselves.
+ * Where a plain secret goes in the request. The other credential types define their place themselves.
  *
  * @api
  */

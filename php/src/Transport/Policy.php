@@ -11,13 +11,13 @@ use Netresearch\NrVault\Transport\Text\Names;
 /**
  * What a service's requests may do. The form is checked here; the library decides.
  *
- * Times are milliseconds, sizes are bytes of a body. A null time or size leaves the configuration's default.
+ * Times are milliseconds, sizes are bytes of a body. For null, the default of the configuration applies.
  *
  * @api
  */
 final readonly class Policy
 {
-    /** Whoever wants more attempts needs a queue rather than a call. */
+    /** For more attempts, a queue is the right tool. */
     public const MAX_ATTEMPTS = 10;
 
     /**

@@ -30,7 +30,7 @@ final class PolicyForm
     private const MAX_NUMBER = 9007199254740991;
 
     /**
-     * What is wrong with a value that is there, as the end of a sentence that begins with its key.
+     * What is wrong with a value, as the end of a sentence that begins with its key.
      *
      * @param string $key one of KEYS
      */
@@ -59,7 +59,7 @@ final class PolicyForm
         if (!is_array($value) || !array_is_list($value)) {
             return false;
         }
-        // No closure: there may be a thousand patterns.
+        // A loop and not a closure, since there may be a thousand patterns.
         foreach ($value as $text) {
             if (!is_string($text)) {
                 return false;

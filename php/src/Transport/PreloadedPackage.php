@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport;
 
 /**
- * It is there where preload-all.php has loaded the classes of a call, and nowhere else: no autoloader is asked for it.
+ * This class exists only if preload-all.php has loaded the classes of a call; no autoloader loads it.
  *
- * A preloaded class beats the one on the disk, silently. So what is run first of the package on the disk, version.php, says
- * here which version that is.
+ * A preloaded class silently takes precedence over the one on disk. Therefore version.php, which is the first file of the package
+ * on disk to run, reports its version here.
  *
  * @internal
  */
 final class PreloadedPackage
 {
-    /** The other version that was met in this request of PHP. */
+    /** The other version that was found in this PHP request. */
     private static ?string $other = null;
 
     public static function meet(string $version): void

@@ -110,7 +110,7 @@ final readonly class RequestSpec
     }
 
     /**
-     * What is declared of its credentials.
+     * The declarations of its credentials.
      *
      * @return list<CredentialReference>
      */
@@ -120,7 +120,7 @@ final readonly class RequestSpec
     }
 
     /**
-     * The head of the request with these credentials, whose envelopes nobody need have fetched yet.
+     * The head of the request with these credentials, whose envelopes need not have been fetched yet.
      *
      * @param list<CredentialReference> $references
      * @return string JSON
@@ -132,7 +132,7 @@ final readonly class RequestSpec
     }
 
     /**
-     * What of the head the requests to a service have in common.
+     * The part of the head that is the same for all requests to a service.
      *
      * @param list<CredentialReference> $references
      * @return string JSON
@@ -144,7 +144,7 @@ final readonly class RequestSpec
     }
 
     /**
-     * The rest of the head: what is this request's own.
+     * The rest of the head, which differs between requests.
      *
      * @return string JSON
      * @throws OutboundException invalid_request.malformed for text that is not UTF-8
@@ -166,7 +166,7 @@ final readonly class RequestSpec
     }
 
     /**
-     * What crosses to the library or a daemon.
+     * The parts that are given to the library or a daemon.
      *
      * @return array{head: string, body: string, sealed: string} head is JSON; sealed as sealed() has it
      * @throws OutboundException invalid_request.malformed for text that is not UTF-8

@@ -44,7 +44,7 @@ final readonly class ResponseSpec
     }
 
     /**
-     * The record as it came.
+     * The record in the form in which it was received.
      *
      * @return AuditRecord|AuditText
      */
@@ -54,7 +54,7 @@ final readonly class ResponseSpec
     }
 
     /**
-     * The record, which stays text until it is read where it came as one.
+     * The record. If it was received as text, it is decoded when it is first read.
      *
      * @return AuditRecord
      */
@@ -91,8 +91,8 @@ final readonly class ResponseSpec
     }
 
     /**
-     * The reverse of toWire(). A head that tells of a failure is thrown as its exception; one that cannot be read, as
-     * internal.panic that may have been sent.
+     * The reverse of toWire(). A head with a failure is thrown as its exception; a head that cannot be read, as internal.panic
+     * with "maybe" as sent().
      *
      * @throws OutboundException
      */

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A credential that is still closed: what is declared of it, and nr-vault's envelope. Nothing here opens it.
+ * A credential that is still sealed: its declaration, and nr-vault's envelope. This class does not open it.
  *
  * @api
  */

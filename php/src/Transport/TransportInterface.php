@@ -7,15 +7,15 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Decides about one request, or sends it and waits for its response. Whatever the HTTP status, a response is a result; what
- * was refused or failed is an exception. Extensions do not use it directly.
+ * Decides on one request, or sends it and waits for its response. A response is a result, whatever its HTTP status; a refusal or
+ * a failure is an exception. Extensions do not use it directly.
  *
  * @internal
  */
 interface TransportInterface
 {
     /**
-     * Says beforehand whether send() would refuse a request. Nothing is sent, opened or resolved for that.
+     * Decides in advance whether send() would refuse a request. Nothing is sent, opened or resolved.
      *
      * @param RequestSpec $request without credentials
      * @param list<CredentialReference> $references of the credentials that send() will be given
@@ -29,8 +29,8 @@ interface TransportInterface
     ): Decision;
 
     /**
-     * @param Decision|null $decided what decide() has said of this very request before its credentials and its body were there:
-     *        the time of the call runs from there, and a transport need not judge again what cannot have changed since
+     * @param Decision|null $decided the result of decide() for the same request, before its credentials and its body were read.
+     *        The duration of the call starts there, and the transport need not repeat checks whose result cannot have changed
      * @throws OutboundException with the class, code and audit record of the refusal or failure
      */
     public function send(

@@ -53,7 +53,7 @@ final class Wire
         }
         $document = [];
         foreach (self::decode($json) ?? [] as $name => $value) {
-            // PHP makes an integer of a name that looks like one.
+            // PHP turns a name that looks like an integer into one.
             $document[(string) $name] = $value;
         }
         return $document;

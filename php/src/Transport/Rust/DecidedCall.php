@@ -9,15 +9,15 @@ use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * A call that the library has decided about and keeps, until it is sent or nobody has this object any more.
+ * A call that the library has allowed and stores until it is sent, or until this object is destroyed.
  *
  * @internal
  */
 final class DecidedCall
 {
     /**
-     * @param int $number of NativeLibrary::decide(); 0 where the library keeps none
-     * @param list<CredentialReference> $references of the credentials that it was decided about with
+     * @param int $number of NativeLibrary::decide(); 0 if the library stores none
+     * @param list<CredentialReference> $references of the credentials in the decision
      * @param int $bodyLength of its body
      */
     public function __construct(
@@ -41,7 +41,7 @@ final class DecidedCall
     }
 
     /**
-     * Sends it. The library keeps it no longer then.
+     * Sends it. After that, the library does not store it any more.
      *
      * @return array{status: int, head: string, body: string|null}
      * @throws \RuntimeException as NativeLibrary::sendDecided()

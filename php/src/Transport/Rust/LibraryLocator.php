@@ -21,11 +21,12 @@ final class LibraryLocator
 
     /**
      * @param string|null $explicit path from the host's configuration; null and '' mean none
-     * @return string what dlopen() takes; whether it exists shows when it is opened
+     * @return string what dlopen() takes; it is not checked whether it exists
      */
     public static function locate(?string $explicit = null): string
     {
-        // Of the process only: getenv() without the flag asks the web server's parameters of the request first.
+        // Only the environment of the process: without the flag, getenv() reads the request's parameters from the web server
+        // first.
         foreach ([$explicit, getenv(self::ENVIRONMENT, true)] as $path) {
             if (is_string($path) && $path !== '') {
                 return $path;

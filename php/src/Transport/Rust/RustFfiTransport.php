@@ -24,16 +24,16 @@ use Netresearch\NrVault\Transport\Wire;
  * credential; PHP holds ciphertext only. It keeps its engine, its keys and its connections from one PHP request to the
  * next, so an object of this class is cheap and need not be stored.
  *
- * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys cross only where this
- * process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive, or should not
- * be in memory for every request, gives it as a closure, which is called only then:
+ * An entry of `master_keys` may have an `id`. Such an engine is found by the ids, and its keys are handed to the library only if
+ * this process does not have them yet: once in the life of a PHP worker. An entry whose material is expensive, or should not be
+ * in memory for every request, gives it as a closure, which is called only then:
  *
  *     'master_keys' => [
  *         ['id' => 'vault-2026', 'material' => static fn (): array => ['provider' => 'raw', 'key_base64' => …]],
  *     ]
  *
- * The closure returns the rest of the entry, the keys other than `id`. It is called again where no key opens an envelope,
- * which a key that was replaced elsewhere would do, and at most every ten seconds by one object of this class.
+ * The closure returns the rest of the entry, the keys other than `id`. It is called again if no key opens an envelope, because
+ * the key may have been replaced; one object of this class does so at most every ten seconds.
  *
  * @api
  */
@@ -49,7 +49,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
 
     private readonly ServiceDocuments $services;
 
-    /** @var \WeakMap<Decision, DecidedCall> calls that were decided about and are not sent yet */
+    /** @var \WeakMap<Decision, DecidedCall> calls that were allowed and are not sent yet */
     private readonly \WeakMap $decided;
 
     private readonly KeyRenewal $renewal;
@@ -143,7 +143,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         $result = $this->call(
             static fn (int $engine): array => NativeLibrary::decide($engine, $service, $head, $length),
         );
-        // It frees the call, should what follows throw.
+        // The object frees the call if the following code throws.
         $call = new DecidedCall($result['call'], $references, $length);
         $decision = Decision::fromWire($result['head']);
         $this->decided[$decision] = $call;
@@ -151,8 +151,8 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
     }
 
     /**
-     * @return array{status: int, head: string, body: string|null}|null null where the library has the call or its engine no more,
-     *         or the request is not as it was told: then nothing was done, and all of it is to be judged again
+     * @return array{status: int, head: string, body: string|null}|null null if the library does not have the call or its engine
+     *         any more, or if the request has changed: then nothing was sent, and the whole request has to be decided again
      */
     private function sendDecided(#[\SensitiveParameter] RequestSpec $request, DecidedCall $call): ?array
     {
@@ -177,7 +177,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
     /**
      * Opens library and engine now, as the first send() would.
      *
-     * @return list<array{code: string, message: string}> what the library warns of, such as a key file others can read
+     * @return list<array{code: string, message: string}> warnings of the library, such as a key file that others can read
      * @throws OutboundException configuration.transport_unavailable, configuration.invalid, credential.key_unavailable
      */
     public function open(): array
@@ -254,7 +254,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
      * Binds the library as far as this process and its settings allow; a second call is free.
      *
      * @return string|null why it is not bound here, and what fixes it; null where it is
-     * @throws OutboundException configuration.transport_unavailable for one that is there, and of another version
+     * @throws OutboundException configuration.transport_unavailable for a library of another version
      */
     public function bind(): ?string
     {
@@ -301,8 +301,8 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
     }
 
     /**
-     * One native call on the engine, which is opened before, and once more where it is gone: displaced by other engines
-     * or closed elsewhere, and then nothing was done.
+     * One native call on the engine, which is opened first. It is opened once more if the library does not have it any more,
+     * because other engines have replaced it or it was closed elsewhere; in that case the first call had no effect.
      *
      * @template T of array{status: int, head: string}
      * @param \Closure(int): T $native
@@ -393,13 +393,13 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         return is_array($keys) ? $keys : [];
     }
 
-    /** What NativeLibrary says, or the exception of a signal handler, which is the caller's as it is. */
+    /** The exception for NativeLibrary's failure; an exception of a signal handler is passed on unchanged. */
     private static function told(\RuntimeException $failure): \RuntimeException
     {
         return NativeLibrary::threw($failure) ? self::unavailable($failure->getMessage()) : $failure;
     }
 
-    /** The failure where a response arrived, but PHP has no memory for it. */
+    /** The failure if a response was received, but PHP has not enough memory for it. */
     private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
     {
         $code = 'response.too_large';

@@ -10,8 +10,8 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * What the requests to a service have in common, encoded once. Calls of one service have the same policy and references,
- * as objects, for as long as its registry is there.
+ * The part of the request head that all requests to a service have in common, encoded once. Calls of one service have the same
+ * policy and reference objects as long as its registry object exists.
  *
  * @internal
  */

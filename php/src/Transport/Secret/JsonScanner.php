@@ -8,7 +8,7 @@ namespace Netresearch\NrVault\Transport\Secret;
  * Walks over the members of a JSON object in place, which json_decode() cannot: it loses duplicate keys, large
  * numbers and the bytes between, and makes a tree of copies of what may be secret.
  *
- * It takes and refuses what the library's parser takes and refuses.
+ * It accepts the same documents as the library's parser.
  *
  * @internal
  */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Secret;
 
 /**
- * The one type that secret bytes live in: wiped when it goes, and without a form that shows, copies or serialises them.
+ * The only type for secret bytes: they are wiped when the object is destroyed, and cannot be shown, copied or serialised.
  *
  * Only the memory that this object holds is wiped. PHP may copy strings at any time, so other copies may remain.
  *
@@ -30,7 +30,7 @@ final class Secret
     }
 
     /**
-     * The bytes. Whoever stores them keeps them from being wiped, so they are used where they are asked for.
+     * The bytes. A stored copy would not be wiped, so callers use them at once.
      */
     public function expose(): string
     {
@@ -56,7 +56,7 @@ final class Secret
     public static function wipeString(#[\SensitiveParameter] string &$bytes): void
     {
         if (function_exists('sodium_memzero')) {
-            // It sets the variable to null.
+            // sodium_memzero() sets the variable to null.
             $wiped = &$bytes;
             sodium_memzero($wiped);
         } else {

@@ -5,18 +5,18 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * A file as it is now. PHP remembers for two minutes where links lead (realpath_cache_ttl), so that a link which another
- * process has put elsewhere, as Kubernetes and deployments do it, would go on to the old file, or to none.
+ * Reads the current file. PHP caches for two minutes where links point to (realpath_cache_ttl). If another process has changed a
+ * link, as Kubernetes and deployments do, PHP would still open the old file, or none.
  *
  * @internal
  */
 final class LocalFile
 {
-    /** Of a link that is put elsewhere just now, the old end may be gone when PHP has followed it. */
+    /** While a link is changed, its old target may be deleted before PHP opens it. */
     private const ATTEMPTS = 3;
 
     /**
-     * Opens a regular file; a pipe, a device or a directory is none.
+     * Opens a regular file; a pipe, a device or a directory is refused.
      *
      * @return resource|null null where it cannot be opened or is not regular
      */
@@ -52,7 +52,7 @@ final class LocalFile
             return null;
         }
         try {
-            // Else a copy stays behind in the stream's own buffer.
+            // Otherwise a copy would remain in the buffer of the stream.
             stream_set_read_buffer($file, 0);
             $contents = Quiet::call(static fn () => self::contents($file, $most));
         } finally {
@@ -69,7 +69,7 @@ final class LocalFile
         if ($most === null) {
             return stream_get_contents($file);
         }
-        // PHP reserves as much as it is asked for. Some file systems tell no size.
+        // PHP allocates as many bytes as are requested. Some file systems report no size.
         $size = fstat($file)['size'] ?? 0;
         if ($size === 0 || $size >= $most) {
             return stream_get_contents($file, $most + 1);
@@ -88,8 +88,8 @@ final class LocalFile
     }
 
     /**
-     * Lets PHP forget where links lead. All of them: a path alone has its own entry taken away, and none of those of the
-     * directories and links that it leads through.
+     * Clears PHP's cache of links. The whole cache is cleared: with a path, PHP would remove only the entry of that path, and not
+     * those of the directories and links in it.
      */
     public static function forget(): void
     {

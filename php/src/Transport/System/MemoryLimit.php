@@ -11,7 +11,7 @@ namespace Netresearch\NrVault\Transport\System;
  */
 final class MemoryLimit
 {
-    /** Of response.too_large. */
+    /** The message of response.too_large. */
     public const REFUSAL = "the response's body does not fit into PHP's memory_limit";
 
     /** PHP takes memory from the system in pieces of this size. One is left for what comes after a large string. */
@@ -22,7 +22,7 @@ final class MemoryLimit
      */
     public static function room(): int
     {
-        // Hosts take functions away by disable_functions, and these are no reason to call nobody.
+        // If a host has disabled these functions, calls are still possible.
         foreach (['ini_get', 'ini_parse_quantity', 'memory_get_usage'] as $function) {
             if (!function_exists($function)) {
                 return PHP_INT_MAX;

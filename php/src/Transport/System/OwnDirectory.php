@@ -14,8 +14,8 @@ final class OwnDirectory
     private const DIRECTORY = 0040000;
 
     /**
-     * Why the directory is not like that, and the path that it is about. Above it a sticky directory will do: what lies in it on
-     * the way is this user's or root's, and nobody else can move it.
+     * Why the directory is not safe, and the path that causes it. A directory above it may be sticky: the next part of the path
+     * belongs to this user or root, and nobody else can move it.
      *
      * @param string $directory absolute; a link on the way is refused
      * @return array{reason: string, at: string}|null null where it is
@@ -57,7 +57,7 @@ final class OwnDirectory
             return posix_geteuid();
         }
         $status = (string) LocalFile::read('/proc/self/status');
-        // Nobody's, where the system does not tell.
+        // -1, which is no user, if the system does not tell it.
         return preg_match('/^Uid:\s+\d+\s+(\d+)\s/m', $status, $match) === 1 ? (int) $match[1] : -1;
     }
 }

@@ -14,8 +14,8 @@ final class Quiet
 {
     /**
      * @template T
-     * @param \Closure(): T $work which does what it has to with what it is given back
-     * @param string|null $warnings what PHP said, one line each: not for messages, as it may hold arguments
+     * @param \Closure(): T $work which handles the results itself
+     * @param string|null $warnings PHP's warnings, one line for each; not for messages, since they may contain arguments
      * @return T
      */
     public static function call(#[\SensitiveParameter] \Closure $work, ?string &$warnings = null): mixed

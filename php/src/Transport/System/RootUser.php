@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * Whether this is root, and where it may make files: nobody else can put a link in the place of one there.
+ * Whether the process runs as root, and where root may create files, because no other user can replace one by a link.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final class RootUser
      * Above it a sticky directory will do, since what lies in it on the way is root's and nobody else can move it.
      *
      * @param string $directory one that is there, without links
-     * @return string|null the directory, it or one above, to which others than root can write
+     * @return string|null this directory or one above it, if users other than root can write to it
      */
     public static function directoryOfOthers(string $directory): ?string
     {
@@ -37,7 +37,7 @@ final class RootUser
         }
     }
 
-    /** Who is to run what root may not, for a command line. */
+    /** The user who has to run a command instead of root. */
     public static function ownerOf(string $directory): string
     {
         $owner = Quiet::call(static fn () => fileowner($directory));

@@ -19,14 +19,14 @@ final readonly class JsonObject
     {
     }
 
-    /** Whether there is such a member; one that is null is none. */
+    /** Whether there is such a member; null counts as missing. */
     public function has(string $name): bool
     {
         return isset($this->members[$name]);
     }
 
     /**
-     * @param string|null $absent what counts where there is none; null: there has to be one
+     * @param string|null $absent default if there is none; null: the member is required
      * @throws \UnexpectedValueException
      */
     public function string(string $name, ?string $absent = null): string
@@ -171,7 +171,7 @@ final readonly class JsonObject
         return array_map(strval(...), array_keys($this->members));
     }
 
-    /** Names the member of the document that is not as it has to be. */
+    /** The exception that names the invalid member of the document. */
     public function unexpected(string $name): \UnexpectedValueException
     {
         return new \UnexpectedValueException($this->outer ?? $name);

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Text;
 
 /**
- * Names in messages: which one is meant, and which there are. A name is repeated only where it looks like one: a value
- * may be in its place by mistake.
+ * Names in messages: which known name is meant, and which names exist. An unknown name is repeated only if it has the form of a
+ * name, because it may be a secret by mistake.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final class Names
      * @param array<mixed> $map
      * @param list<string> $known
      * @param string $kind what its keys are
-     * @param array<string, string> $elsewhere what is for that, of names that others have
+     * @param array<string, string> $elsewhere what to use instead, for names that other libraries have
      */
     public static function unknown(
         string $what,
@@ -59,7 +59,7 @@ final class Names
         $plain = static fn (string $text): string => strtolower(strtr($text, ['_' => '', '-' => '', '.' => '']));
         $name = $plain($name);
         $nearest = null;
-        // Two letters that have changed places count as two.
+        // Two letters in the wrong order count as two differences.
         $least = strlen($name) < 4 ? 2 : max(3, intdiv(strlen($name), 3) + 1);
         foreach (strlen($name) > 64 ? [] : $known as $candidate) {
             $other = $plain($candidate);
@@ -73,7 +73,7 @@ final class Names
     }
 
     /**
-     * The names that there are, that which is meant first.
+     * The existing names, with the meant one first.
      *
      * @param list<string> $names
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Text;
 
 /**
- * Text that came from somewhere else, on its way into a record or a message.
+ * Makes text from outside safe for a record or a message.
  *
  * @internal
  */

@@ -5,13 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * Why an address, or a name that means one, is refused. The value is the word in messages.
+ * Why an address, or a name that stands for one, is refused. Messages contain the value.
  *
  * @internal
  */
 enum AddressReason: string
 {
-    /** "This network", 0.0.0.0/8 and ::; connecting there reaches the machine itself. */
+    /** "This network", 0.0.0.0/8 and ::; a connection to it reaches the machine itself. */
     case Unspecified = 'unspecified';
     case Loopback = 'loopback';
     /** RFC 1918, unique local and the deprecated site local addresses. */
@@ -26,7 +26,7 @@ enum AddressReason: string
     case Multicast = 'multicast';
     case Documentation = 'documentation';
     case Benchmarking = 'benchmarking';
-    /** Held by IANA for protocols or for later. */
+    /** Reserved by IANA for protocols or for future use. */
     case Reserved = 'reserved';
     /** Embeds an IPv4 address in a form that reaches nothing public. */
     case EmbeddedIpv4 = 'embedded_ipv4';

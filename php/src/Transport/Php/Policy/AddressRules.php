@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 /**
  * Which addresses are public. Everything else is refused, and the refusal says why.
  *
- * IPv4 is public outside the ranges of IANA's special-purpose registry; IPv6 is public inside 2000::/3 without the
- * special ranges there. A form that embeds an IPv4 address reaches that address, so that address decides.
+ * IPv4 is public outside the ranges of IANA's special-purpose registry; IPv6 is public inside 2000::/3 without the special ranges
+ * there. An IPv6 address that embeds an IPv4 address reaches the latter, so the latter decides.
  *
  * @internal
  */
@@ -43,7 +43,7 @@ final class AddressRules
         '240.0.0.0/4' => AddressReason::Reserved,
     ];
 
-    /** As V4. Teredo, 6to4 and the other forms that embed a judged IPv4 address never get here. */
+    /** As V4. Teredo, 6to4 and other forms whose embedded IPv4 address decides are handled before. */
     private const V6 = [
         'fd00:ec2::254/128' => AddressReason::Metadata,
         'fd20:ce::254/128' => AddressReason::Metadata,
@@ -64,7 +64,7 @@ final class AddressRules
         'ff00::/8' => AddressReason::Multicast,
     ];
 
-    /** Why the address is not public, or null where it is. */
+    /** Why the address is not public; null if it is. */
     public static function classify(Address $address): ?AddressReason
     {
         if (!$address->isV6()) {
@@ -78,7 +78,7 @@ final class AddressRules
             // Teredo: traffic goes through the server to the client, whose address is stored inverted (RFC 4380).
             $groups[0] === 0x2001 && $groups[1] === 0 => self::embedded($groups[2], $groups[3])
                 ?? self::embedded($groups[6] ^ 0xffff, $groups[7] ^ 0xffff),
-            // 6to4; behind the gateway, the interface part may be of ISATAP.
+            // 6to4; behind the gateway, the interface identifier may be of ISATAP.
             $groups[0] === 0x2002 => self::embedded($groups[1], $groups[2]) ?? self::isatap($groups),
             default => self::find(self::V6, $address)
                 ?? (self::network(self::GLOBAL_UNICAST)->contains($address) ? null : AddressReason::NotGlobalUnicast)
@@ -87,8 +87,7 @@ final class AddressRules
     }
 
     /**
-     * ISATAP lives under any prefix. The two bits that vary in its marker say universal or local, group or single
-     * (RFC 5214).
+     * ISATAP is possible under any prefix. Two bits of its marker vary: universal or local, group or individual (RFC 5214).
      *
      * @param list<int> $groups
      */

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * A request that may be sent, once its addresses are judged too.
+ * A request that may be sent if its addresses are allowed as well.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ final readonly class Admitted
      * @param string|null $pathTemplate the pattern of allowed_paths that matched, where the policy has any
      * @param list<array{string, string}> $headers the caller's: names in lower case, those of one name together
      * @param string $idempotencyHeader in lower case; where an idempotency key goes
-     * @param RequestPolicy $policy what every redirect has to pass
+     * @param RequestPolicy $policy the policy that every redirect has to fulfil
      * @param list<array{string, self}> $alternatives by the suffix of the secret, the first that fits counts
      */
     public function __construct(
@@ -30,7 +30,7 @@ final readonly class Admitted
     }
 
     /**
-     * What counts for a secret that ends so.
+     * The alternative for a secret with its suffix, or this object if none matches.
      *
      * @param \Closure(string): bool $endsWith
      */
@@ -40,7 +40,7 @@ final readonly class Admitted
     }
 
     /**
-     * What dumps show: not the headers, whose values are for the receiver only.
+     * What dumps show: not the header fields, whose values are for the server only.
      *
      * @return array<string, mixed>
      */

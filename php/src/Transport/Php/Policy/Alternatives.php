@@ -8,8 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Alternative;
 
 /**
- * What a request's alternatives come to: each is judged before anything is opened, as if it were the base URL, so that no
- * verdict of the policy depends on a secret; a binding's does.
+ * Checks and chooses the alternatives of a request. Each is checked as if it were the base URL, before an envelope is opened, so
+ * that no decision of the policy depends on a secret; that of a binding does.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ final class Alternatives
      * @template T
      * @param list<Alternative> $alternatives
      * @param \Closure(Url): T $judge
-     * @return list<array{string, T}> suffix, and what the judge says
+     * @return list<array{string, T}> suffix, and the result of $judge
      * @throws OutboundException
      */
     public static function judge(array $alternatives, \Closure $judge): array
@@ -44,7 +44,7 @@ final class Alternatives
             try {
                 $judged[] = [$alternative->secretSuffix, $judge(Url::parse('its base_url', $alternative->baseUrl))];
             } catch (OutboundException $refusal) {
-                // Whoever reads it has to know that it is not about the base URL.
+                // The message has to say that it is not about the base URL.
                 throw $refusal->about('an alternative is refused');
             }
         }
@@ -52,7 +52,7 @@ final class Alternatives
     }
 
     /**
-     * What counts for a secret that ends so: the first that fits, or what there is without alternatives.
+     * The first alternative whose suffix the secret has, otherwise $base.
      *
      * @template T
      * @param list<array{string, T}> $judged

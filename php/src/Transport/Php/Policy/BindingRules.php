@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * What was sealed with a credential to say where it may go and until when. What is absent does not bind; an empty list
- * allows nothing.
+ * The rules that are sealed with a credential: where it may be sent, and until when. A missing rule restricts nothing; an empty
+ * list allows nothing.
  *
  * @internal
  */
@@ -33,7 +33,7 @@ final readonly class BindingRules
     /**
      * Reads the payload's "binding".
      *
-     * @param mixed $binding decoded JSON, in which an object is a stdClass; the reader has to refuse duplicate keys
+     * @param mixed $binding decoded JSON, in which an object is a stdClass; the caller has to refuse duplicate keys
      * @throws InvalidPayload
      */
     public static function read(#[\SensitiveParameter] mixed $binding): self
@@ -70,7 +70,7 @@ final readonly class BindingRules
     }
 
     /**
-     * Refuses what binds nothing, and what no call can pass: for whoever seals it.
+     * Refuses a binding that restricts nothing, or that no call can fulfil; called before sealing.
      *
      * @throws InvalidPayload
      */
@@ -94,7 +94,7 @@ final readonly class BindingRules
     }
 
     /**
-     * Whether a token may be asked for there. Methods and paths are about the API.
+     * Refuses a token endpoint to which the credential is not bound. Methods and paths of the binding are about the API only.
      *
      * @throws OutboundException policy.*
      */
@@ -104,9 +104,9 @@ final readonly class BindingRules
     }
 
     /**
-     * Refuses a credential whose time is over, or that is bound elsewhere.
+     * Refuses a credential that has expired, or that is bound to another target.
      *
-     * @param string $identifier the credential's: whoever reads the refusal has to know which of several it is about
+     * @param string $identifier of the credential, which the message names, since a request can have several
      * @throws OutboundException credential.expired, credential.payload_invalid, policy.binding_violated
      */
     public function check(string $identifier, Target $target, string $method, \DateTimeInterface $now): void
@@ -117,7 +117,7 @@ final readonly class BindingRules
     }
 
     /**
-     * The same of a service that is looked at without a call: its paths are about the call.
+     * The same for a service without a call: paths are not checked.
      *
      * @throws OutboundException credential.expired, credential.payload_invalid, policy.binding_violated
      */
@@ -146,7 +146,8 @@ final readonly class BindingRules
     }
 
     /**
-     * Refuses a hop to where the credential is not bound. The time has no say: the request is on its way.
+     * Refuses a redirect to a target to which the credential is not bound. Its expiry is not checked, since the first request has
+     * been sent already.
      *
      * @throws OutboundException policy.redirect_not_allowed
      */

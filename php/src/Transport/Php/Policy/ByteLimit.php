@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * How many bytes a body may have, and who sets it: a refusal has to name the limit to raise.
+ * The maximum size of a body, and the key that sets it: a refusal names the key that has to be raised.
  *
  * @internal
  */
@@ -18,13 +18,13 @@ final readonly class ByteLimit
     {
     }
 
-    /** The tighter of two limits; this one where they are equal. */
+    /** The smaller of two limits; this one if they are equal. */
     public function least(self $other): self
     {
         return $other->bytes < $this->bytes ? $other : $this;
     }
 
-    /** Says that something is larger. */
+    /** The message that something is larger. */
     public function exceededBy(string $what): string
     {
         return sprintf('%s is larger than %d bytes, the limit of %s', $what, $this->bytes, $this->of);

@@ -7,16 +7,16 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * From what a document or a response says to the one form of its URL.
+ * Brings a URL from a document or a response into its canonical form.
  *
  * @internal
  */
 final class Canonicalizer
 {
     /**
-     * An absolute URL by itself.
+     * The target of an absolute URL.
      *
-     * @param string $name what an error calls it
+     * @param string $name name of the URL in messages
      * @throws OutboundException
      */
     public static function fromUrl(#[\SensitiveParameter] string $url, string $name = 'url'): Target
@@ -26,10 +26,10 @@ final class Canonicalizer
     }
 
     /**
-     * The target that a Location names as seen from another (RFC 3986 section 5.2), under the rules for every URL.
+     * The target of a Location, resolved against another target (RFC 3986 section 5.2), with the rules for every URL.
      *
-     * Plain dot segments are how relative references are written, so they are resolved here; hidden ones are refused.
-     * The fragment is the browser's and is dropped.
+     * Dot segments are resolved here, because relative references use them; encoded ones are refused. A fragment is removed,
+     * since it is never sent.
      *
      * @throws OutboundException
      */
@@ -76,7 +76,7 @@ final class Canonicalizer
             if ($segment === '..') {
                 array_pop($resolved);
             }
-            // What ends in a dot segment is a directory.
+            // A path that ends in a dot segment gets a slash at its end.
             if ($index === count($segments) - 1) {
                 $resolved[] = '';
             }

@@ -9,17 +9,17 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
- * What can be said of a request's credentials before an envelope is opened.
+ * Checks of a request's credentials that need no open envelope.
  *
  * @internal
  */
 final class DeclaredCredentials
 {
-    /** A longer name in a placement is in no message. */
+    /** Messages do not contain a longer name of a placement. */
     private const LONGEST_NAME = 256;
 
     /**
-     * Refuses declarations that make no sense, whatever the envelopes hold.
+     * Refuses declarations that are wrong whatever the envelopes contain.
      *
      * @param list<CredentialReference> $references
      * @throws OutboundException invalid_request.malformed
@@ -53,8 +53,8 @@ final class DeclaredCredentials
     }
 
     /**
-     * The header fields that these credentials will fill, as far as that is known without opening them: an api_key names
-     * its own under the seal, and CredentialInjector refuses the caller's field of that name.
+     * The header fields that these credentials will fill, as far as that is known without opening them. The field of an api_key
+     * is sealed with it; CredentialInjector refuses a field of that name from the caller.
      *
      * @param list<CredentialReference> $references
      * @return list<string> in lower case
@@ -87,7 +87,7 @@ final class DeclaredCredentials
         );
     }
 
-    /** The name in a placement, where it fits into a line. */
+    /** The name in a placement, if it is short enough for a message. */
     public static function named(Placement $placement): string
     {
         $name = (string) $placement->name;

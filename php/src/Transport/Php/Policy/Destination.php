@@ -7,8 +7,8 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Where a request says it goes, in steps: read, then with known schemes, then canonical. The order of errors puts other
- * checks between them, so each step finds its own kind of error only.
+ * The target of a request, checked in steps: its form, its scheme, its canonical form. Other checks come in between in the order
+ * of errors, so each step finds only its own kind of error.
  *
  * @internal
  */
@@ -49,7 +49,7 @@ final readonly class Destination
         return new self($base, $whole, $path, $query);
     }
 
-    /** @throws OutboundException policy.scheme_not_allowed for a foreign scheme, of the base URL too */
+    /** @throws OutboundException policy.scheme_not_allowed for an unknown scheme, of the base URL as well */
     public function origin(): Origin
     {
         $base = $this->base?->origin();
@@ -63,7 +63,7 @@ final readonly class Destination
     }
 
     /**
-     * A whole URL must have the origin of the base URL, where both are given.
+     * If both are given, an absolute URL must have the origin of the base URL.
      *
      * @throws OutboundException policy.host_not_allowed
      */
@@ -92,7 +92,7 @@ final readonly class Destination
         return [new Target($this->origin(), $path, Spelling::queryOfPairs($this->query)), $basePath];
     }
 
-    /** @throws OutboundException policy.path_not_allowed where the target lies outside the base path, if there is one */
+    /** @throws OutboundException policy.path_not_allowed if there is a base path, and the target is not below it */
     public static function checkBelow(Target $target, #[\SensitiveParameter] ?string $basePath): void
     {
         if ($basePath !== null && !Spelling::isBelow($target->path, $basePath)) {

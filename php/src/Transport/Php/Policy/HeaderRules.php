@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Methods and header fields: their form, and which of them are the caller's to set.
+ * Methods and header fields: their form, and which of them the caller may set.
  *
  * @internal
  */
@@ -15,13 +15,13 @@ final class HeaderRules
 {
     public const AUTHORIZATION = 'authorization';
 
-    /** Where an API key goes if nothing else is said. */
+    /** The default field for an API key. */
     public const X_API_KEY = 'x-api-key';
 
     /** A token (RFC 9110 section 5.6.2). */
     private const TOKEN = '/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/';
 
-    /** The longest name, and how many different ones: what the library's own tables hold. */
+    /** The maximum length of a name, and the maximum number of different names, as in the library. */
     private const NAME_BYTES = 65535;
     private const NAMES = 24576;
 
@@ -64,14 +64,14 @@ final class HeaderRules
         }
     }
 
-    /** The name in lower case; null for what is no header name. */
+    /** The name in lower case; null for an invalid name. */
     public static function name(#[\SensitiveParameter] string $text): ?string
     {
         $sound = strlen($text) <= self::NAME_BYTES && preg_match(self::TOKEN, $text) === 1;
         return $sound ? strtolower($text) : null;
     }
 
-    /** The name in lower case, if that field may carry a credential; else null. */
+    /** The name in lower case, if that field may carry a credential; otherwise null. */
     public static function settable(#[\SensitiveParameter] string $text): ?string
     {
         $name = self::name($text);
@@ -79,7 +79,7 @@ final class HeaderRules
     }
 
     /**
-     * The header that carries a request's idempotency key: the service's own, or the usual one.
+     * The field for a request's idempotency key: that of the service, or the usual one.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -91,7 +91,8 @@ final class HeaderRules
     }
 
     /**
-     * Refuses the headers that say who asks: a key there would be taken for a credential, and a redirect drops them.
+     * Refuses fields for credentials: an idempotency key there would be taken for a credential, and a redirect removes these
+     * fields.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -113,9 +114,9 @@ final class HeaderRules
     {
         $values = [];
         foreach ($fields as [$text, $raw]) {
-            // An invalid name may be anything, also a secret, so it is not repeated.
+            // An invalid name may be a secret by mistake, so the message does not repeat it.
             $read = self::name($text) ?? throw OutboundException::malformed('a header name is not a token');
-            // The tilde keeps PHP from making an integer of a name like "1".
+            // With the tilde, PHP does not turn a name like "1" into an integer.
             $name = '~' . $read;
             $value = trim($raw, " \t");
             if (preg_match('/[\x00-\x08\x0A-\x1F\x7F]/', $value) !== 0) {
@@ -138,7 +139,7 @@ final class HeaderRules
     }
 
     /**
-     * Refuses headers that belong to the connection, or that are filled for this request.
+     * Refuses fields that belong to the connection, or that the library fills for this request.
      *
      * @param list<array{string, string}> $headers names in lower case
      * @param list<string> $taken names in lower case
@@ -157,13 +158,13 @@ final class HeaderRules
         }
     }
 
-    /** A header of the caller's that the credential in question fills. */
+    /** The refusal of a caller's field that a credential fills. */
     public static function filledByCredential(string $name): OutboundException
     {
         return self::notAllowed("the request sets the header \"$name\", which it fills");
     }
 
-    /** An idempotency key in a field that carries a credential. */
+    /** The refusal of an idempotency key in a field that carries a credential. */
     public static function filledWithKey(string $name): OutboundException
     {
         return OutboundException::create(

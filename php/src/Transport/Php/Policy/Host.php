@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A host in its one form: names are lower-case, after IDNA and without a trailing dot.
+ * A host in canonical form: names are in lower case, converted by IDNA and without a trailing dot.
  *
  * @internal
  */
@@ -27,12 +27,12 @@ final readonly class Host
         'instance-data.ec2.internal',
     ];
 
-    /** As long as a resolver takes it. A hyphen in front of a name is a sign of its own to libcurl. */
+    /** A label with the maximum length of DNS. A hyphen at the beginning has a special meaning for libcurl. */
     private const LABEL = '(?!-)[a-z0-9_-]{1,63}(?<!-)';
 
     /**
      * @param string $text as in a URL: an IPv6 address has brackets
-     * @param Address|null $address of a host that is one; null for a name
+     * @param Address|null $address if the host is an address; null for a name
      */
     private function __construct(public string $text, public ?Address $address)
     {
@@ -41,9 +41,9 @@ final readonly class Host
     /**
      * Reads a host.
      *
-     * Refused is what two readers take for two hosts: percent escapes, which WHATWG decodes and a resolver does not (a
-     * zone id starts with one), and every spelling of an IPv4 address but the usual one. 010.010.010.010 is 8.8.8.8 for
-     * some and 10.10.10.10 for others.
+     * A text that different programs read as different hosts is refused: percent escapes, which WHATWG decodes and a resolver
+     * does not (a zone id starts with one), and every form of an IPv4 address except the usual one. 010.010.010.010 is 8.8.8.8
+     * for some programs and 10.10.10.10 for others.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -67,7 +67,7 @@ final readonly class Host
             );
         }
         $name = self::withoutDot($name);
-        // The longest name that a resolver takes.
+        // The maximum length of a name in DNS.
         if (strlen($name) > 253 || preg_match('/\A' . self::LABEL . '(\.' . self::LABEL . ')*\z/', $name) !== 1) {
             throw OutboundException::malformed(
                 'a host name has a label that is empty, too long, not of letters, digits, - and _, or has - at an end',
@@ -85,7 +85,7 @@ final readonly class Host
     public static function parseWithPort(#[\SensitiveParameter] string $text): array
     {
         $colon = strrpos($text, ':');
-        // The colons of a bracketed address are its own.
+        // Colons within brackets belong to the address.
         if ($colon === false || str_contains(substr($text, $colon), ']')) {
             return [self::parse($text), null];
         }
@@ -107,7 +107,7 @@ final readonly class Host
         return $this->text === $other->text;
     }
 
-    /** For a name that means the machine itself or a cloud's metadata service, whatever a resolver says. */
+    /** The reason to refuse a name of the machine itself or of a cloud's metadata service, whatever it resolves to. */
     public function specialName(): ?AddressReason
     {
         if ($this->address !== null) {
@@ -127,7 +127,7 @@ final readonly class Host
         return (int) $text;
     }
 
-    /** Whether WHATWG's reader takes the name for an IPv4 address, in whatever notation. */
+    /** Whether WHATWG's parser takes the name for an IPv4 address in any notation. */
     private static function endsInNumber(string $name): bool
     {
         return preg_match('/(\A|\.)([0-9]+|0x[0-9a-f]*)\.?\z/', $name) === 1;

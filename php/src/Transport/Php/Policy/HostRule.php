@@ -7,17 +7,17 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * An entry of allowed_hosts, or of a binding's hosts: a host or everything below a name, on one port or on the scheme's
- * own.
+ * An entry of allowed_hosts, or of a binding's hosts: a host, or all subdomains of a name, on one port or on the default port of
+ * the scheme.
  *
  * @internal
  */
 final readonly class HostRule
 {
     /**
-     * @param Host|null $host the host itself; null for everything below $suffix
+     * @param Host|null $host the host itself; null for all names that end with $suffix
      * @param string $suffix a name with its leading dot
-     * @param string|null $scheme the only one, where the rule is for one
+     * @param string|null $scheme the only scheme of the rule; null: any
      */
     private function __construct(
         private ?Host $host,
@@ -46,8 +46,8 @@ final readonly class HostRule
     }
 
     /**
-     * Reads the same of a binding. Whoever sealed it did not see the policy, whose allow_http may come later, so it is for
-     * https unless it begins with "http://".
+     * Reads an entry of a binding. The policy may get allow_http after the binding was sealed, so the entry is for https only,
+     * unless it begins with "http://".
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -58,7 +58,7 @@ final readonly class HostRule
         return new self($rule->host, $rule->suffix, $rule->port, $isPlain ? Origin::HTTP : Origin::HTTPS);
     }
 
-    /** The rule that this origin's host and port fulfil and nothing else. */
+    /** The rule that allows only the host and port of this origin. */
     public static function of(Origin $origin): self
     {
         return new self($origin->host, '', $origin->port);
@@ -70,16 +70,16 @@ final readonly class HostRule
     }
 
     /**
-     * An origin that represents all that the rule allows with a scheme: rules that allow it allow all of them.
+     * An origin that represents all origins of the rule with this scheme: rules that allow it allow all of them.
      *
-     * @param string $any a label that no rule names
+     * @param string $any a label that occurs in no rule
      */
     public function example(string $scheme, string $any): Origin
     {
         return new Origin($scheme, $this->host ?? Host::parse($any . $this->suffix), $this->port ?? Origin::defaultPort($scheme));
     }
 
-    /** Whether the rule names this host, on whatever port. A wildcard spans labels and leaves out the apex. */
+    /** Whether the rule matches this host, on any port. A wildcard matches one or more labels, and not the name without them. */
     public function names(Host $host): bool
     {
         if ($this->host !== null) {
@@ -94,7 +94,7 @@ final readonly class HostRule
         return $origin->scheme === ($this->scheme ?? $origin->scheme) && $this->allowsInAnyScheme($origin);
     }
 
-    /** Whether nothing but its scheme keeps the rule from allowing this origin. */
+    /** Whether the rule would allow this origin with another scheme. */
     public function allowsInAnyScheme(Origin $origin): bool
     {
         return $this->names($origin->host) && $origin->port === ($this->port ?? Origin::defaultPort($origin->scheme));

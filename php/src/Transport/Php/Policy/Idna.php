@@ -7,10 +7,10 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Names in ASCII, as browsers make them: UTS #46, not transitional; lengths and hyphens of labels are not judged here.
+ * Converts names to ASCII as browsers do: UTS #46, nontransitional; lengths and hyphens of labels are not checked here.
  *
- * A name of plain letters needs nothing. Every other one, an xn-- label included, needs PHP's intl extension: which of
- * them are names at all is a table of some thousand entries. Characters newer than the extension's Unicode are refused.
+ * A name in ASCII without an xn-- label needs no conversion. Every other name needs PHP's intl extension, because the table of
+ * valid characters has some thousand entries. Characters newer than the extension's Unicode are refused.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final class Idna
     private const LENGTHS_AND_HYPHENS = 0x3f;
 
     /**
-     * @return string|null null for what is no name
+     * @return string|null null for an invalid name
      * @throws OutboundException invalid_request.malformed where the name needs ext-intl, and PHP has none
      */
     public static function toAscii(#[\SensitiveParameter] string $name): ?string
@@ -33,7 +33,7 @@ final class Idna
         } else {
             $ascii = self::convert($name);
         }
-        // WHATWG's forbidden code points. Some characters turn into one of them only now.
+        // WHATWG's forbidden code points. The conversion can turn other characters into one of them.
         $isForbidden = $ascii === null || preg_match('~[\x00-\x20#/:<>?@\[\\\\\]^|%\x7F-\xFF]~', $ascii) !== 0;
         return $isForbidden ? null : $ascii;
     }
@@ -41,9 +41,9 @@ final class Idna
     private static function convert(#[\SensitiveParameter] string $name): ?string
     {
         $options = \IDNA_CHECK_BIDI | \IDNA_CHECK_CONTEXTJ | \IDNA_NONTRANSITIONAL_TO_ASCII;
-        // The capital sharp s has been the small one's since Unicode 15.1; an older ICU makes two letters of it.
+        // The capital sharp s has been the small one's since Unicode 15.1; an older ICU turns it into two letters.
         $name = str_replace("\u{1E9E}", "\u{DF}", $name);
-        // Of a name with any error it returns false, and the name all the same, beside the errors.
+        // For a name with an error it returns false; $result has the name and the errors.
         idn_to_ascii($name, $options, \INTL_IDNA_VARIANT_UTS46, $result);
         $errors = is_array($result) ? $result['errors'] ?? null : null;
         $isValid = is_int($errors) && ($errors & ~self::LENGTHS_AND_HYPHENS) === 0;

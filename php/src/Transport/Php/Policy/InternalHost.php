@@ -25,7 +25,7 @@ final readonly class InternalHost
     }
 
     /**
-     * Reads an entry of the configuration. Failures are the administrator's.
+     * Reads an entry of the configuration.
      *
      * @throws OutboundException configuration.invalid
      */
@@ -65,7 +65,7 @@ final readonly class InternalHost
         return false;
     }
 
-    /** Of this entry of the configuration's internal_hosts. */
+    /** The exception about this entry of the configuration's internal_hosts. */
     public static function invalid(int $index, string $message): OutboundException
     {
         return OutboundException::create('configuration.invalid', 'internal_hosts[' . $index . ']: ' . $message);

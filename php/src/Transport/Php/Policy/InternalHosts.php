@@ -48,7 +48,7 @@ final readonly class InternalHosts
         return $this->entries[$host->text] ?? null;
     }
 
-    /** The entry of this host, where it has this port. */
+    /** The entry of this host, if it has this port. */
     public function find(Host $host, int $port): ?InternalHost
     {
         $entry = $this->entry($host);
@@ -56,7 +56,7 @@ final readonly class InternalHosts
     }
 
     /**
-     * Judges what can be judged before a host is resolved: literal addresses, and names that mean one.
+     * Checks a host before it is resolved: literal addresses, and names that stand for one.
      *
      * @throws OutboundException policy.address_not_allowed
      */
@@ -72,8 +72,8 @@ final readonly class InternalHosts
     }
 
     /**
-     * Judges everything that a host resolved to. One bad address among several refuses the host, and so does having
-     * none. The port has no say: the policy has refused the other ports of an internal host already.
+     * Checks all addresses of a host. The host is refused if one of them is not allowed, or if it has none. The port is not
+     * checked: the policy has already refused other ports of an internal host.
      *
      * @param list<Address> $addresses
      * @throws OutboundException policy.address_not_allowed
@@ -85,7 +85,8 @@ final readonly class InternalHosts
         }
         $entry = $this->entry($host);
         foreach ($addresses as $address) {
-            // A public address of an internal host is refused too: it is not where the administrator said it is.
+            // A public address of an internal host is refused too: it is not in the networks that the administrator has
+            // configured.
             $reason = match (true) {
                 $entry === null => AddressRules::classify($address),
                 $entry->holds($address) => null,

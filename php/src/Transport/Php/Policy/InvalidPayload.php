@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * A payload does not have its form. The text is for whoever seals it: it is fixed and quotes nothing. Of an envelope that is
- * opened no more is said than that it is so.
+ * A payload does not have its form. The message is for the person who seals it: it is a fixed text without values. When an
+ * envelope is opened for a call, the message is not shown.
  *
  * @internal
  */

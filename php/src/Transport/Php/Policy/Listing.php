@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * Names what a policy allows where it did not allow something. What is sealed with a credential is never listed.
+ * Lists what a policy allows, in the message of a refusal. The content of a binding is never listed.
  *
  * @internal
  */
@@ -16,11 +16,11 @@ final class Listing
     /** More entries make a line unreadable. */
     private const MOST = 8;
 
-    /** Whatever their number: the longest text that they make. */
+    /** The maximum length of the list in bytes, whatever the number of its entries. */
     private const MOST_BYTES = 512;
 
     /**
-     * A refusal that names the entries of the list in question, and the command that tries others.
+     * A refusal that names the entries of the list, and the command with which one can try other values.
      *
      * @param list<string> $entries
      */

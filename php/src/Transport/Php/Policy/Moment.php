@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * A moment as a document writes it: RFC 3339 text, or whole seconds since 1970.
+ * A moment in a document: RFC 3339 text, or whole seconds since 1970.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ final readonly class Moment
     {
     }
 
-    /** @return self|null null for what is neither */
+    /** @return self|null null for any other value */
     public static function read(mixed $value): ?self
     {
         return match (true) {
@@ -60,9 +60,9 @@ final readonly class Moment
         if ($hour > 23 || $minute > 59 || $second > 60 || strlen($fraction) > 9) {
             return null;
         }
-        // A leap second is the one before it, of which the clock has no other name.
+        // A leap second counts as the second before it, since Unix time has no leap seconds.
         $time = (new \DateTimeImmutable('@0'))->setDate($year, $month, $day)->setTime($hour, $minute, min($second, 59));
-        // PHP takes the 30th of February for a day in March.
+        // PHP would accept the 30th of February as a day in March.
         if ($offsetHour > 25 || $offsetMinute > 59 || $time->format('Y-m-d') !== substr($text, 0, 10)) {
             return null;
         }

@@ -27,7 +27,7 @@ final readonly class Network
         return $bits > 8 * strlen($address->bytes) ? null : new self($address->bytes, $bits);
     }
 
-    /** An IPv4 network holds no IPv6 address, whatever that one embeds. */
+    /** An IPv4 network contains no IPv6 address, even if that embeds an IPv4 address. */
     public function contains(Address $address): bool
     {
         if (strlen($address->bytes) !== strlen($this->prefix)) {

@@ -16,7 +16,7 @@ final readonly class Origin
 
     /**
      * @param string $scheme one of the constants
-     * @param int $port the scheme's own where the URL names none
+     * @param int $port the default port of the scheme if the URL has none
      */
     public function __construct(public string $scheme, public Host $host, public int $port)
     {
@@ -32,7 +32,7 @@ final readonly class Origin
         return $this->text() === $other->text();
     }
 
-    /** As it begins a URL: without the scheme's own port. */
+    /** The origin as the beginning of a URL, without the default port of the scheme. */
     public function text(): string
     {
         return $this->scheme . '://' . $this->authority();

@@ -30,9 +30,9 @@ final readonly class PathPattern
     }
 
     /**
-     * Reads a pattern. Its literals are brought into the form that paths have, so /Bücher/{id} may be written as it is.
+     * Reads a pattern. Its literals are brought into the canonical form of paths, so /Bücher/{id} need not be percent-encoded.
      *
-     * A * is refused in any other place than a final **: it would be a literal where a wildcard was meant.
+     * A * is refused in any other place than a final **: it would be read as a literal, although a wildcard was meant.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -51,8 +51,8 @@ final readonly class PathPattern
     }
 
     /**
-     * Reads the same of a binding. allow_encoded_slash is the policy's, and whoever sealed the binding did not see it: what
-     * many servers read as two segments is not one to {name}, nor below **.
+     * Reads a pattern of a binding. The policy may get allow_encoded_slash after the binding was sealed, and many servers read a
+     * segment with an encoded slash as two. So {name} and ** do not match such a segment.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -81,7 +81,7 @@ final readonly class PathPattern
     }
 
     /**
-     * Whether a path that lies below this one, or is it, can fulfil the pattern.
+     * Whether the base path, or a path below it, can match the pattern.
      *
      * @param string $basePath canonical
      */
@@ -102,11 +102,11 @@ final readonly class PathPattern
     }
 
     /**
-     * Paths that represent all that the pattern matches: whatever allows each of them by patterns or by a base path allows
-     * all. What a placeholder may be is the segment of $base in its place where there is one, else $any.
+     * Paths that represent all paths of the pattern: patterns or a base path that allow each of them allow all. A placeholder is
+     * replaced by the segment of $base in its place if there is one, otherwise by $any.
      *
      * @param list<string> $base segments
-     * @param string $any a segment that no pattern names
+     * @param string $any a segment that occurs in no pattern
      * @param int $depth how many segments the rest has at most, more than any pattern
      * @return list<string>
      */
@@ -159,7 +159,8 @@ final readonly class PathPattern
             throw OutboundException::malformed('a path pattern has a placeholder or wildcard that is no whole segment');
         }
         try {
-            // Whether an encoded slash is allowed is the path's affair: a pattern that holds one just never matches.
+            // An encoded slash is allowed in a pattern: whether one is allowed in the path is checked there, and otherwise the
+            // pattern never matches.
             return substr(Spelling::path('/' . $text, true), 1);
         } catch (OutboundException) {
             throw OutboundException::malformed('a path pattern is not canonical');

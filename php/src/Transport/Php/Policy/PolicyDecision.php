@@ -9,16 +9,16 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
- * Decides whether a request may go where it wants to go, as the library does. Nothing is opened, resolved or sent for
- * it; the addresses are left to InternalHosts, which is asked for the host first and again for all it resolves to.
+ * Decides whether a request is allowed, as the library does. Nothing is opened, resolved or sent. Addresses are checked by
+ * InternalHosts, first for the host, and again for all addresses that it resolves to.
  *
  * @internal
  */
 final readonly class PolicyDecision
 {
     /**
-     * @param int $requestBytes the configured ceiling of a request's body
-     * @param Rules|null $hostLimit the configured ceiling of all hosts, where there is one
+     * @param int $requestBytes the configured maximum of a request's body
+     * @param Rules|null $hostLimit the configured limit of all hosts, if there is one
      */
     public function __construct(
         private InternalHosts $internalHosts,
@@ -28,11 +28,11 @@ final readonly class PolicyDecision
     }
 
     /**
-     * Decides about a request. The first error counts, in this order: malformed, policy missing, scheme, host, port,
-     * method, path not canonical, path, header, request size.
+     * Decides on a request. The first error counts, in this order: malformed, policy missing, scheme, host, port, method, path
+     * not canonical, path, header, request size.
      *
      * @param list<CredentialReference> $references
-     * @param int|null $bodyLength of a body that the request does not have yet
+     * @param int|null $bodyLength of the body, if it is not read yet
      * @throws OutboundException
      */
     public function decide(
@@ -71,7 +71,7 @@ final readonly class PolicyDecision
     }
 
     /**
-     * What follows the base URL follows each of them.
+     * The same path and query are appended to each alternative.
      *
      * @param RequestPolicy $policy without a base path
      * @return list<array{string, array{Target, string|null, RequestPolicy}}>
@@ -103,8 +103,7 @@ final readonly class PolicyDecision
     }
 
     /**
-     * Decides about the origin and the method of a request, whatever its path is: of a service that is looked at without a
-     * call.
+     * Decides on the origin and the method of a request, whatever its path: for checks of a service without a call.
      *
      * @param list<CredentialReference> $references
      * @return array{Origin, string, list<array{string, Origin}>} origin, method, and the origins by the suffixes of a secret
@@ -123,7 +122,7 @@ final readonly class PolicyDecision
     }
 
     /**
-     * What can be decided before the path is looked at.
+     * The checks that come before those of the path.
      *
      * @param list<CredentialReference> $references
      * @return array{Destination, string, RequestPolicy, list<array{string, string}>, string, list<string>} the last three are
@@ -161,7 +160,7 @@ final readonly class PolicyDecision
     }
 
     /**
-     * Judges the hop that a Location asks for as if it were a request of its own.
+     * Checks the target of a Location as if it were a separate request.
      *
      * @param string $method of the next request
      * @param bool $hasCredential whether the request carries one; such a request stays on its origin
@@ -184,7 +183,7 @@ final readonly class PolicyDecision
     }
 
     /**
-     * Where a request wants to go, whether it may or not: for the record of a refusal.
+     * The origin of a request, whether it is allowed or not, for the record of a refusal.
      */
     public static function origin(#[\SensitiveParameter] RequestSpec $request): ?Origin
     {

@@ -12,7 +12,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
- * What is wrong with a request before anything of it is judged: the faults that the library finds in the document.
+ * Checks the form of a request before any policy applies; the library finds the same faults in the document.
  *
  * @internal
  */
@@ -44,7 +44,7 @@ final class RequestForm
     }
 
     /**
-     * They are about one secret, and what follows the base URL is what they have in common.
+     * The secret of the only credential chooses an alternative, and the alternative replaces the base URL, so both are required.
      *
      * @param list<CredentialReference> $references
      */
@@ -62,7 +62,7 @@ final class RequestForm
     }
 
     /**
-     * The documents are JSON, so text that is not UTF-8 reaches no decision. Header fields are bytes.
+     * The documents are JSON, so text that is not UTF-8 is refused first. Values of header fields are bytes.
      *
      * @param list<CredentialReference> $references
      */

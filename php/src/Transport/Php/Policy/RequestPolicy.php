@@ -8,14 +8,14 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Policy;
 
 /**
- * A request's policy, read and complete: what the request and every redirect have to pass.
+ * The policy of a request, read and complete; the request and every redirect have to fulfil it.
  *
  * @internal
  */
 final readonly class RequestPolicy
 {
     /**
-     * @param string|null $basePath what allowed_paths falls back to; null: to everything
+     * @param string|null $basePath applies if there is no allowed_paths; null: every path is allowed
      */
     private function __construct(
         private Rules $rules,
@@ -26,7 +26,7 @@ final readonly class RequestPolicy
     }
 
     /**
-     * Reads a policy. Without a method it would allow nothing, so that counts as none.
+     * Reads a policy. One without a method would allow nothing, so it counts as missing.
      *
      * @throws OutboundException invalid_request.malformed, policy.missing
      */
@@ -39,13 +39,13 @@ final readonly class RequestPolicy
         return new self($rules, $policy->allowHttp, $policy->allowEncodedSlash);
     }
 
-    /** With the host and port that hold where the policy names none. */
+    /** The same policy, with the host and port of the base URL if it names no hosts. */
     public function withDefaultHost(?Origin $base): self
     {
         return new self($this->rules->withDefaultHost($base), $this->allowHttp, $this->allowEncodedSlash);
     }
 
-    /** With this host and port and no other. */
+    /** The same policy with only this host and port. */
     public function withHost(Origin $origin): self
     {
         return new self($this->rules->withHost($origin), $this->allowHttp, $this->allowEncodedSlash);

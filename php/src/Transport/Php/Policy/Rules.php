@@ -68,14 +68,14 @@ final readonly class Rules
         );
     }
 
-    /** The same rules; where no hosts are listed, with this one's alone, or none. */
+    /** The same rules; if they have no list of hosts, with the host of this origin only, or with none. */
     public function withDefaultHost(?Origin $origin): self
     {
         $default = $origin === null ? [] : [HostRule::of($origin)];
         return new self($this->hosts ?? $default, $this->methods, $this->paths);
     }
 
-    /** The same rules with this one's host alone. */
+    /** The same rules with only the host of this origin. */
     public function withHost(Origin $origin): self
     {
         return new self([HostRule::of($origin)], $this->methods, $this->paths);
@@ -148,7 +148,7 @@ final readonly class Rules
     }
 
     /**
-     * What cannot be read may be anything, so a message names its place in the list and does not repeat it.
+     * An entry that cannot be read may contain anything, so a message names its index and does not repeat it.
      *
      * @template T
      * @param list<string>|null $list

@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
+ * The canonical form of paths and queries. A text that could be read in two ways is refused, never corrected.
  *
  * @internal
  */
@@ -41,9 +41,8 @@ final class Spelling
     }
 
     /**
-     * A query that came in a URL. It stays byte for byte, broken escapes too, which are the server's; what a URL's query
-     * cannot hold as it is, is percent-encoded, as browsers and PHP's clients do it. Nothing of it decides where a request
-     * may go.
+     * A query that came in a URL. It is not changed, and invalid escapes are left to the server; characters that are not allowed
+     * in a query are percent-encoded, as browsers and PHP's clients do. The query does not influence where a request may go.
      *
      * @throws OutboundException invalid_request.malformed
      */
@@ -70,7 +69,7 @@ final class Spelling
         return $fields === [] ? null : implode('&', $fields);
     }
 
-    /** A path below a base path. There is one slash between them, whichever of them has it. */
+    /** A path below a base path. There is exactly one slash between them. */
     public static function join(#[\SensitiveParameter] string $base, #[\SensitiveParameter] string $path): string
     {
         if ($path === '') {

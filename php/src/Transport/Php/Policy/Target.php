@@ -7,7 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * A URL in the one form that is matched, sent and logged. Canonicalizer makes them.
+ * A URL in the canonical form that is matched, sent and logged. Canonicalizer makes it.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ final readonly class Target
         }
     }
 
-    /** The whole, as it is sent: with its own query, or with the one that credentials made of it. */
+    /** The whole URL as it is sent: with its own query, or with the one that contains credentials. */
     public function text(#[\SensitiveParameter] ?string $query): string
     {
         return $this->origin->text() . $this->path . ($query === null ? '' : '?' . $query);

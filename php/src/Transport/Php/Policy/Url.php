@@ -7,15 +7,15 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 
 /**
- * An absolute URL in its parts, nothing of the path judged yet.
+ * An absolute URL in its parts; the path is not checked yet.
  *
  * @internal
  */
 final readonly class Url
 {
     /**
-     * @param Origin|null $origin null for a scheme that is neither https nor http: an error only once the request as a
-     *        whole was read
+     * @param Origin|null $origin null for a scheme that is neither https nor http: this is an error only after the whole request
+     *        was read
      * @param string $path as it was written; may be empty
      * @param string|null $query as it was written
      */
