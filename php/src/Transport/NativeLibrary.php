@@ -192,7 +192,7 @@ final class NativeLibrary
 
     /**
      * @param string $config configuration document, JSON
-     * @return array{status: int, engine: int, head: string} engine is 0 where there is none
+     * @return array{status: int, engine: int, head: string} engine is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, CALL_FAILED
      */
     public static function open(#[\SensitiveParameter] string $config): array
@@ -221,7 +221,7 @@ final class NativeLibrary
      * @param string $body raw bytes
      * @param string $sealed '' for no credential, the envelope for one, a JSON array of envelopes for several
      * @param int $room how many bytes a body may have to be copied
-     * @return array{status: int, head: string, body: string|null} body is null where it has more
+     * @return array{status: int, head: string, body: string|null} body is null if it is larger
      * @throws \RuntimeException NOT_BOUND, CALL_FAILED
      */
     public static function send(
@@ -343,7 +343,7 @@ final class NativeLibrary
      * @param string $body raw bytes, as many as were given to decide()
      * @param string $sealed as of send()
      * @param int $room how many bytes a body may have to be copied
-     * @return array{status: int, head: string, body: string|null} body is null where it has more
+     * @return array{status: int, head: string, body: string|null} body is null if it is larger
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canDecide(), CALL_FAILED
      */
     public static function sendDecided(

@@ -52,7 +52,7 @@ final readonly class Policy
     }
 
     /**
-     * The object under "policy" in the request head; what is null is left out.
+     * The object under "policy" in the request head; null values are omitted.
      *
      * @return array<string, mixed>
      */

@@ -10,7 +10,7 @@ use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
- * One request to a service. Only its form is checked here: URLs are joined, judged and encoded by the library.
+ * One request to a service. Only its form is checked here: the library joins, checks and encodes URLs.
  *
  * @api
  */

@@ -75,7 +75,7 @@ final class Wire
     /**
      * The reverse of bytesToText().
      *
-     * @return string|null null where a code point lies above U+00FF
+     * @return string|null null if a code point lies above U+00FF
      */
     public static function textToBytes(string $text): ?string
     {
@@ -95,7 +95,7 @@ final class Wire
     /**
      * Headers of a wire document, their values as bytes.
      *
-     * @return list<array{string, string}>|null null where they are not pairs of strings of code points up to U+00FF
+     * @return list<array{string, string}>|null null if they are not pairs of strings of code points up to U+00FF
      */
     public static function headersFromWire(mixed $pairs): ?array
     {

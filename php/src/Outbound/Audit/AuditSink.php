@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 /**
- * Where the records of calls go. A sink is given a time limit when it is made and keeps it in every method.
+ * Where the records of calls go. A sink gets a time limit when it is made, and each of its methods observes it.
  *
  * A call of a service in audit mode "standard", and one that is refused before any credential is asked for, is one write(). A
  * call in mode "required" is one begin(), before its credentials are asked for, and one complete() with the same entry id. An

@@ -40,7 +40,7 @@ final class StringBuilder
     /**
      * All pieces as one string. Bytes that were appended to a file after add() are not included.
      *
-     * @throws OutboundException invalid_request.malformed where a file has become shorter
+     * @throws OutboundException invalid_request.malformed if a file has become shorter
      */
     public function join(): string
     {

@@ -29,7 +29,7 @@ final readonly class ServiceDefinition
     public const MAX_AUDIT_SAMPLE = 1_000_000;
 
     /**
-     * @param list<array{string, string}> $headers defaults, sent where a call does not set the same name
+     * @param list<array{string, string}> $headers defaults, sent if a call does not set a field of the same name
      * @param string|null $idempotencyHeader null means Idempotency-Key
      * @param list<CredentialReference> $credentials in the order in which they are placed
      * @param string $transport one of TRANSPORTS

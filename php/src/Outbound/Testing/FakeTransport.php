@@ -70,7 +70,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
      *
      * @param ErrorCode|string $code such as "timeout.total"; one that a call can end with
      * @param string $sent "no", "maybe" or "yes"
-     * @throws \InvalidArgumentException for a code that there is not
+     * @throws \InvalidArgumentException for an unknown code
      */
     public static function failure(
         ErrorCode|string $code,
@@ -161,7 +161,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
      *
      * @param ErrorCode|string $code such as "timeout.total"
      * @param string $sent "no", "maybe" or "yes"
-     * @throws \InvalidArgumentException for a code that there is not
+     * @throws \InvalidArgumentException for an unknown code
      */
     public function fail(ErrorCode|string $code, string $sent = 'maybe', bool $retryable = false): self
     {
@@ -183,7 +183,7 @@ final class FakeTransport implements TransportInterface, TransportSelector
     /**
      * Refuses the next request before its credentials are fetched.
      *
-     * @throws \InvalidArgumentException for a code that there is not
+     * @throws \InvalidArgumentException for an unknown code
      */
     public function refuse(ErrorCode|string $code): self
     {

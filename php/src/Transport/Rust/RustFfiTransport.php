@@ -90,7 +90,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         return $this->sendOnce($request);
     }
 
-    /** The call that the library keeps for a decision of this transport; null where it was sent already. */
+    /** The call that the library stores for a decision of this transport; null if it was sent already. */
     private function taken(#[\SensitiveParameter] ?Decision $decided): ?DecidedCall
     {
         if ($decided === null) {
@@ -253,7 +253,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
     /**
      * Binds the library as far as this process and its settings allow; a second call is free.
      *
-     * @return string|null why it is not bound here, and what fixes it; null where it is
+     * @return string|null why it is not bound here, and what fixes it; null if it is
      * @throws OutboundException configuration.transport_unavailable for a library of another version
      */
     public function bind(): ?string
@@ -346,7 +346,7 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
     }
 
     /**
-     * The configuration with each key that has an id reduced to it; null where no key has one.
+     * The configuration with each key that has an id reduced to it; null if no key has one.
      *
      * @param array<string, mixed> $config
      * @return array<string, mixed>|null

@@ -36,8 +36,9 @@ final class JsonScanner
     private ?string $duplicate = null;
 
     /**
-     * @param int|null $levels of nesting below the object; with it, what nobody asks for is looked into as well: half a
-     *        surrogate pair or a number beyond every float spoils the document. Null: any depth, and only the form counts
+     * @param int|null $levels of nesting below the object; with a limit, values of other keys are checked as well: half a
+     *        surrogate pair or a number beyond every float makes the document invalid. Null: any depth, and only the form is
+     *        checked
      */
     public function __construct(
         #[\SensitiveParameter] private readonly string $document,
@@ -46,12 +47,12 @@ final class JsonScanner
     }
 
     /**
-     * Calls for every member of the object that the document is: with its key, if that is one of the names, and the
-     * place of its value, blanks around it left out.
+     * Calls $each for every member of the object: with its key, if that is one of the names, and the position of its value
+     * without white space around it.
      *
      * @param list<string> $names
      * @param \Closure(string|null, int, int): void $each takes name, offset and length
-     * @return bool false where the document is no object; the members before the fault were passed to the callback
+     * @return bool false if the document is not an object; members before the fault have been passed to the callback
      */
     public function members(array $names, #[\SensitiveParameter] \Closure $each): bool
     {
@@ -95,12 +96,12 @@ final class JsonScanner
     }
 
     /**
-     * The path of a key that its object already has. json_decode() would take the last one without an error.
+     * The path of a duplicate key. json_decode() would use the last one without an error.
      *
-     * Nothing in here can give up halfway, as a regular expression does at its limits: a document that was not
-     * read to its end would pass for one without duplicates.
+     * The search uses no regular expression, which could stop at PCRE's limits: a document that was not read to its end would
+     * count as one without duplicates.
      *
-     * @return string|null such as "services.my-api.policy"; null where there is none, as far as the document is JSON
+     * @return string|null such as "services.my-api.policy"; null if there is none, as far as the document is JSON
      */
     public function duplicate(): ?string
     {
@@ -126,7 +127,7 @@ final class JsonScanner
             if (!str_contains($quoted, '\\')) {
                 return substr($quoted, 1, -1);
             }
-            // Of a single string it makes exactly one copy, and no other thing than the library does.
+            // For a single string json_decode() makes exactly one copy, and the result is the same as in the library.
             $text = json_decode($quoted);
             return is_string($text) ? $text : null;
         } finally {
@@ -149,7 +150,7 @@ final class JsonScanner
         return true;
     }
 
-    /** One value with all that is in it. A loop and a stack of its own: the depth is whatever the document has. */
+    /** Skips one value with everything in it. It uses a loop with a stack and not recursion, since a document may have any depth. */
     private function skipValue(): bool
     {
         /** @var list<string> $closers of the open arrays and objects */
@@ -181,7 +182,7 @@ final class JsonScanner
                 array_pop($closers);
                 $this->leave();
             }
-            // Behind a value: what it closes, then a comma or the end.
+            // After a value: closing brackets, then a comma or the end.
             while (true) {
                 if ($closers === []) {
                     return true;
@@ -244,7 +245,7 @@ final class JsonScanner
         }
         $last = count($this->open) - 1;
         $this->open[$last]['key'] = $name;
-        // The letter keeps PHP from making an integer of a name like "1".
+        // With the letter, PHP does not turn a name like "1" into an integer.
         if (isset($this->open[$last]['keys']["k$name"])) {
             $this->duplicate = implode('.', array_column($this->open, 'key'));
             return false;

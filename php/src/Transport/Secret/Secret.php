@@ -17,7 +17,7 @@ final class Secret
     private ?\SensitiveParameterValue $bytes;
 
     /**
-     * @param string $bytes the caller keeps no copy, and does not wipe this one
+     * @param string $bytes the caller must have no other copy, and must not wipe this one
      */
     public function __construct(#[\SensitiveParameter] string $bytes)
     {

@@ -18,7 +18,7 @@ final class LocalFile
     /**
      * Opens a regular file; a pipe, a device or a directory is refused.
      *
-     * @return resource|null null where it cannot be opened or is not regular
+     * @return resource|null null if it cannot be opened or is not regular
      */
     public static function open(string $path): mixed
     {
@@ -27,7 +27,7 @@ final class LocalFile
         }
         for ($attempt = 0; $attempt < self::ATTEMPTS; $attempt++) {
             self::forget();
-            // n: opening a pipe that nobody writes to would otherwise hang the host.
+            // n: otherwise PHP would block when it opens a pipe without a writer.
             $file = Quiet::call(static fn () => fopen($path, 'rn'));
             if ($file === false) {
                 continue;
@@ -43,7 +43,7 @@ final class LocalFile
 
     /**
      * @param int|null $most bytes; of a longer file that many and one more are read. Null: all
-     * @return string|null null where it cannot be opened or read, or is not regular
+     * @return string|null null if it cannot be opened or read, or is not regular
      */
     public static function read(string $path, ?int $most = null): ?string
     {
@@ -96,7 +96,7 @@ final class LocalFile
         clearstatcache(true);
     }
 
-    /** Whether open_basedir may hide files that are there. */
+    /** Whether open_basedir may hide existing files. */
     public static function isConfined(): bool
     {
         return (string) ini_get('open_basedir') !== '';

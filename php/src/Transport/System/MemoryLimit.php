@@ -33,7 +33,7 @@ final class MemoryLimit
             return PHP_INT_MAX;
         }
         $taken = memory_get_usage(true);
-        // A shorter one finds its place in a piece that is there already, if half of what is free in all is in a row.
+        // A shorter string fits into memory that PHP already has, if half of the free bytes are contiguous.
         $within = min(self::PIECE, $taken - memory_get_usage()) >> 1;
         return max($limit - $taken - self::PIECE, $within, 0);
     }

@@ -8,8 +8,8 @@ use Netresearch\NrVault\Transport\Text\Printable;
 use Psr\Log\LoggerInterface;
 
 /**
- * Tells the operator of the host what has to be known: through the host's logger, or PHP's error log where it gave none. A log that fails
- * is ignored and never ends a call.
+ * Writes messages for the operator of the host: to the host's logger, or to PHP's error log if there is none. A log that fails is
+ * ignored and never ends a call.
  *
  * @internal
  */

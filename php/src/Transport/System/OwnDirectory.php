@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * A directory from which this process may run code: nobody but its own user and root can put anything there.
+ * A directory from which this process may run code: only its own user and root can create files there.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final class OwnDirectory
      * belongs to this user or root, and nobody else can move it.
      *
      * @param string $directory absolute; a link on the way is refused
-     * @return array{reason: string, at: string}|null null where it is
+     * @return array{reason: string, at: string}|null null if it is
      */
     public static function fault(string $directory): ?array
     {
@@ -43,7 +43,7 @@ final class OwnDirectory
         }
     }
 
-    /** Whether a file in such a directory is one that nobody else can have written. */
+    /** Whether such a directory has this file, and nobody else can have written it. */
     public static function hasFile(string $path): bool
     {
         $stat = lstat($path);

@@ -17,9 +17,9 @@ final class RootUser
     }
 
     /**
-     * Above it a sticky directory will do, since what lies in it on the way is root's and nobody else can move it.
+     * A directory above it may be sticky, since the next part of the path belongs to root and nobody else can move it.
      *
-     * @param string $directory one that is there, without links
+     * @param string $directory an existing one, without links
      * @return string|null this directory or one above it, if users other than root can write to it
      */
     public static function directoryOfOthers(string $directory): ?string

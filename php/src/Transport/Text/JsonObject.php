@@ -36,7 +36,7 @@ final readonly class JsonObject
     }
 
     /**
-     * @return string|null null where there is none
+     * @return string|null null if there is none
      * @throws \UnexpectedValueException
      */
     public function stringOrNull(string $name): ?string
@@ -130,7 +130,7 @@ final readonly class JsonObject
     }
 
     /**
-     * @return list<string>|null null where there is none
+     * @return list<string>|null null if there is none
      * @throws \UnexpectedValueException
      */
     public function stringsOrNull(string $name): ?array
@@ -139,7 +139,7 @@ final readonly class JsonObject
     }
 
     /**
-     * The pairs of texts of a list; none where there is none.
+     * The pairs of texts of a list; none if there is none.
      *
      * @return list<array{string, string}>
      * @throws \UnexpectedValueException

@@ -18,7 +18,7 @@ final class Names
     private const MOST = 8;
 
     /**
-     * What is wrong with the first key that is not known, and what to write; null where all are.
+     * What is wrong with the first key that is not known, and what to write; null if all are.
      *
      * @param string $what such as "The policy"
      * @param array<mixed> $map
@@ -50,7 +50,7 @@ final class Names
     }
 
     /**
-     * The known name that is meant by this one, as far as that can be told.
+     * The known name that is most similar to this one; null if none is similar enough.
      *
      * @param list<string> $known
      */

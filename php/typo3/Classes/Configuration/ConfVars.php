@@ -11,7 +11,7 @@ namespace Netresearch\NrSecureOutbound\Configuration;
  */
 final class ConfVars
 {
-    /** The value at this path; null where there is none. */
+    /** The value at this path; null if there is none. */
     public static function at(string ...$path): mixed
     {
         $value = $GLOBALS['TYPO3_CONF_VARS'] ?? null;

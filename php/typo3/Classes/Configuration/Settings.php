@@ -36,7 +36,7 @@ final readonly class Settings
 
     /**
      * @param list<mixed> $internalHosts as in the configuration document, which checks them
-     * @param array<mixed>|null $proxy likewise; null where none is set
+     * @param array<mixed>|null $proxy likewise; null if none is set
      * @param list<string>|null $allowedHosts null: no limit
      * @param list<string>|null $services ids that may be called in this installation; null: all
      * @param string $dropIn one of the constants

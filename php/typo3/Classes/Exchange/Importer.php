@@ -27,7 +27,7 @@ final readonly class Importer
     /**
      * @param array<string, array<string, mixed>> $entries portable, by id
      * @param bool $prune whether services that the file lacks are to be disabled
-     * @throws UsageError where the file contradicts itself
+     * @throws UsageError if the file contradicts itself
      */
     public function plan(array $entries, bool $prune): ImportPlan
     {

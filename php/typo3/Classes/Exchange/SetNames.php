@@ -30,7 +30,7 @@ final class SetNames
      *
      * @param array<string, array<string, mixed>> $entries
      * @return array<string, array<string, mixed>>
-     * @throws UsageError where two credentials of one set differ
+     * @throws UsageError if two credentials of one set differ
      */
     public function complete(array $entries): array
     {

@@ -14,7 +14,7 @@ final readonly class ServiceRow
     /**
      * @param array<string, mixed> $fields of tx_nrvault_service
      * @param list<CredentialSetRow> $sets in the order in which they are placed
-     * @param array<string, mixed>|null $technicalUser uid, username, admin, disable and deleted; null where there is none
+     * @param array<string, mixed>|null $technicalUser uid, username, admin, disable and deleted; null if there is none
      */
     public function __construct(public array $fields, public array $sets, public ?array $technicalUser = null)
     {

@@ -27,7 +27,7 @@ final class NrVaultCredentialProvider implements TechnicalUserCredentialProvider
 
     /**
      * @param SealingVault|null $vault set by VaultPass; null if this extension does not know the installed nr-vault
-     * @param TechnicalActorContextInterface|null $actors null where the installed nr-vault has none
+     * @param TechnicalActorContextInterface|null $actors null if the installed nr-vault has none
      */
     public function __construct(
         private readonly VaultState $state,

@@ -24,7 +24,7 @@ final readonly class SealingVault
     }
 
     /**
-     * @return string|null null where there is no such secret
+     * @return string|null null if there is no such secret
      * @throws \Throwable what nr-vault throws
      */
     public function envelope(string $identifier): ?string

@@ -50,7 +50,7 @@ abstract class CallTestCase extends OutboundTestCase
     }
 
     /**
-     * Sets a value of TYPO3_CONF_VARS for the rest of the test.
+     * Sets a value of TYPO3_CONF_VARS until the end of the test.
      *
      * @param non-empty-list<string> $path
      */

@@ -10,7 +10,7 @@ use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The pages of Documentation/, as far as they can be judged without TYPO3's renderer.
+ * The pages of Documentation/, as far as they can be checked without TYPO3's renderer.
  */
 final class DocumentationTest extends TestCase
 {

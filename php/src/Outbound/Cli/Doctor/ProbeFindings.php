@@ -106,7 +106,7 @@ final readonly class ProbeFindings
         };
         $message = ucfirst($why) . ': the worker reads the registry at each request.';
         if ($reason === 'hidden') {
-            // This is no reason to remove open_basedir.
+            // Calls work without the cache, so there is no reason to change open_basedir.
             return Finding::ok($code, $message);
         }
         $owner = '-o ' . escapeshellarg($this->remedies->user) . ' -g ' . escapeshellarg($this->group);

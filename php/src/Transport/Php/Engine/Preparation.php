@@ -132,7 +132,7 @@ final readonly class Preparation
     }
 
     /**
-     * Opens a request's credentials and judges what can be judged without its path: key, type, binding, expiry. They are
+     * Opens a request's credentials and checks them as far as possible without its path: key, type, binding, expiry. They are
      * wiped when this returns.
      *
      * @throws OutboundException
@@ -155,7 +155,7 @@ final readonly class Preparation
     }
 
     /**
-     * Checks open credentials against their bindings; where one refuses, all are wiped.
+     * Checks open credentials against their bindings; if one refuses, all are wiped.
      *
      * @param list<CredentialReference> $references
      * @param list<Credential> $opened the same, in their order

@@ -72,7 +72,7 @@ final class Recorder
     /**
      * Notes what was decided.
      *
-     * @param string|null $proxyResolve who resolves the target's name, where a proxy serves it
+     * @param string|null $proxyResolve who resolves the target's name, if a proxy is used
      */
     public function admitted(?string $pathTemplate, ?string $proxyResolve): void
     {

@@ -35,7 +35,7 @@ final class Classifier
     /** libcurl compares the names itself, after the chain was verified and before it reads OpenSSL's result. */
     private const OTHER_NAME = [0, 1, 62, 63, 64];
 
-    /** Why there is no response; null where there is one. */
+    /** Why there is no response; null if there is one. */
     public static function failure(TransferEnd $end): ?OutboundException
     {
         if ($end->error === CURLE_OK && $end->isHeadWhole) {

@@ -18,8 +18,8 @@ use Netresearch\NrVault\Transport\Secret\Secret;
 final readonly class Handles
 {
     /**
-     * 8.14.1. An older libcurl takes an HTTP/2 connection that breaks within a body of unknown length for the end of it, or
-     * waits for the deadline; the end of a chunked body shows.
+     * 8.14.1. If an HTTP/2 connection breaks within a body of unknown length, an older libcurl takes that for the end of the
+     * body, or waits for the deadline. With HTTP/1.1, the end of a chunked body is marked.
      */
     private const TELLS_OF_HTTP2 = 0x080E01;
 
@@ -37,16 +37,16 @@ final readonly class Handles
     private const BODY_METHODS = ['POST', 'PUT', 'PATCH'];
 
     /**
-     * @param bool $offersHttp2 beside HTTP/1.1, where TLS agrees on one of them
-     * @param bool $offersPostQuantum key exchanges that a quantum computer does not break, where OpenSSL has them
+     * @param bool $offersHttp2 in addition to HTTP/1.1; the TLS handshake selects one of them
+     * @param bool $offersPostQuantum post-quantum key exchanges, if OpenSSL has them
      */
     public function __construct(private Trust $trust, private bool $offersHttp2, private bool $offersPostQuantum)
     {
     }
 
     /**
-     * @param int $connectMs what is left for connecting
-     * @param int $totalMs what is left for the whole
+     * @param int $connectMs time that remains for connecting
+     * @param int $totalMs time that remains for the whole request
      * @throws OutboundException configuration.transport_unavailable
      */
     public function open(
@@ -106,8 +106,8 @@ final readonly class Handles
     }
 
     /**
-     * The library's groups without those that make a large ClientHello. libcurl before 7.73 has no option for it, and an
-     * OpenSSL of its time nothing to leave out.
+     * The library's groups without those that make a large ClientHello. libcurl before 7.73 has no option for it, and OpenSSL
+     * releases of that time do not have these groups.
      *
      * @return array<int, string>
      */
@@ -159,7 +159,6 @@ final readonly class Handles
             && self::setText($handle, CURLOPT_PROXYPASSWORD, (string) $proxy->password?->expose());
     }
 
-    /** A text that may be empty. */
     private static function setText(\CurlHandle $handle, int $option, #[\SensitiveParameter] string $text): bool
     {
         return curl_setopt($handle, $option, $text);

@@ -35,7 +35,7 @@ final class HeadReader
 
     /**
      * @param int $cap of a head's names and values in bytes, with four more for each field
-     * @param bool $isOffered2 whether HTTP/2 can have been agreed on; else a status line that says so is none
+     * @param bool $isOffered2 whether HTTP/2 was offered; otherwise a status line of HTTP/2 is not valid
      */
     public function __construct(private readonly int $cap, private readonly bool $isOffered2 = true)
     {
@@ -72,7 +72,7 @@ final class HeadReader
     /**
      * Takes a line with its end.
      *
-     * @return bool false where nothing more of this response is wanted
+     * @return bool false if nothing more of this response is wanted
      */
     public function line(#[\SensitiveParameter] string $line): bool
     {

@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Php\Policy\Target;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * A request as it goes out, credential included. The secrets in it stay those of Prepared, which wipes them.
+ * A request as it is sent, with its credentials. Prepared owns the secrets in it, and wipes them.
  *
  * @internal
  */

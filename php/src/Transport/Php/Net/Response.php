@@ -12,7 +12,7 @@ namespace Netresearch\NrVault\Transport\Php\Net;
 final readonly class Response
 {
     /**
-     * @param BodyReader|null $body null where it was not read, or never follows
+     * @param BodyReader|null $body null if it was not read, or never follows
      */
     public function __construct(
         public ResponseHead $head,

@@ -19,7 +19,7 @@ final class ResponseReader
     private ?OutboundException $failure = null;
 
     /**
-     * @param \Closure(ResponseHead): Verdict $judge asked once the head is there
+     * @param \Closure(ResponseHead): Verdict $judge called when the head is complete
      */
     public function __construct(
         private readonly HeadReader $reader,

@@ -12,9 +12,9 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 final readonly class Admitted
 {
     /**
-     * @param string|null $pathTemplate the pattern of allowed_paths that matched, where the policy has any
+     * @param string|null $pathTemplate the pattern of allowed_paths that matched, if the policy has any
      * @param list<array{string, string}> $headers the caller's: names in lower case, those of one name together
-     * @param string $idempotencyHeader in lower case; where an idempotency key goes
+     * @param string $idempotencyHeader name of the field for an idempotency key, in lower case
      * @param RequestPolicy $policy the policy that every redirect has to fulfil
      * @param list<array{string, self}> $alternatives by the suffix of the secret, the first that fits counts
      */

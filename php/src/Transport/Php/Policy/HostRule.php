@@ -88,7 +88,7 @@ final readonly class HostRule
         return $host->isName() && str_ends_with($host->text, $this->suffix);
     }
 
-    /** Whether the rule allows this origin: its host, its port, and its scheme where the rule is for one. */
+    /** Whether the rule allows this origin: its host, its port, and its scheme if the rule has one. */
     public function allows(Origin $origin): bool
     {
         return $origin->scheme === ($this->scheme ?? $origin->scheme) && $this->allowsInAnyScheme($origin);

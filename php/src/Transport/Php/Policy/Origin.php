@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Policy;
 
 /**
- * Scheme, host and port. Two URLs have the same origin where these are equal.
+ * Scheme, host and port. Two URLs have the same origin if all three are equal.
  *
  * @internal
  */

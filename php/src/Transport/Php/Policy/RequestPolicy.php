@@ -102,7 +102,7 @@ final readonly class RequestPolicy
     }
 
     /**
-     * @return string|null the pattern of allowed_paths that matched, where the policy has any
+     * @return string|null the pattern of allowed_paths that matched, if the policy has any
      * @throws OutboundException policy.path_not_allowed
      */
     public function checkPath(Target $target): ?string

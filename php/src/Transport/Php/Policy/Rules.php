@@ -134,7 +134,7 @@ final readonly class Rules
     }
 
     /**
-     * @return string|null the pattern that matched; null where there is no list of them
+     * @return string|null the pattern that matched; null if there is no list of them
      * @throws OutboundException policy.path_not_allowed
      */
     public function allowPath(#[\SensitiveParameter] string $path): ?string

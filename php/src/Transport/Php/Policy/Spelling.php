@@ -58,7 +58,7 @@ final class Spelling
      * The query of names and values, encoded by RFC 3986.
      *
      * @param list<array{string, string}> $pairs
-     * @return string|null null where there are none
+     * @return string|null null if there are none
      */
     public static function queryOfPairs(#[\SensitiveParameter] array $pairs): ?string
     {

@@ -16,7 +16,7 @@ final readonly class ServiceEntry
 {
     /**
      * @param list<string> $problems what is wrong with it, other than that it is disabled
-     * @param ServiceDefinition|null $definition null where the row makes none
+     * @param ServiceDefinition|null $definition null if the row makes none
      */
     public function __construct(
         public ServiceRow $row,

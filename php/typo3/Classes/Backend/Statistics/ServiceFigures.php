@@ -14,8 +14,8 @@ final readonly class ServiceFigures
     /**
      * @param int $calls in the time that was asked for; errors and median are of the same time
      * @param int $errors calls that were refused, that failed, or whose response has a status of 400 or above
-     * @param int|null $median microseconds of the calls that were sent; null where there is none
-     * @param int|null $last time of the last call, even if it was earlier; null where there was none
+     * @param int|null $median microseconds of the calls that were sent; null if there is none
+     * @param int|null $last time of the last call, even if it was earlier; null if there was none
      */
     public function __construct(
         public int $calls = 0,
@@ -25,7 +25,7 @@ final readonly class ServiceFigures
     ) {
     }
 
-    /** In percent; null where there were no calls. */
+    /** In percent; null if there were no calls. */
     public function errorRate(): ?float
     {
         return $this->calls === 0 ? null : 100 * $this->errors / $this->calls;

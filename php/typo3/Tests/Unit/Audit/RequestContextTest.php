@@ -47,7 +47,7 @@ final class RequestContextTest extends TestCase
     }
 
     /**
-     * @param int|null $type of the request; null where TYPO3 has not published it yet
+     * @param int|null $type of the request; null if TYPO3 has not published it yet
      * @param class-string<AbstractUserAuthentication>|null $user
      * @param array{string, string|null} $actor
      */
