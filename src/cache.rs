@@ -1,4 +1,4 @@
-//! What was made of some bytes, kept for those who come with the same bytes again.
+//! What was made of some bytes, for those who come with the same bytes again.
 //!
 //! Bounded, and it may be lost at any time. Nothing secret goes into it, neither as a key nor as a value. On the ground floor:
 //! `envelope` keeps the forms of envelopes in it, `engine` services.
@@ -10,12 +10,12 @@ use crate::sys::lock;
 
 /// Values by the bytes that they were made of.
 pub struct ByBytes<T> {
-    kept: Mutex<Kept<T>>,
+    entries: Mutex<Entries<T>>,
     /// Bytes of all keys together. Where there is no room for one more, all go.
     most: usize,
 }
 
-struct Kept<T> {
+struct Entries<T> {
     values: HashMap<Box<[u8]>, Arc<T>>,
     bytes: usize,
 }
@@ -23,12 +23,12 @@ struct Kept<T> {
 impl<T> ByBytes<T> {
     /// An empty one with room for so many bytes.
     pub fn new(most: usize) -> Self {
-        Self { kept: Mutex::new(Kept { values: HashMap::new(), bytes: 0 }), most }
+        Self { entries: Mutex::new(Entries { values: HashMap::new(), bytes: 0 }), most }
     }
 
     /// The value of these bytes, made where it is not kept. Two who come at once may each make one.
     pub fn get_or_make<E>(&self, bytes: &[u8], make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
-        if let Some(value) = lock(&self.kept).values.get(bytes) {
+        if let Some(value) = lock(&self.entries).values.get(bytes) {
             return Ok(Arc::clone(value));
         }
         let value = Arc::new(make()?);
@@ -39,13 +39,13 @@ impl<T> ByBytes<T> {
     }
 
     fn keep(&self, bytes: &[u8], value: Arc<T>) {
-        let mut kept = lock(&self.kept);
-        if kept.bytes + bytes.len() > self.most {
-            kept.values.clear();
-            kept.bytes = 0;
+        let mut entries = lock(&self.entries);
+        if entries.bytes + bytes.len() > self.most {
+            entries.values.clear();
+            entries.bytes = 0;
         }
-        if kept.values.insert(bytes.into(), value).is_none() {
-            kept.bytes += bytes.len();
+        if entries.values.insert(bytes.into(), value).is_none() {
+            entries.bytes += bytes.len();
         }
     }
 }
@@ -83,10 +83,10 @@ mod tests {
         for (number, size) in (0_u32..2000).zip([10, 100, MOST, MOST + 1].into_iter().cycle()) {
             let bytes: Vec<u8> = number.to_be_bytes().into_iter().cycle().take(size).collect();
             made(&cache, &bytes);
-            let kept = lock(&cache.kept);
-            assert_eq!(kept.bytes, kept.values.keys().map(|bytes| bytes.len()).sum::<usize>());
-            assert!(kept.bytes <= MOST, "{}", kept.bytes);
-            assert_eq!(kept.values.contains_key(&*bytes), size <= MOST, "{size}");
+            let entries = lock(&cache.entries);
+            assert_eq!(entries.bytes, entries.values.keys().map(|bytes| bytes.len()).sum::<usize>());
+            assert!(entries.bytes <= MOST, "{}", entries.bytes);
+            assert_eq!(entries.values.contains_key(&*bytes), size <= MOST, "{size}");
         }
     }
 }
