@@ -61,6 +61,11 @@ final class OwnDirectoryTest extends TestCase
         self::assertSame('missing', @OwnDirectory::fault($directory)['reason'] ?? null);
     }
 
+    public function testTheRootDirectoryIsRoots(): void
+    {
+        self::assertNull(OwnDirectory::fault('/'));
+    }
+
     public function testTheUserIsThatOfTheProcess(): void
     {
         self::assertSame(posix_geteuid(), OwnDirectory::user());

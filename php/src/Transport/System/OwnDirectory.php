@@ -24,8 +24,8 @@ final class OwnDirectory
     {
         $user = self::user();
         // A "/" at the end would follow a link.
-        $directory = str_starts_with($directory, '/') ? rtrim($directory, '/') : '';
-        for ($path = $directory, $mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
+        $path = str_starts_with($directory, '/') ? dirname($directory . '/.') : '';
+        for ($mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
             $stat = lstat($path);
             $reason = match (true) {
                 $stat === false => 'missing',

@@ -17,7 +17,7 @@ final class RootUser
     }
 
     /**
-     * A directory above it may be sticky, since the next part of the path belongs to root and nobody else can move it.
+     * For a process of root.
      *
      * @param string $directory an existing one, without links
      * @return string|null this directory or one above it, if users other than root can write to it
@@ -25,16 +25,7 @@ final class RootUser
     public static function directoryOfOthers(string $directory): ?string
     {
         LocalFile::forget();
-        for ($path = $directory, $mayBeSticky = false;; $path = dirname($path), $mayBeSticky = true) {
-            $stat = Quiet::call(static fn () => lstat($path));
-            $isOpen = $stat === false || ($stat['mode'] & 022) !== 0 && !($mayBeSticky && ($stat['mode'] & 01000) !== 0);
-            if ($isOpen || $stat['uid'] !== 0) {
-                return $path;
-            }
-            if ($path === '/') {
-                return null;
-            }
-        }
+        return Quiet::call(static fn () => OwnDirectory::fault($directory))['at'] ?? null;
     }
 
     /** The user who has to run a command instead of root. */
