@@ -3,8 +3,8 @@
 /**
  * Run before any class of this package is loaded: by autoload.php, and by the autoloader of Composer.
  *
- * Where preload-all.php has preloaded the package, it says which version is on the disk. Of the preloaded classes it
- * needs one, which is asked for nothing but this.
+ * If preload-all.php has preloaded the package, it tells the preloaded classes which version is on disk; they refuse calls if it is
+ * not theirs. It uses only one method of them, because they may be of any version.
  */
 
 declare(strict_types=1);

@@ -515,7 +515,7 @@ final class NativeLibrary
         return $ffi;
     }
 
-    /**
+    /*
      * Both functions pass the field itself to FFI::string(), whose parameter is a reference, so that it gets the pointer. If the
      * field were read into a variable first, PHP would turn it into a string that ends at the first NUL byte, or beyond the
      * buffer.

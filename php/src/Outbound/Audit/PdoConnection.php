@@ -13,7 +13,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final class PdoConnection
 {
-    /** A lost connection is opened again only while less than this part of the time limit is used. */
+    /** A statement is repeated only while less than this part of the time limit is used. */
     private const REPEAT_WITHIN = 0.25;
 
     /** MySQL's error codes for a lost connection, and for a deadlock, which has rolled the statement back. */
@@ -38,8 +38,8 @@ final class PdoConnection
     }
 
     /**
-     * Runs a statement that may run twice: it is repeated once if the connection is lost. The warnings that MySQL's client emits
-     * beside its exceptions are suppressed.
+     * Runs a statement that may run twice: it is repeated once after a lost connection or a deadlock. The warnings that MySQL's
+     * client emits beside its exceptions are suppressed.
      *
      * @param list<string|int|null> $values
      * @return int the affected rows, as the driver counts them

@@ -64,7 +64,7 @@ abstract class OutboundException extends \RuntimeException
     }
 
     /**
-     * The refusal of a document, or of a value in it, that is not well-formed.
+     * The refusal of a document, or of a value in it, that does not have the required form.
      *
      * @param string $message a fixed text
      */

@@ -38,7 +38,10 @@ final readonly class CompiledRegistry
     /** Seconds after which an unfinished file counts as left over by a process that was terminated. */
     private const STALE = 60;
 
-    /** Seconds after which an unused file is deleted: one of another release, or of a registry that has been moved. */
+    /**
+     * Seconds after which the code of another release or registry is deleted. Whether it is still used cannot be told; a registry
+     * in use is compiled again.
+     */
     private const KEPT = 86400;
 
     /**

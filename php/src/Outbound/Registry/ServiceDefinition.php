@@ -35,7 +35,7 @@ final readonly class ServiceDefinition
      * @param string $transport one of TRANSPORTS
      * @param string $audit one of AUDIT_MODES
      * @param list<string> $placeholderHeaders fields in which an SDK sends the key that it requires; they are removed from its
-     *         requests
+     *        requests
      * @param string|int|null $technicalUser name or number of the user whose rights apply when the credentials are read, instead
      *        of those of the caller; requires a TechnicalUserCredentialProvider
      * @param TestCall|null $test the call with which an administrator can test the service

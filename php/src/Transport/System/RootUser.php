@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\System;
 
 /**
- * Whether the process runs as root, and where root may create files, because no other user can replace one by a link.
+ * Whether the process runs as root, and where root may create files: where no other user can replace one by a link.
  *
  * @internal
  */

@@ -30,7 +30,7 @@ final class LibraryFiles
     /**
      * @param string|null $library path from the caller
      * @param string|null $header path of the header from the caller; null: that of the worker, or the one that is installed
-     *         beside the library
+     *        beside the library
      * @param string|null $ofWorker path of the header that a worker preloads, according to the worker
      */
     public function __construct(?string $library, ?string $header, ?string $ofWorker = null)

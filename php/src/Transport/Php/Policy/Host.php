@@ -27,7 +27,7 @@ final readonly class Host
         'instance-data.ec2.internal',
     ];
 
-    /** A label with the maximum length of DNS. A hyphen at the beginning has a special meaning for libcurl. */
+    /** A label, which DNS limits to 63 characters. A hyphen at the beginning has a special meaning for libcurl. */
     private const LABEL = '(?!-)[a-z0-9_-]{1,63}(?<!-)';
 
     /**
