@@ -32,9 +32,9 @@ final class DoctorCommand implements Command
                    [--fpm-socket=PATH | --no-fpm] [--quiet | --format=json]
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
               php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
-              could write the audit record and keep the registry compiled; where none answers, at what php-fpm -t says. --library=PATH, --header=PATH and
-              --php-fpm=PROGRAM name what is not where it is usually installed. Each problem has the line that fixes it, with
-              what else is to know behind "#". --quiet shows problems only.
+              could write the audit record and keep the registry compiled; where none answers, at what php-fpm -t
+              says. --library=PATH, --header=PATH and --php-fpm=PROGRAM name what is not where it is usually installed.
+              Each problem has the line that fixes it, with what else is to know behind "#". --quiet shows problems only.
 
             TEXT;
     }
