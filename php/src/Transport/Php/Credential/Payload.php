@@ -196,7 +196,7 @@ final class Payload
 
     /**
      * Whether bytes are a plain secret, and not a document of another type or with a binding. A document with an unknown "type",
-     * such as a vendor's key file, is a plain secret whatever keys it has.
+     * such as a vendor's key file, is a plain secret unless it has the key "binding".
      */
     public static function isPlain(#[\SensitiveParameter] string $payload): bool
     {

@@ -94,7 +94,7 @@ final readonly class HostRule
         return $origin->scheme === ($this->scheme ?? $origin->scheme) && $this->allowsInAnyScheme($origin);
     }
 
-    /** Whether the rule would allow this origin with another scheme. */
+    /** Whether the rule allows this origin if its scheme is ignored. */
     public function allowsInAnyScheme(Origin $origin): bool
     {
         return $this->names($origin->host) && $origin->port === ($this->port ?? Origin::defaultPort($origin->scheme));
