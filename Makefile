@@ -12,7 +12,7 @@
 # make bench      criterion, calls against those of PHP's own clients, registries in php-fpm, copies of a secret in a worker
 # make bench-instructions  what a warm call costs in instructions, against the committed figures: docs/performance.md
 # make fuzz       every fuzz target for 20 000 inputs, or longer: make fuzz FUZZ_SECONDS=600
-# make hardening  the long forms of the tests, in about an hour the first time: docs/hardening.md
+# make hardening  the long forms of the tests, in about an hour and a half the first time: docs/hardening.md
 # make header     regenerates include/secure_outbound.h
 # make codes      regenerates PHP's enum of error codes from docs/wire.md
 # make picture    draws docs/demo.svg of what the demo prints
