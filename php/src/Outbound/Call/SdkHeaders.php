@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
+use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 
 /**
  * The header fields of a request that an SDK made. SDKs require a key, and set fields of the connection although the library
@@ -63,7 +64,7 @@ final class SdkHeaders
         ];
         // The name of the field is sealed, so the usual one is assumed; the service's entry lists any other.
         if (in_array(CredentialReference::API_KEY, array_column($service->credentials, 'type'), true)) {
-            $names[] = 'x-api-key';
+            $names[] = HeaderRules::X_API_KEY;
         }
         return $names;
     }
