@@ -90,7 +90,7 @@ fn a_break_that_may_have_been_processed_is_not_repeated() {
 }
 
 #[test]
-fn a_maybe_is_not_hidden_by_a_later_no() {
+fn a_maybe_is_not_hidden_by_an_earlier_no() {
     // The first request is refused and sent again. The second one is reset, and may have been processed.
     let seen = AtomicUsize::new(0);
     let client = Client::http2(move |connection| {

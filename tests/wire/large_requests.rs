@@ -83,16 +83,6 @@ fn bytes_out_are_those_that_left() {
     }
 }
 
-/// The stream of the next request, whose head has come.
-fn opened(connection: &mut h2::Connection<'_, '_>) -> Option<u32> {
-    loop {
-        let frame = connection.next()?;
-        if frame.kind == h2::HEADERS {
-            return Some(frame.stream);
-        }
-    }
-}
-
 #[test]
 fn bytes_out_over_http_1_are_those_that_the_connection_took() {
     let body = vec![b'x'; 20_000_000];
@@ -122,7 +112,7 @@ fn bytes_out_over_http_1_are_those_that_the_connection_took() {
 fn bytes_out_that_leave_after_the_head_of_the_response_count() {
     let body = vec![b'x'; 1_000_000];
     let client = Client::http2(|connection| {
-        let Some(stream) = opened(connection) else { return false };
+        let Some(stream) = connection.opened() else { return false };
         connection.head(stream, &[(":status", b"200")], false);
         let update = 2_000_000_u32.to_be_bytes();
         for stream in [0, stream] {
