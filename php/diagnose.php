@@ -3,7 +3,7 @@
 /**
  * What a worker of php-fpm knows about itself, for `secure-outbound doctor --fpm-socket=PATH`. It changes nothing.
  *
- * It answers the doctor only: a web server hands what its clients send to PHP as HTTP_…, so none can set the variable, and
+ * It responds to the doctor only: a web server hands what its clients send to PHP as HTTP_…, so none can set the variable, and
  * says in one of the others whom it serves.
  */
 
@@ -27,7 +27,7 @@ use Netresearch\NrVault\Transport\NativeLibrary;
     require_once __DIR__ . '/autoload.php';
 
     $asked = json_decode((string) file_get_contents('php://input'), true);
-    $answer = OwnProcess::answer($preloaded, is_array($asked) ? $asked : []);
+    $report = OwnProcess::report($preloaded, is_array($asked) ? $asked : []);
     header('Content-Type: application/json');
-    echo json_encode($answer, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);
+    echo json_encode($report, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);
 })();

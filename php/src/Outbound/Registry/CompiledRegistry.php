@@ -42,7 +42,7 @@ final readonly class CompiledRegistry
      * Seconds after which the code of another release or registry is deleted. Whether it is still used cannot be told; a registry
      * in use is compiled again.
      */
-    private const KEPT = 86400;
+    private const LIFETIME = 86400;
 
     /**
      * @param string $key of this content of the registry
@@ -208,7 +208,7 @@ final readonly class CompiledRegistry
             }
             $changed = filectime($path);
             $isOld = str_starts_with($name, $this->family) && str_ends_with($name, '.php');
-            if ($changed !== false && ($isOld || $changed < time() - self::KEPT)) {
+            if ($changed !== false && ($isOld || $changed < time() - self::LIFETIME)) {
                 self::forget($path);
             }
         }

@@ -93,9 +93,9 @@ final class BreakageTest extends TestCase
      */
     public function testNothingIsWrongWithWhatIsLaidDown(): void
     {
-        self::host('lay-down');
+        self::host('set-up');
 
-        self::assertSame([], self::wrong('laid-down.json'));
+        self::assertSame([], self::wrong('host.json'));
     }
 
     public function testTheTableHasThirtyBreakagesAndEachOfThemIsRun(): void

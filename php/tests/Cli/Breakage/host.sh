@@ -2,8 +2,8 @@
 # A host with everything where docs/install.md has it, above the one that the tests run on: /etc, /usr/local and /var are
 # changed in memory only, and php-fpm is Debian's own. In namespaces of its own; php-fpm ends with them.
 #
-#   host.sh CHECKOUT DIRECTORY PHPVERSION lay-down
-#       lays everything down and keeps it in DIRECTORY/laid-down
+#   host.sh CHECKOUT DIRECTORY PHPVERSION set-up
+#       installs and configures everything, and keeps it in DIRECTORY/host
 #   host.sh CHECKOUT DIRECTORY PHPVERSION breakage CODE
 #       starts from that, runs DIRECTORY/break, asks the doctor, runs the remedy of the finding CODE as it stands, and asks again;
 #       before.json, remedy and after.json are the answers. An editor in a remedy is DIRECTORY/edit, PAYLOAD a file
@@ -11,14 +11,14 @@ set -euo pipefail
 checkout=$1 directory=$2 php=$3 action=$4 code=${5:-}
 places=(etc usr/local var srv)
 etc=/etc/secure-outbound
-kept=$directory/laid-down
+kept=$directory/host
 
 mount --make-rprivate /
 mount -t tmpfs none /mnt
 for place in "${places[@]}"; do
     mkdir -p "/mnt/upper/$place" "/mnt/work/$place"
     below=/$place
-    [ "$action" = lay-down ] || below="$kept/$place:$below"
+    [ "$action" = set-up ] || below="$kept/$place:$below"
     mount -t overlay none -o "lowerdir=$below,upperdir=/mnt/upper/$place,workdir=/mnt/work/$place" "/$place"
 done
 mount -t tmpfs none /run
@@ -140,7 +140,7 @@ CALL
     SCRIPT_FILENAME=/srv/another/call.php REQUEST_METHOD=GET cgi-fcgi -bind -connect "/run/php/php$php-fpm.sock"
 }
 
-lay_down() {
+set_up() {
     make --no-print-directory install PREFIX=/usr/local
     secure-outbound init $etc --cache=/var/cache/secure-outbound
     in_services '$service = ["base_url" => "https://api.example.com/v1",
@@ -156,7 +156,7 @@ lay_down() {
     # One worker, so that it is the one that was asked before.
     sed -i -e 's/^pm = .*/pm = static/' -e 's/^pm.max_children = .*/pm.max_children = 1/' "/etc/php/$php/fpm/pool.d/www.conf"
     "php-fpm$php" -t && systemctl restart "php$php-fpm"
-    doctor >"$directory/laid-down.json"
+    doctor >"$directory/host.json"
     systemctl stop "php$php-fpm"
     mkdir "$kept"
     for place in "${places[@]}"; do
@@ -180,6 +180,6 @@ breakage() {
 }
 
 case $action in
-    lay-down) lay_down ;;
+    set-up) set_up ;;
     breakage) breakage ;;
 esac

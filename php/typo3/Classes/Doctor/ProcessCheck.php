@@ -12,7 +12,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\OwnProcess;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
-use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerAnswer;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerReport;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
@@ -65,7 +65,7 @@ final readonly class ProcessCheck implements Check
     {
         if (PHP_SAPI === 'fpm-fcgi') {
             $asked = $isUsable ? ['config' => Configuration::forWorker($config, true)] : [];
-            return Worker::judge(WorkerAnswer::read(OwnProcess::answer(self::isPreloaded(), $asked), [], []), $config, [], $remedies);
+            return Worker::judge(WorkerReport::read(OwnProcess::report(self::isPreloaded(), $asked), [], []), $config, [], $remedies);
         }
         return [
             ...(Environment::isCli() ? self::commandLine($config, $remedies) : self::anotherServer($config, $remedies)),

@@ -16,7 +16,7 @@ final readonly class HeaderLines
         . '|signature|credential|session|(\A|[_-])(jwt|bearer)([_-]|\z)/i';
 
     /** Names that match the pattern above, but carry no credential. */
-    private const HARMLESS = '/(\A|[_-])(idempotency|partition)[_-]?key\z|\Aaccept-signature\z/i';
+    private const WITHOUT_CREDENTIAL = '/(\A|[_-])(idempotency|partition)[_-]?key\z|\Aaccept-signature\z/i';
 
     /**
      * @param array<string, string> $headers
@@ -52,6 +52,6 @@ final readonly class HeaderLines
 
     public static function carriesCredential(string $name): bool
     {
-        return preg_match(self::CREDENTIALS, $name) === 1 && preg_match(self::HARMLESS, $name) !== 1;
+        return preg_match(self::CREDENTIALS, $name) === 1 && preg_match(self::WITHOUT_CREDENTIAL, $name) !== 1;
     }
 }

@@ -54,7 +54,7 @@ final class Configuration
             $findings[] = Finding::warning(
                 'config.no_key',
                 'The configuration has no master key: only requests without a credential work.',
-                $remedies->layDownKey() . '; then "master_keys": [{"id": "vault", "provider": "file", "path": …}]',
+                $remedies->installKey() . '; then "master_keys": [{"id": "vault", "provider": "file", "path": …}]',
             );
         }
         return $findings;
@@ -119,7 +119,7 @@ final class Configuration
         return match ($code) {
             'key_file.permissions', 'key_file.unreadable' => $remedies->ownKeys(),
             'key_file.symlink' => $remedies->withoutLinks(),
-            'key_file.missing', 'key_file.invalid' => $remedies->layDownKey(),
+            'key_file.missing', 'key_file.invalid' => $remedies->installKey(),
             'key_variable.missing', 'key_variable.invalid' => $remedies->poolVariable(),
             'memory.not_locked' => $remedies->lockedMemory(),
             'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $remedies->tokenCache(),

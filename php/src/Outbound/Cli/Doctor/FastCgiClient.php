@@ -68,7 +68,7 @@ final class FastCgiClient
             if (Quiet::call(static fn () => fwrite($socket, $request)) !== strlen($request)) {
                 throw new \RuntimeException('The request could not be written to the socket.');
             }
-            return self::answer($socket, microtime(true) + $this->seconds);
+            return self::response($socket, microtime(true) + $this->seconds);
         } finally {
             fclose($socket);
         }
@@ -78,7 +78,7 @@ final class FastCgiClient
      * @param resource $socket
      * @return array{body: string, error: string}
      */
-    private static function answer(mixed $socket, float $end): array
+    private static function response(mixed $socket, float $end): array
     {
         $streams = [self::STDOUT => '', self::STDERR => ''];
         do {

@@ -21,11 +21,11 @@ final class OwnProcess
     /**
      * @param bool $preloaded whether NativeLibrary existed before any file was loaded, so that it is preloaded
      * @param array<mixed> $asked as WorkerProbe::look() takes it
-     * @return array<string, mixed> what WorkerAnswer reads
+     * @return array<string, mixed> what WorkerReport reads
      */
-    public static function answer(bool $preloaded, #[\SensitiveParameter] array $asked = []): array
+    public static function report(bool $preloaded, #[\SensitiveParameter] array $asked = []): array
     {
-        $answer = [
+        $report = [
             'sapi' => PHP_SAPI,
             'version' => PHP_VERSION,
             'zts' => (bool) PHP_ZTS,
@@ -49,22 +49,22 @@ final class OwnProcess
             'mapped' => null,
         ];
         foreach (self::SETTINGS as $name) {
-            $answer['ini'][$name] = (string) ini_get($name);
+            $report['ini'][$name] = (string) ini_get($name);
         }
         $bound = false;
         try {
             NativeLibrary::bind('libsecure_outbound.so');
             $bound = true;
-            $answer['library'] = NativeLibrary::version();
-            $answer['mapped'] = self::mapped();
+            $report['library'] = NativeLibrary::version();
+            $report['mapped'] = self::mapped();
         } catch (\RuntimeException $failure) {
-            $answer['failure'] = $failure->getMessage();
-            $answer['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
+            $report['failure'] = $failure->getMessage();
+            $report['mismatch'] = $failure->getCode() === NativeLibrary::WRONG_VERSION;
         }
-        $answer['checks'] = $bound && CredentialProbe::canCheck();
+        $report['checks'] = $bound && CredentialProbe::canCheck();
         // A check would run with classes of two versions.
         $isMixed = PackageVersion::conflict() !== null;
-        return $answer + WorkerProbe::look($isMixed ? [] : $asked, $bound && !$isMixed);
+        return $report + WorkerProbe::look($isMixed ? [] : $asked, $bound && !$isMixed);
     }
 
     /**

@@ -9,9 +9,9 @@ use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 /**
  * The findings of a worker that checked the files of an operator, see WorkerProbe.
  *
- * @phpstan-import-type Denied from WorkerAnswer
- * @phpstan-import-type Problem from WorkerAnswer
- * @phpstan-import-type Credentials from WorkerAnswer
+ * @phpstan-import-type Denied from WorkerReport
+ * @phpstan-import-type Problem from WorkerReport
+ * @phpstan-import-type Credentials from WorkerReport
  *
  * @internal
  */
@@ -40,9 +40,9 @@ final readonly class ProbeFindings
     /**
      * @param array<string, string> $files that the worker was asked to check, in the form of WorkerProbe::look()
      */
-    public function __construct(private WorkerAnswer $answer, private array $files, private Remedies $remedies)
+    public function __construct(private WorkerReport $report, private array $files, private Remedies $remedies)
     {
-        $process = WorkerProcess::of($answer->pid);
+        $process = WorkerProcess::of($report->pid);
         [$this->master, $this->pool] = [$process->master, $process->pool];
         $entry = $process->group !== null && function_exists('posix_getgrgid') ? posix_getgrgid($process->group) : false;
         $this->group = $entry['name'] ?? (string) ($process->group ?? $remedies->user);
@@ -54,7 +54,7 @@ final readonly class ProbeFindings
     public function all(): array
     {
         $findings = [ControlTimeout::of($this->master, $this->remedies->reload())];
-        $denied = $this->answer->denied;
+        $denied = $this->report->denied;
         if (array_key_exists('config', $denied)) {
             $findings[] = $this->file('fpm.config', $this->files['config'], $denied['config']);
         }
@@ -67,11 +67,11 @@ final readonly class ProbeFindings
         if (array_key_exists('registry_cache', $denied)) {
             $findings[] = $this->registryCache($this->files['registry_cache'], $denied['registry_cache']);
         }
-        if ($this->answer->credentials !== null) {
-            array_push($findings, ...$this->credentials($this->answer->credentials));
+        if ($this->report->credentials !== null) {
+            array_push($findings, ...$this->credentials($this->report->credentials));
         }
-        if ($this->answer->audit !== null) {
-            $findings[] = $this->audit($this->answer->audit);
+        if ($this->report->audit !== null) {
+            $findings[] = $this->audit($this->report->audit);
         }
         return $findings;
     }
@@ -150,8 +150,8 @@ final readonly class ProbeFindings
     private function whyUnchecked(): string
     {
         return match (true) {
-            $this->answer->failure !== null => 'it has not bound the library, and PHP serves none of their services.',
-            !$this->answer->checks => 'its library or header is older and has no secure_outbound_check.',
+            $this->report->failure !== null => 'it has not bound the library, and PHP serves none of their services.',
+            !$this->report->checks => 'its library or header is older and has no secure_outbound_check.',
             default => 'no engine can be opened with this configuration, or the transport in PHP is not there.',
         };
     }
@@ -240,14 +240,14 @@ final readonly class ProbeFindings
     /** One line for all hidden paths, because PHP would use only one of two lines. */
     private function openBasedir(): string
     {
-        $denied = [...array_values($this->answer->denied), ...array_column($this->answer->credentials['problems'] ?? [], 'denied')];
+        $denied = [...array_values($this->report->denied), ...array_column($this->report->credentials['problems'] ?? [], 'denied')];
         $hidden = array_filter($denied, static fn (?array $why): bool => ($why['reason'] ?? '') === 'open_basedir');
         $places = array_map(static fn (string $at): string => dirname($at) . '/', array_column($hidden, 'at'));
-        if (($this->answer->audit['denied']['reason'] ?? '') === 'open_basedir') {
+        if (($this->report->audit['denied']['reason'] ?? '') === 'open_basedir') {
             $places[] = dirname($this->files['audit']) . '/';
         }
         sort($places);
-        $value = $this->answer->ini['open_basedir'];
+        $value = $this->report->ini['open_basedir'];
         $last = null;
         foreach ($places as $place) {
             if ($last === null || !str_starts_with($place, $last)) {

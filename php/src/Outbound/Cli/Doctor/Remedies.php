@@ -153,7 +153,7 @@ final readonly class Remedies
     }
 
     /** Installs a key file again; only the operator knows the right key. */
-    public function layDownKey(): string
+    public function installKey(): string
     {
         return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
             . escapeshellarg($this->keyFiles[0] ?? '/etc/secure-outbound/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';

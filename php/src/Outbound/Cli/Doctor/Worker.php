@@ -44,12 +44,12 @@ final class Worker
                 'secure-outbound doctor --fpm-socket=' . self::socket($remedies) . '   # where there is no php-fpm: --no-fpm',
             )];
         } else {
-            $answer = $this->ask($socket, $config, $files);
-            if ($answer instanceof WorkerAnswer) {
-                $findings = self::judge($answer, $config ?? [], $files, $remedies);
-                $header = $answer->ini['ffi_preload'];
+            $report = $this->ask($socket, $config, $files);
+            if ($report instanceof WorkerReport) {
+                $findings = self::judge($report, $config ?? [], $files, $remedies);
+                $header = $report->ini['ffi_preload'];
             } else {
-                $findings = $answer->code === 'fpm.socket' ? [FpmStart::examine($program, $remedies), $answer] : [$answer];
+                $findings = $report->code === 'fpm.socket' ? [FpmStart::examine($program, $remedies), $report] : [$report];
             }
         }
         $this->header = $header === '' ? null : $header;
@@ -66,12 +66,12 @@ final class Worker
      * @param array<string, mixed>|null $config
      * @param array<string, string> $files
      */
-    private function ask(string $socket, ?array $config, array $files): WorkerAnswer|Finding
+    private function ask(string $socket, ?array $config, array $files): WorkerReport|Finding
     {
         $script = dirname(__DIR__, 4) . '/diagnose.php';
         $body = Wire::encode(['config' => $config, 'files' => $files]);
         try {
-            $answer = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
+            $response = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
         } catch (\RuntimeException $failure) {
             $found = self::socket($this->remedies);
             $remedy = $found !== $socket && file_exists($found)
@@ -79,10 +79,10 @@ final class Worker
                 : 'systemctl restart php' . $this->remedies->version . '-fpm   # and compare "listen" of the pool';
             return Finding::critical('fpm.socket', $socket . ': ' . $failure->getMessage(), $remedy);
         }
-        $told = json_decode($answer['body'], true);
+        $told = json_decode($response['body'], true);
         if (is_array($told)) {
             try {
-                return WorkerAnswer::read($told, $files, $this->remedies->keyIds);
+                return WorkerReport::read($told, $files, $this->remedies->keyIds);
             } catch (\UnexpectedValueException $flaw) {
                 return Finding::critical(
                     'fpm.script',
@@ -91,7 +91,7 @@ final class Worker
                 );
             }
         }
-        $why = $answer['error'] === '' ? '' : ' php-fpm says: ' . substr($answer['error'], 0, 200);
+        $why = $response['error'] === '' ? '' : ' php-fpm says: ' . substr($response['error'], 0, 200);
         return Finding::critical(
             'fpm.script',
             'The worker could not run ' . $script . '.' . $why,
@@ -104,30 +104,30 @@ final class Worker
      * @param array<string, string> $files that the worker was asked about
      * @return list<Finding>
      */
-    public static function judge(WorkerAnswer $answer, #[\SensitiveParameter] array $config, array $files, Remedies $remedies): array
+    public static function judge(WorkerReport $report, #[\SensitiveParameter] array $config, array $files, Remedies $remedies): array
     {
-        $own = $remedies->ofWorker($answer->version, WorkerProcess::of($answer->pid)->user);
-        return [...self::itself($answer, $config, $own), ...(new ProbeFindings($answer, $files, $own))->all()];
+        $own = $remedies->ofWorker($report->version, WorkerProcess::of($report->pid)->user);
+        return [...self::itself($report, $config, $own), ...(new ProbeFindings($report, $files, $own))->all()];
     }
 
     /**
      * @param array<string, mixed> $config of the transport
      * @return list<Finding>
      */
-    private static function itself(WorkerAnswer $answer, #[\SensitiveParameter] array $config, Remedies $remedies): array
+    private static function itself(WorkerReport $report, #[\SensitiveParameter] array $config, Remedies $remedies): array
     {
         $findings = [
-            PhpSettings::version('fpm', $answer->version),
-            PhpSettings::functions('fpm', $answer->functions, $remedies),
+            PhpSettings::version('fpm', $report->version),
+            PhpSettings::functions('fpm', $report->functions, $remedies),
         ];
         foreach (['ffi' => 'the library is called through it', 'opcache' => 'it preloads'] as $name => $use) {
-            $findings[] = PhpSettings::extension('fpm', $name, $answer->extensions[$name], $use, true, $remedies);
+            $findings[] = PhpSettings::extension('fpm', $name, $report->extensions[$name], $use, true, $remedies);
         }
-        if ($answer->extensions['ffi']) {
-            $findings[] = self::ffiEnable($answer->ini['ffi_enable'], $remedies);
+        if ($report->extensions['ffi']) {
+            $findings[] = self::ffiEnable($report->ini['ffi_enable'], $remedies);
         }
-        array_push($findings, ...self::preload($answer, $remedies));
-        if ($answer->user === 0) {
+        array_push($findings, ...self::preload($report, $remedies));
+        if ($report->user === 0) {
             $findings[] = Finding::warning(
                 'fpm.user',
                 'The worker runs as root.',
@@ -135,29 +135,29 @@ final class Worker
                     . $remedies->reload(),
             );
         }
-        if ($answer->failure !== null) {
-            $remedy = ($answer->mismatch ? Remedies::install() . ' && ' : '') . $remedies->reload() . '   # '
+        if ($report->failure !== null) {
+            $remedy = ($report->mismatch ? Remedies::install() . ' && ' : '') . $remedies->reload() . '   # '
                 . Remedies::page('preload.md') . ', "When something is missing"';
-            $findings[] = Finding::critical('fpm.unbound', $answer->failure, $remedy);
-            if (!$answer->mismatch) {
-                $canSend = $answer->extensions['curl'] && $answer->extensions['sockets']
-                    && $answer->functions['php'] === [];
-                $findings[] = PhpSettings::transport('fpm', $answer->failure, $canSend, $config, $remedies, $answer->functions);
+            $findings[] = Finding::critical('fpm.unbound', $report->failure, $remedy);
+            if (!$report->mismatch) {
+                $canSend = $report->extensions['curl'] && $report->extensions['sockets']
+                    && $report->functions['php'] === [];
+                $findings[] = PhpSettings::transport('fpm', $report->failure, $canSend, $config, $remedies, $report->functions);
             }
             return $findings;
         }
-        $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $answer->library . '.');
-        if ($answer->package !== PackageVersion::NUMBER) {
-            $message = 'The worker has preloaded version ' . $answer->package . ' of this package, and ' . PackageVersion::NUMBER
+        $findings[] = Finding::ok('fpm.bound', 'The worker has bound the library, version ' . $report->library . '.');
+        if ($report->package !== PackageVersion::NUMBER) {
+            $message = 'The worker has preloaded version ' . $report->package . ' of this package, and ' . PackageVersion::NUMBER
                 . ' is installed: until PHP is reloaded, each call is refused.';
             $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
-        } elseif ($answer->api !== NativeLibrary::API || $answer->abi !== NativeLibrary::ABI) {
+        } elseif ($report->api !== NativeLibrary::API || $report->abi !== NativeLibrary::ABI) {
             $message = 'The worker has preloaded NativeLibrary of another version of this package.';
             $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
         }
-        array_push($findings, ...self::mapped($answer->mapped, $remedies));
-        if ($answer->open !== null) {
-            array_push($findings, ...Configuration::judge('fpm', $answer->open, $remedies));
+        array_push($findings, ...self::mapped($report->mapped, $remedies));
+        if ($report->open !== null) {
+            array_push($findings, ...Configuration::judge('fpm', $report->open, $remedies));
         }
         return $findings;
     }
@@ -182,9 +182,9 @@ final class Worker
     /**
      * @return list<Finding>
      */
-    private static function preload(WorkerAnswer $answer, Remedies $remedies): array
+    private static function preload(WorkerReport $report, Remedies $remedies): array
     {
-        $ini = $answer->ini;
+        $ini = $report->ini;
         $own = dirname(__DIR__, 4) . '/preload.php';
         $findings = [];
         if (PhpSettings::isOff($ini['opcache_enable'])) {
@@ -194,7 +194,7 @@ final class Worker
         if ($ini['opcache_preload'] === '') {
             $remedy = $remedies->fpmIni('opcache.preload = ' . $own);
             $findings[] = Finding::critical('fpm.opcache_preload', 'opcache.preload is empty.', $remedy);
-        } elseif (!$answer->preloaded && !PhpSettings::isOff($ini['opcache_enable'])) {
+        } elseif (!$report->preloaded && !PhpSettings::isOff($ini['opcache_enable'])) {
             $message = $ini['opcache_preload'] . ' is preloaded and does not load NativeLibrary.';
             $line = "\\nrequire '" . $own . "';";
             // Any program may have sent the name. Nothing is appended to a file that is no PHP script.
@@ -202,13 +202,13 @@ final class Worker
                 ? 'printf %b ' . escapeshellarg($line) . ' >> ' . escapeshellarg($ini['opcache_preload']) . ' && ' . $remedies->reload()
                 : Remedies::edit($ini['opcache_preload'], "require '" . $own . "';");
             $findings[] = Finding::critical('fpm.opcache_preload', $message, $remedy);
-        } elseif ($answer->preloaded) {
+        } elseif ($report->preloaded) {
             $message = 'NativeLibrary is preloaded by ' . $ini['opcache_preload'] . '.';
             $findings[] = Finding::ok('fpm.opcache_preload', $message);
         }
         if ($ini['ffi_preload'] !== '') {
             $findings[] = Finding::ok('fpm.ffi_preload', 'ffi.preload is ' . $ini['ffi_preload'] . '.');
-        } elseif ($answer->failure !== null && !$answer->zts) {
+        } elseif ($report->failure !== null && !$report->zts) {
             $remedy = $remedies->fpmIni('ffi.preload = ' . LibraryFiles::installedHeader());
             $findings[] = Finding::critical('fpm.ffi_preload', 'ffi.preload is empty.', $remedy);
         }

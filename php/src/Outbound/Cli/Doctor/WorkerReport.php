@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Text\JsonObject;
  *
  * @internal
  */
-final readonly class WorkerAnswer
+final readonly class WorkerReport
 {
     private const CODE = '~\A[a-z0-9_]+(\.[a-z0-9_]+)*\z~';
 

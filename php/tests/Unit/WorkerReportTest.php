@@ -10,17 +10,17 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
-use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerAnswer;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerReport;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProbe;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProcess;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Any process may listen on the socket that the doctor asks, so nothing in its answer may change the commands that root pastes
+ * Any process may listen on the socket that the doctor asks, so nothing in its report may change the commands that root pastes
  * into a shell.
  */
-final class DoctorAnswerTest extends TestCase
+final class WorkerReportTest extends TestCase
 {
     private const FILES = [
         'config' => '/etc/secure-outbound/transport.json',
@@ -38,7 +38,7 @@ final class DoctorAnswerTest extends TestCase
      */
     public function testAnAnswerThatDiagnosePhpNeverGives(array $lie): void
     {
-        $findings = $this->findings(array_replace_recursive(self::answer(), $lie));
+        $findings = $this->findings(array_replace_recursive(self::report(), $lie));
 
         self::assertSame([['fpm.script', Finding::CRITICAL]], array_map(
             static fn (Finding $finding): array => [$finding->code, $finding->verdict],
@@ -78,7 +78,7 @@ final class DoctorAnswerTest extends TestCase
 
     public function testAnAnswerThatIsTaken(): void
     {
-        $codes = array_column($this->findings(self::answer()), 'verdict', 'code');
+        $codes = array_column($this->findings(self::report()), 'verdict', 'code');
 
         self::assertArrayNotHasKey('fpm.script', $codes);
         self::assertSame('ok', $codes['fpm.credentials']);
@@ -215,20 +215,20 @@ final class DoctorAnswerTest extends TestCase
      */
     private function probe(array $credentials, array $files = []): Finding
     {
-        $told = ['denied' => [], 'credentials' => $credentials + self::answer()['credentials']] + self::answer();
-        $answer = WorkerAnswer::read($told, $files + self::FILES, []);
+        $told = ['denied' => [], 'credentials' => $credentials + self::report()['credentials']] + self::report();
+        $report = WorkerReport::read($told, $files + self::FILES, []);
         $remedies = Remedies::ofThisHost(null, self::CONFIG, null);
         return array_values(array_filter(
-            (new ProbeFindings($answer, $files + self::FILES, $remedies))->all(),
+            (new ProbeFindings($report, $files + self::FILES, $remedies))->all(),
             static fn (Finding $finding): bool => $finding->verdict !== Finding::OK,
         ))[0];
     }
 
     /**
-     * @param array<string, mixed> $answer what the process at the socket answers
+     * @param array<string, mixed> $report what the process at the socket reports
      * @return list<Finding>
      */
-    private function findings(array $answer): array
+    private function findings(array $report): array
     {
         $directory = new TempDir('socket');
         $socket = $directory->path . '/fpm.sock';
@@ -236,7 +236,7 @@ final class DoctorAnswerTest extends TestCase
         $process = pcntl_fork();
         if ($process === 0) {
             $client = stream_socket_accept($server);
-            $body = "Content-Type: application/json\r\n\r\n" . json_encode($answer);
+            $body = "Content-Type: application/json\r\n\r\n" . json_encode($report);
             fwrite($client, pack('CCnnCx', 1, 6, 1, strlen($body), 0) . $body . pack('CCnnCx', 1, 3, 1, 8, 0) . str_repeat("\0", 8));
             stream_get_contents($client);
             posix_kill((int) getmypid(), SIGKILL);
@@ -253,7 +253,7 @@ final class DoctorAnswerTest extends TestCase
     /**
      * @return array<string, mixed> as diagnose.php gives it
      */
-    private static function answer(): array
+    private static function report(): array
     {
         return [
             'sapi' => 'fpm-fcgi',
