@@ -26,7 +26,7 @@ final class Functions
         'preg_match', 'preg_replace', 'preg_replace_callback', 'random_bytes', 'random_int', 'rawurldecode', 'realpath',
         'restore_error_handler', 'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split',
         'str_starts_with', 'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strspn', 'strstr',
-        'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'vsprintf',
+        'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'urldecode', 'vsprintf',
     ];
 
     /** Needed by PhpTransport in addition, by extension; those of an extension that is not loaded do not count as missing. */
@@ -38,7 +38,7 @@ final class Functions
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_link', 'ltrim', 'preg_match_all',
             'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp',
             'strcmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos', 'substr_count',
-            'urldecode', 'usleep',
+            'usleep',
         ],
         'curl' => [
             'curl_errno', 'curl_error', 'curl_exec', 'curl_getinfo', 'curl_init', 'curl_setopt', 'curl_setopt_array',

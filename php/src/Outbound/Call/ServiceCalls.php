@@ -84,6 +84,8 @@ final readonly class ServiceCalls
             $record->sample = $record->isRequired ? 1 : $service->auditSample;
             if ($sdkHeaders !== null) {
                 $options['headers'] = SdkHeaders::allowed($service, $sdkHeaders);
+                $options['body'] = SdkFields::body($service, $sdkHeaders, is_string($options['body'] ?? null) ? $options['body'] : '');
+                $url = $url === null ? null : SdkFields::url($service, $url);
             }
             $read = CallOptions::read($options);
             $form = $read->form;
