@@ -83,7 +83,7 @@ test: tools oauth-servers composer
 
 # With the hook the library panics on purpose where a test says so.
 test-rust: tools oauth-servers
-	$(CARGO) test --locked --features test-hooks $(if $(ROOM),--test $(ROOM)) $(FILTER)
+	$(CARGO) test --locked --features test-hooks,sidecar $(if $(ROOM),--test $(ROOM)) $(FILTER)
 
 test-php: tools composer
 	@$(MAKE) --no-print-directory build

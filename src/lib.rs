@@ -2,12 +2,12 @@
 //!
 //! A call goes one way: a [`document`] is read, the [`policy`] decides, an [`envelope`] is opened with [`keys`], the
 //! [`credential`] is put into the request, [`net`] sends it, [`audit`] records it, and a document goes back. [`engine`] is that
-//! way.
+//! way. [`ffi`] is its host.
 //!
 //! The rooms are on floors, and imports go down only (`tests/abi/floors.rs`):
 //!
 //! ```text
-//! ffi                      the C interface
+//! ffi        sidecar       the C interface; the frames of a daemon
 //! engine                   the way of a call
 //! oauth                    access tokens
 //! audit      credential    the record; what was sealed, and where it goes
@@ -39,11 +39,14 @@ pub mod document;
 pub mod engine;
 pub mod envelope;
 pub mod error;
+#[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod keys;
 pub mod net;
 pub mod oauth;
 pub mod policy;
 pub mod secret;
+#[cfg(feature = "sidecar")]
+pub mod sidecar;
 mod sys;
 pub mod text;

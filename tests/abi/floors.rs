@@ -12,7 +12,7 @@ use super::sources::{Import, Module, Sources};
 
 /// The rooms, the highest floor first. A room imports from the floors below it, and from no other room on its own floor.
 const FLOORS: [&[&str]; 9] = [
-    &["ffi"],
+    &["ffi", "sidecar"],
     &["engine"],
     &["oauth"],
     &["audit", "credential"],
