@@ -22,6 +22,9 @@ use Netresearch\NrVault\Transport\Text\Names;
  */
 final class ArrayServiceRegistry implements ServiceRegistry
 {
+    private const NOT_COMPILED = 'the compiled registry has an entry of another form: delete services-*.php in its directory, and '
+        . 'workers compile the registry again';
+
     /** @var array<string, ServiceDefinition|non-empty-list<RegistryProblem>> */
     private array $read = [];
 
@@ -61,6 +64,9 @@ final class ArrayServiceRegistry implements ServiceRegistry
             return $result;
         }
         $problem = $result[0];
+        if ($problem->message === self::NOT_COMPILED) {
+            throw OutboundException::create('configuration.invalid', $problem->message);
+        }
         $field = $problem->field === '' ? '' : $problem->field . ' ';
         throw OutboundException::create(
             'policy.service_disabled',
@@ -89,7 +95,7 @@ final class ArrayServiceRegistry implements ServiceRegistry
     private function read(string $id): ServiceDefinition|array
     {
         return $this->read[$id] ??= $this->isCompiled
-            ? CompiledEntry::read($this->services[$id]) ?? [new RegistryProblem($id, '', 'the compiled entry is of another form')]
+            ? CompiledEntry::read($this->services[$id]) ?? [new RegistryProblem('', '', self::NOT_COMPILED)]
             : (new EntryReader($id))->read($this->services[$id]);
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Registry;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\CompiledEntry;
 use Netresearch\NrVault\Outbound\Registry\EntryReader;
@@ -88,11 +89,18 @@ final class CompiledEntryTest extends TestCase
      *           [{"problems": [{"entry": "a"}]}]
      *           [{"id": "my-api"}]
      */
-    public function testWhatHasAnotherFormDisablesItsService(mixed $entry): void
+    public function testWhatHasAnotherFormIsAFaultOfTheCompiledRegistryAndNotOfTheService(mixed $entry): void
     {
         self::assertNull(CompiledEntry::read($entry));
         $registry = ArrayServiceRegistry::compiled(['my-api' => $entry]);
-        self::assertSame(['my-api'], array_column($registry->problems(), 'entry'));
+        self::assertSame([''], array_column($registry->problems(), 'entry'));
+        try {
+            $registry->get('my-api');
+            self::fail('a service was made of it');
+        } catch (OutboundException $exception) {
+            self::assertSame('configuration.invalid', $exception->errorCode());
+            self::assertStringContainsString('the compiled registry has an entry of another form', $exception->getMessage());
+        }
     }
 
     /** A change of the compiled form needs a new number, because hosts still have files of the old form. */
