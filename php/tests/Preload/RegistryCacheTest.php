@@ -284,11 +284,17 @@ final class RegistryCacheTest extends TestCase
         self::assertSame(['.', '..'], scandir($other));
     }
 
-    public function testWhatDoesNotFitIntoTheMemoryLimitIsRead(): void
+    /**
+     * @testWith [3000, {"memory_limit": "24M"}]
+     *           [3000, {"opcache.max_file_size": "100000"}]
+     *           [5000, {"opcache.memory_consumption": "8", "opcache.interned_strings_buffer": "1"}]
+     * @param array<string, string> $ini
+     */
+    public function testWhatDoesNotFitIsReadAndNotCompiled(int $services, array $ini): void
     {
-        $this->ownRegistry(3000);
+        $this->ownRegistry($services);
         $this->compiled();
-        $fpm = new Fpm(['memory_limit' => '24M']);
+        $fpm = new Fpm($ini);
         try {
             $answers = [$this->read(fpm: $fpm), $this->read(fpm: $fpm)];
         } finally {

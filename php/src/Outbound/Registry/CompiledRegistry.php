@@ -32,6 +32,9 @@ final readonly class CompiledRegistry
     /** Bytes of memory that compiling needs for each byte of the code; measured: eight. */
     private const MEMORY = 12;
 
+    /** Bytes of opcache's memory for each byte of the code; measured: 1.8, and more where the buffer for its strings is full. */
+    private const SHARED_MEMORY = 3;
+
     /** Seconds within which a file may be written twice and have the same times. */
     private const SETTLING = 2;
 
@@ -106,13 +109,32 @@ final readonly class CompiledRegistry
     }
 
     /**
-     * Whether it is in opcache, or there is memory to compile it: with too little memory, the PHP request would end with a fatal
-     * error.
+     * Whether it is in opcache, or will be after it is compiled: otherwise every request would compile it. With too little memory
+     * to compile it, the PHP request would end with a fatal error.
      */
     private function fits(): bool
     {
-        return opcache_is_script_cached($this->target)
-            || MemoryLimit::room() > self::MEMORY * (int) filesize($this->target);
+        if (opcache_is_script_cached($this->target)) {
+            return true;
+        }
+        $size = (int) filesize($this->target);
+        return self::isStored($size) && MemoryLimit::room() > self::MEMORY * $size;
+    }
+
+    /** Whether opcache has room for code of so many bytes. */
+    private static function isStored(int $size): bool
+    {
+        $most = (int) ini_get('opcache.max_file_size');
+        if ($most > 0 && $size > $most) {
+            return false;
+        }
+        // opcache.restrict_api may hide the status; the code is then included as if there were room.
+        $status = opcache_get_status(false);
+        if (!is_array($status)) {
+            return true;
+        }
+        $memory = is_array($status['memory_usage'] ?? null) ? $status['memory_usage'] : [];
+        return ($status['cache_full'] ?? null) === false && ($memory['free_memory'] ?? 0) > self::SHARED_MEMORY * $size;
     }
 
     private function included(): mixed
