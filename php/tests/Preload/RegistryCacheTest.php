@@ -266,7 +266,7 @@ final class RegistryCacheTest extends TestCase
     /**
      * @testWith ["opcache.enable", "0"]
      *           ["disable_functions", "lstat"]
-     *           ["disable_functions", "umask"]
+     *           ["disable_functions", "posix_mknod,umask"]
      */
     public function testWithoutWhatItTakesTheRegistryIsRead(string $setting, string $value): void
     {

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Audit;
 
 use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\NewFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
@@ -25,8 +26,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  */
 final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
 {
-    /** The mode of a new file is 0640. */
-    private const UMASK = 0137;
+    private const MODE = 0640;
 
     private const SECONDS_OF_A_DAY = 86400;
 
@@ -160,13 +160,13 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
         if ($named !== false && !LocalFile::isRegular($named)) {
             throw new AuditSinkException('the audit file is not a regular file');
         }
-        $mask = umask(self::UMASK);
-        try {
-            // e: programs that PHP starts do not inherit the handle.
-            $handle = Quiet::call(fn () => fopen($this->file, 'a+be'), $warning);
-        } finally {
-            umask($mask);
-        }
+        // e: programs that PHP starts do not inherit the handle.
+        $handle = Quiet::call(function () use ($named): mixed {
+            if ($named === false) {
+                NewFile::make($this->file, self::MODE);
+            }
+            return fopen($this->file, 'a+be');
+        }, $warning);
         if ($handle === false || !LocalFile::isRegular(fstat($handle))) {
             throw new AuditSinkException('the audit file cannot be opened' . self::reason((string) $warning));
         }

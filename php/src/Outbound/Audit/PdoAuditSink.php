@@ -21,6 +21,9 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     /** Rows that one statement of purge() deletes, so that it holds no lock for long. */
     private const BATCH = 1000;
 
+    /** Of a new SQLite file. */
+    private const MODE = 0640;
+
     private const NOT_STORED = 'the audit record was not stored in the database';
 
     private PdoConnection $connection;
@@ -59,7 +62,7 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
     public function createTable(): void
     {
         $driver = $this->connection->driver;
-        $mask = umask(0137);
+        $this->connection->makeFile(self::MODE);
         try {
             foreach (self::schema($driver) as $statement) {
                 $this->run('the audit table was not created', $statement);
@@ -69,8 +72,6 @@ final readonly class PdoAuditSink implements AuditSink, AuditRetention
             }
         } catch (\PDOException $exception) {
             throw AuditSinkException::fromPdo('the audit table was not read', $exception);
-        } finally {
-            umask($mask);
         }
     }
 

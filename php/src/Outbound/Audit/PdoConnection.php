@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Audit;
 
+use Netresearch\NrVault\Transport\System\NewFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
@@ -35,6 +36,16 @@ final class PdoConnection
             throw new \InvalidArgumentException('the audit database is sqlite: or mysql:, and has a time limit');
         }
         $this->arguments = new \SensitiveParameterValue([$dsn, $user, $password]);
+    }
+
+    /** SQLite would make its file with the mode that the umask leaves. An existing file stays as it is. */
+    public function makeFile(int $mode): void
+    {
+        [$dsn] = $this->arguments->getValue();
+        $file = substr($dsn, strlen($this->driver) + 1);
+        if ($this->driver === 'sqlite' && str_starts_with($file, '/')) {
+            Quiet::call(static fn (): bool => NewFile::make($file, $mode));
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Registry;
 use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
+use Netresearch\NrVault\Transport\System\NewFile;
 use Netresearch\NrVault\Transport\System\OwnDirectory;
 use Netresearch\NrVault\Transport\System\Quiet;
 
@@ -173,18 +174,15 @@ final readonly class CompiledRegistry
     {
         $new = $this->target . '.new';
         // If another process is writing it, this one writes none, and uses the registry file itself.
-        $mask = umask(0177);
-        $file = fopen($new, 'x');
-        umask($mask);
-        if ($file === false) {
+        if (!NewFile::make($new, 0600)) {
             $begun = filemtime($new);
             if ($begun !== false && $begun < time() - self::STALE) {
                 unlink($new);
             }
             return false;
         }
-        $isWritten = $this->writeCode($file, $entries) && fsync($file);
-        fclose($file);
+        $file = fopen($new, 'r+');
+        $isWritten = $file !== false && $this->writeCode($file, $entries) && fsync($file) && fclose($file);
         // The file is complete, so it gets an older time: opcache does not store files that are younger than two seconds, because
         // they may be incomplete.
         if ($isWritten && touch($new, time() - self::STALE) && rename($new, $this->target)) {

@@ -91,7 +91,7 @@ final class BreakageTest extends TestCase
     /**
      * @group own-network
      */
-    public function testNothingIsWrongWithWhatIsLaidDown(): void
+    public function testNothingIsWrongWithTheHostThatIsSetUp(): void
     {
         self::host('set-up');
 
@@ -106,7 +106,7 @@ final class BreakageTest extends TestCase
 
     /**
      * @group own-network
-     * @depends testNothingIsWrongWithWhatIsLaidDown
+     * @depends testNothingIsWrongWithTheHostThatIsSetUp
      * @dataProvider rows
      */
     public function testItIsFoundAndFixed(string $broken, string $code, string $remedy): void

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Init;
 
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\NewFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
@@ -126,13 +127,15 @@ final class Layout
         return !$this->isRoot || (lchgrp($path, $group ?? $this->groupId) && lchown($path, $user));
     }
 
-    /** The file is created with its mode, so that no other user can open a key before the mode is set. */
+    /** No other user can open a key: its mode allows less until it is written. */
     private static function write(string $path, int $mode, #[\SensitiveParameter] string $contents): bool
     {
-        $mask = umask(0777 & ~$mode);
-        $file = fopen($path, 'x');
-        umask($mask);
-        return $file !== false && fwrite($file, $contents) === strlen($contents) && fflush($file) && fclose($file);
+        if (!NewFile::make($path, 0600)) {
+            return false;
+        }
+        $file = fopen($path, 'r+');
+        return $file !== false && fwrite($file, $contents) === strlen($contents) && fflush($file) && fclose($file)
+            && chmod($path, $mode);
     }
 
     /**
