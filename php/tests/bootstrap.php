@@ -13,6 +13,14 @@ if (!interface_exists(\Psr\Http\Client\ClientInterface::class)) {
     require_once 'GuzzleHttp/Psr7/autoload.php';
 }
 
+// Guzzle 7 in the place of the Guzzle 8 of php/vendor, of which no class must be found.
+if (getenv('GUZZLE') === '7') {
+    foreach (['', 'Psr7\\', 'Promise\\'] as $part) {
+        (require __DIR__ . '/../vendor/autoload.php')->setPsr4('GuzzleHttp\\' . $part, []);
+    }
+    require_once __DIR__ . '/../vendor/guzzle-7/autoload.php';
+}
+
 spl_autoload_register(static function (string $class): void {
     $prefix = 'Netresearch\\NrVault\\Outbound\\Tests\\';
     if (str_starts_with($class, $prefix)) {

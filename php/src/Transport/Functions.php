@@ -18,13 +18,13 @@ final class Functions
     private const NEEDED = [
         'array_change_key_case', 'array_column', 'array_diff_key', 'array_filter', 'array_flip', 'array_is_list',
         'array_key_exists', 'array_key_first', 'array_key_last', 'array_keys', 'array_map', 'array_pop', 'array_push',
-        'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'basename', 'bin2hex', 'ceil', 'chr', 'class_exists',
+        'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'base64_decode', 'basename', 'bin2hex', 'ceil', 'chr', 'class_exists',
         'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
         'function_exists', 'get_object_vars', 'getenv', 'gmdate', 'hrtime', 'http_build_query', 'implode', 'in_array',
         'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object',
         'is_scalar', 'is_string', 'json_decode', 'json_encode', 'levenshtein', 'max', 'microtime', 'min', 'ord', 'pack',
         'preg_match', 'preg_replace', 'preg_replace_callback', 'random_bytes', 'random_int', 'rawurldecode', 'realpath',
-        'restore_error_handler', 'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_repeat', 'str_split',
+        'restore_error_handler', 'rtrim', 'set_error_handler', 'sprintf', 'str_contains', 'str_ends_with', 'str_repeat', 'str_split',
         'str_starts_with', 'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strspn', 'strstr',
         'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'urldecode', 'vsprintf',
     ];
@@ -33,10 +33,10 @@ final class Functions
     private const NEEDED_BY_PHP = [
         'core' => [
             'array_combine', 'array_diff', 'array_fill', 'array_fill_keys', 'array_intersect', 'array_merge',
-            'array_reverse', 'array_search', 'array_shift', 'array_unique', 'base64_decode', 'base64_encode',
+            'array_reverse', 'array_search', 'array_shift', 'array_unique', 'base64_encode',
             'checkdate', 'constant', 'dechex', 'defined', 'dirname', 'file_exists', 'fileperms', 'gmmktime',
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_link', 'ltrim', 'preg_match_all',
-            'rawurlencode', 'round', 'setlocale', 'str_ends_with', 'str_pad', 'str_replace', 'strcasecmp',
+            'rawurlencode', 'round', 'setlocale', 'str_pad', 'str_replace', 'strcasecmp',
             'strcmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos', 'substr_count',
             'usleep',
         ],

@@ -40,22 +40,35 @@ abstract class SdkTestCase extends IntegrationTestCase
         SealedCredential $credential,
         array $placeholders = [],
     ): ClientInterface {
+        $factory = new HttpFactory();
+        return (new OutboundClientFactory(self::sdkCalls($transport, $credential, $placeholders), $factory, $factory))->forService('sdk');
+    }
+
+    /**
+     * The calls of one service, "sdk".
+     *
+     * @param list<string> $placeholders
+     */
+    protected static function sdkCalls(
+        string $transport,
+        SealedCredential $credential,
+        array $placeholders = [],
+        ?string $baseUrl = null,
+    ): ServiceCalls {
         $service = [
-            'base_url' => self::$upstream->url(),
+            'base_url' => $baseUrl ?? self::$upstream->url(),
             'policy' => ['allowed_methods' => ['GET', 'POST', 'PUT'], 'allowed_paths' => ['/v1/**']],
             'placeholder_headers' => $placeholders,
             'credentials' => [$credential->reference->toWire()],
             'transport' => $transport,
         ];
         $keys = ['master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]]];
-        $calls = new ServiceCalls(
+        return new ServiceCalls(
             new ArrayServiceRegistry(['sdk' => $service]),
             new ArrayCredentialProvider([$credential->reference->identifier => $credential->sealed]),
             new TransportFactory(self::$upstream->config($keys), Build::library()),
             new MemoryAuditSink(),
         );
-        $factory = new HttpFactory();
-        return (new OutboundClientFactory($calls, $factory, $factory))->forService('sdk');
     }
 
     /**

@@ -36,6 +36,7 @@ final class FloorsTest extends TestCase
         'Outbound/Call',
         'Service',
         'Outbound/Psr18',
+        'Outbound/Guzzle',
         'Outbound/Testing',
         'Outbound',
         'Outbound/Cli/Console',

@@ -56,7 +56,7 @@ final class SdkHeaders
      *
      * @return list<string> in lower case
      */
-    private static function placeholders(ServiceDefinition $service): array
+    public static function placeholders(ServiceDefinition $service): array
     {
         $names = [
             ...DeclaredCredentials::filledHeaders($service->credentials),

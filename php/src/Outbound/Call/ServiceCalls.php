@@ -50,6 +50,15 @@ final readonly class ServiceCalls
     }
 
     /**
+     * @internal for the clients that find a service by a URL
+     * @throws OutboundException policy.service_unknown, policy.service_disabled, policy.service_not_enabled
+     */
+    public function service(string $id): ServiceDefinition
+    {
+        return $this->registry->get($id);
+    }
+
+    /**
      * @internal for the clients
      * @param array<mixed> $options as SecureHttpClientInterface has them
      * @param string|null $url absolute, in place of path and query

@@ -35,7 +35,7 @@ final readonly class ServiceClient implements ClientInterface
         $uri = $request->getUri();
         try {
             $body = (string) $request->getBody();
-            $headers = self::headers($request, strlen($body));
+            $headers = MessageHeaders::of($request, strlen($body));
         } catch (\RuntimeException) {
             throw new ServiceRequestException($request, OutboundException::malformed('the body of the request cannot be read'));
         }
@@ -68,26 +68,5 @@ final readonly class ServiceClient implements ClientInterface
                 auditRecord: $end->entry->record,
             ));
         }
-    }
-
-    /**
-     * All header fields except two that PSR-7 objects and SDKs set by themselves, if they have the value that is sent anyway.
-     *
-     * @return list<array{string, string}>
-     */
-    private static function headers(#[\SensitiveParameter] RequestInterface $request, int $length): array
-    {
-        $uri = $request->getUri();
-        $host = $uri->getHost() . ($uri->getPort() === null ? '' : ':' . $uri->getPort());
-        $implied = ['host' => strtolower($host), 'content-length' => (string) $length];
-        $headers = [];
-        foreach ($request->getHeaders() as $name => $values) {
-            foreach ($values as $value) {
-                if (($implied[strtolower((string) $name)] ?? null) !== strtolower($value)) {
-                    $headers[] = [(string) $name, $value];
-                }
-            }
-        }
-        return $headers;
     }
 }
