@@ -83,11 +83,11 @@ final class DoctorTest extends CommandTestCase
 
     public function testFunctionsThatAreTakenAwayAreNamed(): void
     {
-        $report = $this->doctor(php: ['-d', 'disable_functions=curl_exec']);
+        $report = $this->doctor(php: ['-d', 'disable_functions=curl_multi_exec']);
         self::assertSame(['php.functions' => 'warning'], self::wrong($report));
-        self::assertStringContainsString('takes away curl_exec', self::finding($report)['message']);
+        self::assertStringContainsString('takes away curl_multi_exec', self::finding($report)['message']);
 
-        $report = $this->doctor(php: ['-d', 'disable_functions=http_build_query,curl_exec']);
+        $report = $this->doctor(php: ['-d', 'disable_functions=http_build_query,curl_multi_exec']);
         self::assertSame('critical', self::wrong($report)['php.functions']);
         self::assertStringContainsString('takes away http_build_query.', self::finding($report, 'php.functions')['message']);
     }
@@ -95,7 +95,7 @@ final class DoctorTest extends CommandTestCase
     public function testWithoutThemItIsNotAnExtensionThatIsMissing(): void
     {
         unlink($this->installation->library);
-        $report = $this->doctor(php: ['-d', 'disable_functions=curl_exec']);
+        $report = $this->doctor(php: ['-d', 'disable_functions=curl_multi_exec']);
 
         self::assertSame('critical', self::wrong($report)['php.transport']);
         self::assertStringContainsString('disable_functions takes', self::finding($report, 'php.transport')['message']);
@@ -104,7 +104,7 @@ final class DoctorTest extends CommandTestCase
 
     public function testFunctionsAreTakenOutOfTheFileThatHasThem(): void
     {
-        $ini = $this->directory->write('conf.d/x.ini', "; disable_functions = a\ndisable_functions = exec,curl_exec, system\n");
+        $ini = $this->directory->write('conf.d/x.ini', "; disable_functions = a\ndisable_functions = exec,curl_multi_exec, system\n");
         $environment = ['PHP_INI_SCAN_DIR' => ':' . dirname($ini)];
         $report = $this->doctor(environment: $environment);
 

@@ -13,13 +13,13 @@ use Netresearch\NrVault\Transport\Php\Net\Guard;
 use Netresearch\NrVault\Transport\Php\Net\Handles;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Net\Resolver;
-use Netresearch\NrVault\Transport\Php\Net\Response;
+use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
+use Netresearch\NrVault\Transport\Php\Net\TimeLimits;
+use Netresearch\NrVault\Transport\Php\Net\Transfers;
 use Netresearch\NrVault\Transport\Php\Net\SystemResolver;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Net\Usage;
-use Netresearch\NrVault\Transport\Php\Net\Verdict;
 use Netresearch\NrVault\Transport\Php\Policy\Address;
-use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use PHPUnit\Framework\TestCase;
@@ -52,7 +52,7 @@ final class PhpGuardTest extends TestCase
         // The name does not exist in DNS, so the connection must have used the address that was judged.
         $answer = self::send($resolver, 'API.Guarded.invalid.');
 
-        self::assertSame(204, $answer->head->status);
+        self::assertSame(204, $answer->status);
         self::assertSame(1, $resolver->asked);
         self::assertSame('api.guarded.invalid:' . self::$server->port('plain'), self::$server->requests('plain')[0]->authority);
     }
@@ -116,16 +116,18 @@ final class PhpGuardTest extends TestCase
         };
     }
 
-    private static function send(Resolver $resolver, string $host, int $connectMs = 60_000, int $totalMs = 60_000): Response
+    private static function send(Resolver $resolver, string $host, int $connectMs = 60_000, int $totalMs = 60_000): ResponseHead
     {
         $port = self::$server->port('plain');
         $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
         $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
-        $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $connectMs, 65536);
+        $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $transfers = new Transfers(), $connectMs, 65536);
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/');
         $outgoing = new Outgoing('GET', $target, null, [], '');
-        $most = new ByteLimit(1024, 'limits.response_bytes');
-        return $exchange->send($outgoing, Deadline::in($totalMs), $most, Verdict::returns(...), new Usage());
+        $limits = new TimeLimits(Deadline::in($totalMs), Deadline::in($totalMs));
+        [$transfer, $head] = $transfers->finish($exchange->send($outgoing, $limits, new Usage()));
+        $transfer->close();
+        return $head;
     }
 
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string

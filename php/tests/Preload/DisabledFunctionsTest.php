@@ -44,7 +44,7 @@ final class DisabledFunctionsTest extends TestCase
      */
     public static function functionsOfPhpTransport(): iterable
     {
-        $names = ['curl_exec', 'curl_setopt_array', 'socket_addrinfo_lookup', 'hash_hkdf', 'inflate_add', 'usleep',
+        $names = ['curl_multi_exec', 'curl_setopt_array', 'socket_addrinfo_lookup', 'hash_hkdf', 'inflate_add', 'usleep',
             'sodium_crypto_aead_xchacha20poly1305_ietf_decrypt'];
         foreach ($names as $name) {
             yield $name => [$name];

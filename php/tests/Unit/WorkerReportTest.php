@@ -270,7 +270,7 @@ final class WorkerReportTest extends TestCase
                 'open_basedir' => '/srv/:/tmp/',
             ],
             'extensions' => ['ffi' => true, 'opcache' => true, 'curl' => true, 'sockets' => true],
-            'functions' => ['client' => [], 'php' => ['curl_exec']],
+            'functions' => ['client' => [], 'php' => ['curl_multi_exec']],
             'preloaded' => true,
             'api' => 1,
             'abi' => 1,

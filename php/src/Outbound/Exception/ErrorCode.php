@@ -60,6 +60,7 @@ enum ErrorCode: string
     case CredentialAccessDenied = 'credential.access_denied';
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
     case ConfigurationVaultIncompatible = 'configuration.vault_incompatible';
+    case TimeoutIdle = 'timeout.idle';
     case InternalInterrupted = 'internal.interrupted';
     case InternalAuditFailed = 'internal.audit_failed';
     case InternalPartFailed = 'internal.part_failed';
@@ -191,6 +192,8 @@ enum ErrorCode: string
             self::ConfigurationVaultIncompatible =>
                 'the installed nr-vault is not as this package knows it, and its secrets cannot be asked for; the '
                     . 'message names version and method',
+            self::TimeoutIdle =>
+                'of a response that is read in pieces, nothing came within `idle_timeout_ms`',
             self::InternalInterrupted =>
                 'the call was left before its end, by an exception of a signal handler, a fatal error of PHP or '
                     . '`exit`. It is in the audit record only, because the interrupted caller gets no exception of this '

@@ -12,9 +12,11 @@ use Netresearch\NrVault\Transport\KeyRenewal;
 use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
+use Netresearch\NrVault\Transport\Php\Engine\OpenCall;
 use Netresearch\NrVault\Transport\Php\Engine\Preparation;
 use Netresearch\NrVault\Transport\Php\Engine\Product;
 use Netresearch\NrVault\Transport\Php\Engine\Settings;
+use Netresearch\NrVault\Transport\Php\Net\Transfers;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
@@ -45,6 +47,8 @@ final class PhpTransport implements TransportInterface, CredentialCheck
 
     private readonly KeyRenewal $renewal;
 
+    private readonly Transfers $transfers;
+
     private ?Settings $settings = null;
 
     /**
@@ -56,6 +60,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
     {
         $this->config = new \SensitiveParameterValue($config);
         $this->renewal = new KeyRenewal($config);
+        $this->transfers = new Transfers();
     }
 
     public function send(
@@ -63,7 +68,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
         #[\SensitiveParameter] ?Decision $decided = null,
     ): ResponseSpec {
         try {
-            return (new Call($this->settings()))->send($request, $decided?->begun);
+            return $this->finish((new Call($this->settings()))->begin($request, $decided?->begun));
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;
@@ -71,7 +76,13 @@ final class PhpTransport implements TransportInterface, CredentialCheck
         }
         // If reading fails, the earlier settings remain in use.
         $this->settings = $this->read();
-        return (new Call($this->settings))->send($request);
+        return $this->finish((new Call($this->settings))->begin($request));
+    }
+
+    private function finish(#[\SensitiveParameter] OpenCall $call): ResponseSpec
+    {
+        $this->transfers->finish($call->run());
+        return $call->response();
     }
 
     public function decide(
@@ -134,7 +145,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
                 "PHP's libcurl is older than 7.64",
             );
         }
-        return Configuration::open($this->config->getValue());
+        return Configuration::open($this->config->getValue(), $this->transfers);
     }
 
     /**

@@ -61,6 +61,7 @@ final class Refusal
             . 'set tls.post_quantum to false',
         'timeout.connect' => 'look at the way there, or raise connect_timeout_ms',
         'timeout.total' => 'raise timeout_ms; look at sent before you repeat the call',
+        'timeout.idle' => 'raise idle_timeout_ms, if the service may be silent for so long',
         'protocol.closed_early' => 'look at sent before you repeat the call',
         'protocol.invalid' => 'what responds there does not speak HTTP as it should',
         'response.too_large' => 'raise response_bytes of the policy, up to the limits, or memory_limit of PHP',

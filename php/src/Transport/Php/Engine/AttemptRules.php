@@ -7,19 +7,14 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
-use Netresearch\NrVault\Transport\Php\Net\Verdict;
 
 /**
- * What follows one attempt, decided by the head of its response or by its failure. The rules are made before the attempt, and
- * only decide: a callback of libcurl calls them between head and body, because curl_exec() returns only after the body. The loops
- * act on the result.
+ * Whether a request is made once more after an attempt, and when.
  *
  * @internal
  */
 final readonly class AttemptRules
 {
-    private const REDIRECTS = [301, 302, 303, 307, 308];
-
     /**
      * @param int|null $backoff milliseconds before the next attempt, at least; null if this is the last attempt
      */
@@ -27,22 +22,12 @@ final readonly class AttemptRules
     {
     }
 
-    public function judge(ResponseHead $head): Verdict
+    /** When the request is made again in place of this response; null if the response is returned to the caller. */
+    public function afterResponse(ResponseHead $head): ?Deadline
     {
-        if ($this->redirects($head)) {
-            return Verdict::redirects();
-        }
-        $next = Retry::afterResponse($head->status, $this->prepared->isRepeatable)
+        return Retry::afterResponse($head->status, $this->prepared->isRepeatable)
             ? $this->next((int) Pause::retryAfter($head, (int) (microtime(true) * 1000)))
             : null;
-        return $next === null ? Verdict::returns() : Verdict::repeats($next);
-    }
-
-    public function redirects(ResponseHead $head): bool
-    {
-        return $this->prepared->maxRedirects > 0
-            && in_array($head->status, self::REDIRECTS, true)
-            && $head->values('location') !== [];
     }
 
     /** When the next attempt begins; null if the call ends with this failure. */
@@ -58,6 +43,6 @@ final readonly class AttemptRules
             return null;
         }
         $pause = max($this->backoff, $asked);
-        return $pause < $this->prepared->deadline->left() ? Deadline::in($pause) : null;
+        return $pause < $this->prepared->limits->first->left() ? Deadline::in($pause) : null;
     }
 }

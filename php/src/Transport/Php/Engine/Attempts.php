@@ -5,10 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Net\Response;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
+use Netresearch\NrVault\Transport\Php\Net\Transfer;
 
 /**
- * The attempts of one call, and the pauses between them.
+ * The attempts of one call, and the pauses between them. Each ends with the head of a response or with a failure, and that decides
+ * whether there is another one.
  *
  * @internal
  */
@@ -21,31 +23,48 @@ final readonly class Attempts
     }
 
     /**
-     * Makes attempts until one is final. The "sent" of a failure is the worst of all attempts.
+     * Makes attempts until one is final. The "sent" of a failure is the worst of all attempts. The last attempt ends with the body
+     * of its response, which the caller of this method reads.
      *
+     * @return \Generator<int, int, mixed, Transfer> yields how many milliseconds it would wait at most
      * @throws OutboundException
      */
-    public function run(): Response
+    public function run(): \Generator
     {
         $worst = 'no';
         for ($made = 1; true; $made++) {
             $rules = $this->rules($made);
             $this->recorder->attempt();
             try {
-                $response = (new Hops($this->settings, $this->prepared, $this->recorder, $rules))->attempt();
-                $status = $response->head->status;
-                $this->recorder->attemptEnded($status >= 400 ? 'http_' . $status : null);
-                $next = $response->verdict->next;
+                $hops = new Hops($this->settings, $this->prepared, $this->recorder);
+                [$transfer, $head] = yield from $hops->attempt();
+                $next = $rules->afterResponse($head);
                 if ($next === null) {
-                    return $response;
+                    return $transfer;
                 }
+                $transfer->close();
+                $this->recorder->attemptEnded('http_' . $head->status);
                 $worst = 'yes';
             } catch (OutboundException $failure) {
                 $this->recorder->attemptEnded($failure->errorCode());
                 $worst = self::worse($worst, $failure->sent());
                 $next = $rules->afterFailure($failure) ?? throw $failure->withSent($worst, $failure->httpStatus());
             }
-            $next->await();
+            yield from self::pause($next, $worst);
+        }
+    }
+
+    /**
+     * @return \Generator<int, int, mixed, void>
+     */
+    private static function pause(Deadline $until, string $worst): \Generator
+    {
+        try {
+            while (!$until->hasPassed()) {
+                yield $until->left();
+            }
+        } catch (OutboundException $cut) {
+            throw $cut->withSent($worst, null);
         }
     }
 

@@ -6,15 +6,11 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Decision;
-use Netresearch\NrVault\Transport\Php\Credential\Redactor;
-use Netresearch\NrVault\Transport\Php\Net\Response;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\RequestSpec;
-use Netresearch\NrVault\Transport\ResponseSpec;
 
 /**
- * One call from request to response. In every case it ends with an audit record, and with all secrets wiped that this code can
- * reach in memory.
+ * The beginning of a call: what is decided about its request.
  *
  * @internal
  */
@@ -28,23 +24,22 @@ final readonly class Call
     }
 
     /**
+     * Prepares a request, which is sent by the result.
+     *
      * @param int|null $begun when the call came in, in nanoseconds of hrtime(); null: now
+     * @param bool $isStream whether the response is read in pieces
      * @throws OutboundException
      */
-    public function send(#[\SensitiveParameter] RequestSpec $request, ?int $begun = null): ResponseSpec
+    public function begin(#[\SensitiveParameter] RequestSpec $request, ?int $begun = null, bool $isStream = false): OpenCall
     {
         $recorder = new Recorder($begun);
-        $prepared = null;
+        $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
         try {
-            $prepared = $this->preparation->prepare($request, $recorder);
-            $response = (new Attempts($this->settings, $prepared, $recorder))->run();
-            return self::response($response, $prepared, $recorder);
-        } catch (OutboundException $failure) {
-            $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
-            throw $failure->asEndOfCall(Retry::mayPass($failure, $isRepeatable), $recorder->failed($failure));
-        } finally {
-            $prepared?->wipe();
+            $prepared = $this->preparation->prepare($request, $recorder, $isStream);
+        } catch (OutboundException $refusal) {
+            throw $refusal->asEndOfCall(Retry::mayPass($refusal, $isRepeatable), $recorder->failed($refusal));
         }
+        return new OpenCall($this->settings, $prepared, $recorder, $isStream);
     }
 
     /**
@@ -76,32 +71,6 @@ final readonly class Call
             $target->origin->host->text,
             $target->origin->port,
             $begun,
-        );
-    }
-
-    private static function response(
-        #[\SensitiveParameter] Response $response,
-        #[\SensitiveParameter] Prepared $prepared,
-        Recorder $recorder,
-    ): ResponseSpec {
-        $head = $response->head;
-        $gone = $response->body?->decodes() === true ? ['content-encoding', 'content-length'] : [];
-        $headers = [];
-        foreach ($head->headers as [$name, $value]) {
-            if (!in_array($name, $gone, true)) {
-                // Servers repeat query parameters in Location. A value that the caller has set itself is not hidden: hiding it
-                // would confirm that the caller has guessed the secret.
-                $hides = $prepared->changes->redactor->finds($value)
-                    && !in_array([$name, $value], $prepared->callersHeaders, true);
-                $headers[] = [$name, $hides ? Redactor::REDACTED : $value];
-            }
-        }
-        return new ResponseSpec(
-            $head->status,
-            $head->httpVersion,
-            $headers,
-            (string) $response->body?->bytes(),
-            $recorder->responded($head->status),
         );
     }
 }

@@ -11,6 +11,7 @@ use Netresearch\NrVault\Transport\Php\Net\Exchange;
 use Netresearch\NrVault\Transport\Php\Net\Guard;
 use Netresearch\NrVault\Transport\Php\Net\Handles;
 use Netresearch\NrVault\Transport\Php\Net\Proxy;
+use Netresearch\NrVault\Transport\Php\Net\Transfers;
 use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
@@ -46,7 +47,7 @@ final class Configuration
      * @param array<string, mixed> $config
      * @throws OutboundException configuration.invalid, configuration.transport_unavailable, credential.key_unavailable
      */
-    public static function open(#[\SensitiveParameter] array $config): Settings
+    public static function open(#[\SensitiveParameter] array $config, Transfers $transfers): Settings
     {
         $config = self::document($config);
         if ($config['version'] !== Wire::VERSION) {
@@ -80,6 +81,7 @@ final class Configuration
                 new Guard($hosts),
                 $proxy,
                 $handles,
+                $transfers,
                 $defaults['connect_timeout_ms'],
                 $limits['header_bytes'],
             ),

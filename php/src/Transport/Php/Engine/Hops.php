@@ -6,8 +6,8 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
-use Netresearch\NrVault\Transport\Php\Net\Response;
 use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
+use Netresearch\NrVault\Transport\Php\Net\Transfer;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 
 /**
@@ -17,6 +17,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Admitted;
  */
 final class Hops
 {
+    private const REDIRECTS = [301, 302, 303, 307, 308];
+
     private Admitted $at;
     private Outgoing $outgoing;
 
@@ -27,7 +29,6 @@ final class Hops
         private readonly Settings $settings,
         private readonly Prepared $prepared,
         private readonly Recorder $recorder,
-        private readonly AttemptRules $rules,
     ) {
         $this->at = $prepared->admitted;
         $this->outgoing = $prepared->outgoing;
@@ -36,37 +37,40 @@ final class Hops
     /**
      * Makes the attempt.
      *
+     * @return \Generator<int, int, mixed, array{Transfer, ResponseHead}> yields how many milliseconds it would wait at most
      * @throws OutboundException with the worst "sent" of its hops
      */
-    public function attempt(): Response
+    public function attempt(): \Generator
     {
         for ($hops = 0; true; $hops++) {
-            $response = $this->send();
-            $status = $response->head->status;
+            [$transfer, $head] = yield from $this->send();
             try {
-                $location = $this->location($response->head);
+                $location = $this->location($head);
                 if ($location === null) {
-                    return $response;
+                    return [$transfer, $head];
                 }
                 if ($hops >= $this->prepared->maxRedirects) {
                     throw self::refused('the response redirects more often than max_redirects allows');
                 }
-                $this->follow($location, $status);
+                $this->follow($location, $head->status);
             } catch (OutboundException $refusal) {
-                throw $refusal->withSent('yes', $status);
+                $transfer->close();
+                throw $refusal->withSent('yes', $head->status);
             }
-            $this->redirected = $status;
+            $transfer->close();
+            $this->redirected = $head->status;
         }
     }
 
-    private function send(): Response
+    /**
+     * @return \Generator<int, int, mixed, array{Transfer, ResponseHead}>
+     */
+    private function send(): \Generator
     {
         try {
-            return $this->settings->exchange->send(
+            return yield from $this->settings->exchange->send(
                 $this->outgoing,
-                $this->prepared->deadline,
-                $this->prepared->responseBytes,
-                $this->rules->judge(...),
+                $this->prepared->limits,
                 $this->recorder->usage,
             );
         } catch (OutboundException $failure) {
@@ -82,10 +86,10 @@ final class Hops
     /** Where a response redirects to, if it does. */
     private function location(ResponseHead $head): ?string
     {
-        if (!$this->rules->redirects($head)) {
+        $locations = $head->values('location');
+        if ($this->prepared->maxRedirects === 0 || !in_array($head->status, self::REDIRECTS, true) || $locations === []) {
             return null;
         }
-        $locations = $head->values('location');
         if (preg_match('//u', $locations[0]) !== 1) {
             throw self::refused('the redirect is refused: its location is not UTF-8');
         }

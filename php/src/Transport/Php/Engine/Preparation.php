@@ -14,6 +14,7 @@ use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
 use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Net\TimeLimits;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\Php\Policy\Alternatives;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
@@ -29,6 +30,9 @@ use Netresearch\NrVault\Transport\Secret\Secret;
  */
 final readonly class Preparation
 {
+    /** For which nothing may come of a stream that has no limit of its whole time. */
+    private const IDLE_MS = 60_000;
+
     public function __construct(private Settings $settings)
     {
     }
@@ -36,9 +40,10 @@ final readonly class Preparation
     /**
      * Decides on the request, opens its credentials and places them. The caller has to wipe the result.
      *
+     * @param bool $isStream whether the response is read in pieces
      * @throws OutboundException
      */
-    public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder): Prepared
+    public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder, bool $isStream): Prepared
     {
         $references = $request->references();
         $admitted = $this->decide($request, $references, $recorder);
@@ -58,8 +63,6 @@ final readonly class Preparation
         $changes = CredentialInjector::inject($opened, $draft);
 
         $policy = $request->policy;
-        $times = array_filter([$request->timeoutMs, $policy?->timeoutMs], is_int(...));
-        $timeout = min($times === [] ? $this->settings->timeoutMs : min($times), $this->settings->maxTimeoutMs);
         $responseBytes = $policy?->responseBytes === null
             ? new ByteLimit($this->settings->responseBytes, 'defaults.response_bytes')
             : new ByteLimit($policy->responseBytes, 'policy.response_bytes');
@@ -80,8 +83,19 @@ final readonly class Preparation
             (int) $policy?->maxRedirects,
             (int) $policy?->maxAttempts,
             $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),
-            Deadline::in($timeout, $recorder->begun),
+            $this->timeLimits($request, $recorder->begun, $isStream),
         );
+    }
+
+    private function timeLimits(#[\SensitiveParameter] RequestSpec $request, int $begun, bool $isStream): TimeLimits
+    {
+        $times = array_filter([$request->timeoutMs, $request->policy?->timeoutMs], is_int(...));
+        $most = $this->settings->maxTimeoutMs;
+        $first = Deadline::in(min($times === [] ? $this->settings->timeoutMs : min($times), $most), $begun);
+        if (!$isStream) {
+            return new TimeLimits($first, $first);
+        }
+        return new TimeLimits($first, Deadline::in(min([...$times, $most]), $begun), $times === [] ? self::IDLE_MS : null);
     }
 
     private function note(Admitted $admitted, Recorder $recorder): void

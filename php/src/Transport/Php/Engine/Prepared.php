@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Transport\Php\Credential\RequestChanges;
-use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
+use Netresearch\NrVault\Transport\Php\Net\TimeLimits;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
@@ -36,7 +36,7 @@ final readonly class Prepared
         public int $maxRedirects,
         public int $maxAttempts,
         public ByteLimit $responseBytes,
-        public Deadline $deadline,
+        public TimeLimits $limits,
     ) {
     }
 

@@ -36,6 +36,9 @@ final class BodyReader
     private int $arrived = 0;
     private ?OutboundException $failure = null;
 
+    /** @var \Generator<int, string, void, void>|null decodes the rest of the bytes that were received */
+    private ?\Generator $decoding = null;
+
     /**
      * The failure for an unknown coding; it is thrown at the first byte only, since a response without a body is accepted with
      * any coding.
@@ -44,11 +47,16 @@ final class BodyReader
 
     /**
      * @param ByteLimit $cap limit of the body as received, and of the decoded body
-     * @param Deadline $deadline libcurl does not look at the clock while it waits for this class
+     * @param Deadline $deadline nobody else looks at the clock while this class decodes
+     * @param int|null $room decoding rests while so many bytes are held; null: the body is wanted as a whole
      * @throws OutboundException protocol.invalid, response.too_large
      */
-    public function __construct(ResponseHead $head, private readonly ByteLimit $cap, private readonly Deadline $deadline)
-    {
+    public function __construct(
+        ResponseHead $head,
+        private readonly ByteLimit $cap,
+        private readonly Deadline $deadline,
+        private readonly ?int $room = null,
+    ) {
         $length = $head->values('content-length')[0] ?? null;
         if ($length !== null) {
             if (preg_match('/\A[0-9]+\z/', $length) !== 1) {
@@ -91,14 +99,17 @@ final class BodyReader
         if ($this->failure === null && $this->arrived > $this->cap->bytes) {
             $this->failure = $this->tooLarge();
         }
-        $this->failure ??= $this->pass($chunk, 0);
+        if ($this->failure === null) {
+            $this->decoding = $this->decoded($chunk, 0);
+            $this->decode();
+        }
         return $this->failure === null;
     }
 
     /** Why the body cannot be accepted, or is not complete by its coding. */
     public function failure(): ?OutboundException
     {
-        if ($this->failure === null && $this->arrived > 0) {
+        if ($this->failure === null && $this->decoding === null && $this->arrived > 0) {
             // Servers send Content-Encoding with empty bodies as well, which need no decoding.
             foreach ($this->stages as $stage) {
                 if (!$stage->isComplete()) {
@@ -113,6 +124,33 @@ final class BodyReader
     public function isWhole(): bool
     {
         return $this->arrived === $this->length;
+    }
+
+    /** Whether the body cannot be accepted, whatever follows. */
+    public function hasFailed(): bool
+    {
+        return $this->failure !== null;
+    }
+
+    /** Whether more bytes may be added. */
+    public function hasRoom(): bool
+    {
+        return $this->room === null || $this->decoding === null && strlen($this->bytes) < $this->room;
+    }
+
+    /** Whether bytes of a body that is read in pieces are to be taken. */
+    public function isHeld(): bool
+    {
+        return $this->room !== null && ($this->bytes !== '' || $this->decoding !== null && $this->failure === null);
+    }
+
+    /** Takes the next decoded bytes; '' if there are none. */
+    public function take(int $max): string
+    {
+        $taken = substr($this->bytes, 0, $max);
+        $this->bytes = substr($this->bytes, strlen($taken));
+        $this->decode();
+        return $taken;
     }
 
     /** Bytes received so far, before decoding. */
@@ -133,29 +171,50 @@ final class BodyReader
         return $this->bytes;
     }
 
-    private function pass(#[\SensitiveParameter] string $chunk, int $stage): ?OutboundException
+    private function decode(): void
+    {
+        try {
+            while ($this->decoding?->valid() === true && ($this->room === null || strlen($this->bytes) < $this->room)) {
+                $piece = $this->decoding->current();
+                // There must be room for the whole string, since PHP copies a string that grows.
+                if (strlen($this->bytes) + strlen($piece) > MemoryLimit::room()) {
+                    throw OutboundException::create('response.too_large', MemoryLimit::REFUSAL);
+                }
+                $this->bytes .= $piece;
+                $this->decoding->next();
+            }
+            if ($this->decoding?->valid() === false) {
+                $this->decoding = null;
+            }
+        } catch (OutboundException $failure) {
+            [$this->failure, $this->decoding] = [$failure, null];
+        }
+    }
+
+    /**
+     * @return \Generator<int, string, void, void> the bytes after the coding of this stage and of those behind it
+     * @throws OutboundException
+     */
+    private function decoded(#[\SensitiveParameter] string $bytes, int $stage): \Generator
     {
         if (!isset($this->stages[$stage])) {
-            // There must be room for the whole string, since PHP copies a string that grows.
-            if (strlen($this->bytes) + strlen($chunk) > MemoryLimit::room()) {
-                return OutboundException::create('response.too_large', MemoryLimit::REFUSAL);
-            }
-            $this->bytes .= $chunk;
-            return null;
+            yield $bytes;
+            return;
         }
-        $output = $this->stages[$stage]->add($chunk);
+        $output = $this->stages[$stage]->add($bytes);
         foreach ($output as $piece) {
             $this->lengths[$stage] += strlen($piece);
-            $failure = match (true) {
-                $this->lengths[$stage] > $this->cap->bytes => $this->tooLarge(),
-                $this->deadline->hasPassed() => self::late(),
-                default => $this->pass($piece, $stage + 1),
-            };
-            if ($failure !== null) {
-                return $failure;
+            if ($this->lengths[$stage] > $this->cap->bytes) {
+                throw $this->tooLarge();
             }
+            if ($this->deadline->hasPassed()) {
+                throw self::late();
+            }
+            yield from $this->decoded($piece, $stage + 1);
         }
-        return $output->getReturn() ? null : self::garbage();
+        if (!$output->getReturn()) {
+            throw self::garbage();
+        }
     }
 
     /**

@@ -5,8 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Policy\Address;
-use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
  * One request and its response, on a curl handle and a connection of its own. libcurl may send a request twice if a reused
@@ -23,82 +21,71 @@ final readonly class Exchange
         private Guard $guard,
         private ?Proxy $proxy,
         private Handles $handles,
+        private Transfers $transfers,
         private int $connectTimeoutMs,
         private int $headerBytes,
     ) {
     }
 
     /**
-     * Sends a request and reads its response, inside the deadline.
+     * Sends a request, and waits for the head of its response, whose body is then read or dropped.
      *
-     * @param ByteLimit $responseBytes cap of the body
-     * @param \Closure(ResponseHead): Verdict $judge called when the head is complete; a body that it does not want is not read
+     * @return \Generator<int, int, mixed, array{Transfer, ResponseHead}> yields how many milliseconds it would wait at most
      * @throws OutboundException with "sent" for this request
      */
     public function send(
         #[\SensitiveParameter] Outgoing $outgoing,
-        Deadline $deadline,
-        ByteLimit $responseBytes,
-        \Closure $judge,
+        TimeLimits $limits,
         Usage $usage,
-    ): Response {
+    ): \Generator {
         $connecting = Deadline::in($this->connectTimeoutMs);
-        $route = $this->route($outgoing, $deadline);
-        $reader = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing->isSecure()));
-        $response = new ResponseReader($reader, $outgoing->method, $responseBytes, $deadline, $judge);
-        [$handle, $connectIsTimed] = $this->perform($outgoing, $route, $connecting, $deadline, $response);
-        $end = $this->ending($handle, $route, $reader, $connectIsTimed);
-        if ($end->begun) {
-            $usage->add(
-                curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
-                $response->arrived(),
-                curl_getinfo($handle, CURLINFO_PRIMARY_IP),
-                $reader->version() ?? ($outgoing->isSecure() ? null : '1.1'),
-            );
-        }
-        $this->checkPeer($handle, $route->addresses, $end);
-        unset($handle);
-        return $response->response($end);
-    }
-
-    /**
-     * Tries one address of each family at a time, until there is a connection. With several of one family, libcurl skips some if
-     * the time is short.
-     *
-     * @return array{\CurlHandle, bool} the handle, and whether connecting had less time than the whole
-     */
-    private function perform(
-        #[\SensitiveParameter] Outgoing $outgoing,
-        Route $route,
-        Deadline $connecting,
-        Deadline $deadline,
-        ResponseReader $response,
-    ): array {
+        $route = $this->route($outgoing, $limits->first);
+        // With several addresses of one family, libcurl skips some if the time is short.
         $turns = $route->turns();
         do {
             $turn = array_shift($turns);
-            $whole = $deadline->left();
-            $left = min($connecting->left(), $whole);
-            if ($left <= 0) {
-                throw self::late($deadline);
+            $transfer = $this->begin($outgoing, $route, $turn, $connecting, count($turns) + 1, $limits, $usage);
+            $isOpen = true;
+            try {
+                yield from $transfer->awaitHead();
+                $isOpen = false;
+            } finally {
+                if ($isOpen) {
+                    $transfer->close();
+                }
             }
-            $share = max(1, intdiv($left, count($turns) + 1));
-            $handle = $this->handles->open($outgoing, $turn, $share, $whole);
-            curl_setopt_array($handle, [
-                CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
-                    => $response->line($line) ? strlen($line) : -1,
-                CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int
-                    => $response->chunk($chunk) ? strlen($chunk) : -1,
-            ]);
-            curl_exec($handle);
-        } while ($turns !== [] && self::isUnconnected($handle));
-        return [$handle, $share < $whole];
+        } while ($turns !== [] && $transfer->isUnconnected());
+        return [$transfer, $transfer->demandHead()];
     }
 
-    private static function isUnconnected(\CurlHandle $handle): bool
-    {
-        return in_array(curl_errno($handle), [CURLE_COULDNT_CONNECT, CURLE_OPERATION_TIMEOUTED], true)
-            && curl_getinfo($handle, CURLINFO_PRIMARY_IP) === '';
+    /**
+     * @param Route $turn the route with the addresses that are tried now
+     * @param int $turns how many there are with this one
+     */
+    private function begin(
+        #[\SensitiveParameter] Outgoing $outgoing,
+        Route $route,
+        Route $turn,
+        Deadline $connecting,
+        int $turns,
+        TimeLimits $limits,
+        Usage $usage,
+    ): Transfer {
+        $whole = $limits->first->left();
+        $left = min($connecting->left(), $whole);
+        if ($left <= 0) {
+            throw self::late($limits->first);
+        }
+        $share = max(1, intdiv($left, $turns));
+        $handle = $this->handles->open($outgoing, $turn, $share);
+        $heads = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing->isSecure()));
+        $reader = new ResponseReader($heads);
+        curl_setopt_array($handle, [
+            CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int
+                => $reader->line($line) ? strlen($line) : -1,
+            CURLOPT_WRITEFUNCTION => static fn (mixed $handle, string $chunk): int => $reader->chunk($chunk),
+        ]);
+        return new Transfer($this->transfers, $handle, $reader, $outgoing, $route, $limits, $share < $whole, $usage);
     }
 
     private function route(#[\SensitiveParameter] Outgoing $outgoing, Deadline $deadline): Route
@@ -114,47 +101,6 @@ final readonly class Exchange
         }
         $addresses = $this->guard->unjudged($this->proxy->host, $deadline);
         return new Route($this->proxy->host, $this->proxy->port, $addresses, $this->proxy);
-    }
-
-    private function ending(\CurlHandle $handle, Route $route, HeadReader $reader, bool $connectIsTimed): TransferEnd
-    {
-        return new TransferEnd(
-            curl_errno($handle),
-            curl_error($handle),
-            curl_getinfo($handle, CURLINFO_OS_ERRNO),
-            curl_getinfo($handle, CURLINFO_PRETRANSFER_TIME_T) > 0,
-            $reader->status(),
-            $reader->head() !== null,
-            $route->proxy !== null,
-            curl_getinfo($handle, CURLINFO_HTTP_CONNECTCODE),
-            curl_getinfo($handle, CURLINFO_SSL_VERIFYRESULT),
-            $connectIsTimed,
-        );
-    }
-
-    /**
-     * libcurl may only use the given addresses; this checks that it has used one of them.
-     *
-     * @param list<Address> $addresses
-     */
-    private function checkPeer(\CurlHandle $handle, array $addresses, TransferEnd $end): void
-    {
-        $text = curl_getinfo($handle, CURLINFO_PRIMARY_IP);
-        if ($text === '') {
-            return;
-        }
-        $peer = Address::parse($text);
-        foreach ($addresses as $address) {
-            if ($peer !== null && $peer->equals($address)) {
-                return;
-            }
-        }
-        throw OutboundException::create(
-            'policy.address_not_allowed',
-            'the connection was made to an address that was not judged',
-            sent: $end->sent(),
-            httpStatus: $end->status,
-        );
     }
 
     private static function late(Deadline $deadline): OutboundException

@@ -46,14 +46,12 @@ final readonly class Handles
 
     /**
      * @param int $connectMs time that remains for connecting
-     * @param int $totalMs time that remains for the whole request
      * @throws OutboundException configuration.transport_unavailable
      */
     public function open(
         #[\SensitiveParameter] Outgoing $outgoing,
         Route $route,
         int $connectMs,
-        int $totalMs,
     ): \CurlHandle {
         $handle = curl_init();
         $target = $outgoing->requestTarget();
@@ -64,7 +62,7 @@ final readonly class Handles
             CURLOPT_HTTP_VERSION => $this->version($outgoing->isSecure()),
             CURLOPT_RESOLVE => $route->pin(),
             CURLOPT_CONNECTTIMEOUT_MS => $connectMs,
-            CURLOPT_TIMEOUT_MS => $totalMs,
+            CURLOPT_SHARE => self::ownNames(),
         ];
         $isSet = $handle !== false
             && curl_setopt_array($handle, $options)
@@ -78,6 +76,17 @@ final readonly class Handles
             "PHP's curl lacks an option that this transport needs, or open_basedir hides the trust anchors from it: name a file "
                 . 'within it in tls.ca_file',
         );
+    }
+
+    /**
+     * Transfers on one multi handle would have the names of CURLOPT_RESOLVE together, and one could connect to the address of
+     * another. With a share of its own each has its own.
+     */
+    private static function ownNames(): \CurlShareHandle
+    {
+        $share = curl_share_init();
+        curl_share_setopt($share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+        return $share;
     }
 
     /**

@@ -15,7 +15,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
 final class Inflater
 {
     /** A slice of input can become about a thousand times as long, and is in memory before it can be counted. */
-    private const SLICE = 4096;
+    private const SLICE = 512;
 
     /** The method "deflate" in the lower half of zlib's first byte (RFC 1950). No encoder begins a bare stream like that. */
     private const ZLIB = 8;

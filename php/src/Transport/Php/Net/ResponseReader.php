@@ -5,29 +5,23 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Net;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\Php\Policy\ByteLimit;
 
 /**
- * The callbacks of a transfer. They end it if the response is not acceptable or too large, or if its rest is not needed.
+ * The callbacks of a transfer. They end it if the response is not acceptable or too large, or if its rest is not needed; they
+ * pause it until somebody has decided that the body is read, and while the body has no room.
  *
  * @internal
  */
 final class ResponseReader
 {
-    private ?Verdict $verdict = null;
     private ?BodyReader $body = null;
     private ?OutboundException $failure = null;
+    private bool $isPaused = false;
+    private bool $hasMoved = false;
+    private bool $hasProgressed = false;
 
-    /**
-     * @param \Closure(ResponseHead): Verdict $judge called when the head is complete
-     */
-    public function __construct(
-        private readonly HeadReader $reader,
-        private readonly string $method,
-        private readonly ByteLimit $cap,
-        private readonly Deadline $deadline,
-        private readonly \Closure $judge,
-    ) {
+    public function __construct(private readonly HeadReader $reader)
+    {
     }
 
     /** @return bool whether the transfer goes on */
@@ -35,65 +29,85 @@ final class ResponseReader
     {
         if (!$this->reader->line($line)) {
             $this->failure = OutboundException::create('protocol.invalid', (string) $this->reader->fault());
-            return false;
         }
-        $head = $this->reader->head();
-        if ($head === null || $this->verdict !== null) {
-            return true;
-        }
-        $this->verdict = ($this->judge)($head);
-        // A response without a body is complete. After a HEAD request that has a body itself, libcurl would wait for one.
-        if (!$this->verdict->wantsBody || $head->isBodiless($this->method)) {
-            return false;
-        }
-        try {
-            $this->body = new BodyReader($head, $this->cap, $this->deadline);
-        } catch (OutboundException $failure) {
-            $this->failure = $failure;
-            return false;
-        }
-        return !$this->isWhole();
+        $this->hasProgressed = $this->hasProgressed || $this->reader->status() !== null;
+        $this->hasMoved = $this->hasMoved || $this->failure !== null || $this->reader->head() !== null;
+        return $this->failure === null;
     }
 
-    /** @return bool whether the transfer goes on */
-    public function chunk(#[\SensitiveParameter] string $chunk): bool
+    /** @return int as CURLOPT_WRITEFUNCTION has it: the length, CURL_WRITEFUNC_PAUSE, or -1 to end the transfer */
+    public function chunk(#[\SensitiveParameter] string $chunk): int
     {
-        return ($this->body?->add($chunk) ?? false) && !$this->isWhole();
+        $this->hasMoved = true;
+        if ($this->body === null || !$this->body->hasRoom()) {
+            $this->isPaused = true;
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        $this->hasProgressed = true;
+        return $this->body->add($chunk) && !$this->body->isWhole() ? strlen($chunk) : -1;
     }
 
-    /** Body bytes received, before decoding. */
-    public function arrived(): int
+    /** The body is read from now on. */
+    public function accept(BodyReader $body): void
     {
-        return $this->body?->arrived() ?? 0;
+        $this->body = $body;
     }
 
-    /**
-     * @throws OutboundException
-     */
-    public function response(TransferEnd $end): Response
+    /** Whether libcurl holds bytes back that can be taken now; it is to be told to go on. */
+    public function resumes(): bool
     {
-        if ($this->failure !== null) {
-            throw $this->failure->withSent($end->sent(), $end->status);
-        }
-        $head = $this->reader->head();
-        if ($head !== null && $this->verdict !== null && $this->body === null) {
-            return new Response($head, $this->verdict, null);
-        }
-        $own = $this->body?->failure();
-        if ($own !== null && $end->error === CURLE_WRITE_ERROR) {
-            // This class has ended the transfer. A truncated body may also fail to decode, but the truncation is the cause.
-            throw $own->withSent($end->sent(), $end->status);
-        }
-        $failure = ($this->isWhole() ? null : Classifier::failure($end)) ?? $own?->withSent($end->sent(), $end->status);
-        if ($failure !== null || $head === null || $this->verdict === null) {
-            throw $failure ?? OutboundException::create('internal.panic', 'a head is missing', sent: $end->sent());
-        }
-        return new Response($head, $this->verdict, $this->body);
+        $resumes = $this->isPaused && $this->body?->hasRoom() === true;
+        $this->isPaused = $this->isPaused && !$resumes;
+        return $resumes;
     }
 
-    /** Over HTTP/2 libcurl does not end before it has sent the request, which a server that has responded may never read. */
-    private function isWhole(): bool
+    /** Whether libcurl holds bytes back. */
+    public function isPaused(): bool
     {
-        return $this->body?->isWhole() ?? false;
+        return $this->isPaused;
+    }
+
+    public function head(): ?ResponseHead
+    {
+        return $this->reader->head();
+    }
+
+    public function body(): ?BodyReader
+    {
+        return $this->body;
+    }
+
+    /** The final response's status as soon as its first line was seen. */
+    public function status(): ?int
+    {
+        return $this->reader->status();
+    }
+
+    /** "1.1" or "2", once any status line was seen. */
+    public function version(): ?string
+    {
+        return $this->reader->version();
+    }
+
+    /** Why the head is not acceptable. */
+    public function failure(): ?OutboundException
+    {
+        return $this->failure;
+    }
+
+    /** Whether there is something new for who waits: a head, bytes, or a failure. */
+    public function hasMoved(): bool
+    {
+        $hasMoved = $this->hasMoved;
+        $this->hasMoved = false;
+        return $hasMoved;
+    }
+
+    /** Whether bytes of the final response have come since the last question. */
+    public function hasProgressed(): bool
+    {
+        $hasProgressed = $this->hasProgressed;
+        $this->hasProgressed = false;
+        return $hasProgressed;
     }
 }

@@ -22,6 +22,7 @@ final readonly class TransferEnd
      * @param int $tunnelStatus of the proxy's response to CONNECT; 0 for none
      * @param int $verification X509_V_…, OpenSSL's judgement of the certificate
      * @param bool $connectIsTimed whether connecting had less time than the whole
+     * @param string $peer the address that the connection was made to; '' for none
      */
     public function __construct(
         public int $error,
@@ -34,6 +35,7 @@ final readonly class TransferEnd
         public int $tunnelStatus = 0,
         public int $verification = 0,
         public bool $connectIsTimed = false,
+        public string $peer = '',
     ) {
     }
 
