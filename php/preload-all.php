@@ -27,7 +27,7 @@ require_once __DIR__ . '/preload.php';
     foreach (new RecursiveIteratorIterator($sources) as $file) {
         $name = $file instanceof SplFileInfo ? substr($file->getPathname(), strlen(__DIR__ . '/src/'), -strlen('.php')) : '';
         // Programs, doubles, and adapters that need interfaces of the host.
-        if (preg_match('~^Outbound/(Cli|Testing|Guzzle|Psr18)/~', $name) !== 1) {
+        if (preg_match('~^Outbound/(Cli|Testing|Guzzle|Psr18|Stripe)/~', $name) !== 1) {
             class_exists('Netresearch\\NrVault\\' . strtr($name, '/', '\\'));
         }
     }

@@ -57,7 +57,7 @@ abstract class SdkTestCase extends IntegrationTestCase
     ): ServiceCalls {
         $service = [
             'base_url' => $baseUrl ?? self::$upstream->url(),
-            'policy' => ['allowed_methods' => ['GET', 'POST', 'PUT'], 'allowed_paths' => ['/v1/**']],
+            'policy' => ['allowed_methods' => ['GET', 'POST', 'PUT'], 'allowed_paths' => ['/v1/**', '/v2/**']],
             'placeholder_headers' => $placeholders,
             'credentials' => [$credential->reference->toWire()],
             'transport' => $transport,

@@ -37,6 +37,7 @@ final class FloorsTest extends TestCase
         'Service',
         'Outbound/Psr18',
         'Outbound/Guzzle',
+        'Outbound/Stripe',
         'Outbound/Testing',
         'Outbound',
         'Outbound/Cli/Console',

@@ -93,7 +93,9 @@ final readonly class ServiceCalls
             $record->sample = $record->isRequired ? 1 : $service->auditSample;
             if ($sdkHeaders !== null) {
                 $options['headers'] = SdkHeaders::allowed($service, $sdkHeaders);
-                $options['body'] = SdkFields::body($service, $sdkHeaders, is_string($options['body'] ?? null) ? $options['body'] : '');
+                if (is_string($options['body'] ?? null)) {
+                    $options['body'] = SdkFields::body($service, $sdkHeaders, $options['body']);
+                }
                 $url = $url === null ? null : SdkFields::url($service, $url);
             }
             $read = CallOptions::read($options);
