@@ -23,6 +23,8 @@ interface ExchangesInterface extends TransportInterface
      * @param Decision|null $decided as for send()
      * @param BodySource|null $body in place of the request's own; decide() was told its length
      * @param bool $isCollected whether the response is wanted as a whole
+     * @param int|null $idleTimeoutMs milliseconds for which nothing may come while somebody waits; interim responses are nothing.
+     *        null: 60 s for a response that is read in pieces, if neither the request nor the policy limits the whole time
      * @throws OutboundException with the audit record
      */
     public function start(
@@ -30,6 +32,7 @@ interface ExchangesInterface extends TransportInterface
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
     ): ExchangeInterface;
 
     /**

@@ -9,6 +9,8 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
  */
 final class PhpTransportTest extends TransportContract
 {
+    use Cases\ExchangeCases;
+
     protected static function transportName(): string
     {
         return Transports::PHP;

@@ -130,6 +130,43 @@ final class PhpGuardTest extends TestCase
         return $head;
     }
 
+    public function testTransfersAtOnceHaveTheirOwnAddresses(): void
+    {
+        $port = self::$server->port('plain');
+        $hold = [['read'], ['hold'], FaultServer::answer(204)];
+        self::$server->listen('second', address: '127.0.0.2', port: $port);
+        foreach (['plain', 'second'] as $listener) {
+            self::$server->script($listener, $hold);
+        }
+        $hosts = ['one.guarded.invalid' => '127.0.0.1', 'two.guarded.invalid' => '127.0.0.2'];
+        $entry = static fn (string $host): array => ['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]];
+        $internal = InternalHosts::read(array_map($entry, array_keys($hosts)));
+        $transfers = new Transfers();
+        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
+        $runs = [];
+        foreach ($hosts as $host => $address) {
+            $guard = new Guard($internal, self::resolver([[$address]]));
+            $limits = new TimeLimits(Deadline::in(60_000), Deadline::in(60_000));
+            $outgoing = new Outgoing('GET', Canonicalizer::fromUrl("http://$host:$port/"), null, [], '');
+            $runs[] = (new Exchange($guard, null, $handles, $transfers, 60_000, 65536))->send($outgoing, $limits, new Usage());
+        }
+        foreach ($runs as $run) {
+            self::assertTrue($run->valid());
+        }
+        while (self::$server->requests('plain') === [] || self::$server->requests('second') === []) {
+            $transfers->wait(5);
+        }
+        foreach (['plain' => 'one', 'second' => 'two'] as $listener => $name) {
+            self::$server->release($listener);
+            self::assertStringContainsString("Host: $name.guarded.invalid", self::$server->requests($listener)[0]->head);
+        }
+        foreach ($runs as $run) {
+            [$transfer, $head] = $transfers->finish($run);
+            $transfer->close();
+            self::assertSame(204, $head->status);
+        }
+    }
+
     private static function code(Resolver $resolver, int $connectMs = 60_000, int $totalMs = 60_000): ?string
     {
         try {

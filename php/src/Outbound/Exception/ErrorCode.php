@@ -61,6 +61,8 @@ enum ErrorCode: string
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
     case ConfigurationVaultIncompatible = 'configuration.vault_incompatible';
     case TimeoutIdle = 'timeout.idle';
+    case CancelledRequested = 'cancelled.requested';
+    case CancelledAbandoned = 'cancelled.abandoned';
     case InternalInterrupted = 'internal.interrupted';
     case InternalAuditFailed = 'internal.audit_failed';
     case InternalPartFailed = 'internal.part_failed';
@@ -193,7 +195,12 @@ enum ErrorCode: string
                 'the installed nr-vault is not as this package knows it, and its secrets cannot be asked for; the '
                     . 'message names version and method',
             self::TimeoutIdle =>
-                'of a response that is read in pieces, nothing came within `idle_timeout_ms`',
+                'of a response that is read in pieces, nothing came for too long while somebody waited for it: 60 s, '
+                    . 'where neither the request nor the policy limits the whole time',
+            self::CancelledRequested =>
+                'the caller has cancelled the call; `sent` says what is known of it',
+            self::CancelledAbandoned =>
+                'a response that is read in pieces was left before its end. It is in the audit record only',
             self::InternalInterrupted =>
                 'the call was left before its end, by an exception of a signal handler, a fatal error of PHP or '
                     . '`exit`. It is in the audit record only, because the interrupted caller gets no exception of this '

@@ -5,8 +5,11 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialCheck;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyRenewal;
 use Netresearch\NrVault\Transport\PackageVersion;
@@ -15,12 +18,13 @@ use Netresearch\NrVault\Transport\Php\Engine\Configuration;
 use Netresearch\NrVault\Transport\Php\Engine\OpenCall;
 use Netresearch\NrVault\Transport\Php\Engine\Preparation;
 use Netresearch\NrVault\Transport\Php\Engine\Product;
+use Netresearch\NrVault\Transport\Php\Engine\Reading;
 use Netresearch\NrVault\Transport\Php\Engine\Settings;
+use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Transfers;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
-use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * Sends through ext-curl, for hosts without FFI: the same policy, the same guard and the same codes as the library. It is the
@@ -29,7 +33,7 @@ use Netresearch\NrVault\Transport\TransportInterface;
  *
  * @api
  */
-final class PhpTransport implements TransportInterface, CredentialCheck
+final class PhpTransport implements ExchangesInterface, CredentialCheck
 {
     /** What audit records call it. */
     public const NAME = Product::TRANSPORT;
@@ -67,8 +71,49 @@ final class PhpTransport implements TransportInterface, CredentialCheck
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] ?Decision $decided = null,
     ): ResponseSpec {
+        $call = $this->begin($request, $decided, new Reading(true));
+        $this->transfers->finish($call->run());
+        return $call->response();
+    }
+
+    public function start(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
+    ): ExchangeInterface {
+        $call = $this->begin($request, $decided, new Reading($isCollected, $idleTimeoutMs, $body));
+        return new PhpExchange($call, $isCollected);
+    }
+
+    public function wait(array $exchanges, int $milliseconds): array
+    {
+        $until = Deadline::in($milliseconds);
+        $this->transfers->wait(0);
+        while (true) {
+            [$ready, $left] = [[], max(0, $until->left())];
+            foreach ($exchanges as $exchange) {
+                if ($exchange instanceof PhpExchange) {
+                    $exchange->advance();
+                    $ready = $exchange->isReady() ? [...$ready, $exchange] : $ready;
+                    $left = min($left, $exchange->patience());
+                }
+            }
+            if ($ready !== [] || $until->hasPassed()) {
+                return $ready;
+            }
+            $this->transfers->wait($left);
+        }
+    }
+
+    private function begin(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided,
+        Reading $reading,
+    ): OpenCall {
         try {
-            return $this->finish((new Call($this->settings()))->begin($request, $decided?->begun));
+            return (new Call($this->settings()))->begin($request, $decided?->begun, $reading);
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;
@@ -76,13 +121,7 @@ final class PhpTransport implements TransportInterface, CredentialCheck
         }
         // If reading fails, the earlier settings remain in use.
         $this->settings = $this->read();
-        return $this->finish((new Call($this->settings))->begin($request));
-    }
-
-    private function finish(#[\SensitiveParameter] OpenCall $call): ResponseSpec
-    {
-        $this->transfers->finish($call->run());
-        return $call->response();
+        return (new Call($this->settings))->begin($request, null, $reading);
     }
 
     public function decide(

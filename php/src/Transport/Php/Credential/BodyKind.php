@@ -85,6 +85,25 @@ enum BodyKind
         }
     }
 
+    /**
+     * Refuses fields for a body that is read in pieces.
+     *
+     * @param list<CredentialReference> $references
+     * @throws OutboundException credential.placement_conflict
+     */
+    public static function checkSource(array $references): void
+    {
+        foreach ($references as $reference) {
+            if ($reference->placement?->type === 'body_field') {
+                throw OutboundException::create(
+                    'credential.placement_conflict',
+                    'the credential "' . $reference->identifier . '" is put into the body, which is read in pieces while it is '
+                        . 'sent: give the body as a text',
+                );
+            }
+        }
+    }
+
     /** Whether a field can be put into this body. */
     public function accepts(#[\SensitiveParameter] string $body): bool
     {

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Php\Engine;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
+use Netresearch\NrVault\Transport\Php\Net\Upload;
 
 /**
  * Whether a request is made once more after an attempt, and when.
@@ -25,7 +26,7 @@ final readonly class AttemptRules
     /** When the request is made again in place of this response; null if the response is returned to the caller. */
     public function afterResponse(ResponseHead $head): ?Deadline
     {
-        return Retry::afterResponse($head->status, $this->prepared->isRepeatable)
+        return Retry::afterResponse($head->status, $this->prepared->isRepeatable) && !$this->prepared->outgoing->body instanceof Upload
             ? $this->next((int) Pause::retryAfter($head, (int) (microtime(true) * 1000)))
             : null;
     }
@@ -33,7 +34,9 @@ final readonly class AttemptRules
     /** When the next attempt begins; null if the call ends with this failure. */
     public function afterFailure(#[\SensitiveParameter] OutboundException $failure): ?Deadline
     {
-        return Retry::afterFailure($failure, $this->prepared->isRepeatable) ? $this->next(0) : null;
+        $body = $this->prepared->outgoing->body;
+        $canSend = !$body instanceof Upload || !$body->hasBegun();
+        return $canSend && Retry::afterFailure($failure, $this->prepared->isRepeatable) ? $this->next(0) : null;
     }
 
     /** A pause that would end after the deadline of the call is not made: the caller gets the current result at once. */

@@ -27,19 +27,18 @@ final readonly class Call
      * Prepares a request, which is sent by the result.
      *
      * @param int|null $begun when the call came in, in nanoseconds of hrtime(); null: now
-     * @param bool $isStream whether the response is read in pieces
      * @throws OutboundException
      */
-    public function begin(#[\SensitiveParameter] RequestSpec $request, ?int $begun = null, bool $isStream = false): OpenCall
+    public function begin(#[\SensitiveParameter] RequestSpec $request, ?int $begun, Reading $reading): OpenCall
     {
         $recorder = new Recorder($begun);
         $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
         try {
-            $prepared = $this->preparation->prepare($request, $recorder, $isStream);
+            $prepared = $this->preparation->prepare($request, $recorder, $reading);
         } catch (OutboundException $refusal) {
             throw $refusal->asEndOfCall(Retry::mayPass($refusal, $isRepeatable), $recorder->failed($refusal));
         }
-        return new OpenCall($this->settings, $prepared, $recorder, $isStream);
+        return new OpenCall($this->settings, $prepared, $recorder, $reading->isCollected);
     }
 
     /**

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Net\ResponseHead;
 use Netresearch\NrVault\Transport\Php\Net\Transfer;
+use Netresearch\NrVault\Transport\Php\Net\Upload;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 
 /**
@@ -45,7 +46,7 @@ final class Hops
         for ($hops = 0; true; $hops++) {
             [$transfer, $head] = yield from $this->send();
             try {
-                $location = $this->location($head);
+                $location = $this->bodyCanFollow($head->status) ? $this->location($head) : null;
                 if ($location === null) {
                     return [$transfer, $head];
                 }
@@ -83,6 +84,17 @@ final class Hops
         }
     }
 
+    /** A body that is read in pieces is sent once: a redirect that would repeat it is the caller's. */
+    private function bodyCanFollow(int $status): bool
+    {
+        return !$this->outgoing->body instanceof Upload || $this->becomesGet($status);
+    }
+
+    private function becomesGet(int $status): bool
+    {
+        return $status === 303 || $this->outgoing->method === 'POST' && in_array($status, [301, 302], true);
+    }
+
     /** Where a response redirects to, if it does. */
     private function location(ResponseHead $head): ?string
     {
@@ -101,10 +113,7 @@ final class Hops
     /** Turns the request into that of the next hop, to which every rule is applied again. */
     private function follow(#[\SensitiveParameter] string $location, int $status): void
     {
-        $outgoing = $this->outgoing;
-        if ($status === 303 || ($outgoing->method === 'POST' && in_array($status, [301, 302], true))) {
-            $outgoing = $outgoing->asGet();
-        }
+        $outgoing = $this->becomesGet($status) ? $this->outgoing->asGet() : $this->outgoing;
         $this->at = $this->settings->decision->redirect(
             $this->at,
             $location,

@@ -31,13 +31,13 @@ final class OpenCall
     private ?array $record = null;
 
     /**
-     * @param bool $isStream whether the response is read in pieces
+     * @param bool $isCollected whether the response is wanted as a whole
      */
     public function __construct(
         private readonly Settings $settings,
         #[\SensitiveParameter] private readonly Prepared $prepared,
         private readonly Recorder $recorder,
-        private readonly bool $isStream,
+        private readonly bool $isCollected,
     ) {
     }
 
@@ -82,13 +82,15 @@ final class OpenCall
     }
 
     /**
-     * The record once the call has ended.
+     * The record of the call, which has ended.
      *
-     * @return AuditRecord|null
+     * @return AuditRecord
      */
-    public function record(): ?array
+    public function record(): array
     {
-        return $this->record;
+        return $this->record ??= $this->recorder->failed(
+            OutboundException::create('internal.interrupted', 'the call was left before its end', sent: 'maybe'),
+        );
     }
 
     /** The response, if run() has ended without an exception. */
@@ -109,7 +111,7 @@ final class OpenCall
     {
         $head = $transfer->demandHead();
         try {
-            $transfer->receive($this->prepared->responseBytes, $this->isStream ? self::ROOM : null);
+            $transfer->receive($this->prepared->responseBytes, $this->isCollected ? null : self::ROOM);
             $this->head = $this->headOf($head, $transfer->body()?->decodes() === true);
             $this->prepared->wipe();
             yield from $transfer->awaitEnd();

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Credential\Credential;
@@ -15,6 +16,7 @@ use Netresearch\NrVault\Transport\Php\Net\BodyReader;
 use Netresearch\NrVault\Transport\Php\Net\Deadline;
 use Netresearch\NrVault\Transport\Php\Net\Outgoing;
 use Netresearch\NrVault\Transport\Php\Net\TimeLimits;
+use Netresearch\NrVault\Transport\Php\Net\Upload;
 use Netresearch\NrVault\Transport\Php\Policy\Admitted;
 use Netresearch\NrVault\Transport\Php\Policy\Alternatives;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
@@ -40,15 +42,22 @@ final readonly class Preparation
     /**
      * Decides on the request, opens its credentials and places them. The caller has to wipe the result.
      *
-     * @param bool $isStream whether the response is read in pieces
      * @throws OutboundException
      */
-    public function prepare(#[\SensitiveParameter] RequestSpec $request, Recorder $recorder, bool $isStream): Prepared
-    {
+    public function prepare(
+        #[\SensitiveParameter] RequestSpec $request,
+        Recorder $recorder,
+        Reading $reading,
+    ): Prepared {
+        $source = $reading->source;
         $references = $request->references();
-        $admitted = $this->decide($request, $references, $recorder);
+        $admitted = $this->decide($request, $references, $recorder, $source?->length());
         $this->note($admitted, $recorder);
-        BodyKind::check($references, $admitted->headers, $request->body);
+        if ($source === null) {
+            BodyKind::check($references, $admitted->headers, $request->body);
+        } else {
+            BodyKind::checkSource($references);
+        }
 
         $opened = $this->settings->credentials->open($request->credentials);
         $chosen = $admitted->chosenBy(static fn (string $suffix): bool => $opened[0]->endsWith($suffix));
@@ -75,7 +84,7 @@ final readonly class Preparation
                 $admitted->target,
                 $changes->query,
                 $this->headers($request, $admitted, $changes),
-                $changes->body ?? $request->body,
+                $source === null ? $changes->body ?? $request->body : $this->upload($request, $source),
             ),
             self::callersHeaders($request, $admitted),
             $request->credentials !== [],
@@ -83,19 +92,25 @@ final readonly class Preparation
             (int) $policy?->maxRedirects,
             (int) $policy?->maxAttempts,
             $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),
-            $this->timeLimits($request, $recorder->begun, $isStream),
+            $this->timeLimits($request, $recorder->begun, $reading),
         );
     }
 
-    private function timeLimits(#[\SensitiveParameter] RequestSpec $request, int $begun, bool $isStream): TimeLimits
+    private function upload(#[\SensitiveParameter] RequestSpec $request, BodySource $source): Upload
+    {
+        return new Upload($source, $this->settings->decision->requestLimit($request->policy));
+    }
+
+    private function timeLimits(#[\SensitiveParameter] RequestSpec $request, int $begun, Reading $reading): TimeLimits
     {
         $times = array_filter([$request->timeoutMs, $request->policy?->timeoutMs], is_int(...));
         $most = $this->settings->maxTimeoutMs;
         $first = Deadline::in(min($times === [] ? $this->settings->timeoutMs : min($times), $most), $begun);
-        if (!$isStream) {
-            return new TimeLimits($first, $first);
+        if ($reading->isCollected) {
+            return new TimeLimits($first, $first, $reading->idleTimeoutMs);
         }
-        return new TimeLimits($first, Deadline::in(min([...$times, $most]), $begun), $times === [] ? self::IDLE_MS : null);
+        $idle = $reading->idleTimeoutMs ?? ($times === [] ? self::IDLE_MS : null);
+        return new TimeLimits($first, Deadline::in(min([...$times, $most]), $begun), $idle);
     }
 
     private function note(Admitted $admitted, Recorder $recorder): void

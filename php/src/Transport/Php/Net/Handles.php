@@ -194,6 +194,9 @@ final readonly class Handles
 
     private static function setBody(\CurlHandle $handle, #[\SensitiveParameter] Outgoing $outgoing): bool
     {
+        if ($outgoing->body instanceof Upload) {
+            return self::setUpload($handle, $outgoing->method, $outgoing->body);
+        }
         $body = $outgoing->body instanceof Secret ? $outgoing->body->expose() : $outgoing->body;
         if ($body === '' && $outgoing->method === 'HEAD') {
             return curl_setopt($handle, CURLOPT_NOBODY, true);
@@ -202,5 +205,15 @@ final readonly class Handles
         $hasBody = $body !== '' || in_array($outgoing->method, self::BODY_METHODS, true);
         return (!$hasBody || curl_setopt($handle, CURLOPT_POSTFIELDS, $body))
             && self::setText($handle, CURLOPT_CUSTOMREQUEST, $outgoing->method);
+    }
+
+    private static function setUpload(\CurlHandle $handle, string $method, Upload $upload): bool
+    {
+        $length = $upload->length();
+        return curl_setopt_array($handle, [
+            CURLOPT_UPLOAD => true,
+            CURLOPT_CUSTOMREQUEST => $method,
+            CURLOPT_READFUNCTION => static fn (mixed $handle, mixed $file, int $max): string|int => $upload->read($max),
+        ]) && ($length === null || curl_setopt($handle, CURLOPT_INFILESIZE, $length));
     }
 }

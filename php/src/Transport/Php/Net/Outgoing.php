@@ -24,7 +24,7 @@ final readonly class Outgoing
         public Target $target,
         public ?Secret $query,
         #[\SensitiveParameter] public array $headers,
-        #[\SensitiveParameter] public string|Secret $body,
+        #[\SensitiveParameter] public string|Secret|Upload $body,
     ) {
     }
 

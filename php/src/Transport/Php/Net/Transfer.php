@@ -67,6 +67,7 @@ final class Transfer
      * The head, once it was waited for.
      *
      * @throws OutboundException why there is none that is acceptable
+     * @throws \Throwable what the source of the request's body threw
      */
     public function demandHead(): ResponseHead
     {
@@ -76,6 +77,7 @@ final class Transfer
             return $head;
         }
         $end = $this->close();
+        $this->checkUpload($end);
         throw $failure?->withSent($end->sent(), $end->status) ?? Classifier::failure($end)
             ?? OutboundException::create('internal.panic', 'a head is missing', sent: $end->sent());
     }
@@ -114,6 +116,7 @@ final class Transfer
      *
      * @return \Generator<int, int, mixed, void>
      * @throws OutboundException why the body is not whole, or what ends the call from outside
+     * @throws \Throwable what the source of the request's body threw
      */
     public function awaitEnd(): \Generator
     {
@@ -129,6 +132,9 @@ final class Transfer
             }
         } catch (OutboundException $cut) {
             throw $cut->withSent($end->sent(), $end->status);
+        }
+        if (!$body->isWhole()) {
+            $this->checkUpload($end);
         }
         // Of trailer fields.
         $failure = $this->reader->failure();
@@ -207,7 +213,8 @@ final class Transfer
     private function left(): int
     {
         // While libcurl holds bytes back, nothing can come.
-        if ($this->reader->hasProgressed() || $this->reader->isPaused()) {
+        $upload = $this->outgoing->body instanceof Upload && $this->outgoing->body->hasProgressed();
+        if ($this->reader->hasProgressed() || $this->reader->isPaused() || $upload) {
             $this->progressed = $this->transfers->waited();
         }
         $body = $this->reader->body();
@@ -217,7 +224,7 @@ final class Transfer
         }
         $idle = intdiv($this->transfers->waited() - $this->progressed, 1_000_000);
         if ($idle >= $this->limits->idleMs) {
-            throw OutboundException::create('timeout.idle', 'nothing came within idle_timeout_ms');
+            throw OutboundException::create('timeout.idle', 'nothing came for too long');
         }
         return min($left, $this->limits->idleMs - $idle);
     }
@@ -244,11 +251,13 @@ final class Transfer
         if ($this->end !== null || $handle === null) {
             return $this->end ?? new TransferEnd($error ?? CURLE_OK);
         }
+        $body = $this->outgoing->body;
         $this->handle = null;
         $this->end = $this->ending($handle, $error);
         if ($this->end->begun) {
             $this->usage->add(
-                curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
+                // libcurl counts the chunked coding as well.
+                $body instanceof Upload ? $body->taken() : curl_getinfo($handle, CURLINFO_SIZE_UPLOAD_T),
                 $this->reader->body()?->arrived() ?? 0,
                 $this->end->peer,
                 $this->reader->version() ?? ($this->outgoing->isSecure() ? null : '1.1'),
@@ -273,6 +282,17 @@ final class Transfer
             $this->connectIsTimed,
             curl_getinfo($handle, CURLINFO_PRIMARY_IP),
         );
+    }
+
+    /**
+     * @throws \Throwable why the request's body could not be sent
+     */
+    private function checkUpload(TransferEnd $end): void
+    {
+        $failure = $this->outgoing->body instanceof Upload ? $this->outgoing->body->failure() : null;
+        if ($failure !== null) {
+            throw $failure instanceof OutboundException ? $failure->withSent($end->sent(), $end->status) : $failure;
+        }
     }
 
     /**

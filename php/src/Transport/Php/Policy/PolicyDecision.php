@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Transport\Php\Policy;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
@@ -55,8 +56,7 @@ final readonly class PolicyDecision
         if ($fillsCredentials) {
             throw HeaderRules::filledWithKey($idempotencyHeader);
         }
-        $byPolicy = new ByteLimit($request->policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
-        $limit = $byPolicy->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
+        $limit = $this->requestLimit($request->policy);
         if (($bodyLength ?? strlen($request->body)) > $limit->bytes) {
             throw OutboundException::create('policy.request_too_large', $limit->exceededBy('the body'));
         }
@@ -68,6 +68,13 @@ final readonly class PolicyDecision
             ];
         }
         return new Admitted($method, $target, $template, $headers, $idempotencyHeader, $own, $alternatives);
+    }
+
+    /** The limit of a request's body. */
+    public function requestLimit(?Policy $policy): ByteLimit
+    {
+        $byPolicy = new ByteLimit($policy->requestBytes ?? PHP_INT_MAX, 'policy.request_bytes');
+        return $byPolicy->least(new ByteLimit($this->requestBytes, 'limits.request_bytes'));
     }
 
     /**

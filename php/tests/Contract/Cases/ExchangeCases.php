@@ -1,0 +1,380 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
+
+use Netresearch\NrVault\Outbound\Audit\AuditText;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\PiecesOfBody;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\BodySource;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
+use Netresearch\NrVault\Transport\Placement;
+use Netresearch\NrVault\Transport\RequestSpec;
+use Netresearch\NrVault\Transport\TransportInterface;
+
+/**
+ * Calls that are begun, waited for and read in pieces.
+ */
+trait ExchangeCases
+{
+    /**
+     * @return array<string, array{string, string, string}>
+     */
+    public static function flushes(): array
+    {
+        $gzip = deflate_init(ZLIB_ENCODING_GZIP);
+        $first = deflate_add($gzip, 'one ', ZLIB_SYNC_FLUSH);
+        return [
+            'as it is' => ['', 'one ', 'two'],
+            'gzip' => ["content-encoding: gzip\r\n", (string) $first, (string) deflate_add($gzip, 'two', ZLIB_FINISH)],
+        ];
+    }
+
+    /**
+     * @dataProvider flushes
+     */
+    public function testWhatTheServerHasFlushedCanBeRead(string $coding, string $first, string $rest): void
+    {
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\n{$coding}transfer-encoding: chunked\r\n\r\n" . self::chunk($first)),
+            ['hold'],
+            FaultServer::write(self::chunk($rest) . "0\r\n\r\n"),
+        ]);
+        $exchange = self::start(self::request());
+
+        self::assertSame('one ', self::next($exchange));
+        self::assertSame([200, '1.1'], [$exchange->head()?->status, $exchange->head()?->httpVersion]);
+        self::assertNotContains('content-encoding', array_column($exchange->head()->headers ?? [], 0));
+        self::assertNull($exchange->read(10));
+        self::$server->release('plain');
+        self::assertSame('two', self::next($exchange));
+        self::assertSame('', self::next($exchange));
+        self::assertSame('', $exchange->read(10));
+        $record = self::record($exchange);
+        self::assertSame([200, null, 1, []], self::values($record, 'status', 'error_code', 'attempts', 'attempt_errors'));
+        self::assertSame(strlen($first . $rest), $record['bytes_in']);
+    }
+
+    public function testSeveralAreUnderWayAtOnce(): void
+    {
+        self::$server->script('tls', [['read'], ['hold'], FaultServer::answer(201, [], 'late')]);
+        $exchanges = [];
+        for ($number = 0; $number < 5; $number++) {
+            $exchanges[] = self::start(self::request('tls'), isCollected: true);
+        }
+        while (self::connections('tls') < 5 || self::requests('tls') < 5) {
+            self::assertSame([], self::exchanges()->wait($exchanges, 5));
+        }
+        self::assertNull($exchanges[0]->head());
+        self::$server->release('tls');
+        while ($exchanges !== []) {
+            foreach (self::exchanges()->wait($exchanges, 1000) as $ready) {
+                self::assertSame(201, $ready->head()?->status);
+                self::assertSame(['late', ''], [$ready->read(PHP_INT_MAX), $ready->read(1)]);
+                $exchanges = array_values(array_filter($exchanges, static fn (ExchangeInterface $one): bool => $one !== $ready));
+            }
+        }
+    }
+
+    public function testAnUnreadOneHoldsLittleAndStopsTheSender(): void
+    {
+        $size = 48 << 20;
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: $size\r\n\r\n"),
+            ['repeat', base64_encode(str_repeat('x', 1 << 16)), $size >> 16],
+        ]);
+        $exchange = self::start(self::request(policy: self::policy(responseBytes: $size)));
+        $other = self::start(self::request());
+        for ($before = memory_get_usage(), $rounds = 0; $rounds < 20; $rounds++) {
+            self::exchanges()->wait([$other], 5);
+        }
+        self::assertLessThan(2 << 20, memory_get_usage() - $before);
+        self::assertNotContains('all-written', self::$server->seen('plain')[0]['events']);
+        $read = 0;
+        while (($bytes = self::next($exchange)) !== '') {
+            $read += strlen($bytes);
+            self::assertLessThan(4 << 20, memory_get_usage() - $before);
+        }
+        self::assertSame($size, $read);
+    }
+
+    public function testACancelledOneIsClosedAtOnce(): void
+    {
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
+        $exchange = self::start(self::request());
+        self::assertSame('abc', self::next($exchange));
+
+        $exchange->cancel();
+
+        self::$server->wait('plain', 'closed');
+        self::assertSame('cancelled.requested yes', self::failureOf($exchange));
+        self::assertSame('cancelled.requested yes', self::failureOf($exchange), 'asked again');
+        self::assertSame([200, 'cancelled.requested'], self::values(self::record($exchange), 'status', 'error_code'));
+    }
+
+    public function testOneThatIsCancelledBeforeItsHead(): void
+    {
+        self::$server->script('plain', [['read'], ['silence']]);
+        $exchange = self::start(self::request());
+        while (self::requests() === 0) {
+            self::exchanges()->wait([$exchange], 5);
+        }
+
+        $exchange->cancel();
+
+        self::$server->wait('plain', 'closed');
+        self::assertSame('cancelled.requested maybe', self::failureOf($exchange));
+        self::assertSame(
+            [null, ['cancelled.requested']],
+            self::values(self::record($exchange), 'status', 'attempt_errors'),
+        );
+    }
+
+    public function testOneThatIsDroppedIsAbandoned(): void
+    {
+        $script = [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']];
+        self::$server->script('plain', $script);
+        $exchange = self::start(self::request());
+        self::next($exchange);
+        self::assertSame([200, 'cancelled.abandoned'], self::values(self::record($exchange), 'status', 'error_code'));
+        self::assertSame('cancelled.abandoned yes', self::failureOf($exchange));
+        self::$server->wait('plain', 'closed');
+
+        self::$server->script('plain', $script);
+        $exchange = self::start(self::request());
+        self::next($exchange);
+        unset($exchange);
+        self::$server->wait('plain', 'closed');
+    }
+
+    public function testABrokenBodyNeverLooksShort(): void
+    {
+        $head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        self::$server->script('plain', [['read'], FaultServer::write($head . self::chunk('abc')), ['cut']]);
+        $exchange = self::start(self::request());
+
+        self::assertSame('abc', self::next($exchange));
+        self::assertSame('protocol.closed_early yes', self::failureOf($exchange));
+        self::assertSame(['protocol.closed_early'], self::record($exchange)['attempt_errors']);
+    }
+
+    public function testAttemptsAndRedirectsAreSettledAtTheHead(): void
+    {
+        self::$server->answers(
+            'plain',
+            [FaultServer::answer(503, [], 'again')],
+            [FaultServer::answer(302, [['location', '/v1/there']], 'there')],
+            [FaultServer::answer(200, [], 'here')],
+        );
+        $policy = self::policy(maxAttempts: 2, maxRedirects: 1);
+        $exchange = self::start(self::request(method: 'GET', policy: $policy));
+
+        self::assertSame('here', self::next($exchange));
+        self::assertSame(200, $exchange->head()?->status);
+        self::assertSame('', self::next($exchange));
+        self::assertSame([2, ['http_503']], self::values(self::record($exchange), 'attempts', 'attempt_errors'));
+    }
+
+    public function testARefusedOneIsThrownBeforeAnythingIsSent(): void
+    {
+        self::$server->script('plain', [['read']]);
+        $code = null;
+        try {
+            self::start(self::request(method: 'PURGE'));
+        } catch (OutboundException $refusal) {
+            $code = $refusal->errorCode();
+        }
+        self::assertSame('policy.method_not_allowed', $code);
+        self::assertSame(0, self::connections());
+    }
+
+    public function testTheDefaultTimeCoversTheFirstByteOnly(): void
+    {
+        $transport = self::make(['defaults' => ['timeout_ms' => 400, 'connect_timeout_ms' => 60_000]]);
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na"),
+            ['hold'],
+            FaultServer::write('b'),
+        ]);
+        $exchange = self::start(self::request(), $transport);
+        self::assertSame('a', self::next($exchange, $transport));
+        $until = hrtime(true) + 450_000_000;
+        while (hrtime(true) < $until) {
+            self::assertSame([], self::exchanges($transport)->wait([$exchange], 50));
+        }
+        self::$server->release('plain');
+        self::assertSame(['b', ''], [self::next($exchange, $transport), self::next($exchange, $transport)]);
+
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"), ['silence']]);
+        $exchange = self::start(self::request(), $transport);
+        self::assertSame('timeout.total yes', self::failureOf($exchange, $transport));
+    }
+
+    public function testNothingMayComeForALimitedTime(): void
+    {
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na"),
+            ['hold'],
+            FaultServer::write('b'),
+            ['silence'],
+        ]);
+        $exchange = self::exchanges()->start(self::request(), idleTimeoutMs: 300);
+        self::assertSame('a', self::next($exchange));
+        usleep(350_000);
+        self::assertNull($exchange->read(1), 'a pause of the caller is not counted');
+        self::$server->release('plain');
+        self::assertSame('b', self::next($exchange));
+        self::assertSame('timeout.idle yes', self::failureOf($exchange));
+        self::$server->wait('plain', 'closed');
+    }
+
+    /**
+     * @return array<string, array{int|null}>
+     */
+    public static function lengths(): array
+    {
+        return ['known' => [200_000], 'unknown' => [null]];
+    }
+
+    /**
+     * @dataProvider lengths
+     */
+    public function testABodyIsSentInPieces(?int $length): void
+    {
+        foreach (['plain', 'tls'] as $listener) {
+            self::$server->answers($listener, [FaultServer::answer(200, [], 'ok')]);
+            $source = new PiecesOfBody(array_fill(0, 20, str_repeat('p', 10_000)), $length);
+            $exchange = self::start(self::request($listener, credentials: [self::bearer()]), body: $source);
+
+            self::assertSame(['ok', ''], [self::next($exchange), self::next($exchange)]);
+            self::assertSame(str_repeat('p', 200_000), self::received($listener)->body);
+            self::assertSame(200_000, self::record($exchange)['bytes_out']);
+        }
+    }
+
+    public function testABodyInPiecesIsSentOnce(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer(307, [['location', '/v1/there']])], [FaultServer::answer(503)]);
+        $policy = self::policy(maxAttempts: 3, maxRedirects: 3);
+        foreach ([307, 503] as $status) {
+            $exchange = self::start(
+                self::request(method: 'PUT', policy: $policy),
+                body: new PiecesOfBody(['abc'], 3),
+            );
+            self::next($exchange);
+            self::assertSame($status, $exchange->head()?->status);
+            self::assertSame(1, self::record($exchange)['attempts']);
+        }
+        self::assertSame(2, self::requests());
+    }
+
+    public function testWhatTheSourceThrowsReachesTheCaller(): void
+    {
+        $thrown = new \DomainException('of the source');
+        self::$server->script('plain', [['read'], ['silence']]);
+        $exchange = self::start(self::request(), body: new PiecesOfBody(['abc', $thrown], 9));
+        $caught = null;
+        try {
+            self::next($exchange);
+        } catch (\DomainException $caught) {
+        }
+        self::assertSame($thrown, $caught);
+        self::$server->wait('plain', 'closed');
+        self::assertSame(0, self::requests());
+    }
+
+    public function testABodyThatIsTooShortOrTooLong(): void
+    {
+        self::$server->script('plain', [['read'], ['silence']]);
+        $exchange = self::start(self::request(), body: new PiecesOfBody(['abc'], 9));
+        self::assertSame('invalid_request.malformed maybe', self::failureOf($exchange));
+
+        $policy = self::policy(requestBytes: 5);
+        $exchange = self::start(self::request(policy: $policy), body: new PiecesOfBody(['abc', 'def'], null));
+        self::assertSame('policy.request_too_large maybe', self::failureOf($exchange));
+        self::assertSame(0, self::requests());
+    }
+
+    public function testACredentialInABodyInPiecesIsRefused(): void
+    {
+        $sealed = self::seal('secret', 'of the body', Placement::bodyField('key'));
+        $headers = [['content-type', 'application/json']];
+        $code = null;
+        try {
+            self::start(self::request(credentials: [$sealed], headers: $headers), body: new PiecesOfBody(['{}'], 2));
+        } catch (OutboundException $refusal) {
+            $code = $refusal->errorCode();
+        }
+        self::assertSame('credential.placement_conflict', $code);
+    }
+
+    private static function exchanges(?TransportInterface $transport = null): ExchangesInterface
+    {
+        $transport ??= self::$transport;
+        self::assertInstanceOf(ExchangesInterface::class, $transport);
+        return $transport;
+    }
+
+    private static function start(
+        RequestSpec $request,
+        ?TransportInterface $transport = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+    ): ExchangeInterface {
+        return self::exchanges($transport)->start($request, null, $body, $isCollected);
+    }
+
+    /** The next bytes, which are waited for. */
+    private static function next(ExchangeInterface $exchange, ?TransportInterface $transport = null): string
+    {
+        $until = hrtime(true) + 30_000_000_000;
+        while (($bytes = $exchange->read(1 << 16)) === null) {
+            self::assertLessThan($until, hrtime(true), 'nothing came');
+            self::exchanges($transport)->wait([$exchange], 1000);
+        }
+        return $bytes;
+    }
+
+    /** How reading on fails. */
+    private static function failureOf(ExchangeInterface $exchange, ?TransportInterface $transport = null): ?string
+    {
+        try {
+            while (self::next($exchange, $transport) !== '') {
+            }
+            return null;
+        } catch (OutboundException $failure) {
+            self::assertShowsNoSecret($failure);
+            self::assertSame($failure->auditRecord(), self::record($exchange));
+            return $failure->errorCode() . ' ' . $failure->sent();
+        }
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private static function record(ExchangeInterface $exchange): array
+    {
+        return AuditText::read($exchange->end());
+    }
+
+    /**
+     * @param array<string, mixed> $record
+     * @return list<mixed>
+     */
+    private static function values(array $record, string ...$keys): array
+    {
+        return array_map(static fn (string $key): mixed => $record[$key], array_values($keys));
+    }
+
+    private static function chunk(string $bytes): string
+    {
+        return dechex(strlen($bytes)) . "\r\n$bytes\r\n";
+    }
+}
