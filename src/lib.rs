@@ -2,12 +2,13 @@
 //!
 //! A call goes one way: a [`document`] is read, the [`policy`] decides, an [`envelope`] is opened with [`keys`], the
 //! [`credential`] is put into the request, [`net`] sends it, [`audit`] records it, and a document goes back. [`engine`] is that
-//! way. [`ffi`] is its host.
+//! way. Its hosts are [`ffi`], in a process of PHP, and `sidecar`, a process of its own: each is a feature, and neither imports
+//! the other.
 //!
 //! The rooms are on floors, and imports go down only (`tests/abi/floors.rs`):
 //!
 //! ```text
-//! ffi        sidecar       the C interface; the frames of a daemon
+//! ffi        sidecar       the C interface; the daemon
 //! engine                   the way of a call
 //! oauth                    access tokens
 //! audit      credential    the record; what was sealed, and where it goes

@@ -18,5 +18,6 @@ pub use configuration::{
 pub use credential::{CredentialKind, CredentialSpec, Placement};
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
+pub use parse::parse;
 pub use request::{AlternativeSpec, BreakerSpec, CallHead, PolicySpec, Request, ServiceHead};
 pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, ResponseHead};

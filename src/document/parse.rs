@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 
 /// Reads a JSON document. serde's own text can quote a value of the document, so all that is taken from it is the
 /// name of a key, those that there are, and its place.
-pub(super) fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
+pub fn parse<T: DeserializeOwned>(document: &[u8], code: Code) -> Result<T, Error> {
     serde_json::from_slice(document).map_err(|error| {
         let text = error.to_string();
         let about_a_key =

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::breaker::{self, Breaker};
+use super::budget::Budget;
 use super::decide::{ReadRequest, RequestHead, decide, read};
 use super::exchange::Exchange;
 use super::reply::{Reply, document, failure};
@@ -58,6 +59,13 @@ impl Engine {
 }
 
 impl Decided {
+    /// When the call ends on this engine, and how long its response's body may be.
+    pub fn limits(&self, engine: &Engine) -> (Instant, u64) {
+        let ReadRequest { service, call } = &self.request;
+        let budget = Budget::of(engine, &service.head, call, self.recorder.begun());
+        (budget.deadline.into_std(), budget.response_bytes.bytes)
+    }
+
     /// Starts the call on the engine that decided about it, with its body, which is as long as it was said to be, and its
     /// envelopes. What may have changed since is judged again: circuit, keys, bindings.
     pub fn start(self, engine: &Arc<Engine>, body: &[u8], sealed: &[u8]) -> Result<Exchange, Reply> {

@@ -1,11 +1,28 @@
-//! What PHP and a daemon, the library as a process of another user, tell each other over a socket.
+//! The daemon: the library as a process of another user, which PHP asks over a socket.
 //!
-//! A roof beside `ffi`. `frame` and `credit` have no input and no output.
+//! A roof beside `ffi`, and like it a host of `engine`. `frame` and `credit` are what travels, without input and output;
+//! `configuration` and `rights` are who may ask for what; `session` is the way of a caller on its connection, on which `peer` reads
+//! and writes; `account` counts what each has; `records` keeps what was asked; `daemon` has them all, `accept` takes connections, and `run` is
+//! the program.
 
+mod accept;
+mod account;
+mod answer;
+mod configuration;
 mod credit;
+mod daemon;
+mod files;
 mod frame;
+mod listen;
+mod notify;
+mod peer;
+mod records;
+mod rights;
+mod run;
+mod session;
 
 pub use credit::{Credit, Overdrawn, Taken, WINDOW};
 pub use frame::{
     FrameFlaw, HEAD_BYTES, Kind, PAYLOAD_BYTES, Pieces, SocketFrame, TooLong, VERSION, write_document, write_piece,
 };
+pub use run::run;

@@ -6,13 +6,19 @@
 #![allow(unsafe_code)]
 
 mod alloc;
+#[cfg(feature = "sidecar")]
+mod inherited;
 mod mutex;
 mod pages;
 pub mod random;
+#[cfg(feature = "ffi")]
 mod signals;
 mod stack;
 
+#[cfg(feature = "sidecar")]
+pub use inherited::inherited_listener;
 pub use mutex::lock;
 pub use pages::LockedPages;
+#[cfg(feature = "ffi")]
 pub use signals::SigpipeBlocked;
 pub use stack::wiped;

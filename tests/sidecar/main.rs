@@ -1,3 +1,13 @@
 //! The daemon, from outside: what travels, who may ask, and what becomes of a call whatever ends.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod abuse;
+mod bodies;
+mod calls;
+mod configurations;
+mod ends;
 mod frames;
+mod host;
+mod users;

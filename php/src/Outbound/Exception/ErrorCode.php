@@ -56,6 +56,7 @@ enum ErrorCode: string
     case PolicyServiceUnknown = 'policy.service_unknown';
     case PolicyServiceDisabled = 'policy.service_disabled';
     case PolicyServiceNotEnabled = 'policy.service_not_enabled';
+    case PolicyCallerLimit = 'policy.caller_limit';
     case CredentialNotFound = 'credential.not_found';
     case CredentialAccessDenied = 'credential.access_denied';
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
@@ -178,11 +179,15 @@ enum ErrorCode: string
             self::InternalPanic =>
                 'a bug in the library or in this package\'s PHP; please report it, without secrets',
             self::PolicyServiceUnknown =>
-                'the registry has no service of this id; the message lists those that it has',
+                'the registry has no service of this id; the message lists those that it has. Or the sidecar has none '
+                    . 'for this user, and does not say more',
             self::PolicyServiceDisabled =>
                 'the registry\'s entry has a fault; the message names the field',
             self::PolicyServiceNotEnabled =>
                 'the installation names the services that may be called in it, and this is none of them',
+            self::PolicyCallerLimit =>
+                'the user, or all users of the sidecar together, already have as many calls or bytes as its '
+                    . 'configuration allows; nothing was sent',
             self::CredentialNotFound =>
                 'there is no envelope for a credential of the service; the message names the credential',
             self::CredentialAccessDenied =>
@@ -206,8 +211,9 @@ enum ErrorCode: string
                     . '`exit`. It is in the audit record only, because the interrupted caller gets no exception of this '
                     . 'package, and counts as `sent: maybe`',
             self::InternalAuditFailed =>
-                'the service\'s audit mode is `required` and the record could not be written. `sent: no`: the call was '
-                    . 'not made; otherwise `sent` and `http_status` are those of the call',
+                'the service\'s audit mode is `required` and the record could not be written, or the sidecar could not '
+                    . 'write its own. `sent: no`: the call was not made; otherwise `sent` and `http_status` are those of '
+                    . 'the call',
             self::InternalPartFailed =>
                 'a part that the host gave threw an exception that its interface does not declare: a registry, a '
                     . 'provider of credentials, a call context, a logger, the `material` of a master key. The message names '

@@ -1,0 +1,199 @@
+//! What the daemon says itself: documents of the frames, and failures that no engine knows of.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::frame::VERSION;
+use crate::audit::Recorder;
+use crate::document::{self, AuditRecord};
+use crate::error::{Code, Error, Sent};
+use crate::text::printable;
+
+/// What audit records call this way into the engine.
+pub const TRANSPORT: &str = "sidecar";
+
+/// The document of a call. What the daemon owns is no key of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallDocument {
+    version: u32,
+    /// The id of the service.
+    pub service_id: String,
+    /// How long the request's body is.
+    pub body_bytes: u64,
+    /// What of a request is its own: the second of two documents.
+    pub request: Box<RawValue>,
+}
+
+impl CallDocument {
+    /// Reads the document of a call.
+    pub fn parse(document: &[u8]) -> Result<Self, Error> {
+        let read: Self = document::parse(document, Code::Malformed)?;
+        match read.version {
+            1 => Ok(read),
+            _ => Err(Error::new(Code::Malformed, "the version of the document of a call must be 1")),
+        }
+    }
+}
+
+/// PHP's first document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Greeting {
+    /// The version of the frames that it speaks.
+    pub version: u32,
+    /// Its name, which the daemon has no use for but a look at a recording.
+    #[serde(rename = "client")]
+    pub _client: String,
+}
+
+impl Greeting {
+    /// Whether it is one that the daemon can speak with.
+    pub fn is_understood(document: &[u8]) -> bool {
+        document::parse::<Self>(document, Code::Malformed).is_ok_and(|greeting| greeting.version == u32::from(VERSION))
+    }
+}
+
+/// The daemon's first document.
+pub fn hello() -> Vec<u8> {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(r#"{{"version":{VERSION},"library_version":"{version}","features":[]}}"#).into_bytes()
+}
+
+/// The document of a decision: the engine's own, and how long the call may last from now.
+pub fn decision(decision: &[u8], timeout_ms: Option<u128>) -> Vec<u8> {
+    let timeout = timeout_ms.map_or_else(|| "null".to_owned(), |timeout| timeout.to_string());
+    let begin = format!(r#"{{"version":1,"timeout_ms":{timeout},"decision":"#);
+    [begin.as_bytes(), decision, b"}"].concat()
+}
+
+/// Why the daemon itself does not make a call, or cannot say what became of it. `docs/wire.md` has the codes.
+#[derive(Debug)]
+pub struct DaemonFailure {
+    code: &'static str,
+    message: Cow<'static, str>,
+    retryable: bool,
+    sent: Sent,
+}
+
+impl DaemonFailure {
+    /// The caller has no service of this id, or there is none: it does not learn which.
+    pub fn unknown_service(id: &str) -> Self {
+        let id: String = printable(id).chars().take(64).collect();
+        Self::refused("policy.service_unknown", format!("the daemon gives this user no service \"{id}\""))
+    }
+
+    /// The caller is at one of its limits.
+    pub fn at_limit(what: &str) -> Self {
+        let message = format!("the user, or all users together, already have as many {what} as the daemon allows");
+        Self { retryable: true, ..Self::refused("policy.caller_limit", message) }
+    }
+
+    /// There is no envelope for a credential.
+    pub fn no_envelope(identifier: &str, what: &str) -> Self {
+        Self::refused("credential.not_found", format!("the credential \"{}\": {what}", printable(identifier)))
+    }
+
+    /// A line of the daemon's records cannot be written.
+    pub fn unrecorded(sent: Sent) -> Self {
+        let refused = Self::refused("internal.audit_failed", "the daemon cannot write its own record of the call");
+        Self { sent, ..refused }
+    }
+
+    /// The engine has a bug.
+    pub fn panicked() -> Self {
+        let message = "the daemon has a bug; please report what was called, without its data";
+        Self { sent: Sent::Maybe, ..Self::refused(Code::Panic.as_str(), message) }
+    }
+
+    fn refused(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), retryable: false, sent: Sent::No }
+    }
+
+    /// The head of a decision or of a response that says so.
+    pub fn head(&self, service_id: Option<&str>, is_decision: bool) -> Vec<u8> {
+        let class = self.code.split_once('.').map_or("internal", |(class, _)| class);
+        let mut record = Recorder::begin(TRANSPORT).end();
+        record.service_id = service_id.map(|id| printable(id).chars().take(128).collect());
+        record.error_class = Some(class);
+        record.error_code = Some(self.code);
+        let head = FailureHead {
+            version: 1,
+            allowed: is_decision.then_some(false),
+            status: None,
+            headers: [],
+            error: FailureDocument {
+                class,
+                code: self.code,
+                message: &self.message,
+                retryable: self.retryable,
+                sent: self.sent.as_str(),
+                http_status: None,
+            },
+            audit: record,
+        };
+        serde_json::to_vec(&head).unwrap_or_default()
+    }
+}
+
+impl From<Error> for DaemonFailure {
+    fn from(error: Error) -> Self {
+        Self { sent: error.sent, ..Self::refused(error.code.as_str(), error.message) }
+    }
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    class: &'static str,
+    code: &'static str,
+    message: &'a str,
+    retryable: bool,
+    sent: &'static str,
+    http_status: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct FailureHead<'a> {
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<bool>,
+    status: Option<u16>,
+    headers: [(); 0],
+    error: FailureDocument<'a>,
+    audit: AuditRecord,
+}
+
+/// What the daemon's own records take of a head.
+#[derive(Deserialize)]
+pub struct HeadSummary<'a> {
+    #[serde(borrow)]
+    error: Option<SummaryError<'a>>,
+    /// The record of the call.
+    #[serde(borrow)]
+    pub audit: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct SummaryError<'a> {
+    #[serde(borrow)]
+    sent: Cow<'a, str>,
+}
+
+impl<'a> HeadSummary<'a> {
+    /// Reads what there is in a head of a decision or response.
+    pub fn of(head: &'a [u8]) -> Self {
+        serde_json::from_slice(head).unwrap_or(Self { error: None, audit: None })
+    }
+
+    /// Whether it says that no response came, or that none may be shown.
+    pub fn is_failure(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// What is known of sending.
+    pub fn sent(&self) -> &str {
+        self.error.as_ref().map_or("yes", |error| &error.sent)
+    }
+}

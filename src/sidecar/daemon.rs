@@ -1,0 +1,98 @@
+//! What the sessions of a process share, and how its configuration is read anew.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::account::Account;
+use super::files;
+use super::notify;
+use super::records::{Ended, Records};
+use super::rights::Rights;
+use crate::error::Error;
+use crate::net::Lookups;
+use crate::sys::lock;
+
+/// The daemon.
+pub struct Daemon {
+    configuration: PathBuf,
+    lookups: Arc<Lookups>,
+    rights: Mutex<Arc<Rights>>,
+    accounts: Mutex<HashMap<u32, Arc<Account>>>,
+    total: Arc<Account>,
+    records: Records,
+    stop: watch::Sender<bool>,
+}
+
+impl Daemon {
+    /// Reads the configuration of this path.
+    pub fn open(configuration: PathBuf) -> Result<Arc<Self>, Error> {
+        let lookups = Arc::default();
+        let rights = Rights::read(&files::configuration(&configuration)?, &lookups)?;
+        let records = Records::open(rights.audit_log.as_deref())?;
+        Ok(Arc::new(Self {
+            configuration,
+            lookups,
+            rights: Mutex::new(Arc::new(rights)),
+            accounts: Mutex::default(),
+            total: Arc::default(),
+            records,
+            stop: watch::channel(false).0,
+        }))
+    }
+
+    /// The configuration of this moment.
+    pub fn rights(&self) -> Arc<Rights> {
+        Arc::clone(&lock(&self.rights))
+    }
+
+    /// What a user has. Only users who are callers have one.
+    pub fn account(&self, uid: u32) -> Arc<Account> {
+        Arc::clone(lock(&self.accounts).entry(uid).or_default())
+    }
+
+    /// What all of them have together.
+    pub fn total(&self) -> &Arc<Account> {
+        &self.total
+    }
+
+    /// The daemon's records.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Has every session take nothing more.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Becomes true when nothing more is to be taken.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Records the end of a call. Where that is not possible, its response is given all the same, as it was made.
+    pub fn ended(&self, record: &Ended<'_>) {
+        if self.records.write(record).is_err() {
+            eprintln!("secure-outbound-sidecar: the outcome of a call could not be recorded");
+        }
+    }
+
+    /// Reads the configuration anew. One with a fault changes nothing.
+    pub fn reload(&self) {
+        notify::tell_reloading();
+        let read =
+            files::configuration(&self.configuration).and_then(|document| Rights::read(&document, &self.lookups));
+        let read = read.and_then(|rights| self.records.reopen(rights.audit_log.as_deref()).map(|()| rights));
+        match read {
+            Ok(rights) => {
+                *lock(&self.rights) = Arc::new(rights);
+                eprintln!("secure-outbound-sidecar: the configuration was read anew");
+            }
+            Err(error) => eprintln!("secure-outbound-sidecar: the configuration stays as it was: {error}"),
+        }
+        notify::tell("READY=1");
+    }
+}

@@ -1,0 +1,130 @@
+//! Who may ask for what, as the configuration of this moment has it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nix::unistd::User;
+
+use super::configuration::{
+    CallerLimits, CallerSpec, DaemonDocument, EnvelopeOwner, OwnedService, TotalLimits, UserSpec, invalid,
+};
+use super::files;
+use crate::document::Configuration;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::net::Lookups;
+
+/// A configuration, read and checked.
+pub struct Rights {
+    callers: HashMap<u32, Arc<Caller>>,
+    /// The directory of the envelopes.
+    pub envelopes: Option<PathBuf>,
+    /// The file of the records.
+    pub audit_log: Option<PathBuf>,
+    /// What all callers together may have.
+    pub limits: TotalLimits,
+    /// How long calls may go on when the daemon is to end.
+    pub drain_ms: u64,
+}
+
+/// A user with its services. Connections, circuits and tokens are its own: no user sees what another's calls leave.
+pub struct Caller {
+    services: HashMap<String, Arc<OwnedService>>,
+    /// What it may have at a time.
+    pub limits: CallerLimits,
+    own: Arc<Engine>,
+    /// For envelopes that it brings itself, of which only those count that are sealed with hosts.
+    bound: Option<Arc<Engine>>,
+}
+
+impl Caller {
+    /// One of its services, and the engine that makes the call.
+    pub fn service(&self, id: &str) -> Option<(Arc<OwnedService>, Arc<Engine>)> {
+        let service = self.services.get(id)?;
+        let engine = match service.envelopes {
+            EnvelopeOwner::Daemon => &self.own,
+            EnvelopeOwner::Caller => self.bound.as_ref()?,
+        };
+        Some((Arc::clone(service), Arc::clone(engine)))
+    }
+}
+
+impl Rights {
+    /// Reads a configuration. `lookups` are those of the process.
+    pub fn read(document: &[u8], lookups: &Arc<Lookups>) -> Result<Self, Error> {
+        let document = DaemonDocument::parse(document)?;
+        let services: HashMap<String, Arc<OwnedService>> =
+            document.services()?.into_iter().map(|service| (service.id.clone(), Arc::new(service))).collect();
+        if let Some(directory) = document.envelopes.as_deref().filter(|path| !files::is_own_directory(path)) {
+            let what = "must be a directory of root's or of the daemon's own user, which nobody else can write";
+            return Err(invalid(format!("envelopes: {} {what}", directory.display())));
+        }
+        let engine = |bound: bool| {
+            let mut configuration =
+                Configuration::parse(document.outbound()).map_err(|error| error.about("outbound"))?;
+            configuration.limits.require_binding |= bound;
+            Engine::new(configuration, |_| None, Arc::clone(lookups))
+                .map(Arc::new)
+                .map_err(|error| error.about("outbound"))
+        };
+        // A fault of the engine's part is told even where no caller is named yet.
+        engine(false)?;
+        let mut callers = HashMap::new();
+        for spec in &document.callers {
+            let uid = uid(&spec.user)?;
+            let services = granted(spec, &services)?;
+            let brings = services.values().any(|service| service.envelopes == EnvelopeOwner::Caller);
+            let bound = if brings { Some(engine(true)?) } else { None };
+            let caller = Caller { services, limits: spec.limits, own: engine(false)?, bound };
+            if callers.insert(uid, Arc::new(caller)).is_some() {
+                return Err(invalid(format!("callers: the user {uid} is there twice")));
+            }
+        }
+        Ok(Self {
+            callers,
+            envelopes: document.envelopes,
+            audit_log: document.audit_log,
+            limits: document.limits,
+            drain_ms: document.drain_ms,
+        })
+    }
+
+    /// The caller of a user's number.
+    pub fn caller(&self, uid: u32) -> Option<&Arc<Caller>> {
+        self.callers.get(&uid)
+    }
+}
+
+fn granted(
+    spec: &CallerSpec,
+    services: &HashMap<String, Arc<OwnedService>>,
+) -> Result<HashMap<String, Arc<OwnedService>>, Error> {
+    let one = |id: &String| {
+        let service = services.get(id).ok_or_else(|| invalid(format!("callers: there is no service \"{id}\"")))?;
+        Ok((id.clone(), Arc::clone(service)))
+    };
+    spec.services.iter().map(one).collect()
+}
+
+/// The number of a user. That of users whom the namespace does not know is nobody's.
+fn uid(spec: &UserSpec) -> Result<u32, Error> {
+    let uid = match spec {
+        UserSpec::Number(number) => *number,
+        UserSpec::Name(name) => match User::from_name(name) {
+            Ok(Some(user)) => user.uid.as_raw(),
+            _ => return Err(invalid(format!("callers: there is no user \"{name}\""))),
+        },
+    };
+    if [overflow(), u32::MAX].contains(&uid) {
+        return Err(invalid(format!(
+            "callers: the kernel shows {uid} for every user whom the daemon's namespace does not know"
+        )));
+    }
+    Ok(uid)
+}
+
+fn overflow() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/overflowuid").unwrap_or_default();
+    text.trim().parse().unwrap_or(65_534)
+}
