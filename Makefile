@@ -5,8 +5,8 @@
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
 # make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
 # make build      the release library
-# make packages   the Debian package, with all that belongs to it, into target/packages: docs/packaging.md
-# make test-packages  installs, updates, removes it in a fresh Debian 12 and 13
+# make packages   the packages for Debian and for rpm, with all that belongs to them, into target/packages: docs/packaging.md
+# make test-packages  installs, updates, removes them in a fresh Debian 12 and 13
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
 # make bench      criterion, calls against those of PHP's own clients, registries in php-fpm, copies of a secret in a worker
@@ -65,6 +65,7 @@ packages:
 test-packages: packages
 	@CARGO="$(CARGO)" .ci/test-archive
 	@CARGO="$(CARGO)" .ci/test-packages
+	@.ci/test-rpm
 
 demo: tools
 	@$(MAKE) --no-print-directory build
