@@ -2,7 +2,7 @@
 
 /**
  * Loads the classes of this library in a host without Composer: require it once.
- * The prefixes and the four classes by name are those of composer.json. The PSR interfaces are the host's.
+ * The prefixes and the five classes by name are those of composer.json. The PSR interfaces are the host's.
  */
 
 declare(strict_types=1);
@@ -28,6 +28,7 @@ spl_autoload_register(static function (string $class): void {
         $namespace . 'HttpMethods' => __DIR__ . '/src/Service/HttpMethods.php',
         $namespace . 'SecureHttpClient' => __DIR__ . '/src/Service/SecureHttpClient.php',
         $namespace . 'SecureHttpClientInterface' => __DIR__ . '/src/Service/SecureHttpClientInterface.php',
+        $namespace . 'SecureHttpStreamClientInterface' => __DIR__ . '/src/Service/SecureHttpStreamClientInterface.php',
         $namespace . 'SecureHttpResponse' => __DIR__ . '/src/Service/SecureHttpResponse.php',
     ];
     if (isset($files[$class])) {

@@ -5,8 +5,10 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Service\SecureHttpStreamClientInterface;
 
 /**
  * One service on any client, which may be a test double:
@@ -33,6 +35,22 @@ final readonly class ServiceApi
         #[\SensitiveParameter] array $options = [],
     ): SecureHttpResponse {
         return $this->client->request($this->serviceId, $method, $path, $options);
+    }
+
+    /**
+     * The same with a response that is read while it arrives, on a client that can do it.
+     *
+     * @param Options $options
+     * @throws OutboundException
+     */
+    public function stream(
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): StreamedResponse {
+        return $this->client instanceof SecureHttpStreamClientInterface
+            ? $this->client->stream($this->serviceId, $method, $path, $options)
+            : throw new \LogicException('the client of this ServiceApi is no SecureHttpStreamClientInterface');
     }
 
     /**

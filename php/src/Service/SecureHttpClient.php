@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Service;
 
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
 
 /**
  * The client of extensions.
@@ -13,7 +14,7 @@ use Netresearch\NrVault\Outbound\Call\ServiceCalls;
  *
  * @api
  */
-final readonly class SecureHttpClient implements SecureHttpClientInterface
+final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
 {
     use HttpMethods;
 
@@ -29,5 +30,15 @@ final readonly class SecureHttpClient implements SecureHttpClientInterface
     ): SecureHttpResponse {
         $end = $this->calls->call($serviceId, $method, $path, $options);
         return new SecureHttpResponse($end->response, $end->entry);
+    }
+
+    public function stream(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): StreamedResponse {
+        $call = $this->calls->stream($serviceId, $method, $path, $options);
+        return new StreamedResponse($call->head(), $call);
     }
 }

@@ -21,12 +21,14 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *     query?: Query|null,
  *     headers?: Headers|null,
  *     json?: array<mixed>|object|null,
- *     body?: string|null,
+ *     body?: string|resource|\Psr\Http\Message\StreamInterface|\SplFileInfo|null,
  *     form_params?: FormFields|null,
  *     multipart?: Parts|null,
  *     timeout?: int|float|null,
+ *     idleTimeout?: int|float|null,
  *     idempotencyKey?: string|null,
  *     correlationId?: string|null,
+ *     cancel?: \Closure(): bool|object|null,
  * }
  * @api
  */
@@ -39,13 +41,16 @@ interface SecureHttpClientInterface
      * - `query`: a map, encoded as http_build_query() does with RFC 3986, or a list of [name, value] pairs
      * - `headers`: a map of names to a value or a list of values, or a list of [name, value] pairs
      * - `json`: an array or object to be encoded; content-type becomes application/json where it is not set
-     * - `body`: a string of bytes
+     * - `body`: a string of bytes; or an open stream, a PSR-7 stream or a SplFileInfo of a file, which is read while it is sent,
+     *   from where it stands to its end, and once: attempts, 307 and 308 do not repeat it
      * - `form_params`: the fields of a form, as query; the body is application/x-www-form-urlencoded
      * - `multipart`: a map of names to a part or a list of parts, or a list of [name, part] pairs; the body is
      *   multipart/form-data. A string is the content of a field, whatever it looks like; FormPart names files
      * - `timeout`: seconds for the whole call, int or float, above 0
+     * - `idleTimeout`: seconds for which nothing may come while the call waits for it
      * - `idempotencyKey`: printable ASCII; sent in the header that the service names, Idempotency-Key by default
      * - `correlationId`: of A-Z a-z 0-9 . _ : - up to 128; a UUIDv7 where absent
+     * - `cancel`: an object with a method isCancelled(), or a closure; while the call waits it is asked, and true ends the call
      *
      * @param string $path below the service's base URL; '' is the base URL itself
      * @param Options $options one of json, body, form_params and multipart

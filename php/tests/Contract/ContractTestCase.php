@@ -79,11 +79,19 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function make(#[\SensitiveParameter] array $more = []): TransportInterface
     {
-        return Transports::make(static::transportName(), $more + Upstream::PATIENCE + [
+        return Transports::make(static::transportName(), $more + self::configuration());
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    protected static function configuration(): array
+    {
+        return Upstream::PATIENCE + [
             'internal_hosts' => self::internal(self::$server->ports()),
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],
-        ]);
+        ];
     }
 
     /**

@@ -10,6 +10,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 final class PhpTransportTest extends TransportContract
 {
     use Cases\ExchangeCases;
+    use Cases\StreamCases;
 
     protected static function transportName(): string
     {

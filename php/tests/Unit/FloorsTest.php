@@ -34,6 +34,7 @@ final class FloorsTest extends TestCase
         'Outbound/Credential',
         'Outbound/Registry',
         'Outbound/Call',
+        'Outbound/Stream',
         'Service',
         'Outbound/Psr18',
         'Outbound/Guzzle',

@@ -88,7 +88,7 @@ final class PackageTest extends TestCase
             $class = basename($file, '.php');
             self::assertSame('src/Service/' . $class . '.php', $classes[$class] ?? null);
         }
-        self::assertCount(4, $classes);
+        self::assertCount(5, $classes);
     }
 
     public function testEveryClassSaysWhetherItIsSurface(): void

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
@@ -16,7 +17,8 @@ use Netresearch\NrVault\Transport\Text\Pairs;
 final readonly class CallOptions
 {
     private const NAMES = [
-        'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idempotencyKey', 'correlationId',
+        'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idleTimeout', 'idempotencyKey', 'correlationId',
+        'cancel',
     ];
 
     /** Options of Guzzle that a caller cannot set here. */
@@ -43,6 +45,7 @@ final readonly class CallOptions
      * @param list<array{string, string}> $query
      * @param list<array{string, string}> $headers
      * @param Multipart|null $form the body, if files have to be read for it
+     * @param BodySource|null $source the body, if it is read while it is sent
      */
     private function __construct(
         #[\SensitiveParameter] public array $query,
@@ -52,7 +55,16 @@ final readonly class CallOptions
         public bool $isJson,
         public ?int $timeoutMs,
         #[\SensitiveParameter] public ?string $idempotencyKey,
+        public ?BodySource $source,
+        public ?int $idleTimeoutMs,
+        public ?CancellationSignal $signal,
     ) {
+    }
+
+    /** Whether only a transport that can have several calls at once can do it. */
+    public function needsExchange(): bool
+    {
+        return $this->source !== null || $this->idleTimeoutMs !== null || $this->signal !== null;
     }
 
     /**
@@ -77,10 +89,13 @@ final readonly class CallOptions
             self::query($options['query'] ?? []),
             $headers,
             is_string($body) ? $body : '',
-            is_string($body) ? null : $body,
+            $body instanceof Multipart ? $body : null,
             isset($options['json']),
-            self::timeout($options['timeout'] ?? null),
+            self::timeout('timeout', $options['timeout'] ?? null),
             $key,
+            $body instanceof BodySource ? $body : null,
+            self::timeout('idleTimeout', $options['idleTimeout'] ?? null),
+            CancellationSignal::read($options['cancel'] ?? null),
         );
     }
 
@@ -121,7 +136,7 @@ final readonly class CallOptions
     /**
      * @param array<mixed> $options
      * @param list<array{string, string}> $headers
-     * @return array{list<array{string, string}>, string|Multipart} the headers with the content type of a form, and the body
+     * @return array{list<array{string, string}>, string|Multipart|BodySource} the headers with the content type of a form, and the body
      */
     private static function body(
         #[\SensitiveParameter] array $options,
@@ -146,16 +161,16 @@ final readonly class CallOptions
                 return [[...$headers, ['content-type', $form->contentType]], $form];
         }
         $body = $options['body'] ?? '';
-        return is_string($body) ? [$headers, $body] : throw OutboundException::malformed('the option body is no string');
+        return [$headers, is_string($body) ? $body : BodyStream::of($body)];
     }
 
-    private static function timeout(mixed $seconds): ?int
+    private static function timeout(string $name, mixed $seconds): ?int
     {
         if ($seconds === null) {
             return null;
         }
         if ((!is_int($seconds) && !is_float($seconds)) || is_nan($seconds) || $seconds <= 0) {
-            throw OutboundException::malformed('the option timeout is no number of seconds above 0');
+            throw OutboundException::malformed("the option $name is no number of seconds above 0");
         }
         return (int) ceil(min($seconds, self::MAX_TIMEOUT) * 1000);
     }

@@ -36,6 +36,9 @@ final class CallRecord
     /** The value of "sent" if the call ended now. */
     public string $sent = 'no';
 
+    /** @var \WeakReference<StreamedCall>|null what reads the response in pieces */
+    public ?\WeakReference $stream = null;
+
     private readonly string $id;
     private readonly int $begun;
 

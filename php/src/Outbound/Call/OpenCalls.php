@@ -57,8 +57,8 @@ final class OpenCalls
         return $isOpen;
     }
 
-    /** 0 if the host has disabled the function; such a host does not fork. */
-    private static function process(): int
+    /** The number of this process; 0 if the host has disabled the function; such a host does not fork. */
+    public static function process(): int
     {
         return function_exists('getmypid') ? (int) getmypid() : 0;
     }

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditSink;
+use Netresearch\NrVault\Outbound\Audit\AuditText;
 use Netresearch\NrVault\Outbound\Audit\CallContext;
 use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\TechnicalUserCredentialProvider;
@@ -14,7 +15,6 @@ use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Functions;
-use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 use Netresearch\NrVault\Transport\TransportSelector;
@@ -33,6 +33,7 @@ use Psr\Log\LoggerInterface;
 final readonly class ServiceCalls
 {
     private Auditor $auditor;
+    private Settlement $settlement;
 
     /**
      * @param LoggerInterface|null $logger gets messages about audit sinks and listeners that fail; null: PHP's error log
@@ -47,6 +48,7 @@ final readonly class ServiceCalls
         ?LoggerInterface $logger = null,
     ) {
         $this->auditor = new Auditor($audit, $events, $logger);
+        $this->settlement = new Settlement($this->auditor);
     }
 
     /**
@@ -75,16 +77,87 @@ final readonly class ServiceCalls
         #[\SensitiveParameter] ?string $url = null,
         #[\SensitiveParameter] ?array $sdkHeaders = null,
     ): CallEnd {
+        $call = $this->prepare(null, false, $serviceId, $method, $path, $options, $url, $sdkHeaders);
+        try {
+            $response = $call->send();
+            $entry = $this->settlement->ended($call->number, $call->record, $response->status, $response->record());
+            return new CallEnd($response, $entry);
+        } catch (\Throwable $failure) {
+            throw $this->failed($call->number, $call->record, $failure);
+        }
+    }
+
+    /**
+     * Begins a call whose response is read in pieces.
+     *
+     * @internal for the clients
+     * @param array<mixed> $options as SecureHttpStreamClientInterface has them
+     * @param string|null $url absolute, in place of path and query
+     * @param list<array{string, string}>|null $sdkHeaders as for call()
+     * @throws OutboundException
+     * @throws \Throwable as call()
+     */
+    public function stream(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options,
+        #[\SensitiveParameter] ?string $url = null,
+        #[\SensitiveParameter] ?array $sdkHeaders = null,
+    ): StreamedCall {
+        $call = $this->prepare(null, true, $serviceId, $method, $path, $options, $url, $sdkHeaders);
+        [$number, $record, $settlement] = [$call->number, $call->record, $this->settlement];
+        try {
+            $exchange = $call->begin(false);
+        } catch (\Throwable $failure) {
+            throw $this->failed($number, $record, $failure);
+        }
+        $streamed = new StreamedCall(
+            $call->exchanges(),
+            $exchange,
+            $call->signal,
+            static fn (int $status, array|AuditText $told): AuditEntry => $settlement->ended($number, $record, $status, $told),
+            static fn (OutboundException $failure): array => $settlement->streamFailed($number, $record, $failure),
+            static function () use ($settlement, $number, $record): void {
+                if (OpenCalls::end($number)) {
+                    $settlement->interrupted($record);
+                }
+            },
+        );
+        // The list of open calls must not keep it alive: if nobody reads on, it ends when it is destroyed.
+        $record->stream = \WeakReference::create($streamed);
+        return $streamed;
+    }
+
+    /**
+     * What comes before the sending.
+     *
+     * @param string|null $caller who makes the call; null: whoever called this package
+     * @param bool $exchanges whether the transport has to be able to have several calls at once
+     * @param array<mixed> $options
+     * @param list<array{string, string}>|null $sdkHeaders
+     * @throws OutboundException
+     */
+    private function prepare(
+        ?string $caller,
+        bool $exchanges,
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options,
+        #[\SensitiveParameter] ?string $url = null,
+        #[\SensitiveParameter] ?array $sdkHeaders = null,
+    ): PreparedCall {
         try {
             $correlationId = CallOptions::correlationId($options) ?? Uuid7::generate();
-            $record = new CallRecord(Caller::find(), $serviceId, $method, $correlationId);
+            $record = new CallRecord($caller ?? Caller::find(), $serviceId, $method, $correlationId);
         } catch (\Error $error) {
             // PHP lacks a function without which no record can be made either.
             Functions::demand();
             throw $error;
         }
         $form = null;
-        $call = OpenCalls::begin(fn () => $this->interrupted($record));
+        $call = OpenCalls::begin(fn () => $this->settlement->interrupted($record));
         try {
             Functions::demand();
             $record->madeBy($this->context);
@@ -103,7 +176,11 @@ final readonly class ServiceCalls
             $trace = $this->context?->traceparent();
             $request = RequestBuilder::build($service, $method, $path, $url, $read, $correlationId, $trace);
             $transport = $this->transports->select($service->transport);
-            $decision = $transport->decide($request, $service->credentials, $form?->length());
+            if ($exchanges || $read->needsExchange()) {
+                PreparedCall::exchangesOf($transport);
+            }
+            $length = $form?->length() ?? $read->source?->length();
+            $decision = $transport->decide($request, $service->credentials, $length);
             $record->decided($decision, ...$service->credentials);
             if ($form !== null) {
                 $request = $request->withBody($form->read());
@@ -117,22 +194,37 @@ final readonly class ServiceCalls
                 $sealed[] = $this->fetch($service, $reference);
             }
             $request = $request->withCredentials($sealed);
-            $record->sent = 'maybe';
-            return $this->ended($call, $record, $transport->send($request, $decision));
-        } catch (OutboundException $failure) {
+            return new PreparedCall(
+                $call,
+                $record,
+                $request,
+                $transport,
+                $decision,
+                $read->source,
+                $read->idleTimeoutMs,
+                $read->signal,
+            );
+        } catch (\Throwable $failure) {
             throw $this->failed($call, $record, $failure);
-        } catch (\Throwable $foreign) {
-            if ($record->sent === 'no') {
-                throw $this->failed($call, $record, Unexpected::failure($foreign));
-            }
-            // A signal handler of the caller has thrown it, and the caller expects it.
-            if (OpenCalls::end($call)) {
-                $this->interrupted($record);
-            }
-            throw $foreign;
         } finally {
             $form?->close();
         }
+    }
+
+    /** What the caller gets for a failure, after its record. */
+    private function failed(int $call, CallRecord $record, #[\SensitiveParameter] \Throwable $failure): \Throwable
+    {
+        if ($failure instanceof OutboundException) {
+            return $this->settlement->failed($call, $record, $failure)[0];
+        }
+        if ($record->sent === 'no') {
+            return $this->settlement->failed($call, $record, Unexpected::failure($failure))[0];
+        }
+        // A signal handler of the caller has thrown it, and the caller expects it.
+        if (OpenCalls::end($call)) {
+            $this->settlement->interrupted($record);
+        }
+        return $failure;
     }
 
     /**
@@ -150,71 +242,5 @@ final readonly class ServiceCalls
             'credential.access_denied',
             'the service "' . $service->id . '" has a technical user, and the provider of credentials knows none',
         );
-    }
-
-    private function ended(int $call, CallRecord $record, ResponseSpec $response): CallEnd
-    {
-        $entry = $record->response($response->record());
-        OpenCalls::end($call);
-        $isKept = $this->keep($entry, $record, $response->status);
-        if (!$isKept && $record->isRequired) {
-            $this->auditor->dispatch($entry);
-            throw OutboundException::create(
-                'internal.audit_failed',
-                'the call was made, and its record could not be completed',
-                sent: 'yes',
-                httpStatus: $response->status,
-                auditRecord: $entry->record,
-            );
-        }
-        $this->auditor->dispatch($entry);
-        return new CallEnd($response, $entry);
-    }
-
-    /**
-     * @return bool false if the sink has failed
-     */
-    private function keep(AuditEntry $entry, CallRecord $record, int $status): bool
-    {
-        // A response with an error status is not a success, and is always recorded.
-        if ($record->sample > 1 && $status < 400) {
-            if (random_int(1, $record->sample) !== 1) {
-                return true;
-            }
-            $entry = $entry->withWeight($record->sample);
-        }
-        return $this->auditor->end($entry, $record->hasBegun);
-    }
-
-    private function failed(int $call, CallRecord $record, OutboundException $failure): OutboundException
-    {
-        $entry = $record->failure($failure);
-        if (!OpenCalls::end($call)) {
-            return $failure;
-        }
-        $isUnrecorded = $failure->errorCode() === 'internal.audit_failed';
-        if (!$isUnrecorded && !$this->auditor->end($entry, $record->hasBegun) && $record->isRequired) {
-            $failure = OutboundException::create(
-                'internal.audit_failed',
-                'the call ended in ' . $failure->errorCode() . ', and its record could not be written',
-                sent: $failure->sent(),
-                httpStatus: $failure->httpStatus(),
-                auditRecord: $failure->auditRecord(),
-            );
-        }
-        $this->auditor->dispatch($entry);
-        return $failure;
-    }
-
-    /**
-     * The record of a call that was interrupted: by an exception that this package does not handle, by a fatal error or by
-     * exit().
-     */
-    private function interrupted(CallRecord $record): void
-    {
-        $message = 'the call was left before its end';
-        $entry = $record->failure(OutboundException::create('internal.interrupted', $message, sent: $record->sent));
-        $this->auditor->end($entry, $record->hasBegun);
-        $this->auditor->dispatch($entry);
     }
 }

@@ -34,7 +34,7 @@ final class Unexpected
             return false;
         }
         foreach ($thrown->getTrace() as $frame) {
-            if (($frame['class'] ?? '') === ServiceCalls::class && $frame['function'] === 'call') {
+            if (($frame['class'] ?? '') === ServiceCalls::class && $frame['function'] === 'prepare') {
                 return true;
             }
             if (!str_starts_with($frame['file'] ?? $own, $own)) {

@@ -62,6 +62,7 @@ enum ErrorCode: string
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
     case ConfigurationVaultIncompatible = 'configuration.vault_incompatible';
     case TimeoutIdle = 'timeout.idle';
+    case ResponseEventTooLarge = 'response.event_too_large';
     case CancelledRequested = 'cancelled.requested';
     case CancelledAbandoned = 'cancelled.abandoned';
     case InternalInterrupted = 'internal.interrupted';
@@ -202,6 +203,8 @@ enum ErrorCode: string
             self::TimeoutIdle =>
                 'of a response that is read in pieces, nothing came for too long while somebody waited for it: 60 s, '
                     . 'where neither the request nor the policy limits the whole time',
+            self::ResponseEventTooLarge =>
+                'an event of the stream is longer than the caller takes',
             self::CancelledRequested =>
                 'the caller has cancelled the call; `sent` says what is known of it',
             self::CancelledAbandoned =>

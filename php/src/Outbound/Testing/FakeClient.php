@@ -10,10 +10,11 @@ use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
 use Netresearch\NrVault\Service\HttpMethods;
 use Netresearch\NrVault\Service\SecureHttpClient;
-use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Service\SecureHttpStreamClientInterface;
 use Netresearch\NrVault\Transport\RequestSpec;
 
 /**
@@ -26,7 +27,7 @@ use Netresearch\NrVault\Transport\RequestSpec;
  *
  * @api
  */
-final class FakeClient implements SecureHttpClientInterface
+final class FakeClient implements SecureHttpStreamClientInterface
 {
     use HttpMethods;
 
@@ -108,6 +109,15 @@ final class FakeClient implements SecureHttpClientInterface
         #[\SensitiveParameter] array $options = [],
     ): SecureHttpResponse {
         return $this->client->request($serviceId, $method, $path, $options);
+    }
+
+    public function stream(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options = [],
+    ): StreamedResponse {
+        return $this->client->stream($serviceId, $method, $path, $options);
     }
 
     /**

@@ -8,7 +8,10 @@ use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\ErrorCode;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Php\Credential\BodyKind;
 use Netresearch\NrVault\Transport\Php\Engine\Call;
 use Netresearch\NrVault\Transport\Php\Engine\Configuration;
@@ -33,7 +36,7 @@ use Netresearch\NrVault\Transport\TransportSelector;
  *
  * @api
  */
-final class FakeTransport implements TransportInterface, TransportSelector
+final class FakeTransport implements ExchangesInterface, TransportSelector
 {
     private readonly ?PolicyDecision $decision;
     private readonly InternalHosts $internalHosts;
@@ -261,6 +264,25 @@ final class FakeTransport implements TransportInterface, TransportSelector
         return self::answer($this->otherwise ?? throw new \LogicException(
             "the test has no response for {$request->method} {$request->path} of {$request->serviceId}",
         ), $request);
+    }
+
+    public function start(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
+    ): ExchangeInterface {
+        $bytes = '';
+        while ($body !== null && ($piece = $body->read(1 << 16)) !== '') {
+            $bytes .= $piece;
+        }
+        return new FakeExchange($this->send($body === null ? $request : $request->withBody($bytes), $decided));
+    }
+
+    public function wait(array $exchanges, int $milliseconds): array
+    {
+        return $exchanges;
     }
 
     /**

@@ -95,7 +95,7 @@ final class PhpExchange implements ExchangeInterface
     /** How many milliseconds it would wait at most. */
     public function patience(): int
     {
-        return $this->isOver ? 0 : (int) $this->run->current();
+        return $this->isOver ? 0 : $this->run->current();
     }
 
     /**

@@ -67,6 +67,7 @@ final class Refusal
         'protocol.closed_early' => 'look at sent before you repeat the call',
         'protocol.invalid' => 'what responds there does not speak HTTP as it should',
         'response.too_large' => 'raise response_bytes of the policy, up to the limits, or memory_limit of PHP',
+        'response.event_too_large' => 'give events() a higher limit, if the service sends such events',
         'response.decoding_failed' => 'the server encodes its answer in a way that is not known',
         'configuration.invalid' => 'correct the key of the configuration that the message names',
         'configuration.transport_unavailable' => 'secure-outbound doctor names what is missing',

@@ -209,11 +209,18 @@ final readonly class Handles
 
     private static function setUpload(\CurlHandle $handle, string $method, Upload $upload): bool
     {
+        return curl_setopt_array($handle, self::upload($upload)) && self::setText($handle, CURLOPT_CUSTOMREQUEST, $method);
+    }
+
+    /**
+     * @return array<int, mixed>
+     */
+    private static function upload(Upload $upload): array
+    {
         $length = $upload->length();
-        return curl_setopt_array($handle, [
+        return ($length === null ? [] : [CURLOPT_INFILESIZE => $length]) + [
             CURLOPT_UPLOAD => true,
-            CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_READFUNCTION => static fn (mixed $handle, mixed $file, int $max): string|int => $upload->read($max),
-        ]) && ($length === null || curl_setopt($handle, CURLOPT_INFILESIZE, $length));
+        ];
     }
 }

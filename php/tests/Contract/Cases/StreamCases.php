@@ -1,0 +1,220 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\TransportInterface;
+use Netresearch\NrVault\Transport\TransportSelector;
+
+/**
+ * Responses that the client reads while they arrive, and their audit records.
+ */
+trait StreamCases
+{
+    public function testEventsComeOneByOne(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" . self::chunk("data: 1\n\nda")),
+            ['hold'],
+            FaultServer::write(self::chunk("ta: 2\n\n") . "0\r\n\r\n"),
+        ]);
+        $data = [];
+        foreach ($client->stream('streamed', 'POST', '/x')->events() as $event) {
+            $data[] = $event->data;
+            self::assertCount(0, $sink->entries());
+            self::$server->release('plain');
+        }
+        self::assertSame(['1', '2'], $data);
+        self::assertCount(1, $sink->entries());
+        self::assertSame(AuditEntry::RESPONSE, $sink->entries()[0]->outcome);
+    }
+
+    public function testABrokenStreamThrowsAndIsRecordedOnce(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        $head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        self::$server->script('plain', [['read'], FaultServer::write($head . self::chunk('abc')), ['cut']]);
+        $body = $client->stream('streamed', 'POST', '/x')->body();
+        for ($times = 0, $code = null; $times < 2; $times++) {
+            try {
+                $body->getContents();
+            } catch (OutboundException $failure) {
+                $code = $failure->errorCode();
+            }
+            self::assertSame('protocol.closed_early', $code);
+            self::assertFalse($body->eof());
+        }
+        self::assertSame(['protocol.closed_early'], self::recorded($sink));
+    }
+
+    public function testAStreamThatNobodyReadsOnIsClosedAndRecorded(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
+        $response = $client->stream('streamed', 'POST', '/x');
+        self::assertSame([], $sink->entries());
+
+        unset($response);
+
+        self::$server->wait('plain', 'closed');
+        self::assertSame(['cancelled.abandoned'], self::recorded($sink));
+    }
+
+    public function testAStreamOfWhichOnlyTheEndIsMissingIsWhole(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        $body = self::chunk("data: [DONE]\n\n") . "0\r\n\r\n";
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n$body")]);
+        foreach ($client->stream('streamed', 'POST', '/x')->events() as $event) {
+            self::assertSame('[DONE]', $event->data);
+            self::$server->wait('plain', 'ended');
+            break;
+        }
+        unset($event);
+        self::assertSame([null], self::recorded($sink));
+    }
+
+    /**
+     * @return array<string, array{string, string}>
+     */
+    public static function endsOfRequests(): array
+    {
+        return [
+            'exit' => ['exit(3);', 'cancelled.abandoned'],
+            'a fatal error' => ['ini_set("memory_limit", "16M"); str_repeat("x", 1 << 26);', 'cancelled.abandoned'],
+            'the end of the script' => ['', 'cancelled.abandoned'],
+        ];
+    }
+
+    /**
+     * @dataProvider endsOfRequests
+     */
+    public function testAStreamThatAPhpRequestLeavesBehindIsRecorded(string $end, string $code): void
+    {
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
+        $log = self::$directory->path . '/left-' . md5($end) . '.jsonl';
+        $config = self::configuration();
+        $script = self::$directory->write('left.php', '<?php require ' . var_export(dirname(__DIR__, 2) . '/bootstrap.php', true) . ';
+            $transport = Netresearch\NrVault\Outbound\Tests\Contract\Transports::make(
+                ' . var_export(static::transportName(), true) . ', ' . var_export($config, true) . ');
+            $selector = new class ($transport) implements Netresearch\NrVault\Transport\TransportSelector {
+                public function __construct(private $transport) {}
+                public function select(string $transport): Netresearch\NrVault\Transport\TransportInterface { return $this->transport; }
+            };
+            $registry = new Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry(["left" => [
+                "base_url" => ' . var_export(self::url('plain'), true) . ',
+                "policy" => ["allowed_methods" => ["POST"], "allow_http" => true],
+            ]]);
+            $client = new Netresearch\NrVault\Service\SecureHttpClient(new Netresearch\NrVault\Outbound\Call\ServiceCalls(
+                $registry,
+                new Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider([]),
+                $selector,
+                new Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink(' . var_export($log, true) . '),
+            ));
+            $response = $client->stream("left", "POST", "/x");
+            ' . $end);
+        Process::run([PHP_BINARY, $script], ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);
+
+        self::$server->wait('plain', 'closed');
+        $records = array_map(
+            static fn (string $line): mixed => json_decode($line, true)['error_code'],
+            file($log) ?: [],
+        );
+        self::assertSame([$code], $records);
+    }
+
+    public function testASignalEndsACallThatWaits(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], ['silence']]);
+        foreach ([$client->request(...), $client->stream(...)] as $number => $call) {
+            $signal = static fn (): bool => self::requests() > $number;
+            $caught = null;
+            try {
+                $call('streamed', 'POST', '/x', ['cancel' => $signal]);
+            } catch (OutboundException $caught) {
+            }
+            self::assertSame(['cancelled.requested', 'maybe'], [$caught?->errorCode(), $caught?->sent()]);
+            self::$server->wait('plain', 'closed', $number + 1);
+        }
+        self::assertSame(['cancelled.requested', 'cancelled.requested'], self::recorded($sink));
+    }
+
+    public function testASignalEndsAStreamBetweenItsBytes(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
+        $isCancelled = false;
+        $signal = static function () use (&$isCancelled): bool {
+            return $isCancelled;
+        };
+        $body = $client->stream('streamed', 'POST', '/x', ['cancel' => $signal])->body();
+        self::assertSame('abc', $body->read(9));
+        $isCancelled = true;
+        $before = hrtime(true);
+        $caught = null;
+        try {
+            $body->read(9);
+        } catch (OutboundException $caught) {
+        }
+        self::assertSame(['cancelled.requested', 'yes'], [$caught?->errorCode(), $caught?->sent()]);
+        self::assertLessThan(2_000_000_000, hrtime(true) - $before);
+        self::$server->wait('plain', 'closed');
+        self::assertSame(['cancelled.requested'], self::recorded($sink));
+    }
+
+    public function testWhatASignalThrowsEndsTheStreamWithARecord(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
+        $signal = static fn (): bool => self::requests() > 0 ? throw new \DomainException('of the signal') : false;
+        $caught = null;
+        try {
+            $client->request('streamed', 'POST', '/x', ['cancel' => $signal]);
+        } catch (\DomainException $caught) {
+        }
+        self::assertNotNull($caught);
+        self::$server->wait('plain', 'closed');
+        self::assertSame(['internal.interrupted'], self::recorded($sink));
+    }
+
+    private static function clientThatStreams(MemoryAuditSink $sink): SecureHttpClient
+    {
+        $selector = new class (self::$transport) implements TransportSelector {
+            public function __construct(private readonly TransportInterface $transport)
+            {
+            }
+
+            public function select(string $transport): TransportInterface
+            {
+                return $this->transport;
+            }
+        };
+        $registry = new ArrayServiceRegistry(['streamed' => [
+            'base_url' => self::url('plain'),
+            'policy' => ['allowed_methods' => ['POST'], 'allow_http' => true],
+        ]]);
+        return new SecureHttpClient(new ServiceCalls($registry, new ArrayCredentialProvider([]), $selector, $sink));
+    }
+
+    /**
+     * @return list<string|null>
+     */
+    private static function recorded(MemoryAuditSink $sink): array
+    {
+        return array_map(static fn (AuditEntry $entry): ?string => $entry->record['error_code'], $sink->entries());
+    }
+}
