@@ -83,6 +83,23 @@ final class InstallTest extends CommandTestCase
         self::assertSame('critical', self::wrong($this->report(['--no-fpm']))['library.file']);
     }
 
+    public function testFilesThatAreNotAsTheyWereInstalledAreNamed(): void
+    {
+        $list = (string) file_get_contents($this->prefix . '/share/secure-outbound/installed.sha256');
+        $count = substr_count($list, "\n");
+        $whole = self::finding($this->report(['--no-fpm']), 'library.installed');
+        self::assertSame(['ok', "All $count files are as they were installed."], [$whole['verdict'], $whole['message']]);
+        self::assertGreaterThan(200, $count);
+
+        $php = $this->prefix . '/share/secure-outbound/php';
+        file_put_contents($php . '/preload.php', "\n", FILE_APPEND);
+        unlink($php . '/diagnose.php');
+        $found = self::finding($this->report(['--no-fpm']), 'library.installed');
+        self::assertSame('warning', $found['verdict']);
+        self::assertStringContainsString("2 of $count files are not as they were installed: $php/diagnose.php, $php/preload.php.", $found['message']);
+        self::assertSame('make install PREFIX=' . $this->prefix, $found['remedy']);
+    }
+
     public function testWhatMendsNameIsInstalled(): void
     {
         unlink($this->prefix . '/include/secure_outbound.h');

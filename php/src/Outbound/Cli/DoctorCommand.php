@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
+use Netresearch\NrVault\Outbound\Cli\Doctor\InstalledFiles;
 use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
@@ -83,6 +84,7 @@ final class DoctorCommand implements Command
         return [
             ...PhpSettings::ofThisProcess($remedies),
             ...$files->findings,
+            ...InstalledFiles::examine(),
             ...PhpSettings::transportOfThisProcess($files->missing, $config ?? [], $remedies),
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config, $remedies)),
