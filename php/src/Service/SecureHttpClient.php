@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Service;
 
+use Netresearch\NrVault\Outbound\Call\CallEnd;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
 
 /**
@@ -40,5 +42,21 @@ final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
     ): StreamedResponse {
         $call = $this->calls->stream($serviceId, $method, $path, $options);
         return new StreamedResponse($call->head(), $call);
+    }
+
+    public function requestAll(iterable $requests, int $concurrency = 10): \Generator
+    {
+        return self::responses($this->calls->callAll($requests, $concurrency));
+    }
+
+    /**
+     * @param \Generator<array-key, CallEnd|OutboundException> $ends
+     * @return \Generator<array-key, SecureHttpResponse|OutboundException>
+     */
+    private static function responses(\Generator $ends): \Generator
+    {
+        foreach ($ends as $key => $end) {
+            yield $key => $end instanceof CallEnd ? new SecureHttpResponse($end->response, $end->entry) : $end;
+        }
     }
 }

@@ -30,4 +30,19 @@ interface SecureHttpStreamClientInterface extends SecureHttpClientInterface
         #[\SensitiveParameter] string $path,
         #[\SensitiveParameter] array $options = [],
     ): StreamedResponse;
+
+    /**
+     * Makes several calls at once, and hands each over when it has ended, under its key. A failure is a value and ends nothing
+     * but its call. The next request is asked for when its call can begin, and the time of a call begins then. Leaving the loop
+     * cancels the calls that have not ended.
+     *
+     *     foreach ($client->requestAll(['a' => ['my-api', 'GET', '/a'], 'b' => ['my-api', 'GET', '/b']]) as $key => $response)
+     *
+     * @param iterable<array-key, array{0: string, 1: string, 2: string, 3?: Options}> $requests service id, method, path, options
+     * @param int $concurrency how many calls are made at once
+     * @return \Generator<array-key, SecureHttpResponse|OutboundException>
+     * @throws OutboundException invalid_request.malformed for a concurrency below 1
+     * @throws \Throwable what the iterable throws
+     */
+    public function requestAll(iterable $requests, int $concurrency = 10): \Generator;
 }

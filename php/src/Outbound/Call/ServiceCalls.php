@@ -130,6 +130,31 @@ final readonly class ServiceCalls
     }
 
     /**
+     * Makes several calls at once.
+     *
+     * @internal for the clients
+     * @param iterable<array-key, mixed> $calls each a list of service id, method, path and options
+     * @return \Generator<array-key, CallEnd|OutboundException>
+     * @throws OutboundException invalid_request.malformed
+     */
+    public function callAll(iterable $calls, int $concurrency): \Generator
+    {
+        if ($concurrency < 1) {
+            throw OutboundException::malformed('at least one call is made at once');
+        }
+        // The generator runs within whoever iterates.
+        $caller = Caller::find();
+        $prepare = function (#[\SensitiveParameter] mixed $item) use ($caller): PreparedCall {
+            [$serviceId, $method, $path, $options] = (is_array($item) ? array_values($item) : []) + [null, null, null, []];
+            return is_string($serviceId) && is_string($method) && is_string($path) && is_array($options)
+                ? $this->prepare($caller, true, $serviceId, $method, $path, $options)
+                : throw OutboundException::malformed('a call is no list of service id, method, path and options');
+        };
+        $iterator = (static fn (): \Generator => yield from $calls)();
+        return (new ConcurrentCalls($this->settlement, $prepare, $concurrency))->run($iterator);
+    }
+
+    /**
      * What comes before the sending.
      *
      * @param string|null $caller who makes the call; null: whoever called this package

@@ -120,6 +120,11 @@ final class FakeClient implements SecureHttpStreamClientInterface
         return $this->client->stream($serviceId, $method, $path, $options);
     }
 
+    public function requestAll(iterable $requests, int $concurrency = 10): \Generator
+    {
+        return $this->client->requestAll($requests, $concurrency);
+    }
+
     /**
      * What was sent, in order.
      *

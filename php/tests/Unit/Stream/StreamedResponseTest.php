@@ -149,6 +149,15 @@ final class StreamedResponseTest extends TestCase
         (new ServiceApi($other, 'api'))->stream('GET', '/x');
     }
 
+    public function testTheFakeMakesSeveralCalls(): void
+    {
+        $calls = ['a' => ['api', 'GET', '/x'], 'b' => ['api', 'PUT', '/x']];
+        $ends = iterator_to_array(self::client('x')->requestAll($calls));
+        self::assertSame(['b', 'a'], array_keys($ends));
+        self::assertInstanceOf(SecureHttpResponse::class, $ends['a']);
+        self::assertInstanceOf(OutboundException::class, $ends['b']);
+    }
+
     public function testABodyOfAFileOrAStream(): void
     {
         $client = self::client('x');

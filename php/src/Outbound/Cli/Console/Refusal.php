@@ -32,6 +32,7 @@ final class Refusal
             . 'leaves its origin',
         'policy.binding_violated' => 'the binding sealed with the credential forbids this: seal the credential again',
         'policy.circuit_open' => 'the service failed too often: look at its last errors, or call again later',
+        'policy.caller_limit' => "wait for other calls to end, or raise the limits of callers in the sidecar's configuration",
         'policy.service_unknown' => 'add the service to the registry, or correct its id',
         'policy.service_disabled' => 'correct the entry: secure-outbound doctor --registry=FILE names it',
         'policy.service_not_enabled' => 'add the service to those that the settings of this installation enable, if it may be '

@@ -1,0 +1,124 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Service\SecureHttpResponse;
+
+/**
+ * Several calls at once, through the client.
+ */
+trait ConcurrentCases
+{
+    public function testCallsAreMadeAtOnceAndAskedForWhenTheyCanBegin(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], ['hold'], FaultServer::answer(200, [], 'late')]);
+        $asked = 0;
+        $isFull = false;
+        $calls = static function () use (&$asked): \Generator {
+            while ($asked < 7) {
+                yield 'call ' . $asked++ => ['streamed', 'POST', '/x'];
+            }
+        };
+        // The server answers when three of the calls are there.
+        $signal = static function () use (&$isFull, &$asked): bool {
+            if (!$isFull && self::requests() === 3) {
+                self::assertSame(3, $asked);
+                self::$server->release('plain');
+                $isFull = true;
+            }
+            return false;
+        };
+        $requests = static function () use ($calls, $signal): \Generator {
+            foreach ($calls() as $key => $call) {
+                yield $key => [...$call, ['cancel' => $signal]];
+            }
+        };
+        $keys = [];
+        foreach ($client->requestAll($requests(), 3) as $key => $response) {
+            self::assertInstanceOf(SecureHttpResponse::class, $response);
+            self::assertSame('late', $response->body());
+            $keys[] = $key;
+        }
+        sort($keys);
+        self::assertSame(array_map(static fn (int $number): string => 'call ' . $number, range(0, 6)), $keys);
+        self::assertCount(7, $sink->entries());
+        self::assertSame([self::class], array_unique(array_map(
+            static fn ($entry): string => (string) strstr((string) $entry->caller . ':', ':', true),
+            $sink->entries(),
+        )));
+    }
+
+    public function testAFailureIsOneOfTheResults(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->answers('plain', [FaultServer::answer(201)]);
+        $calls = [
+            'refused' => ['streamed', 'PURGE', '/x'],
+            'unknown' => ['nobody', 'GET', '/x'],
+            'no call' => 'streamed',
+            'made' => ['streamed', 'POST', '/x'],
+        ];
+        $ends = [];
+        foreach ($client->requestAll($calls) as $key => $end) {
+            $ends[$key] = $end instanceof OutboundException ? $end->errorCode() : $end->statusCode();
+        }
+        self::assertSame([
+            'refused' => 'policy.method_not_allowed',
+            'unknown' => 'policy.service_unknown',
+            'no call' => 'invalid_request.malformed',
+            'made' => 201,
+        ], $ends);
+        self::assertCount(3, $sink->entries());
+        self::assertSame([], iterator_to_array($client->requestAll([])));
+        $this->expectExceptionMessage('at least one call');
+        $client->requestAll([], 0);
+    }
+
+    public function testLeavingTheLoopCancelsTheRest(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], FaultServer::answer(200)], [['read'], ['silence']]);
+        $calls = array_fill(0, 3, ['streamed', 'POST', '/x']);
+        foreach ($client->requestAll($calls) as $response) {
+            self::assertInstanceOf(SecureHttpResponse::class, $response);
+            break;
+        }
+        self::$server->wait('plain', 'closed', 3);
+        self::assertSame([null, 'cancelled.requested', 'cancelled.requested'], self::recorded($sink));
+    }
+
+    public function testTheTimeOfACallBeginsWithIt(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], ['silence']], [['read'], FaultServer::answer(200)]);
+        $calls = array_fill(0, 2, ['streamed', 'POST', '/x', ['timeout' => 0.6]]);
+        $ends = [];
+        foreach ($client->requestAll($calls, 1) as $end) {
+            $ends[] = $end instanceof OutboundException ? $end->errorCode() : $end->statusCode();
+        }
+        self::assertSame(['timeout.total', 200], $ends);
+    }
+
+    public function testWhatTheIterableThrowsEndsTheLoop(): void
+    {
+        $client = self::clientThatStreams($sink = new MemoryAuditSink());
+        self::$server->script('plain', [['read'], ['silence']]);
+        $calls = (static function (): \Generator {
+            yield ['streamed', 'POST', '/x'];
+            throw new \DomainException('of the iterable');
+        })();
+        $caught = null;
+        try {
+            iterator_to_array($client->requestAll($calls));
+        } catch (\DomainException $caught) {
+        }
+        self::assertNotNull($caught);
+        self::assertSame(['cancelled.requested'], self::recorded($sink));
+    }
+}
