@@ -6,6 +6,7 @@
 # make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
 # make build      the release library
 # make packages   the packages for Debian and for rpm, with all that belongs to them, into target/packages: docs/packaging.md
+# make split      the trees of the two Composer packages, as they would be published, into target/split
 # make test-packages  installs, updates, removes them in a fresh Debian 12 and 13
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
 # make uninstall  takes them away again
@@ -38,7 +39,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -66,6 +67,9 @@ test-packages: packages
 	@CARGO="$(CARGO)" .ci/test-archive
 	@CARGO="$(CARGO)" .ci/test-packages
 	@.ci/test-rpm
+
+split: tools
+	@packaging/split
 
 demo: tools
 	@$(MAKE) --no-print-directory build
