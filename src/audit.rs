@@ -36,6 +36,7 @@ pub struct Recorder {
     record: AuditRecord,
     /// The bodies of all exchanges. They may go on leaving after their responses have begun.
     bodies: Vec<Arc<Witness>>,
+    responded: bool,
 }
 
 impl Recorder {
@@ -47,12 +48,17 @@ impl Recorder {
             library_version: env!("CARGO_PKG_VERSION"),
             ..AuditRecord::default()
         };
-        Self { begun: Instant::now(), record, bodies: Vec::new() }
+        Self { begun: Instant::now(), record, bodies: Vec::new(), responded: false }
     }
 
     /// When the call came in; its deadline counts from here.
     pub fn begun(&self) -> Instant {
         self.begun
+    }
+
+    /// The transport that it was begun with.
+    pub fn transport(&self) -> &'static str {
+        self.record.transport
     }
 
     /// Notes what the request says of itself.
@@ -98,9 +104,36 @@ impl Recorder {
         self.record.attempt_errors.push(error);
     }
 
+    /// Notes that the caller left the current attempt, if it had not failed before.
+    pub fn attempt_left(&mut self, code: Code) {
+        if self.record.attempt_errors.len() < self.record.attempts as usize {
+            self.attempt_ended(Outcome::Failed { code, sent: self.sent() });
+        }
+    }
+
+    /// Counts what leaves of a request from now on.
+    pub fn leaving(&mut self) -> Arc<Witness> {
+        let witness = Arc::<Witness>::default();
+        self.bodies.push(Arc::clone(&witness));
+        witness
+    }
+
+    /// Notes that a response's status line was seen.
+    pub fn responded(&mut self) {
+        self.responded = true;
+    }
+
+    /// How far the call has got.
+    pub fn sent(&self) -> Sent {
+        match self.responded {
+            true => Sent::Yes,
+            false if self.bodies.iter().any(|body| body.taken()) => Sent::Maybe,
+            false => Sent::No,
+        }
+    }
+
     /// Notes what was seen of an exchange.
     pub fn exchange(&mut self, observed: &Observed) {
-        self.bodies.push(Arc::clone(&observed.body));
         if let Some(connection) = &observed.connection {
             self.record.remote_address = connection.remote.map(|address| address.ip().to_string());
             self.record.tls_version = connection.tls_version;

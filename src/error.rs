@@ -115,6 +115,12 @@ codes! {
     ConnectTimeout = "timeout.connect";
     /// The whole took longer than `timeout_ms`.
     TotalTimeout = "timeout.total";
+    /// Nothing came of a response for `idle_timeout_ms`.
+    IdleTimeout = "timeout.idle";
+    /// The caller cancelled the call.
+    CancelledRequested = "cancelled.requested";
+    /// The caller let the call go before its end.
+    CancelledAbandoned = "cancelled.abandoned";
     /// The connection ended before the response did.
     ClosedEarly = "protocol.closed_early";
     /// The response is not HTTP as the library accepts it.
@@ -146,6 +152,7 @@ impl Code {
                 | Code::HandshakeFailed
                 | Code::ConnectTimeout
                 | Code::TotalTimeout
+                | Code::IdleTimeout
                 | Code::ClosedEarly
                 | Code::TokenEndpointUnreachable
         )

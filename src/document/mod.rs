@@ -20,4 +20,4 @@ pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use parse::parse;
 pub use request::{AlternativeSpec, BreakerSpec, CallHead, PolicySpec, Request, ServiceHead};
-pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, ResponseHead};
+pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, RecordHead, ResponseHead, StreamHead};

@@ -18,6 +18,40 @@ pub struct ResponseHead {
     audit: AuditRecord,
 }
 
+/// The head of a response whose body is read in pieces.
+#[derive(Serialize)]
+pub struct StreamHead {
+    version: u32,
+    status: u16,
+    http_version: &'static str,
+    headers: Vec<(String, String)>,
+}
+
+impl StreamHead {
+    /// The head of a response that has begun to arrive.
+    pub fn new(status: u16, http_version: &'static str, headers: Vec<(String, String)>) -> Self {
+        Self { version: 1, status, http_version, headers }
+    }
+}
+
+/// What is told of a call once it has ended.
+#[derive(Serialize)]
+pub struct RecordHead {
+    version: u32,
+    audit: AuditRecord,
+}
+
+impl RecordHead {
+    /// The record of a call that ended well, or with this error.
+    pub fn new(audit: AuditRecord, error: Option<&Error>) -> Self {
+        let audit = match error {
+            Some(error) => audit.failed(error),
+            None => audit,
+        };
+        Self { version: 1, audit }
+    }
+}
+
 /// An error in a document.
 #[derive(Debug, Serialize)]
 struct ErrorDocument {

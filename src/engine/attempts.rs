@@ -29,7 +29,7 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
         }
         made += 1;
         recorder.attempt();
-        let ended = hops::follow(network, route, budget.deadline, outgoing, recorder).await;
+        let ended = hops::follow(network, route, budget, outgoing, recorder).await;
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
         if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome

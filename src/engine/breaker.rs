@@ -79,6 +79,13 @@ impl Permit {
         self.change.is_some()
     }
 
+    /// Tells that the attempt broke after it had been settled. A response that does not end well counts once more.
+    pub fn broke(&mut self, now: Instant) {
+        if self.renew(now) {
+            self.settle(Verdict::Fails, now);
+        }
+    }
+
     /// Tells how the attempt went, once.
     pub fn settle(&mut self, verdict: Verdict, now: Instant) {
         if let (Some(breaker), Some(change)) = (&self.breaker, self.change.take()) {

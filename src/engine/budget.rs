@@ -1,5 +1,6 @@
 //! What a call may take: time, attempts and bytes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,11 +8,21 @@ use tokio::time::Instant;
 use super::retry;
 use super::state::Engine;
 use crate::document::{ByteLimit, CallHead, ServiceHead};
+use crate::net::IdleLimit;
+
+/// For how long nothing may come of a response without a total time.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// The limits of one call, each the least that configuration, policy and request leave.
 pub struct Budget {
-    /// When the call ends.
+    /// When the call ends; of a response that is read in pieces, when the first byte of its body has to be there.
     pub deadline: Instant,
+    /// When a response has to have ended that is read in pieces.
+    pub total: Instant,
+    /// For how long nothing may come of one.
+    pub idle: Option<Duration>,
+    /// The clock of a call that goes on beside others.
+    pub beside: Option<Arc<IdleLimit>>,
     /// How many attempts are made.
     pub max_attempts: u32,
     /// Whether the request may be processed twice.
@@ -32,8 +43,12 @@ impl Budget {
             None => ByteLimit { bytes: settings.defaults.response_bytes, of: "defaults.response_bytes" },
         };
         let ceiling = ByteLimit { bytes: settings.limits.response_bytes, of: "limits.response_bytes" };
+        let until = |timeout| Instant::from_std(begun + Duration::from_millis(timeout));
         Self {
-            deadline: Instant::from_std(begun + Duration::from_millis(timeout)),
+            deadline: until(timeout),
+            total: until(asked.map_or(settings.limits.timeout_ms, |_| timeout)),
+            idle: asked.is_none().then_some(IDLE),
+            beside: None,
             max_attempts: policy.map_or(1, |policy| policy.max_attempts),
             idempotent: retry::is_idempotent(&call.method, call.idempotency_key.is_some()),
             response_bytes: response_bytes.least(ceiling),

@@ -26,6 +26,18 @@ pub struct Exchange {
     recorder: Recorder,
 }
 
+/// What an exchange is made of.
+pub(super) struct ExchangeParts {
+    /// Fetches of tokens end with it.
+    pub(super) engine: Arc<Engine>,
+    /// The engine's connections.
+    pub(super) network: Arc<Network>,
+    /// The request.
+    pub(super) prepared: Prepared,
+    /// The record.
+    pub(super) recorder: Recorder,
+}
+
 impl Engine {
     /// Starts a call, which audit records say came by this `transport`. All that can be refused without sending is refused
     /// here, so a host needs no runtime for it.
@@ -86,6 +98,11 @@ impl Exchange {
             Ok(whole) => whole.reply(recorder),
             Err(error) => failure(&error, idempotent, recorder),
         }
+    }
+
+    pub(super) fn into_parts(self) -> ExchangeParts {
+        let Self { engine, network, prepared, recorder } = self;
+        ExchangeParts { engine, network, prepared, recorder }
     }
 
     /// Ends it unsent, because the host cannot drive it.

@@ -2,20 +2,20 @@
 
 use http::header::LOCATION;
 use http::{Method, StatusCode};
-use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::route::{Route, uri};
 use super::send::{Outgoing, send};
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Network, Response, Way};
+use crate::net::{Network, Response, Terms, Way};
 use crate::policy::{Redirect, Target};
 
 /// Sends a request and follows its redirects. A failure's `sent` is the worst of the hops.
 pub async fn follow(
     network: &Network,
     route: &Route,
-    deadline: Instant,
+    budget: &Budget,
     outgoing: Outgoing,
     recorder: &mut Recorder,
 ) -> Result<Response, Error> {
@@ -25,7 +25,8 @@ pub async fn follow(
     let mut redirected = None;
     loop {
         let way = if hop.target.origin() == route.target.origin() { Way::Called } else { Way::Redirected };
-        let sent = send(network, &hop.outgoing, way, deadline, recorder, &mut worst).await;
+        let terms = Terms { way, deadline: budget.deadline, beside: budget.beside.as_deref() };
+        let sent = send(network, &hop.outgoing, terms, recorder, &mut worst).await;
         let response = sent.map_err(|error| match (error.code, redirected) {
             (Code::AddressNotAllowed, Some(status)) => refused(&error.message).with_status(status),
             _ => error,

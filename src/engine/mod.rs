@@ -2,7 +2,8 @@
 //!
 //! An [`Engine`] is an open configuration, and [`Engines`] are those of a process. [`Engine::start`] makes an [`Exchange`]
 //! of a [`Call`]: it is decided, its credentials are unsealed and placed, and nothing is sent yet (`prepare`).
-//! [`Exchange::collect`] sends it and gives the [`Reply`]: a call has attempts, an attempt has hops, and a hop may be sent
+//! [`Exchange::collect`] sends it and gives the [`Reply`], [`Exchange::begin`] makes a task of it whose response comes in
+//! pieces to an [`Ongoing`]: a call has attempts, an attempt has hops, and a hop may be sent
 //! more than once; `retry` has every rule of sending again.
 //!
 //! The room takes and gives plain documents and does not know its host. Whoever hosts it says what audit records call it, and
@@ -21,6 +22,8 @@ mod engines;
 mod exchange;
 mod explain;
 mod hops;
+mod inbox;
+mod ongoing;
 mod pause;
 mod prepare;
 mod reply;
@@ -38,5 +41,6 @@ pub use decide::RequestHead;
 pub use decided::Decided;
 pub use engines::{Engines, Heritage};
 pub use exchange::Exchange;
+pub use ongoing::{Delivery, Ongoing, Piece};
 pub use reply::{Reply, document, panic_reply};
 pub use state::Engine;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::audit::Recorder;
 use crate::credential::{REDACTED, Redactor};
-use crate::document::ResponseHead;
+use crate::document::{AuditRecord, ResponseHead};
 use crate::error::{Code, Error, Sent};
 
 /// What a call gives back.
@@ -27,6 +27,11 @@ pub fn document(ok: bool, head: &impl Serialize) -> Reply {
 /// The reply to a call that was refused or failed. `idempotent` says whether its request may be processed twice.
 pub fn failure(error: &Error, idempotent: bool, recorder: Recorder) -> Reply {
     document(false, &ResponseHead::failure(error, idempotent, recorder.end()))
+}
+
+/// The head of such a reply, with the record of a call that has ended.
+pub fn failure_head(error: &Error, idempotent: bool, audit: AuditRecord) -> Vec<u8> {
+    document(false, &ResponseHead::failure(error, idempotent, audit)).head
 }
 
 /// The reply after a panic, by this transport. Nothing is known of what had been sent.

@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::prepare::Run;
 use super::reply::{Reply, document, header_fields};
 use crate::audit::{Outcome, Recorder};
-use crate::document::ResponseHead;
+use crate::document::{ResponseHead, StreamHead};
 use crate::error::Error;
 use crate::net::Response;
 
@@ -25,6 +25,12 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// Its head, and its body.
+    pub fn into_parts(self) -> (StreamHead, Vec<u8>) {
+        let version = if self.http2 { "2" } else { "1.1" };
+        (StreamHead::new(self.status, version, self.headers), self.body)
+    }
+
     /// The documents that go back.
     pub fn reply(self, mut recorder: Recorder) -> Reply {
         recorder.status(self.status);

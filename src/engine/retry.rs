@@ -38,7 +38,8 @@ pub fn repeats(outcome: Outcome, idempotent: bool, left: u32) -> bool {
         Outcome::Response(status) => idempotent && PASSING.contains(&status),
         Outcome::Failed { code, sent } => {
             let passes = ["dns", "connect", "timeout", "protocol"].contains(&code.class());
-            passes && code != Code::TotalTimeout && (sent == Sent::No || sent == Sent::Maybe && idempotent)
+            let is_over = [Code::TotalTimeout, Code::IdleTimeout].contains(&code);
+            passes && !is_over && (sent == Sent::No || sent == Sent::Maybe && idempotent)
         }
     };
     is_worth_it && left > 0

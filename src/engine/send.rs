@@ -3,12 +3,11 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use tokio::time::Instant;
 
 use super::retry::Resends;
 use crate::audit::Recorder;
 use crate::error::{Error, Sent};
-use crate::net::{Network, Response, Way};
+use crate::net::{Network, Response, Terms};
 
 /// A request as it goes out, credential included.
 #[derive(Clone)]
@@ -56,15 +55,15 @@ impl Outgoing {
 pub async fn send(
     network: &Network,
     outgoing: &Outgoing,
-    way: Way,
-    deadline: Instant,
+    terms: Terms<'_>,
     recorder: &mut Recorder,
     worst: &mut Sent,
 ) -> Result<Response, Error> {
     let mut resends = Resends::of(&outgoing.method);
     loop {
-        let failure = match network.exchange(outgoing.request(), way, deadline).await {
+        let failure = match network.exchange(outgoing.request(), recorder.leaving(), terms).await {
             Ok(response) => {
+                recorder.responded();
                 recorder.exchange(response.observed());
                 return Ok(response);
             }

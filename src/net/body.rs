@@ -62,10 +62,9 @@ pub struct WitnessBody {
 }
 
 impl WitnessBody {
-    /// A body of these bytes, and its witness.
-    pub fn new(data: Bytes) -> (Self, Arc<Witness>) {
-        let witness = Arc::new(Witness::default());
-        (Self { data, witness: Arc::clone(&witness) }, witness)
+    /// A body of these bytes, and whom it tells.
+    pub fn new(data: Bytes, witness: Arc<Witness>) -> Self {
+        Self { data, witness }
     }
 }
 

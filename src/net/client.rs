@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::task::JoinHandle;
 
@@ -19,32 +19,44 @@ use crate::sys::lock;
 const IDLE_TIME: Duration = Duration::from_secs(55);
 const IDLE_PER_ORIGIN: usize = 8;
 
+/// What may be on its way of a response that nobody reads yet, and of all on one connection.
+const WINDOW: u32 = 1 << 20;
+
 /// The client type that the pool works with.
 pub type HttpClient = Client<Connector, WitnessBody>;
 
 /// A client that keeps connections.
 pub fn pooled(connector: &Connector, options: &NetworkOptions) -> HttpClient {
-    build(connector, options, TokioExecutor::new(), IDLE_PER_ORIGIN)
+    builder(options, TokioExecutor::new(), IDLE_PER_ORIGIN).build(connector.clone())
+}
+
+/// A client that keeps connections on which so many exchanges go on beside each other.
+pub fn shared(connector: &Connector, options: &NetworkOptions, streams: u32) -> HttpClient {
+    builder(options, TokioExecutor::new(), IDLE_PER_ORIGIN)
+        .http2_initial_stream_window_size(WINDOW)
+        .http2_initial_connection_window_size(WINDOW * streams)
+        .build(connector.clone())
 }
 
 /// A client for one request, which keeps no connection, and the tasks that tell when its connection is gone.
 pub fn one_shot(connector: &Connector, options: &NetworkOptions) -> (HttpClient, Tasks) {
     let tasks = Tasks::default();
-    (build(connector, options, tasks.clone(), 0), tasks)
+    (builder(options, tasks.clone(), 0).build(connector.clone()), tasks)
 }
 
-fn build(connector: &Connector, options: &NetworkOptions, executor: impl Spawns, idle: usize) -> HttpClient {
+fn builder(options: &NetworkOptions, executor: impl Spawns, idle: usize) -> Builder {
     // The stack below counts a status line and what HTTP/2 adds to every field. It bounds memory; `head::check` is exact.
     let head = options.header_bytes.max(8192) + 8192;
-    Client::builder(executor)
+    let mut builder = Client::builder(executor);
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIME)
         .pool_max_idle_per_host(idle)
         .http2_only(!options.http1)
         .http1_max_buf_size(head as usize)
-        .http2_max_header_list_size(head)
-        .build(connector.clone())
+        .http2_max_header_list_size(head);
+    builder
 }
 
 /// What hyper's client starts its connections with.

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
 
 use super::frames::Frames;
@@ -37,6 +38,9 @@ pub struct Facts {
     cut: AtomicBool,
     wants_http1: AtomicBool,
     leaves_for_http1: AtomicBool,
+    /// How many streams the server takes at a time, plus one; 0 where it has not said so.
+    max_streams: AtomicU32,
+    settled: Notify,
 }
 
 impl Facts {
@@ -74,6 +78,21 @@ impl Facts {
     /// Whether the server leaves an HTTP/2 connection because it wants HTTP/1.1.
     pub fn leaves_for_http1(&self) -> bool {
         self.leaves_for_http1.load(Ordering::Acquire)
+    }
+
+    /// How many streams the server of an HTTP/2 connection takes at a time, once its settings have come.
+    pub fn max_streams(&self) -> Option<u32> {
+        self.max_streams.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Waits until they have, or the connection has ended.
+    pub async fn settled(&self) {
+        while self.http2 && self.is_open() && self.max_streams().is_none() {
+            let settled = self.settled.notified();
+            if self.is_open() && self.max_streams().is_none() {
+                settled.await;
+            }
+        }
     }
 
     /// Whether an HTTP/2 stream was reset in the middle of its response.
@@ -139,6 +158,7 @@ pub struct Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.facts.ended.store(true, Ordering::Release);
+        self.facts.settled.notify_waiters();
     }
 }
 
@@ -181,6 +201,8 @@ impl Stream {
             cut: AtomicBool::new(false),
             wants_http1: AtomicBool::new(false),
             leaves_for_http1: AtomicBool::new(false),
+            max_streams: AtomicU32::new(0),
+            settled: Notify::new(),
         };
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
     }
@@ -234,6 +256,11 @@ impl AsyncRead for Stream {
         if let Some(frames) = &mut this.frames {
             let acceptable = frames.arrived(arrived);
             let cut = frames.cut();
+            let streams = frames.max_streams().map_or(0, |streams| streams.saturating_add(1));
+            if this.facts.max_streams.load(Ordering::Relaxed) != streams {
+                this.facts.max_streams.store(streams, Ordering::Release);
+                this.facts.settled.notify_waiters();
+            }
             if !acceptable {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }

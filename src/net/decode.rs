@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::classify;
 use super::coding::{Coding, Source};
 use super::connection::Facts;
+use super::idle::IdleLimit;
 use super::paced::{Paced, read_buffered};
 use crate::document::ByteLimit;
 use crate::error::{Code, Error};
@@ -40,17 +41,62 @@ pub async fn read_body(
     }
     let codings = Coding::of(&head.headers);
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
-    let source = Wire { body: Arc::new(Mutex::new(WireBody::new(body, connection, cap))), chunk: Bytes::new() };
+    let source = Wire { body: Arc::new(Mutex::new(WireBody::new(body, connection, cap, None))), chunk: Bytes::new() };
     let body = Arc::clone(&source.body);
     // An announced length is allocated at once up to a bound, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
     let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
-    let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, room)).await;
+    let mut bytes = Vec::with_capacity(room as usize);
+    let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, &mut bytes)).await;
     *wire = lock(&body).arrived;
     match read {
-        Ok(Ok(bytes)) => Ok((bytes, decoded)),
+        Ok(Ok(())) => Ok((bytes, decoded)),
         Ok(Err(reading)) => Err(lock(&body).explain(reading, length)),
         Err(_) => Err(Error::new(Code::TotalTimeout, "the response's body did not end within timeout_ms")),
+    }
+}
+
+/// Hands the body over as it comes, until its end. `idle` counts what arrives.
+pub async fn pass_body(
+    head: &Parts,
+    body: Incoming,
+    cap: ByteLimit,
+    taker: &mut impl Taker,
+    idle: &Arc<IdleLimit>,
+) -> Result<(), Error> {
+    let length = content_length(&head.headers)?;
+    if length.is_some_and(|length| length > cap.bytes) {
+        return Err(too_large(cap));
+    }
+    let connection = head.extensions.get::<Arc<Facts>>().cloned();
+    let body = WireBody::new(body, connection, cap, Some(Arc::clone(idle)));
+    let source = Wire { body: Arc::new(Mutex::new(body)), chunk: Bytes::new() };
+    let body = Arc::clone(&source.body);
+    let read = read_decoded(source, Coding::of(&head.headers), cap.bytes, taker).await;
+    read.map_err(|reading| lock(&body).explain(reading, length))
+}
+
+/// Whether a content coding of this response is undone.
+pub fn is_decoded(headers: &HeaderMap) -> bool {
+    Coding::of(headers).is_ok_and(|codings| !codings.is_empty())
+}
+
+/// Who takes a decoded body.
+pub trait Taker: Send {
+    /// How many bytes it takes, at least one.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<usize>;
+
+    /// Takes them.
+    fn take(&mut self, bytes: &[u8]);
+}
+
+impl Taker for Vec<u8> {
+    fn poll_room(&mut self, _: &mut Context<'_>) -> Poll<usize> {
+        Poll::Ready(usize::MAX)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
 }
 
@@ -98,12 +144,12 @@ async fn read_decoded(
     wire: Wire,
     codings: Result<Vec<Coding>, Error>,
     cap: u64,
-    room: u64,
-) -> Result<Vec<u8>, Reading> {
+    taker: &mut impl Taker,
+) -> Result<(), Reading> {
     let mut source: Source = Box::new(wire);
     // Servers label empty bodies as well. No coding has an empty form, so there is nothing to undo.
     if source.fill_buf().await?.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let codings = codings.map_err(Reading::Unknown)?;
     if !codings.is_empty() {
@@ -113,17 +159,17 @@ async fn read_decoded(
         let decoded = Capped { inner: coding.undo(source).await?, left: cap };
         source = Box::new(Paced::new(Box::new(BufReader::with_capacity(CHUNK, decoded))));
     }
-    let mut bytes = Vec::with_capacity(room as usize);
+    let mut left = cap;
     loop {
+        let room = poll_fn(|cx| taker.poll_room(cx)).await;
         let chunk = source.fill_buf().await?;
+        let chunk = chunk.get(..room).unwrap_or(chunk);
         let length = chunk.len();
         if length == 0 {
-            return Ok(bytes);
+            return Ok(());
         }
-        if (bytes.len() + length) as u64 > cap {
-            return Err(Reading::TooLarge);
-        }
-        bytes.extend_from_slice(chunk);
+        left = left.checked_sub(length as u64).ok_or(Reading::TooLarge)?;
+        taker.take(chunk);
         source.consume(length);
     }
 }
@@ -134,13 +180,14 @@ struct WireBody {
     connection: Option<Arc<Facts>>,
     cap: ByteLimit,
     arrived: u64,
+    idle: Option<Arc<IdleLimit>>,
     failure: Option<Error>,
     over: bool,
 }
 
 impl WireBody {
-    fn new(body: Incoming, connection: Option<Arc<Facts>>, cap: ByteLimit) -> Self {
-        Self { body, connection, cap, arrived: 0, failure: None, over: false }
+    fn new(body: Incoming, connection: Option<Arc<Facts>>, cap: ByteLimit, idle: Option<Arc<IdleLimit>>) -> Self {
+        Self { body, connection, cap, arrived: 0, idle, failure: None, over: false }
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
@@ -155,6 +202,9 @@ impl WireBody {
                     // Trailers are read past: nothing of them reaches the caller.
                     let Ok(data) = frame.into_data() else { continue };
                     self.arrived += data.len() as u64;
+                    if let Some(idle) = &self.idle {
+                        idle.arrived(data.len());
+                    }
                     if self.arrived > self.cap.bytes {
                         self.over = true;
                         return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));

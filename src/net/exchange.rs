@@ -1,6 +1,7 @@
 //! One request and the head of its response.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
@@ -8,12 +9,14 @@ use hyper_util::client::legacy::connect::capture_connection;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::WitnessBody;
+use super::body::{Witness, WitnessBody};
 use super::classify;
 use super::client::HttpClient;
 use super::head::{self, InterimLimit};
+use super::idle::IdleLimit;
 use super::network::{Network, Way};
 use super::poll::poll_sockets;
+use super::pool::Pool;
 use super::response::Response;
 use super::watch::{Observed, Watch, is_last, use_no_more};
 use crate::error::{Code, Error, Sent};
@@ -39,47 +42,66 @@ impl Failure {
     }
 }
 
+/// What an exchange is given.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Who chose its origin.
+    pub way: Way,
+    /// When its response's head has to be there.
+    pub deadline: Instant,
+    /// Where it goes on beside others: how long nothing may come of it.
+    pub beside: Option<&'a IdleLimit>,
+}
+
 impl Network {
-    /// Sends a request and waits for the head of its response, inside the deadline.
+    /// Sends a request and waits for the head of its response. `witness` sees what leaves of it.
     pub async fn exchange(
         &self,
         request: Request<Bytes>,
-        way: Way,
-        deadline: Instant,
+        witness: Arc<Witness>,
+        terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
-        let (gate, pool) = (self.gate(request.uri()), self.pool(way));
-        let client = self.client(pool, std::time::Instant::now());
-        let ended = self.exchange_by(client, &gate, request, deadline).await;
+        let gate = self.gate(request.uri());
+        if terms.beside.is_some() {
+            return self.exchange_by(None, &gate, request, witness, terms).await;
+        }
+        let pool = self.pool(terms.way);
+        let client = Some(self.client(pool, std::time::Instant::now()));
+        let ended = self.exchange_by(client, &gate, request, witness, terms).await;
         let observed = ended.as_ref().map_or_else(|failure| &failure.observed, Response::observed);
         if let Some(connection) = observed.connection.as_ref().filter(|_| !observed.reused) {
             pool.note(connection.facts());
         }
-        if pool.make_room() {
-            // They close now, and not with the next call.
-            poll_sockets().await;
-        }
+        make_room(pool).await;
         ended
     }
 
-    /// The same by this client, behind this gate.
+    /// The same by this client, or by that of the lane that has room when it is its turn, behind this gate.
     pub(super) async fn exchange_by(
         &self,
-        client: HttpClient,
+        client: Option<HttpClient>,
         gate: &Semaphore,
         request: Request<Bytes>,
-        deadline: Instant,
+        witness: Arc<Witness>,
+        terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
         let (parts, body) = request.into_parts();
         let method = parts.method.clone();
-        let (body, witness) = WitnessBody::new(body);
+        let body = WitnessBody::new(body, Arc::clone(&witness));
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
         let connection = capture_connection(&mut request);
-        let mut watch = Watch::new(connection.clone(), witness);
-        let finished = timeout_at(deadline, async {
+        let mut watch = Watch::new(connection.clone(), Arc::clone(&witness));
+        let mut place = None;
+        let finished = timeout_at(terms.deadline, async {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not respond would wait for each other.
             let mut dial = timeout(self.connect_timeout(), gate.acquire()).await.ok();
+            let client = client.unwrap_or_else(|| {
+                let (taken, client) = self.place(request.uri(), terms.way);
+                place = Some(taken);
+                client
+            });
             let mut response = pin!(client.request(request));
             let mut noted = false;
             loop {
@@ -87,11 +109,12 @@ impl Network {
                     biased;
                     response = &mut response => break response.map_err(|error| classify::exchange_error(&error)),
                     () = interim.exceeded() => break Err(InterimLimit::error().into()),
-                    () = watch.wait_for_connection(), if !noted => {
+                    () = watch.wait_for_connection(place.as_ref()), if !noted => {
                         noted = true;
                         drop(dial.take());
                         watch.connected();
                     }
+                    () = idle_too_long(terms.beside, &witness), if terms.beside.is_some() => break Err(idle_error().into()),
                 }
             }
         })
@@ -100,13 +123,17 @@ impl Network {
             watch.give_up_where_silent();
         }
         watch.connected();
+        if let (Some(place), Some(connection)) = (&place, watch.first_use()) {
+            place.pool().note(connection);
+            make_room(place.pool()).await;
+        }
         let ended = match finished {
             Ok(Ok(response)) => {
                 let observed = watch.observed();
                 // All of them may have come in one piece with the response.
                 let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
                 match interim.and_then(|()| head::check(&response, self.header_bytes())) {
-                    Ok(()) => Ok(Response::new(response, method, connection.clone(), observed)),
+                    Ok(()) => Ok(Response::new(response, method, connection.clone(), observed, place)),
                     Err(error) => Err(Failure::plain(error.with_status(response.status().as_u16()), observed)),
                 }
             }
@@ -143,4 +170,22 @@ impl Network {
         }
         ended
     }
+}
+
+/// Closes idle connections where there are too many, and not with the next call.
+async fn make_room(pool: &Pool) {
+    if pool.make_room() {
+        poll_sockets().await;
+    }
+}
+
+async fn idle_too_long(limit: Option<&IdleLimit>, request: &Witness) {
+    if let Some(limit) = limit {
+        limit.exceeded_by(request).await;
+    }
+}
+
+/// Why an exchange ended of which nothing came.
+pub fn idle_error() -> Error {
+    Error::new(Code::IdleTimeout, "nothing came of the response within idle_timeout_ms")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::splitter::{DATA, END_STREAM, FrameHead, GOAWAY, HEADERS, RST_STREAM, Splitter};
+use super::splitter::{DATA, END_STREAM, FrameHead, GOAWAY, HEADERS, RST_STREAM, SETTINGS, Splitter};
 
 /// Interim responses to one request, on any HTTP version.
 pub const INTERIM_RESPONSES: u32 = 100;
@@ -14,6 +14,10 @@ const HEADS: u32 = INTERIM_RESPONSES + 1;
 const IDLE_FRAMES: u32 = 4096;
 /// A server may open its windows as often as it likes for what it is sent.
 const PER_DATA_SENT: u32 = 8;
+
+/// SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113 section 6.5.2).
+const MAX_STREAMS: u16 = 3;
+const ACK: u8 = 1;
 
 /// What a client sends before its first frame (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
@@ -29,6 +33,10 @@ pub struct Frames {
     cut: bool,
     wants_http1: bool,
     leaves_for_http1: bool,
+    settings_left: usize,
+    max_streams: u32,
+    /// Whether the server's settings have come.
+    settled: bool,
 }
 
 impl Default for Frames {
@@ -41,6 +49,9 @@ impl Default for Frames {
             cut: false,
             wants_http1: false,
             leaves_for_http1: false,
+            settings_left: 0,
+            max_streams: u32::MAX,
+            settled: false,
         }
     }
 }
@@ -76,6 +87,11 @@ impl Frames {
         self.cut
     }
 
+    /// How many streams the server takes at a time, once it has said so.
+    pub fn max_streams(&self) -> Option<u32> {
+        self.settled.then_some(self.max_streams)
+    }
+
     /// Whether the server has asked for HTTP/1.1, in a stream or altogether.
     pub fn wants_http1(&self) -> bool {
         self.wants_http1
@@ -87,6 +103,9 @@ impl Frames {
     }
 
     fn arrival(&mut self, head: FrameHead) -> bool {
+        if head.kind == SETTINGS && self.is_setting(&head) {
+            return true;
+        }
         if head.code == Some(h2::Reason::HTTP_1_1_REQUIRED.into()) {
             self.wants_http1 = true;
             self.leaves_for_http1 |= head.kind == GOAWAY;
@@ -116,6 +135,21 @@ impl Frames {
             return true;
         }
         heads <= HEADS
+    }
+
+    /// Takes note of settings, and says whether this is one of them and no frame.
+    fn is_setting(&mut self, head: &FrameHead) -> bool {
+        match head.setting {
+            None => self.settings_left = head.settings(),
+            Some((id, value)) => {
+                self.settings_left = self.settings_left.saturating_sub(1);
+                if id == MAX_STREAMS {
+                    self.max_streams = value;
+                }
+            }
+        }
+        self.settled |= self.settings_left == 0 && head.flags & ACK == 0;
+        head.setting.is_some()
     }
 
     fn refill(&mut self, frames: u32) {
@@ -152,6 +186,33 @@ mod tests {
             bytes = interim.clone();
             assert!(!bytes.chunks(size).all(|chunk| frames.arrived(chunk)), "{size}");
         }
+    }
+
+    #[test]
+    fn a_server_says_how_many_streams_it_takes() {
+        let settings = |values: &[(u8, u8)]| {
+            let payload: Vec<_> = values.iter().flat_map(|(id, value)| [0, *id, 0, 0, 0, *value]).collect();
+            frame(SETTINGS, 0, 0, &payload)
+        };
+        let ping = frame(6, 0, 0, b"12345678");
+        let begun = [settings(&[(4, 1), (3, 10), (1, 0)]), ping.clone()].concat();
+        for size in [1, 5, 6, 9, 1000] {
+            let mut frames = opened();
+            let said = begun.chunks(size).map(|chunk| {
+                assert!(frames.arrived(chunk));
+                frames.max_streams()
+            });
+            let said: Vec<_> = said.collect();
+            assert!(said.iter().all(|said| [None, Some(10)].contains(said)), "{size}");
+            assert_eq!(said.last(), Some(&Some(10)), "{size}");
+            assert!(frames.arrived(&settings(&[(3, 7)])));
+            assert_eq!(frames.max_streams(), Some(7), "{size}");
+        }
+        let mut frames = opened();
+        assert!(frames.arrived(&frame(SETTINGS, ACK, 0, b"")));
+        assert_eq!(frames.max_streams(), None);
+        assert!(frames.arrived(&[settings(&[]), ping].concat()));
+        assert_eq!(frames.max_streams(), Some(u32::MAX));
     }
 
     #[test]

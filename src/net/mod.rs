@@ -1,7 +1,8 @@
 //! The wire: resolving, guarding, dialling, pooling, sending and reading.
 //!
 //! A [`Network`] has the connections of one engine. [`Network::exchange`] sends a request on one of its pool and gives the
-//! [`Response`] as soon as its head is there; [`Network::one_shot`] has a connection for one request alone. A connection is made
+//! [`Response`] as soon as its head is there; Exchanges that go on beside each other have connections of their own (`lanes`);
+//! [`Network::one_shot`] has a connection for one request alone. A connection is made
 //! by `connector`, to addresses that [`Guard`] has resolved and judged.
 //!
 //! No other room knows the HTTP stack. `policy`, below, says which addresses may be dialled; `oauth` and `engine`, above, say
@@ -20,6 +21,8 @@ mod frames;
 mod guard;
 mod head;
 mod http1;
+mod idle;
+mod lanes;
 mod network;
 mod one_shot;
 mod options;
@@ -36,8 +39,10 @@ mod tls;
 mod watch;
 
 pub use body::Witness;
-pub use exchange::Failure;
+pub use decode::Taker;
+pub use exchange::{Failure, Terms, idle_error};
 pub use guard::Guard;
+pub use idle::{IdleLimit, IdleWait};
 pub use network::{Network, Way};
 pub use options::NetworkOptions;
 pub use poll::poll_sockets;

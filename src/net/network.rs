@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::client::{self, HttpClient, Tasks};
 use super::connector::Connector;
 use super::http1::origin;
+use super::lanes::{self, LanePlace, Lanes};
 use super::options::NetworkOptions;
 use super::pool::Pool;
 use super::resolve::Lookups;
@@ -38,6 +39,8 @@ pub struct Network {
     options: NetworkOptions,
     called: Pool,
     redirected: Pool,
+    called_beside: Lanes,
+    redirected_beside: Lanes,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -50,6 +53,8 @@ impl Network {
             options,
             called: Pool::new(IDLE),
             redirected: Pool::new(IDLE_REDIRECTED),
+            called_beside: Lanes::new(IDLE),
+            redirected_beside: Lanes::new(IDLE_REDIRECTED),
             gates: Mutex::default(),
         })
     }
@@ -80,6 +85,17 @@ impl Network {
     /// The client of this moment that works with this pool.
     pub(super) fn client(&self, pool: &Pool, now: Instant) -> HttpClient {
         pool.client(now, || client::pooled(&self.connector, &self.options))
+    }
+
+    /// A place for an exchange that goes on beside others, and the client there.
+    pub(super) fn place(&self, target: &Uri, way: Way) -> (LanePlace, HttpClient) {
+        let lanes = match way {
+            Way::Called => &self.called_beside,
+            Way::Redirected => &self.redirected_beside,
+        };
+        let place = lanes.place(target);
+        let client = place.client(|| client::shared(&self.connector, &self.options, lanes::STREAMS));
+        (place, client)
     }
 
     /// A client for one request, and what tells that its connection is gone.
@@ -158,7 +174,7 @@ mod tests {
         let network = network(port);
         let born = Instant::now();
         for (age, expected) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3), (601, 3)] {
-            let (body, _) = WitnessBody::new(Bytes::new());
+            let body = WitnessBody::new(Bytes::new(), Arc::default());
             let request = Request::get(format!("http://127.0.0.1:{port}/")).body(body).expect("a request");
             let client = network.client(&network.called, born + Duration::from_secs(age));
             let status = runtime.block_on(client.request(request)).expect("a response").status();

@@ -1,5 +1,6 @@
 //! One request on a connection of its own, which is gone when the response is there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::client::Tasks;
-use super::network::Network;
+use super::exchange::Terms;
+use super::network::{Network, Way};
 use super::response::Collected;
 use crate::document::ByteLimit;
 use crate::error::Error;
@@ -27,11 +29,13 @@ impl Network {
     ) -> Result<Collected, Error> {
         let (client, tasks) = self.one_shot_client();
         let mut tasks = AbortOnDrop(tasks);
-        let mut exchanged = self.exchange_by(client, &Semaphore::new(1), request.clone(), deadline).await;
+        let terms = Terms { way: Way::Called, deadline, beside: None };
+        let gate = Semaphore::new(1);
+        let mut exchanged = self.exchange_by(Some(client), &gate, request.clone(), Arc::default(), terms).await;
         if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {
             let (client, others) = self.one_shot_client();
             tasks = AbortOnDrop(others);
-            exchanged = self.exchange_by(client, &Semaphore::new(1), request, deadline).await;
+            exchanged = self.exchange_by(Some(client), &gate, request, Arc::default(), terms).await;
         }
         let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, &mut 0).await;
         // Only now: a connection does not end before its body is gone.

@@ -1,12 +1,16 @@
 //! A response whose head has come, and what is done with its body.
 
+use std::sync::Arc;
+
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::Instant;
 
-use super::decode::{drain_body, read_body};
+use super::decode::{Taker, drain_body, is_decoded, pass_body, read_body};
+use super::idle::IdleLimit;
+use super::lanes::LanePlace;
 use super::watch::{Observed, is_last, use_no_more};
 use crate::document::ByteLimit;
 use crate::error::Error;
@@ -18,6 +22,8 @@ pub struct Response {
     method: Method,
     connection: CaptureConnection,
     observed: Observed,
+    /// Of an exchange that goes on beside others.
+    place: Option<LanePlace>,
 }
 
 /// A response, whole.
@@ -41,9 +47,10 @@ impl Response {
         method: Method,
         connection: CaptureConnection,
         observed: Observed,
+        place: Option<LanePlace>,
     ) -> Self {
         let (head, body) = response.into_parts();
-        Self { head, body, method, connection, observed }
+        Self { head, body, method, connection, observed, place }
     }
 
     /// The status.
@@ -63,9 +70,8 @@ impl Response {
 
     /// Reads the body to its end, inside the deadline. `wire` counts what arrived of it, on failure too.
     pub async fn collect(self, cap: ByteLimit, deadline: Instant, wire: &mut u64) -> Result<Collected, Error> {
-        let Self { head, body, method, connection, observed } = self;
-        let is_bodiless = method == Method::HEAD || [204, 304].contains(&head.status.as_u16());
-        let (body, decoded) = if is_bodiless {
+        let Self { head, body, method, connection, observed, place: _place } = self;
+        let (body, decoded) = if is_bodiless(&method, head.status) {
             (Vec::new(), false)
         } else {
             let read = read_body(&head, body, cap, deadline, wire).await;
@@ -83,9 +89,40 @@ impl Response {
         })
     }
 
+    /// Whether it came by HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        self.head.version == Version::HTTP_2
+    }
+
+    /// Whether its body is handed over without a content coding that it has.
+    pub fn is_decoded(&self) -> bool {
+        !self.is_bodiless() && is_decoded(&self.head.headers)
+    }
+
+    fn is_bodiless(&self) -> bool {
+        is_bodiless(&self.method, self.head.status)
+    }
+
+    /// Hands the body over as it comes, until its end. `idle` counts what arrives, on failure too.
+    pub async fn pass(self, cap: ByteLimit, taker: &mut impl Taker, idle: &Arc<IdleLimit>) -> Result<(), Error> {
+        if self.is_bodiless() {
+            return Ok(());
+        }
+        let Self { head, body, connection, observed, place: _place, .. } = self;
+        let passed = pass_body(&head, body, cap, taker, idle).await;
+        if is_last(passed.as_ref().err(), observed.connection.as_deref()) {
+            use_no_more(&connection);
+        }
+        passed.map_err(|error| error.with_status(head.status.as_u16()))
+    }
+
     /// Reads what comes of the body by `until`, up to `cap`, and says how much that was. A body that has ended by then
     /// leaves its connection fit for use.
     pub async fn drain(self, cap: u64, until: Instant) -> u64 {
         drain_body(self.body, cap, until).await
     }
+}
+
+fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || [204, 304].contains(&status.as_u16())
 }

@@ -6,6 +6,7 @@ use hyper_util::client::legacy::connect::CaptureConnection;
 
 use super::body::Witness;
 use super::connection::{Facts, InUse};
+use super::lanes::LanePlace;
 use crate::error::{Code, Error, Sent};
 
 /// What was seen of one exchange, for the audit record.
@@ -15,8 +16,6 @@ pub struct Observed {
     pub connection: Option<InUse>,
     /// Whether no connect was needed.
     pub reused: bool,
-    /// What the connection takes of the body.
-    pub body: Arc<Witness>,
 }
 
 /// Whether nothing may follow on a connection. After a response that is not HTTP, the server and we may disagree where the
@@ -76,9 +75,21 @@ impl Watch {
         if self.witness.taken() { Sent::Maybe } else { Sent::No }
     }
 
-    /// Waits until the request has a connection.
-    pub async fn wait_for_connection(&mut self) {
+    /// Waits until the request has a connection, and in a lane until the server has said how many may share it.
+    pub async fn wait_for_connection(&mut self, place: Option<&LanePlace>) {
         self.connection.wait_for_connection_metadata().await;
+        if let Some(place) = place {
+            self.connected();
+            if let Some(connection) = &self.facts {
+                place.connected(connection.facts());
+                connection.settled().await;
+            }
+        }
+    }
+
+    /// The connection, where this request is the first one on it.
+    pub fn first_use(&self) -> Option<&Arc<Facts>> {
+        self.facts.as_ref().filter(|_| !self.reused).map(InUse::facts)
     }
 
     /// Whether an HTTP/1.1 connection ended before the first byte of a response.
@@ -103,6 +114,6 @@ impl Watch {
 
     /// What was seen.
     pub fn observed(self) -> Observed {
-        Observed { connection: self.facts, reused: self.reused, body: self.witness }
+        Observed { connection: self.facts, reused: self.reused }
     }
 }

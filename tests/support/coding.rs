@@ -1,10 +1,11 @@
 //! Content codings, as servers apply them.
 
 use async_compression::tokio::bufread::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
+use async_compression::tokio::write;
 use async_compression::zstd::CParameter;
 use async_compression::{Level, brotli};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 fn drain(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -25,6 +26,30 @@ pub fn encode(coding: &str, bytes: &[u8]) -> Vec<u8> {
         "zstd" => zstd(bytes, 20),
         other => panic!("no coding {other}"),
     }
+}
+
+/// What a server sends for each of these texts that it flushes, and for the end.
+pub fn flushed(coding: &str, texts: &[&str]) -> Vec<Vec<u8>> {
+    match coding {
+        "identity" => texts.iter().map(|text| text.as_bytes().to_vec()).chain([Vec::new()]).collect(),
+        "gzip" => pieces(write::GzipEncoder::new(Vec::new()), texts, |encoder| encoder.get_mut()),
+        "br" => pieces(write::BrotliEncoder::new(Vec::new()), texts, |encoder| encoder.get_mut()),
+        "zstd" => pieces(write::ZstdEncoder::new(Vec::new()), texts, |encoder| encoder.get_mut()),
+        other => panic!("no coding {other}"),
+    }
+}
+
+fn pieces<E: AsyncWrite + Unpin>(mut encoder: E, texts: &[&str], out: fn(&mut E) -> &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut pieces = Vec::new();
+    for text in texts {
+        runtime.block_on(encoder.write_all(text.as_bytes())).expect("memory does not fail");
+        runtime.block_on(encoder.flush()).expect("memory does not fail");
+        pieces.push(std::mem::take(out(&mut encoder)));
+    }
+    runtime.block_on(encoder.shutdown()).expect("memory does not fail");
+    pieces.push(std::mem::take(out(&mut encoder)));
+    pieces
 }
 
 /// Deflate as many servers send it: without the zlib format (RFC 1950) around it.

@@ -12,6 +12,7 @@ mod http1_required;
 mod idle;
 mod large_requests;
 mod lookups;
+mod pieces;
 mod pool;
 mod prior_knowledge;
 mod proxy;

@@ -47,6 +47,9 @@ enum ErrorCode: string
     case TlsHandshakeFailed = 'tls.handshake_failed';
     case TimeoutConnect = 'timeout.connect';
     case TimeoutTotal = 'timeout.total';
+    case TimeoutIdle = 'timeout.idle';
+    case CancelledRequested = 'cancelled.requested';
+    case CancelledAbandoned = 'cancelled.abandoned';
     case ProtocolClosedEarly = 'protocol.closed_early';
     case ProtocolInvalid = 'protocol.invalid';
     case ResponseDecodingFailed = 'response.decoding_failed';
@@ -61,10 +64,7 @@ enum ErrorCode: string
     case CredentialAccessDenied = 'credential.access_denied';
     case ConfigurationTransportUnavailable = 'configuration.transport_unavailable';
     case ConfigurationVaultIncompatible = 'configuration.vault_incompatible';
-    case TimeoutIdle = 'timeout.idle';
     case ResponseEventTooLarge = 'response.event_too_large';
-    case CancelledRequested = 'cancelled.requested';
-    case CancelledAbandoned = 'cancelled.abandoned';
     case InternalInterrupted = 'internal.interrupted';
     case InternalAuditFailed = 'internal.audit_failed';
     case InternalPartFailed = 'internal.part_failed';
@@ -162,6 +162,13 @@ enum ErrorCode: string
                 'no connection within `connect_timeout_ms`',
             self::TimeoutTotal =>
                 'the whole took longer than `timeout_ms`',
+            self::TimeoutIdle =>
+                'of a response that is read in pieces, nothing came for too long while somebody waited for it: 60 s, '
+                    . 'where neither the request nor the policy limits the whole time',
+            self::CancelledRequested =>
+                'the caller has cancelled the call; `sent` says what is known of it',
+            self::CancelledAbandoned =>
+                'a response that is read in pieces was left before its end. It is in the audit record only',
             self::ProtocolClosedEarly =>
                 'the connection ended before the response did',
             self::ProtocolInvalid =>
@@ -200,15 +207,8 @@ enum ErrorCode: string
             self::ConfigurationVaultIncompatible =>
                 'the installed nr-vault is not as this package knows it, and its secrets cannot be asked for; the '
                     . 'message names version and method',
-            self::TimeoutIdle =>
-                'of a response that is read in pieces, nothing came for too long while somebody waited for it: 60 s, '
-                    . 'where neither the request nor the policy limits the whole time',
             self::ResponseEventTooLarge =>
                 'an event of the stream is longer than the caller takes',
-            self::CancelledRequested =>
-                'the caller has cancelled the call; `sent` says what is known of it',
-            self::CancelledAbandoned =>
-                'a response that is read in pieces was left before its end. It is in the audit record only',
             self::InternalInterrupted =>
                 'the call was left before its end, by an exception of a signal handler, a fatal error of PHP or '
                     . '`exit`. It is in the audit record only, because the interrupted caller gets no exception of this '

@@ -1,0 +1,210 @@
+//! An exchange that goes on beside others, as a task of its own.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant as Clock;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::attempts;
+use super::breaker::{self, Verdict};
+use super::budget::Budget;
+use super::exchange::{Exchange, ExchangeParts};
+use super::inbox::{self, Filling, Inbox};
+use super::prepare::Prepared;
+use super::reply::{Reply, header_fields};
+use super::response;
+use super::token::CallToken;
+use crate::audit::{Outcome, Recorder};
+use crate::document::StreamHead;
+use crate::error::{Code, Error, Sent};
+use crate::net::{self, IdleLimit, IdleWait, Network, Response};
+
+pub use super::inbox::Piece;
+
+/// An exchange that goes on. Where it is dropped before its end, it ends with `cancelled.abandoned`.
+pub struct Ongoing(Arc<Inbox>);
+
+/// How the response is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// As a whole, with the times of `Exchange::collect`.
+    Whole,
+    /// In pieces, as it comes.
+    InPieces,
+}
+
+impl Exchange {
+    /// The exchange as its host sees it, and the task that makes it, which the host gives to its runtime.
+    pub fn begin(self, delivery: Delivery) -> (Ongoing, impl Future<Output = ()> + Send + 'static) {
+        let mut parts = self.into_parts();
+        let budget = &mut parts.prepared.budget;
+        let limit = if delivery == Delivery::InPieces { budget.idle } else { None };
+        let idle = Arc::new(IdleLimit::new(limit));
+        budget.beside = Some(Arc::clone(&idle));
+        let inbox = Arc::new(Inbox::new(idle, delivery == Delivery::Whole));
+        (Ongoing(Arc::clone(&inbox)), run(parts, inbox, delivery))
+    }
+}
+
+impl Ongoing {
+    /// The head of the response, or why there is none; nothing where it has not come yet.
+    pub fn head(&self) -> Option<Reply> {
+        self.0.head()
+    }
+
+    /// The next bytes of the body, at most `max`.
+    pub fn read(&self, max: usize) -> Piece {
+        self.0.read(max)
+    }
+
+    /// Ends the call with `cancelled.requested`. It changes nothing where the call has ended.
+    pub fn cancel(&self) {
+        self.0.cancel(Code::CancelledRequested);
+    }
+
+    /// Waits until it has something that was not taken yet. Only while somebody waits, silence counts.
+    pub async fn ready(&self) {
+        let _waiting = self.0.idle().wait();
+        poll_fn(|cx| self.0.poll_ready(cx)).await;
+    }
+
+    /// Waits until one of these has something, and says which have.
+    pub async fn any_ready(exchanges: &[Arc<Self>]) -> Vec<bool> {
+        let _waiting: Vec<IdleWait<'_>> = exchanges.iter().map(|exchange| exchange.0.idle().wait()).collect();
+        let inboxes: Vec<&Inbox> = exchanges.iter().map(|exchange| &*exchange.0).collect();
+        inbox::ready(&inboxes).await
+    }
+
+    /// Ends the call, with `cancelled.abandoned` where it has not ended yet, and gives its record.
+    pub async fn end(&self) -> Option<Reply> {
+        self.0.cancel(Code::CancelledAbandoned);
+        poll_fn(|cx| self.0.poll_ended(cx)).await;
+        self.0.record()
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        self.0.cancel(Code::CancelledAbandoned);
+    }
+}
+
+/// Ends the call where its task ends in another way than by coming to its end: by a panic, or with its runtime.
+struct EndOfTask<'a>(&'a Inbox, &'static str);
+
+impl Drop for EndOfTask<'_> {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            let error =
+                Error::new(Code::Panic, "the library has a bug; please report what was called, without its data");
+            self.0.end(Some(&error.sent(Sent::Maybe)), false, Recorder::begin(self.1));
+        }
+    }
+}
+
+async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, delivery: Delivery) {
+    let ExchangeParts { engine: _engine, network, mut prepared, mut recorder } = parts;
+    let _end = EndOfTask(&inbox, recorder.transport());
+    let mut status = None;
+    let ended = tokio::select! {
+        biased;
+        code = inbox.cancelled() => Err(Stopped::ByHost(code)),
+        made = make(&network, &mut prepared, &mut recorder, &inbox, delivery, &mut status) => made.map_err(Stopped::ByError),
+    };
+    let error = ended.err().map(|stopped| match stopped {
+        Stopped::ByError(error) => error,
+        Stopped::ByHost(code) => {
+            let error = cancelled(code).sent(recorder.sent());
+            recorder.attempt_left(code);
+            status.map_or_else(|| error.clone(), |status| error.clone().with_status(status))
+        }
+    });
+    let Prepared { budget, run, .. } = prepared;
+    recorder.token_requests(run.token.map_or(0, CallToken::end));
+    if delivery == Delivery::InPieces {
+        recorder.received(inbox.idle().bytes());
+    }
+    if let Some(status) = status {
+        recorder.status(status);
+    }
+    inbox.end(error.as_ref(), budget.idempotent, recorder);
+}
+
+enum Stopped {
+    ByHost(Code),
+    ByError(Error),
+}
+
+fn cancelled(code: Code) -> Error {
+    Error::new(
+        code,
+        match code {
+            Code::CancelledRequested => "the call was cancelled",
+            _ => "the call was let go before its end",
+        },
+    )
+}
+
+/// The attempts, and the body of the response that ends them.
+async fn make(
+    network: &Network,
+    prepared: &mut Prepared,
+    recorder: &mut Recorder,
+    inbox: &Inbox,
+    delivery: Delivery,
+    status: &mut Option<u16>,
+) -> Result<(), Error> {
+    let response = attempts::make(network, prepared, recorder).await?;
+    *status = Some(response.status().as_u16());
+    let Prepared { budget, run, .. } = prepared;
+    if delivery == Delivery::Whole {
+        let (head, body) = response::collect(response, budget, run, recorder).await?.into_parts();
+        inbox.came(&head, body);
+        return Ok(());
+    }
+    // What follows belongs to a response that the host has: it is never repeated.
+    run.permit.settle(breaker::verdict(Outcome::Response(response.status())), Clock::now());
+    let headers = header_fields(response.headers(), response.is_decoded(), &run.redactor, &run.callers_headers);
+    let version = if response.is_http2() { "2" } else { "1.1" };
+    inbox.came(&StreamHead::new(response.status().as_u16(), version, headers), Vec::new());
+    let status = response.status().as_u16();
+    let passed = pass(response, budget, inbox).await.map_err(|error| error.with_status(status));
+    if let Err(error) = &passed {
+        let outcome = Outcome::Failed { code: error.code, sent: error.sent };
+        recorder.attempt_ended(outcome);
+        if breaker::verdict(outcome) == Verdict::Fails {
+            run.permit.broke(Clock::now());
+        }
+    }
+    passed
+}
+
+/// Hands the body over, inside its times.
+async fn pass(response: Response, budget: &Budget, inbox: &Inbox) -> Result<(), Error> {
+    let idle = inbox.idle();
+    idle.arrived(0);
+    let mut filling = Filling(inbox);
+    let mut passing = pin!(response.pass(budget.response_bytes, &mut filling, idle));
+    let until = || if idle.bytes() > 0 { budget.total } else { budget.deadline };
+    loop {
+        tokio::select! {
+            biased;
+            passed = &mut passing => return passed,
+            () = idle.exceeded() => return Err(net::idle_error()),
+            () = sleep_until(until()) => {}
+        }
+        // Nobody may have driven the runtime for a while, and what had come in time is still in the socket.
+        for _ in 0..2 {
+            net::poll_sockets().await;
+            if let Poll::Ready(passed) = poll_fn(|cx| Poll::Ready(passing.as_mut().poll(cx))).await {
+                return passed;
+            }
+        }
+        if Instant::now() >= until() {
+            return Err(Error::new(Code::TotalTimeout, "the response's body did not end within timeout_ms"));
+        }
+    }
+}
