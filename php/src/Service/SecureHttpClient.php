@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Service;
 use Netresearch\NrVault\Outbound\Call\CallEnd;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Stream\Sink;
 use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
 
 /**
@@ -30,6 +31,10 @@ final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
         #[\SensitiveParameter] string $path,
         #[\SensitiveParameter] array $options = [],
     ): SecureHttpResponse {
+        if (isset($options['sink'])) {
+            return $this->intoSink($serviceId, $method, $path, $options);
+        }
+        unset($options['sink']);
         $end = $this->calls->call($serviceId, $method, $path, $options);
         return new SecureHttpResponse($end->response, $end->entry);
     }
@@ -58,5 +63,22 @@ final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
         foreach ($ends as $key => $end) {
             yield $key => $end instanceof CallEnd ? new SecureHttpResponse($end->response, $end->entry) : $end;
         }
+    }
+
+    /**
+     * @param array<mixed> $options
+     */
+    private function intoSink(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options,
+    ): SecureHttpResponse {
+        $sink = Sink::of($options['sink'] ?? null);
+        unset($options['sink']);
+        $call = $this->calls->stream($serviceId, $method, $path, $options);
+        $response = new StreamedResponse($call->head(), $call);
+        $sink->take($response);
+        return new SecureHttpResponse($response->withoutBody(), $response->audit() ?? throw new \LogicException('the call has not ended'));
     }
 }

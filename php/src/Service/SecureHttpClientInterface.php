@@ -29,6 +29,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *     idempotencyKey?: string|null,
  *     correlationId?: string|null,
  *     cancel?: \Closure(): bool|object|null,
+ *     sink?: string|resource|\Psr\Http\Message\StreamInterface|null,
  * }
  * @api
  */
@@ -51,6 +52,8 @@ interface SecureHttpClientInterface
      * - `idempotencyKey`: printable ASCII; sent in the header that the service names, Idempotency-Key by default
      * - `correlationId`: of A-Z a-z 0-9 . _ : - up to 128; a UUIDv7 where absent
      * - `cancel`: an object with a method isCancelled(), or a closure; while the call waits it is asked, and true ends the call
+     * - `sink`: the path of a local file, an open stream or a PSR-7 stream, to which the body of the response is written while it
+     *   arrives, whatever the status; of the response itself body() is then ''. The times are those of a stream
      *
      * @param string $path below the service's base URL; '' is the base URL itself
      * @param Options $options one of json, body, form_params and multipart

@@ -86,7 +86,7 @@ final class PageTest extends TestCase
         yield 'php-api.md' => ['php-api.md', 17];
         yield 'from-guzzle.md' => ['from-guzzle.md', 3];
         yield 'oauth.md' => ['oauth.md', 1];
-        yield 'streaming.md' => ['streaming.md', 7];
+        yield 'streaming.md' => ['streaming.md', 8];
     }
 
     /**

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\BodySource;
+use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Psr\Http\Message\StreamInterface;
 
@@ -38,11 +39,9 @@ final class BodyStream implements BodySource
             return new self($body, $size === null || !$body->isSeekable() ? $size : max(0, $size - $body->tell()));
         }
         if ($body instanceof \SplFileInfo) {
-            $path = $body->getPathname();
-            $body = Quiet::call(static fn () => fopen($path, 'r'));
-            if ($body === false) {
-                throw OutboundException::malformed('the file in the option body cannot be opened');
-            }
+            $body = LocalFile::open(LocalFile::local($body->getPathname())) ?? throw OutboundException::malformed(
+                'the file in the option body cannot be opened: it is not there, it is no regular file, or this process may not',
+            );
         }
         if (!is_resource($body)) {
             throw OutboundException::malformed(self::FORM);

@@ -30,6 +30,7 @@ final readonly class CallOptions
         'connect_timeout' => 'defaults.connect_timeout_ms of the configuration',
         'http_errors' => 'statusCode() of the response',
         'proxy' => 'proxy of the configuration',
+        'sink' => 'request() of SecureHttpClient',
         'verify' => 'tls of the configuration',
     ];
 

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Stream;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Call\StreamedCall;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\StreamHead;
 use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\ResponseInterface;
@@ -127,6 +128,27 @@ final readonly class StreamedResponse
     public function cancel(): void
     {
         $this->call->cancel();
+    }
+
+    /**
+     * Ends a call whose response cannot be taken.
+     *
+     * @internal
+     */
+    public function refuse(OutboundException $failure): OutboundException
+    {
+        return $this->call->refuse($failure);
+    }
+
+    /**
+     * The response without its body, after its end.
+     *
+     * @internal
+     */
+    public function withoutBody(): ResponseSpec
+    {
+        $record = $this->call->entry() ?? throw new \LogicException('the call has not ended');
+        return new ResponseSpec($this->head->status, $this->head->httpVersion, $this->head->headers, '', $record->record);
     }
 
     public function toPsrResponse(ResponseFactoryInterface $responses): ResponseInterface

@@ -87,6 +87,34 @@ trait StreamCases
         self::assertSame([null], self::recorded($sink));
     }
 
+    /** In a process of its own, whose largest size is asked for before and after. */
+    public function testBodiesThatAreLargerThanMemory(): void
+    {
+        $size = 200 << 20;
+        $head = "HTTP/1.1 200 OK\r\ncontent-length: $size\r\n\r\n";
+        $down = [['read'], FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $size >> 16]];
+        $up = [['read-head'], ['swallow', $size], FaultServer::answer(200, [], 'ok')];
+        self::$server->script('plain', [['read'], FaultServer::answer(200, [], 'warm')], $down, $up);
+        $sink = self::$directory->path . '/sink';
+        $script = self::script('large.php', '"limits" => ["request_bytes" => 1 << 30, "response_bytes" => 1 << 30]', '
+            $size = static function (): int {
+                preg_match("/VmHWM:\\s+(\\d+)/", file_get_contents("/proc/self/status"), $found);
+                return (int) $found[1];
+            };
+            $client->request("left", "POST", "/x", ["sink" => "/dev/null", "body" => new SplFileInfo(__FILE__)]);
+            $sink = ' . var_export($sink, true) . ';
+            $before = $size();
+            $client->request("left", "POST", "/x", ["sink" => $sink]);
+            echo filesize($sink), " ";
+            echo $client->request("left", "POST", "/x", ["body" => new SplFileInfo($sink)])->body(), " ";
+            echo $size() - $before < 4096 ? "small" : $size() - $before;
+        ');
+        $result = Process::run([PHP_BINARY, $script], ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);
+        unlink($sink);
+
+        self::assertSame("$size ok small", $result['output']);
+    }
+
     /**
      * @return array<string, array{string, string}>
      */
@@ -105,33 +133,13 @@ trait StreamCases
     public function testAStreamThatAPhpRequestLeavesBehindIsRecorded(string $end, string $code): void
     {
         self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
-        $log = self::$directory->path . '/left-' . md5($end) . '.jsonl';
-        $config = self::configuration();
-        $script = self::$directory->write('left.php', '<?php require ' . var_export(dirname(__DIR__, 2) . '/bootstrap.php', true) . ';
-            $transport = Netresearch\NrVault\Outbound\Tests\Contract\Transports::make(
-                ' . var_export(static::transportName(), true) . ', ' . var_export($config, true) . ');
-            $selector = new class ($transport) implements Netresearch\NrVault\Transport\TransportSelector {
-                public function __construct(private $transport) {}
-                public function select(string $transport): Netresearch\NrVault\Transport\TransportInterface { return $this->transport; }
-            };
-            $registry = new Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry(["left" => [
-                "base_url" => ' . var_export(self::url('plain'), true) . ',
-                "policy" => ["allowed_methods" => ["POST"], "allow_http" => true],
-            ]]);
-            $client = new Netresearch\NrVault\Service\SecureHttpClient(new Netresearch\NrVault\Outbound\Call\ServiceCalls(
-                $registry,
-                new Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider([]),
-                $selector,
-                new Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink(' . var_export($log, true) . '),
-            ));
-            $response = $client->stream("left", "POST", "/x");
-            ' . $end);
+        $script = self::script('left.php', '', '$response = $client->stream("left", "POST", "/x");' . $end);
         Process::run([PHP_BINARY, $script], ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);
 
         self::$server->wait('plain', 'closed');
         $records = array_map(
             static fn (string $line): mixed => json_decode($line, true)['error_code'],
-            file($log) ?: [],
+            file($script . '.jsonl') ?: [],
         );
         self::assertSame([$code], $records);
     }
@@ -189,6 +197,36 @@ trait StreamCases
         self::assertNotNull($caught);
         self::$server->wait('plain', 'closed');
         self::assertSame(['internal.interrupted'], self::recorded($sink));
+    }
+
+    /**
+     * A script that has a client of the service "left" as $client, and runs this code.
+     *
+     * @param string $config code of entries of the configuration
+     */
+    private static function script(string $name, string $config, string $code): string
+    {
+        $path = self::$directory->path . '/' . $name;
+        @unlink($path . '.jsonl');
+        return self::$directory->write($name, '<?php require ' . var_export(dirname(__DIR__, 2) . '/bootstrap.php', true) . ';
+            $config = [' . $config . '] + ' . var_export(self::configuration(), true) . ';
+            $transport = Netresearch\NrVault\Outbound\Tests\Contract\Transports::make(
+                ' . var_export(static::transportName(), true) . ', $config);
+            $selector = new class ($transport) implements Netresearch\NrVault\Transport\TransportSelector {
+                public function __construct(private $transport) {}
+                public function select(string $transport): Netresearch\NrVault\Transport\TransportInterface { return $this->transport; }
+            };
+            $registry = new Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry(["left" => [
+                "base_url" => ' . var_export(self::url('plain'), true) . ',
+                "policy" => ["allowed_methods" => ["POST"], "allow_http" => true, "response_bytes" => 1 << 30],
+            ]]);
+            $client = new Netresearch\NrVault\Service\SecureHttpClient(new Netresearch\NrVault\Outbound\Call\ServiceCalls(
+                $registry,
+                new Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider([]),
+                $selector,
+                new Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink(' . var_export($path . '.jsonl', true) . '),
+            ));
+            ' . $code);
     }
 
     private static function clientThatStreams(MemoryAuditSink $sink): SecureHttpClient

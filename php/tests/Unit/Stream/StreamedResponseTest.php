@@ -158,6 +158,35 @@ final class StreamedResponseTest extends TestCase
         self::assertInstanceOf(OutboundException::class, $ends['b']);
     }
 
+    public function testASinkGetsTheBody(): void
+    {
+        $client = self::client($body = str_repeat('a line', 50_000));
+        $file = (string) tempnam(sys_get_temp_dir(), 'sink');
+        $memory = fopen('php://memory', 'w+');
+        foreach ([$file, $memory] as $sink) {
+            $response = $client->get('api', '/x', ['sink' => $sink]);
+            self::assertSame([200, '', 'text/x'], [$response->statusCode(), $response->body(), $response->header('content-type')]);
+            self::assertSame(AuditEntry::RESPONSE, $response->audit()->outcome);
+        }
+        rewind($memory);
+        self::assertSame([$body, $body], [file_get_contents($file), stream_get_contents($memory)]);
+        unlink($file);
+        self::assertSame($body, $client->get('api', '/x', ['sink' => null])->body());
+    }
+
+    public function testASinkThatTakesNothing(): void
+    {
+        $client = self::client(str_repeat('x', 1 << 17));
+        foreach (['/nowhere/at-all', fopen(__FILE__, 'r'), 'php://memory', '', 7] as $sink) {
+            $code = self::codeOf(static fn () => $client->get('api', '/x', ['sink' => $sink]));
+            self::assertSame('invalid_request.malformed', $code);
+        }
+        self::assertSame(['invalid_request.malformed', 'invalid_request.malformed'], self::codes($client), 'those that were sent');
+        self::assertStringContainsString('request() of SecureHttpClient', (string) self::messageOf(
+            static fn () => $client->stream('api', 'GET', '/x', ['sink' => '/x']),
+        ));
+    }
+
     public function testABodyOfAFileOrAStream(): void
     {
         $client = self::client('x');
@@ -195,6 +224,16 @@ final class StreamedResponseTest extends TestCase
             static fn (AuditEntry $entry): ?string => $entry->record['error_code'],
             $client->records(),
         );
+    }
+
+    private static function messageOf(\Closure $call): ?string
+    {
+        try {
+            $call();
+            return null;
+        } catch (OutboundException $failure) {
+            return $failure->getMessage();
+        }
     }
 
     private static function codeOf(\Closure $call): ?string

@@ -3,6 +3,7 @@
   ["read"]                 reads one whole request; the script ends if the client closes the connection
   ["read-head"]            reads up to the empty line
   ["take", N]              reads N bytes
+  ["swallow", N]           reads N bytes of the body behind read-head and forgets them
   ["serve"]                reads requests and runs the next of the listener's "answers" for each, until the client closes
   ["answer", STATUS, FIELDS, BODY]   writes a whole response in the HTTP version of the connection; content-length is added
   ["write", BYTES]         writes bytes as they are
@@ -95,6 +96,15 @@ class Connection:
 
     def take(self, length):
         self.exactly(length)
+
+    def swallow(self, length):
+        length -= len(self.buffer)
+        self.buffer = b""
+        while length > 0:
+            data = self.tls.read(65536) if self.tls else self.peer.recv(65536)
+            if not data:
+                raise Gone
+            length -= len(data)
 
     def answer(self, status, fields, body=""):
         if self.h2:
