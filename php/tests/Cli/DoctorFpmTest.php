@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Transport\PackageVersion;
 
 /**
  * `secure-outbound doctor --fpm-socket=…` asks a worker of a real php-fpm, and names what is wrong with it.
@@ -195,7 +196,7 @@ final class DoctorFpmTest extends CommandTestCase
 
         self::assertSame(['fpm.package' => 'critical'], self::wrong($report));
         $finding = self::finding($report, 'fpm.package');
-        self::assertStringContainsString('version 0.1.0', $finding['message']);
+        self::assertStringContainsString('version ' . PackageVersion::NUMBER, $finding['message']);
         self::assertStringContainsString('9.9.9 is installed', $finding['message']);
     }
 

@@ -7,36 +7,14 @@ namespace Netresearch\NrVault\Outbound\Tests\Preload;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
-use PHPUnit\Framework\TestCase;
 
 /**
  * A real php-fpm with ffi.enable=preload, in each of the documented ways to bind the library.
  *
  * @group root
  */
-final class FpmTest extends TestCase
+final class FpmTest extends WorkerTestCase
 {
-    private static Upstream $upstream;
-
-    private ?Worker $worker = null;
-
-    public static function setUpBeforeClass(): void
-    {
-        self::$upstream = new Upstream();
-    }
-
-    public static function tearDownAfterClass(): void
-    {
-        self::$upstream->stop();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->worker?->stop();
-        $this->worker = null;
-    }
-
     /**
      * @return array<string, array{bool, bool}>
      */

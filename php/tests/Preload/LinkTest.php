@@ -7,9 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Preload;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
-use PHPUnit\Framework\TestCase;
 
 /**
  * Files behind symbolic links that another process changes while a php-fpm worker runs, as Kubernetes does with secrets and a deployment
@@ -17,22 +15,9 @@ use PHPUnit\Framework\TestCase;
  *
  * @group root
  */
-final class LinkTest extends TestCase
+final class LinkTest extends WorkerTestCase
 {
-    private static Upstream $upstream;
-
     private TempDir $directory;
-    private ?Worker $worker = null;
-
-    public static function setUpBeforeClass(): void
-    {
-        self::$upstream = new Upstream();
-    }
-
-    public static function tearDownAfterClass(): void
-    {
-        self::$upstream->stop();
-    }
 
     protected function setUp(): void
     {
@@ -46,7 +31,7 @@ final class LinkTest extends TestCase
 
     protected function tearDown(): void
     {
-        $this->worker?->stop();
+        parent::tearDown();
         $this->directory->remove();
     }
 

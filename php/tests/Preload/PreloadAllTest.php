@@ -8,35 +8,15 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
-use PHPUnit\Framework\TestCase;
+use Netresearch\NrVault\Transport\PackageVersion;
 
 /**
  * preload-all.php in a real php-fpm: all classes of a call are preloaded, and an update without a reload of php-fpm is refused.
  *
  * @group root
  */
-final class PreloadAllTest extends TestCase
+final class PreloadAllTest extends WorkerTestCase
 {
-    private static Upstream $upstream;
-
-    private ?Worker $worker = null;
-
-    public static function setUpBeforeClass(): void
-    {
-        self::$upstream = new Upstream();
-    }
-
-    public static function tearDownAfterClass(): void
-    {
-        self::$upstream->stop();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->worker?->stop();
-    }
-
     /**
      * @testWith ["rust", "rust-ffi"]
      *           ["php", "php"]
@@ -75,7 +55,7 @@ final class PreloadAllTest extends TestCase
         self::assertSame(200, $this->call('rust')['status'] ?? null);
         $this->worker->host->installation->updatePackage('9.9.9');
         foreach (['rust', 'php', 'auto'] as $service) {
-            $this->assertRefused($this->call($service), '0.1.0', '9.9.9');
+            $this->assertRefused($this->call($service), PackageVersion::NUMBER, '9.9.9');
         }
 
         $this->reload();
@@ -94,7 +74,7 @@ final class PreloadAllTest extends TestCase
         self::assertSame([200, []], [$before['status'] ?? $before, $before['classes']]);
         $this->worker->host->installation->updatePackage('0.0.9', 'vendor');
         foreach (['rust', 'php', 'auto'] as $service) {
-            $this->assertRefused($this->call($service, $autoload), '0.1.0', '0.0.9');
+            $this->assertRefused($this->call($service, $autoload), PackageVersion::NUMBER, '0.0.9');
         }
 
         // A site that uses the preloaded copy itself is not affected.

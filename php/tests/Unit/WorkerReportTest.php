@@ -7,13 +7,14 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\LibraryFiles;
-use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\ProbeFindings;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
-use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerReport;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProbe;
 use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerProcess;
+use Netresearch\NrVault\Outbound\Cli\Doctor\WorkerReport;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\PackageVersion;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -274,7 +275,7 @@ final class WorkerReportTest extends TestCase
             'preloaded' => true,
             'api' => 1,
             'abi' => 1,
-            'package' => '0.1.0',
+            'package' => PackageVersion::NUMBER,
             'library' => '1.0.0',
             'failure' => null,
             'mismatch' => false,
