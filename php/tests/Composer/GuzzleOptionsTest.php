@@ -82,8 +82,7 @@ final class GuzzleOptionsTest extends GuzzleTestCase
         yield 'multiplex' => ['multiplex', 'require_wait'];
         yield 'version 1.0' => ['version', '1.0'];
         yield 'version 3' => ['version', '3'];
-        yield 'stream' => ['stream', true];
-        yield 'read_timeout' => ['read_timeout', 2.5];
+        yield 'read_timeout' => ['read_timeout', -1];
         yield 'connect_timeout' => ['connect_timeout', 9.5];
         yield 'protocols' => ['protocols', ['http']];
     }

@@ -14,6 +14,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Text\Uuid7;
@@ -84,6 +85,20 @@ final readonly class ServiceCalls
             return new CallEnd($response, $entry);
         } catch (\Throwable $failure) {
             throw $this->failed($call->number, $call->record, $failure);
+        }
+    }
+
+    /**
+     * Whether the transport of a service can have several calls at once.
+     *
+     * @internal for the clients
+     */
+    public function hasExchanges(string $serviceId): bool
+    {
+        try {
+            return $this->transports->select($this->registry->get($serviceId)->transport) instanceof ExchangesInterface;
+        } catch (OutboundException) {
+            return false;
         }
     }
 

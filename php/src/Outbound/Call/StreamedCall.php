@@ -67,6 +67,18 @@ final class StreamedCall
     }
 
     /**
+     * The same without waiting.
+     *
+     * @return StreamHead|null null: not there yet
+     * @throws OutboundException
+     * @throws \Throwable as head()
+     */
+    public function headNow(): ?StreamHead
+    {
+        return $this->guarded(fn (): ?StreamHead => $this->exchange->head());
+    }
+
+    /**
      * The next bytes of the body, which are waited for; '' at the end of a body that is whole.
      *
      * @throws OutboundException
@@ -82,6 +94,51 @@ final class StreamedCall
             $this->complete();
         }
         return $bytes;
+    }
+
+    /**
+     * The same without waiting.
+     *
+     * @return string|null null: nothing is there yet
+     * @throws OutboundException
+     * @throws \Throwable as read()
+     */
+    public function readNow(): ?string
+    {
+        if ($this->isOver) {
+            return $this->failure === null ? '' : throw $this->failure;
+        }
+        $bytes = $this->guarded(fn (): ?string => $this->exchange->read(self::PIECE));
+        if ($bytes === '') {
+            $this->complete();
+        }
+        return $bytes;
+    }
+
+    /**
+     * Waits until one of these calls has something, or has failed.
+     *
+     * @param list<self> $calls
+     * @return list<self> those that have something
+     */
+    public static function waitFor(array $calls, int $milliseconds): array
+    {
+        $transports = [];
+        foreach ($calls as $call) {
+            $transports[spl_object_id($call->transport)][] = $call;
+        }
+        $ready = [];
+        foreach ($transports as $ofOne) {
+            $exchanges = array_map(static fn (self $call): ExchangeInterface => $call->exchange, $ofOne);
+            // Each transport has its turn, since none knows of the others.
+            $have = $ofOne[0]->transport->wait($exchanges, intdiv($milliseconds, count($transports)));
+            foreach ($ofOne as $call) {
+                if (in_array($call->exchange, $have, true)) {
+                    $ready[] = $call;
+                }
+            }
+        }
+        return $ready;
     }
 
     /** Ends a call that has not ended. */
@@ -138,10 +195,7 @@ final class StreamedCall
      */
     private function await(\Closure $ask): mixed
     {
-        if ($this->failure !== null) {
-            throw $this->failure;
-        }
-        try {
+        return $this->guarded(function () use ($ask): mixed {
             while (true) {
                 $said = $ask();
                 if ($said !== null) {
@@ -153,6 +207,21 @@ final class StreamedCall
                     $this->transport->wait([$this->exchange], self::PATIENCE);
                 }
             }
+        });
+    }
+
+    /**
+     * @template T
+     * @param \Closure(): T $step
+     * @return T
+     */
+    private function guarded(\Closure $step): mixed
+    {
+        if ($this->failure !== null) {
+            throw $this->failure;
+        }
+        try {
+            return $step();
         } catch (OutboundException $failure) {
             throw $this->fail($failure);
         } catch (\Throwable $foreign) {

@@ -55,14 +55,14 @@ final class OptionRules
         'protocols' => self::NARROWS,
         'proxy' => self::REFUSED,
         'query' => self::GUZZLE,
-        'read_timeout' => self::REFUSED,
+        'read_timeout' => self::NARROWS,
         'request_factory' => self::GUZZLE,
         'response_factory' => self::HONOURED,
         'retries' => self::GUZZLE,
         'sink' => self::HONOURED,
         'ssl_key' => self::REFUSED,
         'ssl_key_type' => self::REFUSED,
-        'stream' => self::REFUSED,
+        'stream' => self::HONOURED,
         'stream_context' => self::REFUSED,
         'stream_factory' => self::HONOURED,
         'synchronous' => self::HONOURED,
@@ -86,10 +86,8 @@ final class OptionRules
         'multiplex' => 'only "wait" and "eager" pass',
         'on_trailers' => 'trailers are not read',
         'proxy' => 'proxy of the configuration decides',
-        'read_timeout' => 'give a timeout that is not longer',
         'ssl_key' => 'a client certificate is no credential of a service',
         'ssl_key_type' => 'a client certificate is no credential of a service',
-        'stream' => 'a response is there as a whole',
         'stream_context' => "PHP's streams are not used",
         'verify' => 'tls of the configuration decides',
         'version' => 'HTTP/1.1 and HTTP/2 are there',
@@ -128,6 +126,7 @@ final class OptionRules
             throw self::refusal('connect_timeout', "the configuration's is longer: $connectTimeout seconds");
         }
         self::seconds($options, 'timeout');
+        self::seconds($options, 'read_timeout');
         self::seconds($options, 'delay');
         foreach (['on_headers', 'on_stats', 'progress'] as $name) {
             if (isset($options[$name]) && !is_callable($options[$name])) {
@@ -166,29 +165,16 @@ final class OptionRules
                 ? $value === [] || !isset($value[2]) || (is_string($value[2]) && strtolower($value[2]) === 'basic')
                 : $value === false || is_string($value),
             'curl' => is_array($value) && self::isKeepAlive($value),
-            'debug', 'expect', 'stream' => $value === false,
+            'debug', 'expect' => $value === false,
             'decode_content' => $value !== false || $request->getMethod() === 'HEAD',
             'multiplex' => $value === 'wait' || $value === 'eager',
             'proxy' => self::isOfEnvironment($value),
-            'read_timeout' => self::isBounded($options),
             'stream_context' => $value === [],
             'verify' => $value === true,
             // It was put into the request.
             'version' => true,
             default => false,
         };
-    }
-
-    /**
-     * A call that ends sooner than it may be silent needs no limit of its own for that.
-     *
-     * @param array<mixed> $options
-     */
-    private static function isBounded(#[\SensitiveParameter] array $options): bool
-    {
-        $silence = self::seconds($options, 'read_timeout');
-        $total = self::seconds($options, 'timeout');
-        return $silence === null || ($total !== null && $total <= $silence);
     }
 
     /**

@@ -4,8 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Guzzle;
 
-use GuzzleHttp\Exception\TransferException;
-use GuzzleHttp\Promise\FulfilledPromise;
 use GuzzleHttp\Promise\PromiseInterface;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Call\ServiceMatch;
@@ -28,7 +26,7 @@ final readonly class SecureHandler
     public const SERVICE = 'secure_outbound_service';
 
     private ServiceMatch $match;
-    private Transfer $transfer;
+    private Transfers $transfers;
 
     /**
      * @param list<string> $services ids; a request belongs to the one with the longest base path that its URL is below
@@ -39,7 +37,7 @@ final readonly class SecureHandler
     public function __construct(ServiceCalls $calls, array $services, int|float $connectTimeout = 10)
     {
         $this->match = new ServiceMatch($calls, $services);
-        $this->transfer = new Transfer($calls, $this->match, $connectTimeout);
+        $this->transfers = new Transfers($calls, $this->match, $connectTimeout);
     }
 
     /**
@@ -54,11 +52,9 @@ final readonly class SecureHandler
             $url = (string) $request->getUri()->withFragment('');
             $id = self::named($this->match, $request, $options);
             $service = $id === null ? $this->match->byUrl($url) : $this->match->named($id, $url);
-            return new FulfilledPromise($this->transfer->send($service->id, $id !== null, $request, $options));
+            return $this->transfers->send($service->id, $id !== null, $request, $options);
         } catch (OutboundException $refusal) {
             return Failures::rejection(Failures::of($request, $refusal));
-        } catch (TransferException $failure) {
-            return Failures::rejection($failure);
         }
     }
 

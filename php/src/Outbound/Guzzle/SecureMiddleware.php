@@ -4,8 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Guzzle;
 
-use GuzzleHttp\Exception\TransferException;
-use GuzzleHttp\Promise\FulfilledPromise;
 use GuzzleHttp\Promise\PromiseInterface;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Call\ServiceMatch;
@@ -24,7 +22,7 @@ use Psr\Log\LoggerInterface;
 final readonly class SecureMiddleware
 {
     private ServiceMatch $match;
-    private Transfer $transfer;
+    private Transfers $transfers;
 
     /**
      * @param list<string> $services ids
@@ -40,7 +38,7 @@ final readonly class SecureMiddleware
         int|float $connectTimeout = 10,
     ) {
         $this->match = new ServiceMatch($calls, $services);
-        $this->transfer = new Transfer($calls, $this->match, $connectTimeout);
+        $this->transfers = new Transfers($calls, $this->match, $connectTimeout);
     }
 
     /**
@@ -54,32 +52,28 @@ final readonly class SecureMiddleware
             #[\SensitiveParameter] array $options,
         ) use ($next): PromiseInterface {
             try {
-                $response = $this->send($request, $options);
-                return $response === null ? $next($request, $options) : new FulfilledPromise($response);
+                return $this->send($request, $options) ?? $next($request, $options);
             } catch (OutboundException $refusal) {
                 return Failures::rejection(Failures::of($request, $refusal));
-            } catch (TransferException $failure) {
-                return Failures::rejection($failure);
             }
         };
     }
 
     /**
      * @param array<mixed> $options
-     * @return ResponseInterface|null null: the request is handed to the next handler
+     * @return PromiseInterface<ResponseInterface, mixed>|null null: the request is handed to the next handler
      * @throws OutboundException
-     * @throws TransferException
      */
     private function send(
         #[\SensitiveParameter] RequestInterface $request,
         #[\SensitiveParameter] array $options,
-    ): ?ResponseInterface {
+    ): ?PromiseInterface {
         $url = (string) $request->getUri()->withFragment('');
         $id = SecureHandler::named($this->match, $request, $options);
         if ($id !== null) {
             // What names a service stays with it: it would otherwise come back by a redirect of whoever got it.
             $this->match->named($id, $url);
-            return $this->transfer->send($id, true, $request, $options);
+            return $this->transfers->send($id, true, $request, $options);
         }
         try {
             $service = $this->match->byUrl($url);
@@ -101,6 +95,6 @@ final readonly class SecureMiddleware
             ]);
             return null;
         }
-        return $this->transfer->send($service->id, false, $request, $options);
+        return $this->transfers->send($service->id, false, $request, $options);
     }
 }

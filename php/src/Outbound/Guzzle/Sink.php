@@ -8,8 +8,6 @@ use GuzzleHttp\Psr7\FnStream;
 use GuzzleHttp\Psr7\LazyOpenStream;
 use GuzzleHttp\Psr7\Utils;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Psr\Http\Message\RequestInterface;
-use Psr\Http\Message\ResponseInterface;
 use Psr\Http\Message\StreamInterface;
 
 /**
@@ -20,45 +18,43 @@ use Psr\Http\Message\StreamInterface;
 final class Sink
 {
     /**
-     * The response with the sink as its body; without a sink, the response as it is.
+     * @return StreamInterface|null null if none is set
+     * @throws OutboundException invalid_request.malformed
      */
-    public static function fill(
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] ResponseInterface $response,
-        mixed $sink,
-    ): ResponseInterface {
-        if ($sink === null) {
-            return $response;
-        }
-        $stream = self::stream($sink) ?? throw Failures::of(
-            $request,
-            OutboundException::create('invalid_request.malformed', 'the option sink is no file, resource or stream', sent: 'yes'),
-            $response,
-        );
-        try {
-            Utils::copyToStream($response->getBody(), $stream);
-            if ($stream->isSeekable()) {
-                $stream->rewind();
-            }
-        } catch (\RuntimeException $thrown) {
-            throw Failures::request($request, 'the sink does not take the body', $response, $thrown);
-        }
-        return $response->withBody($stream);
-    }
-
-    private static function stream(mixed $sink): ?StreamInterface
+    public static function of(mixed $sink): ?StreamInterface
     {
-        if ($sink instanceof StreamInterface) {
+        if ($sink === null || $sink instanceof StreamInterface) {
             return $sink;
         }
         if (is_string($sink)) {
             return new LazyOpenStream($sink, 'w+');
         }
         if (!is_resource($sink)) {
-            return null;
+            throw OutboundException::create('invalid_request.malformed', 'the option sink is no file, resource or stream', sent: 'yes');
         }
         // It is the caller's, so it is not closed together with the stream.
         $stream = Utils::streamFor($sink);
         return FnStream::decorate($stream, ['close' => static fn () => $stream->detach()]);
+    }
+
+    /**
+     * @throws OutboundException invalid_request.malformed if it does not take all bytes
+     */
+    public static function write(StreamInterface $sink, #[\SensitiveParameter] string $bytes): void
+    {
+        try {
+            while ($bytes !== '') {
+                $count = $sink->write($bytes);
+                if ($count < 1) {
+                    break;
+                }
+                $bytes = substr($bytes, $count);
+            }
+        } catch (\RuntimeException) {
+            // What is left says so.
+        }
+        if ($bytes !== '') {
+            throw OutboundException::create('invalid_request.malformed', 'the sink does not take the body', sent: 'yes');
+        }
     }
 }

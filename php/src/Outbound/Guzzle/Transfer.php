@@ -5,236 +5,254 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Guzzle;
 
 use GuzzleHttp\Exception\TransferException;
-use GuzzleHttp\Psr7\HttpFactory;
-use GuzzleHttp\Psr7\UriResolver;
 use GuzzleHttp\TransferStats;
-use Netresearch\NrVault\Outbound\Call\CallEnd;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
-use Netresearch\NrVault\Outbound\Call\ServiceMatch;
+use Netresearch\NrVault\Outbound\Call\StreamedCall;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Psr18\MessageHeaders;
-use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Outbound\Stream\StreamedBody;
 use Psr\Http\Message\RequestInterface;
-use Psr\Http\Message\ResponseFactoryInterface;
 use Psr\Http\Message\ResponseInterface;
-use Psr\Http\Message\StreamFactoryInterface;
+use Psr\Http\Message\StreamInterface;
 
 /**
  * One request of Guzzle as a call of a service, with what Guzzle's options ask of a handler.
  *
  * @internal
  */
-final readonly class Transfer
+final class Transfer
 {
-    /**
-     * @param int|float $connectTimeout seconds, as the configuration has it
-     */
-    public function __construct(
-        private ServiceCalls $calls,
-        private ServiceMatch $match,
-        private int|float $connectTimeout,
-    ) {
-    }
+    private string $body = '';
+    private int $received = 0;
+    private ?StreamedCall $call = null;
+    private ?ResponseInterface $response = null;
+    private ?StreamInterface $sink = null;
+    private readonly int $begun;
+    private float $due;
 
     /**
      * @param string $id of a service below whose base URL the request's is
-     * @param bool $isNamed whether the request says that it is for this service
      * @param array<mixed> $options
+     */
+    public function __construct(
+        private readonly ServiceCalls $calls,
+        private readonly Redirects $redirects,
+        private readonly string $id,
+        #[\SensitiveParameter] private readonly RequestInterface $request,
+        #[\SensitiveParameter] private readonly array $options,
+    ) {
+        $this->begun = hrtime(true);
+        $this->due = 0.0;
+    }
+
+    /**
+     * What comes before the call.
+     *
+     * @param int|float $connectTimeout seconds, as the configuration has it
      * @throws TransferException of the installed version of Guzzle
      */
-    public function send(
-        string $id,
-        bool $isNamed,
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] array $options,
+    public function prepare(int|float $connectTimeout): void
+    {
+        $this->guarded(function () use ($connectTimeout): void {
+            OptionRules::check($this->request, $this->options, $connectTimeout);
+            try {
+                $this->body = (string) $this->request->getBody();
+            } catch (\RuntimeException) {
+                throw OutboundException::malformed('the body of the request cannot be read');
+            }
+            $this->progress(0);
+            $this->due = $this->begun / 1e9 + (OptionRules::seconds($this->options, 'delay') ?? 0.0) / 1000;
+        });
+    }
+
+    /** Whether the response is wanted in pieces, or together with others. */
+    public function isInPieces(): bool
+    {
+        $isAlone = ($this->options['synchronous'] ?? false) === true && ($this->options['sink'] ?? null) === null;
+        return $this->isStream() || (!$isAlone && $this->calls->hasExchanges($this->id));
+    }
+
+    /** Seconds before the call may begin. */
+    public function delay(): float
+    {
+        return max(0.0, $this->due - hrtime(true) / 1e9);
+    }
+
+    /** The call, once it has begun. */
+    public function call(): ?StreamedCall
+    {
+        return $this->call;
+    }
+
+    /**
+     * Makes the call and waits for the whole response.
+     *
+     * @throws TransferException
+     */
+    public function whole(): ResponseInterface
+    {
+        usleep((int) ($this->delay() * 1e6));
+        $response = $this->guarded(function (): ResponseInterface {
+            $end = $this->calls->call($this->id, $this->request->getMethod(), '', $this->callOptions(), ...$this->message());
+            $spec = $end->response;
+            $response = Responses::of($this->options, $spec->status, $spec->httpVersion, $spec->headers, $end->entry->record);
+            $this->begins($response);
+            $this->received = strlen($spec->body);
+            $sink = Sink::of($this->options['sink'] ?? null);
+            if ($sink === null) {
+                return $this->whenWhole($response, Responses::stream($this->options, $spec->body));
+            }
+            Sink::write($sink, $spec->body);
+            return $this->whenWhole($response, $sink);
+        });
+        $this->stats(null);
+        return $response;
+    }
+
+    /**
+     * Goes on with the call as far as it can be without waiting, and begins it if its time has come.
+     *
+     * @return ResponseInterface|null null: not yet
+     * @throws TransferException
+     */
+    public function advance(): ?ResponseInterface
+    {
+        $response = $this->guarded(function (): ?ResponseInterface {
+            if ($this->delay() > 0) {
+                return null;
+            }
+            $call = $this->call
+                ??= $this->calls->stream($this->id, $this->request->getMethod(), '', $this->callOptions(), ...$this->message());
+            $head = $call->headNow();
+            if ($head === null) {
+                return null;
+            }
+            $response = $this->response ?? Responses::of($this->options, $head->status, $head->httpVersion, $head->headers);
+            if ($this->response === null) {
+                $this->begins($response);
+                $this->sink = Sink::of($this->options['sink'] ?? null);
+            }
+            if ($this->isStream() && $this->sink === null) {
+                return $response->withBody(new StreamedBody($call));
+            }
+            $this->sink ??= Responses::stream($this->options, '');
+            while (($bytes = $call->readNow()) !== null) {
+                if ($bytes === '') {
+                    return $this->whenWhole($response, $this->sink);
+                }
+                Sink::write($this->sink, $bytes);
+                $this->received += strlen($bytes);
+            }
+            return null;
+        });
+        if ($response !== null) {
+            $this->stats(null);
+        }
+        return $response;
+    }
+
+    /** Ends a call that nobody wants any more. */
+    public function cancel(): void
+    {
+        $this->call?->cancel();
+    }
+
+    private function isStream(): bool
+    {
+        return ($this->options['stream'] ?? false) === true;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private function callOptions(): array
+    {
+        return [
+            'body' => $this->body,
+            'timeout' => OptionRules::seconds($this->options, 'timeout'),
+            'idleTimeout' => OptionRules::seconds($this->options, 'read_timeout'),
+        ];
+    }
+
+    /**
+     * @return array{string, list<array{string, string}>} URL and headers
+     */
+    private function message(): array
+    {
+        // A fragment is never sent.
+        return [(string) $this->request->getUri()->withFragment(''), MessageHeaders::of($this->request, strlen($this->body))];
+    }
+
+    /** What is done as soon as the head is there. */
+    private function begins(#[\SensitiveParameter] ResponseInterface $response): void
+    {
+        $this->response = $response;
+        $this->redirects->check($this->request, $response, $this->options);
+        $listener = $this->options['on_headers'] ?? null;
+        if (!is_callable($listener)) {
+            return;
+        }
+        try {
+            $listener($response, $this->request);
+        } catch (\Throwable $thrown) {
+            throw Failures::request($this->request, 'the callback on_headers has thrown', $response, $thrown);
+        }
+    }
+
+    private function whenWhole(
+        #[\SensitiveParameter] ResponseInterface $response,
+        #[\SensitiveParameter] StreamInterface $body,
     ): ResponseInterface {
-        $begun = hrtime(true);
-        $response = null;
-        $failure = null;
-        try {
-            OptionRules::check($request, $options, $this->connectTimeout);
-            $body = self::body($request);
-            self::progress($request, $options, 0, strlen($body), 0);
-            $delay = OptionRules::seconds($options, 'delay');
-            if ($delay !== null) {
-                usleep((int) ($delay * 1000));
-            }
-            $end = $this->call($id, $request, $options, $body);
-            $response = self::response($end, $options);
-            $this->checkRedirect($id, $isNamed, $request, $response, $options);
-            self::onHeaders($request, $response, $options);
-            $received = strlen($end->response->body);
-            self::progress($request, $options, $received, strlen($body), strlen($body));
-            return $response = Sink::fill($request, $response, $options['sink'] ?? null);
-        } catch (OutboundException $refusal) {
-            $response ??= self::begun($refusal, $options);
-            throw $failure = Failures::of($request, $refusal, $response);
-        } catch (TransferException $ended) {
-            throw $failure = $ended;
-        } finally {
-            if (is_callable($options['on_stats'] ?? null)) {
-                ($options['on_stats'])(new TransferStats($request, $response, (hrtime(true) - $begun) / 1e9, $failure));
-            }
+        $this->progress(strlen($this->body));
+        if ($body->isSeekable()) {
+            $body->rewind();
         }
+        return $this->response = $response->withBody($body);
     }
 
-    /**
-     * @throws OutboundException
-     */
-    private static function body(#[\SensitiveParameter] RequestInterface $request): string
+    private function progress(int $sent): void
     {
-        try {
-            return (string) $request->getBody();
-        } catch (\RuntimeException) {
-            throw OutboundException::malformed('the body of the request cannot be read');
-        }
-    }
-
-    /**
-     * @param array<mixed> $options
-     * @throws OutboundException
-     */
-    private function call(
-        string $id,
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] array $options,
-        #[\SensitiveParameter] string $body,
-    ): CallEnd {
-        return $this->calls->call(
-            $id,
-            $request->getMethod(),
-            '',
-            ['body' => $body, 'timeout' => OptionRules::seconds($options, 'timeout')],
-            // A fragment is never sent.
-            (string) $request->getUri()->withFragment(''),
-            MessageHeaders::of($request, strlen($body)),
-        );
-    }
-
-    /**
-     * @param array<mixed> $options
-     * @throws OutboundException protocol.invalid
-     */
-    private static function response(CallEnd $end, #[\SensitiveParameter] array $options): ResponseInterface
-    {
-        $streams = $options['stream_factory'] ?? null;
-        try {
-            return (new SecureHttpResponse($end->response, $end->entry))->toPsrResponse(
-                self::responses($options),
-                $streams instanceof StreamFactoryInterface ? $streams : new HttpFactory(),
-            );
-        } catch (\InvalidArgumentException) {
-            // Guzzle takes no status above 599.
-            throw OutboundException::create(
-                'protocol.invalid',
-                'the response has a status or a header that PSR-7 does not take',
-                sent: 'yes',
-                httpStatus: $end->response->status,
-                auditRecord: $end->entry->record,
-            );
-        }
-    }
-
-    /**
-     * A response without a body, if a failure came after the status.
-     *
-     * @param array<mixed> $options
-     */
-    private static function begun(OutboundException $failure, #[\SensitiveParameter] array $options): ?ResponseInterface
-    {
-        $status = $failure->httpStatus();
-        return $status === null || $status > 599 ? null : self::responses($options)->createResponse($status);
-    }
-
-    /**
-     * @param array<mixed> $options
-     */
-    private static function responses(#[\SensitiveParameter] array $options): ResponseFactoryInterface
-    {
-        $responses = $options['response_factory'] ?? null;
-        return $responses instanceof ResponseFactoryInterface ? $responses : new HttpFactory();
-    }
-
-    /**
-     * Refuses a redirect that Guzzle would follow out of the service: the server would choose which credential the next request
-     * gets, or who gets what the request contains.
-     *
-     * @param array<mixed> $options
-     * @throws OutboundException policy.redirect_not_allowed
-     */
-    private function checkRedirect(
-        string $id,
-        bool $isNamed,
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] ResponseInterface $response,
-        #[\SensitiveParameter] array $options,
-    ): void {
-        $follows = $options['allow_redirects'] ?? false;
-        if (is_array($follows)) {
-            $follows = $follows !== [] && (bool) ($follows['max'] ?? true);
-        }
-        $isRedirect = in_array($response->getStatusCode(), [301, 302, 303, 307, 308], true);
-        if (!(bool) $follows || !$isRedirect || !$response->hasHeader('Location')) {
-            return;
-        }
-        try {
-            $location = (new HttpFactory())->createUri($response->getHeaderLine('Location'));
-            $target = (string) UriResolver::resolve($request->getUri(), $location)->withFragment('');
-            $service = $isNamed ? $this->match->named($id, $target) : $this->match->byUrl($target);
-            if ($service->id === $id) {
-                return;
-            }
-        } catch (OutboundException | \InvalidArgumentException) {
-            // It leads out of the service as well.
-        }
-        throw OutboundException::create(
-            'policy.redirect_not_allowed',
-            "the response redirects out of the service \"$id\"; with allow_redirects false it is handed over",
-            sent: 'yes',
-            httpStatus: $response->getStatusCode(),
-        );
-    }
-
-    /**
-     * @param array<mixed> $options
-     */
-    private static function onHeaders(
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] ResponseInterface $response,
-        #[\SensitiveParameter] array $options,
-    ): void {
-        $listener = $options['on_headers'] ?? null;
+        $listener = $this->options['progress'] ?? null;
         if (!is_callable($listener)) {
             return;
         }
         try {
-            $listener($response, $request);
+            $isEnd = (bool) $listener($this->received, $this->received, strlen($this->body), $sent);
         } catch (\Throwable $thrown) {
-            throw Failures::request($request, 'the callback on_headers has thrown', $response, $thrown);
-        }
-    }
-
-    /**
-     * @param array<mixed> $options
-     */
-    private static function progress(
-        #[\SensitiveParameter] RequestInterface $request,
-        #[\SensitiveParameter] array $options,
-        int $received,
-        int $length,
-        int $sent,
-    ): void {
-        $listener = $options['progress'] ?? null;
-        if (!is_callable($listener)) {
-            return;
-        }
-        try {
-            $isEnd = (bool) $listener($received, $received, $length, $sent);
-        } catch (\Throwable $thrown) {
-            throw Failures::request($request, 'the callback progress has thrown', null, $thrown);
+            throw Failures::request($this->request, 'the callback progress has thrown', $this->response, $thrown);
         }
         if ($isEnd) {
-            throw Failures::request($request, 'the callback progress has ended the transfer');
+            throw Failures::request($this->request, 'the callback progress has ended the transfer', $this->response);
+        }
+    }
+
+    /**
+     * @template T
+     * @param \Closure(): T $step
+     * @return T
+     * @throws TransferException
+     */
+    private function guarded(\Closure $step): mixed
+    {
+        try {
+            return $step();
+        } catch (OutboundException $refusal) {
+            $this->response ??= Responses::begun($this->options, $refusal);
+            $failure = Failures::of($this->request, $refusal, $this->response);
+        } catch (TransferException $ended) {
+            $failure = $ended;
+        }
+        $this->call?->abandon();
+        $this->stats($failure);
+        throw $failure;
+    }
+
+    private function stats(?TransferException $failure): void
+    {
+        $listener = $this->options['on_stats'] ?? null;
+        if (is_callable($listener)) {
+            $seconds = (hrtime(true) - $this->begun) / 1e9;
+            $listener(new TransferStats($this->request, $this->response, $seconds, $failure));
         }
     }
 }
