@@ -39,6 +39,7 @@ final class FloorsTest extends TestCase
         'Outbound/Psr18',
         'Outbound/Guzzle',
         'Outbound/Stripe',
+        'Outbound/Symfony',
         'Outbound/Testing',
         'Outbound',
         'Outbound/Cli/Console',

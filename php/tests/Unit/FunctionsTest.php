@@ -18,7 +18,7 @@ final class FunctionsTest extends TestCase
      * host, the audit sinks, which report their own failures, and the compiled registry, in place of which the registry itself is
      * read.
      */
-    private const ELSEWHERE = '~^(?:Outbound/(?:Cli|Testing|Guzzle|Stripe|HostDirectory|Registry/CompiledRegistry|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))'
+    private const ELSEWHERE = '~^(?:Outbound/(?:Cli|Testing|Guzzle|Stripe|Symfony|HostDirectory|Registry/CompiledRegistry|Audit/(?:AuditRow|JsonLines|Pdo|PsrLog))'
         . '|Transport/System/(?:RootUser|OwnDirectory|NewFile))~';
 
     /** Their callers ask function_exists() first, and work without them. */
