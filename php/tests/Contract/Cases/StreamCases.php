@@ -144,6 +144,47 @@ trait StreamCases
         self::assertSame([$code], $records);
     }
 
+    public function testAForkedProcessLeavesAStreamOfItsParentAlone(): void
+    {
+        self::$server->script(
+            'plain',
+            [
+                ['read'],
+                FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc"),
+                ['hold'],
+                FaultServer::write('def'),
+            ],
+            [['read'], FaultServer::answer(201)],
+        );
+        $script = self::script('forked.php', '', '
+            $response = $client->stream("left", "POST", "/x");
+            echo $response->body()->read(9);
+            flush();
+            $child = pcntl_fork();
+            if ($child === 0) {
+                touch(__FILE__ . ".child");
+                while (!file_exists(__FILE__ . ".released")) {
+                    usleep(1000);
+                    clearstatcache();
+                }
+                echo $client->request("left", "POST", "/x")->statusCode();
+                exit(0);
+            }
+            pcntl_waitpid($child, $status);
+            echo " ended ";
+            echo $response->body()->getContents();
+        ');
+        $process = new Process([PHP_BINARY, $script], $script . '.log', ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);
+        $process->waitUntil(static fn (): bool => file_exists($script . '.child'), 'the child');
+        self::$server->release('plain');
+        self::$server->wait('plain', 'ended');
+        touch($script . '.released');
+        self::assertSame(0, $process->exitCode(), $process->log());
+
+        self::assertSame('abc201 ended def', $process->log());
+        self::assertCount(2, file($script . '.jsonl') ?: []);
+    }
+
     public function testASignalEndsACallThatWaits(): void
     {
         $client = self::clientThatStreams($sink = new MemoryAuditSink());

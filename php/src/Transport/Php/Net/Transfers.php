@@ -20,6 +20,12 @@ final class Transfers
 
     private ?\CurlMultiHandle $multi = null;
 
+    /** The process that has made it. */
+    private int $process = 0;
+
+    /** @var list<\CurlMultiHandle> of a parent process: to drop them would close its connections */
+    private array $inherited = [];
+
     /** @var array<int, Transfer> by the id of the curl handle */
     private array $active = [];
 
@@ -28,7 +34,12 @@ final class Transfers
 
     public function add(\CurlHandle $handle, Transfer $transfer): void
     {
+        if ($this->multi !== null && $this->isOfParent()) {
+            $this->inherited[] = $this->multi;
+            [$this->multi, $this->active] = [null, []];
+        }
         if ($this->multi === null) {
+            $this->process = self::process();
             $this->multi = curl_multi_init();
             curl_multi_setopt($this->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
         }
@@ -39,8 +50,8 @@ final class Transfers
     /** Takes a transfer out. The connection of one that has not ended is closed. */
     public function remove(\CurlHandle $handle): void
     {
-        unset($this->active[spl_object_id($handle)]);
-        if ($this->multi !== null) {
+        if ($this->multi !== null && isset($this->active[spl_object_id($handle)]) && !$this->isOfParent()) {
+            unset($this->active[spl_object_id($handle)]);
             curl_multi_remove_handle($this->multi, $handle);
         }
     }
@@ -63,7 +74,7 @@ final class Transfers
             return;
         }
         $from = (int) hrtime(true);
-        if ($this->active === [] || $this->multi === null) {
+        if ($this->active === [] || $this->multi === null || $this->isOfParent()) {
             usleep($milliseconds * 1000);
         } elseif (curl_multi_select($this->multi, $milliseconds / 1000) === 0 && self::millisecondsSince($from) < 1) {
             // A transfer that is paused has no socket to wait for.
@@ -97,7 +108,7 @@ final class Transfers
     /** @return bool whether a transfer has something new */
     private function perform(): bool
     {
-        if ($this->multi === null || $this->active === []) {
+        if ($this->multi === null || $this->active === [] || $this->isOfParent()) {
             return false;
         }
         do {
@@ -112,6 +123,18 @@ final class Transfers
             $hasMoved = $transfer->hasMoved() || $hasMoved;
         }
         return $hasMoved;
+    }
+
+    /** Whether a forked process has taken this over, and must leave alone what its parent still uses. */
+    private function isOfParent(): bool
+    {
+        return $this->multi !== null && $this->process !== self::process();
+    }
+
+    /** 0 if the host has disabled the function; such a host does not fork. */
+    private static function process(): int
+    {
+        return function_exists('getmypid') ? (int) getmypid() : 0;
     }
 
     private static function millisecondsSince(int $from): float
