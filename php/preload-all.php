@@ -26,7 +26,7 @@ require_once __DIR__ . '/preload.php';
     $sources = new RecursiveDirectoryIterator(__DIR__ . '/src', FilesystemIterator::SKIP_DOTS);
     foreach (new RecursiveIteratorIterator($sources) as $file) {
         $name = $file instanceof SplFileInfo ? substr($file->getPathname(), strlen(__DIR__ . '/src/'), -strlen('.php')) : '';
-        // Programs, doubles, and adapters that need interfaces of the host.
+        // Programs, doubles, and what needs interfaces of the host.
         if (preg_match('~^Outbound/(Cli|Testing|Guzzle|Psr18|Stream|Stripe|Symfony)/~', $name) !== 1) {
             class_exists('Netresearch\\NrVault\\' . strtr($name, '/', '\\'));
         }

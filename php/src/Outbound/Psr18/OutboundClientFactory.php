@@ -28,9 +28,11 @@ final readonly class OutboundClientFactory
      * A client that sends every request to this service. If the service does not exist, the first request fails.
      *
      * @param int|float|null $timeout seconds for the whole of each request; null: the value of policy and configuration
+     * @param bool $stream whether a response is returned with its first bytes, and its body is read while it arrives: for the
+     *        client with which an SDK reads events
      */
-    public function forService(string $id, int|float|null $timeout = null): ClientInterface
+    public function forService(string $id, int|float|null $timeout = null, bool $stream = false): ClientInterface
     {
-        return new ServiceClient($this->calls, $id, $this->responses, $this->streams, $timeout);
+        return new ServiceClient($this->calls, $id, $this->responses, $this->streams, $timeout, $stream);
     }
 }

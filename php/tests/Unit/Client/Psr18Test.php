@@ -173,9 +173,46 @@ final class Psr18Test extends ClientTestCase
         self::assertSame([2500, null], array_column($this->transport->requests(), 'timeoutMs'));
     }
 
-    private function psrClient(string $id = 'my-api', ?float $timeout = null): ClientInterface
+    public function testAClientThatStreamsReturnsBeforeTheEnd(): void
+    {
+        $this->transport->respond(200, 'the body', [['x-a', '1'], ['x-a', '2']]);
+        $response = $this->psrClient(stream: true)->sendRequest(new Request('GET', self::URI));
+        self::assertSame([200, ['1', '2']], [$response->getStatusCode(), $response->getHeader('X-A')]);
+        self::assertSame([], $this->audit->entries());
+        self::assertFalse($response->getBody()->isSeekable());
+
+        self::assertSame('the body', $response->getBody()->getContents());
+        self::assertCount(1, $this->audit->entries());
+    }
+
+    public function testFailuresOfAClientThatStreams(): void
+    {
+        foreach ([[ServiceNetworkException::class, 'dns.not_found'], [ServiceRequestException::class, 'credential.expired']] as [$class, $code]) {
+            $this->transport->fail($code);
+            try {
+                $this->psrClient(stream: true)->sendRequest(new Request('GET', self::URI));
+                self::fail('The request was answered.');
+            } catch (ServiceRequestException | ServiceNetworkException $failure) {
+                self::assertSame([$class, $code], [$failure::class, $failure->failure()->errorCode()]);
+            }
+        }
+        $this->transport->respond(999, 'body');
+        try {
+            $this->psrClient(stream: true)->sendRequest(new Request('GET', self::URI));
+            self::fail("Guzzle's factory took the status.");
+        } catch (ServiceNetworkException $failure) {
+            self::assertSame(['protocol.invalid', 'yes', 999], [
+                $failure->failure()->errorCode(),
+                $failure->failure()->sent(),
+                $failure->failure()->httpStatus(),
+            ]);
+        }
+        self::assertCount(3, $this->audit->entries());
+    }
+
+    private function psrClient(string $id = 'my-api', ?float $timeout = null, bool $stream = false): ClientInterface
     {
         $factory = new HttpFactory();
-        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id, $timeout);
+        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id, $timeout, $stream);
     }
 }
