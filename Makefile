@@ -5,6 +5,7 @@
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
 # make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
 # make build      the release library
+# make build-sidecar  the sidecar that the PHP tests start
 # make packages   the packages for Debian and for rpm, with all that belongs to them, into target/packages: docs/packaging.md
 # make split      the trees of the two Composer packages, as they would be published, into target/split
 # make test-packages  installs, updates, removes them in a fresh Debian 12 and 13
@@ -39,7 +40,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: build-sidecar demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -58,6 +59,10 @@ composer: tools
 
 build:
 	$(CARGO) build --locked --release
+
+# With the hooks and the C interface, so that it does not replace the library of the Rust tests by one without them.
+build-sidecar:
+	$(CARGO) build --locked --features test-hooks,sidecar
 
 packages:
 	@.ci/tools --packaging
@@ -91,7 +96,7 @@ test-rust: tools oauth-servers
 	$(CARGO) test --locked --features test-hooks,sidecar $(if $(ROOM),--test $(ROOM)) $(FILTER)
 
 test-php: tools composer
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build build-sidecar
 	SECURE_OUTBOUND_LIBRARY=$(CURDIR)/$(LIBRARY) \
 	    $(if $(FILTER),$(PHPUNIT) -c php/phpunit.xml.dist --filter '$(FILTER)',.ci/phpunit)
 

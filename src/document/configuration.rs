@@ -42,6 +42,9 @@ pub struct Configuration {
     /// Whether the transport in PHP may be used. PHP reads it; the library knows the key, since one document serves both.
     #[serde(default = "yes")]
     pub php_transport: bool,
+    /// The daemon that PHP may ask in place of the library. PHP reads it, as `php_transport`.
+    #[serde(default)]
+    pub sidecar: Option<SidecarSpec>,
     /// HTTP versions that may be agreed.
     #[serde(default = "both_versions")]
     pub http_versions: Vec<HttpVersion>,
@@ -135,6 +138,14 @@ pub struct TokenCacheSpec {
     /// An absolute path. What is wrong with the directory itself is a warning, since it can be repaired while the process
     /// runs.
     pub directory: PathBuf,
+}
+
+/// The daemon that PHP may ask.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarSpec {
+    /// The path of its socket, absolute.
+    pub socket: PathBuf,
 }
 
 /// What applies where neither request nor policy says.
@@ -237,6 +248,9 @@ impl Configuration {
         // A worker's current directory is not the administrator's.
         if self.token_cache.as_ref().is_some_and(|cache| !cache.directory.is_absolute()) {
             return refuse("token_cache.directory must be an absolute path");
+        }
+        if self.sidecar.as_ref().is_some_and(|sidecar| !sidecar.socket.is_absolute()) {
+            return refuse("sidecar.socket must be an absolute path");
         }
         if self.http_versions.is_empty() {
             return refuse("http_versions may not be empty");

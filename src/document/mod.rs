@@ -12,8 +12,8 @@ mod request;
 mod response;
 
 pub use configuration::{
-    Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, TlsSpec,
-    TokenCacheSpec,
+    Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, SidecarSpec,
+    TlsSpec, TokenCacheSpec,
 };
 pub use credential::{CredentialKind, CredentialSpec, Placement};
 pub use limit::ByteLimit;

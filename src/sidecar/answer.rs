@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::configuration::EnvelopeOwner;
 use super::frame::VERSION;
 use crate::audit::Recorder;
 use crate::document::{self, AuditRecord};
@@ -62,10 +63,14 @@ pub fn hello() -> Vec<u8> {
     format!(r#"{{"version":{VERSION},"library_version":"{version}","features":[]}}"#).into_bytes()
 }
 
-/// The document of a decision: the engine's own, and how long the call may last from now.
-pub fn decision(decision: &[u8], timeout_ms: Option<u128>) -> Vec<u8> {
+/// The document of a decision: the engine's own, how long the call may last from now, and whose its envelopes are.
+pub fn decision(decision: &[u8], timeout_ms: Option<u128>, envelopes: EnvelopeOwner) -> Vec<u8> {
     let timeout = timeout_ms.map_or_else(|| "null".to_owned(), |timeout| timeout.to_string());
-    let begin = format!(r#"{{"version":1,"timeout_ms":{timeout},"decision":"#);
+    let owner = match envelopes {
+        EnvelopeOwner::Daemon => "daemon",
+        EnvelopeOwner::Caller => "caller",
+    };
+    let begin = format!(r#"{{"version":1,"timeout_ms":{timeout},"envelopes":"{owner}","decision":"#);
     [begin.as_bytes(), decision, b"}"].concat()
 }
 

@@ -158,7 +158,8 @@ impl Session {
             self.daemon.ended(&Ended::new(asker, "refused", outcome.sent(), outcome.audit));
         }
         let timeout = waiting.as_ref().map(|call| call.deadline.saturating_duration_since(Instant::now()).as_millis());
-        self.peer.tell(Kind::Decision, id, &answer::decision(&head, timeout), soon()).await?;
+        let owner = waiting.as_ref().map_or(EnvelopeOwner::Daemon, |call| call.service.envelopes);
+        self.peer.tell(Kind::Decision, id, &answer::decision(&head, timeout, owner), soon()).await?;
         Ok(waiting)
     }
 

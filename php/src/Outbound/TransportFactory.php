@@ -8,13 +8,15 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\Sidecar\SidecarTransport;
 use Netresearch\NrVault\Transport\System\OperatorLog;
 use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 use Psr\Log\LoggerInterface;
 
 /**
- * Chooses between the library and PhpTransport. "auto" uses the library if it is bound, otherwise PhpTransport, and reports the
+ * Chooses between the sidecar, the library and PhpTransport. "auto" uses the sidecar where the configuration has "sidecar", and then
+ * nothing else. Otherwise it uses the library if it is bound, otherwise PhpTransport, and reports the
  * reason once: in the log, and on standard error of a command line process.
  *
  * The choice is made before a request is checked, and is not changed: a library of another version, a configuration that it
@@ -32,6 +34,9 @@ final class TransportFactory implements TransportSelector
     /** Whether PhpTransport may replace the library; a value that is not a boolean is refused when the configuration is read. */
     private readonly bool $hasPhp;
 
+    /** Null where the configuration has no sidecar. */
+    private readonly ?SidecarTransport $sidecar;
+
     private bool $logged = false;
 
     /**
@@ -47,6 +52,7 @@ final class TransportFactory implements TransportSelector
         $this->rust = new RustFfiTransport($config, $library);
         $this->php = new PhpTransport($config);
         $this->hasPhp = ($config['php_transport'] ?? true) !== false;
+        $this->sidecar = array_key_exists('sidecar', $config) ? new SidecarTransport($config) : null;
     }
 
     public function select(string $transport): TransportInterface
@@ -54,7 +60,9 @@ final class TransportFactory implements TransportSelector
         return match ($transport) {
             ServiceDefinition::TRANSPORT_RUST => $this->rust($this->rust->bind()),
             ServiceDefinition::TRANSPORT_PHP => $this->php(),
-            ServiceDefinition::TRANSPORT_AUTO => $this->auto(),
+            ServiceDefinition::TRANSPORT_AUTO => $this->sidecar ?? $this->auto(),
+            ServiceDefinition::TRANSPORT_SIDECAR => $this->sidecar
+                ?? throw self::unavailable('the configuration has no sidecar.socket, which "transport": "sidecar" needs'),
             default => throw OutboundException::malformed('the transport of a service is unknown'),
         };
     }

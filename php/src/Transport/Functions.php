@@ -54,6 +54,12 @@ final class Functions
         'zlib' => ['inflate_add', 'inflate_get_read_len', 'inflate_get_status', 'inflate_init'],
     ];
 
+    /** Needed by SidecarTransport in addition; all are in PHP's core. */
+    private const NEEDED_BY_SIDECAR = [
+        'feof', 'fread', 'fwrite', 'pfsockopen', 'stream_get_meta_data', 'stream_select',
+        'stream_set_blocking', 'stream_set_chunk_size', 'unpack', 'usleep',
+    ];
+
     /** @var array<int, list<string>> the missing functions, for this PHP request */
     private static array $missing = [];
 
@@ -65,7 +71,17 @@ final class Functions
      */
     public static function missing(bool $isPhp = false): array
     {
-        return self::$missing[(int) $isPhp] ??= self::look($isPhp);
+        return self::$missing[(int) $isPhp] ??= self::look($isPhp ? self::NEEDED_BY_PHP : []);
+    }
+
+    /**
+     * The functions that this PHP does not have, and without which it cannot ask the sidecar.
+     *
+     * @return list<string>
+     */
+    public static function missingForSidecar(): array
+    {
+        return self::$missing[2] ??= self::look(['core' => self::NEEDED_BY_SIDECAR]);
     }
 
     /**
@@ -75,7 +91,7 @@ final class Functions
      */
     public static function names(): array
     {
-        $names = self::NEEDED;
+        $names = [...self::NEEDED, ...self::NEEDED_BY_SIDECAR];
         foreach (self::NEEDED_BY_PHP as $ofExtension) {
             $names = [...$names, ...$ofExtension];
         }
@@ -106,16 +122,17 @@ final class Functions
     }
 
     /**
+     * @param array<string, list<string>> $more needed in addition, by extension
      * @return list<string>
      */
-    private static function look(bool $isPhp): array
+    private static function look(array $more): array
     {
         try {
             if (function_exists('ini_get') && ini_get('disable_functions') === '') {
                 return [];
             }
             $lists = [['core', self::NEEDED]];
-            foreach ($isPhp ? self::NEEDED_BY_PHP : [] as $extension => $names) {
+            foreach ($more as $extension => $names) {
                 $lists[] = [$extension, $names];
             }
             $missing = [];

@@ -17,6 +17,13 @@ final class Build
         return realpath($file) ?: throw new \RuntimeException('No library at ' . $file . ': make build');
     }
 
+    /** The daemon; `make test-php` builds it. */
+    public static function sidecar(): string
+    {
+        $file = getenv('SECURE_OUTBOUND_SIDECAR') ?: self::root() . '/target/debug/secure-outbound-sidecar';
+        return realpath($file) ?: throw new \RuntimeException('No sidecar at ' . $file . ': make build-sidecar');
+    }
+
     public static function header(): string
     {
         $file = self::root() . '/include/secure_outbound.h';

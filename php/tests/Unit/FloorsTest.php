@@ -24,6 +24,7 @@ final class FloorsTest extends TestCase
         'Outbound/Exception',
         'Transport',
         'Transport/Rust',
+        'Transport/Sidecar',
         'Transport/Php/Envelope',
         'Transport/Php/Keys',
         'Transport/Php/Policy',

@@ -39,21 +39,24 @@ final class FunctionsTest extends TestCase
 
     public function testTheListsAreThoseOfTheSources(): void
     {
-        $used = ['base' => [], 'php' => []];
+        $used = ['base' => [], 'php' => [], 'sidecar' => []];
         foreach (Build::sources() as $name => $code) {
             if (preg_match(self::ELSEWHERE, $name) !== 1) {
-                $part = preg_match('~^Transport/Php/~', $name) === 1 ? 'php' : 'base';
+                $part = ['Php' => 'php', 'Sidecar' => 'sidecar'][explode('/', $name)[1] ?? ''] ?? 'base';
                 $used[$part] = [...$used[$part], ...self::functions($code)];
             }
         }
         $base = array_diff(array_unique($used['base']), self::OPTIONAL);
         $php = array_diff(array_unique($used['php']), $base, self::OPTIONAL);
+        $sidecar = array_diff(array_unique($used['sidecar']), $base, self::OPTIONAL);
         $listed = (new \ReflectionClass(Functions::class))->getConstants();
 
         self::assertLists($base, $listed['NEEDED'], 'NEEDED');
         self::assertLists($php, array_merge(...array_values($listed['NEEDED_BY_PHP'])), 'NEEDED_BY_PHP');
+        self::assertLists($sidecar, $listed['NEEDED_BY_SIDECAR'], 'NEEDED_BY_SIDECAR');
         $core = ['core', 'standard', 'date', 'hash', 'json', 'pcre', 'random', 'spl'];
-        foreach ($listed['NEEDED_BY_PHP'] + ['core' => $listed['NEEDED']] as $extension => $names) {
+        $all = [...$listed['NEEDED_BY_PHP'], 'core' => [...$listed['NEEDED'], ...$listed['NEEDED_BY_SIDECAR']]];
+        foreach ($all as $extension => $names) {
             foreach ($names as $name) {
                 $of = strtolower((string) (new \ReflectionFunction($name))->getExtensionName());
                 self::assertContains($of, $extension === 'core' ? $core : [$extension], $name);
@@ -63,7 +66,7 @@ final class FunctionsTest extends TestCase
 
     public function testNothingIsMissingHere(): void
     {
-        self::assertSame([[], []], [Functions::missing(), Functions::missing(true)]);
+        self::assertSame([[], [], []], [Functions::missing(), Functions::missing(true), Functions::missingForSidecar()]);
     }
 
     /**

@@ -38,7 +38,7 @@ final class WireDocumentsTest extends TestCase
 
     /** Place of an object in the document => the keys that exist for it. */
     private const CONFIGURATION = [
-        '' => ['version', 'master_keys', 'internal_hosts', 'tls', 'proxy', 'token_cache', 'defaults', 'limits', 'php_transport',
+        '' => ['version', 'master_keys', 'internal_hosts', 'tls', 'proxy', 'token_cache', 'defaults', 'limits', 'php_transport', 'sidecar',
             'http_versions', 'user_agent'],
         'master_keys.0' => ['id', 'provider', 'path'],
         'master_keys.1' => ['provider', 'name'],
@@ -50,6 +50,7 @@ final class WireDocumentsTest extends TestCase
         'token_cache' => ['directory'],
         'defaults' => ['timeout_ms', 'connect_timeout_ms', 'response_bytes'],
         'limits' => ['timeout_ms', 'request_bytes', 'response_bytes', 'header_bytes', 'hosts', 'require_binding'],
+        'sidecar' => ['socket'],
     ];
 
     /** A value that no key of a configuration accepts. */

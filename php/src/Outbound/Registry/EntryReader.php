@@ -61,8 +61,10 @@ final class EntryReader
             return [...$this->problems, new RegistryProblem($this->id, '', 'an entry is an object')];
         }
         $this->unknownKeys($map, self::KEYS, '');
-        $baseUrl = $this->baseUrl($map['base_url'] ?? null);
-        $policy = $this->policy($map['policy'] ?? null);
+        // Both are the sidecar's: here they only help whoever looks for a service by its URL.
+        $isOwn = ($map['transport'] ?? null) !== ServiceDefinition::TRANSPORT_SIDECAR;
+        $baseUrl = $isOwn || array_key_exists('base_url', $map) ? $this->baseUrl($map['base_url'] ?? null) : '';
+        $policy = $isOwn || array_key_exists('policy', $map) ? $this->policy($map['policy'] ?? null) : new Policy([]);
         $headers = array_key_exists('headers', $map) ? $this->headers($map['headers']) : [];
         $idempotencyHeader = $this->idempotencyHeader($map);
         $placeholders = $this->placeholderHeaders($map);

@@ -20,7 +20,8 @@ final readonly class ServiceDefinition
     public const TRANSPORT_AUTO = 'auto';
     public const TRANSPORT_RUST = 'rust';
     public const TRANSPORT_PHP = 'php';
-    public const TRANSPORTS = [self::TRANSPORT_AUTO, self::TRANSPORT_RUST, self::TRANSPORT_PHP];
+    public const TRANSPORT_SIDECAR = 'sidecar';
+    public const TRANSPORTS = [self::TRANSPORT_AUTO, self::TRANSPORT_RUST, self::TRANSPORT_PHP, self::TRANSPORT_SIDECAR];
 
     public const AUDIT_STANDARD = 'standard';
     public const AUDIT_REQUIRED = 'required';

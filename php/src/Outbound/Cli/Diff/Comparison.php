@@ -24,6 +24,7 @@ final class Comparison
 
     /** From the strictest to the least strict. */
     private const TRANSPORTS = [
+        ServiceDefinition::TRANSPORT_SIDECAR,
         ServiceDefinition::TRANSPORT_RUST,
         ServiceDefinition::TRANSPORT_AUTO,
         ServiceDefinition::TRANSPORT_PHP,

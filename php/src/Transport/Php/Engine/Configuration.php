@@ -63,6 +63,7 @@ final class Configuration
         [$trust, $isPostQuantum] = self::trust($config['tls']);
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
         self::checkTokenCache($config['token_cache']);
+        self::checkSidecar($config['sidecar']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
         [$limits, $hostLimit, $requireBinding] = self::limits($config['limits']);
         $versions = self::versions($config['http_versions']);
@@ -133,6 +134,7 @@ final class Configuration
             'defaults' => [],
             'limits' => [],
             'php_transport' => true,
+            'sidecar' => null,
             'http_versions' => self::VERSIONS,
             'user_agent' => Product::USER_AGENT,
         ]);
@@ -201,6 +203,14 @@ final class Configuration
         $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
         if (!is_string($directory) || !str_starts_with($directory, '/')) {
             throw self::invalid('token_cache.directory must be an absolute path');
+        }
+    }
+
+    private static function checkSidecar(mixed $sidecar): void
+    {
+        $socket = $sidecar === null ? '/' : self::object($sidecar, 'sidecar', ['socket' => null])['socket'];
+        if (!is_string($socket) || !str_starts_with($socket, '/')) {
+            throw self::invalid('sidecar.socket must be an absolute path');
         }
     }
 
