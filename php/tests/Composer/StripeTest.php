@@ -76,17 +76,34 @@ final class StripeTest extends SdkTestCase
         self::assertSame(sha1_file(__FILE__), $seen['files']['file']['sha1']);
     }
 
-    /**
-     * @dataProvider transports
-     */
-    public function testAStreamGetsTheBody(string $transport): void
+    public function testAStreamGetsTheBody(): void
     {
         $body = '';
-        self::stripe($transport)->quotes->pdf('qt_1', static function (string $bytes) use (&$body): void {
+        self::stripe('php')->quotes->pdf('qt_1', static function (string $bytes) use (&$body): void {
             $body .= $bytes;
         });
 
         self::assertSame('/v1/quotes/qt_1/pdf', json_decode($body, true)['uri']);
+    }
+
+    public function testAStreamOfManyPieces(): void
+    {
+        $sizes = [];
+        self::stripe('php');
+        $client = ApiRequestor::streamingHttpClient();
+        $url = substr(self::$upstream->url(), 0, -strlen('/v1')) . '/v1/bytes/300000';
+        $seen = $client->requestStream('get', $url, [], [], false, static function (string $bytes) use (&$sizes): void {
+            $sizes[] = strlen($bytes);
+        });
+
+        self::assertSame(300000, array_sum($sizes));
+        self::assertGreaterThan(1, count($sizes));
+        self::assertSame([null, 201], [$seen[0], $seen[1]]);
+        self::assertSame('application/octet-stream', $seen[2]['Content-Type']);
+        $url = substr(self::$upstream->url(), 0, -strlen('/v1')) . '/v1/status/404';
+        $seen = $client->requestStream('get', $url, [], [], false, static fn () => self::fail('An error is no stream.'));
+        self::assertSame(404, $seen[1]);
+        self::assertStringContainsString('/v1/status/404', (string) $seen[0]);
     }
 
     public function testAnErrorOfTheApiIsTheSdksOwn(): void

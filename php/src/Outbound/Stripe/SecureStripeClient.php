@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Stripe;
 
-use Netresearch\NrVault\Outbound\Call\CallEnd;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Call\ServiceMatch;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
@@ -60,20 +59,15 @@ final readonly class SecureStripeClient implements ClientInterface, StreamingCli
         $apiMode = 'v1',
         $maxNetworkRetries = null,
     ): array {
-        try {
-            $end = $this->call(new StripeRequest($method, $absUrl, $headers, $params, $hasFile, $apiMode));
-        } catch (TransferFailed $failure) {
-            throw $failure->errorClass() === 'internal'
-                ? new UnexpectedValueException($failure->getMessage(), 0, $failure)
-                : new ApiConnectionException($failure->getMessage(), 0, $failure);
-        } catch (OutboundException $refusal) {
-            throw new UnexpectedValueException($refusal->getMessage(), 0, $refusal);
-        }
-        return [$end->response->body, $end->response->status, new CaseInsensitiveArray(array_column($end->response->headers, 1, 0))];
+        return self::guarded(function () use ($method, $absUrl, $headers, $params, $hasFile, $apiMode): array {
+            $arguments = $this->arguments(new StripeRequest($method, $absUrl, $headers, $params, $hasFile, $apiMode));
+            $response = $this->calls->call(...$arguments)->response;
+            return [$response->body, $response->status, new CaseInsensitiveArray(array_column($response->headers, 1, 0))];
+        });
     }
 
     /**
-     * The callback gets the body of a success as a whole.
+     * The callback gets the body of a success while it arrives.
      *
      * @param string $method
      * @param string $absUrl
@@ -95,18 +89,26 @@ final readonly class SecureStripeClient implements ClientInterface, StreamingCli
         $readBodyChunkCallable,
         $maxNetworkRetries = null,
     ): array {
-        [$body, $status, $fields] = $this->request($method, $absUrl, $headers, $params, $hasFile);
-        if ($status >= 300) {
-            return [$body, $status, $fields];
-        }
-        $readBodyChunkCallable($body);
-        return [null, $status, $fields];
+        return self::guarded(function () use ($method, $absUrl, $headers, $params, $hasFile, $readBodyChunkCallable): array {
+            $call = $this->calls->stream(...$this->arguments(new StripeRequest($method, $absUrl, $headers, $params, $hasFile, 'v1')));
+            $head = $call->head();
+            $body = '';
+            while (($bytes = $call->read()) !== '') {
+                if ($head->status < 300) {
+                    $readBodyChunkCallable($bytes);
+                } else {
+                    $body .= $bytes;
+                }
+            }
+            return [$head->status < 300 ? null : $body, $head->status, new CaseInsensitiveArray(array_column($head->headers, 1, 0))];
+        });
     }
 
     /**
+     * @return array{string, string, string, array<string, mixed>, string, list<array{string, string}>} of ServiceCalls
      * @throws OutboundException
      */
-    private function call(StripeRequest $request): CallEnd
+    private function arguments(StripeRequest $request): array
     {
         $id = $this->match->placeholder($request->headers, static fn (): string => '');
         $service = $id === null ? $this->match->byUrl($request->url) : $this->match->named($id, $request->url);
@@ -114,13 +116,26 @@ final readonly class SecureStripeClient implements ClientInterface, StreamingCli
         if ($request->method === 'POST' || ($request->isV2 && $request->method === 'DELETE')) {
             $options['idempotencyKey'] = $request->idempotencyKey ?? Uuid7::generate();
         }
-        return $this->calls->call(
-            $service->id,
-            $request->method,
-            '',
-            $options + $request->body,
-            $request->url,
-            $request->headers,
-        );
+        return [$service->id, $request->method, '', $options + $request->body, $request->url, $request->headers];
+    }
+
+    /**
+     * @template T
+     * @param \Closure(): T $call
+     * @return T
+     * @throws ApiConnectionException
+     * @throws UnexpectedValueException
+     */
+    private static function guarded(#[\SensitiveParameter] \Closure $call): mixed
+    {
+        try {
+            return $call();
+        } catch (TransferFailed $failure) {
+            throw $failure->errorClass() === 'internal'
+                ? new UnexpectedValueException($failure->getMessage(), 0, $failure)
+                : new ApiConnectionException($failure->getMessage(), 0, $failure);
+        } catch (OutboundException $refusal) {
+            throw new UnexpectedValueException($refusal->getMessage(), 0, $refusal);
+        }
     }
 }
