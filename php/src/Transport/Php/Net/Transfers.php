@@ -18,15 +18,14 @@ final class Transfers
     /** Milliseconds between two looks, where libcurl has no socket to wait for. */
     private const SHORTEST_WAIT = 1;
 
-    private ?\CurlMultiHandle $multi = null;
+    /**
+     * A forked process leaves alone what its parent still uses; to drop it would close the connections of the parent.
+     *
+     * @var array<int, \CurlMultiHandle> by the process that has made it
+     */
+    private array $multis = [];
 
-    /** The process that has made it. */
-    private int $process = 0;
-
-    /** @var list<\CurlMultiHandle> of a parent process: to drop them would close its connections */
-    private array $inherited = [];
-
-    /** @var array<int, Transfer> by the id of the curl handle */
+    /** @var array<int, array<int, Transfer>> by process, and by the id of the curl handle */
     private array $active = [];
 
     /** Nanoseconds that were spent waiting. */
@@ -34,25 +33,22 @@ final class Transfers
 
     public function add(\CurlHandle $handle, Transfer $transfer): void
     {
-        if ($this->multi !== null && $this->isOfParent()) {
-            $this->inherited[] = $this->multi;
-            [$this->multi, $this->active] = [null, []];
+        $process = self::process();
+        if (!isset($this->multis[$process])) {
+            $this->multis[$process] = curl_multi_init();
+            curl_multi_setopt($this->multis[$process], CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
         }
-        if ($this->multi === null) {
-            $this->process = self::process();
-            $this->multi = curl_multi_init();
-            curl_multi_setopt($this->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-        }
-        curl_multi_add_handle($this->multi, $handle);
-        $this->active[spl_object_id($handle)] = $transfer;
+        curl_multi_add_handle($this->multis[$process], $handle);
+        $this->active[$process][spl_object_id($handle)] = $transfer;
     }
 
     /** Takes a transfer out. The connection of one that has not ended is closed. */
     public function remove(\CurlHandle $handle): void
     {
-        if ($this->multi !== null && isset($this->active[spl_object_id($handle)]) && !$this->isOfParent()) {
-            unset($this->active[spl_object_id($handle)]);
-            curl_multi_remove_handle($this->multi, $handle);
+        $process = self::process();
+        if (isset($this->multis[$process], $this->active[$process][spl_object_id($handle)])) {
+            unset($this->active[$process][spl_object_id($handle)]);
+            curl_multi_remove_handle($this->multis[$process], $handle);
         }
     }
 
@@ -74,9 +70,10 @@ final class Transfers
             return;
         }
         $from = (int) hrtime(true);
-        if ($this->active === [] || $this->multi === null || $this->isOfParent()) {
+        $multi = $this->multis[self::process()] ?? null;
+        if ($multi === null || ($this->active[self::process()] ?? []) === []) {
             usleep($milliseconds * 1000);
-        } elseif (curl_multi_select($this->multi, $milliseconds / 1000) === 0 && self::millisecondsSince($from) < 1) {
+        } elseif (curl_multi_select($multi, $milliseconds / 1000) === 0 && self::millisecondsSince($from) < 1) {
             // A transfer that is paused has no socket to wait for.
             usleep(min($milliseconds, self::SHORTEST_WAIT) * 1000);
         }
@@ -108,27 +105,23 @@ final class Transfers
     /** @return bool whether a transfer has something new */
     private function perform(): bool
     {
-        if ($this->multi === null || $this->active === [] || $this->isOfParent()) {
+        $multi = $this->multis[self::process()] ?? null;
+        $active = $this->active[self::process()] ?? [];
+        if ($multi === null || $active === []) {
             return false;
         }
         do {
-            $code = curl_multi_exec($this->multi, $running);
+            $code = curl_multi_exec($multi, $running);
         } while ($code === CURLM_CALL_MULTI_PERFORM);
-        while (($message = curl_multi_info_read($this->multi)) !== false) {
+        while (($message = curl_multi_info_read($multi)) !== false) {
             $handle = $message['handle'];
-            ($handle instanceof \CurlHandle ? $this->active[spl_object_id($handle)] ?? null : null)?->ended();
+            ($handle instanceof \CurlHandle ? $active[spl_object_id($handle)] ?? null : null)?->ended();
         }
         $hasMoved = false;
-        foreach ($this->active as $transfer) {
+        foreach ($active as $transfer) {
             $hasMoved = $transfer->hasMoved() || $hasMoved;
         }
         return $hasMoved;
-    }
-
-    /** Whether a forked process has taken this over, and must leave alone what its parent still uses. */
-    private function isOfParent(): bool
-    {
-        return $this->multi !== null && $this->process !== self::process();
     }
 
     /** 0 if the host has disabled the function; such a host does not fork. */
