@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
@@ -28,8 +29,8 @@ final class Site
     /** The root of the project. */
     public readonly string $path;
 
-    /** A file that each PHP process of the site runs first; null if there is none. */
-    private ?string $prepended = null;
+    /** @var list<string> options of PHP that each process of the site has */
+    private array $options = [];
 
     private readonly string $library;
 
@@ -38,12 +39,14 @@ final class Site
      * @param Installation|null $installation of a site that workers serve: the directory "site" beside it becomes the site, and
      *        everything in it their user's; null: a site of this process's own user
      * @param string $base URL of the site; "/": on each host
+     * @param MariaDb|null $server whose database the site takes; null: SQLite
      */
     public function __construct(
         string $name,
         array $settings = [],
         private readonly ?Installation $installation = null,
         string $base = self::BASE,
+        ?MariaDb $server = null,
     ) {
         $packages = self::packages();
         $this->library = $installation === null ? Build::library() : $installation->library;
@@ -58,17 +61,24 @@ final class Site
         if ($installation !== null) {
             self::succeed(['chown', '-R', Fpm::USER . ':' . Fpm::USER, $this->path]);
         }
+        $database = ['--driver=sqlite'];
+        if ($server !== null) {
+            preg_match('/unix_socket=([^;]+);dbname=(.+)\z/', $server->dsn, $place);
+            // TYPO3 takes the socket from here, and keeps it in its settings.
+            $this->ini('mysqli.default_socket', $place[1] ?? '');
+            $database = ['--driver=mysqliSocket', '--username=root', '--password=none', '--dbname=' . ($place[2] ?? '')];
+        }
         $this->typo3(
             'setup',
             '--no-interaction',
             '--force',
-            '--driver=sqlite',
             '--admin-username=' . self::ADMIN,
             '--admin-user-password=' . self::PASSWORD,
             '--admin-email=admin@typo3.example',
             '--project-name=Test',
             '--create-site=' . self::BASE,
             '--server-type=other',
+            ...$database,
         );
         foreach (glob($this->path . '/config/sites/*/config.yaml') ?: [] as $file) {
             file_put_contents($file, str_replace(self::BASE, $base, (string) file_get_contents($file)));
@@ -89,7 +99,12 @@ final class Site
     private function copy(string $packages): void
     {
         $archive = $this->path . '/packages.tar';
-        $unused = ['--exclude=vendor/netresearch/secure-outbound/vendor', '--exclude=vendor/typo3/*/Documentation', '--exclude=*.phar'];
+        $unused = [
+            '--exclude=vendor/netresearch/secure-outbound/vendor',
+            '--exclude=vendor/typo3/*/Documentation',
+            '--exclude=public/typo3temp',
+            '--exclude=*.phar',
+        ];
         self::succeed(['tar', '-chf', $archive, ...$unused, '-C', $packages, ...self::PARTS]);
         self::succeed(['tar', '-xf', $archive, '-C', $this->path]);
         unlink($archive);
@@ -137,7 +152,13 @@ final class Site
     /** Every PHP process of the site will run this file first. */
     public function prepend(string $file): void
     {
-        $this->prepended = $file;
+        $this->ini('auto_prepend_file', $file);
+    }
+
+    /** Every PHP process of the site will have this setting. */
+    public function ini(string $name, string $value): void
+    {
+        array_push($this->options, '-d', "$name=$value");
     }
 
     /**
@@ -197,7 +218,7 @@ final class Site
      */
     public function options(): array
     {
-        return $this->prepended === null ? [] : ['-d', 'auto_prepend_file=' . $this->prepended];
+        return $this->options;
     }
 
     /** The root of the packages, with vendor/. */

@@ -57,8 +57,8 @@ final class SiteWorkers
 
     /** Extensions of PHP that TYPO3 requires. */
     private const EXTENSIONS = [
-        'ctype', 'curl', 'dom', 'fileinfo', 'iconv', 'intl', 'mbstring', 'pdo', 'pdo_sqlite', 'phar', 'posix', 'simplexml',
-        'sodium', 'tokenizer', 'xml', 'xmlreader', 'xmlwriter',
+        'ctype', 'curl', 'dom', 'fileinfo', 'iconv', 'intl', 'mbstring', 'mysqlnd', 'mysqli', 'pdo', 'pdo_sqlite', 'phar', 'posix',
+        'simplexml', 'sodium', 'tokenizer', 'xml', 'xmlreader', 'xmlwriter',
     ];
 
     public readonly Fpm $fpm;

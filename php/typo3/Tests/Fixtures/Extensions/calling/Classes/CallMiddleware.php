@@ -11,19 +11,20 @@ use Psr\Http\Server\RequestHandlerInterface;
 use TYPO3\CMS\Core\Http\JsonResponse;
 
 /**
- * A frontend request that calls a service: /outbound-test?service=crm&path=/echo
+ * A frontend request that calls a service: /outbound-test?service=crm&path=/echo; /outbound-timings calls it with each client.
  */
 final readonly class CallMiddleware implements MiddlewareInterface
 {
-    public function __construct(private Calls $calls)
+    public function __construct(private Calls $calls, private Timings $timings)
     {
     }
 
     public function process(ServerRequestInterface $request, RequestHandlerInterface $handler): ResponseInterface
     {
-        if ($request->getUri()->getPath() !== '/outbound-test') {
-            return $handler->handle($request);
-        }
-        return new JsonResponse($this->calls->asked($request));
+        return match ($request->getUri()->getPath()) {
+            '/outbound-test' => new JsonResponse($this->calls->asked($request)),
+            '/outbound-timings' => new JsonResponse($this->timings->asked($request)),
+            default => $handler->handle($request),
+        };
     }
 }

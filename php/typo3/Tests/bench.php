@@ -1,0 +1,80 @@
+<?php
+
+/**
+ * .ci/typo3 LINE bench: the time of a call in a TYPO3 with MariaDB, nginx and php-fpm: by the library, and by nr-vault's own HTTP client.
+ * Each request makes one call with each, and they take turns at being the first.
+ *
+ * The exit code is 1 if the library's median is the longer one.
+ */
+
+declare(strict_types=1);
+
+use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use TYPO3\CMS\Core\Information\Typo3Version;
+
+const REQUESTS = 200;
+
+require $argv[1] . '/vendor/autoload.php';
+
+$upstream = new Upstream();
+$server = new MariaDb();
+$directory = new TempDir('bench');
+$installation = new Installation($directory);
+$site = new Site('bench', [
+    'HTTP' => ['verify' => $upstream->tls->authority],
+    'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => $upstream->config()['internal_hosts'], 'php_transport' => false]]],
+], $installation, '/', $server);
+$prepare = $site->write('prepare.json', (string) json_encode(['services' => [[
+    'id' => 'crm',
+    'base_url' => $upstream->url('1.1'),
+    'secret' => 'bench-token',
+    'options' => ['owner' => 1, 'frontendAccessible' => true],
+]]]));
+$site->typo3('outbound-test:prepare', $prepare);
+$workers = new SiteWorkers($site, $installation, $directory);
+
+$times = ['library' => [], 'nr-vault' => []];
+for ($number = -10; $number < REQUESTS; ++$number) {
+    $query = [
+        'service' => 'crm',
+        'url' => $upstream->url('1.1'),
+        'path' => '/bytes/100',
+        'first' => $number % 2 === 0 ? 'library' : 'nr-vault',
+    ];
+    $body = $workers->browser()->get('/outbound-timings?' . http_build_query($query))['body'];
+    $results = json_decode($body, true);
+    foreach (array_keys($times) as $client) {
+        if (($results[$client]['status'] ?? null) !== 201) {
+            fwrite(STDERR, "$client: $body\n" . $workers->log());
+            exit(2);
+        }
+        // The first requests fill the caches of opcache and TYPO3.
+        if ($number >= 0) {
+            $times[$client][] = $results[$client]['us'];
+        }
+    }
+}
+$received = array_unique(array_column($upstream->nginx->received(), 'authorization'));
+if ($received !== ['Bearer bench-token']) {
+    fwrite(STDERR, "The API received something else.\n");
+    exit(2);
+}
+
+$at = static function (array $values, float $share): float {
+    sort($values);
+    return $values[(int) floor($share * (count($values) - 1))] / 1000;
+};
+printf("TYPO3 %s on MariaDB and php-fpm, %d requests, each with one call by each client, HTTP/1.1 over TLS 1.3\n", new Typo3Version(), REQUESTS);
+foreach ($times as $client => $values) {
+    printf("%-9s median %5.2f ms   from %5.2f to %5.2f ms (10 %% and 90 %%)\n", $client, $at($values, .5), $at($values, .1), $at($values, .9));
+}
+$workers->stop();
+$site->remove();
+$server->stop();
+$upstream->stop();
+exit($at($times['library'], .5) <= $at($times['nr-vault'], .5) ? 0 : 1);
