@@ -32,7 +32,7 @@ final class PrepareCommand extends Command
 
     protected function configure(): void
     {
-        $this->addArgument('file', InputArgument::REQUIRED, 'JSON: services (id, base_url, secret, options, fields), task');
+        $this->addArgument('file', InputArgument::REQUIRED, 'JSON: services (id, base_url, secret, options, fields), users, task');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
@@ -42,6 +42,9 @@ final class PrepareCommand extends Command
         $wanted = json_decode((string) file_get_contents(is_string($file) ? $file : ''), true, 16, JSON_THROW_ON_ERROR);
         foreach ($wanted['services'] ?? [] as $service) {
             $this->service($service);
+        }
+        foreach ($wanted['users'] ?? [] as $user) {
+            $this->user($user);
         }
         if (isset($wanted['task'])) {
             $this->task();
@@ -58,8 +61,7 @@ final class PrepareCommand extends Command
         $this->vault->store($identifier, $service['secret'], $service['options'] ?? []);
         $uid = $this->connections->getConnectionForTable('tx_nrvault_secret')
             ->select(['uid'], 'tx_nrvault_secret', ['identifier' => $identifier])->fetchOne();
-        $handler = GeneralUtility::makeInstance(DataHandler::class);
-        $handler->start([
+        $this->write([
             'tx_nrvault_credential_set' => ['NEW1' => [
                 'pid' => 0,
                 'identifier' => $service['id'] . '-token',
@@ -74,7 +76,38 @@ final class PrepareCommand extends Command
                 'allowed_methods' => 'GET',
                 'credential_sets' => 'NEW1',
             ]],
-        ], []);
+        ]);
+    }
+
+    /**
+     * @param array<string, string> $user name, password, and the modules and rights of a group of its own
+     */
+    private function user(#[\SensitiveParameter] array $user): void
+    {
+        $this->write([
+            'be_groups' => ['NEW1' => [
+                'pid' => 0,
+                'title' => $user['name'],
+                'groupMods' => $user['modules'],
+                'custom_options' => $user['rights'],
+            ]],
+            'be_users' => ['NEW2' => [
+                'pid' => 0,
+                'username' => $user['name'],
+                'password' => $user['password'],
+                'usergroup' => 'NEW1',
+                'disable' => 0,
+            ]],
+        ]);
+    }
+
+    /**
+     * @param array<string, array<string, array<string, mixed>>> $records new ones, by table
+     */
+    private function write(array $records): void
+    {
+        $handler = GeneralUtility::makeInstance(DataHandler::class);
+        $handler->start($records, []);
         $handler->process_datamap();
         if ($handler->errorLog !== []) {
             throw new \RuntimeException(implode("\n", $handler->errorLog));
