@@ -56,7 +56,7 @@ final class Functions
 
     /** Needed by SidecarTransport in addition; all are in PHP's core. */
     private const NEEDED_BY_SIDECAR = [
-        'feof', 'fread', 'fwrite', 'pfsockopen', 'stream_get_meta_data', 'stream_select',
+        'feof', 'fread', 'pfsockopen', 'stream_get_meta_data', 'stream_select',
         'stream_set_blocking', 'stream_set_chunk_size', 'unpack', 'usleep',
     ];
 
