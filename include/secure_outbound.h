@@ -11,6 +11,10 @@ typedef enum secure_outbound_status {
   SECURE_OUTBOUND_OK = 0,
   // Refused or failed; `head` says why.
   SECURE_OUTBOUND_FAILED = 1,
+  // Nothing is there yet.
+  SECURE_OUTBOUND_PENDING = 2,
+  // The body is whole, and all of it was given.
+  SECURE_OUTBOUND_END = 3,
   // A pointer that must point somewhere is NULL.
   SECURE_OUTBOUND_NULL_POINTER = -1,
   // A length is above the largest size of an object.
@@ -19,6 +23,8 @@ typedef enum secure_outbound_status {
   SECURE_OUTBOUND_UNKNOWN_ENGINE = -3,
   // No call that was decided about has this number, or it has been sent.
   SECURE_OUTBOUND_UNKNOWN_CALL = -4,
+  // No exchange has this number, or it was ended.
+  SECURE_OUTBOUND_UNKNOWN_EXCHANGE = -5,
 } secure_outbound_status;
 
 // A result. The library owns what it points to until `secure_outbound_result_free`.
@@ -154,7 +160,105 @@ int32_t secure_outbound_close(uint64_t engine);
 // `result` is NULL or points to a result that the library wrote.
 void secure_outbound_result_free(struct secure_outbound_result *result);
 
-// Frees what is left of the results that calls of this thread gave, by their ids, and lets the calls go that it decided about and
-// did not send; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
+// Frees what is left of the results that calls of this thread gave, by their ids, lets the calls go that it decided about and
+// did not send, and ends the exchanges that it began; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
 // without ending its calls, as PHP does after a fatal error.
 void secure_outbound_thread_results_free(void);
+
+// Begins a call like `secure_outbound_send`, and returns at once. With `whole` 0 its response is read in pieces, and not more than
+// 64 KiB of it, and what its connection has on the way, is held before it is read: `defaults.timeout_ms` covers the time to the
+// first byte of its body, and `idle_timeout_ms` is how long nothing may come of it while somebody waits, 0 for 60 s where neither
+// request nor policy has a total time. Otherwise it is there when it is whole, with the times of `secure_outbound_send`.
+//
+// `*exchange` is from 1 to 2^53, and 0 where there is none. It goes on while any call of the library waits, and ends with
+// `secure_outbound_end`, or with `secure_outbound_thread_results_free` of this thread. A forked child has none of its parent's.
+//
+// Returns `SECURE_OUTBOUND_OK` without a head, `SECURE_OUTBOUND_FAILED` with the head of a refusal, or a negative status.
+//
+// # Safety
+//
+// `request`, `body` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable
+// values.
+int32_t secure_outbound_start(uint64_t engine,
+                              const char *request,
+                              size_t request_len,
+                              const char *body,
+                              size_t body_len,
+                              const char *sealed,
+                              size_t sealed_len,
+                              int32_t whole,
+                              uint64_t idle_timeout_ms,
+                              uint64_t *exchange,
+                              struct secure_outbound_result *out);
+
+// Begins a call that was decided about, as `secure_outbound_start` begins one. `body` is as long as it was said to be. The number of
+// the decided call is gone afterwards.
+//
+// Returns what `secure_outbound_start` returns, and `SECURE_OUTBOUND_UNKNOWN_CALL` where the call is gone already. Where its engine
+// was closed since, that is `SECURE_OUTBOUND_UNKNOWN_ENGINE`.
+//
+// # Safety
+//
+// `body` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable values.
+int32_t secure_outbound_start_decided(uint64_t call,
+                                      const char *body,
+                                      size_t body_len,
+                                      const char *sealed,
+                                      size_t sealed_len,
+                                      int32_t whole,
+                                      uint64_t idle_timeout_ms,
+                                      uint64_t *exchange,
+                                      struct secure_outbound_result *out);
+
+// Waits until one of these exchanges has something that was not taken yet, its head, bytes, its end or its failure, at most
+// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0. All exchanges go on meanwhile.
+//
+// Returns `SECURE_OUTBOUND_OK`, whether any has something or not, or a negative status: where one of the exchanges is not there,
+// nobody waits.
+//
+// # Safety
+//
+// `exchanges` points to `count` readable numbers and `ready` to as many writable ones.
+int32_t secure_outbound_wait(const uint64_t *exchanges,
+                             size_t count,
+                             uint32_t timeout_ms,
+                             uint64_t *ready);
+
+// The head of a response: a document with its status, version and header fields.
+//
+// Returns `SECURE_OUTBOUND_OK` with it, `SECURE_OUTBOUND_PENDING` where it has not come yet, `SECURE_OUTBOUND_FAILED` with the head
+// that `secure_outbound_send` would give, or a negative status.
+//
+// # Safety
+//
+// `out` points to a writable value.
+int32_t secure_outbound_head(uint64_t exchange,
+                             struct secure_outbound_result *out);
+
+// The next bytes of a response's body, at most `max` of them, content codings undone.
+//
+// Returns `SECURE_OUTBOUND_OK` with them, `SECURE_OUTBOUND_PENDING` where none are there yet, `SECURE_OUTBOUND_END` where the body
+// is whole and all of it was given, `SECURE_OUTBOUND_FAILED` with the head that `secure_outbound_send` would give once all is given
+// that came before, or a negative status.
+//
+// # Safety
+//
+// `out` points to a writable value.
+int32_t secure_outbound_read(uint64_t exchange,
+                             size_t max,
+                             struct secure_outbound_result *out);
+
+// Has a call end with `cancelled.requested`: HTTP/1.1 closes its connection, HTTP/2 resets its stream. It changes nothing where the
+// call has ended. Returns `SECURE_OUTBOUND_OK` or a negative status.
+int32_t secure_outbound_cancel(uint64_t exchange);
+
+// Ends an exchange, with `cancelled.abandoned` where it has not ended yet, and gives its record, a document. The number is gone
+// afterwards.
+//
+// Returns `SECURE_OUTBOUND_OK` with the record, or a negative status.
+//
+// # Safety
+//
+// `out` points to a writable value.
+int32_t secure_outbound_end(uint64_t exchange,
+                            struct secure_outbound_result *out);

@@ -95,6 +95,8 @@ impl Inbox {
         }
         let bytes =
             if max < state.bytes.len() { state.bytes.drain(..max).collect() } else { std::mem::take(&mut state.bytes) };
+        // Who has bytes has no more to learn of the head by waiting.
+        state.head_told = true;
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -33,7 +33,10 @@ pub enum Delivery {
     /// As a whole, with the times of `Exchange::collect`.
     Whole,
     /// In pieces, as it comes.
-    InPieces,
+    InPieces {
+        /// How long nothing may come while somebody waits; without it, what the budget says.
+        idle: Option<Duration>,
+    },
 }
 
 impl Exchange {
@@ -41,7 +44,10 @@ impl Exchange {
     pub fn begin(self, delivery: Delivery) -> (Ongoing, impl Future<Output = ()> + Send + 'static) {
         let mut parts = self.into_parts();
         let budget = &mut parts.prepared.budget;
-        let limit = if delivery == Delivery::InPieces { budget.idle } else { None };
+        let limit = match delivery {
+            Delivery::Whole => None,
+            Delivery::InPieces { idle } => idle.or(budget.idle),
+        };
         let idle = Arc::new(IdleLimit::new(limit));
         budget.beside = Some(Arc::clone(&idle));
         let inbox = Arc::new(Inbox::new(idle, delivery == Delivery::Whole));
@@ -124,7 +130,7 @@ async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, delivery: Delivery) {
     });
     let Prepared { budget, run, .. } = prepared;
     recorder.token_requests(run.token.map_or(0, CallToken::end));
-    if delivery == Delivery::InPieces {
+    if delivery != Delivery::Whole {
         recorder.received(inbox.idle().bytes());
     }
     if let Some(status) = status {

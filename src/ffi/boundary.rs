@@ -26,6 +26,8 @@ pub enum Misuse {
     UnknownEngine,
     /// No decided call has this number.
     UnknownCall,
+    /// No exchange has this number.
+    UnknownExchange,
 }
 
 impl From<Misuse> for Status {
@@ -35,6 +37,7 @@ impl From<Misuse> for Status {
             Misuse::LengthTooLarge => Status::SecureOutboundLengthTooLarge,
             Misuse::UnknownEngine => Status::SecureOutboundUnknownEngine,
             Misuse::UnknownCall => Status::SecureOutboundUnknownCall,
+            Misuse::UnknownExchange => Status::SecureOutboundUnknownExchange,
         }
     }
 }
@@ -45,25 +48,39 @@ impl From<Misuse> for Status {
 ///
 /// `out` is NULL or points to a writable value.
 pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
+    let status = |reply: &Reply| if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
+    // SAFETY: the caller's promise.
+    unsafe { answer(out, || entry().map(|reply| (status(&reply), Some(reply)))) }
+}
+
+/// Runs an entry that gives a status, and a result or none.
+///
+/// # Safety
+///
+/// `out` is NULL or points to a writable value.
+pub unsafe fn answer(out: *mut ResultView, entry: impl FnOnce() -> Result<(Status, Option<Reply>), Misuse>) -> i32 {
     silence_panics();
     if out.is_null() {
         return Status::SecureOutboundNullPointer as i32;
     }
     // SAFETY: not null, and the caller's promise.
     unsafe { out.write(ResultView::EMPTY) };
-    let (status, view) = match caught(|| entry().map(keep)) {
+    let kept = |(status, reply): (Status, Option<Reply>)| (status, reply.map_or(ResultView::EMPTY, keep));
+    let (status, view) = match caught(|| entry().map(kept)) {
         Some(Ok(result)) => result,
         Some(Err(misuse)) => return Status::from(misuse) as i32,
-        None => caught(|| keep(engine::panic_reply(TRANSPORT))).unwrap_or((Status::SecureOutboundFailed, LAST_WORDS)),
+        None => {
+            let last = caught(|| keep(engine::panic_reply(TRANSPORT))).unwrap_or(LAST_WORDS);
+            (Status::SecureOutboundFailed, last)
+        }
     };
     // SAFETY: as above.
     unsafe { out.write(view) };
     status as i32
 }
 
-fn keep(reply: Reply) -> (Status, ResultView) {
-    let status = if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
-    (status, Process::current().results.keep(reply.head, reply.body))
+fn keep(reply: Reply) -> ResultView {
+    Process::current().results.keep(reply.head, reply.body)
 }
 
 /// What `work` gives, or nothing where it panics.

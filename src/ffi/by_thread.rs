@@ -49,11 +49,19 @@ impl<T> ByThread<T> {
         self.live().remove(&number).map(|(_, value)| value)
     }
 
-    /// Lets every value of this thread go.
-    pub fn free_of_this_thread(&self) {
+    /// The value of a number, if it is still there.
+    pub fn get(&self, number: u64) -> Option<T>
+    where
+        T: Clone,
+    {
+        self.live().get(&number).map(|(_, value)| value.clone())
+    }
+
+    /// Lets every value of this thread go. Says whether there were any.
+    pub fn free_of_this_thread(&self) -> bool {
         let thread = THREAD.with(|thread| *thread);
         let of_thread: Vec<_> = self.live().extract_if(|_, (owner, _)| *owner == thread).collect();
-        drop(of_thread);
+        !of_thread.is_empty()
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<u64, (u64, T)>> {

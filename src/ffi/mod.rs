@@ -10,6 +10,7 @@
 
 mod boundary;
 mod by_thread;
+mod exchanges;
 mod process;
 mod result;
 mod runtime;
@@ -301,8 +302,8 @@ pub unsafe extern "C" fn secure_outbound_result_free(result: *mut ResultView) {
     });
 }
 
-/// Frees what is left of the results that calls of this thread gave, by their ids, and lets the calls go that it decided about and
-/// did not send; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
+/// Frees what is left of the results that calls of this thread gave, by their ids, lets the calls go that it decided about and
+/// did not send, and ends the exchanges that it began; those of other threads stay, and freeing one once more does nothing. For a host that ends its work on a thread
 /// without ending its calls, as PHP does after a fatal error.
 #[unsafe(no_mangle)]
 pub extern "C" fn secure_outbound_thread_results_free() {
@@ -310,6 +311,10 @@ pub extern "C" fn secure_outbound_thread_results_free() {
         let process = Process::current();
         process.results.free_of_this_thread();
         process.decided.free_of_this_thread();
+        if process.ongoing.free_of_this_thread() {
+            let _quiet = SigpipeBlocked::new();
+            process.poll_sockets();
+        }
         Ok(())
     });
 }

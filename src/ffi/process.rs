@@ -2,12 +2,12 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::by_thread::ByThread;
 use super::result::Results;
 use super::runtime::Runtime;
-use crate::engine::{Decided, Engines, Heritage};
+use crate::engine::{Decided, Engines, Heritage, Ongoing};
 use crate::error::Error;
 use crate::sys::lock;
 
@@ -18,6 +18,8 @@ pub struct Process {
     pub results: Results,
     /// Calls that were decided about and not sent yet, each with the handle of its engine.
     pub decided: ByThread<(u64, Decided)>,
+    /// Exchanges that go on.
+    pub ongoing: ByThread<Arc<Ongoing>>,
     engines: Mutex<Engines>,
     runtime: OnceLock<Runtime>,
     /// What a child finds: the engines as of the last change, readable without the lock that another thread of the
@@ -72,6 +74,7 @@ impl Process {
             pid,
             results: Results::default(),
             decided: ByThread::default(),
+            ongoing: ByThread::default(),
             engines: Mutex::new(engines),
             runtime: OnceLock::new(),
             heritage,

@@ -25,6 +25,11 @@ impl Runtime {
         self.0.block_on(net::poll_sockets());
     }
 
+    /// Gives it a task, which goes on while anybody drives the runtime.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.0.spawn(task));
+    }
+
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)

@@ -10,6 +10,10 @@ pub enum Status {
     SecureOutboundOk = 0,
     /// Refused or failed; `head` says why.
     SecureOutboundFailed = 1,
+    /// Nothing is there yet.
+    SecureOutboundPending = 2,
+    /// The body is whole, and all of it was given.
+    SecureOutboundEnd = 3,
     /// A pointer that must point somewhere is NULL.
     SecureOutboundNullPointer = -1,
     /// A length is above the largest size of an object.
@@ -18,4 +22,6 @@ pub enum Status {
     SecureOutboundUnknownEngine = -3,
     /// No call that was decided about has this number, or it has been sent.
     SecureOutboundUnknownCall = -4,
+    /// No exchange has this number, or it was ended.
+    SecureOutboundUnknownExchange = -5,
 }

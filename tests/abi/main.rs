@@ -7,6 +7,7 @@ mod c_client;
 mod c_host;
 mod decided;
 mod documents;
+mod exchanges;
 mod floors;
 mod handles;
 mod header;

@@ -46,6 +46,21 @@ type Explain = unsafe extern "C" fn(u64, *const c_char, usize, usize, *mut Frame
 type Check = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
 type Decide = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, usize, *mut u64, *mut Frame) -> i32;
 type SendDecided = unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, *mut Frame) -> i32;
+type Start = unsafe extern "C" fn(
+    u64,
+    *const c_char,
+    usize,
+    *const c_char,
+    usize,
+    *const c_char,
+    usize,
+    i32,
+    u64,
+    *mut u64,
+    *mut Frame,
+) -> i32;
+type StartDecided =
+    unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, i32, u64, *mut u64, *mut Frame) -> i32;
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
@@ -61,6 +76,13 @@ pub struct Library {
     pub send_decided: SendDecided,
     pub decided_free: unsafe extern "C" fn(u64),
     pub thread_results_free: unsafe extern "C" fn(),
+    pub start: Start,
+    pub start_decided: StartDecided,
+    pub wait: unsafe extern "C" fn(*const u64, usize, u32, *mut u64) -> i32,
+    pub head: unsafe extern "C" fn(u64, *mut Frame) -> i32,
+    pub read: unsafe extern "C" fn(u64, usize, *mut Frame) -> i32,
+    pub cancel: unsafe extern "C" fn(u64) -> i32,
+    pub end: unsafe extern "C" fn(u64, *mut Frame) -> i32,
     pub close: Close,
     pub free: Free,
 }
@@ -95,6 +117,13 @@ pub fn library() -> &'static Library {
                 send_decided: *file.get(symbol("send_decided").as_bytes()).expect("send_decided"),
                 decided_free: *file.get(symbol("decided_free").as_bytes()).expect("decided_free"),
                 thread_results_free: *file.get(symbol("thread_results_free").as_bytes()).expect("thread_results_free"),
+                start: *file.get(symbol("start").as_bytes()).expect("start"),
+                start_decided: *file.get(symbol("start_decided").as_bytes()).expect("start_decided"),
+                wait: *file.get(symbol("wait").as_bytes()).expect("wait"),
+                head: *file.get(symbol("head").as_bytes()).expect("head"),
+                read: *file.get(symbol("read").as_bytes()).expect("read"),
+                cancel: *file.get(symbol("cancel").as_bytes()).expect("cancel"),
+                end: *file.get(symbol("end").as_bytes()).expect("end"),
                 close: *file.get(symbol("close").as_bytes()).expect("close"),
                 free: *file.get(symbol("result_free").as_bytes()).expect("result_free"),
             }
@@ -233,4 +262,90 @@ pub fn check(engine: u64, request: &Value, sealed: &str) -> (i32, Option<String>
     // SAFETY: as above.
     unsafe { (library().free)(&mut frame) };
     (status, head["code"].as_str().map(str::to_owned))
+}
+
+/// Begins a call, and gives the status, the number of the exchange, and the head of a refusal.
+pub fn start(engine: u64, request: &Value, body: &[u8], whole: bool) -> (i32, u64, Value) {
+    let text = request.to_string();
+    let (mut exchange, mut frame) = (u64::MAX, Frame::rubbish());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe {
+        (library().start)(
+            engine,
+            text.as_ptr().cast(),
+            text.len(),
+            body.as_ptr().cast(),
+            body.len(),
+            std::ptr::null(),
+            0,
+            i32::from(whole),
+            0,
+            &mut exchange,
+            &mut frame,
+        )
+    };
+    (status, exchange, taken(frame).0)
+}
+
+/// The same of a call that was decided before.
+pub fn start_decided(call: u64, body: &[u8]) -> (i32, u64, Value) {
+    let (mut exchange, mut frame) = (u64::MAX, Frame::rubbish());
+    let (body, body_len) = (body.as_ptr().cast(), body.len());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe {
+        (library().start_decided)(call, body, body_len, std::ptr::null(), 0, 0, 0, &mut exchange, &mut frame)
+    };
+    (status, exchange, taken(frame).0)
+}
+
+/// Waits for one of these, and says which have something.
+pub fn wait(exchanges: &[u64], timeout_ms: u32) -> (i32, Vec<u64>) {
+    let mut ready = vec![9; exchanges.len()];
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe { (library().wait)(exchanges.as_ptr(), exchanges.len(), timeout_ms, ready.as_mut_ptr()) };
+    (status, ready)
+}
+
+/// The head of an exchange.
+pub fn head(exchange: u64) -> (i32, Value) {
+    let mut frame = Frame::rubbish();
+    // SAFETY: the pointer is to a live value.
+    let status = unsafe { (library().head)(exchange, &mut frame) };
+    (status, taken(frame).0)
+}
+
+/// The next bytes of an exchange.
+pub fn read(exchange: u64, max: usize) -> (i32, Value, Vec<u8>) {
+    let mut frame = Frame::rubbish();
+    // SAFETY: the pointer is to a live value.
+    let status = unsafe { (library().read)(exchange, max, &mut frame) };
+    let (head, body) = taken(frame);
+    (status, head, body)
+}
+
+/// Cancels an exchange.
+pub fn cancel(exchange: u64) -> i32 {
+    // SAFETY: an exchange is a number.
+    unsafe { (library().cancel)(exchange) }
+}
+
+/// Ends an exchange, and gives the status and the record.
+pub fn end(exchange: u64) -> (i32, Value) {
+    let mut frame = Frame::rubbish();
+    // SAFETY: the pointer is to a live value.
+    let status = unsafe { (library().end)(exchange, &mut frame) };
+    (status, taken(frame).0["audit"].take())
+}
+
+/// What a host calls at the end of its work on a thread.
+pub fn end_of_thread() {
+    // SAFETY: it takes nothing.
+    unsafe { (library().thread_results_free)() };
+}
+
+fn taken(mut frame: Frame) -> (Value, Vec<u8>) {
+    let read = frame.read();
+    // SAFETY: the library wrote it.
+    unsafe { (library().free)(&mut frame) };
+    read
 }

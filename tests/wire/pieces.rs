@@ -125,7 +125,7 @@ fn each_line_can_be_read_before_the_next_is_written() {
     for http2 in [false, true] {
         for coding in ["identity", "gzip", "br", "zstd"] {
             let (host, permits) = by_permit(http2, coding);
-            let ongoing = host.begin("/", Delivery::InPieces);
+            let ongoing = host.begin("/", Delivery::InPieces { idle: None });
             assert_eq!(host.head(&ongoing)["status"], 200, "{coding}");
             for line in LINES {
                 permits.send(()).expect("a server");
@@ -167,7 +167,7 @@ fn together(all: usize, streams: u8) -> Host {
 
 #[test]
 fn fifty_calls_share_a_connection_and_open_others_where_the_server_takes_ten() {
-    for delivery in [Delivery::InPieces, Delivery::Whole] {
+    for delivery in [Delivery::InPieces { idle: None }, Delivery::Whole] {
         for (streams, connections) in [(50, 1), (10, 5)] {
             let host = together(50, streams);
             let ongoing: Vec<_> = (0..50).map(|number| host.begin(&format!("/{number}"), delivery)).collect();
@@ -200,11 +200,11 @@ fn a_hundred_streams_that_nobody_reads_keep_no_call_from_ending() {
             true
         }),
     );
-    let unread: Vec<_> = (0..100).map(|_| host.begin("/", Delivery::InPieces)).collect();
+    let unread: Vec<_> = (0..100).map(|_| host.begin("/", Delivery::InPieces { idle: None })).collect();
     for one in &unread {
         assert_eq!(host.head(one)["status"], 200);
     }
-    let last = host.begin("/", Delivery::InPieces);
+    let last = host.begin("/", Delivery::InPieces { idle: None });
     assert_eq!(host.rest(&last), Ok(b"done".to_vec()));
     assert_eq!(host.counts().connections(), 2, "64 on one, and the rest");
     let mut read = 0;
@@ -243,7 +243,7 @@ fn a_call_that_is_cancelled_or_let_go_resets_its_stream_and_no_other() {
     ] {
         let (sender, told) = channel();
         let host = halves(sender);
-        let ongoing = host.begin("/", Delivery::InPieces);
+        let ongoing = host.begin("/", Delivery::InPieces { idle: None });
         assert_eq!(host.read(&ongoing, 100), Ok(b"half".to_vec()));
         stop(&ongoing);
         if code == "cancelled.requested" {
@@ -255,7 +255,7 @@ fn a_call_that_is_cancelled_or_let_go_resets_its_stream_and_no_other() {
         assert_eq!(keys, [json!(code), json!(200), json!(4), json!(1), json!([code])]);
         assert_eq!(host.record(&ongoing), record, "the same each time");
         assert_eq!(u32::from(told.recv().expect("a reset")), h2::CANCEL);
-        assert_eq!(host.rest(&host.begin("/", Delivery::InPieces)), Ok(b"done".to_vec()));
+        assert_eq!(host.rest(&host.begin("/", Delivery::InPieces { idle: None })), Ok(b"done".to_vec()));
         assert_eq!(host.counts().connections(), 1, "the connection goes on");
     }
 }
@@ -272,7 +272,7 @@ fn over_http1_a_call_that_is_dropped_closes_its_connection() {
             told_by.lock().expect("no poison").send(()).expect("a test");
             peer.take(1).is_none()
         });
-        let ongoing = host.begin("/", Delivery::InPieces);
+        let ongoing = host.begin("/", Delivery::InPieces { idle: None });
         told.recv().expect("a request");
         drop(ongoing);
         assert!(host.counts().wait_closed(1), "{has_head}");
@@ -296,7 +296,7 @@ fn a_response_that_breaks_gives_what_came_and_never_looks_short() {
                 peer.read().is_some() && peer.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
             }),
         };
-        let ongoing = host.begin("/", Delivery::InPieces);
+        let ongoing = host.begin("/", Delivery::InPieces { idle: None });
         assert_eq!(host.read(&ongoing, 100), Ok(b"half".to_vec()), "{http2}");
         assert_eq!(host.read(&ongoing, 100), Err("protocol.closed_early".to_owned()), "{http2}");
         let record = host.record(&ongoing);

@@ -20,7 +20,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Version of this class's methods. It changes with them, not with the library. */
-    public const API = 6;
+    public const API = 7;
 
     /** Version of the C functions, as secure_outbound_abi_version() returns it. */
     public const ABI = 1;
@@ -28,10 +28,13 @@ final class NativeLibrary
     /** Return values of the native functions, as in include/secure_outbound.h. */
     public const OK = 0;
     public const FAILED = 1;
+    public const PENDING = 2;
+    public const END = 3;
     public const NULL_POINTER = -1;
     public const LENGTH_TOO_LARGE = -2;
     public const UNKNOWN_ENGINE = -3;
     public const UNKNOWN_CALL = -4;
+    public const UNKNOWN_EXCHANGE = -5;
 
     /** Codes of the \RuntimeException that the methods throw. */
     public const NOT_BOUND = 1;
@@ -82,6 +85,24 @@ final class NativeLibrary
         void secure_outbound_decided_free(uint64_t call);
         C;
 
+    /** The same for calls that go on beside each other. */
+    private const STREAMING = <<<'C'
+        int32_t secure_outbound_start(uint64_t engine, const char *request, size_t request_len,
+                                      const char *body, size_t body_len,
+                                      const char *sealed, size_t sealed_len,
+                                      int32_t whole, uint64_t idle_timeout_ms,
+                                      uint64_t *exchange, struct secure_outbound_result *out);
+        int32_t secure_outbound_start_decided(uint64_t call, const char *body, size_t body_len,
+                                              const char *sealed, size_t sealed_len,
+                                              int32_t whole, uint64_t idle_timeout_ms,
+                                              uint64_t *exchange, struct secure_outbound_result *out);
+        int32_t secure_outbound_wait(const uint64_t *exchanges, size_t count, uint32_t timeout_ms, uint64_t *ready);
+        int32_t secure_outbound_head(uint64_t exchange, struct secure_outbound_result *out);
+        int32_t secure_outbound_read(uint64_t exchange, size_t max, struct secure_outbound_result *out);
+        int32_t secure_outbound_cancel(uint64_t exchange);
+        int32_t secure_outbound_end(uint64_t exchange, struct secure_outbound_result *out);
+        C;
+
     /** Reserved for the end of a request that has used up its memory. */
     private const RESERVE = 1 << 14;
 
@@ -97,6 +118,8 @@ final class NativeLibrary
     private static bool $canCheck = false;
 
     private static bool $canDecide = false;
+
+    private static bool $canStream = false;
 
     /** The type of a result. It is stored, because parsing a declaration takes a noticeable part of the time of a call. */
     private static ?\FFI\CType $result = null;
@@ -128,7 +151,7 @@ final class NativeLibrary
         // An integer before PHP 8.4.
         $direct = \PHP_SAPI === 'cli' || (bool) \PHP_ZTS;
         $held = self::holdSignals();
-        [$canCheck, $canDecide] = [false, false];
+        [$canCheck, $canDecide, $canStream] = [false, false, false];
         try {
             // A library of another version may lack the other functions, so first only the function for its version is declared.
             $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
@@ -137,7 +160,7 @@ final class NativeLibrary
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
             if ($abi === self::ABI) {
-                [$ffi, $canCheck, $canDecide] = self::whole($ffi, $direct ? $file : null);
+                [$ffi, $canCheck, $canDecide, $canStream] = self::whole($ffi, $direct ? $file : null);
             }
             if ($abi === self::ABI) {
                 // Results of a request that ended before it could free them.
@@ -159,6 +182,7 @@ final class NativeLibrary
         self::$ffi = $ffi;
         self::$canCheck = $canCheck;
         self::$canDecide = $canDecide;
+        self::$canStream = $canStream;
         self::$file = $direct ? $file : null;
         self::$reserve ??= \str_repeat("\0", self::RESERVE);
         if (\function_exists('register_shutdown_function')) {
@@ -419,6 +443,227 @@ final class NativeLibrary
         }
     }
 
+    /** Whether library and header have start(). */
+    public static function canStream(): bool
+    {
+        return self::$canStream;
+    }
+
+    /**
+     * Begins a call. It goes on while a native call waits.
+     *
+     * @param int $engine handle from open()
+     * @param string $request request head, JSON
+     * @param string $body raw bytes
+     * @param string $sealed as of send()
+     * @param bool $isWhole whether the response is handed over as a whole
+     * @param int $idleTimeoutMs 0: the library's default
+     * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function start(
+        int $engine,
+        #[\SensitiveParameter] string $request,
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): array {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            $exchange = $ffi->new('uint64_t');
+            try {
+                $status = $ffi->secure_outbound_start(
+                    $engine,
+                    $request,
+                    \strlen($request),
+                    $body,
+                    \strlen($body),
+                    $sealed,
+                    \strlen($sealed),
+                    (int) $isWhole,
+                    $idleTimeoutMs,
+                    \FFI::addr($exchange),
+                    \FFI::addr($out),
+                );
+                return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * Begins a call that decide() has allowed. Its number is not valid afterwards.
+     *
+     * @param int $call number from decide()
+     * @param string $body raw bytes, as many as were given to decide()
+     * @param string $sealed as of send()
+     * @param bool $isWhole as of start()
+     * @param int $idleTimeoutMs as of start()
+     * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function startDecided(
+        int $call,
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): array {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            $exchange = $ffi->new('uint64_t');
+            try {
+                $status = $ffi->secure_outbound_start_decided(
+                    $call,
+                    $body,
+                    \strlen($body),
+                    $sealed,
+                    \strlen($sealed),
+                    (int) $isWhole,
+                    $idleTimeoutMs,
+                    \FFI::addr($exchange),
+                    \FFI::addr($out),
+                );
+                return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * Waits until one of these exchanges has something, 100 ms at most.
+     *
+     * @param non-empty-list<int> $exchanges
+     * @return array{status: int, ready: list<bool>} ready has one value for each of them
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function wait(array $exchanges, int $milliseconds): array
+    {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $count = \count($exchanges);
+            $numbers = $ffi->new("uint64_t[$count]");
+            $flags = $ffi->new("uint64_t[$count]");
+            foreach ($exchanges as $place => $exchange) {
+                $numbers[$place] = $exchange;
+            }
+            $status = $ffi->secure_outbound_wait($numbers, $count, $milliseconds, $flags);
+            $ready = [];
+            for ($place = 0; $place < $count; $place++) {
+                $ready[] = $flags[$place] === 1;
+            }
+            return ['status' => $status, 'ready' => $ready];
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * @return array{status: int, head: string} the head of a response, PENDING, or a failure
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function headOf(int $exchange): array
+    {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            try {
+                $status = $ffi->secure_outbound_head($exchange, \FFI::addr($out));
+                return ['status' => $status, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * @return array{status: int, head: string, body: string} the next bytes, PENDING, END, or a failure
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function read(int $exchange, int $max): array
+    {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            try {
+                $status = $ffi->secure_outbound_read($exchange, $max, \FFI::addr($out));
+                return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * @return int OK or UNKNOWN_EXCHANGE
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function cancel(int $exchange): int
+    {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            return $ffi->secure_outbound_cancel($exchange);
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
+    /**
+     * Ends an exchange, whose number is not valid afterwards.
+     *
+     * @return array{status: int, head: string} its record
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
+     */
+    public static function endOf(int $exchange): array
+    {
+        $ffi = self::streaming();
+        $held = self::holdSignals();
+        try {
+            $out = self::result($ffi);
+            try {
+                $status = $ffi->secure_outbound_end($exchange, \FFI::addr($out));
+                return ['status' => $status, 'head' => self::head($out)];
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
+        }
+    }
+
     /**
      * @return int OK or UNKNOWN_ENGINE
      * @throws \RuntimeException NOT_BOUND, CALL_FAILED
@@ -449,17 +694,19 @@ final class NativeLibrary
      * The binding, with those optional functions that exist.
      *
      * @param string|null $file null: a scope, which has the functions that its header declares
-     * @return array{\FFI, bool, bool} whether it has check(), and decide()
+     * @return array{\FFI, bool, bool, bool} whether it has check(), decide(), and start()
      */
     private static function whole(\FFI $ffi, ?string $file): array
     {
         $canCheck = self::has($ffi, $file, self::OPTIONAL, 'secure_outbound_check');
         $canDecide = self::has($ffi, $file, self::DECIDING, 'secure_outbound_decide');
+        $canStream = $canDecide && self::has($ffi, $file, self::STREAMING, 'secure_outbound_start');
         if ($file !== null) {
-            $optional = ($canCheck ? self::OPTIONAL : '') . "\n" . ($canDecide ? self::DECIDING : '');
+            $optional = ($canCheck ? self::OPTIONAL : '') . "\n" . ($canDecide ? self::DECIDING : '')
+                . "\n" . ($canStream ? self::STREAMING : '');
             $ffi = \FFI::cdef(self::DECLARATIONS . "\n" . $optional, $file);
         }
-        return [$ffi, $canCheck, $canDecide];
+        return [$ffi, $canCheck, $canDecide, $canStream];
     }
 
     private static function has(\FFI $ffi, ?string $file, string $declarations, string $function): bool
@@ -511,6 +758,15 @@ final class NativeLibrary
         $ffi = self::bound();
         if (!self::$canDecide) {
             throw new \RuntimeException('the library or its header has no secure_outbound_decide', self::WRONG_VERSION);
+        }
+        return $ffi;
+    }
+
+    private static function streaming(): \FFI
+    {
+        $ffi = self::bound();
+        if (!self::$canStream) {
+            throw new \RuntimeException('the library or its header has no secure_outbound_start', self::WRONG_VERSION);
         }
         return $ffi;
     }

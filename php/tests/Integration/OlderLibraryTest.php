@@ -20,7 +20,7 @@ final class OlderLibraryTest extends TestCase
         use Netresearch\NrVault\Transport\NativeLibrary;
         try {
             NativeLibrary::bind($argv[2]);
-            echo 'bound, ', NativeLibrary::version(), ', ', json_encode([NativeLibrary::canCheck(), NativeLibrary::canDecide()]), "\n";
+            echo 'bound, ', NativeLibrary::version(), ', ', json_encode([NativeLibrary::canCheck(), NativeLibrary::canDecide(), NativeLibrary::canStream()]), "\n";
             NativeLibrary::check(1, '{}', '');
         } catch (\RuntimeException $failure) {
             echo $failure->getCode(), "\n";
@@ -41,8 +41,9 @@ final class OlderLibraryTest extends TestCase
 
     public function testWhatNoCallNeedsMayBeMissing(): void
     {
-        self::assertSame("bound, other, [false,true]\n2\n", $this->bound('secure_outbound_check'));
-        self::assertStringStartsWith("bound, other, [true,false]\n", $this->bound('secure_outbound_decide'));
+        self::assertSame("bound, other, [false,true,true]\n2\n", $this->bound('secure_outbound_check'));
+        self::assertStringStartsWith("bound, other, [true,false,false]\n", $this->bound('secure_outbound_decide'));
+        self::assertStringStartsWith("bound, other, [true,true,false]\n", $this->bound('secure_outbound_wait'));
     }
 
     public function testWhatACallNeedsMayNot(): void
@@ -54,7 +55,7 @@ final class OlderLibraryTest extends TestCase
     {
         $answer = self::inAProcess(Build::library());
 
-        self::assertMatchesRegularExpression('/\Abound, \S+, \[true,true\]\n\z/', $answer);
+        self::assertMatchesRegularExpression('/\Abound, \S+, \[true,true,true\]\n\z/', $answer);
     }
 
     private function bound(string $without): string

@@ -11,9 +11,10 @@ use std::ptr::null;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
-    ResultView, secure_outbound_check, secure_outbound_close, secure_outbound_decide, secure_outbound_decided_free,
-    secure_outbound_explain, secure_outbound_open, secure_outbound_result_free, secure_outbound_send,
-    secure_outbound_send_decided,
+    ResultView, secure_outbound_cancel, secure_outbound_check, secure_outbound_close, secure_outbound_decide,
+    secure_outbound_decided_free, secure_outbound_end, secure_outbound_explain, secure_outbound_head,
+    secure_outbound_open, secure_outbound_read, secure_outbound_result_free, secure_outbound_send,
+    secure_outbound_send_decided, secure_outbound_start, secure_outbound_thread_results_free, secure_outbound_wait,
 };
 use serde_json::Value;
 
@@ -64,6 +65,17 @@ fn look(view: &mut ResultView, status: i32, twice: bool) {
     }
 }
 
+/// What an exchange gives: a head where there is one, and else nothing but bytes.
+fn look_at_exchange(view: &mut ResultView, status: i32) {
+    assert!([0, 1, 2, 3, -5].contains(&status), "{status}");
+    if view.head.is_null() || view.head_len == 0 {
+        // SAFETY: the library wrote it.
+        unsafe { secure_outbound_result_free(view) };
+    } else {
+        look(view, status.min(1), false);
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
     // Only an operator, and no attacker, can name files that never end or directories to write to.
     if data.windows(5).any(|window| window == b"/dev/") || data.windows(11).any(|window| window == b"token_cache") {
@@ -110,6 +122,36 @@ fuzz_target!(|data: &[u8]| {
                         let again = secure_outbound_send_decided(number, null(), 0, null(), 0, &mut view);
                         assert_eq!(again, -4);
                     }
+                }
+                7 => {
+                    let ((request, r), (body, b), (sealed, s), mut number) =
+                        (input.bytes(), input.bytes(), input.bytes(), 7);
+                    let whole = i32::from(handle % 2);
+                    let status =
+                        secure_outbound_start(engine, request, r, body, b, sealed, s, whole, 1, &mut number, &mut view);
+                    assert_eq!(number == 0, status != 0, "{status}");
+                    if status == 0 {
+                        assert!(view.head.is_null());
+                    } else {
+                        look(&mut view, status, false);
+                    }
+                    // A number that is none, as a caller may have it.
+                    let exchange = if status == 0 { number } else { u64::from(call) };
+                    let mut ready = 9;
+                    assert!([0, -5].contains(&secure_outbound_wait(&exchange, 1, u32::from(handle), &mut ready)));
+                    let status = secure_outbound_head(exchange, &mut view);
+                    look_at_exchange(&mut view, status);
+                    let status = secure_outbound_read(exchange, usize::from(handle), &mut view);
+                    look_at_exchange(&mut view, status);
+                    if handle % 3 == 0 {
+                        assert!([0, -5].contains(&secure_outbound_cancel(exchange)));
+                    }
+                    if handle % 5 == 0 {
+                        secure_outbound_thread_results_free();
+                    }
+                    let status = secure_outbound_end(exchange, &mut view);
+                    look_at_exchange(&mut view, status);
+                    assert_eq!(secure_outbound_end(exchange, &mut view), -5);
                 }
                 _ => assert!([0, -3].contains(&secure_outbound_close(engine))),
             }

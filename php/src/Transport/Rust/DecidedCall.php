@@ -41,6 +41,23 @@ final class DecidedCall
     }
 
     /**
+     * Begins it. After that, the library does not store it any more.
+     *
+     * @return array{status: int, exchange: int, head: string}
+     * @throws \RuntimeException as NativeLibrary::startDecided()
+     */
+    public function start(
+        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string $sealed,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): array {
+        $number = $this->number;
+        $this->number = 0;
+        return NativeLibrary::startDecided($number, $body, $sealed, $isWhole, $idleTimeoutMs);
+    }
+
+    /**
      * Sends it. After that, the library does not store it any more.
      *
      * @return array{status: int, head: string, body: string|null}

@@ -6,8 +6,11 @@ namespace Netresearch\NrVault\Transport\Rust;
 
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialCheck;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Functions;
 use Netresearch\NrVault\Transport\KeyMaterial;
 use Netresearch\NrVault\Transport\KeyRenewal;
@@ -16,7 +19,6 @@ use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
-use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -37,10 +39,13 @@ use Netresearch\NrVault\Transport\Wire;
  *
  * @api
  */
-final class RustFfiTransport implements TransportInterface, CredentialCheck
+final class RustFfiTransport implements ExchangesInterface, CredentialCheck
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 6;
+    private const NATIVE_API = 7;
+
+    /** What limits.request_bytes is if the configuration does not say it. */
+    private const REQUEST_BYTES = 32 << 20;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
@@ -88,6 +93,127 @@ final class RustFfiTransport implements TransportInterface, CredentialCheck
         $result = self::openEngine(self::withMaterial($this->document()));
         $this->take($result, Wire::decode($result['head']));
         return $this->sendOnce($request);
+    }
+
+    /**
+     * A body that comes in pieces is read whole before the call begins.
+     */
+    public function start(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
+    ): ExchangeInterface {
+        $this->open();
+        if (!NativeLibrary::canStream()) {
+            throw self::unavailable(
+                'the library or its header is too old for responses in pieces and several calls at once: install the '
+                    . 'release of this package',
+            );
+        }
+        if ($body !== null) {
+            $request = $request->withBody(self::wholeBody($body, $this->most($request)));
+        }
+        try {
+            return $this->startOnce($request, $this->taken($decided), $isCollected, (int) $idleTimeoutMs);
+        } catch (OutboundException $failure) {
+            if (!$this->renewal->isDue($failure)) {
+                throw $failure;
+            }
+        }
+        $result = self::openEngine(self::withMaterial($this->document()));
+        $this->take($result, Wire::decode($result['head']));
+        return $this->startOnce($request, null, $isCollected, (int) $idleTimeoutMs);
+    }
+
+    private function startOnce(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?DecidedCall $call,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): RustExchange {
+        $result = null;
+        if ($call !== null && $call->isOf($request)) {
+            try {
+                $result = $call->start($request->body, $request->sealed(), $isWhole, $idleTimeoutMs);
+            } catch (\RuntimeException $failure) {
+                throw self::told($failure);
+            }
+            $gone = [NativeLibrary::UNKNOWN_CALL, NativeLibrary::UNKNOWN_ENGINE];
+            $result = in_array($result['status'], $gone, true) ? null : self::settled($result);
+        }
+        if ($result === null) {
+            $wire = $request->toWire();
+            $result = $this->call(static fn (int $engine): array => NativeLibrary::start(
+                $engine,
+                $wire['head'],
+                $wire['body'],
+                $wire['sealed'],
+                $isWhole,
+                $idleTimeoutMs,
+            ));
+        }
+        return new RustExchange($result['exchange']);
+    }
+
+    public function wait(array $exchanges, int $milliseconds): array
+    {
+        [$ready, $waiting, $numbers] = [[], [], []];
+        foreach ($exchanges as $exchange) {
+            if (!$exchange instanceof RustExchange) {
+                continue;
+            }
+            $number = $exchange->number();
+            if ($exchange->isReady() || $number === null) {
+                $ready[] = $exchange;
+            } else {
+                [$waiting[], $numbers[]] = [$exchange, $number];
+            }
+        }
+        $until = hrtime(true) + $milliseconds * 1_000_000;
+        while ($numbers !== []) {
+            $left = $ready === [] ? max(0, intdiv($until - hrtime(true), 1_000_000)) : 0;
+            try {
+                $result = NativeLibrary::wait($numbers, min(100, $left));
+            } catch (\RuntimeException $failure) {
+                throw self::told($failure);
+            }
+            if ($result['status'] !== NativeLibrary::OK) {
+                throw self::misused($result['status']);
+            }
+            foreach (array_keys($result['ready'], true, true) as $place) {
+                $ready[] = $waiting[$place];
+            }
+            if ($ready !== [] || $left === 0) {
+                break;
+            }
+        }
+        return $ready;
+    }
+
+    /** How many bytes a request may have. */
+    private function most(#[\SensitiveParameter] RequestSpec $request): int
+    {
+        $limits = $this->config->getValue()['limits'] ?? null;
+        $limit = is_array($limits) ? $limits['request_bytes'] ?? null : null;
+        return min($request->policy?->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : self::REQUEST_BYTES);
+    }
+
+    /**
+     * @param int $most if the body is longer, it is read a little further, and the library refuses it
+     */
+    private static function wholeBody(BodySource $body, int $most): string
+    {
+        $whole = '';
+        while (strlen($whole) <= $most && ($bytes = $body->read(1 << 16)) !== '') {
+            $whole .= $bytes;
+        }
+        $length = strlen($whole) <= $most ? $body->length() : null;
+        if ($length !== null && $length !== strlen($whole)) {
+            throw OutboundException::malformed('the body of the request is not as long as was said');
+        }
+        return $whole;
     }
 
     /** The call that the library stores for a decision of this transport; null if it was sent already. */

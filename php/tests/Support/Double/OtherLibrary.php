@@ -22,6 +22,13 @@ final class OtherLibrary
         int secure_outbound_decide(void) { __builtin_trap(); }
         int secure_outbound_send_decided(void) { __builtin_trap(); }
         void secure_outbound_decided_free(void) { __builtin_trap(); }
+        int secure_outbound_start(void) { __builtin_trap(); }
+        int secure_outbound_start_decided(void) { __builtin_trap(); }
+        int secure_outbound_wait(void) { __builtin_trap(); }
+        int secure_outbound_head(void) { __builtin_trap(); }
+        int secure_outbound_read(void) { __builtin_trap(); }
+        int secure_outbound_cancel(void) { __builtin_trap(); }
+        int secure_outbound_end(void) { __builtin_trap(); }
         int secure_outbound_close(void) { __builtin_trap(); }
         void secure_outbound_thread_results_free(void) {}
         void secure_outbound_result_free(void) { __builtin_trap(); }

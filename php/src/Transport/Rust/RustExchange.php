@@ -1,0 +1,161 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Rust;
+
+use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Audit\AuditShape;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\StreamHead;
+use Netresearch\NrVault\Transport\Wire;
+
+/**
+ * A call of RustFfiTransport that has begun. The library stores it under a number.
+ *
+ * @phpstan-import-type AuditRecord from AuditEntry
+ *
+ * @internal
+ */
+final class RustExchange implements ExchangeInterface
+{
+    /** Read at once, so that reading byte by byte makes no native call for each of them. */
+    private const PIECE = 64 * 1024;
+
+    private ?StreamHead $head = null;
+
+    private string $bytes = '';
+
+    private bool $isWhole = false;
+
+    private ?OutboundException $failure = null;
+
+    /** @var AuditRecord|null the record, once the call has ended */
+    private ?array $record = null;
+
+    /**
+     * @param int $number of NativeLibrary::start()
+     */
+    public function __construct(private readonly int $number)
+    {
+    }
+
+    public function __destruct()
+    {
+        try {
+            $this->end();
+        } catch (\RuntimeException) {
+            // The library is not bound any more, and has ended the call itself.
+        }
+    }
+
+    public function head(): ?StreamHead
+    {
+        if ($this->head !== null || $this->record !== null) {
+            return $this->head ?? throw $this->failure();
+        }
+        $result = $this->settled(NativeLibrary::headOf($this->number));
+        if ($result['status'] === NativeLibrary::PENDING) {
+            return null;
+        }
+        $wire = Wire::decode($result['head']);
+        $headers = Wire::headersFromWire($wire['headers'] ?? null);
+        [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? null];
+        if (!is_int($status) || !is_string($version) || $headers === null) {
+            throw OutboundException::fromWire(null);
+        }
+        return $this->head = new StreamHead($status, $version, $headers);
+    }
+
+    public function read(int $max): ?string
+    {
+        if ($this->bytes === '') {
+            if ($this->isWhole) {
+                return '';
+            }
+            if ($this->record !== null) {
+                throw $this->failure();
+            }
+            $result = $this->settled(NativeLibrary::read($this->number, max($max, self::PIECE)));
+            if ($result['status'] === NativeLibrary::PENDING) {
+                return null;
+            }
+            $this->isWhole = $result['status'] === NativeLibrary::END;
+            $this->bytes = $result['body'];
+        }
+        $bytes = substr($this->bytes, 0, $max);
+        $this->bytes = substr($this->bytes, strlen($bytes));
+        return $bytes;
+    }
+
+    public function cancel(): void
+    {
+        if ($this->record === null) {
+            NativeLibrary::cancel($this->number);
+        }
+    }
+
+    public function end(): array
+    {
+        if ($this->record === null) {
+            try {
+                $this->head();
+            } catch (OutboundException) {
+                // It stays what head() and read() throw.
+            }
+            $result = NativeLibrary::endOf($this->number);
+            $audit = Wire::decode($result['head'])['audit'] ?? null;
+            $this->record = AuditShape::of(is_array($audit) ? $audit : []);
+        }
+        return $this->record;
+    }
+
+    /** The number, of a call that goes on as far as is known here. */
+    public function number(): ?int
+    {
+        return $this->record === null ? $this->number : null;
+    }
+
+    /** Whether there is something that needs no waiting. */
+    public function isReady(): bool
+    {
+        return $this->bytes !== '' || $this->isWhole || $this->record !== null || $this->failure !== null;
+    }
+
+    /**
+     * @return array<string, mixed> what dumps show
+     */
+    public function __debugInfo(): array
+    {
+        return ['number' => $this->number];
+    }
+
+    private function failure(): OutboundException
+    {
+        return $this->failure ??= OutboundException::create(
+            $this->record['error_code'] ?? 'cancelled.abandoned',
+            'the response was left before its end',
+            sent: ($this->record['status'] ?? null) === null ? 'maybe' : 'yes',
+            httpStatus: $this->record['status'] ?? null,
+            auditRecord: $this->record,
+        );
+    }
+
+    /**
+     * @template T of array{status: int, head: string}
+     * @param T $result
+     * @return T of anything but a failure
+     */
+    private function settled(array $result): array
+    {
+        if ($result['status'] === NativeLibrary::FAILED) {
+            throw $this->failure ??= OutboundException::fromWire(Wire::decode($result['head']));
+        }
+        if ($result['status'] < 0) {
+            throw OutboundException::create('internal.panic', 'the library does not know the exchange any more', sent: 'maybe');
+        }
+        return $result;
+    }
+}

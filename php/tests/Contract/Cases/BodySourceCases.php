@@ -1,0 +1,72 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\PiecesOfBody;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\Placement;
+
+/**
+ * Bodies of requests that are read while they are sent. RustFfiTransport reads them before.
+ */
+trait BodySourceCases
+{
+    public function testABodyInPiecesIsSentOnce(): void
+    {
+        self::$server->answers('plain', [FaultServer::answer(307, [['location', '/v1/there']])], [FaultServer::answer(503)]);
+        $policy = self::policy(maxAttempts: 3, maxRedirects: 3);
+        foreach ([307, 503] as $status) {
+            $exchange = self::start(
+                self::request(method: 'PUT', policy: $policy),
+                body: new PiecesOfBody(['abc'], 3),
+            );
+            self::next($exchange);
+            self::assertSame($status, $exchange->head()?->status);
+            self::assertSame(1, self::record($exchange)['attempts']);
+        }
+        self::assertSame(2, self::requests());
+    }
+
+    public function testWhatTheSourceThrowsReachesTheCaller(): void
+    {
+        $thrown = new \DomainException('of the source');
+        self::$server->script('plain', [['read'], ['silence']]);
+        $exchange = self::start(self::request(), body: new PiecesOfBody(['abc', $thrown], 9));
+        $caught = null;
+        try {
+            self::next($exchange);
+        } catch (\DomainException $caught) {
+        }
+        self::assertSame($thrown, $caught);
+        self::$server->wait('plain', 'closed');
+        self::assertSame(0, self::requests());
+    }
+
+    public function testABodyThatIsTooShortOrTooLong(): void
+    {
+        self::$server->script('plain', [['read'], ['silence']]);
+        $exchange = self::start(self::request(), body: new PiecesOfBody(['abc'], 9));
+        self::assertSame('invalid_request.malformed maybe', self::failureOf($exchange));
+
+        $policy = self::policy(requestBytes: 5);
+        $exchange = self::start(self::request(policy: $policy), body: new PiecesOfBody(['abc', 'def'], null));
+        self::assertSame('policy.request_too_large maybe', self::failureOf($exchange));
+        self::assertSame(0, self::requests());
+    }
+
+    public function testACredentialInABodyInPiecesIsRefused(): void
+    {
+        $sealed = self::seal('secret', 'of the body', Placement::bodyField('key'));
+        $headers = [['content-type', 'application/json']];
+        $code = null;
+        try {
+            self::start(self::request(credentials: [$sealed], headers: $headers), body: new PiecesOfBody(['{}'], 2));
+        } catch (OutboundException $refusal) {
+            $code = $refusal->errorCode();
+        }
+        self::assertSame('credential.placement_conflict', $code);
+    }
+}

@@ -1,0 +1,270 @@
+//! Exchanges that go on beside each other: begun, waited for, read in pieces, and ended, each by its number.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::boundary::{self, Misuse, TRANSPORT, answer, input};
+use super::process::Process;
+use super::result::ResultView;
+use super::status::Status;
+use crate::engine::{self, Call, Delivery, Exchange, Ongoing, Piece, Reply};
+use crate::sys::SigpipeBlocked;
+
+/// No call waits longer: a host has signals to handle.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// Begins a call like `secure_outbound_send`, and returns at once. With `whole` 0 its response is read in pieces, and not more than
+/// 64 KiB of it, and what its connection has on the way, is held before it is read: `defaults.timeout_ms` covers the time to the
+/// first byte of its body, and `idle_timeout_ms` is how long nothing may come of it while somebody waits, 0 for 60 s where neither
+/// request nor policy has a total time. Otherwise it is there when it is whole, with the times of `secure_outbound_send`.
+///
+/// `*exchange` is from 1 to 2^53, and 0 where there is none. It goes on while any call of the library waits, and ends with
+/// `secure_outbound_end`, or with `secure_outbound_thread_results_free` of this thread. A forked child has none of its parent's.
+///
+/// Returns `SECURE_OUTBOUND_OK` without a head, `SECURE_OUTBOUND_FAILED` with the head of a refusal, or a negative status.
+///
+/// # Safety
+///
+/// `request`, `body` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable
+/// values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_start(
+    engine: u64,
+    request: *const c_char,
+    request_len: usize,
+    body: *const c_char,
+    body_len: usize,
+    sealed: *const c_char,
+    sealed_len: usize,
+    whole: i32,
+    idle_timeout_ms: u64,
+    exchange: *mut u64,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        answer(out, || {
+            if exchange.is_null() {
+                return Err(Misuse::NullPointer);
+            }
+            // SAFETY: not null, and the caller's promise.
+            exchange.write(0);
+            let call = Call {
+                request: input(request, request_len)?,
+                body: input(body, body_len)?,
+                sealed: input(sealed, sealed_len)?,
+            };
+            let process = Process::current();
+            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let begun = begin(process, engine.start(call, TRANSPORT), whole, idle_timeout_ms);
+            Ok(begun.map_or_else(failed, |number| {
+                exchange.write(number);
+                (Status::SecureOutboundOk, None)
+            }))
+        })
+    }
+}
+
+/// Begins a call that was decided about, as `secure_outbound_start` begins one. `body` is as long as it was said to be. The number of
+/// the decided call is gone afterwards.
+///
+/// Returns what `secure_outbound_start` returns, and `SECURE_OUTBOUND_UNKNOWN_CALL` where the call is gone already. Where its engine
+/// was closed since, that is `SECURE_OUTBOUND_UNKNOWN_ENGINE`.
+///
+/// # Safety
+///
+/// `body` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_start_decided(
+    call: u64,
+    body: *const c_char,
+    body_len: usize,
+    sealed: *const c_char,
+    sealed_len: usize,
+    whole: i32,
+    idle_timeout_ms: u64,
+    exchange: *mut u64,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        answer(out, || {
+            if exchange.is_null() {
+                return Err(Misuse::NullPointer);
+            }
+            // SAFETY: not null, and the caller's promise.
+            exchange.write(0);
+            let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
+            let process = Process::current();
+            let (engine, decided) = process.decided.take(call).ok_or(Misuse::UnknownCall)?;
+            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let begun = begin(process, decided.start(&engine, body, sealed), whole, idle_timeout_ms);
+            Ok(begun.map_or_else(failed, |number| {
+                exchange.write(number);
+                (Status::SecureOutboundOk, None)
+            }))
+        })
+    }
+}
+
+/// Waits until one of these exchanges has something that was not taken yet, its head, bytes, its end or its failure, at most
+/// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0. All exchanges go on meanwhile.
+///
+/// Returns `SECURE_OUTBOUND_OK`, whether any has something or not, or a negative status: where one of the exchanges is not there,
+/// nobody waits.
+///
+/// # Safety
+///
+/// `exchanges` points to `count` readable numbers and `ready` to as many writable ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_wait(
+    exchanges: *const u64,
+    count: usize,
+    timeout_ms: u32,
+    ready: *mut u64,
+) -> i32 {
+    boundary::without_result(|| {
+        if count == 0 {
+            return Ok(());
+        }
+        if exchanges.is_null() || ready.is_null() {
+            return Err(Misuse::NullPointer);
+        }
+        if count > isize::MAX as usize / size_of::<u64>() {
+            return Err(Misuse::LengthTooLarge);
+        }
+        // SAFETY: not null, the length fits, and the caller's promise.
+        let numbers = unsafe { std::slice::from_raw_parts(exchanges, count) };
+        let process = Process::current();
+        let ongoing = |number: &u64| process.ongoing.get(*number).ok_or(Misuse::UnknownExchange);
+        let ongoing: Vec<_> = numbers.iter().map(ongoing).collect::<Result<_, _>>()?;
+        let _quiet = SigpipeBlocked::new();
+        let limit = Duration::from_millis(timeout_ms.into()).min(LONGEST);
+        let found = process.runtime().ok().and_then(|runtime| {
+            runtime.poll_sockets();
+            runtime.block_on(async { timeout(limit, Ongoing::any_ready(&ongoing)).await.ok() })
+        });
+        for place in 0..count {
+            let is_ready = found.as_ref().and_then(|found| found.get(place)).copied().unwrap_or_default();
+            // SAFETY: not null, inside the length, and the caller's promise.
+            unsafe { ready.add(place).write(is_ready.into()) };
+        }
+        Ok(())
+    })
+}
+
+/// The head of a response: a document with its status, version and header fields.
+///
+/// Returns `SECURE_OUTBOUND_OK` with it, `SECURE_OUTBOUND_PENDING` where it has not come yet, `SECURE_OUTBOUND_FAILED` with the head
+/// that `secure_outbound_send` would give, or a negative status.
+///
+/// # Safety
+///
+/// `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_head(exchange: u64, out: *mut ResultView) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        answer(out, || {
+            let head = ongoing(exchange)?.head();
+            Ok(head.map_or((Status::SecureOutboundPending, None), whole))
+        })
+    }
+}
+
+/// The next bytes of a response's body, at most `max` of them, content codings undone.
+///
+/// Returns `SECURE_OUTBOUND_OK` with them, `SECURE_OUTBOUND_PENDING` where none are there yet, `SECURE_OUTBOUND_END` where the body
+/// is whole and all of it was given, `SECURE_OUTBOUND_FAILED` with the head that `secure_outbound_send` would give once all is given
+/// that came before, or a negative status.
+///
+/// # Safety
+///
+/// `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_read(exchange: u64, max: usize, out: *mut ResultView) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        answer(out, || {
+            Ok(match ongoing(exchange)?.read(max.max(1)) {
+                Piece::Nothing => (Status::SecureOutboundPending, None),
+                Piece::Bytes(body) => (Status::SecureOutboundOk, Some(Reply { ok: true, head: Vec::new(), body })),
+                Piece::End => (Status::SecureOutboundEnd, None),
+                Piece::Failed(reply) => failed(reply),
+            })
+        })
+    }
+}
+
+/// Has a call end with `cancelled.requested`: HTTP/1.1 closes its connection, HTTP/2 resets its stream. It changes nothing where the
+/// call has ended. Returns `SECURE_OUTBOUND_OK` or a negative status.
+#[unsafe(no_mangle)]
+pub extern "C" fn secure_outbound_cancel(exchange: u64) -> i32 {
+    boundary::without_result(|| {
+        ongoing(exchange)?.cancel();
+        let _quiet = SigpipeBlocked::new();
+        Process::current().poll_sockets();
+        Ok(())
+    })
+}
+
+/// Ends an exchange, with `cancelled.abandoned` where it has not ended yet, and gives its record, a document. The number is gone
+/// afterwards.
+///
+/// Returns `SECURE_OUTBOUND_OK` with the record, or a negative status.
+///
+/// # Safety
+///
+/// `out` points to a writable value.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_end(exchange: u64, out: *mut ResultView) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        answer(out, || {
+            let process = Process::current();
+            let ongoing = process.ongoing.take(exchange).ok_or(Misuse::UnknownExchange)?;
+            let _quiet = SigpipeBlocked::new();
+            let record = process.runtime().ok().and_then(|runtime| {
+                let record = runtime.block_on(async { timeout(LONGEST, ongoing.end()).await.ok().flatten() });
+                runtime.poll_sockets();
+                record
+            });
+            // Its task ends when it is polled the next time, so that it has ended by then.
+            Ok(match record {
+                Some(record) => (Status::SecureOutboundOk, Some(record)),
+                None => failed(engine::panic_reply(TRANSPORT)),
+            })
+        })
+    }
+}
+
+fn ongoing(exchange: u64) -> Result<Arc<Ongoing>, Misuse> {
+    Process::current().ongoing.get(exchange).ok_or(Misuse::UnknownExchange)
+}
+
+fn begin(process: &Process, started: Result<Exchange, Reply>, whole: i32, idle_ms: u64) -> Result<u64, Reply> {
+    let exchange = started?;
+    let runtime = match process.runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return Err(exchange.fail(&error)),
+    };
+    let delivery = match whole {
+        0 => Delivery::InPieces { idle: (idle_ms > 0).then(|| Duration::from_millis(idle_ms)) },
+        _ => Delivery::Whole,
+    };
+    let (ongoing, task) = exchange.begin(delivery);
+    runtime.spawn(task);
+    Ok(process.ongoing.keep(Arc::new(ongoing)))
+}
+
+fn whole(reply: Reply) -> (Status, Option<Reply>) {
+    let status = if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
+    (status, Some(reply))
+}
+
+fn failed(reply: Reply) -> (Status, Option<Reply>) {
+    (Status::SecureOutboundFailed, Some(reply))
+}
