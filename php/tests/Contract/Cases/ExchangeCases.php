@@ -103,6 +103,29 @@ trait ExchangeCases
         self::assertSame($size, $read);
     }
 
+    public function testUnreadOnesKeepNoOtherFromItsEnd(): void
+    {
+        $unread = [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 6488064\r\n\r\n"),
+            ['repeat', base64_encode(str_repeat('x', 1 << 16)), 99],
+        ];
+        self::$server->script('plain', ...[...array_fill(0, 100, $unread), [['read'], FaultServer::answer(201)]]);
+        $before = memory_get_usage();
+        $streams = [];
+        for ($number = 0; $number < 100; $number++) {
+            $streams[] = $stream = self::start(self::request());
+            while ($stream->head() === null) {
+                self::exchanges()->wait([$stream], 1000);
+            }
+        }
+        self::assertSame('201', self::call(self::request())->brief());
+        self::assertLessThan(110 << 20, memory_get_usage() - $before);
+        self::assertSame(1 << 16, strlen(self::next($streams[50])));
+        array_map(static fn (ExchangeInterface $stream): array|AuditText => $stream->end(), $streams);
+        self::$server->wait('plain', 'closed', 101);
+    }
+
     public function testACancelledOneIsClosedAtOnce(): void
     {
         self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"), ['silence']]);
