@@ -10,4 +10,5 @@ mod configurations;
 mod ends;
 mod frames;
 mod host;
+mod units;
 mod users;

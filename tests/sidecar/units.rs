@@ -1,0 +1,74 @@
+//! The systemd units: how much of the system the daemon is left, and a socket that it is handed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::host::{Caller, Sidecar, own};
+use crate::support::alone;
+
+fn unit(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packaging/sidecar").join(name)
+}
+
+#[test]
+fn the_service_has_an_exposure_of_at_most_1_5() {
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=15", "--no-pager"])
+        .arg(unit("secure-outbound-sidecar.service"))
+        .output()
+        .expect("the Debian package systemd");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let verdict = said.lines().last().unwrap_or_default();
+    assert!(output.status.success() && verdict.contains("exposure level"), "{said}");
+    // A key that systemd does not know is told on standard error, and counts for nothing.
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn the_units_name_what_the_daemon_has() {
+    let text = |name: &str| fs::read_to_string(unit(name)).expect("a unit");
+    let (service, socket) = (text("secure-outbound-sidecar.service"), text("secure-outbound-sidecar.socket"));
+    let page = fs::read_to_string(unit("../../docs/sidecar.md")).expect("the page");
+    for line in ["ListenStream=/run/secure-outbound-sidecar/v1.sock", "SocketGroup=secure-outbound-clients"] {
+        assert!(socket.contains(line), "{line}");
+        let value = line.split_once('=').expect("a value").1;
+        assert!(page.contains(value), "{value} on the page");
+    }
+    let users = Command::new("systemd-sysusers").arg("--dry-run").arg(unit("sysusers.conf")).output();
+    let users = users.expect("the Debian package systemd");
+    assert!(users.status.success(), "{users:?}");
+    for name in ["User=secure-outbound", "Group=secure-outbound", "LimitCORE=0", "TimeoutStopSec=45"] {
+        assert!(service.lines().any(|line| line == name), "{name}");
+    }
+    assert!(!service.lines().any(|line| line.starts_with("PrivateUsers=")), "every caller would be the same");
+}
+
+#[test]
+fn it_serves_the_socket_that_it_is_handed() {
+    let mut sidecar = Sidecar::new();
+    sidecar.signal(Signal::SIGTERM);
+    assert!(sidecar.child.wait().expect("an end").success());
+    sidecar.child = Command::new("systemd-socket-activate")
+        .arg("--listen")
+        .arg(sidecar.socket())
+        .arg(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
+        .arg("--config")
+        .arg(sidecar.path("sidecar.json"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the Debian package systemd");
+    assert!(alone::until(|| sidecar.socket().exists()));
+    let _ = fs::set_permissions(sidecar.socket(), fs::Permissions::from_mode(0o666));
+    let mut caller = Caller::greeted(UnixStream::connect(sidecar.socket()).expect("a connection"));
+    assert_eq!(caller.call("shop", &own("GET"), b"").head["status"], json!(200));
+    sidecar.signal(Signal::SIGTERM);
+    let taken = caller.bye();
+    assert!(taken > 0);
+    assert!(sidecar.socket().exists(), "the socket is systemd's, and callers wait at it");
+}
