@@ -69,4 +69,23 @@ trait BodySourceCases
         }
         self::assertSame('credential.placement_conflict', $code);
     }
+
+    /** In a process of its own, whose largest size is asked for before and after. */
+    public function testABodyThatIsLargerThanMemory(): void
+    {
+        $size = 200 << 20;
+        $file = self::$directory->path . '/large';
+        $handle = fopen($file, 'w');
+        ftruncate($handle, $size);
+        fclose($handle);
+        self::$server->script(
+            'plain',
+            [['read'], FaultServer::answer()],
+            [['read-head'], ['swallow', $size], FaultServer::answer()],
+        );
+        $grown = self::growth('["body" => new SplFileInfo(__FILE__)]', '["body" => new SplFileInfo(' . var_export($file, true) . ')]');
+        unlink($file);
+        self::assertLessThan(4096, $grown);
+        self::assertCount(2, self::$server->seen('plain'));
+    }
 }
