@@ -22,16 +22,21 @@ final class CommandTest extends TestCase
         self::$upstream = new Upstream();
         self::$site = new Site('commands', [
             'HTTP' => ['verify' => self::$upstream->tls->authority],
-            'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => self::$upstream->config()['internal_hosts']]]],
+            'SYS' => ['nrVault' => ['outbound' => [
+                'internal_hosts' => self::$upstream->config()['internal_hosts'],
+                'drop_in' => 'refuse',
+            ]]],
         ]);
-        $service = static fn (string $id, int $owner): array => [
+        // nr-vault sends its token requests with a client that knows nothing of TYPO3's settings.
+        self::$site->ini('curl.cainfo', self::$upstream->tls->authority);
+        $service = static fn (string $id, int $owner, string $http = '2'): array => [
             'id' => $id,
-            'base_url' => self::$upstream->url(),
+            'base_url' => self::$upstream->url($http),
             'secret' => 's3cr3t-of-' . $id,
             'options' => ['owner' => $owner],
         ];
         $file = self::$site->write('prepare.json', (string) json_encode([
-            'services' => [$service('nobodys', 0), $service('admins', 1)],
+            'services' => [$service('nobodys', 0), $service('admins', 1), $service('partner', 0, '1.1')],
             'task' => true,
         ]));
         self::$site->typo3('outbound-test:prepare', $file);
@@ -75,6 +80,28 @@ final class CommandTest extends TestCase
         self::assertIsArray($result);
         self::assertSame('Bearer s3cr3t-of-admins', $result['authorization'] ?? null);
         self::assertContains(['scheduler', 'scheduler:run', 'response'], $this->records('admins'));
+    }
+
+    /**
+     * A client id and a client secret that are two secrets are beyond the library, so nr-vault's own client makes the call.
+     */
+    #[Test]
+    public function anOAuthClientOfTwoSecretsIsHandedToNrVault(): void
+    {
+        $file = self::$site->path . '/oauth.json';
+        $endpoint = self::$upstream->url() . '/token/' . rtrim(strtr(base64_encode('tok-of-oauth'), '+/', '-_'), '=');
+        self::$site->typo3('outbound-test:oauth', self::$upstream->url('1.1') . '/echo', $endpoint, 'partner_token', 'nobodys_token', $file);
+
+        $seen = json_decode((string) file_get_contents($file), true);
+        self::assertIsArray($seen);
+        self::assertSame('Bearer tok-of-oauth', $seen['headers']['authorization'] ?? null);
+        self::assertContains(['cli', 'outbound-test:oauth', 'response'], $this->records('partner'));
+        $asked = array_filter(self::$upstream->nginx->received(), static fn (array $request): bool => str_contains($request['uri'], '/token/'));
+        parse_str(current($asked)['body'] ?? '', $form);
+        self::assertSame(
+            ['client_credentials', 's3cr3t-of-partner', 's3cr3t-of-nobodys'],
+            [$form['grant_type'] ?? null, $form['client_id'] ?? null, $form['client_secret'] ?? null],
+        );
     }
 
     /**
