@@ -46,7 +46,7 @@ final class Configuration
                 'config.unchecked',
                 'Without the library, and without curl and sockets or with php_transport false, configuration, keys and roots '
                     . 'cannot be checked.',
-                Remedies::install() . '   # and what else is named here',
+                Installation::install() . '   # and what else is named here',
             )];
         }
         $findings = self::judge('config', $state, $remedies);
@@ -85,7 +85,7 @@ final class Configuration
         $process = $area === 'fpm' ? 'The worker: ' : '';
         if ($state->error !== null) {
             $message = $process . $state->error['message'] . ' [' . $state->error['code'] . ']';
-            return [Finding::critical($area . '.open', $message, 'less ' . Remedies::page('wire.md') . '   # "Configuration" has every key')];
+            return [Finding::critical($area . '.open', $message, 'less ' . Installation::page('wire.md') . '   # "Configuration" has every key')];
         }
         $findings = [Finding::ok($area . '.open', $process . 'The configuration is taken.')];
         $keys = true;
@@ -124,7 +124,7 @@ final class Configuration
             'memory.not_locked' => $remedies->lockedMemory(),
             'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $remedies->tokenCache(),
             'tls.no_roots' => 'apt-get install ca-certificates   # or name a file in tls.ca_file',
-            default => 'less ' . Remedies::page('wire.md') . '   # "Configuration"',
+            default => 'less ' . Installation::page('wire.md') . '   # "Configuration"',
         };
     }
 

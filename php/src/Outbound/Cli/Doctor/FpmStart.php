@@ -78,12 +78,12 @@ final readonly class FpmStart
             preg_match("/'([^']+)', cannot resolve C function '(\w+)'/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_newer',
                 'php-fpm does not start: the header ' . $match[1] . ' is newer than the library, which has no ' . $match[2] . '.',
-                Remedies::install() . ' && ' . $restart,
+                Installation::install() . ' && ' . $restart,
             ),
             preg_match("/'([^']+)', file doesn't exist/", $output, $match) === 1 => Finding::critical(
                 'fpm.header_missing',
                 'php-fpm does not start: ffi.preload names ' . $match[1] . ', where nothing is.',
-                Remedies::install() . ' && ' . $restart,
+                Installation::install() . ' && ' . $restart,
             ),
             preg_match("/Failed pre-loading '([^']+)'/", $output, $match) === 1 => $this->library($match[1]),
             preg_match("/Failed opening required '([^']+)'/", $output, $match) === 1 => Finding::critical(
@@ -94,7 +94,7 @@ final readonly class FpmStart
             default => Finding::critical(
                 'fpm.start',
                 'php-fpm does not start: ' . ($output === '' ? 'its test says nothing.' : substr($output, 0, 300)),
-                $this->program . ' -t   # ' . Remedies::page('preload.md') . ' has what it may say',
+                $this->program . ' -t   # ' . Installation::page('preload.md') . ' has what it may say',
             ),
         };
     }
@@ -105,7 +105,7 @@ final readonly class FpmStart
         $what = 'php-fpm does not start: ';
         if (!is_file($file)) {
             $message = $what . "there is no library at $file, which the header's FFI_LIB names.";
-            return Finding::critical('fpm.library_missing', $message, Remedies::install() . ' && ' . $this->remedies->restart());
+            return Finding::critical('fpm.library_missing', $message, Installation::install() . ' && ' . $this->remedies->restart());
         }
         $mount = self::mount($file);
         if ($mount !== null && preg_match('/(^|,)noexec(,|$)/', $mount['options']) === 1) {
@@ -131,8 +131,8 @@ final readonly class FpmStart
 
     private function buildHere(): string
     {
-        $build = Remedies::isOfDpkg() ? '' : 'make build && ';
-        return $build . Remedies::install() . ' && ' . $this->remedies->restart() . '   # on this machine';
+        $build = Installation::isPackaged() ? '' : 'make build && ';
+        return $build . Installation::install() . ' && ' . $this->remedies->restart() . '   # on this machine';
     }
 
     /**

@@ -43,6 +43,6 @@ final class InstalledFiles
         $more = count($differing) - self::NAMED;
         $names = implode(', ', array_slice($differing, 0, self::NAMED)) . ($more > 0 ? " and $more more" : '');
         $message = count($differing) . " of $count files are not as they were installed: $names.";
-        return [Finding::warning('library.installed', $message, Remedies::install())];
+        return [Finding::warning('library.installed', $message, Installation::install())];
     }
 }

@@ -58,7 +58,7 @@ final class LibraryFiles
         try {
             NativeLibrary::bind($file);
         } catch (\RuntimeException $failure) {
-            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? Remedies::install() : self::locate();
+            $remedy = $failure->getCode() === NativeLibrary::WRONG_VERSION ? Installation::install() : self::locate();
             $code = $failure->getCode() === NativeLibrary::WRONG_VERSION ? 'library.abi' : 'library.file';
             $found = $named ? self::owner('library', $file) : [];
             return [null, [Finding::critical($code, $failure->getMessage(), $remedy), ...$found]];
@@ -90,7 +90,7 @@ final class LibraryFiles
 
     private static function locate(): string
     {
-        return Remedies::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
+        return Installation::install() . '   # or name it: --library=PATH, SECURE_OUTBOUND_LIBRARY';
     }
 
     /** The path at which the dynamic loader found the library. */
@@ -110,7 +110,7 @@ final class LibraryFiles
             return [Finding::warning(
                 'header.file',
                 'There is no readable header' . $where . '; php-fpm needs one, the command line does not.',
-                Remedies::install() . '   # or name it: --header=PATH',
+                Installation::install() . '   # or name it: --header=PATH',
             )];
         }
         $text = (string) file_get_contents($header);
@@ -147,7 +147,7 @@ final class LibraryFiles
         $declared = (int) ($match[1] ?? 0);
         if ($declared !== NativeLibrary::ABI) {
             $message = sprintf('The header is of ABI version %d, this package of %d.', $declared, NativeLibrary::ABI);
-            return Finding::critical('header.abi', $message, Remedies::install());
+            return Finding::critical('header.abi', $message, Installation::install());
         }
         $functions = static function (string $declarations): array {
             preg_match_all('/\b(secure_outbound_[a-z_]+)\(/', $declarations, $names);
@@ -157,14 +157,14 @@ final class LibraryFiles
         $missing = array_diff($functions(is_string($used) ? $used : ''), $functions($text));
         if ($missing !== []) {
             $message = 'The header does not declare ' . implode(', ', $missing) . '.';
-            return Finding::critical('header.abi', $message, Remedies::install());
+            return Finding::critical('header.abi', $message, Installation::install());
         }
         return Finding::ok('header.abi', 'It is of ABI version ' . $declared . '.');
     }
 
     private static function headerLibrary(string $text, ?string $library): Finding
     {
-        $remedy = Remedies::install() . '   # which writes the path into the header';
+        $remedy = Installation::install() . '   # which writes the path into the header';
         if (preg_match('/\A#define FFI_SCOPE "SECURE_OUTBOUND"\r?\n#define FFI_LIB "([^"]*)"/', $text, $match) !== 1) {
             $message = 'The header does not begin with FFI_SCOPE and FFI_LIB, so PHP does not see them.';
             return Finding::critical('header.ffi_lib', $message, $remedy);

@@ -78,7 +78,7 @@ final class PhpSettings
     ): Finding {
         $code = $area . '.transport';
         // A worker with correct settings binds the installed library after a reload.
-        $bind = $area === 'fpm' ? $remedies->reload() : Remedies::install();
+        $bind = $area === 'fpm' ? $remedies->reload() : Installation::install();
         return match (true) {
             ($config['php_transport'] ?? true) === false => Finding::critical(
                 $code,

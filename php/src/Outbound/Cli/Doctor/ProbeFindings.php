@@ -139,7 +139,7 @@ final readonly class ProbeFindings
             $findings[] = Finding::warning(
                 'fpm.unchecked',
                 'The worker cannot look into ' . $told['unchecked'] . ' envelopes: ' . $this->whyUnchecked(),
-                Remedies::install() . ' && ' . $this->remedies->reload(),
+                Installation::install() . ' && ' . $this->remedies->reload(),
             );
         }
         return $findings === []

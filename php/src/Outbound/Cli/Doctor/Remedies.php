@@ -156,7 +156,7 @@ final readonly class Remedies
     public function installKey(): string
     {
         return 'install -o ' . $this->user . ' -g ' . $this->user . ' -m 0400 vault.key '
-            . escapeshellarg($this->keyFiles[0] ?? '/etc/secure-outbound/vault.key') . '   # ' . self::page('install.md') . ', "The master key"';
+            . escapeshellarg($this->keyFiles[0] ?? '/etc/secure-outbound/vault.key') . '   # ' . Installation::page('install.md') . ', "The master key"';
     }
 
     /** Sets a variable of a pool; for the command line it is set in the shell. */
@@ -220,25 +220,6 @@ final readonly class Remedies
         return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . $directory;
     }
 
-    /** Installs the library: with its package, below the prefix of this command, or from the source directory in which it runs. */
-    public static function install(): string
-    {
-        $package = dirname(__DIR__, 4);
-        if (self::isOfDpkg()) {
-            return 'apt-get install --reinstall ./secure-outbound_*.deb';
-        }
-        if (preg_match('~^(.+)/share/secure-outbound/php$~D', $package, $match) === 1) {
-            return 'make install PREFIX=' . $match[1];
-        }
-        $makefile = is_file(dirname($package) . '/Makefile') ? ' -C ' . escapeshellarg(dirname($package)) : '';
-        return 'make' . $makefile . ' install PREFIX=/usr/local';
-    }
-
-    public static function isOfDpkg(): bool
-    {
-        return dirname(__DIR__, 4) === '/usr/share/secure-outbound/php' && is_file('/var/lib/dpkg/info/secure-outbound.list');
-    }
-
     /** Opens a file that only a person can change; the line contains nothing from a registry. */
     public static function edit(string $file, string $note): string
     {
@@ -251,18 +232,6 @@ final readonly class Remedies
         $config = $this->configFile === null ? '/etc/secure-outbound/transport.json' : $this->configFile;
         return 'secure-outbound seal ' . escapeshellarg($identifier) . ' --config=' . escapeshellarg($config) . ' < PAYLOAD > '
             . escapeshellarg(rtrim($directory, '/') . '/' . $identifier);
-    }
-
-    /** The path of a page of docs/ on this host. */
-    public static function page(string $name): string
-    {
-        $package = dirname(__DIR__, 4);
-        foreach ([dirname($package, 2) . '/doc/secure-outbound/docs/', dirname($package) . '/docs/'] as $directory) {
-            if (is_file($directory . $name)) {
-                return $directory . $name;
-            }
-        }
-        return 'docs/' . $name;
     }
 
     /**

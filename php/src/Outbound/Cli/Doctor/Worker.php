@@ -136,8 +136,8 @@ final class Worker
             );
         }
         if ($report->failure !== null) {
-            $remedy = ($report->mismatch ? Remedies::install() . ' && ' : '') . $remedies->reload() . '   # '
-                . Remedies::page('preload.md') . ', "When something is missing"';
+            $remedy = ($report->mismatch ? Installation::install() . ' && ' : '') . $remedies->reload() . '   # '
+                . Installation::page('preload.md') . ', "When something is missing"';
             $findings[] = Finding::critical('fpm.unbound', $report->failure, $remedy);
             if (!$report->mismatch) {
                 $canSend = $report->extensions['curl'] && $report->extensions['sockets']
