@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Integration;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Sealer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
@@ -184,6 +185,62 @@ final class SidecarTest extends TestCase
         self::assertSame(SIGKILL, pcntl_wtermsig($status));
         self::assertSame('3', $transport->send(self::request('GET'), $decision)->body);
         self::assertSame('4', $transport->send(self::request('GET'))->body);
+    }
+
+    /**
+     * Four workers call while the daemon is ended and started again, by both signals in turn. The server's count is held against
+     * what each worker was told.
+     */
+    public function testUnderRestartsEachCallIsMadeOnceOrItsEndIsTold(): void
+    {
+        $answer = [FaultServer::answer(body: 'done')];
+        $this->server->answers('api', ...array_fill(0, 4 * 150, $answer));
+        $workers = [];
+        for ($worker = 0; $worker < 4; $worker++) {
+            $workers[] = self::inChild(function () use ($worker): bool {
+                for ($call = 0; $call < 150; $call++) {
+                    $name = "$worker-$call";
+                    try {
+                        $this->transport()->send(self::request('POST', ['body' => $name]));
+                        $end = 'yes';
+                    } catch (OutboundException $failure) {
+                        $end = $failure->sent();
+                    }
+                    file_put_contents($this->directory->path . "/ends-$worker", "$name $end\n", FILE_APPEND);
+                }
+                return true;
+            });
+        }
+        $ends = function (): array {
+            $lines = array_merge(...array_map(
+                fn (int $worker): array => @file($this->directory->path . "/ends-$worker", FILE_IGNORE_NEW_LINES) ?: [],
+                range(0, 3),
+            ));
+            return array_map(static fn (string $line): array => explode(' ', $line), $lines);
+        };
+        foreach ([SIGTERM, SIGKILL, SIGTERM, SIGKILL, SIGTERM] as $restart => $signal) {
+            Poll::until(fn (): bool => count($ends()) >= 80 * ($restart + 1), 'calls');
+            $this->sidecar->signal($signal);
+            $this->sidecar->join();
+            $this->sidecar->start();
+        }
+        foreach ($workers as $worker) {
+            pcntl_waitpid($worker, $status);
+            self::assertSame(SIGKILL, pcntl_wtermsig($status));
+        }
+
+        $made = array_count_values(array_column($this->server->requests('api'), 'body'));
+        self::assertCount(600, $ends());
+        $told = ['yes' => 0, 'maybe' => 0, 'no' => 0];
+        foreach ($ends() as [$name, $end]) {
+            $told[$end]++;
+            $times = $made[$name] ?? 0;
+            self::assertTrue(['yes' => $times === 1, 'maybe' => $times <= 1, 'no' => $times === 0][$end], "$name: $end, $times");
+        }
+        self::assertSame(0, $told['no'], 'the next daemon takes what the last one had not');
+        // A daemon that is killed has at most one call of each worker.
+        self::assertLessThanOrEqual(2 * 4, $told['maybe']);
+        self::assertGreaterThanOrEqual(600 - 2 * 4, $told['yes']);
     }
 
     public function testAutoTakesItAndNothingWeaker(): void
