@@ -16,7 +16,7 @@ use super::configuration::{EnvelopeOwner, OwnedService};
 use super::credit::Taken;
 use super::daemon::Daemon;
 use super::files;
-use super::frame::{Kind, Pieces, SocketFrame};
+use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
 use super::peer::{Gone, Peer};
 use super::records::{Asker, Begun, Ended};
 use super::rights::Rights;
@@ -62,8 +62,8 @@ struct PendingCall {
     body_bytes: usize,
     credit: Taken,
     sealed: Pieces,
-    _call: Held,
-    _bytes: [Held; 2],
+    place: Held,
+    memory: [Held; 2],
 }
 
 /// What comes next on a connection.
@@ -191,8 +191,8 @@ impl Session {
             credit: Taken::default(),
             sealed: Pieces::default(),
             rights: Arc::clone(&rights),
-            _call: call,
-            _bytes: bytes,
+            place: call,
+            memory: bytes,
         };
         Ok((reply, Some(waiting)))
     }
@@ -221,7 +221,7 @@ impl Session {
 
     /// Makes a call that was handed over whole, and tells how it ended.
     async fn make(&mut self, call: PendingCall) -> Result<(), Gone> {
-        let PendingCall { id, service, engine, rights, decided, deadline, body, sealed, _call, _bytes, .. } = call;
+        let PendingCall { id, service, engine, rights, decided, deadline, body, sealed, place, memory, .. } = call;
         self.taken = id;
         let asker = Asker { uid: self.uid, pid: self.pid, call: id };
         let failed = |failure: DaemonFailure| failure.head(Some(&service.id), false);
@@ -250,6 +250,9 @@ impl Session {
         let outcome = HeadSummary::of(&head);
         let how = if outcome.is_failure() { "failed" } else { "response" };
         self.daemon.ended(&Ended::new(asker, how, outcome.sent(), outcome.audit));
+        // Who has the answer may call again at once. What is written in one go is no longer the call's, but the connection's.
+        drop(place);
+        let _memory = Some(memory).filter(|_| body.len() > PAYLOAD_BYTES);
         self.peer.respond(id, &head, &body, deadline.max(Instant::now()) + LATE).await
     }
 
