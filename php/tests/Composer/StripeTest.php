@@ -76,20 +76,26 @@ final class StripeTest extends SdkTestCase
         self::assertSame(sha1_file(__FILE__), $seen['files']['file']['sha1']);
     }
 
-    public function testAStreamGetsTheBody(): void
+    /**
+     * @dataProvider transports
+     */
+    public function testAStreamGetsTheBody(string $transport): void
     {
         $body = '';
-        self::stripe('php')->quotes->pdf('qt_1', static function (string $bytes) use (&$body): void {
+        self::stripe($transport)->quotes->pdf('qt_1', static function (string $bytes) use (&$body): void {
             $body .= $bytes;
         });
 
         self::assertSame('/v1/quotes/qt_1/pdf', json_decode($body, true)['uri']);
     }
 
-    public function testAStreamOfManyPieces(): void
+    /**
+     * @dataProvider transports
+     */
+    public function testAStreamOfManyPieces(string $transport): void
     {
         $sizes = [];
-        self::stripe('php');
+        self::stripe($transport);
         $client = ApiRequestor::streamingHttpClient();
         $url = substr(self::$upstream->url(), 0, -strlen('/v1')) . '/v1/bytes/300000';
         $seen = $client->requestStream('get', $url, [], [], false, static function (string $bytes) use (&$sizes): void {

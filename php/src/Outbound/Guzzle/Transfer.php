@@ -65,11 +65,12 @@ final class Transfer
         });
     }
 
-    /** Whether the response is wanted in pieces, or together with others. */
+    /** Whether the response is wanted in pieces, or together with others, or only if something comes in time. */
     public function isInPieces(): bool
     {
         $isAlone = ($this->options['synchronous'] ?? false) === true && ($this->options['sink'] ?? null) === null;
-        return $this->isStream() || (!$isAlone && $this->calls->hasExchanges($this->id));
+        $isPatient = OptionRules::seconds($this->options, 'read_timeout') === null;
+        return $this->isStream() || !$isPatient || (!$isAlone && $this->calls->hasExchanges($this->id));
     }
 
     /** Seconds before the call may begin. */

@@ -24,16 +24,16 @@ use Psr\Http\Message\ResponseInterface;
 
 /**
  * Responses of Guzzle that are read while they arrive, and promises that run at the same time.
- *
- * @group composer
  */
-final class GuzzleStreamTest extends TestCase
+abstract class GuzzleStreamTestCase extends TestCase
 {
     private const HEAD = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-a: 1\r\n\r\n";
 
     private static TempDir $directory;
     private static FaultServer $server;
     private MemoryAuditSink $audit;
+
+    abstract protected function transport(): string;
 
     public static function setUpBeforeClass(): void
     {
@@ -148,7 +148,7 @@ final class GuzzleStreamTest extends TestCase
         $registry = new ArrayServiceRegistry(['api' => [
             'base_url' => $url,
             'policy' => ['allowed_methods' => ['GET'], 'allow_http' => true],
-            'transport' => 'php',
+            'transport' => $this->transport(),
         ]]);
         $transports = new TransportFactory([
             'version' => 1,

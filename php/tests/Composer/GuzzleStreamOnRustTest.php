@@ -1,0 +1,16 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Composer;
+
+/**
+ * @group composer
+ */
+final class GuzzleStreamOnRustTest extends GuzzleStreamTestCase
+{
+    protected function transport(): string
+    {
+        return 'rust';
+    }
+}
