@@ -19,6 +19,7 @@ final class PhpstanStubTest extends TestCase
         'size_t' => 'int',
         'const char *' => 'string',
         'uint64_t *' => '\FFI\CData',
+        'const uint64_t *' => '\FFI\CData',
         'struct secure_outbound_result *' => '\FFI\CData',
         'void' => 'void',
     ];
@@ -26,7 +27,12 @@ final class PhpstanStubTest extends TestCase
     public function testTheStubHasTheFunctionsOfTheLibrary(): void
     {
         $constants = (new \ReflectionClass(NativeLibrary::class))->getConstants();
-        $text = (string) preg_replace('/\s+/', ' ', implode(' ', [$constants['DECLARATIONS'], $constants['OPTIONAL'], $constants['DECIDING']]));
+        $text = (string) preg_replace('/\s+/', ' ', implode(' ', [
+            $constants['DECLARATIONS'],
+            $constants['OPTIONAL'],
+            $constants['DECIDING'],
+            $constants['STREAMING'],
+        ]));
         preg_match_all('/(?:^|; )([a-z0-9_ ]+[ *])(secure_outbound_[a-z_]+)\((.*?)\)/', $text, $functions, PREG_SET_ORDER);
         $declared = [];
         foreach ($functions as [, $type, $name, $parameters]) {
@@ -45,7 +51,7 @@ final class PhpstanStubTest extends TestCase
         ksort($declared);
         ksort($stubbed);
 
-        self::assertCount(12, $declared);
+        self::assertCount(19, $declared);
         self::assertSame($declared, $stubbed);
     }
 
