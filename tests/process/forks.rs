@@ -156,6 +156,34 @@ fn the_parents_connection_is_neither_used_nor_closed_by_a_child() {
 }
 
 #[test]
+fn a_child_has_no_exchange_of_its_parent_and_does_not_end_one() {
+    let name = "a_child_has_no_exchange_of_its_parent_and_does_not_end_one";
+    let Some(task) = alone::task() else {
+        let outside = Outside::new(|peer| {
+            let begun = peer.read().is_some() && peer.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf");
+            begun && peer.read().is_none()
+        });
+        alone::run(name, &outside.task);
+        assert_eq!(outside.server.counts.connections(), 1);
+        return;
+    };
+    let inside = Inside(task);
+    let engine = inside.open();
+    let request = request("GET", inside.0["url"].as_str().expect("a URL"), "/");
+    let (status, exchange, refusal) = library::start(engine, &request, b"", false);
+    assert_eq!(status, 0, "{refusal}");
+    assert!(until(|| library::wait(&[exchange], 100).1 == [1] && library::read(exchange, 9).2 == b"half"));
+    assert!(in_child(|| {
+        let unknown = [library::head(exchange).0, library::cancel(exchange), library::end(exchange).0];
+        assert_eq!((unknown, library::wait(&[exchange], 0).0), ([-5; 3], -5));
+        library::end_of_thread();
+    }));
+    assert_eq!(library::wait(&[exchange], 10), (0, vec![0]), "it goes on");
+    let (status, record) = library::end(exchange);
+    assert_eq!((status, &record["error_code"]), (0, &json!("cancelled.abandoned")), "{record}");
+}
+
+#[test]
 fn results_stay_with_the_process_that_has_them_and_ids_go_on() {
     alone::in_own_process("results_stay_with_the_process_that_has_them_and_ids_go_on", || {
         let mut parents = result();

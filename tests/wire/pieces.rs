@@ -304,3 +304,39 @@ fn a_response_that_breaks_gives_what_came_and_never_looks_short() {
         assert_eq!((&record["bytes_in"], &record["status"]), (&json!(4), &json!(200)), "{http2}");
     }
 }
+
+#[test]
+fn a_break_behind_the_head_counts_once_and_is_not_repeated_and_the_callers_end_counts_nothing() {
+    let host = Host::new(false, |peer| {
+        peer.read().is_some_and(|received| {
+            let length = if received.line().contains("cut") { 9 } else { 4 };
+            let wrote = peer.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhalf"));
+            wrote && received.line().contains("held") && peer.take(1).is_none()
+        })
+    });
+    let policy =
+        json!({"allowed_methods": ["GET"], "max_attempts": 3, "breaker": {"failures": 1, "open_ms": 86_400_000}});
+    let begin = |path: &str| {
+        let mut document = request("GET", &host.base, path);
+        document["policy"] = policy.clone();
+        let document = document.to_string();
+        let call = Call { request: document.as_bytes(), body: b"", sealed: b"" };
+        host.engine.start(call, "test").map(|exchange| {
+            let (ongoing, task) = exchange.begin(Delivery::InPieces { idle: None });
+            host.runtime.spawn(task);
+            ongoing
+        })
+    };
+    for path in ["/whole", "/held"] {
+        let Ok(ongoing) = begin(path) else { panic!("{path}") };
+        assert_eq!(host.read(&ongoing, 9), Ok(b"half".to_vec()), "{path}");
+        host.record(&ongoing);
+    }
+    let Ok(cut) = begin("/cut") else { panic!("the callers' ends count") };
+    assert_eq!(host.rest(&cut), Err("protocol.closed_early".to_owned()));
+    assert_eq!(host.record(&cut)["attempts"], 1);
+    assert_eq!(host.counts().requests(), 3);
+    let Err(refused) = begin("/whole") else { panic!("the break does not count") };
+    let head: Value = serde_json::from_slice(&refused.head).expect("JSON");
+    assert_eq!(head["error"]["code"], "policy.circuit_open");
+}

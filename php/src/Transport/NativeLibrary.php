@@ -560,9 +560,7 @@ final class NativeLibrary
             $count = \count($exchanges);
             $numbers = $ffi->new("uint64_t[$count]");
             $flags = $ffi->new("uint64_t[$count]");
-            foreach ($exchanges as $place => $exchange) {
-                $numbers[$place] = $exchange;
-            }
+            \FFI::memcpy($numbers, \pack('q*', ...$exchanges), 8 * $count);
             $status = $ffi->secure_outbound_wait($numbers, $count, $milliseconds, $flags);
             $ready = [];
             for ($place = 0; $place < $count; $place++) {

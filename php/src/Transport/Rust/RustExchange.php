@@ -56,7 +56,8 @@ final class RustExchange implements ExchangeInterface
         if ($this->head !== null || $this->record !== null) {
             return $this->head ?? throw $this->failure();
         }
-        $result = $this->settled(NativeLibrary::headOf($this->number));
+        $result = NativeLibrary::headOf($this->number);
+        $this->check($result);
         if ($result['status'] === NativeLibrary::PENDING) {
             return null;
         }
@@ -78,7 +79,8 @@ final class RustExchange implements ExchangeInterface
             if ($this->record !== null) {
                 throw $this->failure();
             }
-            $result = $this->settled(NativeLibrary::read($this->number, max($max, self::PIECE)));
+            $result = NativeLibrary::read($this->number, max($max, self::PIECE));
+            $this->check($result);
             if ($result['status'] === NativeLibrary::PENDING) {
                 return null;
             }
@@ -144,11 +146,11 @@ final class RustExchange implements ExchangeInterface
     }
 
     /**
-     * @template T of array{status: int, head: string}
-     * @param T $result
-     * @return T of anything but a failure
+     * Throws what a native call says of the failure of the exchange.
+     *
+     * @param array{status: int, head: string} $result
      */
-    private function settled(array $result): array
+    private function check(array $result): void
     {
         if ($result['status'] === NativeLibrary::FAILED) {
             throw $this->failure ??= OutboundException::fromWire(Wire::decode($result['head']));
@@ -156,6 +158,5 @@ final class RustExchange implements ExchangeInterface
         if ($result['status'] < 0) {
             throw OutboundException::create('internal.panic', 'the library does not know the exchange any more', sent: 'maybe');
         }
-        return $result;
     }
 }

@@ -197,7 +197,7 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
     {
         $limits = $this->config->getValue()['limits'] ?? null;
         $limit = is_array($limits) ? $limits['request_bytes'] ?? null : null;
-        return min($request->policy?->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : self::REQUEST_BYTES);
+        return min($request->policy->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : self::REQUEST_BYTES);
     }
 
     /**
