@@ -203,9 +203,12 @@ final class Backend
         $this->browser->enterFrame(null);
         $this->browser->resize($width, 700);
         $this->enter('.module-body');
-        $height = $this->browser->script(
-            'scrollTo(0, 0); return Math.max(document.documentElement.scrollHeight, document.querySelector(".module").scrollHeight)',
-        );
+        // What scrolls is the document, the module or its body, as the version of TYPO3 has it.
+        $height = $this->browser->script(<<<'JS'
+            const body = document.querySelector(".module-body");
+            for (const e of [document.documentElement, body.closest(".module"), body]) e.scrollTop = 0;
+            return Math.ceil(body.getBoundingClientRect().top + body.scrollHeight);
+            JS);
         $this->browser->enterFrame(null);
         $this->browser->resize($width, min((is_int($height) ? $height : 0) + 80, $highest));
         $picture = $this->browser->screenshot(self::FRAME);
