@@ -1,6 +1,7 @@
 //! One request and the head of its response.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,11 +64,14 @@ impl Network {
     ) -> Result<Response, Box<Failure>> {
         let gate = self.gate(request.uri());
         if terms.beside.is_some() {
-            return self.exchange_by(None, &gate, request, witness, terms).await;
+            // What goes on beside others is not to make the state of calls that wait any larger.
+            return Box::pin(self.exchange_by(None, &gate, request, witness, terms)).await;
         }
         let pool = self.pool(terms.way);
-        let client = Some(self.client(pool, std::time::Instant::now()));
-        let ended = self.exchange_by(client, &gate, request, witness, terms).await;
+        let client = self.client(pool, std::time::Instant::now());
+        let ended = self.exchange_by(Some(&client), &gate, request, witness, terms).await;
+        // The connections of a pool that begins anew close only when nobody has its client any more.
+        drop(client);
         let observed = ended.as_ref().map_or_else(|failure| &failure.observed, Response::observed);
         if let Some(connection) = observed.connection.as_ref().filter(|_| !observed.reused) {
             pool.note(connection.facts());
@@ -79,7 +83,7 @@ impl Network {
     /// The same by this client, or by that of the lane that has room when it is its turn, behind this gate.
     pub(super) async fn exchange_by(
         &self,
-        client: Option<HttpClient>,
+        client: Option<&HttpClient>,
         gate: &Semaphore,
         request: Request<Bytes>,
         witness: Arc<Witness>,
@@ -97,24 +101,42 @@ impl Network {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not respond would wait for each other.
             let mut dial = timeout(self.connect_timeout(), gate.acquire()).await.ok();
-            let client = client.unwrap_or_else(|| {
-                let (taken, client) = self.place(request.uri(), terms.way);
-                place = Some(taken);
-                client
-            });
+            let of_lane;
+            let client = match client {
+                Some(client) => client,
+                None => {
+                    let (taken, client) = self.place(request.uri(), terms.way);
+                    place = Some(taken);
+                    of_lane = Box::new(client);
+                    &*of_lane
+                }
+            };
             let mut response = pin!(client.request(request));
             let mut noted = false;
+            let mut idle: Waited<'_> = terms.beside.map(|limit| Box::pin(limit.exceeded_by(&witness)) as Pin<Box<_>>);
+            let mut settling: Waited<'_> = None;
             loop {
                 tokio::select! {
                     biased;
                     response = &mut response => break response.map_err(|error| classify::exchange_error(&error)),
                     () = interim.exceeded() => break Err(InterimLimit::error().into()),
-                    () = watch.wait_for_connection(place.as_ref()), if !noted => {
+                    () = watch.wait_for_connection(), if !noted => {
                         noted = true;
-                        drop(dial.take());
                         watch.connected();
+                        settling = place.as_ref().zip(watch.connection()).map(|(place, connection)| {
+                            place.connected(&connection);
+                            // How many may share it is known when its server has said so.
+                            Box::pin(async move { connection.settled().await }) as Pin<Box<_>>
+                        });
+                        if settling.is_none() {
+                            drop(dial.take());
+                        }
                     }
-                    () = idle_too_long(terms.beside, &witness), if terms.beside.is_some() => break Err(idle_error().into()),
+                    () = waited(&mut settling), if settling.is_some() => {
+                        settling = None;
+                        drop(dial.take());
+                    }
+                    () = waited(&mut idle), if idle.is_some() => break Err(idle_error().into()),
                 }
             }
         })
@@ -179,9 +201,12 @@ async fn make_room(pool: &Pool) {
     }
 }
 
-async fn idle_too_long(limit: Option<&IdleLimit>, request: &Witness) {
-    if let Some(limit) = limit {
-        limit.exceeded_by(request).await;
+/// What only exchanges wait for that go on beside others.
+type Waited<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;
+
+async fn waited(what: &mut Waited<'_>) {
+    if let Some(what) = what {
+        what.await;
     }
 }
 

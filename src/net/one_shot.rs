@@ -31,11 +31,11 @@ impl Network {
         let mut tasks = AbortOnDrop(tasks);
         let terms = Terms { way: Way::Called, deadline, beside: None };
         let gate = Semaphore::new(1);
-        let mut exchanged = self.exchange_by(Some(client), &gate, request.clone(), Arc::default(), terms).await;
+        let mut exchanged = self.exchange_by(Some(&client), &gate, request.clone(), Arc::default(), terms).await;
         if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {
             let (client, others) = self.one_shot_client();
             tasks = AbortOnDrop(others);
-            exchanged = self.exchange_by(Some(client), &gate, request, Arc::default(), terms).await;
+            exchanged = self.exchange_by(Some(&client), &gate, request, Arc::default(), terms).await;
         }
         let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, &mut 0).await;
         // Only now: a connection does not end before its body is gone.

@@ -6,7 +6,6 @@ use hyper_util::client::legacy::connect::CaptureConnection;
 
 use super::body::Witness;
 use super::connection::{Facts, InUse};
-use super::lanes::LanePlace;
 use crate::error::{Code, Error, Sent};
 
 /// What was seen of one exchange, for the audit record.
@@ -75,16 +74,14 @@ impl Watch {
         if self.witness.taken() { Sent::Maybe } else { Sent::No }
     }
 
-    /// Waits until the request has a connection, and in a lane until the server has said how many may share it.
-    pub async fn wait_for_connection(&mut self, place: Option<&LanePlace>) {
+    /// Waits until the request has a connection.
+    pub async fn wait_for_connection(&mut self) {
         self.connection.wait_for_connection_metadata().await;
-        if let Some(place) = place {
-            self.connected();
-            if let Some(connection) = &self.facts {
-                place.connected(connection.facts());
-                connection.settled().await;
-            }
-        }
+    }
+
+    /// The connection that was noted.
+    pub fn connection(&self) -> Option<Arc<Facts>> {
+        self.facts.as_ref().map(|facts| Arc::clone(facts.facts()))
     }
 
     /// The connection, where this request is the first one on it.
