@@ -14,11 +14,6 @@ pub struct Account {
 
 #[cfg(test)]
 impl Account {
-    /// Open connections.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
     /// Calls under way.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Registry;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\Php\Policy\PathPattern;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\PolicyForm;
 
@@ -75,6 +77,23 @@ final class PolicyReader
             $value,
             static fn (mixed $text): bool => !is_string($text) || preg_match($pattern, $text) !== 1,
         ) === [];
-        return $isSound ? null : $message;
+        return $isSound ? self::faultOfPattern($key, $value) : $message;
+    }
+
+    /**
+     * Why the transports would refuse each call by a pattern of this list.
+     *
+     * @param array<string> $patterns
+     */
+    private static function faultOfPattern(string $key, array $patterns): ?string
+    {
+        foreach ($key === 'allowed_paths' ? array_values($patterns) : [] as $index => $pattern) {
+            try {
+                PathPattern::parse($pattern);
+            } catch (OutboundException $refusal) {
+                return "has a pattern that cannot be used, at index $index: " . $refusal->reason();
+            }
+        }
+        return null;
     }
 }

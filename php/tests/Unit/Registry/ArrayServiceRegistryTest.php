@@ -62,6 +62,27 @@ final class ArrayServiceRegistryTest extends TestCase
         self::assertNull($service->test);
     }
 
+    /** @dataProvider unusablePatterns */
+    public function testAPatternThatEveryCallWouldBeRefusedForDisablesTheService(string $pattern, string $why): void
+    {
+        $policy = ['allowed_methods' => ['GET'], 'allowed_paths' => ['/v1/{id}', $pattern]];
+        $registry = new ArrayServiceRegistry(['my-api' => ['policy' => $policy] + self::LEAST, 'other' => self::LEAST]);
+
+        self::assertSame('other', $registry->get('other')->id);
+        $this->expectException(RequestRefused::class);
+        $this->expectExceptionMessage("policy.allowed_paths has a pattern that cannot be used, at index 1: $why");
+        $registry->get('my-api');
+    }
+
+    /** @return iterable<array{string, string}> */
+    public static function unusablePatterns(): iterable
+    {
+        yield ['/v1/status*', 'a path pattern has a placeholder or wildcard that is no whole segment'];
+        yield ['/v1/*', 'a path pattern has a placeholder or wildcard that is no whole segment'];
+        yield ['/v1/**/x', 'a path pattern has an empty segment, or ** before its end'];
+        yield ['/v1/../x', 'a path pattern is not canonical'];
+    }
+
     public function testAlternativesAreOfOneSecret(): void
     {
         $alternatives = ['alternatives' => [['secret_suffix' => ':fx', 'base_url' => 'https://api-free.example.com/v1']]];

@@ -109,7 +109,7 @@ final class CompiledEntryTest extends TestCase
         $service = (new EntryReader('my-api'))->read(self::WHOLE);
 
         self::assertSame(
-            [2, '3512'],
+            [3, '3512'],
             [CompiledEntry::FORM, substr(sha1(serialize(CompiledEntry::of($service))), 0, 4)],
         );
     }
