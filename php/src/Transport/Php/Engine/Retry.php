@@ -29,6 +29,7 @@ final class Retry
         'tls.handshake_failed',
         'timeout.connect',
         'timeout.total',
+        'timeout.idle',
         'protocol.closed_early',
     ];
 
@@ -50,7 +51,8 @@ final class Retry
     /** Whether a failed attempt is made once more; the failure's "sent" is that of this attempt alone. */
     public static function afterFailure(OutboundException $failure, bool $isRepeatable): bool
     {
-        $passes = in_array($failure->errorClass(), self::CLASSES, true) && $failure->errorCode() !== 'timeout.total';
+        $isOver = in_array($failure->errorCode(), ['timeout.total', 'timeout.idle'], true);
+        $passes = in_array($failure->errorClass(), self::CLASSES, true) && !$isOver;
         return $passes && ($failure->sent() === 'no' || $failure->sent() === 'maybe' && $isRepeatable);
     }
 

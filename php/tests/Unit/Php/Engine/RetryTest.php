@@ -20,8 +20,8 @@ final class RetryTest extends TestCase
 
     private const OTHERS = [
         'policy.address_not_allowed', 'policy.redirect_not_allowed', 'tls.certificate_invalid', 'tls.handshake_failed',
-        'timeout.total', 'response.too_large', 'response.decoding_failed', 'credential.unusable', 'internal.panic',
-        'configuration.transport_unavailable', 'oauth.token_endpoint_unreachable',
+        'timeout.total', 'timeout.idle', 'response.too_large', 'response.decoding_failed', 'credential.unusable',
+        'internal.panic', 'configuration.transport_unavailable', 'oauth.token_endpoint_unreachable',
     ];
 
     public function testFailures(): void
