@@ -31,7 +31,10 @@ pub struct Ongoing(Arc<Inbox>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// As a whole, with the times of `Exchange::collect`.
-    Whole,
+    Whole {
+        /// How long nothing may come while somebody waits, where that is limited.
+        idle: Option<Duration>,
+    },
     /// In pieces, as it comes.
     InPieces {
         /// How long nothing may come while somebody waits; without it, what the budget says.
@@ -45,13 +48,14 @@ impl Exchange {
         let mut parts = self.into_parts();
         let budget = &mut parts.prepared.budget;
         let limit = match delivery {
-            Delivery::Whole => None,
+            Delivery::Whole { idle } => idle,
             Delivery::InPieces { idle } => idle.or(budget.idle),
         };
         let idle = Arc::new(IdleLimit::new(limit));
         budget.beside = Some(Arc::clone(&idle));
-        let inbox = Arc::new(Inbox::new(idle, delivery == Delivery::Whole));
-        (Ongoing(Arc::clone(&inbox)), run(parts, inbox, delivery))
+        let whole = matches!(delivery, Delivery::Whole { .. });
+        let inbox = Arc::new(Inbox::new(idle, whole));
+        (Ongoing(Arc::clone(&inbox)), run(parts, inbox, whole))
     }
 }
 
@@ -111,14 +115,14 @@ impl Drop for EndOfTask<'_> {
     }
 }
 
-async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, delivery: Delivery) {
+async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, whole: bool) {
     let ExchangeParts { engine: _engine, network, mut prepared, mut recorder } = parts;
     let _end = EndOfTask(&inbox, recorder.transport());
     let mut status = None;
     let ended = tokio::select! {
         biased;
         code = inbox.cancelled() => Err(Stopped::ByHost(code)),
-        made = make(&network, &mut prepared, &mut recorder, &inbox, delivery, &mut status) => made.map_err(Stopped::ByError),
+        made = make(&network, &mut prepared, &mut recorder, &inbox, whole, &mut status) => made.map_err(Stopped::ByError),
     };
     let error = ended.err().map(|stopped| match stopped {
         Stopped::ByError(error) => error,
@@ -130,9 +134,7 @@ async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, delivery: Delivery) {
     });
     let Prepared { budget, run, .. } = prepared;
     recorder.token_requests(run.token.map_or(0, CallToken::end));
-    if delivery != Delivery::Whole {
-        recorder.received(inbox.idle().bytes());
-    }
+    recorder.received(inbox.idle().bytes());
     if let Some(status) = status {
         recorder.status(status);
     }
@@ -160,13 +162,13 @@ async fn make(
     prepared: &mut Prepared,
     recorder: &mut Recorder,
     inbox: &Inbox,
-    delivery: Delivery,
+    whole: bool,
     status: &mut Option<u16>,
 ) -> Result<(), Error> {
     let response = attempts::make(network, prepared, recorder).await?;
     *status = Some(response.status().as_u16());
     let Prepared { budget, run, .. } = prepared;
-    if delivery == Delivery::Whole {
+    if whole {
         let (head, body) = response::collect(response, budget, run, recorder).await?.into_parts();
         inbox.came(&head, body);
         return Ok(());

@@ -1,5 +1,6 @@
 //! The response that goes back to the caller, and what becomes of one that does not.
 
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use super::reply::{Reply, document, header_fields};
 use crate::audit::{Outcome, Recorder};
 use crate::document::{ResponseHead, StreamHead};
 use crate::error::Error;
-use crate::net::Response;
+use crate::net::{self, Collected, IdleLimit, Response};
 
 /// How much of an unread body is read, so that an HTTP/1.1 connection can be used again.
 const DRAINED_BYTES: u64 = 64 * 1024;
@@ -48,9 +49,15 @@ pub async fn collect(
     recorder: &mut Recorder,
 ) -> Result<Whole, Error> {
     let mut verdict = breaker::verdict(Outcome::Response(response.status()));
-    let mut wire = 0;
-    let collected = response.collect(budget.response_bytes, budget.deadline, &mut wire).await;
-    recorder.received(wire);
+    let collected = match &budget.beside {
+        None => {
+            let mut wire = 0;
+            let collected = response.collect(budget.response_bytes, budget.deadline, None, &mut wire).await;
+            recorder.received(wire);
+            collected
+        }
+        Some(idle) => Box::pin(collect_beside(response, budget, idle)).await,
+    };
     if let Err(error) = &collected {
         let outcome = Outcome::Failed { code: error.code, sent: error.sent };
         recorder.attempt_ended(outcome);
@@ -66,6 +73,18 @@ pub async fn collect(
         headers: header_fields(&collected.headers, collected.decoded, &run.redactor, &run.callers_headers),
         body: collected.body,
     })
+}
+
+/// The same of an exchange that goes on beside others, whose clock counts what arrives.
+async fn collect_beside(response: Response, budget: &Budget, idle: &Arc<IdleLimit>) -> Result<Collected, Error> {
+    let status = response.status().as_u16();
+    idle.arrived(0);
+    let mut wire = 0;
+    tokio::select! {
+        biased;
+        collected = response.collect(budget.response_bytes, budget.deadline, Some(idle), &mut wire) => collected,
+        () = idle.exceeded() => Err(net::idle_error().with_status(status)),
+    }
 }
 
 /// Reads what comes by `until` of a response that does not go to the caller. A connection whose response did not end in that

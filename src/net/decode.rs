@@ -27,12 +27,13 @@ use crate::sys::lock;
 const CHUNK: usize = 16 * 1024;
 
 /// Reads the body to its end inside the deadline, and says whether a content coding was undone. `wire` counts what arrived, on
-/// failure too.
+/// failure too; so does `idle`, and where the body is let go as well.
 pub async fn read_body(
     head: &Parts,
     body: Incoming,
     cap: ByteLimit,
     deadline: Instant,
+    idle: Option<&Arc<IdleLimit>>,
     wire: &mut u64,
 ) -> Result<(Vec<u8>, bool), Error> {
     let length = content_length(&head.headers)?;
@@ -41,7 +42,8 @@ pub async fn read_body(
     }
     let codings = Coding::of(&head.headers);
     let connection = head.extensions.get::<Arc<Facts>>().cloned();
-    let source = Wire { body: Arc::new(Mutex::new(WireBody::new(body, connection, cap, None))), chunk: Bytes::new() };
+    let body = WireBody::new(body, connection, cap, idle.cloned());
+    let source = Wire { body: Arc::new(Mutex::new(body)), chunk: Bytes::new() };
     let body = Arc::clone(&source.body);
     // An announced length is allocated at once up to a bound, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());

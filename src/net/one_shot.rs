@@ -37,7 +37,7 @@ impl Network {
             tasks = AbortOnDrop(others);
             exchanged = self.exchange_by(Some(&client), &gate, request, Arc::default(), terms).await;
         }
-        let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, &mut 0).await;
+        let collected = exchanged.map_err(|failure| failure.error)?.collect(cap, deadline, None, &mut 0).await;
         // Only now: a connection does not end before its body is gone.
         let _ = timeout(ENDING, tasks.0.ended()).await;
         collected

@@ -68,13 +68,20 @@ impl Response {
         &self.observed
     }
 
-    /// Reads the body to its end, inside the deadline. `wire` counts what arrived of it, on failure too.
-    pub async fn collect(self, cap: ByteLimit, deadline: Instant, wire: &mut u64) -> Result<Collected, Error> {
+    /// Reads the body to its end, inside the deadline. `wire` counts what arrived of it, on failure too; so does `idle`, and
+    /// where the response is let go as well.
+    pub async fn collect(
+        self,
+        cap: ByteLimit,
+        deadline: Instant,
+        idle: Option<&Arc<IdleLimit>>,
+        wire: &mut u64,
+    ) -> Result<Collected, Error> {
         let Self { head, body, method, connection, observed, place: _place } = self;
         let (body, decoded) = if is_bodiless(&method, head.status) {
             (Vec::new(), false)
         } else {
-            let read = read_body(&head, body, cap, deadline, wire).await;
+            let read = read_body(&head, body, cap, deadline, idle, wire).await;
             if is_last(read.as_ref().err(), observed.connection.as_deref()) {
                 use_no_more(&connection);
             }

@@ -167,7 +167,7 @@ fn together(all: usize, streams: u8) -> Host {
 
 #[test]
 fn fifty_calls_share_a_connection_and_open_others_where_the_server_takes_ten() {
-    for delivery in [Delivery::InPieces { idle: None }, Delivery::Whole] {
+    for delivery in [Delivery::InPieces { idle: None }, Delivery::Whole { idle: None }] {
         for (streams, connections) in [(50, 1), (10, 5)] {
             let host = together(50, streams);
             let ongoing: Vec<_> = (0..50).map(|number| host.begin(&format!("/{number}"), delivery)).collect();

@@ -163,8 +163,8 @@ enum ErrorCode: string
             self::TimeoutTotal =>
                 'the whole took longer than `timeout_ms`',
             self::TimeoutIdle =>
-                'of a response that is read in pieces, nothing came for too long while somebody waited for it: 60 s, '
-                    . 'where neither the request nor the policy limits the whole time',
+                'nothing came for too long while somebody waited for it: for the idle time that was set, or for 60 s '
+                    . 'of a response that is read in pieces, where neither the request nor the policy limits the whole time',
             self::CancelledRequested =>
                 'the caller has cancelled the call; `sent` says what is known of it',
             self::CancelledAbandoned =>

@@ -259,6 +259,53 @@ trait ExchangeCases
     }
 
     /**
+     * @return array<string, array{string, string, int|null}>
+     */
+    public static function stalls(): array
+    {
+        $head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+        return [
+            'before the head' => ["HTTP/1.1 103 Early\r\n\r\n", 'maybe', null],
+            'after the head' => [$head, 'yes', 200],
+            'in the body' => [$head . 'ab', 'yes', 200],
+        ];
+    }
+
+    /**
+     * @dataProvider stalls
+     */
+    public function testNothingMayComeOfAWholeOneForALimitedTime(string $written, string $sent, ?int $status): void
+    {
+        foreach (['GET' => true, 'POST' => false] as $method => $isRetryable) {
+            self::$server->script('plain', [['read'], FaultServer::write($written), ['silence']]);
+            $request = self::request(method: $method, policy: self::policy(maxAttempts: 2));
+            $exchange = self::exchanges()->start($request, isCollected: true, idleTimeoutMs: 300);
+            $failure = self::thrownBy($exchange);
+            self::assertSame(
+                ['timeout.idle', $sent, $isRetryable],
+                [$failure?->errorCode(), $failure?->sent(), $failure?->isRetryable()],
+                $method,
+            );
+            self::assertSame(
+                [$status, 'timeout.idle', 1, ['timeout.idle']],
+                self::values(self::record($exchange), 'status', 'error_code', 'attempts', 'attempt_errors'),
+                $method,
+            );
+            self::assertSame(substr_count($written, 'ab') * 2, self::record($exchange)['bytes_in']);
+            self::$server->wait('plain', 'closed');
+        }
+    }
+
+    public function testWhatComesOfAWholeOneBeginsItsTimeAnew(): void
+    {
+        $body = str_repeat('x', 600);
+        $answer = ['drip', base64_encode("HTTP/1.1 200 OK\r\ncontent-length: 600\r\n\r\n" . $body)];
+        self::$server->script('plain', [['read'], $answer]);
+        $exchange = self::exchanges()->start(self::request(), isCollected: true, idleTimeoutMs: 300);
+        self::assertSame([$body, ''], [self::next($exchange), self::next($exchange)]);
+    }
+
+    /**
      * @return array<string, array{int|null}>
      */
     public static function lengths(): array
@@ -312,6 +359,12 @@ trait ExchangeCases
     /** How reading on fails. */
     private static function failureOf(ExchangeInterface $exchange, ?TransportInterface $transport = null): ?string
     {
+        $failure = self::thrownBy($exchange, $transport);
+        return $failure === null ? null : $failure->errorCode() . ' ' . $failure->sent();
+    }
+
+    private static function thrownBy(ExchangeInterface $exchange, ?TransportInterface $transport = null): ?OutboundException
+    {
         try {
             while (self::next($exchange, $transport) !== '') {
             }
@@ -319,7 +372,7 @@ trait ExchangeCases
         } catch (OutboundException $failure) {
             self::assertShowsNoSecret($failure);
             self::assertSame($failure->auditRecord(), self::record($exchange));
-            return $failure->errorCode() . ' ' . $failure->sent();
+            return $failure;
         }
     }
 
