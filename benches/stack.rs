@@ -13,7 +13,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
 use secure_outbound::document::{ByteLimit, Configuration};
-use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Way};
+use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Terms, Way};
 use secure_outbound::policy::InternalHosts;
 use support::server::{Authority, Server, configuration};
 use tokio::runtime::Builder;
@@ -27,9 +27,10 @@ async fn exchange(network: &Network, url: &str) {
     *request.uri_mut() = url.parse().expect("a URL");
     let deadline = Instant::now() + Duration::from_secs(10);
     tokio::task::yield_now().await;
-    let response =
-        network.exchange(request, Way::Called, deadline).await.unwrap_or_else(|failure| panic!("{}", failure.error));
-    response.collect(ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, &mut 0).await.expect("a body");
+    let terms = Terms { way: Way::Called, deadline, beside: None };
+    let exchanged = network.exchange(request, Arc::default(), terms).await;
+    let response = exchanged.unwrap_or_else(|failure| panic!("{}", failure.error));
+    response.collect(ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, None, &mut 0).await.expect("a body");
 }
 
 fn stack(criterion: &mut Criterion) {
