@@ -18,6 +18,10 @@ mod status;
 
 use std::ffi::c_char;
 
+pub use exchanges::{
+    secure_outbound_cancel, secure_outbound_end, secure_outbound_head, secure_outbound_read, secure_outbound_start,
+    secure_outbound_start_decided, secure_outbound_wait,
+};
 pub use result::ResultView;
 pub use status::Status;
 
