@@ -73,11 +73,12 @@ final class PolicyReader
             return $fault;
         }
         [$pattern, $message] = self::LISTS[$key];
-        $isSound = $fault === null && is_array($value) && ($value !== [] || $key !== 'allowed_methods') && array_filter(
-            $value,
-            static fn (mixed $text): bool => !is_string($text) || preg_match($pattern, $text) !== 1,
-        ) === [];
-        return $isSound ? self::faultOfPattern($key, $value) : $message;
+        $texts = array_filter(
+            is_array($value) ? $value : [],
+            static fn (mixed $text): bool => is_string($text) && preg_match($pattern, $text) === 1,
+        );
+        $isSound = $fault === null && $texts === $value && ($texts !== [] || $key !== 'allowed_methods');
+        return $isSound ? self::faultOfPattern($key, $texts) : $message;
     }
 
     /**
