@@ -30,9 +30,14 @@ final readonly class OutboundClientFactory
      * @param int|float|null $timeout seconds for the whole of each request; null: the value of policy and configuration
      * @param bool $stream whether a response is returned with its first bytes, and its body is read while it arrives: for the
      *        client with which an SDK reads events
+     * @param object|null $cancel ends a request that waits: an object with a method isCancelled(), or a closure
      */
-    public function forService(string $id, int|float|null $timeout = null, bool $stream = false): ClientInterface
-    {
-        return new ServiceClient($this->calls, $id, $this->responses, $this->streams, $timeout, $stream);
+    public function forService(
+        string $id,
+        int|float|null $timeout = null,
+        bool $stream = false,
+        ?object $cancel = null,
+    ): ClientInterface {
+        return new ServiceClient($this->calls, $id, $this->responses, $this->streams, $timeout, $stream, $cancel);
     }
 }

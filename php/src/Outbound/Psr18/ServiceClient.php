@@ -31,6 +31,7 @@ final readonly class ServiceClient implements ClientInterface
         private StreamFactoryInterface $streams,
         private int|float|null $timeout = null,
         private bool $isStream = false,
+        private ?object $cancel = null,
     ) {
     }
 
@@ -48,7 +49,7 @@ final readonly class ServiceClient implements ClientInterface
                 $this->serviceId,
                 $request->getMethod(),
                 '',
-                ['body' => $body, 'timeout' => $this->timeout],
+                ['body' => $body, 'timeout' => $this->timeout, 'cancel' => $this->cancel],
                 // A fragment is never sent.
                 (string) $uri->withFragment(''),
                 $headers,

@@ -210,9 +210,28 @@ final class Psr18Test extends ClientTestCase
         self::assertCount(3, $this->audit->entries());
     }
 
-    private function psrClient(string $id = 'my-api', ?float $timeout = null, bool $stream = false): ClientInterface
+    public function testAClientMayHaveASignal(): void
     {
+        $this->transport->respond()->respond();
+        foreach ([false, true] as $stream) {
+            $client = $this->psrClient(stream: $stream, cancel: static fn (): bool => false);
+            self::assertSame(200, $client->sendRequest(new Request('GET', self::URI))->getStatusCode());
+            try {
+                $this->psrClient(stream: $stream, cancel: new \stdClass())->sendRequest(new Request('GET', self::URI));
+                self::fail('The request was answered.');
+            } catch (ServiceRequestException $failure) {
+                self::assertStringContainsString('the option cancel', $failure->getMessage());
+            }
+        }
+    }
+
+    private function psrClient(
+        string $id = 'my-api',
+        ?float $timeout = null,
+        bool $stream = false,
+        ?object $cancel = null,
+    ): ClientInterface {
         $factory = new HttpFactory();
-        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id, $timeout, $stream);
+        return (new OutboundClientFactory($this->calls(), $factory, $factory))->forService($id, $timeout, $stream, $cancel);
     }
 }

@@ -5,7 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\DropIn;
 
 use Netresearch\NrVault\Http\AdditionalSecretHttpClientInterface;
+use Netresearch\NrVault\Http\CancellableHttpClientInterface;
 use Netresearch\NrVault\Http\OAuth\OAuthConfig;
+use Netresearch\NrVault\Http\StreamingHttpClientInterface;
 use Netresearch\NrVault\Http\VaultHttpClientFactory;
 use Netresearch\NrVault\Http\VaultHttpClientInterface;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
@@ -46,11 +48,12 @@ final readonly class HandedOver
         Wanted $wanted,
         #[\SensitiveParameter] RequestInterface $request,
         VaultServiceInterface $vault,
+        Manner $manner,
     ): ResponseInterface {
         $begun = hrtime(true);
         $status = null;
         try {
-            $response = $this->client($wanted, $vault)->sendRequest($request);
+            $response = self::sent($this->client($wanted, $vault), $request, $manner);
             $status = $response->getStatusCode();
             return $response;
         } finally {
@@ -58,6 +61,19 @@ final readonly class HandedOver
             $this->auditor->end($entry, false);
             $this->auditor->dispatch($entry);
         }
+    }
+
+    private static function sent(
+        VaultHttpClientInterface $client,
+        #[\SensitiveParameter] RequestInterface $request,
+        Manner $manner,
+    ): ResponseInterface {
+        return match (true) {
+            $manner->isStream && $client instanceof StreamingHttpClientInterface => $client->sendStreaming($request, $manner->signal),
+            $manner->signal !== null && $client instanceof CancellableHttpClientInterface
+                => $client->sendCancellable($request, $manner->signal),
+            default => $client->sendRequest($request),
+        };
     }
 
     private function client(Wanted $wanted, VaultServiceInterface $vault): VaultHttpClientInterface

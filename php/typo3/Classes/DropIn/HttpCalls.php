@@ -15,6 +15,7 @@ use Netresearch\NrVault\Exception\RequestCancelledException;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Outbound\Psr18\ServiceNetworkException;
 use Netresearch\NrVault\Outbound\Psr18\ServiceRequestException;
 use Netresearch\NrVault\Outbound\Registry\EnabledServices;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
@@ -34,7 +35,8 @@ use Psr\Log\LoggerInterface;
 final readonly class HttpCalls
 {
     private const CALL = 'http_call';
-    private const CANCELLED = 'http_call_cancelled_before_send';
+    private const CANCELLED = 'http_call_cancelled';
+    private const CANCELLED_BEFORE = 'http_call_cancelled_before_send';
 
     private BodyFields $fields;
 
@@ -55,14 +57,13 @@ final readonly class HttpCalls
     }
 
     /**
-     * @param (\Closure(): void)|null $before called when the call is known to be allowed and nothing is read or sent yet
      * @throws \Throwable as nr-vault's client throws
      */
     public function send(
         Wanted $wanted,
         #[\SensitiveParameter] RequestInterface $request,
         VaultServiceInterface $vault,
-        ?\Closure $before,
+        Manner $manner,
     ): ResponseInterface {
         $choice = $this->oauth->judged($wanted, $request, $this->services->of($wanted, $request));
         $status = 0;
@@ -70,20 +71,23 @@ final readonly class HttpCalls
         $action = self::CALL;
         $isRecorded = false;
         try {
-            if ($before !== null && !($choice instanceof Choice && $choice->service instanceof OutboundException)) {
-                $before();
+            $isRefused = $choice instanceof Choice && $choice->service instanceof OutboundException;
+            if (!$isRefused && $manner->isCancelled()) {
+                $action = self::CANCELLED_BEFORE;
+                throw $manner->cancelledBefore();
             }
             if ($choice instanceof HandedOver) {
                 // nr-vault's own client has written its record.
                 $isRecorded = true;
-                return $choice->send($wanted, $request, $vault);
+                return $choice->send($wanted, $request, $vault, $manner);
             }
-            $response = $this->answered($choice, $wanted, $request);
+            $response = $this->answered($choice, $wanted, $request, $manner);
             $status = $response->getStatusCode();
             return $response;
         } catch (\Throwable $thrown) {
             $error = $thrown->getMessage();
-            $action = $thrown instanceof RequestCancelledException ? self::CANCELLED : $action;
+            $isEnded = $action === self::CALL && $thrown instanceof RequestCancelledException;
+            $action = $isEnded ? self::CANCELLED : $action;
             throw $thrown;
         } finally {
             if (!$isRecorded) {
@@ -97,6 +101,7 @@ final readonly class HttpCalls
         Choice $choice,
         Wanted $wanted,
         #[\SensitiveParameter] RequestInterface $request,
+        Manner $manner,
     ): ResponseInterface {
         try {
             $request = $this->fields->without($wanted->bodyFields(), $request);
@@ -112,9 +117,13 @@ final readonly class HttpCalls
             $this->events,
             $this->logger,
         );
-        $client = (new OutboundClientFactory($calls, $this->responses, $this->streams))->forService($choice->id, $wanted->seconds);
+        $client = (new OutboundClientFactory($calls, $this->responses, $this->streams))
+            ->forService($choice->id, $wanted->seconds, $manner->isStream, $manner->signal);
         try {
-            return $client->sendRequest($request);
+            $response = $client->sendRequest($request);
+            return $manner->isStream ? $response->withBody(new ArrivingBody($response->getBody())) : $response;
+        } catch (ServiceNetworkException $exception) {
+            throw $manner->failure($exception);
         } catch (ServiceRequestException $exception) {
             $service = $choice->service;
             throw Refusals::of($exception, $service instanceof OutboundException ? [] : $service->credentials);

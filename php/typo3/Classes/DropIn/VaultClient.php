@@ -54,17 +54,12 @@ class VaultClient implements VaultHttpClientInterface
 
     public function sendRequest(#[\SensitiveParameter] RequestInterface $request): ResponseInterface
     {
-        return $this->send($request);
+        return $this->send($request, Manner::whole());
     }
 
-    /**
-     * @param (\Closure(): void)|null $before called when the call is known to be allowed and nothing is read or sent yet
-     */
-    final protected function send(
-        #[\SensitiveParameter] RequestInterface $request,
-        ?\Closure $before = null,
-    ): ResponseInterface {
-        return $this->calls->send($this->wanted, $request, $this->vault, $before);
+    final protected function send(#[\SensitiveParameter] RequestInterface $request, Manner $manner): ResponseInterface
+    {
+        return $this->calls->send($this->wanted, $request, $this->vault, $manner);
     }
 
     final protected function wanted(): Wanted

@@ -7,7 +7,9 @@ namespace Netresearch\NrSecureOutbound\Tests\Integration;
 use Netresearch\NrSecureOutbound\DropIn\AdditionalSecretVaultClient;
 use Netresearch\NrSecureOutbound\Tests\Support\OtherVault;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
@@ -17,25 +19,68 @@ use PHPUnit\Framework\TestCase;
  */
 final class NextVaultTest extends TestCase
 {
+    private const FAILED = 'Netresearch\NrVault\Exception\VaultException';
     private const CANCELLED = 'Netresearch\NrVault\Exception\RequestCancelledException';
 
+    /** Methods of nr-vault's own client in later releases, before the one whose declaration follows. */
+    private const METHODS = <<<'PHP'
+        public function withTimeout(int $seconds): static
+            {
+                return $this;
+            }
+
+            public function sendCancellable(RequestInterface $request, CancellationSignalInterface $signal): ResponseInterface
+            {
+                return new \GuzzleHttp\Psr7\Response(200, [], 'cancellable ' . json_encode($signal->isCancelled()));
+            }
+
+            public function supportsCancellation(): bool
+            {
+                return true;
+            }
+
+            public function sendStreaming(RequestInterface $request, ?CancellationSignalInterface $signal = null): ResponseInterface
+            {
+                return new \GuzzleHttp\Psr7\Response(200, [], 'streaming ' . json_encode($signal?->isCancelled()));
+            }
+
+            public function supportsStreaming(): bool
+            {
+                return true;
+            }
+
+        PHP;
+
     private static Upstream $upstream;
+    private static TempDir $directory;
+    private static FaultServer $parts;
     private static Site $site;
 
     public static function setUpBeforeClass(): void
     {
         self::$upstream = new Upstream();
+        self::$directory = new TempDir('parts');
+        self::$parts = new FaultServer(self::$directory);
+        $tls = self::$upstream->tls;
+        $port = self::$parts->listen('parts', ['certificate' => $tls->certificate, 'key' => $tls->key, 'alpn' => ['http/1.1']]);
+        $part = [['read-head'], FaultServer::write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst")];
+        self::$parts->script('parts', [...$part, ['silence']], [...$part, ['cut']]);
+        $host = ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port, ...self::$upstream->nginx->ports()]];
         self::$site = new Site('next', [
             'HTTP' => ['verify' => self::$upstream->tls->authority],
             'SYS' => ['nrVault' => ['outbound' => [
                 'drop_in' => 'origin',
-                'internal_hosts' => self::$upstream->config()['internal_hosts'],
+                'internal_hosts' => [$host],
             ]]],
         ]);
         $method = 'public function withReason(string $reason): static';
+        $class = 'final readonly class VaultHttpClient implements VaultHttpClientInterface';
         OtherVault::in(self::$site, [
             'Http/VaultHttpClientInterface' => ["$method;" => "$method;\n\n    public function withTimeout(int \$seconds): static;"],
-            'Http/VaultHttpClient' => [$method => "public function withTimeout(int \$seconds): static\n    {\n        return \$this;\n    }\n\n    $method"],
+            'Http/VaultHttpClient' => [
+                $class => "$class, CancellableHttpClientInterface, StreamingHttpClientInterface",
+                $method => self::METHODS . $method,
+            ],
         ], [dirname(__DIR__) . '/Stubs/http-clients.stub']);
         self::$site->typo3('cache:flush');
     }
@@ -43,6 +88,8 @@ final class NextVaultTest extends TestCase
     public static function tearDownAfterClass(): void
     {
         self::$site->remove();
+        self::$parts->stop();
+        self::$directory->remove();
         self::$upstream->stop();
     }
 
@@ -50,16 +97,26 @@ final class NextVaultTest extends TestCase
     public function itHasWhatTheInterfacesAskFor(): void
     {
         $file = self::$site->path . '/http.json';
-        self::$site->typo3('outbound-test:http', self::$upstream->url() . '/echo', $file);
+        self::$site->typo3(
+            'outbound-test:http',
+            self::$upstream->url() . '/echo',
+            $file,
+            self::$upstream->url() . '/silent',
+            'https://localhost:' . self::$parts->port('parts') . '/',
+        );
         $result = json_decode((string) file_get_contents($file), true);
         self::assertIsArray($result);
 
         self::assertSame(AdditionalSecretVaultClient::class, $result['client']);
-        self::assertSame([false, false], $result['supports']);
+        self::assertSame([true, true], $result['supports']);
         foreach (['cancellable', 'streaming', 'streaming without a signal', 'limited'] as $call) {
             self::assertStringContainsString('"authorization":"Bearer tok-1"', self::text($result[$call] ?? null), $call);
         }
         self::assertSame([[self::CANCELLED, 1786579201], [self::CANCELLED, 1790475701]], $result['cancelled']);
+        self::assertSame([[self::CANCELLED, 1786579202], [self::CANCELLED, 1790475702]], $result['cancelled while it waits']);
+        self::assertSame(['first', [self::CANCELLED, 1790475704]], $result['cancelled while it is read']);
+        self::assertSame(['first', [self::FAILED, 1790475706], false], $result['broken']);
+        self::assertSame(['cancellable false', 'streaming false', [self::CANCELLED, 1790475701]], $result['by nr-vault itself']);
         $seen = json_decode(self::text($result['fields'] ?? null), true);
         self::assertIsArray($seen);
         self::assertSame(
@@ -71,10 +128,14 @@ final class NextVaultTest extends TestCase
         self::assertIsArray($files);
         $database = new \PDO('sqlite:' . $files[0]);
         $count = static fn (string $sql): int => (int) ($database->query($sql) ?: throw new \LogicException($sql))->fetchColumn();
-        self::assertSame(5, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 1"));
-        self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled_before_send'"));
-        self::assertSame(5, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
-        self::assertSame(6, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'read'"));
+        self::assertSame(7, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 1"));
+        self::assertSame(0, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 0"));
+        self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled' AND success = 0"));
+        self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled_before_send'"));
+        self::assertSame(11, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
+        self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE transport = 'nr-vault'"));
+        self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE error_code = 'cancelled.requested'"));
+        self::assertSame(10, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'read'"));
     }
 
     private static function text(mixed $value): string

@@ -8,6 +8,7 @@ use GuzzleHttp\Psr7\Request;
 use Netresearch\NrVault\Http\AdditionalSecretHttpClientInterface;
 use Netresearch\NrVault\Http\CancellableHttpClientInterface;
 use Netresearch\NrVault\Http\CancellationSignalInterface;
+use Netresearch\NrVault\Http\OAuth\OAuthConfig;
 use Netresearch\NrVault\Http\SecretPlacement;
 use Netresearch\NrVault\Http\StreamingHttpClientInterface;
 use Netresearch\NrVault\Service\VaultServiceInterface;
@@ -31,6 +32,8 @@ final class HttpCommand extends Command
     {
         $this->addArgument('url', InputArgument::REQUIRED, 'that answers with what it saw');
         $this->addArgument('file', InputArgument::REQUIRED, 'where the result goes');
+        $this->addArgument('silent', InputArgument::REQUIRED, 'that never answers');
+        $this->addArgument('parts', InputArgument::REQUIRED, 'that sends a part of its body, and then nothing; the second time it ends there');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
@@ -38,7 +41,11 @@ final class HttpCommand extends Command
         Bootstrap::initializeBackendAuthentication();
         $client = $this->vault->http()->withAuthentication('crm_token');
         $isNext = $client instanceof CancellableHttpClientInterface && $client instanceof StreamingHttpClientInterface;
-        $result = ['client' => $client::class] + ($isNext ? $this->calls($client, $input->getArgument('url')) : []);
+        $result = ['client' => $client::class];
+        if ($isNext) {
+            $result += $this->calls($client, $input->getArgument('url'));
+            $result += self::endings($client, $input->getArgument('silent'), $input->getArgument('parts'));
+        }
         file_put_contents($input->getArgument('file'), json_encode($result));
         return self::SUCCESS;
     }
@@ -54,15 +61,25 @@ final class HttpCommand extends Command
         $body = $this->vault->http()->withAuthentication('crm_token', SecretPlacement::BodyField, ['bodyField' => 'subject']);
         $result = [
             'supports' => [$client->supportsCancellation(), $client->supportsStreaming()],
-            'cancellable' => (string) $client->sendCancellable($get, self::signal(false))->getBody(),
-            'streaming' => (string) $client->sendStreaming($get, self::signal(false))->getBody(),
+            'cancellable' => (string) $client->sendCancellable($get, self::signal(static fn (): bool => false))->getBody(),
+            'streaming' => (string) $client->sendStreaming($get, self::signal(static fn (): bool => false))->getBody(),
             'streaming without a signal' => (string) $client->sendStreaming($get)->getBody(),
             'cancelled' => [
-                self::thrown(static fn () => $client->sendCancellable($get, self::signal(true))),
-                self::thrown(static fn () => $client->sendStreaming($get, self::signal(true))),
+                self::thrown(static fn () => $client->sendCancellable($get, self::signal(static fn (): bool => true))),
+                self::thrown(static fn () => $client->sendStreaming($get, self::signal(static fn (): bool => true))),
             ],
             'limited' => (string) $client->withTimeout(60)->sendRequest($get)->getBody(),
         ];
+        // The library has no token for a client that is two secrets.
+        $this->vault->store('crm_client', 'me');
+        $token = $this->vault->http()->withOAuth(OAuthConfig::clientCredentials($url, 'crm_client', 'crm_other'));
+        if ($token instanceof CancellableHttpClientInterface && $token instanceof StreamingHttpClientInterface) {
+            $result['by nr-vault itself'] = [
+                (string) $token->sendCancellable($get, self::signal(static fn (): bool => false))->getBody(),
+                (string) $token->sendStreaming($get, self::signal(static fn (): bool => false))->getBody(),
+                self::thrown(static fn () => $token->sendStreaming($get, self::signal(static fn (): bool => true))),
+            ];
+        }
         if ($body instanceof AdditionalSecretHttpClientInterface) {
             $post = new Request('POST', $url, ['Content-Type' => 'application/json'], '{"a":1}');
             $result['fields'] = (string) $body->withAdditionalBodyField('crm_other', 'client_secret')->sendRequest($post)->getBody();
@@ -70,16 +87,60 @@ final class HttpCommand extends Command
         return $result;
     }
 
-    private static function signal(bool $isCancelled): CancellationSignalInterface
+    /**
+     * Calls that end after their beginning.
+     *
+     * @return array<string, mixed>
+     */
+    private static function endings(
+        CancellableHttpClientInterface&StreamingHttpClientInterface $client,
+        string $silent,
+        string $parts,
+    ): array {
+        [$waits, $get] = [new Request('GET', $silent), new Request('GET', $parts)];
+        $isCancelled = false;
+        $held = $client->sendStreaming($get, self::signal(static function () use (&$isCancelled): bool {
+            return $isCancelled;
+        }))->getBody();
+        $first = $held->read(100);
+        $isCancelled = true;
+        $cancelled = self::thrown(static fn () => $held->read(100));
+        $broken = $client->sendStreaming($get)->getBody();
+        return [
+            'cancelled while it waits' => [
+                self::thrown(static fn () => $client->sendCancellable($waits, self::second())),
+                self::thrown(static fn () => $client->sendStreaming($waits, self::second())),
+            ],
+            'cancelled while it is read' => [$first, $cancelled],
+            'broken' => [$broken->read(100), self::thrown(static fn () => $broken->getContents()), $broken->eof()],
+        ];
+    }
+
+    /** Does not say so before the call, and does when it waits. */
+    private static function second(): CancellationSignalInterface
+    {
+        $asked = 0;
+        return self::signal(static function () use (&$asked): bool {
+            return $asked++ > 0;
+        });
+    }
+
+    /**
+     * @param \Closure(): bool $isCancelled
+     */
+    private static function signal(\Closure $isCancelled): CancellationSignalInterface
     {
         return new class ($isCancelled) implements CancellationSignalInterface {
-            public function __construct(private readonly bool $isCancelled)
+            /**
+             * @param \Closure(): bool $isCancelled
+             */
+            public function __construct(private readonly \Closure $isCancelled)
             {
             }
 
             public function isCancelled(): bool
             {
-                return $this->isCancelled;
+                return ($this->isCancelled)();
             }
         };
     }
