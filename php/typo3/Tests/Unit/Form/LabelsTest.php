@@ -58,7 +58,7 @@ final class LabelsTest extends TestCase
             }
         }
         // Whole keys, and the beginnings of keys that end with a value.
-        preg_match_all('/(?:Labels::(?:get|path)\(\'|module\.xlf:)([a-z][\w.]*\w)[\'"]/', $text, $match);
+        preg_match_all('/(?:Labels::(?:get|path)\(\'|module\.xlf:|\blabel: \')([a-z][\w.]*\w)[\'"]/', $text, $match);
         $named = array_unique($match[1]);
         preg_match_all('/(?:Labels::(?:get|path)\([\'"]|module\.xlf:)([a-z][\w.]*\.)[\'{$]/', $text, $match);
         $begun = array_unique($match[1]);
