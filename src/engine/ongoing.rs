@@ -75,13 +75,8 @@ impl Ongoing {
         self.0.cancel(Code::CancelledRequested);
     }
 
-    /// Waits until it has something that was not taken yet. Only while somebody waits, silence counts.
-    pub async fn ready(&self) {
-        let _waiting = self.0.idle().wait();
-        poll_fn(|cx| self.0.poll_ready(cx)).await;
-    }
-
-    /// Waits until one of these has something, and says which have.
+    /// Waits until one of these has something that was not taken yet, and says which have. Only while somebody waits, silence
+    /// counts.
     pub async fn any_ready(exchanges: &[Arc<Self>]) -> Vec<bool> {
         let _waiting: Vec<IdleWait<'_>> = exchanges.iter().map(|exchange| exchange.0.idle().wait()).collect();
         let inboxes: Vec<&Inbox> = exchanges.iter().map(|exchange| &*exchange.0).collect();

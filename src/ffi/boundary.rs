@@ -50,7 +50,7 @@ impl From<Misuse> for Status {
 pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, Misuse>) -> i32 {
     let status = |reply: &Reply| if reply.ok { Status::SecureOutboundOk } else { Status::SecureOutboundFailed };
     // SAFETY: the caller's promise.
-    unsafe { answer(out, || entry().map(|reply| (status(&reply), Some(reply)))) }
+    unsafe { enter_with_status(out, || entry().map(|reply| (status(&reply), Some(reply)))) }
 }
 
 /// Runs an entry that gives a status, and a result or none.
@@ -58,7 +58,10 @@ pub unsafe fn enter(out: *mut ResultView, entry: impl FnOnce() -> Result<Reply, 
 /// # Safety
 ///
 /// `out` is NULL or points to a writable value.
-pub unsafe fn answer(out: *mut ResultView, entry: impl FnOnce() -> Result<(Status, Option<Reply>), Misuse>) -> i32 {
+pub unsafe fn enter_with_status(
+    out: *mut ResultView,
+    entry: impl FnOnce() -> Result<(Status, Option<Reply>), Misuse>,
+) -> i32 {
     silence_panics();
     if out.is_null() {
         return Status::SecureOutboundNullPointer as i32;

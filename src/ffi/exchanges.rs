@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::boundary::{self, Misuse, TRANSPORT, answer, input};
+use super::boundary::{self, Misuse, TRANSPORT, enter_with_status, input};
 use super::process::Process;
 use super::result::ResultView;
 use super::status::Status;
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn secure_outbound_start(
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
-        answer(out, || {
+        enter_with_status(out, || {
             if exchange.is_null() {
                 return Err(Misuse::NullPointer);
             }
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn secure_outbound_start_decided(
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
-        answer(out, || {
+        enter_with_status(out, || {
             if exchange.is_null() {
                 return Err(Misuse::NullPointer);
             }
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn secure_outbound_wait(
 pub unsafe extern "C" fn secure_outbound_head(exchange: u64, out: *mut ResultView) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        answer(out, || {
+        enter_with_status(out, || {
             let head = ongoing(exchange)?.head();
             Ok(head.map_or((Status::SecureOutboundPending, None), whole))
         })
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn secure_outbound_head(exchange: u64, out: *mut ResultVie
 pub unsafe extern "C" fn secure_outbound_read(exchange: u64, max: usize, out: *mut ResultView) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        answer(out, || {
+        enter_with_status(out, || {
             Ok(match ongoing(exchange)?.read(max.max(1)) {
                 Piece::Nothing => (Status::SecureOutboundPending, None),
                 Piece::Bytes(body) => (Status::SecureOutboundOk, Some(Reply { ok: true, head: Vec::new(), body })),
@@ -224,7 +224,7 @@ pub extern "C" fn secure_outbound_cancel(exchange: u64) -> i32 {
 pub unsafe extern "C" fn secure_outbound_end(exchange: u64, out: *mut ResultView) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        answer(out, || {
+        enter_with_status(out, || {
             let process = Process::current();
             let ongoing = process.ongoing.take(exchange).ok_or(Misuse::UnknownExchange)?;
             let _quiet = SigpipeBlocked::new();

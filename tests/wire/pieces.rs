@@ -42,26 +42,26 @@ impl Host {
         &self.server.counts
     }
 
-    fn begin(&self, path: &str, delivery: Delivery) -> Ongoing {
+    fn begin(&self, path: &str, delivery: Delivery) -> Arc<Ongoing> {
         let document = request("GET", &self.base, path).to_string();
         let call = Call { request: document.as_bytes(), body: b"", sealed: b"" };
         let Ok(exchange) = self.engine.start(call, "test") else { panic!("{path} is refused") };
         let (ongoing, task) = exchange.begin(delivery);
         self.runtime.spawn(task);
-        ongoing
+        Arc::new(ongoing)
     }
 
-    fn head(&self, ongoing: &Ongoing) -> Value {
+    fn head(&self, ongoing: &Arc<Ongoing>) -> Value {
         loop {
             if let Some(reply) = ongoing.head() {
                 return serde_json::from_slice(&reply.head).expect("JSON");
             }
-            self.runtime.block_on(ongoing.ready());
+            self.runtime.block_on(Ongoing::any_ready(std::slice::from_ref(ongoing)));
         }
     }
 
     /// The next bytes, or nothing at the end. A failure is its code.
-    fn read(&self, ongoing: &Ongoing, max: usize) -> Result<Vec<u8>, String> {
+    fn read(&self, ongoing: &Arc<Ongoing>, max: usize) -> Result<Vec<u8>, String> {
         loop {
             match ongoing.read(max) {
                 Piece::Bytes(bytes) => return Ok(bytes),
@@ -70,12 +70,12 @@ impl Host {
                     let head: Value = serde_json::from_slice(&reply.head).expect("JSON");
                     return Err(head["error"]["code"].as_str().expect("a code").to_owned());
                 }
-                Piece::Nothing => self.runtime.block_on(ongoing.ready()),
+                Piece::Nothing => drop(self.runtime.block_on(Ongoing::any_ready(std::slice::from_ref(ongoing)))),
             }
         }
     }
 
-    fn rest(&self, ongoing: &Ongoing) -> Result<Vec<u8>, String> {
+    fn rest(&self, ongoing: &Arc<Ongoing>) -> Result<Vec<u8>, String> {
         let mut all = Vec::new();
         loop {
             let bytes = self.read(ongoing, 1 << 20)?;
@@ -86,7 +86,7 @@ impl Host {
         }
     }
 
-    fn record(&self, ongoing: &Ongoing) -> Value {
+    fn record(&self, ongoing: &Arc<Ongoing>) -> Value {
         let reply = self.runtime.block_on(ongoing.end()).expect("a record");
         serde_json::from_slice::<Value>(&reply.head).expect("JSON")["audit"].clone()
     }
@@ -324,7 +324,7 @@ fn a_break_behind_the_head_counts_once_and_is_not_repeated_and_the_callers_end_c
         host.engine.start(call, "test").map(|exchange| {
             let (ongoing, task) = exchange.begin(Delivery::InPieces { idle: None });
             host.runtime.spawn(task);
-            ongoing
+            Arc::new(ongoing)
         })
     };
     for path in ["/whole", "/held"] {
