@@ -100,6 +100,11 @@ impl Exchange {
         }
     }
 
+    /// Whether an access token goes with it, which is in plain in frames of what drives the exchange.
+    pub fn has_token(&self) -> bool {
+        self.prepared.run.token.is_some()
+    }
+
     pub(super) fn into_parts(self) -> ExchangeParts {
         let Self { engine, network, prepared, recorder } = self;
         ExchangeParts { engine, network, prepared, recorder }

@@ -146,7 +146,7 @@ pub unsafe extern "C" fn secure_outbound_wait(
         let limit = Duration::from_millis(timeout_ms.into()).min(LONGEST);
         let found = process.runtime().ok().and_then(|runtime| {
             runtime.poll_sockets();
-            runtime.block_on(async { timeout(limit, Ongoing::any_ready(&ongoing)).await.ok() })
+            runtime.block_on_and_wipe(async { timeout(limit, Ongoing::any_ready(&ongoing)).await.ok() })
         });
         for place in 0..count {
             let is_ready = found.as_ref().and_then(|found| found.get(place)).copied().unwrap_or_default();
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn secure_outbound_end(exchange: u64, out: *mut ResultView
             let ongoing = process.ongoing.take(exchange).ok_or(Misuse::UnknownExchange)?;
             let _quiet = SigpipeBlocked::new();
             let record = process.runtime().ok().and_then(|runtime| {
-                let record = runtime.block_on(async { timeout(LONGEST, ongoing.end()).await.ok().flatten() });
+                let record = runtime.block_on_and_wipe(async { timeout(LONGEST, ongoing.end()).await.ok().flatten() });
                 runtime.poll_sockets();
                 record
             });

@@ -238,6 +238,7 @@ fn collect(process: &Process, started: Result<Exchange, Reply>) -> Reply {
         Err(refused) => return refused,
     };
     match process.runtime() {
+        Ok(runtime) if exchange.has_token() => runtime.block_on_and_wipe(exchange.collect()),
         Ok(runtime) => runtime.block_on(exchange.collect()),
         Err(error) => exchange.fail(&error),
     }

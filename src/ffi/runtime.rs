@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::error::{Code, Error};
 use crate::net;
+use crate::sys::wiped;
 
 /// One single-threaded runtime for a process. It has no thread of its own: whoever waits for a response drives it, and
 /// several callers take turns.
@@ -33,5 +34,11 @@ impl Runtime {
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.0.block_on(future)
+    }
+
+    /// The same, and wipes the stack afterwards. Whatever decrypts and reads the response of a token endpoint leaves pieces of the
+    /// token in its frames.
+    pub fn block_on_and_wipe<F: Future>(&self, future: F) -> F::Output {
+        wiped(|| self.0.block_on(future))
     }
 }

@@ -17,7 +17,7 @@ const UNKNOWN_CALL: i32 = -4;
 const UNKNOWN_EXCHANGE: i32 = -5;
 
 fn begin(client: &Client, whole: bool) -> u64 {
-    let (status, exchange, refusal) = start(client.engine, &client.request("GET", |_| {}), b"", whole);
+    let (status, exchange, refusal) = start(client.engine, &client.request("GET", |_| {}), b"", "", whole);
     assert_eq!((status, refusal), (OK, Value::Null));
     exchange
 }
@@ -71,7 +71,7 @@ fn an_exchange_goes_from_its_beginning_to_its_record() {
 fn what_is_refused_begins_nothing() {
     let client = Client::http1(|_| true);
     let request = client.request("GET", |request| request["policy"]["allowed_methods"] = json!(["POST"]));
-    let (status, exchange, head) = start(client.engine, &request, b"", false);
+    let (status, exchange, head) = start(client.engine, &request, b"", "", false);
     assert_eq!((status, exchange, &head["error"]["code"]), (FAILED, 0, &json!("policy.method_not_allowed")));
     assert_eq!(head["audit"]["error_code"], "policy.method_not_allowed");
     assert_eq!((wait(&[], 100), client.counts().connections()), ((OK, vec![]), 0));

@@ -88,7 +88,7 @@ fn every_entry_goes_through_the_boundary() {
     assert_eq!(source.matches("extern \"C\" fn").count(), entries.len());
     let constants = ["secure_outbound_abi_version", "secure_outbound_version"];
     for entry in entries {
-        let guards = ["enter(out, ||", "answer(out, ||", "boundary::without_result(||"];
+        let guards = ["enter(out, ||", "enter_with_status(out, ||", "boundary::without_result(||"];
         let guarded: usize = guards.iter().map(|guard| entry.matches(guard).count()).sum();
         let constant = constants.iter().any(|name| entry.contains(&format!("fn {name}()")));
         assert_eq!(guarded, usize::from(!constant), "{entry}");

@@ -170,7 +170,7 @@ fn a_child_has_no_exchange_of_its_parent_and_does_not_end_one() {
     let inside = Inside(task);
     let engine = inside.open();
     let request = request("GET", inside.0["url"].as_str().expect("a URL"), "/");
-    let (status, exchange, refusal) = library::start(engine, &request, b"", false);
+    let (status, exchange, refusal) = library::start(engine, &request, b"", "", false);
     assert_eq!(status, 0, "{refusal}");
     assert!(until(|| library::wait(&[exchange], 100).1 == [1] && library::read(exchange, 9).2 == b"half"));
     assert!(in_child(|| {

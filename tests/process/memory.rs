@@ -9,13 +9,15 @@ use std::process::Command;
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
-use crate::support::library::{check, open, send};
+use crate::support::library::{check, end, head, open, read, send, start, wait};
 use crate::support::memory::{Canaries, Copy, in_core, in_process};
 use crate::support::oauth::{Site, sealed, token};
 use crate::support::server::{Authority, Server, configuration, request};
 use crate::support::{self, alone, library};
 
 const KEY: [u8; 32] = [1; 32];
+/// What reading an exchange gives behind the last byte.
+const END: i32 = 3;
 const NOBODY: libc::uid_t = 65534;
 
 fn is_kept_key(copy: &Copy) -> bool {
@@ -129,9 +131,19 @@ fn nothing_remains_of_an_envelope_that_was_only_looked_at() {
 fn holder(task: &Value) {
     let canaries = task["canaries"].as_str().expect("a path");
     let (_, engine, _) = open(&task["configuration"]);
-    let reply = send(engine, &task["request"], b"", task["sealed"].as_str().expect("an envelope"));
-    assert_eq!(reply.http_status(), Some(200), "{reply:?}");
-    drop(reply);
+    let sealed = task["sealed"].as_str().expect("an envelope");
+    match task["in_pieces"].as_bool() {
+        Some(true) => {
+            let (status, exchange, refusal) = start(engine, &task["request"], b"", sealed, false);
+            assert_eq!((status, refusal), (0, Value::Null));
+            while wait(&[exchange], 100).1 != [1] || head(exchange).0 != 0 {}
+            while read(exchange, 100).0 != END {
+                assert_eq!(wait(&[exchange], 100).0, 0);
+            }
+            assert_eq!(end(exchange).0, 0);
+        }
+        _ => assert_eq!(send(engine, &task["request"], b"", sealed).http_status(), Some(200)),
+    }
     let cached = in_process(std::process::id(), canaries);
     assert!(matches!(cached.as_slice(), [copy] if copy.secret == "token" && copy.locked), "{cached:?}");
     assert_eq!(in_core(std::process::id(), canaries).len(), 0);
@@ -152,15 +164,15 @@ fn of_a_fetched_token_the_cache_alone_has_a_copy() {
     let site = Site::closing(move |_, _| token(granted.clone()));
     let mut payload = site.payload();
     payload["client_secret"] = json!(canaries.text("client secret"));
-    for auth in ["body", "basic"] {
+    for (auth, in_pieces) in [("body", false), ("basic", false), ("body", true), ("basic", true)] {
         payload["client_auth"] = json!(auth);
         let task = json!({
             "configuration": site.configuration, "request": site.request("GET"), "sealed": sealed(&payload),
-            "canaries": canaries.file,
+            "canaries": canaries.file, "in_pieces": in_pieces,
         });
         alone::run("of_a_fetched_token_the_cache_alone_has_a_copy", &task);
     }
-    assert_eq!(site.asked(), 2, "each process asked once");
+    assert_eq!(site.asked(), 4, "each process asked once");
 }
 
 /// Opens a configuration, drops its own copies, which this binary's allocator wipes, and searches its memory.

@@ -265,7 +265,7 @@ pub fn check(engine: u64, request: &Value, sealed: &str) -> (i32, Option<String>
 }
 
 /// Begins a call, and gives the status, the number of the exchange, and the head of a refusal.
-pub fn start(engine: u64, request: &Value, body: &[u8], whole: bool) -> (i32, u64, Value) {
+pub fn start(engine: u64, request: &Value, body: &[u8], sealed: &str, whole: bool) -> (i32, u64, Value) {
     let text = request.to_string();
     let (mut exchange, mut frame) = (u64::MAX, Frame::rubbish());
     // SAFETY: every pointer is to a live value.
@@ -276,8 +276,8 @@ pub fn start(engine: u64, request: &Value, body: &[u8], whole: bool) -> (i32, u6
             text.len(),
             body.as_ptr().cast(),
             body.len(),
-            std::ptr::null(),
-            0,
+            sealed.as_ptr().cast(),
+            sealed.len(),
             i32::from(whole),
             0,
             &mut exchange,
