@@ -16,7 +16,7 @@ final class HeaderTest extends TestCase
     public function testTheDeclarationsAreThoseOfTheHeader(): void
     {
         $class = new \ReflectionClass(NativeLibrary::class);
-        $declarations = implode("\n", array_map($class->getConstant(...), ['DECLARATIONS', 'OPTIONAL', 'DECIDING']));
+        $declarations = implode("\n", array_map($class->getConstant(...), ['DECLARATIONS', 'OPTIONAL', 'DECIDING', 'STREAMING']));
         $header = array_filter(
             self::statements((string) file_get_contents(Build::header())),
             static fn (string $statement): bool => preg_match('/^(typedef )?enum /', $statement) !== 1,
@@ -32,7 +32,10 @@ final class HeaderTest extends TestCase
         preg_match_all('/\bSECURE_OUTBOUND_([A-Z_]+) = (-?\d+)/', $header, $matches);
 
         $expected = array_map(intval(...), array_combine($matches[1], $matches[2]));
-        $names = ['OK', 'FAILED', 'NULL_POINTER', 'LENGTH_TOO_LARGE', 'UNKNOWN_ENGINE', 'UNKNOWN_CALL'];
+        $names = [
+            'OK', 'FAILED', 'PENDING', 'END', 'NULL_POINTER', 'LENGTH_TOO_LARGE', 'UNKNOWN_ENGINE', 'UNKNOWN_CALL',
+            'UNKNOWN_EXCHANGE',
+        ];
         self::assertSame($names, array_keys($expected));
         self::assertSame($expected, array_intersect_key($constants, $expected));
     }

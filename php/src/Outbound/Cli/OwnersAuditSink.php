@@ -11,6 +11,7 @@ use Netresearch\NrVault\Outbound\Audit\AuditSinkException;
 use Netresearch\NrVault\Outbound\Audit\JsonLinesAuditSink;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Transport\System\LocalFile;
+use Netresearch\NrVault\Transport\System\NewFile;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\System\RootUser;
 
@@ -24,7 +25,7 @@ use Netresearch\NrVault\Transport\System\RootUser;
 final readonly class OwnersAuditSink implements AuditSink
 {
     /** Classes that the sink of the file uses. They are loaded first, since the owner may not be able to read the source files. */
-    private const CLASSES = [AuditRow::class, AuditSinkException::class, LocalFile::class, Quiet::class];
+    private const CLASSES = [AuditRow::class, AuditSinkException::class, LocalFile::class, NewFile::class, Quiet::class];
 
     private function __construct(private JsonLinesAuditSink $file, private int $user, private int $group, private string $name)
     {

@@ -17,7 +17,7 @@ trait ConcurrentCases
     public function testCallsAreMadeAtOnceAndAskedForWhenTheyCanBegin(): void
     {
         $client = self::clientThatStreams($sink = new MemoryAuditSink());
-        self::$server->script('plain', [['read'], ['hold'], FaultServer::answer(200, [], 'late')]);
+        self::$server->script('plain', [['read'], ['hold'], FaultServer::answer(200, [['connection', 'close']], 'late')]);
         $asked = 0;
         $isFull = false;
         $calls = static function () use (&$asked): \Generator {
