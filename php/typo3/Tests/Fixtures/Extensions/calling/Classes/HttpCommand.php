@@ -32,8 +32,8 @@ final class HttpCommand extends Command
     {
         $this->addArgument('url', InputArgument::REQUIRED, 'that answers with what it saw');
         $this->addArgument('file', InputArgument::REQUIRED, 'where the result goes');
-        $this->addArgument('silent', InputArgument::REQUIRED, 'that never answers');
-        $this->addArgument('parts', InputArgument::REQUIRED, 'that sends a part of its body, and then nothing; the second time it ends there');
+        $this->addArgument('silent', InputArgument::OPTIONAL, 'that never answers', '');
+        $this->addArgument('parts', InputArgument::OPTIONAL, 'that sends a part of its body, and then nothing; the second time it ends there', '');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
