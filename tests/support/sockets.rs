@@ -13,5 +13,6 @@ pub fn sockets(state: &str) -> Vec<String> {
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let found =
         rows.filter(|row| row.get(3) == Some(&state)).filter_map(|row| row.get(9).map(|inode| (*inode).to_owned()));
-    found.filter(|inode| own.contains(inode)).collect()
+    // The kernel lists a socket twice where others come and go while the table is read.
+    found.filter(|inode| own.contains(inode)).collect::<BTreeSet<_>>().into_iter().collect()
 }
