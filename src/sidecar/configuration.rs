@@ -70,7 +70,7 @@ pub enum UserSpec {
 pub struct CallerLimits {
     /// Open connections.
     pub connections: usize,
-    /// Calls that are decided about and not answered.
+    /// Calls that are decided about and not responded to.
     pub calls: usize,
     /// Bytes of its calls: each counts its request's body, and the most that its response's body can have.
     pub bytes: u64,

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::answer::DaemonFailure;
 use super::configuration::invalid;
+use super::documents::DaemonFailure;
 use crate::error::{Code, Error};
 
 /// No configuration is nearly as long.

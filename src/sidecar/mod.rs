@@ -7,10 +7,10 @@
 
 mod accept;
 mod account;
-mod answer;
 mod configuration;
 mod credit;
 mod daemon;
+mod documents;
 mod files;
 mod frame;
 mod listen;

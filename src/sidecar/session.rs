@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::account::Held;
-use super::answer::{self, CallDocument, DaemonFailure, Greeting, HeadSummary, TRANSPORT};
 use super::configuration::{EnvelopeOwner, OwnedService};
 use super::credit::Taken;
 use super::daemon::Daemon;
+use super::documents::{self, CallDocument, DaemonFailure, Greeting, HeadSummary, TRANSPORT};
 use super::files;
 use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
 use super::peer::{Gone, Peer};
@@ -94,7 +94,7 @@ impl Session {
             return Err(Gone);
         }
         // Another version learns which one is spoken here before the connection ends.
-        self.peer.tell(Kind::Hello, 0, &answer::hello(), soon()).await?;
+        self.peer.tell(Kind::Hello, 0, &documents::hello(), soon()).await?;
         if Greeting::is_understood(&payload) { Ok(()) } else { Err(Gone) }
     }
 
@@ -159,7 +159,7 @@ impl Session {
         }
         let timeout = waiting.as_ref().map(|call| call.deadline.saturating_duration_since(Instant::now()).as_millis());
         let owner = waiting.as_ref().map_or(EnvelopeOwner::Daemon, |call| call.service.envelopes);
-        self.peer.tell(Kind::Decision, id, &answer::decision(&head, timeout, owner), soon()).await?;
+        self.peer.tell(Kind::Decision, id, &documents::decision(&head, timeout, owner), soon()).await?;
         Ok(waiting)
     }
 
@@ -250,7 +250,7 @@ impl Session {
         let outcome = HeadSummary::of(&head);
         let how = if outcome.is_failure() { "failed" } else { "response" };
         self.daemon.ended(&Ended::new(asker, how, outcome.sent(), outcome.audit));
-        // Who has the answer may call again at once. What is written in one go is no longer the call's, but the connection's.
+        // Who has the response may call again at once. What is written in one go is no longer the call's, but the connection's.
         drop(place);
         let _memory = Some(memory).filter(|_| body.len() > PAYLOAD_BYTES);
         self.peer.respond(id, &head, &body, deadline.max(Instant::now()) + LATE).await
