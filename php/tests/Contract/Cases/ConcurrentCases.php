@@ -19,21 +19,14 @@ trait ConcurrentCases
         $client = self::clientThatStreams($sink = new MemoryAuditSink());
         self::$server->script('plain', [['read'], ['hold'], FaultServer::answer(200, [['connection', 'close']], 'late')]);
         $asked = 0;
-        $isFull = false;
         $calls = static function () use (&$asked): \Generator {
             while ($asked < 7) {
                 yield 'call ' . $asked++ => ['streamed', 'POST', '/x'];
             }
         };
-        // The server answers when three of the calls are there.
-        $signal = static function () use (&$isFull, &$asked): bool {
-            if (!$isFull && self::requests() === 3) {
-                self::assertSame(3, $asked);
-                self::$server->release('plain');
-                $isFull = true;
-            }
-            return false;
-        };
+        $signal = self::releasingAtThree(static function () use (&$asked): void {
+            self::assertSame(3, $asked);
+        });
         $requests = static function () use ($calls, $signal): \Generator {
             foreach ($calls() as $key => $call) {
                 yield $key => [...$call, ['cancel' => $signal]];
@@ -83,8 +76,9 @@ trait ConcurrentCases
     public function testLeavingTheLoopCancelsTheRest(): void
     {
         $client = self::clientThatStreams($sink = new MemoryAuditSink());
-        self::$server->script('plain', [['read'], FaultServer::answer(200)], [['read'], ['silence']]);
-        $calls = array_fill(0, 3, ['streamed', 'POST', '/x']);
+        $answer = FaultServer::answer(200, [['connection', 'close']]);
+        self::$server->script('plain', [['read'], ['hold'], $answer], [['read'], ['silence']]);
+        $calls = array_fill(0, 3, ['streamed', 'POST', '/x', ['cancel' => self::releasingAtThree(static fn (): bool => true)]]);
         foreach ($client->requestAll($calls) as $response) {
             self::assertInstanceOf(SecureHttpResponse::class, $response);
             break;
@@ -120,5 +114,19 @@ trait ConcurrentCases
         }
         self::assertNotNull($caught);
         self::assertSame(['cancelled.requested'], self::recorded($sink));
+    }
+
+    /** The option "cancel", which cancels nothing: the server answers when three of the calls are there. */
+    private static function releasingAtThree(\Closure $then): \Closure
+    {
+        $isFull = false;
+        return static function () use (&$isFull, $then): bool {
+            if (!$isFull && self::requests() === 3) {
+                $then();
+                self::$server->release('plain');
+                $isFull = true;
+            }
+            return false;
+        };
     }
 }
