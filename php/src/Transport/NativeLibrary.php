@@ -204,14 +204,7 @@ final class NativeLibrary
     public static function version(): string
     {
         $ffi = self::bound();
-        $held = self::holdSignals();
-        try {
-            return $ffi->secure_outbound_version();
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::uninterrupted(static fn (): string => $ffi->secure_outbound_version());
     }
 
     /**
@@ -222,21 +215,11 @@ final class NativeLibrary
     public static function open(#[\SensitiveParameter] string $config): array
     {
         $ffi = self::bound();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $config): array {
             $engine = $ffi->new('uint64_t');
-            try {
-                $status = $ffi->secure_outbound_open($config, \strlen($config), \FFI::addr($engine), \FFI::addr($out));
-                return ['status' => $status, 'engine' => $engine->cdata, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+            $status = $ffi->secure_outbound_open($config, \strlen($config), \FFI::addr($engine), \FFI::addr($out));
+            return ['status' => $status, 'engine' => $engine->cdata, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -256,30 +239,27 @@ final class NativeLibrary
         int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::bound();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                $status = $ffi->secure_outbound_send(
-                    $engine,
-                    $request,
-                    \strlen($request),
-                    $body,
-                    \strlen($body),
-                    $sealed,
-                    \strlen($sealed),
-                    \FFI::addr($out),
-                );
-                $body = $out->body_len > $room ? null : self::body($out);
-                return ['status' => $status, 'head' => self::head($out), 'body' => $body];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $engine,
+            $request,
+            $body,
+            $sealed,
+            $room,
+        ): array {
+            $status = $ffi->secure_outbound_send(
+                $engine,
+                $request,
+                \strlen($request),
+                $body,
+                \strlen($body),
+                $sealed,
+                \strlen($sealed),
+                \FFI::addr($out),
+            );
+            $body = $out->body_len > $room ? null : self::body($out);
+            return ['status' => $status, 'head' => self::head($out), 'body' => $body];
+        });
     }
 
     /**
@@ -294,21 +274,11 @@ final class NativeLibrary
     public static function explain(int $engine, #[\SensitiveParameter] string $request, int $bodyLength): array
     {
         $ffi = self::bound();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                $length = \strlen($request);
-                $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, \FFI::addr($out));
-                return ['status' => $status, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $engine, $request, $bodyLength): array {
+            $length = \strlen($request);
+            $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, \FFI::addr($out));
+            return ['status' => $status, 'head' => self::head($out)];
+        });
     }
 
     /** Whether library and header have decide(). */
@@ -334,30 +304,26 @@ final class NativeLibrary
         int $bodyLength,
     ): array {
         $ffi = self::deciding();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $engine,
+            $service,
+            $request,
+            $bodyLength,
+        ): array {
             $call = $ffi->new('uint64_t');
-            try {
-                $status = $ffi->secure_outbound_decide(
-                    $engine,
-                    $service,
-                    \strlen($service),
-                    $request,
-                    \strlen($request),
-                    $bodyLength,
-                    \FFI::addr($call),
-                    \FFI::addr($out),
-                );
-                return ['status' => $status, 'call' => $call->cdata, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+            $status = $ffi->secure_outbound_decide(
+                $engine,
+                $service,
+                \strlen($service),
+                $request,
+                \strlen($request),
+                $bodyLength,
+                \FFI::addr($call),
+                \FFI::addr($out),
+            );
+            return ['status' => $status, 'call' => $call->cdata, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -377,22 +343,12 @@ final class NativeLibrary
         int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::deciding();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                [$length, $size] = [\strlen($body), \strlen($sealed)];
-                $status = $ffi->secure_outbound_send_decided($call, $body, $length, $sealed, $size, \FFI::addr($out));
-                $body = $out->body_len > $room ? null : self::body($out);
-                return ['status' => $status, 'head' => self::head($out), 'body' => $body];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $call, $body, $sealed, $room): array {
+            [$length, $size] = [\strlen($body), \strlen($sealed)];
+            $status = $ffi->secure_outbound_send_decided($call, $body, $length, $sealed, $size, \FFI::addr($out));
+            $body = $out->body_len > $room ? null : self::body($out);
+            return ['status' => $status, 'head' => self::head($out), 'body' => $body];
+        });
     }
 
     /** Frees a call that decide() has allowed and that is not sent. It may have been freed already. */
@@ -426,21 +382,11 @@ final class NativeLibrary
         if (!self::$canCheck) {
             throw new \RuntimeException('the library or its header has no secure_outbound_check', self::WRONG_VERSION);
         }
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                [$length, $size] = [\strlen($request), \strlen($sealed)];
-                $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, \FFI::addr($out));
-                return ['status' => $status, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $engine, $request, $sealed): array {
+            [$length, $size] = [\strlen($request), \strlen($sealed)];
+            $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, \FFI::addr($out));
+            return ['status' => $status, 'head' => self::head($out)];
+        });
     }
 
     /** Whether library and header have start(). */
@@ -470,33 +416,31 @@ final class NativeLibrary
         int $idleTimeoutMs,
     ): array {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $engine,
+            $request,
+            $body,
+            $sealed,
+            $isWhole,
+            $idleTimeoutMs,
+        ): array {
             $exchange = $ffi->new('uint64_t');
-            try {
-                $status = $ffi->secure_outbound_start(
-                    $engine,
-                    $request,
-                    \strlen($request),
-                    $body,
-                    \strlen($body),
-                    $sealed,
-                    \strlen($sealed),
-                    (int) $isWhole,
-                    $idleTimeoutMs,
-                    \FFI::addr($exchange),
-                    \FFI::addr($out),
-                );
-                return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+            $status = $ffi->secure_outbound_start(
+                $engine,
+                $request,
+                \strlen($request),
+                $body,
+                \strlen($body),
+                $sealed,
+                \strlen($sealed),
+                (int) $isWhole,
+                $idleTimeoutMs,
+                \FFI::addr($exchange),
+                \FFI::addr($out),
+            );
+            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -518,31 +462,28 @@ final class NativeLibrary
         int $idleTimeoutMs,
     ): array {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $call,
+            $body,
+            $sealed,
+            $isWhole,
+            $idleTimeoutMs,
+        ): array {
             $exchange = $ffi->new('uint64_t');
-            try {
-                $status = $ffi->secure_outbound_start_decided(
-                    $call,
-                    $body,
-                    \strlen($body),
-                    $sealed,
-                    \strlen($sealed),
-                    (int) $isWhole,
-                    $idleTimeoutMs,
-                    \FFI::addr($exchange),
-                    \FFI::addr($out),
-                );
-                return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+            $status = $ffi->secure_outbound_start_decided(
+                $call,
+                $body,
+                \strlen($body),
+                $sealed,
+                \strlen($sealed),
+                (int) $isWhole,
+                $idleTimeoutMs,
+                \FFI::addr($exchange),
+                \FFI::addr($out),
+            );
+            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -555,8 +496,7 @@ final class NativeLibrary
     public static function wait(array $exchanges, int $milliseconds): array
     {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
+        return self::uninterrupted(static function () use ($ffi, $exchanges, $milliseconds): array {
             $count = \count($exchanges);
             $numbers = $ffi->new("uint64_t[$count]");
             $flags = $ffi->new("uint64_t[$count]");
@@ -567,11 +507,7 @@ final class NativeLibrary
                 $ready[] = $flags[$place] === 1;
             }
             return ['status' => $status, 'ready' => $ready];
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        });
     }
 
     /**
@@ -581,20 +517,10 @@ final class NativeLibrary
     public static function headOf(int $exchange): array
     {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                $status = $ffi->secure_outbound_head($exchange, \FFI::addr($out));
-                return ['status' => $status, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange): array {
+            $status = $ffi->secure_outbound_head($exchange, \FFI::addr($out));
+            return ['status' => $status, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -604,20 +530,10 @@ final class NativeLibrary
     public static function read(int $exchange, int $max): array
     {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                $status = $ffi->secure_outbound_read($exchange, $max, \FFI::addr($out));
-                return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange, $max): array {
+            $status = $ffi->secure_outbound_read($exchange, $max, \FFI::addr($out));
+            return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+        });
     }
 
     /**
@@ -627,14 +543,7 @@ final class NativeLibrary
     public static function cancel(int $exchange): int
     {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            return $ffi->secure_outbound_cancel($exchange);
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::uninterrupted(static fn (): int => $ffi->secure_outbound_cancel($exchange));
     }
 
     /**
@@ -646,20 +555,10 @@ final class NativeLibrary
     public static function endOf(int $exchange): array
     {
         $ffi = self::streaming();
-        $held = self::holdSignals();
-        try {
-            $out = self::result($ffi);
-            try {
-                $status = $ffi->secure_outbound_end($exchange, \FFI::addr($out));
-                return ['status' => $status, 'head' => self::head($out)];
-            } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
-            }
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange): array {
+            $status = $ffi->secure_outbound_end($exchange, \FFI::addr($out));
+            return ['status' => $status, 'head' => self::head($out)];
+        });
     }
 
     /**
@@ -669,14 +568,7 @@ final class NativeLibrary
     public static function close(int $engine): int
     {
         $ffi = self::bound();
-        $held = self::holdSignals();
-        try {
-            return $ffi->secure_outbound_close($engine);
-        } catch (\FFI\Exception) {
-            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
-        } finally {
-            self::deliverSignals($held);
-        }
+        return self::uninterrupted(static fn (): int => $ffi->secure_outbound_close($engine));
     }
 
     /** Runs at the end of the PHP request, also after a fatal error, for which no "finally" has run. */
@@ -715,6 +607,46 @@ final class NativeLibrary
             return $whole->{$function} instanceof \FFI\CData;
         } catch (\FFI\Exception) {
             return false;
+        }
+    }
+
+    /**
+     * Makes a native call that gives a result, which is freed afterwards.
+     *
+     * @template T
+     * @param \Closure(\FFI\CData): T $native gets the result that is written to
+     * @return T
+     * @throws \RuntimeException CALL_FAILED
+     */
+    private static function withResult(\FFI $ffi, #[\SensitiveParameter] \Closure $native): mixed
+    {
+        return self::uninterrupted(static function () use ($ffi, $native): mixed {
+            $out = self::result($ffi);
+            try {
+                return $native($out);
+            } finally {
+                $ffi->secure_outbound_result_free(\FFI::addr($out));
+            }
+        });
+    }
+
+    /**
+     * Makes native calls in which no signal handler runs.
+     *
+     * @template T
+     * @param \Closure(): T $native
+     * @return T
+     * @throws \RuntimeException CALL_FAILED
+     */
+    private static function uninterrupted(#[\SensitiveParameter] \Closure $native): mixed
+    {
+        $held = self::holdSignals();
+        try {
+            return $native();
+        } catch (\FFI\Exception) {
+            throw new \RuntimeException('the native call failed', self::CALL_FAILED);
+        } finally {
+            self::deliverSignals($held);
         }
     }
 

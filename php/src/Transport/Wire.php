@@ -19,6 +19,9 @@ final class Wire
 {
     public const VERSION = 1;
 
+    /** The limits.request_bytes of a configuration that has none. */
+    public const REQUEST_BYTES = 32 << 20;
+
     private const FLAGS = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
 
     /**

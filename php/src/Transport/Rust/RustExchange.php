@@ -21,12 +21,7 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class RustExchange implements ExchangeInterface
 {
-    /** Read at once, so that reading byte by byte makes no native call for each of them. */
-    private const PIECE = 64 * 1024;
-
     private ?StreamHead $head = null;
-
-    private string $bytes = '';
 
     private bool $isWhole = false;
 
@@ -72,24 +67,16 @@ final class RustExchange implements ExchangeInterface
 
     public function read(int $max): ?string
     {
-        if ($this->bytes === '') {
-            if ($this->isWhole) {
-                return '';
-            }
-            if ($this->record !== null) {
-                throw $this->failure();
-            }
-            $result = NativeLibrary::read($this->number, max($max, self::PIECE));
-            $this->check($result);
-            if ($result['status'] === NativeLibrary::PENDING) {
-                return null;
-            }
-            $this->isWhole = $result['status'] === NativeLibrary::END;
-            $this->bytes = $result['body'];
+        if ($this->isWhole) {
+            return '';
         }
-        $bytes = substr($this->bytes, 0, $max);
-        $this->bytes = substr($this->bytes, strlen($bytes));
-        return $bytes;
+        if ($this->record !== null) {
+            throw $this->failure();
+        }
+        $result = NativeLibrary::read($this->number, $max);
+        $this->check($result);
+        $this->isWhole = $result['status'] === NativeLibrary::END;
+        return $result['status'] === NativeLibrary::PENDING ? null : $result['body'];
     }
 
     public function cancel(): void
@@ -123,7 +110,7 @@ final class RustExchange implements ExchangeInterface
     /** Whether there is something that needs no waiting. */
     public function isReady(): bool
     {
-        return $this->bytes !== '' || $this->isWhole || $this->record !== null || $this->failure !== null;
+        return $this->isWhole || $this->record !== null || $this->failure !== null;
     }
 
     /**

@@ -44,9 +44,6 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
     /** The NativeLibrary that this class is written for. */
     private const NATIVE_API = 7;
 
-    /** What limits.request_bytes is if the configuration does not say it. */
-    private const REQUEST_BYTES = 32 << 20;
-
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
 
@@ -197,7 +194,7 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
     {
         $limits = $this->config->getValue()['limits'] ?? null;
         $limit = is_array($limits) ? $limits['request_bytes'] ?? null : null;
-        return min($request->policy->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : self::REQUEST_BYTES);
+        return min($request->policy->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : Wire::REQUEST_BYTES);
     }
 
     /**

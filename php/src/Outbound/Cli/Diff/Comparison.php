@@ -9,6 +9,7 @@ use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\Breaker;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\Wire;
 
 /**
  * What one service allows in the new registry and not in the old one.
@@ -19,7 +20,6 @@ final class Comparison
 {
     /** The default if neither policy nor configuration has a value; the configuration is not read here. */
     private const TIMEOUT_MS = 30_000;
-    private const REQUEST_BYTES = 32 << 20;
     private const RESPONSE_BYTES = 8 << 20;
 
     /** From the strictest to the least strict. */
@@ -97,7 +97,7 @@ final class Comparison
     {
         $limits = [
             'timeout_ms' => [$old->timeoutMs, $new->timeoutMs, self::TIMEOUT_MS],
-            'request_bytes' => [$old->requestBytes, $new->requestBytes, self::REQUEST_BYTES],
+            'request_bytes' => [$old->requestBytes, $new->requestBytes, Wire::REQUEST_BYTES],
             'response_bytes' => [$old->responseBytes, $new->responseBytes, self::RESPONSE_BYTES],
         ];
         foreach ($limits as $key => [$was, $now, $default]) {

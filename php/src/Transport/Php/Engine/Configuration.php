@@ -34,7 +34,7 @@ final class Configuration
 
     private const LIMITS = [
         'timeout_ms' => 600_000,
-        'request_bytes' => 32 << 20,
+        'request_bytes' => Wire::REQUEST_BYTES,
         'response_bytes' => 256 << 20,
         'header_bytes' => 64 << 10,
     ];
