@@ -2,12 +2,13 @@
 
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::process::Process;
 use super::result::ResultView;
 use super::status::Status;
-use crate::engine::{self, Reply};
+use crate::engine::{self, Decided, Engine, Reply};
 
 #[cfg(not(panic = "unwind"))]
 compile_error!("the C ABI catches panics, which needs panic = \"unwind\"");
@@ -127,6 +128,17 @@ pub unsafe fn input<'a>(data: *const c_char, len: usize) -> Result<&'a [u8], Mis
         // SAFETY: not null, the length fits, and the caller's promise.
         (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
     }
+}
+
+/// The engine with this handle.
+pub fn engine(process: &Process, handle: u64) -> Result<Arc<Engine>, Misuse> {
+    process.engines().get(handle).ok_or(Misuse::UnknownEngine)
+}
+
+/// Takes a call that was decided about, with the engine that decided.
+pub fn decided(process: &Process, call: u64) -> Result<(Arc<Engine>, Decided), Misuse> {
+    let (handle, decided) = process.decided.take(call).ok_or(Misuse::UnknownCall)?;
+    Ok((engine(process, handle)?, decided))
 }
 
 /// A panic's text can hold what was being worked on, so the hook of this library's own runtime prints nothing. Not a

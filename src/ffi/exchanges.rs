@@ -59,12 +59,10 @@ pub unsafe extern "C" fn secure_outbound_start(
                 sealed: input(sealed, sealed_len)?,
             };
             let process = Process::current();
-            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
-            let begun = begin(process, engine.start(call, TRANSPORT), whole, idle_timeout_ms);
-            Ok(begun.map_or_else(failed, |number| {
-                exchange.write(number);
-                (Status::SecureOutboundOk, None)
-            }))
+            let engine = boundary::engine(process, engine)?;
+            let (number, result) = begin(process, engine.start(call, TRANSPORT), whole, idle_timeout_ms);
+            exchange.write(number);
+            Ok(result)
         })
     }
 }
@@ -100,13 +98,10 @@ pub unsafe extern "C" fn secure_outbound_start_decided(
             exchange.write(0);
             let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
             let process = Process::current();
-            let (engine, decided) = process.decided.take(call).ok_or(Misuse::UnknownCall)?;
-            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
-            let begun = begin(process, decided.start(&engine, body, sealed), whole, idle_timeout_ms);
-            Ok(begun.map_or_else(failed, |number| {
-                exchange.write(number);
-                (Status::SecureOutboundOk, None)
-            }))
+            let (engine, decided) = boundary::decided(process, call)?;
+            let (number, result) = begin(process, decided.start(&engine, body, sealed), whole, idle_timeout_ms);
+            exchange.write(number);
+            Ok(result)
         })
     }
 }
@@ -246,17 +241,26 @@ fn ongoing(exchange: u64) -> Result<Arc<Ongoing>, Misuse> {
     Process::current().ongoing.get(exchange).ok_or(Misuse::UnknownExchange)
 }
 
-fn begin(process: &Process, started: Result<Exchange, Reply>, whole: i32, idle_ms: u64) -> Result<u64, Reply> {
-    let exchange = started?;
+/// The number of an exchange that is begun, and what its entry gives.
+fn begin(
+    process: &Process,
+    started: Result<Exchange, Reply>,
+    whole: i32,
+    idle_ms: u64,
+) -> (u64, (Status, Option<Reply>)) {
+    let exchange = match started {
+        Ok(exchange) => exchange,
+        Err(refusal) => return (0, failed(refusal)),
+    };
     let runtime = match process.runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return Err(exchange.fail(&error)),
+        Err(error) => return (0, failed(exchange.fail(&error))),
     };
     let idle = (idle_ms > 0).then(|| Duration::from_millis(idle_ms));
     let delivery = if whole == 0 { Delivery::InPieces { idle } } else { Delivery::Whole { idle } };
     let (ongoing, task) = exchange.begin(delivery);
     runtime.spawn(task);
-    Ok(process.ongoing.keep(Arc::new(ongoing)))
+    (process.ongoing.keep(Arc::new(ongoing)), (Status::SecureOutboundOk, None))
 }
 
 fn whole(reply: Reply) -> (Status, Option<Reply>) {

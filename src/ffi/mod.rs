@@ -114,7 +114,7 @@ pub unsafe extern "C" fn secure_outbound_send(
                 sealed: input(sealed, sealed_len)?,
             };
             let process = Process::current();
-            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let engine = boundary::engine(process, engine)?;
             let _quiet = SigpipeBlocked::new();
             Ok(collect(process, engine.start(call, TRANSPORT)))
         })
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn secure_outbound_explain(
     unsafe {
         enter(out, || {
             let request = input(request, request_len)?;
-            let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let engine = boundary::engine(Process::current(), engine)?;
             Ok(engine.explain(RequestHead { service: None, request }, body_len as u64, TRANSPORT))
         })
     }
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn secure_outbound_decide(
             call.write(0);
             let (service, request) = (input(service, service_len)?, input(request, request_len)?);
             let process = Process::current();
-            let decider = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let decider = boundary::engine(process, engine)?;
             let head = RequestHead { service: (!service.is_empty()).then_some(service), request };
             let (reply, decided) = decider.decide(head, body_len as u64, TRANSPORT);
             if let Some(decided) = decided {
@@ -214,8 +214,7 @@ pub unsafe extern "C" fn secure_outbound_send_decided(
         enter(out, || {
             let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
             let process = Process::current();
-            let (engine, decided) = process.decided.take(call).ok_or(Misuse::UnknownCall)?;
-            let engine = process.engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let (engine, decided) = boundary::decided(process, call)?;
             let _quiet = SigpipeBlocked::new();
             Ok(collect(process, decided.start(&engine, body, sealed)))
         })
@@ -267,7 +266,7 @@ pub unsafe extern "C" fn secure_outbound_check(
     unsafe {
         enter(out, || {
             let (request, sealed) = (input(request, request_len)?, input(sealed, sealed_len)?);
-            let engine = Process::current().engines().get(engine).ok_or(Misuse::UnknownEngine)?;
+            let engine = boundary::engine(Process::current(), engine)?;
             Ok(engine.check(request, sealed))
         })
     }
