@@ -88,15 +88,17 @@ fn start(arguments: &Arguments) -> Result<(), Error> {
     // No core, and no other process of the same user reads its memory.
     let _ = prctl::set_dumpable(false);
     umask(Mode::from_bits_truncate(0o077));
-    let daemon = Daemon::open(arguments.configuration.clone())?;
     if arguments.check {
+        Daemon::open(arguments.configuration.clone())?;
         println!("{} can be used", arguments.configuration.display());
         return Ok(());
     }
+    // First of all, because a reload or a stop that is asked for while it starts would end the process on the spot.
+    let wishes = signals()?;
+    let daemon = Daemon::open(arguments.configuration.clone())?;
     raise_descriptors();
     let path = arguments.listen.as_deref();
     let listener = Listening { path, group: arguments.group.as_deref(), mode: arguments.mode }.open()?;
-    let wishes = signals()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| invalid("the process may not have the threads and descriptors that it needs"))?;
     let served = runtime.block_on(async move {

@@ -1,12 +1,15 @@
 //! Ends: of a caller, of the daemon by a signal, and of its configuration.
 
+use std::fs;
 use std::sync::{Arc, Barrier};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
-use super::host::{Sidecar, echo, next_id, own};
+use super::host::{Sidecar, echo, next_id, own, start};
 use crate::support::alone;
+use crate::support::server::Authority;
 
 #[test]
 fn a_call_ends_when_its_caller_is_gone() {
@@ -97,4 +100,27 @@ fn a_configuration_is_read_anew_and_a_broken_one_changes_nothing() {
     let said = sidecar.reload(|document| document["services"]["other"]["policy"]["allowed_method"] = json!(["GET"]));
     assert!(said.contains("stays as it was") && said.contains("services.other"), "{said}");
     assert_eq!(caller.call("other", &own("GET"), b"").head["status"], 200);
+}
+
+/// While it starts, it has read nothing yet: a configuration that is a pipe holds it there.
+#[test]
+fn a_signal_that_comes_while_it_starts_does_not_kill_it() {
+    let authority = Authority::new();
+    let path = authority.directory().join("sidecar.json");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let mut child = start(authority.directory());
+    let status = format!("/proc/{}/status", child.id());
+    let blocks = |signal: Signal| {
+        let status = fs::read_to_string(&status).expect("a process");
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask");
+        u64::from_str_radix(mask.trim(), 16).expect("a mask") >> (signal as u32 - 1) & 1 == 1
+    };
+    let waiting = alone::until(|| blocks(Signal::SIGHUP) && blocks(Signal::SIGTERM));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a number of a process"));
+    kill(pid, Signal::SIGHUP).expect("it runs");
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    if waiting {
+        drop(fs::OpenOptions::new().write(true).open(&path).expect("it reads"));
+    }
+    assert_eq!(child.wait().expect("an end").code(), Some(78), "it ends by itself: a pipe is no configuration");
 }
