@@ -50,6 +50,7 @@ CREATE TABLE tx_nrvault_outbound_audit (
 	credentials text,
 	error_class varchar(64) DEFAULT NULL,
 	error_code varchar(128) DEFAULT NULL,
+	sent varchar(8) DEFAULT NULL,
 	transport varchar(32) DEFAULT NULL,
 	library_version varchar(64) DEFAULT NULL,
 	proxy_resolve varchar(16) DEFAULT NULL,

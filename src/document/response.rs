@@ -46,7 +46,7 @@ impl RecordHead {
     pub fn new(audit: AuditRecord, error: Option<&Error>) -> Self {
         let audit = match error {
             Some(error) => audit.failed(error),
-            None => audit,
+            None => audit.responded(),
         };
         Self { version: 1, audit }
     }
@@ -109,6 +109,8 @@ pub struct AuditRecord {
     pub error_class: Option<&'static str>,
     /// `error.code`.
     pub error_code: Option<&'static str>,
+    /// `error.sent`, or `yes` where there is no error: a response came.
+    pub sent: Option<&'static str>,
     /// Which engine made the call.
     pub transport: &'static str,
     /// Which version of it.
@@ -118,10 +120,17 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
+    /// The record of a call that ended with a response.
+    fn responded(mut self) -> Self {
+        self.sent = Some(Sent::Yes.as_str());
+        self
+    }
+
     /// The record of a call that ended so.
     fn failed(mut self, error: &Error) -> Self {
         self.error_class = Some(error.code.class());
         self.error_code = Some(error.code.as_str());
+        self.sent = Some(error.sent.as_str());
         self.status = error.http_status;
         self
     }
@@ -135,7 +144,8 @@ impl ResponseHead {
         headers: Vec<(String, String)>,
         audit: AuditRecord,
     ) -> Self {
-        Self { version: 1, status: Some(status), http_version: Some(http_version), headers, error: None, audit }
+        let (status, http_version, audit) = (Some(status), Some(http_version), audit.responded());
+        Self { version: 1, status, http_version, headers, error: None, audit }
     }
 
     /// The head of a refusal or failure. `idempotent` says whether the request may be processed twice.

@@ -124,6 +124,7 @@ impl DaemonFailure {
         record.service_id = service_id.map(|id| printable(id).chars().take(128).collect());
         record.error_class = Some(class);
         record.error_code = Some(self.code);
+        record.sent = Some(self.sent.as_str());
         let head = FailureHead {
             version: 1,
             allowed: is_decision.then_some(false),

@@ -122,6 +122,7 @@ fn record() -> AuditRecord {
         credentials: vec![IDENTIFIER.to_owned()],
         error_class: None,
         error_code: None,
+        sent: None,
         transport: "rust-ffi",
         library_version: "0.1.0",
         proxy_resolve: None,

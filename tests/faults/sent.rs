@@ -21,6 +21,7 @@ fn failure(reply: &Reply) -> (&str, &str, bool, Option<u64>) {
     assert_eq!(reply.status, 1, "{reply:?}");
     assert_eq!(error["http_status"], reply.head["audit"]["status"], "{reply:?}");
     assert_eq!(error["code"], reply.head["audit"]["error_code"]);
+    assert_eq!(error["sent"], reply.head["audit"]["sent"]);
     (reply.code(), reply.sent(), error["retryable"] == true, error["http_status"].as_u64())
 }
 

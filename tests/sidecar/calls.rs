@@ -27,6 +27,7 @@ fn the_daemon_sends_with_a_credential_that_the_caller_never_has() {
     assert_eq!(records[0]["service_id"], "shop");
     assert_eq!((&records[3]["outcome"], &records[3]["sent"]), (&json!("response"), &json!("yes")));
     assert_eq!(records[3]["audit"]["credentials"], json!([IDENTIFIER]));
+    assert_eq!(records[3]["audit"]["sent"], "yes");
     assert!(!records.iter().any(|record| record.to_string().contains(TOKEN)));
 }
 
@@ -55,6 +56,7 @@ fn a_call_may_only_narrow() {
         // Which rule refuses another origin is the engine's matter.
         assert!(found == code || (request["url"].is_string() && found.starts_with("policy.")), "{request}: {answer:?}");
         assert_eq!((answer.sent(), &answer.head["audit"]["error_code"]), ("no", &json!(found)));
+        assert_eq!(answer.head["audit"]["sent"], "no");
     }
     let document = json!({"version": 1, "service_id": "shop", "body_bytes": 0, "request": own("GET"), "policy": {}});
     caller.tell(Kind::Call, next_id(), document.to_string().as_bytes());
@@ -126,6 +128,7 @@ fn an_envelope_that_is_not_there_is_named() {
     });
     let answer = sidecar.caller().call("shop", &own("GET"), b"");
     assert_eq!((answer.code(), answer.sent()), ("credential.not_found", "no"));
+    assert_eq!(answer.head["audit"]["sent"], "no");
     assert!(answer.head["error"]["message"].as_str().expect("a text").contains("\"not-there\""));
     assert_eq!(sidecar.server.counts.requests(), 0);
 }

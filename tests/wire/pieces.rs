@@ -251,8 +251,9 @@ fn a_call_that_is_cancelled_or_let_go_resets_its_stream_and_no_other() {
             ongoing.cancel();
         }
         let record = host.record(&ongoing);
-        let keys = ["error_code", "status", "bytes_in", "attempts", "attempt_errors"].map(|key| record[key].clone());
-        assert_eq!(keys, [json!(code), json!(200), json!(4), json!(1), json!([code])]);
+        let keys = ["error_code", "sent", "status", "bytes_in", "attempts", "attempt_errors"];
+        let values = keys.map(|key| record[key].clone());
+        assert_eq!(values, [json!(code), json!("yes"), json!(200), json!(4), json!(1), json!([code])]);
         assert_eq!(host.record(&ongoing), record, "the same each time");
         assert_eq!(u32::from(told.recv().expect("a reset")), h2::CANCEL);
         assert_eq!(host.rest(&host.begin("/", Delivery::InPieces { idle: None })), Ok(b"done".to_vec()));

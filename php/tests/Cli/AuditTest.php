@@ -59,8 +59,10 @@ final class AuditTest extends CommandTestCase
     {
         $this->answered('ok', ['service_id' => 'crm', 'timestamp' => '2026-11-20T23:59:59.999Z']);
         $this->answered('missing', ['status' => 404, 'correlation_id' => 'order-18']);
-        $this->ended('refused', AuditEntry::REFUSED, 'policy.path_not_allowed', ['timestamp' => '2026-11-22T00:00:00.000Z']);
-        $this->ended('late', AuditEntry::FAILED, 'timeout.total', ['service_id' => 'crm', 'status' => null]);
+        $refused = ['timestamp' => '2026-11-22T00:00:00.000Z', 'sent' => 'no'];
+        $this->ended('refused', AuditEntry::REFUSED, 'policy.path_not_allowed', $refused);
+        $late = ['service_id' => 'crm', 'status' => null, 'sent' => 'maybe'];
+        $this->ended('late', AuditEntry::FAILED, 'timeout.total', $late);
 
         self::assertSame($ids, $this->ids($options));
     }
@@ -79,6 +81,7 @@ final class AuditTest extends CommandTestCase
         yield 'status' => [['--status=404'], ['missing']];
         yield 'hundreds of statuses' => [['--status=4xx'], ['missing']];
         yield 'outcome' => [['--outcome=failed', '--outcome=refused'], ['refused', 'late']];
+        yield 'what was sent' => [['--sent=no', '--sent=maybe'], ['refused', 'late']];
         yield 'correlation' => [['--correlation-id=order-18'], ['missing']];
         yield 'all options' => [['--service=crm', '--status=200'], ['ok']];
         yield 'since' => [['--since=2026-11-21T22:20:48.123Z'], ['missing', 'refused', 'late']];
@@ -303,6 +306,7 @@ final class AuditTest extends CommandTestCase
         yield [['--since=2026-11-21T25:00'], $since];
         yield [['--status=4x'], '--status is a number such as 404, or 4xx.'];
         yield [['--outcome=ok'], '--outcome is response, refused or failed.'];
+        yield [['--sent=perhaps'], '--sent is no, maybe or yes.'];
         yield [['--count', '--follow'], '--count and --follow exclude each other.'];
         yield [['--format=xml'], '--format is text or json.'];
         yield [['--nowhere'], 'The audit file does not exist, or this user cannot read it.'];

@@ -254,6 +254,7 @@ abstract class ContractTestCase extends TestCase
         self::assertEqualsCanonicalizing(Pages::auditKeys(), $keys);
         self::assertSame($outcome->failure?->errorClass(), $audit['error_class']);
         self::assertSame($outcome->code, $audit['error_code']);
+        self::assertSame($outcome->sent ?? 'yes', $audit['sent']);
         self::assertSame($outcome->status ?? $outcome->httpStatus, $audit['status']);
         self::assertSame(static::transportName(), $audit['transport']);
         if ($outcome->code !== 'invalid_request.malformed') {

@@ -23,8 +23,8 @@ final class ResponseTest extends IntegrationTestCase
     private const AUDIT_KEYS = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status', 'duration_us',
         'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'token_requests', 'remote_address', 'tls_version',
-        'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'transport', 'library_version',
-        'proxy_resolve',
+        'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'sent', 'transport',
+        'library_version', 'proxy_resolve',
     ];
 
     /**

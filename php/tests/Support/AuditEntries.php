@@ -38,6 +38,7 @@ final class AuditEntries
         'credentials' => ['01937b6e-4b6c-7abc-8def-0123456789ab', 'second'],
         'error_class' => 'response',
         'error_code' => 'response.too_large',
+        'sent' => 'yes',
         'transport' => 'rust-ffi',
         'library_version' => '0.1.0',
         'proxy_resolve' => 'local',

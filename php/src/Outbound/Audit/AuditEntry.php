@@ -34,6 +34,7 @@ use Netresearch\NrVault\Transport\Text\Printable;
  *     credentials: list<string>|null,
  *     error_class: string|null,
  *     error_code: string|null,
+ *     sent: string|null,
  *     transport: string|null,
  *     library_version: string|null,
  *     proxy_resolve: string|null
@@ -58,8 +59,8 @@ final readonly class AuditEntry implements \JsonSerializable
     public const RECORD = [
         'service_id', 'correlation_id', 'timestamp', 'method', 'host', 'port', 'path_template', 'status',
         'duration_us', 'bytes_out', 'bytes_in', 'attempts', 'attempt_errors', 'token_requests', 'remote_address',
-        'tls_version', 'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'transport',
-        'library_version', 'proxy_resolve',
+        'tls_version', 'http_version', 'connection_reused', 'credentials', 'error_class', 'error_code', 'sent',
+        'transport', 'library_version', 'proxy_resolve',
     ];
 
     /** @var AuditRecord|AuditText */

@@ -45,6 +45,7 @@ final class AuditShape
             'credentials' => self::texts($told['credentials'] ?? null),
             'error_class' => self::text($told['error_class'] ?? null),
             'error_code' => self::text($told['error_code'] ?? null),
+            'sent' => self::text($told['sent'] ?? null),
             'transport' => self::text($told['transport'] ?? null),
             'library_version' => self::text($told['library_version'] ?? null),
             'proxy_resolve' => self::text($told['proxy_resolve'] ?? null),

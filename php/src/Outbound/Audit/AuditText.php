@@ -45,6 +45,7 @@ final class AuditText
         . ',"credentials":' . self::TEXTS
         . ',"error_class":' . self::OPTIONAL
         . ',"error_code":' . self::OPTIONAL
+        . ',"sent":' . self::OPTIONAL
         . ',"transport":' . self::OPTIONAL
         . ',"library_version":' . self::OPTIONAL
         . ',"proxy_resolve":' . self::OPTIONAL

@@ -39,6 +39,7 @@ final class PdoSchema
         'credentials' => 'TEXT',
         'error_class' => 64,
         'error_code' => 128,
+        'sent' => 8,
         'transport' => 32,
         'library_version' => 64,
         'proxy_resolve' => 16,

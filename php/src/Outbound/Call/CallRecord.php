@@ -104,6 +104,7 @@ final class CallRecord
             'duration_us' => intdiv(hrtime(true) - $this->begun, 1000),
             'error_class' => $failure->errorClass(),
             'error_code' => $failure->errorCode(),
+            'sent' => $failure->sent(),
         ];
         return $this->entry(
             AuditEntry::COMPLETE,

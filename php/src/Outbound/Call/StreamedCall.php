@@ -262,7 +262,7 @@ final class StreamedCall
         $this->fail(OutboundException::create(
             $code,
             $message,
-            sent: $head === null ? 'maybe' : 'yes',
+            sent: $record['sent'] ?? ($head === null ? 'maybe' : 'yes'),
             httpStatus: $head?->status,
             auditRecord: array_replace($record, ['error_class' => $class, 'error_code' => $code]),
         ));

@@ -33,7 +33,7 @@ final class AuditCommand implements Command
     {
         return <<<'TEXT'
             audit FILE [--service=ID]… [--code=CODE]… [--status=404|4xx]… [--outcome=response|refused|failed]…
-                  [--correlation-id=ID]… [--since=TIME] [--until=TIME] [--count | --follow] [--format=json]
+                  [--sent=no|maybe|yes]… [--correlation-id=ID]… [--since=TIME] [--until=TIME] [--count | --follow] [--format=json]
               Shows the calls of an audit file of JSON lines, and of those that were put aside before it. CODE is a code or
               its class (policy); TIME is a time ago (30m, 12h, 7d) or a moment (2026-11-21, 2026-11-21T22:20:48Z). A call
               that was begun and has no end comes last. --count counts by service and ending. --follow waits for new

@@ -177,7 +177,7 @@ final class FakeTransport implements ExchangesInterface, TransportSelector
                 $sent,
                 auditRecord: array_replace(
                     self::audit($request, null, 0),
-                    ['error_class' => (string) strstr($code . '.', '.', true), 'error_code' => $code],
+                    ['error_class' => (string) strstr($code . '.', '.', true), 'error_code' => $code, 'sent' => $sent],
                 ),
             );
         return $this;
@@ -314,6 +314,7 @@ final class FakeTransport implements ExchangesInterface, TransportSelector
             'correlation_id' => $request->correlationId,
             'method' => $request->method,
             'status' => $status,
+            'sent' => $status === null ? null : 'yes',
             'duration_us' => 0,
             'bytes_out' => strlen($request->body),
             'bytes_in' => $bytesIn,

@@ -126,7 +126,7 @@ final class RustExchange implements ExchangeInterface
         return $this->failure ??= OutboundException::create(
             $this->record['error_code'] ?? 'cancelled.abandoned',
             'the response was left before its end',
-            sent: ($this->record['status'] ?? null) === null ? 'maybe' : 'yes',
+            sent: $this->record['sent'] ?? 'maybe',
             httpStatus: $this->record['status'] ?? null,
             auditRecord: $this->record,
         );

@@ -56,6 +56,7 @@ trait ExchangeCases
         self::assertSame('', $exchange->read(10));
         $record = self::record($exchange);
         self::assertSame([200, null, 1, []], self::values($record, 'status', 'error_code', 'attempts', 'attempt_errors'));
+        self::assertSame('yes', $record['sent']);
         self::assertSame(strlen($first . $rest), $record['bytes_in']);
     }
 
@@ -164,7 +165,7 @@ trait ExchangeCases
         self::$server->script('plain', $script);
         $exchange = self::start(self::request());
         self::next($exchange);
-        self::assertSame([200, 'cancelled.abandoned'], self::values(self::record($exchange), 'status', 'error_code'));
+        self::assertSame([200, 'cancelled.abandoned', 'yes'], self::values(self::record($exchange), 'status', 'error_code', 'sent'));
         self::assertSame('cancelled.abandoned yes', self::failureOf($exchange));
         self::$server->wait('plain', 'closed');
 
@@ -372,6 +373,7 @@ trait ExchangeCases
         } catch (OutboundException $failure) {
             self::assertShowsNoSecret($failure);
             self::assertSame($failure->auditRecord(), self::record($exchange));
+            self::assertSame($failure->sent(), self::record($exchange)['sent']);
             return $failure;
         }
     }

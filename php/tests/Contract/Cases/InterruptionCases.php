@@ -44,6 +44,7 @@ trait InterruptionCases
         self::assertCount(1, $sink->entries());
         self::assertSame(AuditEntry::FAILED, $sink->entries()[0]->outcome);
         self::assertSame('internal.interrupted', $sink->entries()[0]->record['error_code']);
+        self::assertSame('maybe', $sink->entries()[0]->record['sent']);
         self::assertSame(200, $call()->statusCode(), 'the next call');
         self::assertCount(2, $sink->entries());
     }

@@ -137,7 +137,7 @@ abstract class PdoTestCase extends TestCase
     public function testATableOfAnEarlierVersionGetsItsNewColumns(): void
     {
         $this->sink->write(AuditEntries::complete('old'));
-        foreach (['attempt_errors', 'token_requests'] as $column) {
+        foreach (['attempt_errors', 'token_requests', 'sent'] as $column) {
             $this->application()->exec('ALTER TABLE secure_outbound_audit DROP COLUMN ' . $column);
         }
         $this->failure(fn () => $this->sink->write(AuditEntries::complete('lost')));
@@ -146,9 +146,13 @@ abstract class PdoTestCase extends TestCase
 
         $this->assertIds(['new' => 'complete', 'old' => 'complete']);
         $rows = array_column($this->rows(), null, 'id');
-        self::assertSame([null, null], [$rows['old']['attempt_errors'], $rows['old']['token_requests']]);
+        self::assertSame(
+            [null, null, null],
+            [$rows['old']['attempt_errors'], $rows['old']['token_requests'], $rows['old']['sent']],
+        );
         self::assertSame('["http_503","response.too_large"]', $rows['new']['attempt_errors']);
         self::assertSame(AuditEntries::complete()->toArray()['token_requests'], $rows['new']['token_requests']);
+        self::assertSame('yes', $rows['new']['sent']);
     }
 
     public function testAMissingTableIsAFailure(): void

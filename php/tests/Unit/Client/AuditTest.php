@@ -56,6 +56,7 @@ final class AuditTest extends ClientTestCase
         self::assertSame(AuditEntry::FAILED, $entry->outcome);
         self::assertSame('timeout', $entry->record['error_class']);
         self::assertSame('fake', $entry->record['transport']);
+        self::assertSame('maybe', $entry->record['sent']);
     }
 
     /**
@@ -70,6 +71,7 @@ final class AuditTest extends ClientTestCase
         $entry = $this->audit->entries()[0];
         self::assertSame(AuditEntry::REFUSED, $entry->outcome);
         self::assertSame($code, $entry->record['error_code']);
+        self::assertSame('no', $entry->record['sent']);
         self::assertSame(strstr($code, '.', true), $entry->record['error_class']);
         self::assertSame(AuditEntry::RECORD, array_keys($entry->record));
         self::assertMatchesRegularExpression('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $entry->record['timestamp']);
@@ -173,6 +175,7 @@ final class AuditTest extends ClientTestCase
         self::assertNull($intent->outcome);
         self::assertSame('api.example.com', $intent->record['host']);
         self::assertSame(['my_key'], $intent->record['credentials']);
+        self::assertSame([null, 'yes'], [$intent->record['sent'], $end->record['sent']]);
         self::assertSame(AuditEntry::COMPLETE, $end->state);
         self::assertSame(201, $end->record['status']);
     }

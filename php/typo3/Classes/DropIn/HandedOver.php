@@ -104,6 +104,7 @@ final readonly class HandedOver
                 'host' => $request->getUri()->getHost(),
                 'port' => BaseUrl::port($request->getUri()),
                 'status' => $status,
+                'sent' => $status === null ? 'maybe' : 'yes',
                 'duration_us' => $microseconds,
                 'credentials' => [
                     $this->config->clientIdSecret,

@@ -127,6 +127,7 @@ final readonly class ServiceChoice
             'credentials' => array_column($references, 'identifier'),
             'error_class' => 'policy',
             'error_code' => $code,
+            'sent' => 'no',
         ]);
         return OutboundException::create(
             $code,

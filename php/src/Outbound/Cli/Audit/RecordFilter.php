@@ -15,7 +15,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 final readonly class RecordFilter
 {
     /** The command's options for the filter. */
-    public const OPTIONS = ['service', 'code', 'status', 'outcome', 'correlation-id', 'since', 'until'];
+    public const OPTIONS = ['service', 'code', 'status', 'outcome', 'sent', 'correlation-id', 'since', 'until'];
 
     private const UNITS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
 
@@ -25,6 +25,7 @@ final readonly class RecordFilter
      * @param list<string> $correlationIds
      * @param list<string> $codes codes, or classes of them
      * @param list<string> $statuses "404" or "4xx"
+     * @param list<string> $sent
      */
     private function __construct(
         private array $services,
@@ -32,6 +33,7 @@ final readonly class RecordFilter
         private array $correlationIds,
         private array $codes,
         private array $statuses,
+        private array $sent,
         public ?\DateTimeImmutable $since,
         private ?\DateTimeImmutable $until,
     ) {
@@ -52,12 +54,18 @@ final readonly class RecordFilter
                 throw new UsageError('--outcome is response, refused or failed.');
             }
         }
+        foreach ($arguments->values('sent') as $sent) {
+            if (!in_array($sent, ['no', 'maybe', 'yes'], true)) {
+                throw new UsageError('--sent is no, maybe or yes.');
+            }
+        }
         return new self(
             $arguments->values('service'),
             $arguments->values('outcome'),
             $arguments->values('correlation-id'),
             $arguments->values('code'),
             $arguments->values('status'),
+            $arguments->values('sent'),
             self::time('since', $arguments->value('since')),
             self::time('until', $arguments->value('until')),
         );
@@ -72,6 +80,7 @@ final readonly class RecordFilter
             && self::isAmong($this->correlationIds, [$row['correlation_id']])
             && self::isAmong($this->codes, [$row['error_code'], $row['error_class']])
             && self::isAmong($this->statuses, $status === '' ? [] : [$status, $status[0] . 'xx'])
+            && self::isAmong($this->sent, [$row['sent']])
             && ($this->since === null || $row['timestamp'] >= self::text($this->since))
             && ($this->until === null || $row['timestamp'] < self::text($this->until));
     }

@@ -104,7 +104,7 @@ final class Recorder
      */
     public function responded(int $status): array
     {
-        return $this->end(['status' => $status]);
+        return $this->end(['status' => $status, 'sent' => 'yes']);
     }
 
     /**
@@ -116,6 +116,7 @@ final class Recorder
             'status' => $failure->httpStatus(),
             'error_class' => $failure->errorClass(),
             'error_code' => $failure->errorCode(),
+            'sent' => $failure->sent(),
         ]);
     }
 

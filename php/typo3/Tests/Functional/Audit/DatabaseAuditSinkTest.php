@@ -49,12 +49,13 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
             'credentials' => '["crm_token"]',
             'connection_reused' => 1,
             'error_code' => null,
+            'sent' => 'yes',
             'actor_type' => 'backend_user',
             'actor_id' => '7',
             'weight' => 1,
         ], array_intersect_key($row, array_flip([
             'id', 'state', 'outcome', 'service_id', 'timestamp', 'method', 'status', 'duration_us', 'attempt_errors', 'credentials',
-            'connection_reused', 'error_code', 'actor_type', 'actor_id', 'weight',
+            'connection_reused', 'error_code', 'sent', 'actor_type', 'actor_id', 'weight',
         ])));
     }
 
@@ -274,6 +275,7 @@ final class DatabaseAuditSinkTest extends OutboundTestCase
             'attempt_errors' => ['http_503'],
             'credentials' => ['crm_token'],
             'connection_reused' => true,
+            'sent' => 'yes',
         ], 'backend_user', '7', 'Acme\\Job::run', 'request-9');
     }
 

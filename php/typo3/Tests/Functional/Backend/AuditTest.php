@@ -26,8 +26,9 @@ final class AuditTest extends ModuleTestCase
         $page = self::text($response);
 
         self::assertStringContainsString('2 records', $page);
-        self::assertMatchesRegularExpression('~crm GET localhost:\d+/v1/echo Details .* transport rust-ffi .* Response 200~', $page);
+        self::assertMatchesRegularExpression('~crm GET localhost:\d+/v1/echo Details .* sent yes transport rust-ffi .* Response 200~', $page);
         self::assertStringContainsString('Refused policy.path_not_allowed', $page);
+        self::assertStringContainsString('error_code policy.path_not_allowed sent no transport', $page);
         self::assertStringContainsString('credentials ["crm_token"]', $page);
         self::assertStringNotContainsString('tok-c4n4ry', (string) $response->getBody());
     }

@@ -50,8 +50,11 @@ final class OAuthTest extends DropInTestCase
         self::assertSame(2, $this->countRows(self::VAULT_AUDIT, ['action' => 'read']));
         $record = $this->rows(self::AUDIT)[0];
         self::assertSame(
-            ['crm', 'nr-vault', 'failed', '["client","client_secret"]', self::class],
-            [$record['service_id'], $record['transport'], $record['outcome'], $record['credentials'], self::callerOf($record)],
+            ['crm', 'nr-vault', 'failed', 'maybe', '["client","client_secret"]', self::class],
+            [
+                ...[$record['service_id'], $record['transport'], $record['outcome'], $record['sent'], $record['credentials']],
+                self::callerOf($record),
+            ],
         );
 
         $refusal = self::thrown(fn () => $this->oauth()->sendRequest(self::request('DELETE')));
