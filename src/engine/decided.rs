@@ -11,7 +11,7 @@ use super::reply::{Reply, document, failure};
 use super::state::Engine;
 use super::unseal::split;
 use crate::audit::Recorder;
-use crate::document::DecisionHead;
+use crate::document::{AuditRecord, DecisionHead};
 use crate::error::{Code, Error};
 use crate::policy::Decision;
 
@@ -64,6 +64,11 @@ impl Decided {
         let ReadRequest { service, call } = &self.request;
         let budget = Budget::of(engine, &service.head, call, self.recorder.begun());
         (budget.deadline.into_std(), budget.response_bytes.bytes)
+    }
+
+    /// The record of a call that its host does not make.
+    pub fn leave(self) -> AuditRecord {
+        self.recorder.end()
     }
 
     /// Starts the call on the engine that decided about it, with its body, which is as long as it was said to be, and its

@@ -117,11 +117,16 @@ impl DaemonFailure {
         Self { code, message: message.into(), retryable: false, sent: Sent::No }
     }
 
-    /// The head of a decision or of a response that says so.
-    pub fn head(&self, service_id: Option<&str>, is_decision: bool) -> Vec<u8> {
-        let class = self.code.split_once('.').map_or("internal", |(class, _)| class);
+    /// The record of a call of which nothing but the id of its service is known.
+    pub fn record(service_id: Option<&str>) -> AuditRecord {
         let mut record = Recorder::begin(TRANSPORT).end();
         record.service_id = service_id.map(|id| printable(id).chars().take(128).collect());
+        record
+    }
+
+    /// The head of a decision or of a response that says so.
+    pub fn head(&self, mut record: AuditRecord, is_decision: bool) -> Vec<u8> {
+        let class = self.code.split_once('.').map_or("internal", |(class, _)| class);
         record.error_class = Some(class);
         record.error_code = Some(self.code);
         record.sent = Some(self.sent.as_str());

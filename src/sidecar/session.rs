@@ -150,7 +150,7 @@ impl Session {
         let decided = read.map_err(DaemonFailure::from).and_then(|call| self.decision(id, &call));
         let (head, waiting) = match decided {
             Ok((reply, waiting)) => (reply.head, waiting),
-            Err(failure) => (failure.head(service_id.as_deref(), true), None),
+            Err(failure) => (failure.head(DaemonFailure::record(service_id.as_deref()), true), None),
         };
         if waiting.is_none() {
             let asker = Asker { uid: self.uid, pid: self.pid, call: id };
@@ -224,27 +224,25 @@ impl Session {
         let PendingCall { id, service, engine, rights, decided, deadline, body, sealed, place, memory, .. } = call;
         self.taken = id;
         let asker = Asker { uid: self.uid, pid: self.pid, call: id };
-        let failed = |failure: DaemonFailure| failure.head(Some(&service.id), false);
+        let failed = |failure: DaemonFailure| failure.head(DaemonFailure::record(Some(&service.id)), false);
         let begun = self.daemon.records().write(&Begun::new(asker, &service.id));
-        let started = match begun.map_err(|_| DaemonFailure::unrecorded(Sent::No)) {
-            Ok(()) => envelopes(&service, &rights, sealed).and_then(|sealed| {
-                caught(|| decided.start(&engine, &body, &sealed)).ok_or_else(DaemonFailure::panicked)
-            }),
-            Err(failure) => Err(failure),
-        };
-        let (head, body) = match started {
-            Err(failure) => (failed(failure), Vec::new()),
-            Ok(Err(refused)) => (refused.head, Vec::new()),
-            Ok(Ok(exchange)) => tokio::select! {
-                biased;
-                reply = caught_future(exchange.collect()) => match reply {
-                    Some(reply) => (reply.head, reply.body),
-                    None => (failed(DaemonFailure::panicked()), Vec::new()),
+        let begun = begun.map_err(|_| DaemonFailure::unrecorded(Sent::No));
+        let (head, body) = match begun.and_then(|()| envelopes(&service, &rights, sealed)) {
+            Err(failure) => (failure.head(decided.leave(), false), Vec::new()),
+            Ok(sealed) => match caught(|| decided.start(&engine, &body, &sealed)) {
+                None => (failed(DaemonFailure::panicked()), Vec::new()),
+                Some(Err(refused)) => (refused.head, Vec::new()),
+                Some(Ok(exchange)) => tokio::select! {
+                    biased;
+                    reply = caught_future(exchange.collect()) => match reply {
+                        Some(reply) => (reply.head, reply.body),
+                        None => (failed(DaemonFailure::panicked()), Vec::new()),
+                    },
+                    () = self.peer.closed() => {
+                        self.daemon.ended(&Ended::new(asker, "cancelled", "maybe", None));
+                        return Err(Gone);
+                    }
                 },
-                () = self.peer.closed() => {
-                    self.daemon.ended(&Ended::new(asker, "cancelled", "maybe", None));
-                    return Err(Gone);
-                }
             },
         };
         let outcome = HeadSummary::of(&head);

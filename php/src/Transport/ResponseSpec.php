@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport;
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Audit\AuditText;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\System\MemoryLimit;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
@@ -88,6 +89,36 @@ final readonly class ResponseSpec
             'audit' => $this->audit,
         ];
         return ['head' => Wire::encode($head), 'body' => $this->body];
+    }
+
+    /**
+     * The failure if a response with this head was received, but PHP has not enough memory for it.
+     *
+     * @internal
+     */
+    public static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
+    {
+        $code = 'response.too_large';
+        $wire = Wire::decode($head);
+        $status = $wire['status'] ?? null;
+        $audit = $wire['audit'] ?? null;
+        if (!is_int($status) || !is_array($audit)) {
+            return OutboundException::fromWire(null);
+        }
+        // The last attempt no longer ends with the response.
+        $record = AuditShape::of($audit);
+        $errors = array_slice($record['attempt_errors'] ?? [], 0, max(0, ($record['attempts'] ?? 1) - 1));
+        return OutboundException::create(
+            $code,
+            MemoryLimit::REFUSAL,
+            sent: 'yes',
+            httpStatus: $status,
+            auditRecord: array_replace($record, [
+                'attempt_errors' => [...$errors, $code],
+                'error_class' => 'response',
+                'error_code' => $code,
+            ]),
+        );
     }
 
     /**

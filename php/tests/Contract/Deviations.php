@@ -161,7 +161,7 @@ final class Deviations
                 . 'what remains there. The audit record says so by `transport: php`.',
         ],
         'memory-limit' => [
-            'transports' => [Transports::PHP],
+            'transports' => [Transports::PHP, Transports::SIDECAR],
             'instead' => 'A response needs twice its size of what `memory_limit` leaves, for PHP copies it while it grows; else it is '
                 . '`response.too_large`. With the library it needs its size.',
         ],
@@ -169,6 +169,22 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library fetches and keeps '
                 . 'tokens. `token_cache` is read and does nothing.',
+        ],
+        'check' => [
+            'transports' => [Transports::SIDECAR],
+            'instead' => 'A credential is not tested without a call: no verb of the daemon returns, lists or tests one.',
+        ],
+        'registry' => [
+            'transports' => [Transports::SIDECAR],
+            'instead' => 'A service has a valid id, `base_url` and a policy with methods, or the daemon does not take its configuration: `configuration.invalid`, when it is read and not by a call.',
+        ],
+        'identifier' => [
+            'transports' => [Transports::SIDECAR],
+            'instead' => 'The identifier of an envelope is a plain name of a file; of any other one the envelope is `credential.not_found`.',
+        ],
+        'material' => [
+            'transports' => [Transports::SIDECAR],
+            'instead' => '`master_keys` with `material`, a closure of PHP, are none: the daemon has its keys from its own configuration, file or environment.',
         ],
     ];
 }

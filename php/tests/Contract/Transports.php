@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * The transports that have to keep the contract, by their names in audit records.
@@ -17,15 +18,17 @@ final class Transports
 {
     public const RUST_FFI = 'rust-ffi';
     public const PHP = 'php';
+    public const SIDECAR = 'sidecar';
 
     /**
      * @param array<string, mixed> $config
      */
-    public static function make(string $name, #[\SensitiveParameter] array $config): RustFfiTransport|PhpTransport
+    public static function make(string $name, #[\SensitiveParameter] array $config): TransportInterface
     {
         return match ($name) {
             self::RUST_FFI => new RustFfiTransport($config, Build::library()),
             self::PHP => new PhpTransport($config),
+            self::SIDECAR => new RegisteredTransport($config),
         };
     }
 

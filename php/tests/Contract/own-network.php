@@ -30,10 +30,13 @@ if (isset($task['locale']) && setlocale(LC_ALL, $task['locale']) === false) {
     throw new \RuntimeException('There is no locale ' . $task['locale'] . '.');
 }
 $locale = setlocale(LC_ALL, '0');
+$transport = Transports::make($task['transport'], $task['config']);
 if (isset($task['open_basedir'])) {
+    if ($transport instanceof RegisteredTransport) {
+        $transport->open();
+    }
     ini_set('open_basedir', implode(PATH_SEPARATOR, $task['open_basedir']));
 }
-$transport = Transports::make($task['transport'], $task['config']);
 $outcomes = [];
 foreach ($task['requests'] as $wire) {
     $outcome = Outcome::of($transport, RequestSpec::fromWire(...array_map(base64_decode(...), $wire)));

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Rust;
 
-use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialCheck;
@@ -229,7 +228,7 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         $result = $call === null ? null : $this->sendDecided($request, $call);
         $result ??= $this->sendWhole($request);
         if ($result['body'] === null) {
-            throw self::tooLarge($result['head']);
+            throw ResponseSpec::tooLarge($result['head']);
         }
         return ResponseSpec::fromWire($result['head'], $result['body']);
     }
@@ -520,32 +519,6 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
     private static function told(\RuntimeException $failure): \RuntimeException
     {
         return NativeLibrary::threw($failure) ? self::unavailable($failure->getMessage()) : $failure;
-    }
-
-    /** The failure if a response was received, but PHP has not enough memory for it. */
-    private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
-    {
-        $code = 'response.too_large';
-        $wire = Wire::decode($head);
-        $status = $wire['status'] ?? null;
-        $audit = $wire['audit'] ?? null;
-        if (!is_int($status) || !is_array($audit)) {
-            return OutboundException::fromWire(null);
-        }
-        // The last attempt no longer ends with the response.
-        $record = AuditShape::of($audit);
-        $errors = array_slice($record['attempt_errors'] ?? [], 0, max(0, ($record['attempts'] ?? 1) - 1));
-        return OutboundException::create(
-            $code,
-            MemoryLimit::REFUSAL,
-            sent: 'yes',
-            httpStatus: $status,
-            auditRecord: array_replace($record, [
-                'attempt_errors' => [...$errors, $code],
-                'error_class' => 'response',
-                'error_code' => $code,
-            ]),
-        );
     }
 
     private static function unavailable(string $message): OutboundException

@@ -227,9 +227,10 @@ final class SidecarTransport implements TransportInterface
             if ($frame['id'] !== $call->id || $frame['kind'] !== Frames::BODY) {
                 continue;
             }
-            if (strlen($body) + $frame['length'] > $room) {
+            // PHP copies a string that grows.
+            if (2 * (strlen($body) + $frame['length']) > $room) {
                 $connection->close();
-                throw self::tooLarge($head);
+                throw ResponseSpec::tooLarge($head);
             }
             $body .= $frame['payload'];
             $taken += $frame['length'];
@@ -239,17 +240,6 @@ final class SidecarTransport implements TransportInterface
             }
         } while ($frame['id'] !== $call->id || !$frame['last']);
         return $body;
-    }
-
-    private static function tooLarge(#[\SensitiveParameter] string $head): OutboundException
-    {
-        $status = (Wire::decode($head) ?? [])['status'] ?? null;
-        return OutboundException::create(
-            'response.too_large',
-            MemoryLimit::REFUSAL,
-            sent: 'yes',
-            httpStatus: is_int($status) ? $status : null,
-        );
     }
 
     /** The failure if even the sidecar's own verdict has not come. */

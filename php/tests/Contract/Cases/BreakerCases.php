@@ -63,10 +63,10 @@ trait BreakerCases
     {
         $transport = self::make();
         self::$server->answers('plain', [FaultServer::answer(500)]);
-        self::assertSame('500', self::call(self::failing('known', 1), $transport)->brief());
+        self::assertSame('500', self::call(self::failing('known', 1, credentials: [self::bearer()]), $transport)->brief());
         $garbled = [(new CredentialReference('my_api_key', CredentialReference::BEARER))->seal('no envelope')];
         $outcome = self::call(self::failing('known', 1, credentials: $garbled), $transport);
-        $decision = self::decide(self::failing('known', 1), $transport);
+        $decision = self::decide(self::failing('known', 1, credentials: $garbled), $transport);
         if (self::deviates('breaker')) {
             self::assertFailed('credential.malformed', 'no', $outcome);
             self::assertSame(self::url('plain') . '/x', $decision);

@@ -130,7 +130,8 @@ trait MessageCases
                 => ['alternatives' => [new Alternative('x', self::$private)], 'credentials' => [self::bearer()]],
             'an alternative is refused: the scheme of its base_url is neither https nor http [policy.scheme_not_allowed]'
                 => ['alternatives' => [new Alternative('x', 'ftp://a.example')], 'credentials' => [self::bearer()]],
-            'service_id must be 1 to 128 of A-Z a-z 0-9 . _ : - [invalid_request.malformed]' => ['serviceId' => self::$private . ' '],
+            'service_id must be 1 to 128 of A-Z a-z 0-9 . _ : - [' . self::ofEntry('invalid_request.malformed') . ']'
+                => ['serviceId' => self::$private . ' '],
             'correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : - [invalid_request.malformed]'
                 => ['correlationId' => self::$private . ' '],
             'alternatives are at most 8 [invalid_request.malformed]' => [

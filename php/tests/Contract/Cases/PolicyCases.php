@@ -16,6 +16,15 @@ use Netresearch\NrVault\Transport\SealedCredential;
  */
 trait PolicyCases
 {
+    /** Names of refusals() that are about the service's entry. */
+    private const REFUSED_ENTRIES = [
+        'no policy',
+        'no methods',
+        'a service id with a space',
+        'an empty service id',
+        'a long service id',
+    ];
+
     /**
      * @dataProvider refusals
      * @param \Closure(): RequestSpec $request
@@ -25,6 +34,8 @@ trait PolicyCases
         self::$server->answers('plain', [FaultServer::answer()]);
         self::$server->answers('tls', [FaultServer::answer()]);
         $outcome = self::call($request());
+        $isOfEntry = in_array($this->dataName(), self::REFUSED_ENTRIES, true);
+        $code = $isOfEntry ? self::ofEntry($code) : $code;
 
         self::assertFailed($code, 'no', $outcome);
         self::assertFalse($outcome->retryable);
@@ -221,15 +232,16 @@ trait PolicyCases
         $path = "/v1/a\u{85}\u{202E}b\u{2028}\u{9B}c";
         $request = self::request(path: substr($path, 3), policy: self::policy(allowedPaths: [$path]));
         $outcome = self::call($request->withCredentials([self::seal('bearer', ['token' => self::CANARY], null, "my\nkey")]));
-        self::assertSame('200', $outcome->brief(), $outcome->message());
+        $isRead = !self::deviates('identifier');
+        self::assertSame($isRead ? '200' : 'credential.not_found no', $outcome->brief(), $outcome->message());
         self::assertSame('/v1/a??b??c', $outcome->audit['path_template']);
         self::assertSame(['my?key'], $outcome->audit['credentials']);
         self::assertSame('/v1/a??b??c', self::make()->decide($request, [])->pathTemplate);
-        self::assertSame('/v1/a%C2%85%E2%80%AEb%E2%80%A8%C2%9Bc', self::received()->target);
+        self::assertSame($isRead ? ['/v1/a%C2%85%E2%80%AEb%E2%80%A8%C2%9Bc'] : [], array_column(self::$server->requests('plain'), 'target'));
 
         $bound = ['token' => self::CANARY, 'binding' => ['methods' => ['GET']]];
         $outcome = self::call(self::request(credentials: [self::seal('bearer', $bound, null, "my\n\u{202E}key")]));
-        self::assertFailed('policy.binding_violated', 'no', $outcome);
+        self::assertFailed($isRead ? 'policy.binding_violated' : 'credential.not_found', 'no', $outcome);
         self::assertStringContainsString('"my??key"', $outcome->message());
 
         $outcome = self::call(self::request(method: "POST\n\u{85}"));
@@ -279,6 +291,8 @@ trait PolicyCases
         ];
         $request = ['credentials' => [$broken]] + $faults;
         foreach ($steps as [$code, $remedy]) {
+            // The method of the first step is the caller's, but its entry has no policy.
+            $code = in_array($code, ['invalid_request.malformed', 'policy.missing'], true) ? self::ofEntry($code) : $code;
             self::assertSame($code . ' no', self::call(self::request(...$request), $transport)->brief());
             $request = $remedy + $request;
             if ($code === 'credential.key_unavailable') {

@@ -214,7 +214,7 @@ trait ReceivedCases
         self::$server->answers('plain', [FaultServer::answer()]);
         $outcome = self::call(self::request(credentials: [self::bearer()]));
 
-        self::assertSame(self::deviates('memory') ? 'php' : 'rust-ffi', $outcome->audit['transport']);
+        self::assertSame(self::deviates('memory') ? 'php' : static::transportName(), $outcome->audit['transport']);
         self::assertMatchesRegularExpression('/^\d+\.\d+\.\d+/', $outcome->audit['library_version']);
     }
 

@@ -30,7 +30,8 @@ trait UrlCases
      */
     public function testDecisionOfTheVectors(array $case): void
     {
-        self::assertSame($case['url'] ?? $case['code'], self::judged(self::merge(self::HEAD, $case['request'])));
+        $head = self::merge(self::HEAD, $case['request']);
+        self::assertSame(self::ofHead($head, $case['url'] ?? $case['code']), self::judged($head));
     }
 
     /**
@@ -50,7 +51,7 @@ trait UrlCases
         ['request' => $changes, 'steps' => $steps] = Vectors::read('policy.json')['first_error'];
         $head = self::merge(self::HEAD, $changes);
         foreach ($steps as $step) {
-            self::assertSame($step['code'], self::judged($head), json_encode($head));
+            self::assertSame(self::ofHead($head, $step['code']), self::judged($head), json_encode($head));
             $head = self::merge($head, $step['fix']);
         }
         self::assertStringStartsWith('https://', self::judged($head));
@@ -87,11 +88,12 @@ trait UrlCases
 
     public function testPathsOfTheVectors(): void
     {
+        $base = self::deviates('registry') ? 'https://api.example.com' : null;
         foreach (Vectors::read('policy.json')['paths'] as [$path, $encodedSlash, $canonical]) {
             $expected = $canonical === null
                 ? 'policy.path_not_canonical'
                 : 'https://api.example.com' . $canonical;
-            $head = self::merge(self::HEAD, ['base_url' => null, 'url' => 'https://api.example.com' . $path, 'policy' => [
+            $head = self::merge(self::HEAD, ['base_url' => $base, 'url' => 'https://api.example.com' . $path, 'policy' => [
                 'allowed_hosts' => ['api.example.com'],
                 'allow_encoded_slash' => $encodedSlash,
             ]]);
@@ -103,8 +105,9 @@ trait UrlCases
 
     public function testPatternsOfTheVectors(): void
     {
+        $base = self::deviates('registry') ? 'https://api.example.com' : null;
         foreach (Vectors::read('policy.json')['patterns'] as [$pattern, $path, $matches]) {
-            $head = self::merge(self::HEAD, ['base_url' => null, 'url' => 'https://api.example.com' . $path, 'policy' => [
+            $head = self::merge(self::HEAD, ['base_url' => $base, 'url' => 'https://api.example.com' . $path, 'policy' => [
                 'allowed_hosts' => ['api.example.com'],
                 'allowed_paths' => [$pattern],
                 'allow_encoded_slash' => true,
@@ -197,6 +200,16 @@ trait UrlCases
 
             self::assertSame($expected, [$decision->host, $decision->port], $baseUrl);
         }
+    }
+
+    /**
+     * The URL or code that is expected of a request: an entry may have too little for a registry.
+     *
+     * @param array<string, mixed> $head
+     */
+    private static function ofHead(array $head, string $expected): string
+    {
+        return isset($head['base_url']) && ($head['policy']['allowed_methods'] ?? []) !== [] ? $expected : self::ofEntry($expected);
     }
 
     private static function deciding(): TransportInterface

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Support\Server;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
@@ -22,19 +23,23 @@ final class Sidecar
 
     private int $starts = 0;
 
-    /** @var array<string, string> the envelopes by their identifiers */
-    private array $envelopes = [];
+    /** Wrapped, so that no dump shows key material. */
+    private readonly \SensitiveParameterValue $outbound;
 
     /**
      * @param array<string, mixed> $outbound configuration of its engine
      * @param array<string, mixed> $services as its configuration has them
      * @param array<string, mixed> $more keys of its configuration
+     * @param array<string, string> $environment of the daemon
+     * @throws OutboundException what the sidecar says of a configuration that it does not take
      */
     public function __construct(
-        #[\SensitiveParameter] private readonly array $outbound,
+        #[\SensitiveParameter] array $outbound,
         private array $services,
         private readonly array $more = [],
+        private readonly array $environment = [],
     ) {
+        $this->outbound = new \SensitiveParameterValue($outbound);
         $this->directory = new TempDir('sidecar');
         mkdir($this->directory->path . '/vault');
         $this->socket = $this->directory->path . '/v1.sock';
@@ -57,30 +62,43 @@ final class Sidecar
         $this->process = new Process(
             [Build::sidecar(), '--config', $this->directory->path . '/sidecar.json', '--listen', $this->socket, '--mode', '0666'],
             $this->directory->path . '/sidecar.log',
+            $this->environment,
         );
         $starts = ++$this->starts;
-        $this->process->waitUntil(
-            fn (): bool => substr_count($this->process->log(), 'is ready') === $starts,
+        Poll::until(
+            fn (): bool => substr_count($this->process->log(), 'is ready') === $starts || !$this->process->isRunning(),
             'the sidecar',
         );
+        if (substr_count($this->process->log(), 'is ready') !== $starts) {
+            throw $this->refusal('secure-outbound-sidecar: ');
+        }
     }
 
     /**
-     * Replaces its services and envelopes, if they are others.
+     * Writes envelopes, which each call reads, and replaces its services if they are others.
      *
      * @param array<string, mixed> $services
      * @param array<string, string> $envelopes by identifier
+     * @throws OutboundException what the sidecar says of a configuration that it does not take
      */
-    public function serve(array $services, array $envelopes): void
+    public function serve(array $services, #[\SensitiveParameter] array $envelopes): void
     {
-        if ([$services, $envelopes] == [$this->services, $this->envelopes]) {
+        foreach ($envelopes as $identifier => $envelope) {
+            $this->directory->write('vault/' . $identifier, $envelope, 0600);
+        }
+        if ($services == $this->services) {
             return;
         }
-        [$this->services, $this->envelopes] = [$services, $envelopes];
+        $this->services = $services;
         $this->configure();
         $read = substr_count($this->process->log(), 'configuration');
         posix_kill($this->process->pid, SIGHUP);
         Poll::until(fn (): bool => substr_count($this->process->log(), 'configuration') > $read, 'the sidecar reads anew');
+        if (!str_ends_with(rtrim($this->process->log()), 'was read anew')) {
+            // What it has is what it had.
+            $this->services = [];
+            throw $this->refusal('the configuration stays as it was: ');
+        }
     }
 
     public function signal(int $signal): void
@@ -112,15 +130,20 @@ final class Sidecar
         $this->directory->remove();
     }
 
+    /** The last line of its log after these words. */
+    private function refusal(string $words): OutboundException
+    {
+        $told = explode($words, trim($this->process->log()));
+        [$code, $reason] = explode(': ', end($told), 2) + ['', ''];
+        return OutboundException::create($code, $reason);
+    }
+
     private function configure(): void
     {
-        foreach ($this->envelopes as $identifier => $envelope) {
-            $this->directory->write('vault/' . $identifier, $envelope, 0600);
-        }
         $ids = array_map(strval(...), array_keys($this->services));
         $this->directory->write('sidecar.json', (string) json_encode($this->more + [
             'version' => 1,
-            'outbound' => $this->outbound + ['version' => 1],
+            'outbound' => $this->outbound->getValue() + ['version' => 1],
             'envelopes' => $this->directory->path . '/vault',
             'audit_log' => $this->directory->path . '/audit.jsonl',
             'services' => (object) $this->services,

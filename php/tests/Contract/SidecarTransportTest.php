@@ -1,0 +1,16 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Tests\Contract;
+
+/**
+ * The contract with the daemon, each case as a service of its registry.
+ */
+final class SidecarTransportTest extends TransportContract
+{
+    protected static function transportName(): string
+    {
+        return Transports::SIDECAR;
+    }
+}
