@@ -28,7 +28,7 @@ $installation = new Installation($directory);
 $site = new Site('bench', [
     'HTTP' => ['verify' => $upstream->tls->authority],
     'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => $upstream->config()['internal_hosts'], 'php_transport' => false]]],
-], $installation, '/', $server);
+], $installation, '/', $server->dsn);
 $prepare = $site->write('prepare.json', (string) json_encode(['services' => [[
     'id' => 'crm',
     'base_url' => $upstream->url('1.1'),

@@ -43,6 +43,17 @@ final class MariaDb
         return $connection->exec('CREATE DATABASE audit') !== false;
     }
 
+    /**
+     * Creates a database beside the first one.
+     *
+     * @return string its DSN
+     */
+    public function database(string $name): string
+    {
+        $this->connection()->exec("CREATE DATABASE $name");
+        return substr($this->dsn, 0, -strlen('audit')) . $name;
+    }
+
     /** A second connection, beside the one that is tested. */
     public function connection(): \PDO
     {

@@ -9,7 +9,6 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
-use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use Netresearch\NrVault\Transport\Rust\LibraryLocator;
 
 /**
@@ -36,25 +35,33 @@ final class Site
 
     /**
      * @param array<string, mixed> $settings of TYPO3_CONF_VARS, for config/system/additional.php
-     * @param Installation|null $installation of a site that workers serve: the directory "site" beside it becomes the site, and
-     *        everything in it their user's; null: a site of this process's own user
+     * @param string $name of its directory
+     * @param Installation|null $installation of a site that workers serve: a directory beside it becomes the site, and everything
+     *        in it their user's; null: a site of this process's own user
      * @param string $base URL of the site; "/": on each host
-     * @param MariaDb|null $server whose database the site takes; null: SQLite
+     * @param string|null $dsn of the database of MariaDB that the site takes; null: SQLite
+     * @param self|null $first a site of the same installation whose code, configuration and database this one has too, as
+     *        another host or as another release; what TYPO3 writes to files is its own
      */
     public function __construct(
         string $name,
         array $settings = [],
         private readonly ?Installation $installation = null,
         string $base = self::BASE,
-        ?MariaDb $server = null,
+        ?string $dsn = null,
+        ?self $first = null,
     ) {
         $packages = self::packages();
         $this->library = $installation === null ? Build::library() : $installation->library;
         $this->path = $installation === null
             ? dirname($packages) . '/sites/' . basename($packages) . '-' . $name . '-' . getmypid()
-            : dirname($installation->php) . '/site';
-        mkdir($this->path . '/config/system', recursive: true);
+            : dirname($installation->php) . '/' . $name;
         register_shutdown_function($this->remove(...));
+        if ($first !== null) {
+            $this->take($first);
+            return;
+        }
+        mkdir($this->path . '/config/system', recursive: true);
         $installation === null ? $this->link($packages) : $this->copy($packages);
         Process::run(['rm', '-rf', $this->path . '/public/typo3temp']);
         $this->configure($settings);
@@ -62,8 +69,8 @@ final class Site
             self::succeed(['chown', '-R', Fpm::USER . ':' . Fpm::USER, $this->path]);
         }
         $database = ['--driver=sqlite'];
-        if ($server !== null) {
-            preg_match('/unix_socket=([^;]+);dbname=(.+)\z/', $server->dsn, $place);
+        if ($dsn !== null) {
+            preg_match('/unix_socket=([^;]+);dbname=(.+)\z/', $dsn, $place);
             // TYPO3 takes the socket from here, and keeps it in its settings.
             $this->ini('mysqli.default_socket', $place[1] ?? '');
             $database = ['--driver=mysqliSocket', '--username=root', '--password=none', '--dbname=' . ($place[2] ?? '')];
@@ -92,12 +99,27 @@ final class Site
         }
     }
 
+    private function take(self $first): void
+    {
+        mkdir($this->path, recursive: true);
+        $this->link($first->path);
+        self::succeed(['rm', '-rf', $this->path . '/public/typo3temp']);
+        self::succeed(['cp', '-a', $first->path . '/config', $this->path . '/']);
+        self::succeed(['chown', '-R', Fpm::USER . ':' . Fpm::USER, $this->path]);
+        $this->options = $first->options;
+    }
+
     /**
      * Copies the packages, since another user may not be able to read the directories that Composer links to. Files that no site
-     * runs are left out.
+     * runs are left out. A second site of the installation has the copy of the first one.
      */
     private function copy(string $packages): void
     {
+        $copies = glob(dirname($this->path) . '/*/vendor');
+        if (is_array($copies) && $copies !== []) {
+            $this->link(dirname($copies[0]));
+            return;
+        }
         $archive = $this->path . '/packages.tar';
         $unused = [
             '--exclude=vendor/netresearch/secure-outbound/vendor',
@@ -146,6 +168,9 @@ final class Site
             unlink($file);
         }
         file_put_contents($file, $contents);
+        if ($this->installation !== null) {
+            chown($file, Fpm::USER);
+        }
         return $file;
     }
 

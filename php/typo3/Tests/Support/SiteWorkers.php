@@ -11,7 +11,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 
 /**
- * A site behind nginx and one php-fpm worker that preloads the library, as on a production host.
+ * A site behind nginx and php-fpm workers that preload the library, as on a production host. Sites may share a pool of workers.
  */
 final class SiteWorkers
 {
@@ -37,9 +37,9 @@ final class SiteWorkers
                     fastcgi_read_timeout 600s;
                     fastcgi_buffers 16 64k;
                     fastcgi_buffer_size 64k;
-                    fastcgi_param SCRIPT_FILENAME $document_root/index.php;
+                    fastcgi_param SCRIPT_FILENAME $realpath_root/index.php;
                     fastcgi_param SCRIPT_NAME /index.php;
-                    fastcgi_param DOCUMENT_ROOT $document_root;
+                    fastcgi_param DOCUMENT_ROOT $realpath_root;
                     fastcgi_param REQUEST_METHOD $request_method;
                     fastcgi_param REQUEST_URI $request_uri;
                     fastcgi_param QUERY_STRING $query_string;
@@ -64,31 +64,50 @@ final class SiteWorkers
     public readonly Fpm $fpm;
     private readonly Process $nginx;
     private readonly int $port;
+    private readonly string $path;
 
-    public function __construct(Site $site, Installation $installation, private readonly TempDir $directory)
-    {
-        $this->fpm = new Fpm(
-            [
-                'ffi.enable' => 'preload',
-                'ffi.preload' => $installation->header,
-                'opcache.preload' => $site->path . '/vendor/netresearch/secure-outbound/preload.php',
-                'opcache.preload_user' => Fpm::USER,
-                'memory_limit' => '256M',
-            ],
-            extensions: self::EXTENSIONS,
-            pool: ['env[TYPO3_CONTEXT]' => 'Production'],
-        );
+    /**
+     * @param int $workers how many of them
+     * @param self|null $pool whose workers serve this site too
+     * @param string|null $root the root of the project as nginx has it, such as a link to the current release; null: the site's
+     */
+    public function __construct(
+        Site $site,
+        Installation $installation,
+        TempDir $directory,
+        int $workers = 1,
+        private readonly ?self $pool = null,
+        ?string $root = null,
+    ) {
+        $this->fpm = $pool === null ? self::start($installation, $workers) : $pool->fpm;
         $this->port = Port::free();
-        $path = $this->directory->path . '/nginx';
-        $file = $this->directory->write('nginx/nginx.conf', sprintf(
+        $this->path = $directory->path . '/nginx-' . $this->port;
+        $path = $this->path;
+        $file = $directory->write(basename($path) . '/nginx.conf', sprintf(
             self::NGINX,
             $path,
             $this->port,
-            $site->path,
+            $root ?? $site->path,
             $this->fpm->socket,
         ));
         $this->nginx = new Process(['nginx', '-c', $file, '-p', $path, '-e', $path . '/error.log'], $path . '/nginx.out');
         $this->nginx->waitUntil(fn (): bool => Port::isOpen($this->port), 'nginx');
+    }
+
+    private static function start(Installation $installation, int $workers): Fpm
+    {
+        return new Fpm(
+            [
+                'ffi.enable' => 'preload',
+                'ffi.preload' => $installation->header,
+                'opcache.preload' => $installation->php . '/preload.php',
+                'opcache.preload_user' => Fpm::USER,
+                'memory_limit' => '256M',
+            ],
+            workers: $workers,
+            extensions: self::EXTENSIONS,
+            pool: ['env[TYPO3_CONTEXT]' => 'Production'],
+        );
     }
 
     /** A browser without a session. */
@@ -108,7 +127,7 @@ final class SiteWorkers
     {
         $log = $this->fpm->log();
         foreach (['access.log', 'error.log', 'nginx.out'] as $name) {
-            $log .= @file_get_contents($this->directory->path . '/nginx/' . $name);
+            $log .= @file_get_contents($this->path . '/' . $name);
         }
         return $log;
     }
@@ -116,6 +135,8 @@ final class SiteWorkers
     public function stop(): void
     {
         $this->nginx->stop();
-        $this->fpm->stop();
+        if ($this->pool === null) {
+            $this->fpm->stop();
+        }
     }
 }

@@ -7,6 +7,7 @@ namespace Netresearch\NrSecureOutboundCalling;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Psr\Http\Message\ServerRequestInterface;
+use TYPO3\CMS\Core\Core\Environment;
 
 /**
  * Calls a service and returns the result.
@@ -37,7 +38,7 @@ final readonly class Calls
     }
 
     /**
-     * Makes the call that the query of a request names; the result has the id of the process as well.
+     * Makes the call that the query of a request names; the result has the process and the project as well.
      *
      * @return array<string, mixed>
      */
@@ -45,6 +46,7 @@ final readonly class Calls
     {
         $query = $request->getQueryParams();
         $text = static fn (string $name, string $default): string => is_string($query[$name] ?? null) ? $query[$name] : $default;
-        return $this->call($text('service', ''), $text('path', '/echo')) + ['pid' => getmypid()];
+        return $this->call($text('service', ''), $text('path', '/echo'))
+            + ['pid' => getmypid(), 'project' => Environment::getProjectPath()];
     }
 }
