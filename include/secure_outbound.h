@@ -13,7 +13,7 @@ typedef enum secure_outbound_status {
   SECURE_OUTBOUND_FAILED = 1,
   // Nothing is there yet.
   SECURE_OUTBOUND_PENDING = 2,
-  // The body is whole, and all of it was given.
+  // The body of a response is whole, and all of it was given; or no more of a request is wanted.
   SECURE_OUTBOUND_END = 3,
   // A pointer that must point somewhere is NULL.
   SECURE_OUTBOUND_NULL_POINTER = -1,
@@ -192,6 +192,26 @@ int32_t secure_outbound_start(uint64_t engine,
                               uint64_t *exchange,
                               struct secure_outbound_result *out);
 
+// Begins a call like `secure_outbound_start` whose request's body comes by `secure_outbound_write`, while it is sent. `body_len` is
+// how long it is, and negative where nobody knows. It is sent once: redirects that would repeat it, and responses that would
+// have it sent again, are the call's response, and no attempt follows after some of it has left.
+//
+// Returns what `secure_outbound_start` returns.
+//
+// # Safety
+//
+// `request` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable values.
+int32_t secure_outbound_start_upload(uint64_t engine,
+                                     const char *request,
+                                     size_t request_len,
+                                     int64_t body_len,
+                                     const char *sealed,
+                                     size_t sealed_len,
+                                     int32_t whole,
+                                     uint64_t idle_timeout_ms,
+                                     uint64_t *exchange,
+                                     struct secure_outbound_result *out);
+
 // Begins a call that was decided about, as `secure_outbound_start` begins one. `body` is as long as it was said to be. The number of
 // the decided call is gone afterwards.
 //
@@ -211,8 +231,43 @@ int32_t secure_outbound_start_decided(uint64_t call,
                                       uint64_t *exchange,
                                       struct secure_outbound_result *out);
 
+// Begins a call that was decided about, with a body as `secure_outbound_start_upload` has it. One whose length is known is as long as
+// it was said to be.
+//
+// Returns what `secure_outbound_start_decided` returns.
+//
+// # Safety
+//
+// `sealed` points to `sealed_len` readable bytes; `exchange` and `out` point to writable values.
+int32_t secure_outbound_start_decided_upload(uint64_t call,
+                                             int64_t body_len,
+                                             const char *sealed,
+                                             size_t sealed_len,
+                                             int32_t whole,
+                                             uint64_t idle_timeout_ms,
+                                             uint64_t *exchange,
+                                             struct secure_outbound_result *out);
+
+// Hands over the next bytes of a request's body that comes in pieces. `*taken` is how many of them were taken, at most 64 KiB more
+// than the connection has; the rest is handed over again once `secure_outbound_wait` says that there is room. It counts where all
+// were taken what `last` says: 0, more follows; 1, they are the last; a negative number, the body breaks off behind them, and the
+// exchange ends with `cancelled.requested`. A body that is shorter or longer than its length, or larger than it may be, ends the
+// exchange behind what came before.
+//
+// Returns `SECURE_OUTBOUND_OK`, `SECURE_OUTBOUND_END` where no more of the body is wanted and none was taken, or a negative status.
+//
+// # Safety
+//
+// `bytes` points to `len` readable bytes, and `taken` to a writable number.
+int32_t secure_outbound_write(uint64_t exchange,
+                              const char *bytes,
+                              size_t len,
+                              int32_t last,
+                              size_t *taken);
+
 // Waits until one of these exchanges has something that was not taken yet, its head, bytes, its end or its failure, at most
-// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0. All exchanges go on meanwhile.
+// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0; 2 is added where there is room for
+// bytes of its request's body that `secure_outbound_write` had none for, or no more are wanted. All exchanges go on meanwhile.
 //
 // Returns `SECURE_OUTBOUND_OK`, whether any has something or not, or a negative status: where one of the exchanges is not there,
 // nobody waits.

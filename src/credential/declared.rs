@@ -46,6 +46,20 @@ pub fn check_body(specs: &[CredentialSpec], headers: &HeaderMap, body: &[u8]) ->
     if kind.accepts(body) { Ok(()) } else { Err(Error::new(Code::Malformed, "the body is not a JSON object")) }
 }
 
+/// Refuses fields of a body that comes while it is sent.
+pub fn check_body_in_pieces(specs: &[CredentialSpec]) -> Result<(), Error> {
+    match specs.iter().find(|spec| matches!(spec.placement, Some(Placement::BodyField { .. }))) {
+        None => Ok(()),
+        Some(spec) => Err(Error::new(
+            Code::PlacementConflict,
+            format!(
+                "the credential \"{}\" is put into the body, which is read in pieces while it is sent: give the body as a text",
+                spec.identifier
+            ),
+        )),
+    }
+}
+
 /// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` names
 /// its own under the seal, and [`super::placement::place`] refuses the caller's field of that name.
 pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {

@@ -18,11 +18,11 @@ use crate::sys::random;
 /// Makes attempts until one ends the call, and gives the response whose head has come. A failure's `sent` is the worst of
 /// all attempts. The first attempt has its permit already, and the permit of a failed last one is settled here.
 pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Response, Error> {
-    let Prepared { route, outgoing, budget, run } = prepared;
+    let Prepared { route, outgoing: request, budget, run } = prepared;
     let mut worst = Sent::No;
     let mut made = 0;
     loop {
-        let mut outgoing = outgoing.clone();
+        let mut outgoing = request.clone();
         if let Some(token) = &mut run.token {
             let authorized = token.authorize(&mut outgoing, &mut run.redactor, budget.deadline).await;
             authorized.map_err(|error| error.sent(worst))?;
@@ -32,7 +32,9 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
         let ended = hops::follow(network, route, budget, outgoing, recorder).await;
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
+        let is_left = retry::body_is_left(&request.body, outcome);
         if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
+            && is_left
             && let Some(token) = &mut run.token
             && token.renew(budget.deadline).await
         {
@@ -45,7 +47,8 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
             continue;
         }
         let left = budget.max_attempts.saturating_sub(made);
-        if retry::repeats(outcome, budget.idempotent, left)
+        if is_left
+            && retry::repeats(outcome, budget.idempotent, left)
             && let Some(until) = resume(made, &ended, budget.deadline)
         {
             run.permit.settle(breaker::verdict(outcome), Clock::now());

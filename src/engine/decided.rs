@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::breaker::{self, Breaker};
 use super::budget::Budget;
+use super::call::RequestBody;
 use super::decide::{ReadRequest, RequestHead, decide, read};
 use super::exchange::Exchange;
 use super::reply::{Reply, document, failure};
@@ -73,9 +74,10 @@ impl Decided {
 
     /// Starts the call on the engine that decided about it, with its body, which is as long as it was said to be, and its
     /// envelopes. What may have changed since is judged again: circuit, keys, bindings.
-    pub fn start(self, engine: &Arc<Engine>, body: &[u8], sealed: &[u8]) -> Result<Exchange, Reply> {
+    pub fn start(self, engine: &Arc<Engine>, body: RequestBody<'_>, sealed: &[u8]) -> Result<Exchange, Reply> {
         let Self { request, decision, recorder, body_bytes } = self;
-        let envelopes = match body.len() as u64 == body_bytes {
+        let is_unknown = matches!(body, RequestBody::InPieces { length: None });
+        let envelopes = match is_unknown || body.len() == body_bytes {
             true => split(sealed, request.service.head.credentials.len()),
             false => Err(Error::new(Code::Malformed, "the body is not as long as the one that was decided about")),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attempts;
-use super::call::Call;
+use super::call::{Call, RequestBody};
 use super::decide::{ReadRequest, RequestHead, decide, read};
 use super::prepare::{Prepared, prepare};
 use super::reply::{Reply, failure};
@@ -51,7 +51,7 @@ impl Engine {
         #[cfg(feature = "test-hooks")]
         assert_ne!(request.service.head.service_id, "test.panic", "a test wants to see a panic");
         let decided = split(call.sealed, request.service.head.credentials.len())
-            .and_then(|envelopes| Ok((decide(self, &request, call.body.len() as u64, &mut recorder)?, envelopes)));
+            .and_then(|envelopes| Ok((decide(self, &request, call.body.len(), &mut recorder)?, envelopes)));
         match decided {
             Ok((decision, envelopes)) => Exchange::of(self, &request, decision, call.body, envelopes, recorder),
             Err(error) => Err(failure(&error, request.is_idempotent(), recorder)),
@@ -65,7 +65,7 @@ impl Exchange {
         engine: &Arc<Engine>,
         request: &ReadRequest,
         decision: Decision,
-        body: &[u8],
+        body: RequestBody<'_>,
         envelopes: Vec<Vec<u8>>,
         mut recorder: Recorder,
     ) -> Result<Self, Reply> {

@@ -8,7 +8,7 @@ use super::route::{Route, uri};
 use super::send::{Outgoing, send};
 use crate::audit::Recorder;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Network, Response, Terms, Way};
+use crate::net::{Content, Network, Response, Terms, Way};
 use crate::policy::{Redirect, Target};
 
 /// Sends a request and follows its redirects. A failure's `sent` is the worst of the hops.
@@ -36,6 +36,7 @@ pub async fn follow(
         let of_response = |error: Error| error.with_status(status.as_u16());
         let location = match route.max_redirects {
             0 => None,
+            _ if !hop.body_can_follow(status) => None,
             _ => location(&response).map_err(of_response)?,
         };
         match location {
@@ -59,6 +60,11 @@ struct Hop {
 }
 
 impl Hop {
+    /// Whether there is a body for the next hop: one that comes in pieces is sent once.
+    fn body_can_follow(&self, status: StatusCode) -> bool {
+        !matches!(self.outgoing.body, Content::InPieces(_)) || changes_to_get(status, &self.outgoing.method)
+    }
+
     /// Turns the request into that of the next hop, which passes every rule again.
     fn redirect(&mut self, route: &Route, location: &str, status: StatusCode) -> Result<(), Error> {
         let outgoing = &mut self.outgoing;

@@ -1,6 +1,6 @@
 //! What has come of an exchange that goes on, until its host takes it.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -10,7 +10,7 @@ use super::reply::{Reply, document, failure_head};
 use crate::audit::Recorder;
 use crate::document::{RecordHead, StreamHead};
 use crate::error::{Code, Error};
-use crate::net::{IdleLimit, Taker};
+use crate::net::{IdleLimit, Taker, Upload};
 use crate::sys::lock;
 
 /// What is held of a body beside what its connection may have on its way.
@@ -21,6 +21,8 @@ pub struct Inbox {
     state: Mutex<State>,
     cancelled: Notify,
     idle: Arc<IdleLimit>,
+    /// The request's body, where it comes in pieces.
+    upload: Option<Arc<Upload>>,
     /// Whether the host wants the response as a whole.
     whole: bool,
 }
@@ -43,6 +45,15 @@ struct End {
     record: Vec<u8>,
 }
 
+/// What a host can do with an exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// It can take something: the head, bytes, the end or the failure.
+    pub response: bool,
+    /// There is room for the rest of what it wanted to write, or no more is wanted.
+    pub room: bool,
+}
+
 /// What there is of a body.
 pub enum Piece {
     /// Nothing yet.
@@ -57,13 +68,18 @@ pub enum Piece {
 
 impl Inbox {
     /// An empty one.
-    pub(super) fn new(idle: Arc<IdleLimit>, whole: bool) -> Self {
-        Self { state: Mutex::default(), cancelled: Notify::new(), idle, whole }
+    pub(super) fn new(idle: Arc<IdleLimit>, upload: Option<Arc<Upload>>, whole: bool) -> Self {
+        Self { state: Mutex::default(), cancelled: Notify::new(), idle, upload, whole }
     }
 
     /// How long nothing may come, and whether anybody waits for it.
     pub(super) fn idle(&self) -> &Arc<IdleLimit> {
         &self.idle
+    }
+
+    /// The request's body, where it comes in pieces.
+    pub(super) fn upload(&self) -> Option<&Arc<Upload>> {
+        self.upload.as_ref()
     }
 
     /// The head's document, or the failure's; nothing where neither is there.
@@ -116,8 +132,16 @@ impl Inbox {
         self.state().end.as_ref().map(|end| reply(end.failure.is_none(), &end.record))
     }
 
-    /// Whether there is something that the host has not taken. Its next change wakes the host.
-    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// What there is that the host has not taken, and whether it can go on with the request's body. The next change of either
+    /// wakes the host.
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Ready {
+        Ready {
+            response: self.poll_response(cx).is_ready(),
+            room: self.upload.as_ref().is_some_and(|upload| upload.poll_room(cx).is_ready()),
+        }
+    }
+
+    fn poll_response(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         let piece = !self.whole && (state.head.is_some() && !state.head_told || !state.bytes.is_empty());
         if state.end.is_some() || piece {
@@ -135,6 +159,14 @@ impl Inbox {
         }
         state.host = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Waits until a connection has come to what makes the request's body unfit to be sent.
+    pub(super) async fn upload_failed(&self) -> Error {
+        match &self.upload {
+            Some(upload) => upload.failed().await,
+            None => pending().await,
+        }
     }
 
     /// Waits until the host has cancelled the call.
@@ -163,6 +195,9 @@ impl Inbox {
         self.change(|state| {
             state.end.get_or_insert(End { failure, record });
         });
+        if let Some(upload) = &self.upload {
+            upload.close();
+        }
     }
 
     /// Whether it has ended.
@@ -210,10 +245,10 @@ fn reply(ok: bool, head: &[u8]) -> Reply {
 }
 
 /// Waits until one of these has something, and says which have.
-pub(super) async fn ready(inboxes: &[&Inbox]) -> Vec<bool> {
+pub(super) async fn ready(inboxes: &[&Inbox]) -> Vec<Ready> {
     poll_fn(|cx| {
-        let ready: Vec<_> = inboxes.iter().map(|inbox| inbox.poll_ready(cx).is_ready()).collect();
-        if ready.contains(&true) { Poll::Ready(ready) } else { Poll::Pending }
+        let ready: Vec<_> = inboxes.iter().map(|inbox| inbox.poll_ready(cx)).collect();
+        if ready.iter().any(|ready| ready.response || ready.room) { Poll::Ready(ready) } else { Poll::Pending }
     })
     .await
 }

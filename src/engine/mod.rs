@@ -36,11 +36,11 @@ mod state;
 mod token;
 mod unseal;
 
-pub use call::Call;
+pub use call::{Call, RequestBody};
 pub use decide::RequestHead;
 pub use decided::Decided;
 pub use engines::{Engines, Heritage};
 pub use exchange::Exchange;
-pub use ongoing::{Delivery, Ongoing, Piece};
+pub use ongoing::{Delivery, Ongoing, Piece, Ready, Rest};
 pub use reply::{Reply, document, panic_reply};
 pub use state::Engine;

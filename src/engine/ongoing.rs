@@ -20,9 +20,10 @@ use super::token::CallToken;
 use crate::audit::{Outcome, Recorder};
 use crate::document::StreamHead;
 use crate::error::{Code, Error, Sent};
-use crate::net::{self, IdleLimit, IdleWait, Network, Response};
+use crate::net::{self, Content, IdleLimit, IdleWait, Network, Response};
 
-pub use super::inbox::Piece;
+pub use super::inbox::{Piece, Ready};
+pub use crate::net::Rest;
 
 /// An exchange that goes on. Where it is dropped before its end, it ends with `cancelled.abandoned`.
 pub struct Ongoing(Arc<Inbox>);
@@ -46,15 +47,19 @@ impl Exchange {
     /// The exchange as its host sees it, and the task that makes it, which the host gives to its runtime.
     pub fn begin(self, delivery: Delivery) -> (Ongoing, impl Future<Output = ()> + Send + 'static) {
         let mut parts = self.into_parts();
+        let upload = match &parts.prepared.outgoing.body {
+            Content::InPieces(upload) => Some(Arc::clone(upload)),
+            Content::Whole(_) => None,
+        };
         let budget = &mut parts.prepared.budget;
         let limit = match delivery {
             Delivery::Whole { idle } => idle,
             Delivery::InPieces { idle } => idle.or(budget.idle),
         };
-        let idle = Arc::new(IdleLimit::new(limit));
+        let idle = Arc::new(IdleLimit::new(limit, upload.clone()));
         budget.beside = Some(Arc::clone(&idle));
         let whole = matches!(delivery, Delivery::Whole { .. });
-        let inbox = Arc::new(Inbox::new(idle, whole));
+        let inbox = Arc::new(Inbox::new(idle, upload, whole));
         (Ongoing(Arc::clone(&inbox)), run(parts, inbox, whole))
     }
 }
@@ -70,14 +75,21 @@ impl Ongoing {
         self.0.read(max)
     }
 
+    /// Takes the next bytes of the request's body, where it comes in pieces, and says how many; nothing where no more of it is
+    /// wanted. At most 64 KiB are taken ahead. `rest` counts where all were taken.
+    pub fn write(&self, bytes: &[u8], rest: Rest) -> Option<usize> {
+        self.0.upload()?.feed(bytes, rest)
+    }
+
     /// Ends the call with `cancelled.requested`. It changes nothing where the call has ended.
     pub fn cancel(&self) {
         self.0.cancel(Code::CancelledRequested);
     }
 
-    /// Waits until one of these has something that was not taken yet, and says which have. Only while somebody waits, silence
+    /// Waits until one of these has something that was not taken yet, or room for bytes that it had none for, and says which have.
+    /// Only while somebody waits, silence
     /// counts.
-    pub async fn any_ready(exchanges: &[Arc<Self>]) -> Vec<bool> {
+    pub async fn any_ready(exchanges: &[Arc<Self>]) -> Vec<Ready> {
         let _waiting: Vec<IdleWait<'_>> = exchanges.iter().map(|exchange| exchange.0.idle().wait()).collect();
         let inboxes: Vec<&Inbox> = exchanges.iter().map(|exchange| &*exchange.0).collect();
         inbox::ready(&inboxes).await
@@ -116,14 +128,15 @@ async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, whole: bool) {
     let mut status = None;
     let ended = tokio::select! {
         biased;
-        code = inbox.cancelled() => Err(Stopped::ByHost(code)),
+        code = inbox.cancelled() => Err(Stopped::ByHost(cancelled(code))),
+        error = inbox.upload_failed() => Err(Stopped::ByHost(error)),
         made = make(&network, &mut prepared, &mut recorder, &inbox, whole, &mut status) => made.map_err(Stopped::ByError),
     };
     let error = ended.err().map(|stopped| match stopped {
         Stopped::ByError(error) => error,
-        Stopped::ByHost(code) => {
-            let error = cancelled(code).sent(recorder.sent());
-            recorder.attempt_left(code);
+        Stopped::ByHost(error) => {
+            let error = error.sent(recorder.sent());
+            recorder.attempt_left(error.code);
             status.map_or_else(|| error.clone(), |status| error.clone().with_status(status))
         }
     });
@@ -137,7 +150,7 @@ async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, whole: bool) {
 }
 
 enum Stopped {
-    ByHost(Code),
+    ByHost(Error),
     ByError(Error),
 }
 

@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::bind::bind;
 use super::breaker::{self, Breaker, Permit};
 use super::budget::Budget;
-use super::decide::ReadRequest;
+use super::call::RequestBody;
+use super::decide::{ReadRequest, context};
 use super::route::{Route, uri};
 use super::send::Outgoing;
 use super::state::Engine;
@@ -20,7 +21,8 @@ use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
 use crate::credential::{Redactor, declared};
 use crate::error::{Code, Error};
-use crate::policy::Decision;
+use crate::net::{Content, Upload};
+use crate::policy::{self, Decision};
 
 /// A request that may be sent, credential included.
 pub struct Prepared {
@@ -52,7 +54,7 @@ pub fn prepare(
     engine: &Engine,
     request: &ReadRequest,
     decision: Decision,
-    body: &[u8],
+    body: RequestBody<'_>,
     envelopes: &[Vec<u8>],
     recorder: &mut Recorder,
 ) -> Result<Prepared, Error> {
@@ -60,7 +62,16 @@ pub fn prepare(
     let specs = &service.head.credentials;
     let Decision { mut policy, method, mut admitted, idempotency_header, headers, alternatives } = decision;
     recorder.proxied(engine.settings.network.proxy_resolution(&admitted.target));
-    declared::check_body(specs, &headers, body)?;
+    let whole = match body {
+        RequestBody::Whole(bytes) => {
+            declared::check_body(specs, &headers, bytes)?;
+            bytes
+        }
+        RequestBody::InPieces { .. } => {
+            declared::check_body_in_pieces(specs)?;
+            &[]
+        }
+    };
     let permit = engine.breakers.admit(Breaker::of(&service.head), Instant::now()).ok_or_else(breaker::refusal)?;
 
     let credentials = unseal(engine, specs, envelopes)?;
@@ -73,7 +84,7 @@ pub fn prepare(
     let target = admitted.target;
     let bindings = bind(engine, specs, &credentials, &policy, |bound| bound.allows(&target, &method))?;
     let key_header = call.idempotency_key.as_ref().map(|_| &idempotency_header);
-    let draft = Draft { headers: &headers, query: target.query(), body, key_header };
+    let draft = Draft { headers: &headers, query: target.query(), body: whole, key_header };
     let placed = placement::place(credentials, draft)?;
     let token = match placed.client.zip(bindings.token_uri) {
         Some((client, uri)) => Some(token::of_client(engine, client, uri, specs, envelopes)?),
@@ -88,7 +99,13 @@ pub fn prepare(
         uri: uri(&target, placed.query.as_ref().map(|query| query.as_str()).or(target.query()))?,
         method,
         headers: fields.outgoing,
-        body: placed.body.unwrap_or_else(|| Bytes::copy_from_slice(body)),
+        body: match body {
+            RequestBody::Whole(bytes) => Content::Whole(placed.body.unwrap_or_else(|| Bytes::copy_from_slice(bytes))),
+            RequestBody::InPieces { length } => {
+                let cap = policy::request_limit(&service.rules, &context(engine, service));
+                Content::InPieces(Arc::new(Upload::new(length, cap)))
+            }
+        },
     };
     let route = Route {
         target,

@@ -3,6 +3,8 @@
 //! - A call makes another attempt where [`repeats`] says so, as often as the policy's `max_attempts` leaves.
 //! - After a 401 it sends the request again with a new access token, once, if one comes (`token`). That is no attempt.
 //! - An attempt sends a hop's request again by [`Resends`]. That is no attempt either.
+//! - A body that comes in pieces is sent once: after a response nothing of these is done, and after a failure only where none of
+//!   the body had left ([`body_is_left`]).
 //! - hyper-util's client, below, puts a request that a connection of the pool gave back before any of it was written on
 //!   another connection, until one takes it or a new connection fails; and it dials anew where the connection that a request
 //!   waited for is gone. Nobody has seen anything of such a request. It switches off by `retry_canceled_requests`, and stays on.
@@ -12,6 +14,7 @@ use http::{Method, StatusCode};
 
 use crate::audit::Outcome;
 use crate::error::{Code, Sent};
+use crate::net::Content;
 
 /// How often a hop's request that the server says it has not processed is sent again.
 const UNPROCESSED: u32 = 3;
@@ -43,6 +46,14 @@ pub fn repeats(outcome: Outcome, idempotent: bool, left: u32) -> bool {
         }
     };
     is_worth_it && left > 0
+}
+
+/// Whether the body is there for another attempt after one that ended so.
+pub fn body_is_left(body: &Content, outcome: Outcome) -> bool {
+    match body {
+        Content::Whole(_) => true,
+        Content::InPieces(upload) => matches!(outcome, Outcome::Failed { .. }) && !upload.has_begun(),
+    }
 }
 
 /// Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2), or the server recognises it

@@ -83,6 +83,34 @@ pub unsafe fn enter_with_status(
     status as i32
 }
 
+/// The number of an exchange, 0 where there is none, and what its entry gives.
+pub type Begun = (u64, (Status, Option<Reply>));
+
+/// Runs an entry that begins an exchange, whose number is 0 where there is none.
+///
+/// # Safety
+///
+/// `exchange` and `out` are NULL or point to writable values.
+pub unsafe fn enter_with_exchange(
+    exchange: *mut u64,
+    out: *mut ResultView,
+    entry: impl FnOnce() -> Result<Begun, Misuse>,
+) -> i32 {
+    // SAFETY: the caller's promise about `out`.
+    unsafe {
+        enter_with_status(out, || {
+            if exchange.is_null() {
+                return Err(Misuse::NullPointer);
+            }
+            // SAFETY: not null, and the caller's promise.
+            exchange.write(0);
+            let (number, result) = entry()?;
+            exchange.write(number);
+            Ok(result)
+        })
+    }
+}
+
 fn keep(reply: Reply) -> ResultView {
     Process::current().results.keep(reply.head, reply.body)
 }
@@ -103,11 +131,16 @@ const LAST_WORDS: ResultView = {
     ResultView { head: head.as_ptr().cast(), head_len: head.len(), ..ResultView::EMPTY }
 };
 
-/// Runs an entry that gives only a status.
+/// Runs an entry that gives nothing but whether it was used as it is meant to be.
 pub fn without_result(entry: impl FnOnce() -> Result<(), Misuse>) -> i32 {
+    with_status(|| entry().map(|()| Status::SecureOutboundOk))
+}
+
+/// Runs an entry that gives only a status.
+pub fn with_status(entry: impl FnOnce() -> Result<Status, Misuse>) -> i32 {
     silence_panics();
     match caught(entry) {
-        Some(Ok(())) => Status::SecureOutboundOk as i32,
+        Some(Ok(status)) => status as i32,
         Some(Err(misuse)) => Status::from(misuse) as i32,
         None => Status::SecureOutboundFailed as i32,
     }

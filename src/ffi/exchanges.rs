@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::boundary::{self, Misuse, TRANSPORT, enter_with_status, input};
+use super::boundary::{self, Begun, Misuse, TRANSPORT, enter_with_exchange, enter_with_status, input};
 use super::process::Process;
 use super::result::ResultView;
 use super::status::Status;
-use crate::engine::{self, Call, Delivery, Exchange, Ongoing, Piece, Reply};
+use crate::engine::{self, Call, Delivery, Exchange, Ongoing, Piece, Ready, Reply, RequestBody, Rest};
 use crate::sys::SigpipeBlocked;
 
 /// No call waits longer: a host has signals to handle.
@@ -47,22 +47,48 @@ pub unsafe extern "C" fn secure_outbound_start(
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
-        enter_with_status(out, || {
-            if exchange.is_null() {
-                return Err(Misuse::NullPointer);
-            }
-            // SAFETY: not null, and the caller's promise.
-            exchange.write(0);
+        enter_with_exchange(exchange, out, || {
             let call = Call {
                 request: input(request, request_len)?,
-                body: input(body, body_len)?,
+                body: RequestBody::Whole(input(body, body_len)?),
                 sealed: input(sealed, sealed_len)?,
             };
-            let process = Process::current();
-            let engine = boundary::engine(process, engine)?;
-            let (number, result) = begin(process, engine.start(call, TRANSPORT), whole, idle_timeout_ms);
-            exchange.write(number);
-            Ok(result)
+            start(engine, call, whole, idle_timeout_ms)
+        })
+    }
+}
+
+/// Begins a call like `secure_outbound_start` whose request's body comes by `secure_outbound_write`, while it is sent. `body_len` is
+/// how long it is, and negative where nobody knows. It is sent once: redirects that would repeat it, and responses that would
+/// have it sent again, are the call's response, and no attempt follows after some of it has left.
+///
+/// Returns what `secure_outbound_start` returns.
+///
+/// # Safety
+///
+/// `request` and `sealed` point to as many readable bytes as their lengths say; `exchange` and `out` point to writable values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_start_upload(
+    engine: u64,
+    request: *const c_char,
+    request_len: usize,
+    body_len: i64,
+    sealed: *const c_char,
+    sealed_len: usize,
+    whole: i32,
+    idle_timeout_ms: u64,
+    exchange: *mut u64,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter_with_exchange(exchange, out, || {
+            let call = Call {
+                request: input(request, request_len)?,
+                body: in_pieces(body_len),
+                sealed: input(sealed, sealed_len)?,
+            };
+            start(engine, call, whole, idle_timeout_ms)
         })
     }
 }
@@ -90,24 +116,82 @@ pub unsafe extern "C" fn secure_outbound_start_decided(
 ) -> i32 {
     // SAFETY: the caller's promises about the pointers.
     unsafe {
-        enter_with_status(out, || {
-            if exchange.is_null() {
-                return Err(Misuse::NullPointer);
-            }
-            // SAFETY: not null, and the caller's promise.
-            exchange.write(0);
-            let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
-            let process = Process::current();
-            let (engine, decided) = boundary::decided(process, call)?;
-            let (number, result) = begin(process, decided.start(&engine, body, sealed), whole, idle_timeout_ms);
-            exchange.write(number);
-            Ok(result)
+        enter_with_exchange(exchange, out, || {
+            let body = RequestBody::Whole(input(body, body_len)?);
+            start_decided(call, body, input(sealed, sealed_len)?, whole, idle_timeout_ms)
         })
     }
 }
 
+/// Begins a call that was decided about, with a body as `secure_outbound_start_upload` has it. One whose length is known is as long as
+/// it was said to be.
+///
+/// Returns what `secure_outbound_start_decided` returns.
+///
+/// # Safety
+///
+/// `sealed` points to `sealed_len` readable bytes; `exchange` and `out` point to writable values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_start_decided_upload(
+    call: u64,
+    body_len: i64,
+    sealed: *const c_char,
+    sealed_len: usize,
+    whole: i32,
+    idle_timeout_ms: u64,
+    exchange: *mut u64,
+    out: *mut ResultView,
+) -> i32 {
+    // SAFETY: the caller's promises about the pointers.
+    unsafe {
+        enter_with_exchange(exchange, out, || {
+            start_decided(call, in_pieces(body_len), input(sealed, sealed_len)?, whole, idle_timeout_ms)
+        })
+    }
+}
+
+/// Hands over the next bytes of a request's body that comes in pieces. `*taken` is how many of them were taken, at most 64 KiB more
+/// than the connection has; the rest is handed over again once `secure_outbound_wait` says that there is room. It counts where all
+/// were taken what `last` says: 0, more follows; 1, they are the last; a negative number, the body breaks off behind them, and the
+/// exchange ends with `cancelled.requested`. A body that is shorter or longer than its length, or larger than it may be, ends the
+/// exchange behind what came before.
+///
+/// Returns `SECURE_OUTBOUND_OK`, `SECURE_OUTBOUND_END` where no more of the body is wanted and none was taken, or a negative status.
+///
+/// # Safety
+///
+/// `bytes` points to `len` readable bytes, and `taken` to a writable number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_write(
+    exchange: u64,
+    bytes: *const c_char,
+    len: usize,
+    last: i32,
+    taken: *mut usize,
+) -> i32 {
+    boundary::with_status(|| {
+        if taken.is_null() {
+            return Err(Misuse::NullPointer);
+        }
+        // SAFETY: not null, and the caller's promise.
+        unsafe { taken.write(0) };
+        // SAFETY: the caller's promise about the bytes.
+        let bytes = unsafe { input(bytes, len) }?;
+        let rest = match last {
+            0 => Rest::Follows,
+            1.. => Rest::Ends,
+            _ => Rest::BreaksOff,
+        };
+        let Some(now) = ongoing(exchange)?.write(bytes, rest) else { return Ok(Status::SecureOutboundEnd) };
+        // SAFETY: as above.
+        unsafe { taken.write(now) };
+        Ok(Status::SecureOutboundOk)
+    })
+}
+
 /// Waits until one of these exchanges has something that was not taken yet, its head, bytes, its end or its failure, at most
-/// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0. All exchanges go on meanwhile.
+/// `timeout_ms` and never longer than 100 ms. `ready[i]` is 1 where the exchange has, and else 0; 2 is added where there is room for
+/// bytes of its request's body that `secure_outbound_write` had none for, or no more are wanted. All exchanges go on meanwhile.
 ///
 /// Returns `SECURE_OUTBOUND_OK`, whether any has something or not, or a negative status: where one of the exchanges is not there,
 /// nobody waits.
@@ -144,9 +228,10 @@ pub unsafe extern "C" fn secure_outbound_wait(
             runtime.block_on_and_wipe(async { timeout(limit, Ongoing::any_ready(&ongoing)).await.ok() })
         });
         for place in 0..count {
-            let is_ready = found.as_ref().and_then(|found| found.get(place)).copied().unwrap_or_default();
+            let Ready { response, room } =
+                found.as_ref().and_then(|found| found.get(place)).copied().unwrap_or_default();
             // SAFETY: not null, inside the length, and the caller's promise.
-            unsafe { ready.add(place).write(is_ready.into()) };
+            unsafe { ready.add(place).write(u64::from(response) + 2 * u64::from(room)) };
         }
         Ok(())
     })
@@ -241,13 +326,24 @@ fn ongoing(exchange: u64) -> Result<Arc<Ongoing>, Misuse> {
     Process::current().ongoing.get(exchange).ok_or(Misuse::UnknownExchange)
 }
 
-/// The number of an exchange that is begun, and what its entry gives.
-fn begin(
-    process: &Process,
-    started: Result<Exchange, Reply>,
-    whole: i32,
-    idle_ms: u64,
-) -> (u64, (Status, Option<Reply>)) {
+fn start(engine: u64, call: Call<'_>, whole: i32, idle_ms: u64) -> Result<Begun, Misuse> {
+    let process = Process::current();
+    let engine = boundary::engine(process, engine)?;
+    Ok(begin(process, engine.start(call, TRANSPORT), whole, idle_ms))
+}
+
+fn start_decided(call: u64, body: RequestBody<'_>, sealed: &[u8], whole: i32, idle_ms: u64) -> Result<Begun, Misuse> {
+    let process = Process::current();
+    let (engine, decided) = boundary::decided(process, call)?;
+    Ok(begin(process, decided.start(&engine, body, sealed), whole, idle_ms))
+}
+
+fn in_pieces(body_len: i64) -> RequestBody<'static> {
+    RequestBody::InPieces { length: u64::try_from(body_len).ok() }
+}
+
+/// Has an exchange go on.
+fn begin(process: &Process, started: Result<Exchange, Reply>, whole: i32, idle_ms: u64) -> Begun {
     let exchange = match started {
         Ok(exchange) => exchange,
         Err(refusal) => return (0, failed(refusal)),

@@ -20,7 +20,8 @@ use std::ffi::c_char;
 
 pub use exchanges::{
     secure_outbound_cancel, secure_outbound_end, secure_outbound_head, secure_outbound_read, secure_outbound_start,
-    secure_outbound_start_decided, secure_outbound_wait,
+    secure_outbound_start_decided, secure_outbound_start_decided_upload, secure_outbound_start_upload,
+    secure_outbound_wait, secure_outbound_write,
 };
 pub use result::ResultView;
 pub use status::Status;
@@ -29,7 +30,7 @@ use boundary::{Misuse, TRANSPORT, enter, input};
 use process::Process;
 
 use crate::document::OpenHead;
-use crate::engine::{self, Call, Exchange, Reply, RequestHead};
+use crate::engine::{self, Call, Exchange, Reply, RequestBody, RequestHead};
 use crate::sys::SigpipeBlocked;
 
 /// The version of this ABI. It changes when a declared function changes, which is never meant to be.
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn secure_outbound_send(
         enter(out, || {
             let call = Call {
                 request: input(request, request_len)?,
-                body: input(body, body_len)?,
+                body: RequestBody::Whole(input(body, body_len)?),
                 sealed: input(sealed, sealed_len)?,
             };
             let process = Process::current();
@@ -216,7 +217,7 @@ pub unsafe extern "C" fn secure_outbound_send_decided(
             let process = Process::current();
             let (engine, decided) = boundary::decided(process, call)?;
             let _quiet = SigpipeBlocked::new();
-            Ok(collect(process, decided.start(&engine, body, sealed)))
+            Ok(collect(process, decided.start(&engine, RequestBody::Whole(body), sealed)))
         })
     }
 }

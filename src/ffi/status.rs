@@ -12,7 +12,7 @@ pub enum Status {
     SecureOutboundFailed = 1,
     /// Nothing is there yet.
     SecureOutboundPending = 2,
-    /// The body is whole, and all of it was given.
+    /// The body of a response is whole, and all of it was given; or no more of a request is wanted.
     SecureOutboundEnd = 3,
     /// A pointer that must point somewhere is NULL.
     SecureOutboundNullPointer = -1,

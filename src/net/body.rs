@@ -1,13 +1,14 @@
 //! The request's body, which notes what the connection took of it.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+
+use super::upload::{BrokenOff, Upload};
 
 /// What a connection took of one request.
 #[derive(Debug, Default)]
@@ -51,29 +52,76 @@ impl Buf for Leaving {
     }
 }
 
-/// A request body of known length.
+/// The body of a request.
+#[derive(Clone)]
+pub enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// What comes while it is sent.
+    InPieces(Arc<Upload>),
+}
+
+impl Content {
+    /// How long it is, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::InPieces(upload) => upload.length(),
+        }
+    }
+
+    /// Whether it is in pieces of which some have left: it cannot be sent again.
+    pub fn has_begun(&self) -> bool {
+        match self {
+            Self::Whole(_) => false,
+            Self::InPieces(upload) => upload.has_begun(),
+        }
+    }
+}
+
+/// The body of a request on its way to a connection.
 ///
 /// hyper asks `is_end_stream` when a connection serialises the head, and not before: pool, checkout and the hand-back of
 /// an unsent request leave the body alone. `tests/faults/sent.rs` and `tests/faults/unprocessed.rs` fail when a new version
 /// of hyper changes that.
 pub struct WitnessBody {
-    data: Bytes,
+    data: Data,
     witness: Arc<Witness>,
 }
 
+enum Data {
+    Whole(Bytes),
+    /// With the number of the request.
+    InPieces(Arc<Upload>, u64),
+}
+
 impl WitnessBody {
-    /// A body of these bytes, and whom it tells.
-    pub fn new(data: Bytes, witness: Arc<Witness>) -> Self {
+    /// The body of one request, and whom it tells.
+    pub fn new(content: Content, witness: Arc<Witness>) -> Self {
+        let data = match content {
+            Content::Whole(bytes) => Data::Whole(bytes),
+            Content::InPieces(upload) => {
+                let request = upload.begin();
+                Data::InPieces(upload, request)
+            }
+        };
         Self { data, witness }
     }
 }
 
 impl Body for WitnessBody {
     type Data = Leaving;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Leaving>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.data);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Leaving>, BrokenOff>>> {
+        let bytes = match &mut self.data {
+            Data::Whole(bytes) => std::mem::take(bytes),
+            Data::InPieces(upload, request) => match ready!(upload.poll_bytes(*request, cx)) {
+                None => Bytes::new(),
+                Some(Ok(bytes)) => bytes,
+                Some(Err(broken)) => return Poll::Ready(Some(Err(broken))),
+            },
+        };
         if bytes.is_empty() {
             return Poll::Ready(None);
         }
@@ -82,10 +130,16 @@ impl Body for WitnessBody {
 
     fn is_end_stream(&self) -> bool {
         self.witness.taken.store(true, Ordering::Release);
-        self.data.is_empty()
+        match &self.data {
+            Data::Whole(bytes) => bytes.is_empty(),
+            Data::InPieces(upload, _) => upload.is_sent(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
+        match &self.data {
+            Data::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Data::InPieces(upload, _) => upload.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
     }
 }

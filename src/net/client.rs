@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::body::WitnessBody;
 use super::connector::Connector;
 use super::options::NetworkOptions;
+use super::upload::AHEAD;
 use crate::sys::lock;
 
 /// Servers close idle connections after 60 s and more. Closing before them avoids the race.
@@ -35,6 +36,7 @@ pub fn shared(connector: &Connector, options: &NetworkOptions, streams: u32) -> 
     builder(options, TokioExecutor::new(), IDLE_PER_ORIGIN)
         .http2_initial_stream_window_size(WINDOW)
         .http2_initial_connection_window_size(WINDOW * streams)
+        .http2_max_send_buf_size(AHEAD)
         .build(connector.clone())
 }
 

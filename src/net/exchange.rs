@@ -4,13 +4,12 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Request;
 use hyper_util::client::legacy::connect::capture_connection;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::{Witness, WitnessBody};
+use super::body::{Content, Witness, WitnessBody};
 use super::classify;
 use super::client::HttpClient;
 use super::head::{self, InterimLimit};
@@ -58,7 +57,7 @@ impl Network {
     /// Sends a request and waits for the head of its response. `witness` sees what leaves of it.
     pub async fn exchange(
         &self,
-        request: Request<Bytes>,
+        request: Request<Content>,
         witness: Arc<Witness>,
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
@@ -85,7 +84,7 @@ impl Network {
         &self,
         client: Option<&HttpClient>,
         gate: &Semaphore,
-        request: Request<Bytes>,
+        request: Request<Content>,
         witness: Arc<Witness>,
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {

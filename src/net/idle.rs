@@ -1,12 +1,13 @@
 //! How long nothing has come of a response that somebody waits for.
 
 use std::future::pending;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use super::body::Witness;
+use super::upload::Upload;
 use crate::sys::lock;
 
 /// How often a request's body is asked for its progress, in parts of the limit.
@@ -18,6 +19,8 @@ const LOOKS: u32 = 8;
 pub struct IdleLimit {
     limit: Option<Duration>,
     clock: Mutex<Clock>,
+    /// The request's body, where it comes in pieces.
+    upload: Option<Arc<Upload>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,9 +46,10 @@ impl Clock {
 }
 
 impl IdleLimit {
-    /// A limit; none where there is no time.
-    pub fn new(limit: Option<Duration>) -> Self {
-        Self { limit, clock: Mutex::default() }
+    /// A limit; none where there is no time. What is taken of the request's body in pieces is progress, and nothing is expected
+    /// while the host owes some of it.
+    pub fn new(limit: Option<Duration>, upload: Option<Arc<Upload>>) -> Self {
+        Self { limit, clock: Mutex::default(), upload }
     }
 
     /// Notes that somebody waits, until what is returned is dropped.
@@ -78,27 +82,25 @@ impl IdleLimit {
 
     /// Waits until nothing has come for too long.
     pub async fn exceeded(&self) {
-        self.exceeded_but_for(|| false, 1).await;
+        let looks = if self.upload.is_some() { LOOKS } else { 1 };
+        self.exceeded_but_for(|| 0, looks).await;
     }
 
     /// The same before the head has come: what is taken of the request's body is progress, an interim response is not.
     pub(super) async fn exceeded_by(&self, request: &Witness) {
         lock(&self.clock).begin_anew();
-        let mut seen = request.bytes();
-        self.exceeded_but_for(
-            || {
-                let before = std::mem::replace(&mut seen, request.bytes());
-                before != seen
-            },
-            LOOKS,
-        )
-        .await;
+        self.exceeded_but_for(|| request.bytes(), LOOKS).await;
     }
 
-    async fn exceeded_but_for(&self, mut progresses: impl FnMut() -> bool, looks: u32) {
+    async fn exceeded_but_for(&self, left_of_request: impl Fn() -> u64, looks: u32) {
         let Some(limit) = self.limit else { return pending().await };
+        let upload = self.upload.as_ref();
+        let progress = || (left_of_request(), upload.map(|upload| upload.taken()));
+        let mut seen = progress();
         loop {
-            let left = self.left(limit, progresses());
+            let before = std::mem::replace(&mut seen, progress());
+            let owes = upload.is_some_and(|upload| upload.is_owed());
+            let left = self.left(limit, before != seen || owes);
             if left.is_zero() {
                 return;
             }

@@ -36,9 +36,10 @@ mod response;
 mod socket;
 mod splitter;
 mod tls;
+mod upload;
 mod watch;
 
-pub use body::Witness;
+pub use body::{Content, Witness};
 pub use decode::Taker;
 pub use exchange::{Failure, Terms, idle_error};
 pub use guard::Guard;
@@ -50,4 +51,5 @@ pub use proxy::Proxy;
 pub use resolve::Lookups;
 pub use response::{Collected, Response};
 pub use tls::Roots;
+pub use upload::{Rest, Upload};
 pub use watch::Observed;

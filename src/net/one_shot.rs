@@ -8,6 +8,7 @@ use http::Request;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use super::body::Content;
 use super::client::Tasks;
 use super::exchange::Terms;
 use super::network::{Network, Way};
@@ -27,6 +28,7 @@ impl Network {
         cap: ByteLimit,
         deadline: Instant,
     ) -> Result<Collected, Error> {
+        let request = request.map(Content::Whole);
         let (client, tasks) = self.one_shot_client();
         let mut tasks = AbortOnDrop(tasks);
         let terms = Terms { way: Way::Called, deadline, beside: None };

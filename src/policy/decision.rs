@@ -107,13 +107,17 @@ pub fn decide(
     if fills_credentials {
         return Err(headers::filled_with_key(&idempotency_header));
     }
-    let configured = ByteLimit { bytes: context.request_bytes, of: "limits.request_bytes" };
-    let limit = service.request_bytes.least(configured);
+    let limit = request_limit(service, context);
     if body_bytes > limit.bytes {
         return Err(Error::new(Code::RequestTooLarge, limit.exceeded_by("the body")));
     }
     let policy = Arc::clone(policy);
     Ok(Decision { policy, method, admitted, idempotency_header, headers, alternatives })
+}
+
+/// How long the body of a request may be.
+pub fn request_limit(service: &ServiceRules, context: &Context<'_>) -> ByteLimit {
+    service.request_bytes.least(ByteLimit { bytes: context.request_bytes, of: "limits.request_bytes" })
 }
 
 /// Decides about the origin and the method of a request, whatever its path is: for a check of a service without a call.

@@ -20,7 +20,7 @@ use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
 use super::peer::{Gone, Peer};
 use super::records::{Asker, Begun, Ended};
 use super::rights::Rights;
-use crate::engine::{Decided, Engine, Reply, RequestHead};
+use crate::engine::{Decided, Engine, Reply, RequestBody, RequestHead};
 use crate::error::Sent;
 
 /// How long PHP may take to greet.
@@ -229,7 +229,7 @@ impl Session {
         let begun = begun.map_err(|_| DaemonFailure::unrecorded(Sent::No));
         let (head, body) = match begun.and_then(|()| envelopes(&service, &rights, sealed)) {
             Err(failure) => (failure.head(decided.leave(), false), Vec::new()),
-            Ok(sealed) => match caught(|| decided.start(&engine, &body, &sealed)) {
+            Ok(sealed) => match caught(|| decided.start(&engine, RequestBody::Whole(&body), &sealed)) {
                 None => (failed(DaemonFailure::panicked()), Vec::new()),
                 Some(Err(refused)) => (refused.head, Vec::new()),
                 Some(Ok(exchange)) => tokio::select! {

@@ -16,4 +16,5 @@ mod main_job;
 mod many_calls;
 mod sources;
 mod symbols;
+mod uploads;
 mod words;

@@ -36,7 +36,7 @@ fn exactly_the_declared_functions_are_exported() {
     let exported = output("nm", &["-D", "--defined-only"]);
     let exported: BTreeSet<_> =
         exported.lines().filter_map(|line| line.rsplit(' ').next()).map(str::to_owned).collect();
-    assert_eq!(declared().len(), 19);
+    assert_eq!(declared().len(), 22);
     assert_eq!(exported, declared());
 }
 
@@ -88,7 +88,13 @@ fn every_entry_goes_through_the_boundary() {
     assert_eq!(source.matches("extern \"C\" fn").count(), entries.len());
     let constants = ["secure_outbound_abi_version", "secure_outbound_version"];
     for entry in entries {
-        let guards = ["enter(out, ||", "enter_with_status(out, ||", "boundary::without_result(||"];
+        let guards = [
+            "enter(out, ||",
+            "enter_with_status(out, ||",
+            "enter_with_exchange(exchange, out, ||",
+            "boundary::without_result(||",
+            "boundary::with_status(||",
+        ];
         let guarded: usize = guards.iter().map(|guard| entry.matches(guard).count()).sum();
         let constant = constants.iter().any(|name| entry.contains(&format!("fn {name}()")));
         assert_eq!(guarded, usize::from(!constant), "{entry}");

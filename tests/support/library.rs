@@ -61,6 +61,9 @@ type Start = unsafe extern "C" fn(
 ) -> i32;
 type StartDecided =
     unsafe extern "C" fn(u64, *const c_char, usize, *const c_char, usize, i32, u64, *mut u64, *mut Frame) -> i32;
+type StartUpload =
+    unsafe extern "C" fn(u64, *const c_char, usize, i64, *const c_char, usize, i32, u64, *mut u64, *mut Frame) -> i32;
+type StartDecidedUpload = unsafe extern "C" fn(u64, i64, *const c_char, usize, i32, u64, *mut u64, *mut Frame) -> i32;
 type Close = unsafe extern "C" fn(u64) -> i32;
 type Free = unsafe extern "C" fn(*mut Frame);
 
@@ -78,6 +81,9 @@ pub struct Library {
     pub thread_results_free: unsafe extern "C" fn(),
     pub start: Start,
     pub start_decided: StartDecided,
+    pub start_upload: StartUpload,
+    pub start_decided_upload: StartDecidedUpload,
+    pub write: unsafe extern "C" fn(u64, *const c_char, usize, i32, *mut usize) -> i32,
     pub wait: unsafe extern "C" fn(*const u64, usize, u32, *mut u64) -> i32,
     pub head: unsafe extern "C" fn(u64, *mut Frame) -> i32,
     pub read: unsafe extern "C" fn(u64, usize, *mut Frame) -> i32,
@@ -119,6 +125,11 @@ pub fn library() -> &'static Library {
                 thread_results_free: *file.get(symbol("thread_results_free").as_bytes()).expect("thread_results_free"),
                 start: *file.get(symbol("start").as_bytes()).expect("start"),
                 start_decided: *file.get(symbol("start_decided").as_bytes()).expect("start_decided"),
+                start_upload: *file.get(symbol("start_upload").as_bytes()).expect("start_upload"),
+                start_decided_upload: *file
+                    .get(symbol("start_decided_upload").as_bytes())
+                    .expect("start_decided_upload"),
+                write: *file.get(symbol("write").as_bytes()).expect("write"),
                 wait: *file.get(symbol("wait").as_bytes()).expect("wait"),
                 head: *file.get(symbol("head").as_bytes()).expect("head"),
                 read: *file.get(symbol("read").as_bytes()).expect("read"),
@@ -296,6 +307,52 @@ pub fn start_decided(call: u64, body: &[u8]) -> (i32, u64, Value) {
         (library().start_decided)(call, body, body_len, std::ptr::null(), 0, 0, 0, &mut exchange, &mut frame)
     };
     (status, exchange, taken(frame).0)
+}
+
+/// Begins a call whose body comes by `write`, with an idle time or 0.
+pub fn start_upload(
+    engine: u64,
+    request: &Value,
+    length: Option<i64>,
+    sealed: &str,
+    idle_timeout_ms: u64,
+) -> (i32, u64, Value) {
+    let text = request.to_string();
+    let (mut exchange, mut frame) = (u64::MAX, Frame::rubbish());
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe {
+        (library().start_upload)(
+            engine,
+            text.as_ptr().cast(),
+            text.len(),
+            length.unwrap_or(-1),
+            sealed.as_ptr().cast(),
+            sealed.len(),
+            0,
+            idle_timeout_ms,
+            &mut exchange,
+            &mut frame,
+        )
+    };
+    (status, exchange, taken(frame).0)
+}
+
+/// The same of a call that was decided before.
+pub fn start_decided_upload(call: u64, length: Option<i64>) -> (i32, u64, Value) {
+    let (mut exchange, mut frame) = (u64::MAX, Frame::rubbish());
+    let (out, sealed) = (&mut frame, std::ptr::null());
+    // SAFETY: every pointer is to a live value.
+    let status =
+        unsafe { (library().start_decided_upload)(call, length.unwrap_or(-1), sealed, 0, 0, 0, &mut exchange, out) };
+    (status, exchange, taken(frame).0)
+}
+
+/// Hands over bytes of a body, and gives the status and how many were taken.
+pub fn write(exchange: u64, bytes: &[u8], last: i32) -> (i32, usize) {
+    let mut taken = usize::MAX;
+    // SAFETY: every pointer is to a live value.
+    let status = unsafe { (library().write)(exchange, bytes.as_ptr().cast(), bytes.len(), last, &mut taken) };
+    (status, taken)
 }
 
 /// Waits for one of these, and says which have something.

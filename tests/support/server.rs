@@ -188,6 +188,15 @@ pub struct Peer<'a> {
 impl Peer<'_> {
     /// The next request with its body; `None` where the connection ended.
     pub fn read(&mut self) -> Option<Received> {
+        let mut received = self.read_head()?;
+        let length = received.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        received.body = self.take(length)?;
+        self.count(received.clone());
+        Some(received)
+    }
+
+    /// The head of the next request, which is not counted yet.
+    pub fn read_head(&mut self) -> Option<Received> {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -196,12 +205,7 @@ impl Peer<'_> {
                 _ => return None,
             }
         }
-        let mut received = Received { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() };
-        let length = received.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-        received.body = vec![0; length];
-        self.io.read_exact(&mut received.body).ok()?;
-        self.count(received.clone());
-        Some(received)
+        Some(Received { head: String::from_utf8_lossy(&head).into_owned(), body: Vec::new() })
     }
 
     /// The next bytes, exactly so many.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
-use secure_outbound::engine::{Call, Delivery, Engine, Engines, Ongoing, Piece};
+use secure_outbound::engine::{Call, Delivery, Engine, Engines, Ongoing, Piece, RequestBody};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -44,7 +44,7 @@ impl Host {
 
     fn begin(&self, path: &str, delivery: Delivery) -> Arc<Ongoing> {
         let document = request("GET", &self.base, path).to_string();
-        let call = Call { request: document.as_bytes(), body: b"", sealed: b"" };
+        let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
         let Ok(exchange) = self.engine.start(call, "test") else { panic!("{path} is refused") };
         let (ongoing, task) = exchange.begin(delivery);
         self.runtime.spawn(task);
@@ -321,7 +321,7 @@ fn a_break_behind_the_head_counts_once_and_is_not_repeated_and_the_callers_end_c
         let mut document = request("GET", &host.base, path);
         document["policy"] = policy.clone();
         let document = document.to_string();
-        let call = Call { request: document.as_bytes(), body: b"", sealed: b"" };
+        let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
         host.engine.start(call, "test").map(|exchange| {
             let (ongoing, task) = exchange.begin(Delivery::InPieces { idle: None });
             host.runtime.spawn(task);

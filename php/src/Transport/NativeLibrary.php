@@ -20,7 +20,7 @@ namespace Netresearch\NrVault\Transport;
 final class NativeLibrary
 {
     /** Version of this class's methods. It changes with them, not with the library. */
-    public const API = 7;
+    public const API = 8;
 
     /** Version of the C functions, as secure_outbound_abi_version() returns it. */
     public const ABI = 1;
@@ -103,6 +103,28 @@ final class NativeLibrary
         int32_t secure_outbound_end(uint64_t exchange, struct secure_outbound_result *out);
         C;
 
+    /** The same for bodies of requests that are handed over while they are sent. */
+    private const UPLOADING = <<<'C'
+        int32_t secure_outbound_start_upload(uint64_t engine, const char *request, size_t request_len, int64_t body_len,
+                                             const char *sealed, size_t sealed_len,
+                                             int32_t whole, uint64_t idle_timeout_ms,
+                                             uint64_t *exchange, struct secure_outbound_result *out);
+        int32_t secure_outbound_start_decided_upload(uint64_t call, int64_t body_len,
+                                                     const char *sealed, size_t sealed_len,
+                                                     int32_t whole, uint64_t idle_timeout_ms,
+                                                     uint64_t *exchange, struct secure_outbound_result *out);
+        int32_t secure_outbound_write(uint64_t exchange, const char *bytes, size_t len, int32_t last, size_t *taken);
+        C;
+
+    /** What follows bytes of a body. */
+    public const MORE = 0;
+    public const LAST = 1;
+    public const BROKEN_OFF = -1;
+
+    /** What wait() says of an exchange: it has something, and there is room for more of its request's body. */
+    public const HAS_SOMETHING = 1;
+    public const HAS_ROOM = 2;
+
     /** Reserved for the end of a request that has used up its memory. */
     private const RESERVE = 1 << 14;
 
@@ -120,6 +142,8 @@ final class NativeLibrary
     private static bool $canDecide = false;
 
     private static bool $canStream = false;
+
+    private static bool $canUpload = false;
 
     /** The type of a result. It is stored, because parsing a declaration takes a noticeable part of the time of a call. */
     private static ?\FFI\CType $result = null;
@@ -151,7 +175,7 @@ final class NativeLibrary
         // An integer before PHP 8.4.
         $direct = \PHP_SAPI === 'cli' || (bool) \PHP_ZTS;
         $held = self::holdSignals();
-        [$canCheck, $canDecide, $canStream] = [false, false, false];
+        [$canCheck, $canDecide, $canStream, $canUpload] = [false, false, false, false];
         try {
             // A library of another version may lack the other functions, so first only the function for its version is declared.
             $ffi = $direct ? \FFI::cdef(self::VERSION_DECLARATION, $file) : \FFI::scope(self::SCOPE);
@@ -160,7 +184,7 @@ final class NativeLibrary
                 $ffi = \FFI::cdef(self::DECLARATIONS, $file);
             }
             if ($abi === self::ABI) {
-                [$ffi, $canCheck, $canDecide, $canStream] = self::whole($ffi, $direct ? $file : null);
+                [$ffi, $canCheck, $canDecide, $canStream, $canUpload] = self::whole($ffi, $direct ? $file : null);
             }
             if ($abi === self::ABI) {
                 // Results of a request that ended before it could free them.
@@ -183,6 +207,7 @@ final class NativeLibrary
         self::$canCheck = $canCheck;
         self::$canDecide = $canDecide;
         self::$canStream = $canStream;
+        self::$canUpload = $canUpload;
         self::$file = $direct ? $file : null;
         self::$reserve ??= \str_repeat("\0", self::RESERVE);
         if (\function_exists('register_shutdown_function')) {
@@ -486,11 +511,123 @@ final class NativeLibrary
         });
     }
 
+    /** Whether library and header have write(). */
+    public static function canUpload(): bool
+    {
+        return self::$canUpload;
+    }
+
+    /**
+     * Begins a call whose request's body is handed over by write().
+     *
+     * @param int $engine handle from open()
+     * @param string $request request head, JSON
+     * @param int $length of the body; -1: not known
+     * @param string $sealed as of send()
+     * @param bool $isWhole as of start()
+     * @param int $idleTimeoutMs as of start()
+     * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canUpload(), CALL_FAILED
+     */
+    public static function startUpload(
+        int $engine,
+        #[\SensitiveParameter] string $request,
+        int $length,
+        #[\SensitiveParameter] string $sealed,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): array {
+        $ffi = self::uploading();
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $engine,
+            $request,
+            $length,
+            $sealed,
+            $isWhole,
+            $idleTimeoutMs,
+        ): array {
+            $exchange = $ffi->new('uint64_t');
+            $status = $ffi->secure_outbound_start_upload(
+                $engine,
+                $request,
+                \strlen($request),
+                $length,
+                $sealed,
+                \strlen($sealed),
+                (int) $isWhole,
+                $idleTimeoutMs,
+                \FFI::addr($exchange),
+                \FFI::addr($out),
+            );
+            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        });
+    }
+
+    /**
+     * Begins a call that decide() has allowed, whose request's body is handed over by write(). Its number is not valid afterwards.
+     *
+     * @param int $call number from decide()
+     * @param int $length of the body, as it was given to decide(); -1: not known
+     * @param string $sealed as of send()
+     * @param bool $isWhole as of start()
+     * @param int $idleTimeoutMs as of start()
+     * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canUpload(), CALL_FAILED
+     */
+    public static function startDecidedUpload(
+        int $call,
+        int $length,
+        #[\SensitiveParameter] string $sealed,
+        bool $isWhole,
+        int $idleTimeoutMs,
+    ): array {
+        $ffi = self::uploading();
+        return self::withResult($ffi, static function (\FFI\CData $out) use (
+            $ffi,
+            $call,
+            $length,
+            $sealed,
+            $isWhole,
+            $idleTimeoutMs,
+        ): array {
+            $exchange = $ffi->new('uint64_t');
+            $status = $ffi->secure_outbound_start_decided_upload(
+                $call,
+                $length,
+                $sealed,
+                \strlen($sealed),
+                (int) $isWhole,
+                $idleTimeoutMs,
+                \FFI::addr($exchange),
+                \FFI::addr($out),
+            );
+            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        });
+    }
+
+    /**
+     * Hands over the next bytes of a request's body.
+     *
+     * @param int $rest MORE, LAST or BROKEN_OFF; it counts if all bytes were taken
+     * @return array{status: int, taken: int} END if no more of the body is wanted
+     * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canUpload(), CALL_FAILED
+     */
+    public static function write(int $exchange, #[\SensitiveParameter] string $bytes, int $rest): array
+    {
+        $ffi = self::uploading();
+        return self::uninterrupted(static function () use ($ffi, $exchange, $bytes, $rest): array {
+            $taken = $ffi->new('size_t');
+            $status = $ffi->secure_outbound_write($exchange, $bytes, \strlen($bytes), $rest, \FFI::addr($taken));
+            return ['status' => $status, 'taken' => $taken->cdata];
+        });
+    }
+
     /**
      * Waits until one of these exchanges has something, 100 ms at most.
      *
      * @param non-empty-list<int> $exchanges
-     * @return array{status: int, ready: list<bool>} ready has one value for each of them
+     * @return array{status: int, ready: list<int>} ready has HAS_SOMETHING and HAS_ROOM for each of them
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
      */
     public static function wait(array $exchanges, int $milliseconds): array
@@ -504,7 +641,7 @@ final class NativeLibrary
             $status = $ffi->secure_outbound_wait($numbers, $count, $milliseconds, $flags);
             $ready = [];
             for ($place = 0; $place < $count; $place++) {
-                $ready[] = $flags[$place] === 1;
+                $ready[] = \is_int($flags[$place]) ? $flags[$place] : 0;
             }
             return ['status' => $status, 'ready' => $ready];
         });
@@ -584,19 +721,20 @@ final class NativeLibrary
      * The binding, with those optional functions that exist.
      *
      * @param string|null $file null: a scope, which has the functions that its header declares
-     * @return array{\FFI, bool, bool, bool} whether it has check(), decide(), and start()
+     * @return array{\FFI, bool, bool, bool, bool} whether it has check(), decide(), start(), and write()
      */
     private static function whole(\FFI $ffi, ?string $file): array
     {
         $canCheck = self::has($ffi, $file, self::OPTIONAL, 'secure_outbound_check');
         $canDecide = self::has($ffi, $file, self::DECIDING, 'secure_outbound_decide');
         $canStream = $canDecide && self::has($ffi, $file, self::STREAMING, 'secure_outbound_start');
+        $canUpload = $canStream && self::has($ffi, $file, self::UPLOADING, 'secure_outbound_write');
         if ($file !== null) {
             $optional = ($canCheck ? self::OPTIONAL : '') . "\n" . ($canDecide ? self::DECIDING : '')
-                . "\n" . ($canStream ? self::STREAMING : '');
+                . "\n" . ($canStream ? self::STREAMING : '') . "\n" . ($canUpload ? self::UPLOADING : '');
             $ffi = \FFI::cdef(self::DECLARATIONS . "\n" . $optional, $file);
         }
-        return [$ffi, $canCheck, $canDecide, $canStream];
+        return [$ffi, $canCheck, $canDecide, $canStream, $canUpload];
     }
 
     private static function has(\FFI $ffi, ?string $file, string $declarations, string $function): bool
@@ -703,6 +841,15 @@ final class NativeLibrary
         $ffi = self::bound();
         if (!self::$canStream) {
             throw new \RuntimeException('the library or its header has no secure_outbound_start', self::WRONG_VERSION);
+        }
+        return $ffi;
+    }
+
+    private static function uploading(): \FFI
+    {
+        $ffi = self::bound();
+        if (!self::$canUpload) {
+            throw new \RuntimeException('the library or its header has no secure_outbound_write', self::WRONG_VERSION);
         }
         return $ffi;
     }

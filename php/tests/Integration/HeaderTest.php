@@ -16,7 +16,7 @@ final class HeaderTest extends TestCase
     public function testTheDeclarationsAreThoseOfTheHeader(): void
     {
         $class = new \ReflectionClass(NativeLibrary::class);
-        $declarations = implode("\n", array_map($class->getConstant(...), ['DECLARATIONS', 'OPTIONAL', 'DECIDING', 'STREAMING']));
+        $declarations = implode("\n", array_map($class->getConstant(...), ['DECLARATIONS', 'OPTIONAL', 'DECIDING', 'STREAMING', 'UPLOADING']));
         $header = array_filter(
             self::statements((string) file_get_contents(Build::header())),
             static fn (string $statement): bool => preg_match('/^(typedef )?enum /', $statement) !== 1,

@@ -20,10 +20,37 @@ final class OlderLibraryTest extends TestCase
         use Netresearch\NrVault\Transport\NativeLibrary;
         try {
             NativeLibrary::bind($argv[2]);
-            echo 'bound, ', NativeLibrary::version(), ', ', json_encode([NativeLibrary::canCheck(), NativeLibrary::canDecide(), NativeLibrary::canStream()]), "\n";
+            echo 'bound, ', NativeLibrary::version(), ', ', json_encode([NativeLibrary::canCheck(), NativeLibrary::canDecide(), NativeLibrary::canStream(), NativeLibrary::canUpload()]), "\n";
             NativeLibrary::check(1, '{}', '');
         } catch (\RuntimeException $failure) {
             echo $failure->getCode(), "\n";
+        }
+        PHP;
+
+    /** Begins two calls that the policy does not allow, the second one with a body that is read while it is sent. */
+    private const TWO_CALLS = <<<'PHP'
+        require $argv[1];
+        use Netresearch\NrVault\Outbound\Exception\OutboundException;
+        use Netresearch\NrVault\Transport\BodySource;
+        use Netresearch\NrVault\Transport\RequestSpec;
+        use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
+        $body = new class implements BodySource {
+            public function length(): ?int
+            {
+                return 3;
+            }
+            public function read(int $max): string
+            {
+                return 'abc';
+            }
+        };
+        $transport = new RustFfiTransport(['limits' => ['hosts' => ['api.example.com']]], $argv[2]);
+        foreach ([null, $body] as $body) {
+            try {
+                $transport->start(new RequestSpec('api', 'POST', null, url: 'https://elsewhere.example/'), body: $body);
+            } catch (OutboundException $failure) {
+                echo $failure->errorCode(), "\n";
+            }
         }
         PHP;
 
@@ -41,9 +68,10 @@ final class OlderLibraryTest extends TestCase
 
     public function testWhatNoCallNeedsMayBeMissing(): void
     {
-        self::assertSame("bound, other, [false,true,true]\n2\n", $this->bound('secure_outbound_check'));
-        self::assertStringStartsWith("bound, other, [true,false,false]\n", $this->bound('secure_outbound_decide'));
-        self::assertStringStartsWith("bound, other, [true,true,false]\n", $this->bound('secure_outbound_wait'));
+        self::assertSame("bound, other, [false,true,true,true]\n2\n", $this->bound('secure_outbound_check'));
+        self::assertStringStartsWith("bound, other, [true,false,false,false]\n", $this->bound('secure_outbound_decide'));
+        self::assertStringStartsWith("bound, other, [true,true,false,false]\n", $this->bound('secure_outbound_wait'));
+        self::assertStringStartsWith("bound, other, [true,true,true,false]\n", $this->bound('secure_outbound_write'));
     }
 
     public function testWhatACallNeedsMayNot(): void
@@ -55,7 +83,23 @@ final class OlderLibraryTest extends TestCase
     {
         $answer = self::inAProcess(Build::library());
 
-        self::assertMatchesRegularExpression('/\Abound, \S+, \[true,true,true\]\n\z/', $answer);
+        self::assertMatchesRegularExpression('/\Abound, \S+, \[true,true,true,true\]\n\z/', $answer);
+    }
+
+    public function testWithoutWriteCallsGoOnButThoseWithABodyInPieces(): void
+    {
+        $older = $this->directory->path . '/older.so';
+        $library = (string) file_get_contents(Build::library());
+        file_put_contents($older, str_replace("\0secure_outbound_write\0", "\0secure_outbound_wrote\0", $library));
+
+        self::assertSame(
+            "policy.missing\nconfiguration.transport_unavailable\n",
+            self::inAProcess($older, self::TWO_CALLS),
+        );
+        self::assertSame(
+            "policy.missing\npolicy.missing\n",
+            self::inAProcess(Build::library(), self::TWO_CALLS),
+        );
     }
 
     private function bound(string $without): string
@@ -63,9 +107,9 @@ final class OlderLibraryTest extends TestCase
         return self::inAProcess(OtherLibrary::build($this->directory, $without, 1));
     }
 
-    private static function inAProcess(string $library): string
+    private static function inAProcess(string $library, string $script = self::SCRIPT): string
     {
         $autoload = Build::php() . '/autoload.php';
-        return Process::run([PHP_BINARY, '-r', self::SCRIPT, $autoload, $library])['output'];
+        return Process::run([PHP_BINARY, '-r', $script, $autoload, $library])['output'];
     }
 }

@@ -16,9 +16,11 @@ final class PhpstanStubTest extends TestCase
         'uint64_t' => 'int',
         'uint32_t' => 'int',
         'int32_t' => 'int',
+        'int64_t' => 'int',
         'size_t' => 'int',
         'const char *' => 'string',
         'uint64_t *' => '\FFI\CData',
+        'size_t *' => '\FFI\CData',
         'const uint64_t *' => '\FFI\CData',
         'struct secure_outbound_result *' => '\FFI\CData',
         'void' => 'void',
@@ -32,6 +34,7 @@ final class PhpstanStubTest extends TestCase
             $constants['OPTIONAL'],
             $constants['DECIDING'],
             $constants['STREAMING'],
+            $constants['UPLOADING'],
         ]));
         preg_match_all('/(?:^|; )([a-z0-9_ ]+[ *])(secure_outbound_[a-z_]+)\((.*?)\)/', $text, $functions, PREG_SET_ORDER);
         $declared = [];
@@ -51,7 +54,7 @@ final class PhpstanStubTest extends TestCase
         ksort($declared);
         ksort($stubbed);
 
-        self::assertCount(19, $declared);
+        self::assertCount(22, $declared);
         self::assertSame($declared, $stubbed);
     }
 

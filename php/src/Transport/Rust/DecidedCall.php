@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Rust;
 
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\RequestSpec;
@@ -35,26 +36,29 @@ final class DecidedCall
     }
 
     /** Whether a request has the credentials, and a body of the length, that were decided about. */
-    public function isOf(#[\SensitiveParameter] RequestSpec $request): bool
+    public function isOf(#[\SensitiveParameter] RequestSpec $request, ?BodySource $body = null): bool
     {
-        return strlen($request->body) === $this->bodyLength && $request->references() === $this->references;
+        $length = $body === null ? strlen($request->body) : $body->length() ?? $this->bodyLength;
+        return $length === $this->bodyLength && $request->references() === $this->references;
     }
 
     /**
      * Begins it. After that, the library does not store it any more.
      *
      * @return array{status: int, exchange: int, head: string}
-     * @throws \RuntimeException as NativeLibrary::startDecided()
+     * @throws \RuntimeException as NativeLibrary::startDecided() or startDecidedUpload()
      */
     public function start(
-        #[\SensitiveParameter] string $body,
+        #[\SensitiveParameter] string|BodySource $body,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
         int $idleTimeoutMs,
     ): array {
         $number = $this->number;
         $this->number = 0;
-        return NativeLibrary::startDecided($number, $body, $sealed, $isWhole, $idleTimeoutMs);
+        return is_string($body)
+            ? NativeLibrary::startDecided($number, $body, $sealed, $isWhole, $idleTimeoutMs)
+            : NativeLibrary::startDecidedUpload($number, $body->length() ?? -1, $sealed, $isWhole, $idleTimeoutMs);
     }
 
     /**

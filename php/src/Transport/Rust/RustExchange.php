@@ -25,15 +25,16 @@ final class RustExchange implements ExchangeInterface
 
     private bool $isWhole = false;
 
-    private ?OutboundException $failure = null;
+    private ?\Throwable $failure = null;
 
     /** @var AuditRecord|null the record, once the call has ended */
     private ?array $record = null;
 
     /**
      * @param int $number of NativeLibrary::start()
+     * @param Upload|null $upload the request's body, if it is read while it is sent
      */
-    public function __construct(private readonly int $number)
+    public function __construct(private readonly int $number, private readonly ?Upload $upload = null)
     {
     }
 
@@ -91,14 +92,33 @@ final class RustExchange implements ExchangeInterface
         if ($this->record === null) {
             try {
                 $this->head();
-            } catch (OutboundException) {
-                // It stays what head() and read() throw.
+            } catch (\Throwable $thrown) {
+                // The failure of the exchange stays what head() and read() throw. Another one is a signal handler's.
+                if ($thrown !== $this->failure && !$thrown instanceof OutboundException) {
+                    throw $thrown;
+                }
             }
             $result = NativeLibrary::endOf($this->number);
             $audit = Wire::decode($result['head'])['audit'] ?? null;
-            $this->record = AuditShape::of(is_array($audit) ? $audit : []);
+            $this->record = $this->ended(AuditShape::of(is_array($audit) ? $audit : []));
         }
         return $this->record;
+    }
+
+    /**
+     * Hands over as much of the request's body as there is room for.
+     *
+     * @throws \RuntimeException as NativeLibrary::write()
+     */
+    public function feed(): void
+    {
+        $this->upload?->feed($this->number);
+    }
+
+    /** Notes whether there is room for more of the request's body. */
+    public function noteRoom(bool $hasRoom): void
+    {
+        $this->upload?->noteRoom($hasRoom);
     }
 
     /** The number, of a call that goes on as far as is known here. */
@@ -121,7 +141,7 @@ final class RustExchange implements ExchangeInterface
         return ['number' => $this->number];
     }
 
-    private function failure(): OutboundException
+    private function failure(): \Throwable
     {
         return $this->failure ??= OutboundException::create(
             $this->record['error_code'] ?? 'cancelled.abandoned',
@@ -132,6 +152,41 @@ final class RustExchange implements ExchangeInterface
         );
     }
 
+    /** The failure of the exchange, or what the source of the body threw: that is why the exchange has failed. */
+    private function broken(#[\SensitiveParameter] OutboundException $native): \Throwable
+    {
+        $thrown = $this->upload?->failure();
+        if (!$thrown instanceof OutboundException) {
+            return $thrown ?? $native;
+        }
+        return $thrown->withSent($native->sent(), $native->httpStatus())
+            ->asEndOfCall(false, $this->ended(AuditShape::of($native->auditRecord() ?? [])));
+    }
+
+    /**
+     * The record of a call that the source of the body has broken off names that, and not what the library was told.
+     *
+     * @param AuditRecord $record
+     * @return AuditRecord
+     */
+    private function ended(array $record): array
+    {
+        $thrown = $this->upload?->failure();
+        if ($thrown === null || ($record['error_code'] ?? null) !== 'cancelled.requested') {
+            return $record;
+        }
+        [$class, $code] = $thrown instanceof OutboundException
+            ? [$thrown->errorClass(), $thrown->errorCode()]
+            : ['internal', 'internal.interrupted'];
+        // What the package does not know is no end of an attempt.
+        $errors = array_slice($record['attempt_errors'] ?? [], 0, -1);
+        return array_replace($record, [
+            'attempt_errors' => $thrown instanceof OutboundException ? [...$errors, $code] : $errors,
+            'error_class' => $class,
+            'error_code' => $code,
+        ]);
+    }
+
     /**
      * Throws what a native call says of the failure of the exchange.
      *
@@ -140,7 +195,7 @@ final class RustExchange implements ExchangeInterface
     private function check(array $result): void
     {
         if ($result['status'] === NativeLibrary::FAILED) {
-            throw $this->failure ??= OutboundException::fromWire(Wire::decode($result['head']));
+            throw $this->failure ??= $this->broken(OutboundException::fromWire(Wire::decode($result['head'])));
         }
         if ($result['status'] < 0) {
             throw OutboundException::create('internal.panic', 'the library does not know the exchange any more', sent: 'maybe');

@@ -41,7 +41,7 @@ use Netresearch\NrVault\Transport\Wire;
 final class RustFfiTransport implements ExchangesInterface, CredentialCheck
 {
     /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 7;
+    private const NATIVE_API = 8;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
@@ -91,9 +91,6 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         return $this->sendOnce($request);
     }
 
-    /**
-     * A body that comes in pieces is read whole before the call begins.
-     */
     public function start(
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] ?Decision $decided = null,
@@ -108,11 +105,14 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
                     . 'release of this package',
             );
         }
-        if ($body !== null) {
-            $request = $request->withBody(self::wholeBody($body, $this->most($request)));
+        if ($body !== null && !NativeLibrary::canUpload()) {
+            throw self::unavailable(
+                'the library or its header is too old for the body of a request that is read while it is sent: install the release '
+                    . 'of this package',
+            );
         }
         try {
-            return $this->startOnce($request, $this->taken($decided), $isCollected, (int) $idleTimeoutMs);
+            return $this->startOnce($request, $this->taken($decided), $body, $isCollected, (int) $idleTimeoutMs);
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;
@@ -120,19 +120,20 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         }
         $result = self::openEngine(self::withMaterial($this->document()));
         $this->take($result, Wire::decode($result['head']));
-        return $this->startOnce($request, null, $isCollected, (int) $idleTimeoutMs);
+        return $this->startOnce($request, null, $body, $isCollected, (int) $idleTimeoutMs);
     }
 
     private function startOnce(
         #[\SensitiveParameter] RequestSpec $request,
         #[\SensitiveParameter] ?DecidedCall $call,
+        ?BodySource $body,
         bool $isWhole,
         int $idleTimeoutMs,
     ): RustExchange {
         $result = null;
-        if ($call !== null && $call->isOf($request)) {
+        if ($call !== null && $call->isOf($request, $body)) {
             try {
-                $result = $call->start($request->body, $request->sealed(), $isWhole, $idleTimeoutMs);
+                $result = $call->start($body ?? $request->body, $request->sealed(), $isWhole, $idleTimeoutMs);
             } catch (\RuntimeException $failure) {
                 throw self::told($failure);
             }
@@ -141,16 +142,18 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         }
         if ($result === null) {
             $wire = $request->toWire();
-            $result = $this->call(static fn (int $engine): array => NativeLibrary::start(
-                $engine,
-                $wire['head'],
-                $wire['body'],
-                $wire['sealed'],
-                $isWhole,
-                $idleTimeoutMs,
-            ));
+            $result = $this->call(static fn (int $engine): array => $body === null
+                ? NativeLibrary::start($engine, $wire['head'], $wire['body'], $wire['sealed'], $isWhole, $idleTimeoutMs)
+                : NativeLibrary::startUpload(
+                    $engine,
+                    $wire['head'],
+                    $body->length() ?? -1,
+                    $wire['sealed'],
+                    $isWhole,
+                    $idleTimeoutMs,
+                ));
         }
-        return new RustExchange($result['exchange']);
+        return new RustExchange($result['exchange'], $body === null ? null : new Upload($body));
     }
 
     public function wait(array $exchanges, int $milliseconds): array
@@ -169,8 +172,11 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         }
         $until = hrtime(true) + $milliseconds * 1_000_000;
         while ($numbers !== []) {
-            $left = $ready === [] ? max(0, intdiv($until - hrtime(true), 1_000_000)) : 0;
             try {
+                foreach ($waiting as $exchange) {
+                    $exchange->feed();
+                }
+                $left = $ready === [] ? max(0, intdiv($until - hrtime(true), 1_000_000)) : 0;
                 $result = NativeLibrary::wait($numbers, min(100, $left));
             } catch (\RuntimeException $failure) {
                 throw self::told($failure);
@@ -178,38 +184,17 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
             if ($result['status'] !== NativeLibrary::OK) {
                 throw self::misused($result['status']);
             }
-            foreach (array_keys($result['ready'], true, true) as $place) {
-                $ready[] = $waiting[$place];
+            foreach ($result['ready'] as $place => $what) {
+                $waiting[$place]->noteRoom(($what & NativeLibrary::HAS_ROOM) !== 0);
+                if (($what & NativeLibrary::HAS_SOMETHING) !== 0) {
+                    $ready[] = $waiting[$place];
+                }
             }
             if ($ready !== [] || $left === 0) {
                 break;
             }
         }
         return $ready;
-    }
-
-    /** How many bytes a request may have. */
-    private function most(#[\SensitiveParameter] RequestSpec $request): int
-    {
-        $limits = $this->config->getValue()['limits'] ?? null;
-        $limit = is_array($limits) ? $limits['request_bytes'] ?? null : null;
-        return min($request->policy->requestBytes ?? PHP_INT_MAX, is_int($limit) ? $limit : Wire::REQUEST_BYTES);
-    }
-
-    /**
-     * @param int $most if the body is longer, it is read a little further, and the library refuses it
-     */
-    private static function wholeBody(BodySource $body, int $most): string
-    {
-        $whole = '';
-        while (strlen($whole) <= $most && ($bytes = $body->read(1 << 16)) !== '') {
-            $whole .= $bytes;
-        }
-        $length = strlen($whole) <= $most ? $body->length() : null;
-        if ($length !== null && $length !== strlen($whole)) {
-            throw OutboundException::malformed('the body of the request is not as long as was said');
-        }
-        return $whole;
     }
 
     /** The call that the library stores for a decision of this transport; null if it was sent already. */

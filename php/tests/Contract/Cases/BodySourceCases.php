@@ -10,7 +10,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
- * Bodies of requests that are read while they are sent. RustFfiTransport reads them before.
+ * Bodies of requests that are read while they are sent.
  */
 trait BodySourceCases
 {
@@ -43,6 +43,29 @@ trait BodySourceCases
         self::assertSame($thrown, $caught);
         self::$server->wait('plain', 'closed');
         self::assertSame(0, self::requests());
+    }
+
+    public function testTheRecordNamesWhatTheSourceThrew(): void
+    {
+        self::$server->script('plain', [['read'], ['silence']], [['read'], ['silence']]);
+        $thrown = OutboundException::create('response.event_too_large', 'of the source');
+        $exchange = self::start(self::request(), body: new PiecesOfBody(['abc', $thrown], null));
+        self::assertSame('response.event_too_large maybe', self::failureOf($exchange));
+        self::assertSame(
+            ['response', 'response.event_too_large', ['response.event_too_large']],
+            self::values(self::record($exchange), 'error_class', 'error_code', 'attempt_errors'),
+        );
+
+        $exchange = self::start(self::request(), body: new PiecesOfBody([new \DomainException('of the source')], 9));
+        try {
+            self::next($exchange);
+            self::fail('nothing was thrown');
+        } catch (\DomainException) {
+        }
+        self::assertSame(
+            ['internal', 'internal.interrupted', []],
+            self::values(self::record($exchange), 'error_class', 'error_code', 'attempt_errors'),
+        );
     }
 
     public function testABodyThatIsTooShortOrTooLong(): void

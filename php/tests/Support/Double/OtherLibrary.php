@@ -24,6 +24,9 @@ final class OtherLibrary
         void secure_outbound_decided_free(void) { __builtin_trap(); }
         int secure_outbound_start(void) { __builtin_trap(); }
         int secure_outbound_start_decided(void) { __builtin_trap(); }
+        int secure_outbound_start_upload(void) { __builtin_trap(); }
+        int secure_outbound_start_decided_upload(void) { __builtin_trap(); }
+        int secure_outbound_write(void) { __builtin_trap(); }
         int secure_outbound_wait(void) { __builtin_trap(); }
         int secure_outbound_head(void) { __builtin_trap(); }
         int secure_outbound_read(void) { __builtin_trap(); }
