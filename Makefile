@@ -40,7 +40,7 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: build-sidecar demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers composer advisories \
+.PHONY: build-sidecar demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers openmetrics composer advisories \
         check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
 
 help:
@@ -52,6 +52,10 @@ tools:
 # Two OAuth servers from npm and PyPI, pinned under tests/oauth/servers; nothing is fetched where they are there already.
 oauth-servers: tools
 	@.ci/oauth-servers
+
+# A parser from PyPI, pinned under tests/sidecar/openmetrics.
+openmetrics: tools
+	@.ci/openmetrics
 
 # What PHPStan and some PHP tests need that Debian has not, into php/vendor; without a registry they are left out.
 composer: tools
@@ -88,11 +92,11 @@ picture: tools
 	@$(MAKE) --no-print-directory build
 	@$(PHP) tests/demo/picture.php
 
-test: tools oauth-servers composer
+test: tools oauth-servers openmetrics composer
 	@CARGO="$(CARGO)" PHPUNIT="$(PHPUNIT)" MAKE="$(MAKE)" .ci/test
 
 # With the hook the library panics on purpose where a test says so.
-test-rust: tools oauth-servers
+test-rust: tools oauth-servers openmetrics
 	$(CARGO) test --locked --features test-hooks,sidecar $(if $(ROOM),--test $(ROOM)) $(FILTER)
 
 test-php: tools composer

@@ -3,30 +3,37 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+/// A caller: a user on one of the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// The name of the socket; the first one has none.
+    pub socket: Option<&'static str>,
+    /// The number of the user, as the kernel says it.
+    pub uid: u32,
+}
+
+/// What there is a limit of.
+pub const LIMITS: [&str; 3] = ["connections", "calls", "bytes"];
+
 /// Connections, calls and bytes in use: of one caller, or of all.
 #[derive(Debug, Default)]
 pub struct Account {
     connections: AtomicUsize,
     calls: AtomicUsize,
     bytes: AtomicU64,
-    refused: AtomicU64,
+    refused: [AtomicU64; LIMITS.len()],
 }
 
-#[cfg(test)]
 impl Account {
-    /// Calls under way.
-    pub fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
+    /// What is in use, in the order of `LIMITS`.
+    pub fn used(&self) -> [u64; LIMITS.len()] {
+        let number = |counter: &AtomicUsize| u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
+        [number(&self.connections), number(&self.calls), self.bytes.load(Ordering::Relaxed)]
     }
 
-    /// Bytes that its calls have or may get.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// How often it was refused something at a limit.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// How often something was refused at a limit, in the same order.
+    pub fn refused(&self) -> [u64; LIMITS.len()] {
+        self.refused.each_ref().map(|refused| refused.load(Ordering::Relaxed))
     }
 }
 
@@ -65,7 +72,13 @@ impl Held {
 
     fn of(account: &Arc<Account>, what: What, grown: bool) -> Option<Self> {
         if !grown {
-            account.refused.fetch_add(1, Ordering::Relaxed);
+            let [connections, calls, bytes] = &account.refused;
+            let limit = match what {
+                What::Connection => connections,
+                What::Call => calls,
+                What::Bytes(_) => bytes,
+            };
+            limit.fetch_add(1, Ordering::Relaxed);
         }
         grown.then(|| Self { account: Arc::clone(account), what })
     }
@@ -101,6 +114,6 @@ mod tests {
         let held = Held::bytes(&account, 700, 1000);
         assert!(Held::bytes(&account, 301, 1000).is_none() && Held::bytes(&account, u64::MAX, u64::MAX).is_none());
         assert!(held.is_some() && Held::bytes(&account, 300, 1000).is_some());
-        assert_eq!((account.calls(), account.bytes(), account.refused()), (0, 700, 3));
+        assert_eq!((account.used(), account.refused()), ([0, 0, 700], [0, 1, 2]));
     }
 }

@@ -7,6 +7,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::places::{SocketPlace, SocketPlaces};
 use crate::document::{self, ServiceHead};
 use crate::error::{Code, Error};
 
@@ -27,6 +28,12 @@ pub struct DaemonDocument {
     services: ServiceEntries,
     /// Who may ask, and for what.
     pub callers: Vec<CallerSpec>,
+    /// Further sockets, each with callers of its own.
+    #[serde(default)]
+    pub sockets: Vec<SocketSpec>,
+    /// Where operators read the metrics. Without it nothing is counted.
+    #[serde(default)]
+    pub metrics: Option<SocketPlace>,
     /// The directory of the envelopes, one file for each, named by the identifier.
     #[serde(default)]
     pub envelopes: Option<PathBuf>,
@@ -52,6 +59,19 @@ pub struct CallerSpec {
     /// What it may have at a time.
     #[serde(default)]
     pub limits: CallerLimits,
+}
+
+/// A further socket with callers of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketSpec {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    #[serde(default)]
+    pub listen: SocketPlace,
+    /// Who may ask there, and for what.
+    pub callers: Vec<CallerSpec>,
 }
 
 /// A user, by name or by number.
@@ -196,6 +216,12 @@ impl DaemonDocument {
             return Err(invalid(format!("drain_ms must be from 1 to {DAY_MS}")));
         }
         Ok(read)
+    }
+
+    /// Where the sockets are.
+    pub fn places(&self) -> Result<SocketPlaces, Error> {
+        let sockets = self.sockets.iter().map(|socket| (socket.name.as_str(), &socket.listen));
+        SocketPlaces::of(sockets, self.metrics.as_ref())
     }
 
     /// The configuration of the engine.

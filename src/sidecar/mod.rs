@@ -2,8 +2,9 @@
 //!
 //! A roof beside `ffi`, and like it a host of `engine`. `frame` and `credit` are what travels, without input and output;
 //! `configuration` and `rights` are who may ask for what; `session` is the way of a caller on its connection, on which `peer` reads
-//! and writes; `account` counts what each has; `records` keeps what was asked; `daemon` has them all, `accept` takes connections, and `run` is
-//! the program.
+//! and writes; `account` counts what each has; `records` keeps what was asked; `metrics` counts what operators read, which
+//! `openmetrics` writes and `scrape` hands out; `places` is where the sockets are, which `listen` opens; `daemon` has them all, `accept` takes
+//! connections, and `run` is the program.
 
 mod accept;
 mod account;
@@ -14,11 +15,15 @@ mod documents;
 mod files;
 mod frame;
 mod listen;
+mod metrics;
 mod notify;
+mod openmetrics;
 mod peer;
+mod places;
 mod records;
 mod rights;
 mod run;
+mod scrape;
 mod session;
 
 pub use credit::{Credit, Overdrawn, Taken, WINDOW};

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::account::Subject;
 use super::configuration::invalid;
 use crate::error::Error;
 use crate::sys::lock;
@@ -25,12 +26,21 @@ enum RecordFile {
 /// Who asked.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Asker {
+    /// The name of the socket at which it asked; the first one has none.
+    pub socket: Option<&'static str>,
     /// The number of the user, as the kernel says it.
     pub uid: u32,
     /// The process, as it was when it connected.
     pub pid: Option<i32>,
     /// The caller's number of the call.
     pub call: u64,
+}
+
+impl Asker {
+    /// The caller whose it is.
+    pub fn subject(&self) -> Subject {
+        Subject { socket: self.socket, uid: self.uid }
+    }
 }
 
 /// A line before a call.
@@ -48,12 +58,21 @@ pub struct Begun<'a> {
 pub struct Ended<'a> {
     event: &'static str,
     time: String,
+    /// Who asked.
     #[serde(flatten)]
-    asker: Asker,
-    outcome: &'static str,
+    pub asker: Asker,
+    /// One of `OUTCOMES`.
+    pub outcome: &'static str,
     sent: &'a str,
-    audit: Option<&'a RawValue>,
+    /// The service, where no record names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_id: Option<&'a str>,
+    /// The record of the engine.
+    pub audit: Option<&'a RawValue>,
 }
+
+/// How a call can end.
+pub const OUTCOMES: [&str; 4] = ["response", "failed", "refused", "cancelled"];
 
 impl<'a> Begun<'a> {
     /// The line of a call that is about to be made.
@@ -65,7 +84,12 @@ impl<'a> Begun<'a> {
 impl<'a> Ended<'a> {
     /// The line of a call that is over, with the record of the engine where there is one.
     pub fn new(asker: Asker, outcome: &'static str, sent: &'a str, audit: Option<&'a RawValue>) -> Self {
-        Self { event: "end", time: now(), asker, outcome, sent, audit }
+        Self { event: "end", time: now(), asker, outcome, sent, service_id: None, audit }
+    }
+
+    /// The line of a call whose caller has gone away.
+    pub fn cancelled(asker: Asker, service_id: &'a str) -> Self {
+        Self { service_id: Some(service_id), ..Self::new(asker, "cancelled", "maybe", None) }
     }
 }
 

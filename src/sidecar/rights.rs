@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use nix::unistd::User;
 
+use super::account::Subject;
 use super::configuration::{
     CallerLimits, CallerSpec, DaemonDocument, EnvelopeOwner, OwnedService, TotalLimits, UserSpec, invalid,
 };
 use super::files;
+use super::places::SocketPlaces;
 use crate::document::Configuration;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -17,7 +19,9 @@ use crate::net::Lookups;
 
 /// A configuration, read and checked.
 pub struct Rights {
-    callers: HashMap<u32, Arc<Caller>>,
+    callers: HashMap<Subject, Arc<Caller>>,
+    /// Where the sockets are.
+    pub places: SocketPlaces,
     /// The directory of the envelopes.
     pub envelopes: Option<PathBuf>,
     /// The file of the records.
@@ -39,6 +43,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether a service is one of its own.
+    pub fn has(&self, id: &str) -> bool {
+        self.services.contains_key(id)
+    }
+
     /// One of its services, and the engine that makes the call.
     pub fn service(&self, id: &str) -> Option<(Arc<OwnedService>, Arc<Engine>)> {
         let service = self.services.get(id)?;
@@ -70,19 +79,23 @@ impl Rights {
         };
         // A fault of the engine's part is told even where no caller is named yet.
         engine(false)?;
+        let places = document.places()?;
         let mut callers = HashMap::new();
-        for spec in &document.callers {
+        let named = places.sockets.iter().zip(&document.sockets);
+        let named = named.flat_map(|((name, _), socket)| socket.callers.iter().map(|spec| (Some(*name), spec)));
+        for (socket, spec) in document.callers.iter().map(|spec| (None, spec)).chain(named) {
             let uid = uid(&spec.user)?;
             let services = granted(spec, &services)?;
             let brings = services.values().any(|service| service.envelopes == EnvelopeOwner::Caller);
             let bound = if brings { Some(engine(true)?) } else { None };
             let caller = Caller { services, limits: spec.limits, own: engine(false)?, bound };
-            if callers.insert(uid, Arc::new(caller)).is_some() {
+            if callers.insert(Subject { socket, uid }, Arc::new(caller)).is_some() {
                 return Err(invalid(format!("callers: the user {uid} is there twice")));
             }
         }
         Ok(Self {
             callers,
+            places,
             envelopes: document.envelopes,
             audit_log: document.audit_log,
             limits: document.limits,
@@ -90,9 +103,9 @@ impl Rights {
         })
     }
 
-    /// The caller of a user's number.
-    pub fn caller(&self, uid: u32) -> Option<&Arc<Caller>> {
-        self.callers.get(&uid)
+    /// What a user may do at a socket, if it is a caller there.
+    pub fn caller(&self, subject: Subject) -> Option<&Arc<Caller>> {
+        self.callers.get(&subject)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -13,8 +14,10 @@ use tokio::sync::mpsc;
 use super::accept::{Wish, accept};
 use super::configuration::invalid;
 use super::daemon::Daemon;
-use super::listen::Listening;
+use super::listen::Listeners;
 use super::notify;
+use super::places::{Permissions, SocketPlace};
+use super::scrape;
 use crate::error::Error;
 
 const USAGE: &str =
@@ -37,9 +40,7 @@ const EX_CONFIG: u8 = 78;
 /// What the command line asks for.
 struct Arguments {
     configuration: PathBuf,
-    listen: Option<PathBuf>,
-    group: Option<String>,
-    mode: u32,
+    first: SocketPlace,
     check: bool,
 }
 
@@ -66,17 +67,14 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn read(arguments: &[OsString]) -> Option<Arguments> {
-    let mut read =
-        Arguments { configuration: CONFIGURATION.into(), listen: None, group: None, mode: 0o660, check: false };
+    let mut read = Arguments { configuration: CONFIGURATION.into(), first: SocketPlace::default(), check: false };
     let mut arguments = arguments.iter();
     while let Some(name) = arguments.next() {
         match name.to_str()? {
             "--config" => read.configuration = arguments.next()?.into(),
-            "--listen" => read.listen = Some(arguments.next()?.into()),
-            "--group" => read.group = Some(arguments.next()?.to_str()?.to_owned()),
-            "--mode" => {
-                read.mode = u32::from_str_radix(arguments.next()?.to_str()?, 8).ok().filter(|mode| *mode <= 0o777)?
-            }
+            "--listen" => read.first.path = Some(arguments.next()?.into()),
+            "--group" => read.first.group = Some(arguments.next()?.to_str()?.to_owned()),
+            "--mode" => read.first.mode = Permissions::parse(arguments.next()?.to_str()?)?,
             "--check" => read.check = true,
             _ => return None,
         }
@@ -97,20 +95,24 @@ fn start(arguments: &Arguments) -> Result<(), Error> {
     let wishes = signals()?;
     let daemon = Daemon::open(arguments.configuration.clone())?;
     raise_descriptors();
-    let path = arguments.listen.as_deref();
-    let listener = Listening { path, group: arguments.group.as_deref(), mode: arguments.mode }.open()?;
+    let listeners = Listeners::open(&arguments.first, &daemon.rights().places)?;
+    let made = listeners.made();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().enable_time().build();
     let runtime = runtime.map_err(|_| invalid("the process may not have the threads and descriptors that it needs"))?;
     let served = runtime.block_on(async move {
-        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let listen = |(name, listener)| tokio::net::UnixListener::from_std(listener).map(|listener| (name, listener));
+        let callers = listeners.callers.into_iter().map(listen).collect::<std::io::Result<_>>()?;
+        if let Some(listener) = listeners.metrics {
+            tokio::spawn(scrape::serve(Arc::clone(&daemon), tokio::net::UnixListener::from_std(listener)?));
+        }
         notify::tell("READY=1");
         eprintln!("secure-outbound-sidecar: version {} is ready", env!("CARGO_PKG_VERSION"));
-        accept(daemon, listener, wishes).await;
+        accept(daemon, callers, wishes).await;
         std::io::Result::Ok(())
     });
     runtime.shutdown_background();
-    path.map(remove);
-    served.map_err(|_| invalid("the socket is no listening Unix socket"))
+    made.iter().for_each(|path| remove(path));
+    served.map_err(|_| invalid("a socket is no listening Unix socket"))
 }
 
 fn remove(path: &Path) {

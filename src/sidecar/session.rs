@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::account::Held;
+use super::account::{Held, Subject};
 use super::configuration::{EnvelopeOwner, OwnedService};
 use super::credit::Taken;
 use super::daemon::Daemon;
@@ -42,7 +42,7 @@ const LATE: Duration = Duration::from_secs(1);
 pub struct Session {
     daemon: Arc<Daemon>,
     peer: Peer,
-    uid: u32,
+    subject: Subject,
     pid: Option<i32>,
     stop: watch::Receiver<bool>,
     /// The highest id that was seen, and the highest of a call that was handed over.
@@ -75,9 +75,9 @@ enum Next {
 
 impl Session {
     /// A session of a user on a connection.
-    pub fn new(daemon: Arc<Daemon>, peer: Peer, uid: u32, pid: Option<i32>) -> Self {
+    pub fn new(daemon: Arc<Daemon>, peer: Peer, subject: Subject, pid: Option<i32>) -> Self {
         let stop = daemon.stopping();
-        Self { daemon, peer, uid, pid, stop, seen: 0, taken: 0 }
+        Self { daemon, peer, subject, pid, stop, seen: 0, taken: 0 }
     }
 
     /// Serves it to its end.
@@ -153,7 +153,7 @@ impl Session {
             Err(failure) => (failure.head(DaemonFailure::record(service_id.as_deref()), true), None),
         };
         if waiting.is_none() {
-            let asker = Asker { uid: self.uid, pid: self.pid, call: id };
+            let asker = self.asker(id);
             let outcome = HeadSummary::of(&head);
             self.daemon.ended(&Ended::new(asker, "refused", outcome.sent(), outcome.audit));
         }
@@ -166,9 +166,9 @@ impl Session {
     fn decision(&self, id: u64, document: &CallDocument) -> Result<(Reply, Option<PendingCall>), DaemonFailure> {
         let rights = self.daemon.rights();
         let unknown = || DaemonFailure::unknown_service(&document.service_id);
-        let caller = rights.caller(self.uid).ok_or_else(unknown)?;
+        let caller = rights.caller(self.subject).ok_or_else(unknown)?;
         let (service, engine) = caller.service(&document.service_id).ok_or_else(unknown)?;
-        let account = self.daemon.account(self.uid);
+        let account = self.daemon.account(self.subject);
         let call = Held::call(&account, caller.limits.calls).ok_or_else(|| DaemonFailure::at_limit("calls"))?;
         let head = RequestHead { service: Some(&service.document), request: document.request.get().as_bytes() };
         let decide = || engine.decide(head, document.body_bytes, TRANSPORT);
@@ -223,7 +223,7 @@ impl Session {
     async fn make(&mut self, call: PendingCall) -> Result<(), Gone> {
         let PendingCall { id, service, engine, rights, decided, deadline, body, sealed, place, memory, .. } = call;
         self.taken = id;
-        let asker = Asker { uid: self.uid, pid: self.pid, call: id };
+        let asker = self.asker(id);
         let failed = |failure: DaemonFailure| failure.head(DaemonFailure::record(Some(&service.id)), false);
         let begun = self.daemon.records().write(&Begun::new(asker, &service.id));
         let begun = begun.map_err(|_| DaemonFailure::unrecorded(Sent::No));
@@ -239,7 +239,7 @@ impl Session {
                         None => (failed(DaemonFailure::panicked()), Vec::new()),
                     },
                     () = self.peer.closed() => {
-                        self.daemon.ended(&Ended::new(asker, "cancelled", "maybe", None));
+                        self.daemon.ended(&Ended::cancelled(asker, &service.id));
                         return Err(Gone);
                     }
                 },
@@ -252,6 +252,10 @@ impl Session {
         drop(place);
         let _memory = Some(memory).filter(|_| body.len() > PAYLOAD_BYTES);
         self.peer.respond(id, &head, &body, deadline.max(Instant::now()) + LATE).await
+    }
+
+    fn asker(&self, call: u64) -> Asker {
+        Asker { socket: self.subject.socket, uid: self.subject.uid, pid: self.pid, call }
     }
 
     /// Says what was taken, and takes nothing more.

@@ -16,7 +16,7 @@ mod signals;
 mod stack;
 
 #[cfg(feature = "sidecar")]
-pub use inherited::inherited_listener;
+pub use inherited::inherited_listeners;
 pub use mutex::lock;
 pub use pages::LockedPages;
 #[cfg(feature = "ffi")]

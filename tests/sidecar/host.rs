@@ -186,6 +186,18 @@ pub fn as_user<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(changed).join().expect("no panic"))
 }
 
+/// The same as a user who is in one further group, and in no other.
+#[allow(unsafe_code)]
+pub fn as_member<T: Send>(uid: u32, gid: u32, work: impl FnOnce() -> T + Send) -> T {
+    let changed = move || {
+        // SAFETY: the pointer is to one group, as the count says; it changes the groups of this thread only.
+        let changed = unsafe { libc::syscall(libc::SYS_setgroups, 1, &raw const gid) };
+        assert_eq!(changed, 0, "the test runs as root");
+        as_user(uid, work)
+    };
+    thread::scope(|scope| scope.spawn(changed).join().expect("no panic"))
+}
+
 /// A caller on its connection.
 pub struct Caller {
     pub stream: UnixStream,

@@ -10,5 +10,7 @@ mod configurations;
 mod ends;
 mod frames;
 mod host;
+mod metrics;
+mod sockets;
 mod units;
 mod users;
