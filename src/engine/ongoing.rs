@@ -173,6 +173,8 @@ async fn make(
     whole: bool,
     status: &mut Option<u16>,
 ) -> Result<(), Error> {
+    // Its host may have been away for a while, and servers close connections that are idle.
+    net::poll_sockets().await;
     let response = attempts::make(network, prepared, recorder).await?;
     *status = Some(response.status().as_u16());
     let Prepared { budget, run, .. } = prepared;

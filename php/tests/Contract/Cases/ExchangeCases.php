@@ -81,6 +81,26 @@ trait ExchangeCases
         }
     }
 
+    public function testAConnectionThatTheServerHasClosedMeanwhileIsNotUsedAgain(): void
+    {
+        foreach (['tls', 'h2'] as $listener) {
+            foreach ([false, true] as $isCollected) {
+                self::$server->script(
+                    $listener,
+                    [['read'], FaultServer::answer(201, [], 'one'), ['hold']],
+                    [['read'], FaultServer::answer(202, [], 'two'), ['hold', 2]],
+                );
+                foreach (['one', 'two'] as $number => $body) {
+                    $exchange = self::start(self::request($listener), isCollected: $isCollected);
+                    self::assertSame([$body, ''], [self::next($exchange), self::next($exchange)], $listener);
+                    self::assertFalse(self::record($exchange)['connection_reused']);
+                    self::$server->release($listener);
+                    self::$server->wait($listener, 'ended', $number + 1);
+                }
+            }
+        }
+    }
+
     public function testAnUnreadOneHoldsLittleAndStopsTheSender(): void
     {
         $size = 48 << 20;
