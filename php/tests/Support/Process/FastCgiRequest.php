@@ -45,9 +45,21 @@ final class FastCgiRequest
     public function response(): string
     {
         proc_close($this->handle);
-        rewind($this->output);
-        [, $body] = explode("\r\n\r\n", (string) stream_get_contents($this->output), 2) + [1 => ''];
-        return $body;
+        return $this->written();
+    }
+
+    /** What is there of the body. */
+    public function written(): string
+    {
+        // Not through the handle, whose place in the file is the program's too.
+        $output = (string) file_get_contents(stream_get_meta_data($this->output)['uri']);
+        return explode("\r\n\r\n", $output, 2)[1] ?? '';
+    }
+
+    /** Waits until this is there. */
+    public function waitFor(string $text): void
+    {
+        Poll::until(fn (): bool => str_contains($this->written(), $text), '"' . $text . '" in: ' . $this->written());
     }
 
     /**

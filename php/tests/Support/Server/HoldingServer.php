@@ -21,7 +21,7 @@ final class HoldingServer implements ApiServer
     /**
      * @param string $http "1.1" or "2"
      */
-    public function __construct(string $http)
+    public function __construct(private readonly string $http)
     {
         $this->directory = new TempDir('holding');
         $this->tls = new Certificates($this->directory);
@@ -69,6 +69,36 @@ final class HoldingServer implements ApiServer
     }
 
     /**
+     * Forgets all requests, and responds to each with the first of these pieces of a body, and with one more for each release(). The
+     * response ends with the last one, unless it is said to break there, or to have no end.
+     *
+     * @param list<string> $pieces
+     * @param string|null $end "reset" or "silence"
+     */
+    public function answerInPieces(string $coding, array $pieces, ?string $end = null): void
+    {
+        $last = array_key_last($pieces);
+        $steps = [$this->http === '2'
+            ? ['h2-head', [[':status', '200'], ['content-encoding', $coding]], false]
+            : FaultServer::write("HTTP/1.1 200 OK\r\ncontent-encoding: $coding\r\ntransfer-encoding: chunked\r\n\r\n")];
+        foreach ($pieces as $number => $piece) {
+            array_push($steps, ...$number > 0 ? [['hold', $number]] : [], ...$this->piece($piece, $number === $last && $end === null));
+        }
+        // Where there is no end, what the client sends is read, and can be the reset of a stream. Written nothing once more says that all is written.
+        $this->server->answers(self::NAME, [...$steps, ['repeat', '', 1], ...$end === 'reset' ? [['reset']] : []]);
+    }
+
+    /**
+     * @return list<array<mixed>>
+     */
+    private function piece(string $bytes, bool $isLast): array
+    {
+        return $this->http === '2'
+            ? [['h2-data', base64_encode($bytes), $isLast]]
+            : [FaultServer::write(dechex(strlen($bytes)) . "\r\n$bytes\r\n" . ($isLast ? "0\r\n\r\n" : ''))];
+    }
+
+    /**
      * @return list<array<mixed>>
      */
     private static function large(int $mebibytes): array
@@ -77,10 +107,22 @@ final class HoldingServer implements ApiServer
         return [FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $mebibytes << 4]];
     }
 
-    /** Waits until a response is held back. */
-    public function waitUntilHeld(): void
+    /** Waits until a response is held back, or held back for the nth time. */
+    public function waitUntilHeld(int $times = 1): void
     {
-        $this->server->wait(self::NAME, 'holding');
+        $this->server->wait(self::NAME, $times === 1 ? 'holding' : "holding $times");
+    }
+
+    /** Waits until all pieces of a response have been written. */
+    public function waitUntilWritten(): void
+    {
+        $this->server->wait(self::NAME, 'all-written');
+    }
+
+    /** Waits until a client has given a response up: has closed its connection, or has reset its stream. */
+    public function waitUntilGivenUp(): void
+    {
+        $this->server->wait(self::NAME, $this->http === '2' ? 'stream-reset' : 'closed');
     }
 
     /** Waits until clients have closed this number of connections. */

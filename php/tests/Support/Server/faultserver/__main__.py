@@ -9,7 +9,7 @@ It is controlled through the Unix socket SOCKET, with one JSON document in each 
       ends all connections, forgets what they received; the nth connection then runs the nth script, later ones run the last
   {"do": "seen", "name": N}   -> {"connections": [{"received", "requests", "events", "alpn", "server_name"}, …]}
   {"do": "wait", "name": N, "event": E, "count": C}   -> {} once C connections have had the event
-  {"do": "release", "name": N}   -> {}; connections that wait in the step "hold" continue
+  {"do": "release", "name": N}   -> {}; connections that wait in the step "hold" for this number of releases continue
   {"do": "dns", "names": {HOST: [[ADDRESS, …], …], …}}   -> {}; see dns.py
   {"do": "questions"}   -> {"questions": {"HOST TYPE": C, …}}
 
@@ -29,6 +29,28 @@ from dns import Dns
 WAIT = 30
 
 
+class Releases:
+    """How often a script was released, and who waits for that."""
+
+    def __init__(self):
+        self.count = 0
+        self.changed = threading.Condition()
+
+    def one(self):
+        with self.changed:
+            self.count += 1
+            self.changed.notify_all()
+
+    def end(self):
+        with self.changed:
+            self.count = float("inf")
+            self.changed.notify_all()
+
+    def wait(self, number):
+        with self.changed:
+            self.changed.wait_for(lambda: self.count >= number)
+
+
 class Listener:
     """One port, its script, and its connections since the script began."""
 
@@ -41,7 +63,7 @@ class Listener:
         self.port = self.socket.getsockname()[1]
         self.context = context(tls) if tls else None
         self.changed = threading.Condition()
-        self.released = threading.Event()
+        self.releases = Releases()
         self.connections, self.script, self.answers, self.answered = [], [], [], 0
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -69,8 +91,8 @@ class Listener:
             for connection in self.connections:
                 connection.abandon()
             self.connections, self.script, self.answers, self.answered = [], script, answers, 0
-            self.released.set()
-            self.released = threading.Event()
+            self.releases.end()
+            self.releases = Releases()
 
     def seen(self):
         with self.changed:
@@ -122,7 +144,7 @@ def answer(listeners, order):
     elif order["do"] == "wait":
         listener.wait(order["event"], order["count"])
     elif order["do"] == "release":
-        listener.released.set()
+        listener.releases.one()
     else:
         raise ValueError(order["do"])
     return {}

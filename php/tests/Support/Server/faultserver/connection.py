@@ -10,7 +10,7 @@
   ["repeat", BYTES, N]     writes the bytes N times, or until the client closes
   ["drip", BYTES]          writes the bytes one by one
   ["pace", BYTES]          writes the bytes every ten milliseconds until the client closes
-  ["hold"]                 waits for the order "release"
+  ["hold", N]              waits for the Nth order "release" of the script, the first unless said; "holding" and "holding N" are its events
   ["signal", PID, N]       sends a process a signal
   ["silence"]              reads until the client closes
   ["loop"]                 starts again with the first step
@@ -43,7 +43,7 @@ class Ended(Exception):
 class Connection:
     def __init__(self, peer, listener, steps):
         self.peer, self.listener, self.steps = peer, listener, steps
-        self.released = listener.released
+        self.releases = listener.releases
         self.received, self.requests, self.events = b"", [], []
         self.tls = self.alpn = self.server_name = None
         self.buffer = b""
@@ -135,9 +135,9 @@ class Connection:
             self.write(data)
             time.sleep(0.01)
 
-    def hold(self):
-        self.note("holding")
-        self.released.wait()
+    def hold(self, number=1):
+        self.note("holding" if number == 1 else f"holding {number}")
+        self.releases.wait(number)
 
     def signal(self, pid, number):
         os.kill(pid, number)
