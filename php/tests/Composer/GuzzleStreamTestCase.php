@@ -16,6 +16,7 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Outbound\TransportFactory;
@@ -29,9 +30,10 @@ abstract class GuzzleStreamTestCase extends TestCase
 {
     private const HEAD = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-a: 1\r\n\r\n";
 
+    protected static FaultServer $server;
+    protected MemoryAuditSink $audit;
     private static TempDir $directory;
-    private static FaultServer $server;
-    private MemoryAuditSink $audit;
+    private static Certificates $tls;
 
     abstract protected function transport(): string;
 
@@ -40,6 +42,8 @@ abstract class GuzzleStreamTestCase extends TestCase
         self::$directory = new TempDir('guzzle');
         self::$server = new FaultServer(self::$directory);
         self::$server->listen('plain');
+        self::$tls = new Certificates(self::$directory);
+        self::$server->listen('h2', ['certificate' => self::$tls->certificate, 'key' => self::$tls->key, 'alpn' => ['h2']]);
     }
 
     public static function tearDownAfterClass(): void
@@ -118,6 +122,18 @@ abstract class GuzzleStreamTestCase extends TestCase
         self::assertSame(['done', 'done', 'done', 'done'], $bodies);
     }
 
+    /** A stream has more time once its first byte is there. */
+    public function testAPromiseOfAWholeResponseHasTheTimeOfACall(): void
+    {
+        self::$server->script('plain', [['read'], FaultServer::write(self::HEAD . 'abc'), ['silence']]);
+        try {
+            $this->client(more: ['defaults' => ['timeout_ms' => 500]])->getAsync('x')->wait();
+            self::fail('The call was answered.');
+        } catch (\RuntimeException $thrown) {
+            self::assertSame('timeout.total', $thrown->getPrevious()?->errorCode());
+        }
+    }
+
     public function testACancelledPromiseEndsItsCall(): void
     {
         self::$server->script('plain', [['read'], FaultServer::write(self::HEAD . 'abc'), ['silence']]);
@@ -142,16 +158,20 @@ abstract class GuzzleStreamTestCase extends TestCase
         }
     }
 
-    private function client(): Client
+    /**
+     * @param array<string, mixed> $more of the configuration
+     */
+    protected function client(string $listener = 'plain', array $more = []): Client
     {
-        $url = 'http://localhost:' . self::$server->port('plain') . '/';
+        $url = ($listener === 'plain' ? 'http' : 'https') . '://localhost:' . self::$server->port($listener) . '/';
         $registry = new ArrayServiceRegistry(['api' => [
             'base_url' => $url,
             'policy' => ['allowed_methods' => ['GET'], 'allow_http' => true],
             'transport' => $this->transport(),
         ]]);
-        $transports = new TransportFactory([
+        $transports = new TransportFactory($more + [
             'version' => 1,
+            'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => self::$server->ports()]],
         ], Build::library());
         $this->audit = new MemoryAuditSink();

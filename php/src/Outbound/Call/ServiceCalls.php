@@ -109,6 +109,7 @@ final readonly class ServiceCalls
      * @param array<mixed> $options as SecureHttpStreamClientInterface has them
      * @param string|null $url absolute, in place of path and query
      * @param list<array{string, string}>|null $sdkHeaders as for call()
+     * @param bool $isCollected whether the head comes with the whole body, in the times of call()
      * @throws OutboundException
      * @throws \Throwable as call()
      */
@@ -119,11 +120,12 @@ final readonly class ServiceCalls
         #[\SensitiveParameter] array $options,
         #[\SensitiveParameter] ?string $url = null,
         #[\SensitiveParameter] ?array $sdkHeaders = null,
+        bool $isCollected = false,
     ): StreamedCall {
         $call = $this->prepare(null, true, $serviceId, $method, $path, $options, $url, $sdkHeaders);
         [$number, $record, $settlement] = [$call->number, $call->record, $this->settlement];
         try {
-            $exchange = $call->begin(false);
+            $exchange = $call->begin($isCollected);
         } catch (\Throwable $failure) {
             throw $this->failed($number, $record, $failure);
         }

@@ -65,12 +65,18 @@ final class Transfer
         });
     }
 
-    /** Whether the response is wanted in pieces, or together with others, or only if something comes in time. */
-    public function isInPieces(): bool
+    /** Whether others can go on while this one is waited for. */
+    public function isBesideOthers(): bool
     {
         $isAlone = ($this->options['synchronous'] ?? false) === true && ($this->options['sink'] ?? null) === null;
         $isPatient = OptionRules::seconds($this->options, 'read_timeout') === null;
         return $this->isStream() || !$isPatient || (!$isAlone && $this->calls->hasExchanges($this->id));
+    }
+
+    /** Whether the response is wanted while it arrives. */
+    private function isInPieces(): bool
+    {
+        return $this->isStream() || ($this->options['sink'] ?? null) !== null;
     }
 
     /** Seconds before the call may begin. */
@@ -122,8 +128,14 @@ final class Transfer
             if ($this->delay() > 0) {
                 return null;
             }
-            $call = $this->call
-                ??= $this->calls->stream($this->id, $this->request->getMethod(), '', $this->callOptions(), ...$this->message());
+            $call = $this->call ??= $this->calls->stream(
+                $this->id,
+                $this->request->getMethod(),
+                '',
+                $this->callOptions(),
+                ...$this->message(),
+                isCollected: !$this->isInPieces(),
+            );
             $head = $call->headNow();
             if ($head === null) {
                 return null;

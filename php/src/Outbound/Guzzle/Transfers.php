@@ -53,7 +53,7 @@ final class Transfers
         $transfer = new Transfer($this->calls, new Redirects($this->match, $id, $isNamed), $id, $request, $options);
         try {
             $transfer->prepare($this->connectTimeout);
-            if (!$transfer->isInPieces()) {
+            if (!$transfer->isBesideOthers()) {
                 return new FulfilledPromise($transfer->whole());
             }
         } catch (TransferException $failure) {
