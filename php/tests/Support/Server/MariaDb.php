@@ -17,7 +17,10 @@ final class MariaDb
     private readonly Process $process;
     private readonly TempDir $directory;
 
-    public function __construct()
+    /**
+     * @param bool $isLogged whether the server writes down each statement
+     */
+    public function __construct(bool $isLogged = false)
     {
         $this->directory = new TempDir('mariadb');
         $path = $this->directory->path;
@@ -25,7 +28,8 @@ final class MariaDb
         $this->process = new Process([
             'mariadbd', '--no-defaults', '--datadir=' . $path . '/data', '--socket=' . $path . '/socket',
             '--pid-file=' . $path . '/pid', '--skip-networking', '--skip-grant-tables', '--innodb-log-file-size=8M',
-            '--innodb-flush-log-at-trx-commit=2', ...(posix_geteuid() === 0 ? ['--user=root'] : []),
+            '--innodb-flush-log-at-trx-commit=2', '--general-log-file=' . $path . '/statements',
+            ...($isLogged ? ['--general-log'] : []), ...(posix_geteuid() === 0 ? ['--user=root'] : []),
         ], $path . '/mariadbd.log');
         $server = 'mysql:unix_socket=' . $path . '/socket';
         $this->process->waitUntil(static fn (): bool => self::createDatabase($server), 'mariadbd');
@@ -58,6 +62,15 @@ final class MariaDb
     public function connection(): \PDO
     {
         return new \PDO($this->dsn);
+    }
+
+    /**
+     * @return list<string> the first lines of the statements that the server has executed, if it writes them down
+     */
+    public function statements(): array
+    {
+        preg_match_all('/\b(?:Query|Execute)\t(.*)/', (string) file_get_contents($this->directory->path . '/statements'), $statements);
+        return $statements[1];
     }
 
     /** Stops all threads of the server until wakeUp(); its socket stays open. */

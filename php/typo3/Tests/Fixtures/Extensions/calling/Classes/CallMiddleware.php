@@ -11,7 +11,8 @@ use Psr\Http\Server\RequestHandlerInterface;
 use TYPO3\CMS\Core\Http\JsonResponse;
 
 /**
- * A frontend request that calls a service: /outbound-test?service=crm&path=/echo; /outbound-timings calls it with each client.
+ * A frontend request that calls a service: /outbound-test?service=crm&path=/echo; /outbound-timings calls it with each
+ * client, /outbound-leave ends in the middle of a response.
  */
 final readonly class CallMiddleware implements MiddlewareInterface
 {
@@ -24,6 +25,7 @@ final readonly class CallMiddleware implements MiddlewareInterface
         return match ($request->getUri()->getPath()) {
             '/outbound-test' => new JsonResponse($this->calls->asked($request)),
             '/outbound-timings' => new JsonResponse($this->timings->asked($request)),
+            '/outbound-leave' => $this->calls->leave($request),
             default => $handler->handle($request),
         };
     }

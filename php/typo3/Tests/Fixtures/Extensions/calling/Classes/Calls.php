@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutboundCalling;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Service\SecureHttpClientInterface;
+use Netresearch\NrVault\Service\SecureHttpClient;
 use Psr\Http\Message\ServerRequestInterface;
 use TYPO3\CMS\Core\Core\Environment;
 
@@ -14,7 +14,7 @@ use TYPO3\CMS\Core\Core\Environment;
  */
 final readonly class Calls
 {
-    public function __construct(private SecureHttpClientInterface $client)
+    public function __construct(private SecureHttpClient $client)
     {
     }
 
@@ -48,5 +48,14 @@ final readonly class Calls
         $text = static fn (string $name, string $default): string => is_string($query[$name] ?? null) ? $query[$name] : $default;
         return $this->call($text('service', ''), $text('path', '/echo'))
             + ['pid' => getmypid(), 'project' => Environment::getProjectPath()];
+    }
+
+    /** Reads the beginning of a response, and ends the process of the request. */
+    public function leave(ServerRequestInterface $request): never
+    {
+        ['service' => $service, 'path' => $path] = $request->getQueryParams();
+        $response = $this->client->stream($service, 'GET', $path);
+        echo $response->body()->read(1);
+        exit;
     }
 }

@@ -47,4 +47,8 @@ final readonly class KeyServer implements MasterKeyProviderInterface
     {
         return random_bytes(32);
     }
+
+    public static function clearCachedKey(): void
+    {
+    }
 }
