@@ -162,6 +162,20 @@ final class WorkerTest extends TestCase
 
     #[Test]
     #[Depends('theSchedulerCalls')]
+    public function aRequestThatEndsInAResponseIsRecorded(): void
+    {
+        self::$workers->browser()->get('/outbound-leave?service=visitors&path=/bytes/1000000');
+
+        $row = $this->database()->query('SELECT * FROM tx_nrvault_outbound_audit ORDER BY uid DESC LIMIT 1')?->fetch(\PDO::FETCH_ASSOC);
+        self::assertIsArray($row);
+        self::assertSame(
+            ['visitors', 'rust-ffi', 201, 'cancelled.abandoned'],
+            [$row['service_id'], $row['transport'], $row['status'], $row['error_code']],
+        );
+    }
+
+    #[Test]
+    #[Depends('aRequestThatEndsInAResponseIsRecorded')]
     public function noCopyIsLeft(): void
     {
         self::$upstream->nginx->stop();
@@ -204,10 +218,7 @@ final class WorkerTest extends TestCase
     /** All values of all tables; those of caches are decompressed. */
     private function rows(): string
     {
-        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
-        self::assertIsArray($files);
-        self::assertCount(1, $files);
-        $database = new \PDO('sqlite:' . $files[0]);
+        $database = $this->database();
         $tables = $database->query("SELECT name FROM sqlite_master WHERE type = 'table'")?->fetchAll(\PDO::FETCH_COLUMN);
         self::assertIsArray($tables);
         self::assertContains('sys_history', $tables);
@@ -223,6 +234,14 @@ final class WorkerTest extends TestCase
         }
         self::assertStringContainsString('admins-token', $text);
         return $text;
+    }
+
+    private function database(): \PDO
+    {
+        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
+        self::assertIsArray($files);
+        self::assertCount(1, $files);
+        return new \PDO('sqlite:' . $files[0]);
     }
 
     /**
