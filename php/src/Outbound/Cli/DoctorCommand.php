@@ -16,6 +16,7 @@ use Netresearch\NrVault\Outbound\Cli\Doctor\Remedies;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Cli\Doctor\RegistryEntries;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Report;
+use Netresearch\NrVault\Outbound\Cli\Doctor\SidecarDaemon;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Worker;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 
@@ -30,11 +31,12 @@ final class DoctorCommand implements Command
     {
         return <<<'TEXT'
             doctor [--config=FILE] [--registry=FILE [--credentials=DIR]] [--audit-log=FILE] [--registry-cache=DIR]
-                   [--fpm-socket=PATH | --no-fpm] [--quiet | --format=json]
+                   [--sidecar-config=FILE] [--fpm-socket=PATH | --no-fpm] [--quiet | --format=json]
               Looks at PHP, library, header, configuration, master keys, roots, registry, and through the socket of
               php-fpm at a worker, which tries the files itself, opens and wipes every envelope, and looks whether it
               could write the audit record and keep the registry compiled; where none answers, at what php-fpm -t
-              says. --library=PATH, --header=PATH and --php-fpm=PROGRAM name what is not where it is usually installed.
+              says; and at the sidecar, where the configuration names its socket, as the user of the workers, which takes
+              root. --library=PATH, --header=PATH and --php-fpm=PROGRAM name what is not where it is usually installed.
               Each problem has the line that fixes it, with what else is to know behind "#". --quiet shows problems only.
 
             TEXT;
@@ -42,7 +44,7 @@ final class DoctorCommand implements Command
 
     public function run(array $argv, Streams $streams): int
     {
-        $valued = ['config', 'registry', 'credentials', 'audit-log', 'registry-cache', 'fpm-socket', 'format', 'library', 'header', 'php-fpm'];
+        $valued = ['config', 'registry', 'credentials', 'audit-log', 'registry-cache', 'sidecar-config', 'fpm-socket', 'format', 'library', 'header', 'php-fpm'];
         $arguments = Arguments::parse($argv, ['no-fpm', 'quiet'], $valued, []);
         $format = $arguments->value('format') ?? 'text';
         if (!in_array($format, ['text', 'json'], true)) {
@@ -89,6 +91,12 @@ final class DoctorCommand implements Command
             ...$unreadable,
             ...($config === null ? [] : Configuration::ofThisProcess($config, $remedies)),
             ...self::registry($arguments, $config ?? [], $remedies),
+            ...SidecarDaemon::examine(
+                $config ?? [],
+                $wanted,
+                $arguments->value('sidecar-config') ?? SidecarDaemon::CONFIGURATION,
+                $remedies,
+            ),
             ...($worker === null ? [] : $worker->findings),
         ];
     }

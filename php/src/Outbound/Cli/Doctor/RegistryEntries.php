@@ -99,6 +99,11 @@ final class RegistryEntries
             } catch (OutboundException) {
                 continue;
             }
+            if (SidecarDaemon::has($service, SidecarDaemon::socketOf($config) !== null)) {
+                // The sidecar has base URL, policy and credentials.
+                $findings[] = Finding::ok('registry.service', 'Service "' . $service->id . '" is the sidecar\'s.');
+                continue;
+            }
             $edit = static fn (string $note): string => $remedy($service, $note);
             if (!$hasPhp && $service->transport === ServiceDefinition::TRANSPORT_PHP) {
                 $findings[] = self::refused($edit, $service, PhpTransport::forbidden());

@@ -20,6 +20,7 @@ final readonly class Report
         'header' => 'Library and header',
         'config' => 'Configuration',
         'registry' => 'Registry',
+        'sidecar' => 'Sidecar',
         'fpm' => 'php-fpm',
     ];
 
