@@ -280,6 +280,21 @@ int32_t secure_outbound_wait(const uint64_t *exchanges,
                              uint32_t timeout_ms,
                              uint64_t *ready);
 
+// For a host with an event loop of its own, which waits there and not in `secure_outbound_wait`. `*fd` is readable where there is
+// something to do: `secure_outbound_wait` with `timeout_ms` 0 does it, and says which exchanges have something. It belongs to the
+// library, is the same each time, and is not to be read or closed. `*timeout_ms` is how long the host may wait for it, as poll(2) has
+// it: 100 while this thread has exchanges, and else -1. Time that passes until the next `secure_outbound_wait` counts as waited.
+//
+// A forked child asks anew: its descriptor is another one.
+//
+// Returns `SECURE_OUTBOUND_OK`, `SECURE_OUTBOUND_FAILED` with `*fd` -1 where the process has no descriptor left, or a negative status.
+//
+// # Safety
+//
+// `fd` and `timeout_ms` point to writable numbers.
+int32_t secure_outbound_event(int32_t *fd,
+                              int32_t *timeout_ms);
+
 // The head of a response: a document with its status, version and header fields.
 //
 // Returns `SECURE_OUTBOUND_OK` with it, `SECURE_OUTBOUND_PENDING` where it has not come yet, `SECURE_OUTBOUND_FAILED` with the head

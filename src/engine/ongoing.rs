@@ -95,6 +95,11 @@ impl Ongoing {
         inbox::ready(&inboxes).await
     }
 
+    /// Notes that somebody waits who will come back by `any_ready`: the silence until then counts.
+    pub fn wait_outside(&self) {
+        self.0.idle().wait_outside();
+    }
+
     /// Ends the call, with `cancelled.abandoned` where it has not ended yet, and gives its record.
     pub async fn end(&self) -> Option<Reply> {
         self.0.cancel(Code::CancelledAbandoned);

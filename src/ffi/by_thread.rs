@@ -57,6 +57,15 @@ impl<T> ByThread<T> {
         self.live().get(&number).map(|(_, value)| value.clone())
     }
 
+    /// The values of this thread.
+    pub fn of_this_thread(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        let thread = THREAD.with(|thread| *thread);
+        self.live().values().filter(|(owner, _)| *owner == thread).map(|(_, value)| value.clone()).collect()
+    }
+
     /// Lets every value of this thread go. Says whether there were any.
     pub fn free_of_this_thread(&self) -> bool {
         let thread = THREAD.with(|thread| *thread);

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::boundary::{self, Begun, Misuse, TRANSPORT, enter_with_exchange, enter_with_status, input};
 use super::process::Process;
 use super::result::ResultView;
+use super::runtime::Runtime;
 use super::status::Status;
 use crate::engine::{self, Call, Delivery, Exchange, Ongoing, Piece, Ready, Reply, RequestBody, Rest};
 use crate::sys::SigpipeBlocked;
@@ -208,6 +209,8 @@ pub unsafe extern "C" fn secure_outbound_wait(
 ) -> i32 {
     boundary::without_result(|| {
         if count == 0 {
+            let _quiet = SigpipeBlocked::new();
+            Process::current().settle();
             return Ok(());
         }
         if exchanges.is_null() || ready.is_null() {
@@ -224,6 +227,9 @@ pub unsafe extern "C" fn secure_outbound_wait(
         let _quiet = SigpipeBlocked::new();
         let limit = Duration::from_millis(timeout_ms.into()).min(LONGEST);
         let found = process.runtime().ok().and_then(|runtime| {
+            if limit.is_zero() && runtime.is_watched() {
+                return runtime.settle_and_wipe(Ongoing::any_ready(&ongoing));
+            }
             runtime.poll_sockets();
             runtime.block_on_and_wipe(async { timeout(limit, Ongoing::any_ready(&ongoing)).await.ok() })
         });
@@ -234,6 +240,38 @@ pub unsafe extern "C" fn secure_outbound_wait(
             unsafe { ready.add(place).write(u64::from(response) + 2 * u64::from(room)) };
         }
         Ok(())
+    })
+}
+
+/// For a host with an event loop of its own, which waits there and not in `secure_outbound_wait`. `*fd` is readable where there is
+/// something to do: `secure_outbound_wait` with `timeout_ms` 0 does it, and says which exchanges have something. It belongs to the
+/// library, is the same each time, and is not to be read or closed. `*timeout_ms` is how long the host may wait for it, as poll(2) has
+/// it: 100 while this thread has exchanges, and else -1. Time that passes until the next `secure_outbound_wait` counts as waited.
+///
+/// A forked child asks anew: its descriptor is another one.
+///
+/// Returns `SECURE_OUTBOUND_OK`, `SECURE_OUTBOUND_FAILED` with `*fd` -1 where the process has no descriptor left, or a negative status.
+///
+/// # Safety
+///
+/// `fd` and `timeout_ms` point to writable numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn secure_outbound_event(fd: *mut i32, timeout_ms: *mut i32) -> i32 {
+    boundary::with_status(|| {
+        if fd.is_null() || timeout_ms.is_null() {
+            return Err(Misuse::NullPointer);
+        }
+        let process = Process::current();
+        let descriptor = process.runtime().ok().and_then(Runtime::descriptor);
+        let ongoing = process.ongoing.of_this_thread();
+        ongoing.iter().for_each(|ongoing| ongoing.wait_outside());
+        let timeout = if ongoing.is_empty() { -1 } else { i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX) };
+        // SAFETY: not null, and the caller's promise.
+        unsafe {
+            fd.write(descriptor.unwrap_or(-1));
+            timeout_ms.write(timeout);
+        }
+        Ok(if descriptor.is_some() { Status::SecureOutboundOk } else { Status::SecureOutboundFailed })
     })
 }
 

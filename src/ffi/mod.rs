@@ -19,9 +19,9 @@ mod status;
 use std::ffi::c_char;
 
 pub use exchanges::{
-    secure_outbound_cancel, secure_outbound_end, secure_outbound_head, secure_outbound_read, secure_outbound_start,
-    secure_outbound_start_decided, secure_outbound_start_decided_upload, secure_outbound_start_upload,
-    secure_outbound_wait, secure_outbound_write,
+    secure_outbound_cancel, secure_outbound_end, secure_outbound_event, secure_outbound_head, secure_outbound_read,
+    secure_outbound_start, secure_outbound_start_decided, secure_outbound_start_decided_upload,
+    secure_outbound_start_upload, secure_outbound_wait, secure_outbound_write,
 };
 pub use result::ResultView;
 pub use status::Status;

@@ -106,6 +106,13 @@ impl Process {
         }
     }
 
+    /// Has the runtime come to rest, where a host sleeps on its descriptor.
+    pub fn settle(&self) {
+        if let Some(runtime) = self.runtime.get().filter(|runtime| runtime.is_watched()) {
+            runtime.settle_and_wipe(std::future::ready(()));
+        }
+    }
+
     /// The runtime, made at the first send.
     pub fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.runtime.get() {

@@ -1,44 +1,129 @@
 //! The runtime that the calling threads drive.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Poll, Waker};
 
 use crate::error::{Code, Error};
 use crate::net;
-use crate::sys::wiped;
+use crate::sys::{epoll, lock, wiped};
 
 /// One single-threaded runtime for a process. It has no thread of its own: whoever waits for a response drives it, and
 /// several callers take turns.
-pub struct Runtime(tokio::runtime::Runtime);
+pub struct Runtime {
+    runtime: tokio::runtime::Runtime,
+    rest: Arc<Resting>,
+}
+
+/// Whether there is nothing left to do for a runtime but to wait.
+#[derive(Default)]
+struct Resting {
+    /// The runtime's epoll descriptor, once a host has asked for it.
+    epoll: OnceLock<OwnedFd>,
+    /// How often it has come to rest while somebody wanted to know.
+    times: AtomicU64,
+    asking: Mutex<Vec<Waker>>,
+}
+
+impl Resting {
+    /// Before the runtime waits. What its descriptor has comes first.
+    fn before_waiting(&self) {
+        if self.epoll.get().is_some_and(|epoll| !epoll::is_readable(epoll)) {
+            self.times.fetch_add(1, Ordering::AcqRel);
+            std::mem::take(&mut *lock(&self.asking)).into_iter().for_each(Waker::wake);
+        }
+    }
+}
 
 impl Runtime {
     /// Makes the runtime: an epoll descriptor and no thread.
     pub fn new() -> Result<Self, Error> {
+        let rest = Arc::<Resting>::default();
+        let waiting = Arc::clone(&rest);
         tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            .on_thread_park(move || waiting.before_waiting())
             .build()
-            .map(Self)
+            .map(|runtime| Self { runtime, rest })
             .map_err(|_| Error::new(Code::ConnectFailed, "the process has no file descriptors left for epoll"))
     }
 
     /// Has it poll its sockets once.
     pub fn poll_sockets(&self) {
-        self.0.block_on(net::poll_sockets());
+        self.block_on(net::poll_sockets());
     }
 
     /// Gives it a task, which goes on while anybody drives the runtime.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.0.spawn(task));
+        drop(self.runtime.spawn(task));
     }
 
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(future)
+        let output = self.runtime.block_on(future);
+        if self.is_watched() {
+            // What was left to do shows at the descriptor by a task that comes from outside, and by nothing else.
+            drop(self.runtime.spawn(std::future::ready(())));
+        }
+        output
     }
 
     /// The same, and wipes the stack afterwards. Whatever decrypts and reads the response of a token endpoint leaves pieces of the
     /// token in its frames.
     pub fn block_on_and_wipe<F: Future>(&self, future: F) -> F::Output {
-        wiped(|| self.0.block_on(future))
+        wiped(|| self.block_on(future))
+    }
+
+    /// Whether a host has its descriptor.
+    pub fn is_watched(&self) -> bool {
+        self.rest.epoll.get().is_some()
+    }
+
+    /// Drives a runtime whose descriptor a host has until there is nothing left to do but to wait, and gives what a future has by
+    /// then. Afterwards the descriptor is readable as soon as there is something to do again.
+    pub fn settle_and_wipe<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        wiped(|| {
+            let begun = self.rest.times.load(Ordering::Acquire);
+            self.runtime.block_on(poll_fn(|cx| {
+                // Timers are looked at after it has come to rest, so it has to come to rest once more.
+                if self.rest.times.load(Ordering::Acquire) > begun + 1 {
+                    return Poll::Ready(());
+                }
+                lock(&self.rest.asking).push(cx.waker().clone());
+                Poll::Pending
+            }));
+            self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    output = future => Some(output),
+                    () = std::future::ready(()) => None,
+                }
+            })
+        })
+    }
+
+    /// A descriptor that is readable where there is something to do; nothing where the process has none left.
+    pub fn descriptor(&self) -> Option<i32> {
+        if let Some(epoll) = self.rest.epoll.get() {
+            return Some(epoll.as_raw_fd());
+        }
+        let found = self.found()?;
+        let epoll = self.rest.epoll.get_or_init(|| found);
+        // What was done before nobody knows.
+        drop(self.runtime.spawn(std::future::ready(())));
+        Some(epoll.as_raw_fd())
+    }
+
+    /// A duplicate of the descriptor that watches what the runtime is given to watch.
+    fn found(&self) -> Option<OwnedFd> {
+        let (ours, _theirs) = UnixStream::pair().ok()?;
+        ours.set_nonblocking(true).ok()?;
+        let _context = self.runtime.enter();
+        let watched = tokio::net::UnixStream::from_std(ours).ok()?;
+        epoll::watching(watched.as_fd())
     }
 }

@@ -29,6 +29,8 @@ struct Clock {
     /// When the current waiting began, and by how many.
     since: Option<Instant>,
     waiting: usize,
+    /// One of them waits outside the library.
+    outside: bool,
     /// Nothing can come, because nothing is taken.
     blocked: bool,
     arrived: u64,
@@ -55,9 +57,17 @@ impl IdleLimit {
     /// Notes that somebody waits, until what is returned is dropped.
     pub fn wait(&self) -> IdleWait<'_> {
         let mut clock = lock(&self.clock);
-        clock.waiting += 1;
+        // Who has waited outside goes on waiting here.
+        clock.waiting += usize::from(!std::mem::take(&mut clock.outside));
         clock.since.get_or_insert_with(Instant::now);
         IdleWait(self)
+    }
+
+    /// Notes that somebody waits outside the library, until the next `wait`.
+    pub fn wait_outside(&self) {
+        let mut clock = lock(&self.clock);
+        clock.waiting += usize::from(!std::mem::replace(&mut clock.outside, true));
+        clock.since.get_or_insert_with(Instant::now);
     }
 
     /// Notes bytes of a body.

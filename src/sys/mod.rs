@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 
 mod alloc;
+#[cfg(feature = "ffi")]
+pub mod epoll;
 #[cfg(feature = "sidecar")]
 mod inherited;
 mod mutex;

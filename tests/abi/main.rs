@@ -7,6 +7,7 @@ mod c_client;
 mod c_host;
 mod decided;
 mod documents;
+mod events;
 mod exchanges;
 mod floors;
 mod handles;

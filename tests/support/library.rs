@@ -84,6 +84,7 @@ pub struct Library {
     pub start_upload: StartUpload,
     pub start_decided_upload: StartDecidedUpload,
     pub write: unsafe extern "C" fn(u64, *const c_char, usize, i32, *mut usize) -> i32,
+    pub event: unsafe extern "C" fn(*mut i32, *mut i32) -> i32,
     pub wait: unsafe extern "C" fn(*const u64, usize, u32, *mut u64) -> i32,
     pub head: unsafe extern "C" fn(u64, *mut Frame) -> i32,
     pub read: unsafe extern "C" fn(u64, usize, *mut Frame) -> i32,
@@ -130,6 +131,7 @@ pub fn library() -> &'static Library {
                     .get(symbol("start_decided_upload").as_bytes())
                     .expect("start_decided_upload"),
                 write: *file.get(symbol("write").as_bytes()).expect("write"),
+                event: *file.get(symbol("event").as_bytes()).expect("event"),
                 wait: *file.get(symbol("wait").as_bytes()).expect("wait"),
                 head: *file.get(symbol("head").as_bytes()).expect("head"),
                 read: *file.get(symbol("read").as_bytes()).expect("read"),
@@ -353,6 +355,14 @@ pub fn write(exchange: u64, bytes: &[u8], last: i32) -> (i32, usize) {
     // SAFETY: every pointer is to a live value.
     let status = unsafe { (library().write)(exchange, bytes.as_ptr().cast(), bytes.len(), last, &mut taken) };
     (status, taken)
+}
+
+/// The status, the descriptor and the time for an event loop.
+pub fn event() -> (i32, i32, i32) {
+    let (mut fd, mut timeout_ms) = (i32::MIN, i32::MIN);
+    // SAFETY: both pointers are to live values.
+    let status = unsafe { (library().event)(&mut fd, &mut timeout_ms) };
+    (status, fd, timeout_ms)
 }
 
 /// Waits for one of these, and says which have something.

@@ -19,7 +19,8 @@ final class HeaderTest extends TestCase
         $declarations = implode("\n", array_map($class->getConstant(...), ['DECLARATIONS', 'OPTIONAL', 'DECIDING', 'STREAMING', 'UPLOADING']));
         $header = array_filter(
             self::statements((string) file_get_contents(Build::header())),
-            static fn (string $statement): bool => preg_match('/^(typedef )?enum /', $statement) !== 1,
+            // PHP has no event loop, and waits in secure_outbound_wait.
+            static fn (string $statement): bool => preg_match('/^(typedef )?enum |\bsecure_outbound_event\b/', $statement) !== 1,
         );
 
         self::assertEqualsCanonicalizing(array_values($header), self::statements($declarations));

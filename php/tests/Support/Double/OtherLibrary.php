@@ -27,6 +27,7 @@ final class OtherLibrary
         int secure_outbound_start_upload(void) { __builtin_trap(); }
         int secure_outbound_start_decided_upload(void) { __builtin_trap(); }
         int secure_outbound_write(void) { __builtin_trap(); }
+        int secure_outbound_event(void) { __builtin_trap(); }
         int secure_outbound_wait(void) { __builtin_trap(); }
         int secure_outbound_head(void) { __builtin_trap(); }
         int secure_outbound_read(void) { __builtin_trap(); }
