@@ -11,10 +11,7 @@ if (!interface_exists(\Psr\Http\Client\ClientInterface::class)) {
     require_once 'Psr/Http/Message/autoload.php';
     require_once 'Psr/Http/Message/factory-autoload.php';
     require_once 'GuzzleHttp/Psr7/autoload.php';
-    // PHPUnit loads the classes of a group that it leaves out as well, and a class needs its parent.
-    if (class_exists(\PHPUnit\Framework\TestCase::class)) {
-        class_alias(\PHPUnit\Framework\TestCase::class, 'Symfony\\Contracts\\HttpClient\\Test\\HttpClientTestCase');
-    }
+    require_once 'Symfony/Contracts/HttpClient/autoload.php';
 }
 
 // Guzzle 7 in the place of the Guzzle 8 of php/vendor, of which no class must be found.

@@ -53,15 +53,28 @@ final class SecureSymfonyClient implements HttpClientInterface
             : new PlainResponse($this->exchanges, $request, $read);
     }
 
-    public function stream(ResponseInterface|iterable $responses, ?float $timeout = null): ResponseStreamInterface
+    /**
+     * Without a type of the first parameter, as contracts 2.5 have it.
+     *
+     * @param ResponseInterface|iterable<array-key, ResponseInterface> $responses
+     */
+    public function stream($responses, ?float $timeout = null): ResponseStreamInterface
+    {
+        return new ResponseStream($this->exchanges->chunks(self::own($responses), $timeout));
+    }
+
+    /**
+     * @return list<SecureResponse>
+     */
+    private static function own(mixed $responses): array
     {
         $own = [];
-        foreach ($responses instanceof ResponseInterface ? [$responses] : $responses as $response) {
+        foreach (is_iterable($responses) ? $responses : [$responses] as $response) {
             $own[] = $response instanceof SecureResponse ? $response : throw new \TypeError(
                 'a response is not of this client, but ' . get_debug_type($response),
             );
         }
-        return new ResponseStream($this->exchanges->chunks($own, $timeout));
+        return $own;
     }
 
     /**
