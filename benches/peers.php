@@ -8,8 +8,8 @@ declare(strict_types=1);
  *
  * php benches/peers.php [--turns=N] [--requests=N] [SUITE…]     as root, for php-fpm
  *
- * Suites: warm, fpm, registry, envelope; without an argument, all. --turns is for warm and envelope, where a turn of warm has 20 calls;
- * --requests is for fpm and registry.
+ * Suites: warm, fpm, registry, envelope, stream; without an argument, all. --turns is for warm and envelope, where a turn of warm has 20
+ * calls, and for stream, which takes a twentieth of them; --requests is for fpm and registry.
  */
 
 use Netresearch\NrVault\Outbound\Benches\Api;
@@ -19,6 +19,8 @@ use Netresearch\NrVault\Outbound\Benches\FpmCalls;
 use Netresearch\NrVault\Outbound\Benches\Machine;
 use Netresearch\NrVault\Outbound\Benches\Registries;
 use Netresearch\NrVault\Outbound\Benches\Samples;
+use Netresearch\NrVault\Outbound\Benches\Streams;
+use Netresearch\NrVault\Outbound\Benches\StreamServer;
 use Netresearch\NrVault\Outbound\Benches\WarmCalls;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
@@ -33,15 +35,16 @@ foreach (array_slice($argv, 1) as $argument) {
     match (true) {
         preg_match('/^--turns=(\d+)$/', $argument, $match) === 1 => $turns = max(1, (int) $match[1]),
         preg_match('/^--requests=(\d+)$/', $argument, $match) === 1 => $requests = max(1, (int) $match[1]),
-        in_array($argument, ['warm', 'fpm', 'registry', 'envelope'], true) => $suites[] = $argument,
+        in_array($argument, ['warm', 'fpm', 'registry', 'envelope', 'stream'], true) => $suites[] = $argument,
         default => exit("Not an argument of this bench: $argument\n"),
     };
 }
-$suites = $suites === [] ? ['warm', 'fpm', 'registry', 'envelope'] : $suites;
+$suites = $suites === [] ? ['warm', 'fpm', 'registry', 'envelope', 'stream'] : $suites;
 
 $machine = Machine::describe();
 echo implode("\n", $machine['lines']), "\n\n";
 $api = new Api();
+$streams = in_array('stream', $suites, true) ? new StreamServer($api) : null;
 $cases = [];
 try {
     foreach ($suites as $suite) {
@@ -50,9 +53,11 @@ try {
             'fpm' => (new FpmCalls($api))->measure($requests),
             'registry' => (new Registries())->measure($requests),
             'envelope' => (new Envelopes())->measure($turns),
+            'stream' => (new Streams($streams))->measure(max(1, intdiv($turns, 20))),
         });
     }
 } finally {
+    $streams?->stop();
     $api->stop();
 }
 
@@ -64,9 +69,9 @@ foreach ($cases as $case) {
             "| %s | %s | %s | %s to %s | %s | %s |\n",
             $case->title,
             $client,
-            Chart::time($case->median($client)),
-            Chart::time($case->quantile($client, 0.25)),
-            Chart::time($case->quantile($client, 0.75)),
+            Chart::value($case, $case->median($client)),
+            Chart::value($case, $case->quantile($client, 0.25)),
+            Chart::value($case, $case->quantile($client, 0.75)),
             Chart::ratio($case->ratio($client)),
             $used === null ? '|' : Chart::time($used[0]) . ' | ' . Chart::ratio($used[1]),
         );
@@ -78,7 +83,7 @@ $directory = dirname(__DIR__) . '/target/bench';
 is_dir($directory) || mkdir($directory, recursive: true);
 file_put_contents($directory . '/table.md', implode("\n", $machine['lines']) . "\n\n" . $table);
 file_put_contents($directory . '/samples.json', json_encode(
-    ['machine' => $machine, 'unit' => 'microseconds', 'cases' => $cases],
+    ['machine' => $machine, 'cases' => $cases],
     JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR,
 ));
 foreach ($suites as $suite) {

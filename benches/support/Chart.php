@@ -28,7 +28,7 @@ final class Chart
             $y += 20;
             $svg .= self::text(12, $y, $case->title, 'font-weight="bold"');
             $y += 8;
-            $longest = max(array_map(static fn (string $client): float => $case->quantile($client, 0.75), array_keys($case->times)));
+            $longest = max(1, ...array_map(static fn (string $client): float => $case->quantile($client, 0.75), array_keys($case->times)));
             foreach (array_keys($case->times) as $client) {
                 $svg .= self::bar($case, $client, $y, self::BARS / $longest);
                 $y += self::ROW;
@@ -64,7 +64,18 @@ final class Chart
                 $isOwn ? '#2f6f9f' : '#b9c3cc',
             )
             . sprintf('<path d="M%.1f %.1fH%.1f" stroke="#222" stroke-width="1.5"/>' . "\n", $low, $middle, $high)
-            . self::text((int) max($end, $high) + 8, (int) $middle + 4, self::time($case->median($client)) . ' (' . self::ratio($case->ratio($client)) . ')');
+            . self::text((int) max($end, $high) + 8, (int) $middle + 4, self::value($case, $case->median($client)) . self::behind($case->ratio($client)));
+    }
+
+    /** A value of a case, with its unit. */
+    public static function value(Samples $case, float $value): string
+    {
+        return $case->unit === Samples::MICROSECONDS ? self::time($value) : sprintf('%d %s', $value, $case->unit);
+    }
+
+    private static function behind(?float $ratio): string
+    {
+        return $ratio === null ? '' : ' (' . self::ratio($ratio) . ')';
     }
 
     public static function time(float $microseconds): string
@@ -72,9 +83,9 @@ final class Chart
         return $microseconds < 1000 ? sprintf('%.1f µs', $microseconds) : sprintf('%.2f ms', $microseconds / 1000);
     }
 
-    public static function ratio(float $ratio): string
+    public static function ratio(?float $ratio): string
     {
-        return sprintf($ratio < 0.095 ? '%.4f' : '%.2f', $ratio);
+        return $ratio === null ? '' : sprintf($ratio < 0.095 ? '%.4f' : '%.2f', $ratio);
     }
 
     private static function text(int $x, int $y, string $text, string $more = ''): string

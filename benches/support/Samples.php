@@ -5,10 +5,13 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Benches;
 
 /**
- * The measured times of each client in one case, in microseconds.
+ * The measured times of each client in one case, in microseconds, or what else was measured of them, in KiB.
  */
 final class Samples
 {
+    public const MICROSECONDS = 'microseconds';
+    public const KIBIBYTES = 'KiB';
+
     /** @var array<string, list<float>> by client */
     public array $times = [];
 
@@ -19,8 +22,12 @@ final class Samples
      * @param string $suite the suite in whose chart the case is drawn
      * @param string $base the client that the others are compared with
      */
-    public function __construct(public readonly string $suite, public readonly string $title, public readonly string $base)
-    {
+    public function __construct(
+        public readonly string $suite,
+        public readonly string $title,
+        public readonly string $base,
+        public readonly string $unit = self::MICROSECONDS,
+    ) {
     }
 
     /**
@@ -46,10 +53,12 @@ final class Samples
         return $this;
     }
 
-    public function add(string $client, float $time, float $processorTime): void
+    public function add(string $client, float $time, ?float $processorTime = null): void
     {
         $this->times[$client][] = $time;
-        $this->processor[$client][] = $processorTime;
+        if ($processorTime !== null) {
+            $this->processor[$client][] = $processorTime;
+        }
     }
 
     /** The time at a position from 0, the shortest, to 1, the longest. */
@@ -75,9 +84,10 @@ final class Samples
         return $this->quantile($client, 0.5);
     }
 
-    public function ratio(string $client): float
+    /** A ratio of what is no time says nothing, and the base can be nothing. */
+    public function ratio(string $client): ?float
     {
-        return $this->median($client) / $this->median($this->base);
+        return $this->unit === self::MICROSECONDS ? $this->median($client) / $this->median($this->base) : null;
     }
 
     /**
