@@ -15,6 +15,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Outbound\TransportFactory;
+use PHPUnit\Framework\Attributes\TestWith;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -24,7 +25,13 @@ use PHPUnit\Framework\TestCase;
  */
 final class AnthropicStreamTest extends TestCase
 {
-    public function testEventsComeOneByOne(): void
+    /**
+     * @testWith ["rust"]
+     *           ["php"]
+     */
+    #[TestWith(['rust'])]
+    #[TestWith(['php'])]
+    public function testEventsComeOneByOne(string $transport): void
     {
         $directory = new TempDir('anthropic');
         $server = new FaultServer($directory);
@@ -41,7 +48,7 @@ final class AnthropicStreamTest extends TestCase
         $server->script('plain', $steps);
         try {
             $words = [];
-            foreach (self::stream($server) as $given) {
+            foreach (self::stream($server, $transport) as $given) {
                 $words[] = $given->delta->text;
                 $server->release('plain');
             }
@@ -55,14 +62,14 @@ final class AnthropicStreamTest extends TestCase
     /**
      * @return iterable<object>
      */
-    private static function stream(FaultServer $server): iterable
+    private static function stream(FaultServer $server, string $transport): iterable
     {
         $url = 'http://localhost:' . $server->port('plain');
         $registry = new ArrayServiceRegistry(['llm' => [
             'base_url' => $url,
             'policy' => ['allowed_methods' => ['POST'], 'allow_http' => true],
             'placeholder_headers' => ['x-api-key', 'authorization'],
-            'transport' => 'php',
+            'transport' => $transport,
         ]]);
         $transports = new TransportFactory([
             'version' => 1,

@@ -14,6 +14,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Service\SecureHttpClient;
+use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\TransportSelector;
 
@@ -278,9 +279,18 @@ trait StreamCases
             ' . $code);
     }
 
-    private static function clientThatStreams(MemoryAuditSink $sink): SecureHttpClient
-    {
-        $selector = new class (self::$transport) implements TransportSelector {
+    /**
+     * @param array<string, mixed> $policy more of the policy of the service "streamed"
+     * @param SealedCredential|null $credential of the service
+     */
+    private static function clientThatStreams(
+        MemoryAuditSink $sink,
+        array $policy = [],
+        string $listener = 'plain',
+        ?SealedCredential $credential = null,
+        ?TransportInterface $transport = null,
+    ): SecureHttpClient {
+        $selector = new class ($transport ?? self::$transport) implements TransportSelector {
             public function __construct(private readonly TransportInterface $transport)
             {
             }
@@ -290,11 +300,14 @@ trait StreamCases
                 return $this->transport;
             }
         };
+        $reference = $credential?->reference;
         $registry = new ArrayServiceRegistry(['streamed' => [
-            'base_url' => self::url('plain'),
-            'policy' => ['allowed_methods' => ['POST'], 'allow_http' => true],
+            'base_url' => self::url($listener),
+            'policy' => $policy + ['allowed_methods' => ['POST'], 'allow_http' => true],
+            'credentials' => $reference === null ? [] : [['identifier' => $reference->identifier, 'type' => $reference->type]],
         ]]);
-        return new SecureHttpClient(new ServiceCalls($registry, new ArrayCredentialProvider([]), $selector, $sink));
+        $credentials = new ArrayCredentialProvider($credential === null ? [] : [$credential->reference->identifier => $credential->sealed]);
+        return new SecureHttpClient(new ServiceCalls($registry, $credentials, $selector, $sink));
     }
 
     /**
