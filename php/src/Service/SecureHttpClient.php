@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Stream\Sink;
 use Netresearch\NrVault\Outbound\Stream\StreamedResponse;
+use Psr\Http\Message\StreamInterface;
 
 /**
  * The client of extensions.
@@ -45,8 +46,7 @@ final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
         #[\SensitiveParameter] string $path,
         #[\SensitiveParameter] array $options = [],
     ): StreamedResponse {
-        $call = $this->calls->stream($serviceId, $method, $path, $options);
-        return new StreamedResponse($call->head(), $call);
+        return $this->begin($serviceId, $method, $path, $options);
     }
 
     public function requestAll(iterable $requests, int $concurrency = 10): \Generator
@@ -76,9 +76,28 @@ final readonly class SecureHttpClient implements SecureHttpStreamClientInterface
     ): SecureHttpResponse {
         $sink = Sink::of($options['sink'] ?? null);
         unset($options['sink']);
-        $call = $this->calls->stream($serviceId, $method, $path, $options);
-        $response = new StreamedResponse($call->head(), $call);
+        $response = $this->begin($serviceId, $method, $path, $options);
         $sink->take($response);
         return new SecureHttpResponse($response->withoutBody(), $response->audit() ?? throw new \LogicException('the call has not ended'));
+    }
+
+    /**
+     * @param array<mixed> $options
+     */
+    private function begin(
+        string $serviceId,
+        string $method,
+        #[\SensitiveParameter] string $path,
+        #[\SensitiveParameter] array $options,
+    ): StreamedResponse {
+        // A host without Composer may not have it, and would learn so when the request has been sent.
+        if (!interface_exists(StreamInterface::class)) {
+            throw OutboundException::create(
+                'configuration.transport_unavailable',
+                'a response that is read while it arrives needs the interfaces of psr/http-message: install that package',
+            );
+        }
+        $call = $this->calls->stream($serviceId, $method, $path, $options);
+        return new StreamedResponse($call->head(), $call);
     }
 }

@@ -21,7 +21,7 @@ final class Functions
         'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'base64_decode', 'basename', 'bin2hex', 'ceil', 'chr', 'class_exists',
         'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
         'ftell', 'function_exists', 'fwrite', 'get_object_vars', 'getenv', 'gmdate', 'hrtime', 'http_build_query', 'implode', 'in_array',
-        'ini_get', 'intdiv', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_resource',
+        'ini_get', 'intdiv', 'interface_exists', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_resource',
         'is_scalar', 'is_string', 'json_decode', 'json_encode', 'levenshtein', 'max', 'method_exists', 'microtime', 'min', 'ord', 'pack',
         'preg_match', 'preg_replace', 'preg_replace_callback', 'random_bytes', 'random_int', 'rawurldecode', 'realpath',
         'restore_error_handler', 'rtrim', 'set_error_handler', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_repeat', 'str_split',

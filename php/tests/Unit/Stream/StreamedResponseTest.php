@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\ServiceApi;
 use Netresearch\NrVault\Outbound\Testing\FakeClient;
+use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
 use PHPUnit\Framework\TestCase;
@@ -36,6 +38,23 @@ final class StreamedResponseTest extends TestCase
         self::assertSame(AuditEntry::RESPONSE, $response->audit()?->outcome);
         unset($response, $body);
         self::assertCount(1, $client->records());
+    }
+
+    public function testAHostWithoutPsr7IsToldBeforeAnythingIsSent(): void
+    {
+        foreach (['stream("api", "GET", "/x")', 'get("api", "/x", ["sink" => "/dev/null"])'] as $call) {
+            $result = Process::run([PHP_BINARY, '-r', 'require "' . Build::php() . '/autoload.php";
+                try {
+                    (new Netresearch\NrVault\Outbound\Testing\FakeClient(
+                        ["api" => ["base_url" => "https://api.example.com", "policy" => ["allowed_methods" => ["GET"]]]],
+                    ))->otherwise(
+                        static fn () => Netresearch\NrVault\Service\SecureHttpResponse::create(200),
+                    )->' . $call . ';
+                } catch (Netresearch\NrVault\Outbound\Exception\OutboundException $refusal) {
+                    echo $refusal->errorCode();
+                }']);
+            self::assertSame('configuration.transport_unavailable', $result['output'], $call);
+        }
     }
 
     public function testAnEmptyBodyEndsTheCallAtOnce(): void
