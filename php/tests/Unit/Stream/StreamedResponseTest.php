@@ -5,13 +5,17 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Stream;
 
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
+use Netresearch\NrVault\Outbound\Call\StreamedCall;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\ServiceApi;
+use Netresearch\NrVault\Outbound\Stream\StreamedBody;
 use Netresearch\NrVault\Outbound\Testing\FakeClient;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Service\SecureHttpClientInterface;
 use Netresearch\NrVault\Service\SecureHttpResponse;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -38,6 +42,29 @@ final class StreamedResponseTest extends TestCase
         self::assertSame(AuditEntry::RESPONSE, $response->audit()?->outcome);
         unset($response, $body);
         self::assertCount(1, $client->records());
+    }
+
+    /** 64 KiB are asked for at once. */
+    public function testReadingByteByByteAsksTheTransportForNoByteMore(): void
+    {
+        $of = self::client('x')->stream('api', 'GET', '/x');
+        $of->body()->getContents();
+        $pieces = [str_repeat('a', 1 << 16), str_repeat('b', 1 << 16), 'c', ''];
+        $exchange = $this->createMock(ExchangeInterface::class);
+        $exchange->expects(self::exactly(4))->method('read')->with(1 << 16)->willReturnOnConsecutiveCalls(...$pieces);
+        $exchange->method('end')->willReturn([]);
+        $body = new StreamedBody(new StreamedCall(
+            $this->createStub(ExchangesInterface::class),
+            $exchange,
+            null,
+            static fn (): ?AuditEntry => $of->audit(),
+            static fn (): array => [],
+            static fn (): bool => true,
+        ));
+        for ($read = ''; ($byte = $body->read(1)) !== '';) {
+            $read .= $byte;
+        }
+        self::assertSame(implode('', $pieces), $read);
     }
 
     public function testAHostWithoutPsr7IsToldBeforeAnythingIsSent(): void
