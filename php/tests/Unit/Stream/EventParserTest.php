@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Stream\EventParser;
 use Netresearch\NrVault\Outbound\Stream\ServerSentEvent;
 use PHPUnit\Framework\TestCase;
+use Random\Engine\Mt19937;
+use Random\Randomizer;
 
 /**
  * The HTML standard's rules for event streams. Each stream is read as a whole, byte by byte, and cut in two at every byte.
@@ -70,6 +72,64 @@ final class EventParserTest extends TestCase
         yield 'fields that nobody knows' => ["foo:bar\ndata:[DONE]\nping\n\n: ping\n\n", [['[DONE]']]];
         yield 'no event' => ["\n\n\r\n", []];
         yield 'the beginning of a byte order mark' => ["\xEF\xBB", []];
+    }
+
+    /**
+     * Random streams, cut at random places, against a second reader that has all of the stream at once. SECURE_OUTBOUND_STREAMS is their
+     * number, for more than "make test" reads; the seed is always the same.
+     */
+    public function testRandomStreams(): void
+    {
+        $pieces = ['data', 'event', 'id', 'retry', 'dat', ':', ': ', ' ', "\n", "\n", "\n\n", "\r", "\r\n", "\r\n\r\n", "\0", '7', '12', 'x', 'é', "\u{FEFF}",
+            "\u{1F600}", "\xE2\x82", "\xF0\x9F", "\x80", "\xFF", 'data:', 'data: a', 'id:', 'event: b', 'retry: 3'];
+        $random = new Randomizer(new Mt19937(20));
+        $all = (int) getenv('SECURE_OUTBOUND_STREAMS') ?: 3000;
+        for ($seen = 0, $number = 0; $number < $all; $number++) {
+            $stream = $random->getInt(0, 5) === 0 ? "\u{FEFF}" : '';
+            for ($left = $random->getInt(0, 60); $left > 0; $left--) {
+                $stream .= $pieces[$random->getInt(0, count($pieces) - 1)];
+            }
+            for ($parts = [], $at = 0; $at < strlen($stream); $at += strlen($part)) {
+                $parts[] = $part = substr($stream, $at, $random->getInt(1, 12));
+            }
+            $expected = self::readWhole($stream);
+            self::assertSame($expected, self::parse($parts), base64_encode($stream));
+            $seen += count($expected);
+        }
+        self::assertGreaterThan(intdiv($all, 5), $seen);
+    }
+
+    /**
+     * @return list<array{string, string, string, int|null}>
+     */
+    private static function readWhole(string $stream): array
+    {
+        $before = mb_substitute_character();
+        mb_substitute_character(0xFFFD);
+        $text = mb_scrub(str_starts_with($stream, "\u{FEFF}") ? substr($stream, 3) : $stream, 'UTF-8');
+        mb_substitute_character($before);
+        $lines = preg_split('/\r\n|\r|\n/', $text) ?: [];
+        array_pop($lines);
+        [$events, $data, $type, $id, $retry] = [[], [], '', '', null];
+        foreach ($lines as $line) {
+            if ($line === '') {
+                if ($data !== []) {
+                    $events[] = [implode("\n", $data), $type === '' ? 'message' : $type, $id, $retry];
+                }
+                [$data, $type] = [[], ''];
+                continue;
+            }
+            [$field, $value] = explode(':', $line, 2) + [1 => ''];
+            $value = str_starts_with($value, ' ') ? substr($value, 1) : $value;
+            match (true) {
+                $field === 'data' => $data[] = $value,
+                $field === 'event' => $type = $value,
+                $field === 'id' && !str_contains($value, "\0") => $id = $value,
+                $field === 'retry' && preg_match('/\A[0-9]+\z/', $value) === 1 => $retry = (int) $value,
+                default => null,
+            };
+        }
+        return $events;
     }
 
     public function testAnEventHasALimit(): void
