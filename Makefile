@@ -49,7 +49,7 @@ help:
 tools:
 	@.ci/tools
 
-# Two OAuth servers from npm and PyPI, pinned under tests/oauth/servers; nothing is fetched where they are there already.
+# Three OAuth servers from npm and PyPI, pinned under tests/oauth/servers; nothing is fetched where they are there already.
 oauth-servers: tools
 	@.ci/oauth-servers
 

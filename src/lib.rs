@@ -13,7 +13,7 @@
 //! oauth                    access tokens
 //! audit      credential    the record; what was sealed, and where it goes
 //! net                      addresses, connections, exchanges
-//! policy     keys          what is allowed; where keys come from
+//! policy  keys  sign       what is allowed; where keys come from; signatures
 //! document   envelope      the documents as types; sealed values
 //! secret     cache         the types of secrets; what was made of some bytes
 //! error  text  sys         codes; printable text; memory, locks and signals
@@ -49,5 +49,6 @@ pub mod policy;
 pub mod secret;
 #[cfg(feature = "sidecar")]
 pub mod sidecar;
+pub mod sign;
 mod sys;
 pub mod text;

@@ -3,43 +3,13 @@
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::payload::{check_kind, list, utf8};
+use super::grant::{Authority, Client, ClientAuth, Grant};
+use super::payload::{check_kind, list, name_of_bearer, plain, scopes, utf8};
 use crate::document::CredentialKind;
-use crate::secret::Secret;
 use crate::secret::json::{Invalid, members, text};
 
-/// How the client says to the token endpoint who it is (RFC 6749 section 2.3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// `client_id` and `client_secret` among the parameters of the body.
-    #[default]
-    Body,
-    /// HTTP Basic, both parts form-encoded first.
-    Basic,
-}
-
-/// A client of RFC 6749 section 4.4, as it was sealed.
-pub struct ClientCredentials {
-    /// The client's name.
-    pub client_id: Secret,
-    /// Its password.
-    pub client_secret: Secret,
-    /// The token endpoint, an absolute URL.
-    pub token_url: String,
-    /// What the token is to allow, each a scope-token of RFC 6749 section 3.3. None asks for the server's default.
-    pub scopes: Vec<String>,
-    /// Whom the token is for, as some servers ask to be told.
-    pub audience: Option<String>,
-    /// Whom the token is for (RFC 8707), one URI each.
-    pub resources: Vec<String>,
-    /// How the client authenticates.
-    pub auth: ClientAuth,
-    /// What the token endpoint calls a bearer token, beside `bearer` itself. Empty where it gives its tokens no type.
-    pub token_type: Option<String>,
-}
-
 /// Reads a payload. The policy judges the URL.
-pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding>), Invalid> {
+pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid> {
     let names = [
         "client_id",
         "client_secret",
@@ -52,34 +22,22 @@ pub(super) fn parse(payload: &[u8]) -> Result<(ClientCredentials, Option<Binding
         "type",
         "binding",
     ];
-    let [client_id, client_secret, token_url, scopes, audience, resource, auth, token_type, kind, binding] =
-        members(utf8(payload)?, names)?;
+    let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding] = members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
-    let scopes = scopes.map(list).transpose()?.unwrap_or_default();
-    if !scopes.iter().all(|scope| is_scope(scope)) {
-        return Err(Invalid);
-    }
-    let client = ClientCredentials {
-        client_id: text(client_id.ok_or(Invalid)?)?,
-        client_secret: text(client_secret.ok_or(Invalid)?)?,
-        token_url: plain(token_url.ok_or(Invalid)?)?,
-        scopes,
+    let client = Client {
+        id: text(id.ok_or(Invalid)?)?,
+        secret: text(secret.ok_or(Invalid)?)?,
         audience: audience.map(plain).transpose()?,
         resources: resource.map(one_or_more).transpose()?.unwrap_or_default(),
         auth: auth.map(client_auth).transpose()?.unwrap_or_default(),
-        token_type: token_type.map(name_of_bearer).transpose()?,
     };
-    Ok((client, binding.map(Binding::parse).transpose()?))
-}
-
-/// RFC 6749 section 3.3. A blank would make two scopes of one.
-fn is_scope(scope: &str) -> bool {
-    !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-}
-
-fn plain(value: &RawValue) -> Result<String, Invalid> {
-    let text: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
-    if text.is_empty() { Err(Invalid) } else { Ok(text) }
+    let grant = Grant {
+        token_url: plain(url.ok_or(Invalid)?)?,
+        scopes: scope.map(scopes).transpose()?.unwrap_or_default(),
+        token_type: token_type.map(name_of_bearer).transpose()?,
+        by: Authority::Client(client),
+    };
+    Ok((grant, binding.map(Binding::parse).transpose()?))
 }
 
 /// RFC 8707 lets a request name several resources.
@@ -96,12 +54,6 @@ fn client_auth(value: &RawValue) -> Result<ClientAuth, Invalid> {
     }
 }
 
-/// A name or a URI (RFC 6749 section 8.1). An empty one says that there is none.
-fn name_of_bearer(value: &RawValue) -> Result<String, Invalid> {
-    let name: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
-    if name.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(name) } else { Err(Invalid) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,33 +61,36 @@ mod tests {
 
     const NEEDED: &str = r#""client_id": "c", "client_secret": "s", "token_url": "https://a.example/token""#;
 
-    fn with(rest: &str) -> Result<ClientCredentials, Invalid> {
-        parse(format!("{{{NEEDED}{rest}}}").as_bytes()).map(|(client, _)| client)
+    /// The grant with its client taken out.
+    fn with(rest: &str) -> (Client, Vec<String>, Option<String>) {
+        let (grant, _) = parse(format!("{{{NEEDED}{rest}}}").as_bytes()).expect("a payload");
+        assert_eq!((grant.token_url.as_str(), grant.token_member()), ("https://a.example/token", "access_token"));
+        match grant.by {
+            Authority::Client(client) => (client, grant.scopes, grant.token_type),
+            Authority::Assertion(_) => panic!("a client asks by itself"),
+        }
     }
 
     #[test]
     fn what_may_be_left_out_has_a_default() {
-        let client = with("").expect("a client");
-        assert_eq!((client.client_id.expose(), client.client_secret.expose()), (&b"c"[..], &b"s"[..]));
-        assert_eq!(client.token_url, "https://a.example/token");
-        assert_eq!((client.scopes, client.audience, client.resources), (vec![], None, vec![]));
-        assert_eq!((client.auth, client.token_type), (ClientAuth::Body, None));
+        let (client, scopes, token_type) = with("");
+        assert_eq!((client.id.expose(), client.secret.expose()), (&b"c"[..], &b"s"[..]));
+        assert_eq!((scopes, client.audience, client.resources), (vec![], None, vec![]));
+        assert_eq!((client.auth, token_type), (ClientAuth::Body, None));
     }
 
     #[test]
     fn what_may_be_said_is_read() {
-        let client = with(
+        let (client, scopes, token_type) = with(
             r#", "scopes": ["read", "urn:x/y#z"], "audience": "https://api.example", "resource": "https://r.example",
                 "client_auth": "basic", "token_type": "BearerToken", "type": "oauth2_client_credentials", "binding": {"hosts": []}"#,
-        )
-        .expect("a client");
-        assert_eq!(client.scopes, ["read", "urn:x/y#z"]);
+        );
+        assert_eq!(scopes, ["read", "urn:x/y#z"]);
         assert_eq!(client.audience.as_deref(), Some("https://api.example"));
         assert_eq!((client.resources, client.auth), (vec!["https://r.example".to_owned()], ClientAuth::Basic));
-        assert_eq!(client.token_type.as_deref(), Some("BearerToken"));
-        assert_eq!(with(r#", "token_type": """#).expect("a client").token_type.as_deref(), Some(""));
-        let several = with(r#", "resource": ["https://r.example", "urn:s"]"#).expect("a client").resources;
-        assert_eq!(several, ["https://r.example", "urn:s"]);
+        assert_eq!(token_type.as_deref(), Some("BearerToken"));
+        assert_eq!(with(r#", "token_type": """#).2.as_deref(), Some(""));
+        assert_eq!(with(r#", "resource": ["https://r.example", "urn:s"]"#).0.resources, ["https://r.example", "urn:s"]);
     }
 
     #[test]

@@ -64,9 +64,13 @@ pub fn check_body_in_pieces(specs: &[CredentialSpec]) -> Result<(), Error> {
 /// its own under the seal, and [`super::placement::place`] refuses the caller's field of that name.
 pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
     let name = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
-        (CredentialKind::Bearer | CredentialKind::Basic | CredentialKind::Oauth2ClientCredentials, _) => {
-            Some(AUTHORIZATION)
-        }
+        (
+            CredentialKind::Bearer
+            | CredentialKind::Basic
+            | CredentialKind::Oauth2ClientCredentials
+            | CredentialKind::Oauth2JwtBearer,
+            _,
+        ) => Some(AUTHORIZATION),
         (CredentialKind::ApiKey, _) => None,
         (CredentialKind::Secret, placement) => match placement? {
             Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {

@@ -2,14 +2,16 @@
 //!
 //! [`declared`] judges what a request says of its credentials, [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
 //! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
-//! fill, and `secret`. Above, `engine` opens the envelopes and brings both together, and `oauth` asks for a token with
-//! [`ClientCredentials`].
+//! fill, `sign`, whose keys a payload may hold, and `secret`. Above, `engine` opens the envelopes and brings both together, and
+//! `oauth` asks for a token with a [`Grant`].
 
 mod binding;
 mod body;
 mod client;
 pub mod declared;
+mod grant;
 mod header;
+mod jwt_bearer;
 mod opened;
 mod payload;
 pub mod placement;
@@ -17,7 +19,7 @@ mod redact;
 mod urlencoded;
 
 pub use binding::Binding;
-pub use client::{ClientAuth, ClientCredentials};
+pub use grant::{Authority, Client, ClientAuth, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;
 pub use opened::Credential;
 pub use redact::{REDACTED, Redactor};

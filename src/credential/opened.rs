@@ -5,9 +5,11 @@ use std::str;
 use http::HeaderName;
 
 use super::binding::Binding;
-use super::client::{self, ClientCredentials};
+use super::client;
 use super::declared::misplaced;
+use super::grant::Grant;
 use super::header;
+use super::jwt_bearer;
 use super::payload::{check_kind, utf8};
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
@@ -27,7 +29,7 @@ pub(super) enum Value {
     ApiKey { key: Secret, header: HeaderName, prefix: Option<Secret> },
     Basic { username: Secret, password: Secret },
     Plain { secret: Secret, placement: Placement },
-    Client(ClientCredentials),
+    Grant(Box<Grant>),
 }
 
 impl Credential {
@@ -38,7 +40,8 @@ impl Credential {
     pub fn from_payload(spec: &CredentialSpec, payload: Secret) -> Result<Self, Error> {
         let invalid = |Invalid| Error::new(Code::PayloadInvalid, "the payload does not have the form of its type");
         let read = match (spec.kind, &spec.placement) {
-            (CredentialKind::Oauth2ClientCredentials, _) => client(payload.expose()).map_err(invalid),
+            (CredentialKind::Oauth2ClientCredentials, _) => granted(client::parse(payload.expose())).map_err(invalid),
+            (CredentialKind::Oauth2JwtBearer, _) => granted(jwt_bearer::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Secret, Some(placement)) => plain(payload, placement).map_err(invalid),
             (CredentialKind::Secret, None) => Err(misplaced()),
             (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
@@ -61,15 +64,23 @@ impl Credential {
             | Value::ApiKey { key: secret, .. }
             | Value::Basic { password: secret, .. }
             | Value::Plain { secret, .. } => secret.expose().ends_with(suffix),
-            Value::Client(_) => false,
+            Value::Grant(_) => false,
         }
     }
 
     /// The token endpoint, where a token has to be asked for.
     pub fn token_url(&self) -> Option<&str> {
         match &self.value {
-            Value::Client(client) => Some(&client.token_url),
+            Value::Grant(grant) => Some(&grant.token_url),
             _ => None,
+        }
+    }
+
+    /// Refuses what only a token request would find out.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.value {
+            Value::Grant(grant) => grant.check().map_err(|error| error.of_credential(&self.identifier)),
+            _ => Ok(()),
         }
     }
 }
@@ -113,17 +124,17 @@ fn pair(payload: &[u8]) -> Result<Bindable, Invalid> {
     Ok((Value::Basic { username, password }, binding.map(Binding::parse).transpose()?))
 }
 
-fn client(payload: &[u8]) -> Result<Bindable, Invalid> {
-    let (client, binding) = client::parse(payload)?;
-    Ok((Value::Client(client), binding))
+fn granted(read: Result<(Grant, Option<Binding>), Invalid>) -> Result<Bindable, Invalid> {
+    read.map(|(grant, binding)| (Value::Grant(Box::new(grant)), binding))
 }
 
 /// The types that are documents, each with its required keys.
-const DOCUMENTS: [(CredentialKind, &[&str]); 4] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 5] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
+    (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
 ];
 
 /// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. `None` for bytes that

@@ -18,7 +18,28 @@ pub(super) fn check_kind(kind: Option<&RawValue>, declared: CredentialKind) -> R
     if text(kind)?.expose() == declared.as_str().as_bytes() { Ok(()) } else { Err(Invalid) }
 }
 
+/// A JSON string that is not empty and not secret.
+pub(super) fn plain(value: &RawValue) -> Result<String, Invalid> {
+    let text: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
+    if text.is_empty() { Err(Invalid) } else { Ok(text) }
+}
+
 /// The texts of a JSON array of nothing else.
 pub(super) fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
     serde_json::from_str(value.get()).map_err(|_| Invalid)
+}
+
+/// RFC 6749 section 3.3. A blank would make two scopes of one.
+pub(super) fn scopes(value: &RawValue) -> Result<Vec<String>, Invalid> {
+    let is_scope = |scope: &String| {
+        !scope.is_empty() && scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    let scopes = list(value)?;
+    if scopes.iter().all(is_scope) { Ok(scopes) } else { Err(Invalid) }
+}
+
+/// A name or a URI (RFC 6749 section 8.1). An empty one says that there is none.
+pub(super) fn name_of_bearer(value: &RawValue) -> Result<String, Invalid> {
+    let name: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(name) } else { Err(Invalid) }
 }

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::body::BodyKind;
-use super::client::ClientCredentials;
 use super::declared::{no_body_kind, not_settable};
+use super::grant::Grant;
 use super::opened::{Credential, Value};
 use super::redact::Redactor;
 use super::{header, urlencoded};
@@ -47,8 +47,8 @@ pub struct Placed {
     pub body: Option<Bytes>,
     /// Finds in a response what was put into the request.
     pub redactor: Redactor,
-    /// Who asks for the token that goes into `Authorization`; see [`bearer`].
-    pub client: Option<ClientCredentials>,
+    /// What the token that goes into `Authorization` is asked for with; see [`bearer`].
+    pub grant: Option<Grant>,
 }
 
 /// The `Authorization` of an access token.
@@ -81,7 +81,7 @@ struct Placing<'a> {
     fields: Vec<(String, Secret)>,
     username: Option<Secret>,
     password: Option<Secret>,
-    client: Option<ClientCredentials>,
+    grant: Option<Grant>,
     redactor: Redactor,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Placing<'a> {
             fields: Vec::new(),
             username: None,
             password: None,
-            client: None,
+            grant: None,
             redactor: Redactor::default(),
         }
     }
@@ -107,7 +107,7 @@ impl<'a> Placing<'a> {
             }
             Value::Basic { username, password } => self.basic(username, password),
             Value::Plain { secret, placement } => self.plain(secret, placement),
-            Value::Client(client) => self.client(client),
+            Value::Grant(grant) => self.grant(*grant),
         }
     }
 
@@ -166,12 +166,12 @@ impl<'a> Placing<'a> {
     }
 
     /// The token comes later; its place is taken now.
-    fn client(&mut self, client: ClientCredentials) -> Result<(), Error> {
+    fn grant(&mut self, grant: Grant) -> Result<(), Error> {
         self.claim(&AUTHORIZATION)?;
-        if client.client_id.expose().is_empty() || client.client_secret.expose().is_empty() {
+        if grant.is_empty() {
             return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
         }
-        self.client = Some(client);
+        self.grant = Some(grant);
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl<'a> Placing<'a> {
         if self.draft.key_header == Some(name) {
             return Err(filled_with_key(name));
         }
-        let has_token = self.client.is_some() && *name == AUTHORIZATION;
+        let has_token = self.grant.is_some() && *name == AUTHORIZATION;
         if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
             // An `api_key` names its header under the seal, so the name stays there.
             return Err(conflict("another credential fills the same header"));
@@ -212,9 +212,9 @@ impl<'a> Placing<'a> {
             let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
-        let Self { headers, parameters, fields, client, mut redactor, .. } = self;
+        let Self { headers, parameters, fields, grant, mut redactor, .. } = self;
         parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
-        Ok(Placed { headers, query, body, redactor, client })
+        Ok(Placed { headers, query, body, redactor, grant })
     }
 }
 

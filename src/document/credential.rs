@@ -28,6 +28,8 @@ pub enum CredentialKind {
     Basic,
     /// RFC 6749 section 4.4.
     Oauth2ClientCredentials,
+    /// RFC 7523 section 2.1.
+    Oauth2JwtBearer,
     /// The bytes themselves.
     Secret,
 }
@@ -40,8 +42,14 @@ impl CredentialKind {
             CredentialKind::ApiKey => "api_key",
             CredentialKind::Basic => "basic",
             CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
+            CredentialKind::Oauth2JwtBearer => "oauth2_jwt_bearer",
             CredentialKind::Secret => "secret",
         }
+    }
+
+    /// Whether it is there to ask for an access token, which is what the request carries.
+    pub fn fetches_token(self) -> bool {
+        matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::credential::{CredentialKind, CredentialSpec};
+use super::credential::CredentialSpec;
 use super::parse::parse;
 use crate::error::{Code, Error};
 
@@ -225,11 +225,9 @@ impl ServiceHead {
         if self.alternatives.is_empty() {
             return Ok(());
         }
-        let one = matches!(self.credentials.as_slice(), [one] if one.kind != CredentialKind::Oauth2ClientCredentials);
+        let one = matches!(self.credentials.as_slice(), [one] if !one.kind.fetches_token());
         if !one || self.base_url.is_none() {
-            return refuse(
-                "alternatives need a base_url and one credential, of another type than oauth2_client_credentials",
-            );
+            return refuse("alternatives need a base_url and one credential, of a type that fetches no token");
         }
         let is_suffix = |text: &str| {
             (1..=MAX_SUFFIX).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))

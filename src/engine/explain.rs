@@ -5,6 +5,7 @@ use super::decide::{ReadRequest, RequestHead, context, read};
 use super::reply::{Reply, document};
 use super::state::Engine;
 use super::unseal::{choose, split, unseal};
+use crate::credential::Credential;
 use crate::document::CheckHead;
 use crate::error::Error;
 use crate::policy::{self, OriginDecision};
@@ -36,6 +37,7 @@ impl Engine {
         if let Some(chosen) = choose(&credentials, alternatives) {
             (policy, origin) = (chosen.policy, chosen.place);
         }
-        bind(self, specs, &credentials, &policy, |bound| bound.allows_service(&origin, &method)).map(drop)
+        bind(self, specs, &credentials, &policy, |bound| bound.allows_service(&origin, &method))?;
+        credentials.iter().try_for_each(Credential::check)
     }
 }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::send::Outgoing;
 use super::state::Engine;
-use crate::credential::{ClientCredentials, Redactor, placement};
-use crate::document::{CredentialKind, CredentialSpec};
+use crate::credential::{Grant, Redactor, placement};
+use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::{SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
 use crate::secret::Secret;
@@ -28,24 +28,23 @@ pub struct CallToken {
     renewed: bool,
 }
 
-/// The token that this client gets at this endpoint. Its place is that of the one credential that has a client: two would put
+/// The token that this grant gets at this endpoint. Its place is that of the one credential that fetches one: two would put
 /// their tokens into one header, and are refused.
-pub fn of_client(
+pub fn of_grant(
     engine: &Engine,
-    client: ClientCredentials,
+    grant: Grant,
     uri: Uri,
     specs: &[CredentialSpec],
     envelopes: &[Vec<u8>],
 ) -> Result<CallToken, Error> {
-    let is_client = |spec: &CredentialSpec| spec.kind == CredentialKind::Oauth2ClientCredentials;
     let mut pairs = specs.iter().zip(envelopes);
     let (spec, envelope) = pairs
-        .find(|(spec, _)| is_client(spec))
-        .ok_or_else(|| Error::new(Code::Panic, "a client without a credential wants a token"))?;
+        .find(|(spec, _)| spec.kind.fetches_token())
+        .ok_or_else(|| Error::new(Code::Panic, "a grant without a credential wants a token"))?;
     let settings = &*engine.settings;
     let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: engine.keyring().keys() });
     let source = TokenSource {
-        client,
+        grant,
         uri,
         user_agent: settings.user_agent.clone(),
         network: Arc::clone(engine.network()?),

@@ -12,7 +12,7 @@ use super::slot::SlotId;
 use super::store::Store;
 use super::token::{Moment, Token};
 use super::{endpoint, request, response};
-use crate::credential::ClientCredentials;
+use crate::credential::Grant;
 use crate::document::ByteLimit;
 use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
@@ -32,7 +32,7 @@ const RENEWAL_LASTS: Duration = Duration::from_secs(30);
 /// Where one credential's token comes from.
 pub struct TokenSource {
     /// Who asks, and for what.
-    pub client: ClientCredentials,
+    pub grant: Grant,
     /// The token endpoint, as [`endpoint::check`] allowed it.
     pub uri: Uri,
     /// `user-agent` of the token request.
@@ -112,13 +112,13 @@ pub async fn fetch(
 
 /// One token request.
 async fn ask(source: &TokenSource, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
-    let request = request::token_request(&source.client, &source.uri, &source.user_agent)?;
+    let (asked, grant) = (Moment::now(), &source.grant);
+    let request = wiped(|| request::token_request(grant, &source.uri, &source.user_agent, asked.unix()))?;
     asking();
-    let asked = Moment::now();
     let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
     let body = Zeroizing::new(response.body);
-    let grant = wiped(|| response::read(response.status, &body, source.client.token_type.as_deref()))?;
-    Ok(Token::granted(grant.token, asked, grant.lifetime, random::number()))
+    let granted = wiped(|| response::read(response.status, &body, grant.token_member(), grant.token_type.as_deref()))?;
+    Ok(Token::granted(granted.token, asked, granted.lifetime, random::number()))
 }
 
 /// What a failed exchange with the token endpoint is to the caller, whose own request never left.

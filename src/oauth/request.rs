@@ -1,4 +1,4 @@
-//! The token request of RFC 6749 section 4.4.2.
+//! The token request of RFC 6749 section 4.4.2, and of RFC 7523 section 2.1.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, USER_AGENT};
@@ -6,16 +6,20 @@ use http::{HeaderValue, Method, Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
-use crate::credential::{self, ClientAuth, ClientCredentials};
+use super::assertion;
+use crate::credential::{self, Authority, Client, ClientAuth, Grant};
 use crate::error::Error;
 use crate::secret::Secret;
 
 /// What a form does not hold as it is (RFC 6749 appendix B), but for the blank, which becomes a plus.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// The request, whose secrets are wiped when it goes.
-pub fn token_request(client: &ClientCredentials, uri: &Uri, user_agent: &HeaderValue) -> Result<Request<Bytes>, Error> {
-    let mut request = Request::new(Bytes::from_owner(body(client)));
+/// `grant_type` of RFC 7523 section 8.1.
+const JWT_BEARER: &[u8] = b"urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// The request, whose secrets are wiped when it goes. An assertion in it is valid from now on, in Unix seconds.
+pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u64) -> Result<Request<Bytes>, Error> {
+    let mut request = Request::new(Bytes::from_owner(body(grant, now)?));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
@@ -25,33 +29,50 @@ pub fn token_request(client: &ClientCredentials, uri: &Uri, user_agent: &HeaderV
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(USER_AGENT, user_agent.clone());
-    if client.auth == ClientAuth::Basic {
+    if let Authority::Client(client @ Client { auth: ClientAuth::Basic, .. }) = &grant.by {
         headers.insert(AUTHORIZATION, basic(client)?);
     }
     Ok(request)
 }
 
-fn body(client: &ClientCredentials) -> Zeroizing<Vec<u8>> {
-    let scope = client.scopes.join(" ");
-    let mut fields: Vec<(&str, &[u8])> = vec![("grant_type", b"client_credentials")];
-    if client.auth == ClientAuth::Body {
-        fields.push(("client_id", client.client_id.expose()));
-        fields.push(("client_secret", client.client_secret.expose()));
+fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let assertion = match &grant.by {
+        Authority::Client(_) => None,
+        Authority::Assertion(bearer) => Some(assertion::of_bearer(bearer, &grant.token_url, now)?),
+    };
+    let scope = grant.scopes.join(" ");
+    let scope = (!scope.is_empty()).then_some(("scope", scope.as_bytes()));
+    let mut fields: Vec<(&str, &[u8])> = Vec::new();
+    match &grant.by {
+        Authority::Client(client) => {
+            fields.push(("grant_type", b"client_credentials"));
+            if client.auth == ClientAuth::Body {
+                fields.push(("client_id", client.id.expose()));
+                fields.push(("client_secret", client.secret.expose()));
+            }
+            fields.extend(scope);
+            fields.extend(client.audience.as_deref().map(|audience| ("audience", audience.as_bytes())));
+            fields.extend(client.resources.iter().map(|resource| ("resource", resource.as_bytes())));
+        }
+        Authority::Assertion(bearer) => {
+            fields.push(("grant_type", JWT_BEARER));
+            fields.extend(assertion.as_ref().map(|assertion| ("assertion", assertion.expose())));
+            fields.extend(scope);
+            fields.extend(bearer.fields.iter().map(|(name, value)| (name.as_str(), value.expose())));
+        }
     }
-    if !scope.is_empty() {
-        fields.push(("scope", scope.as_bytes()));
-    }
-    fields.extend(client.audience.as_deref().map(|audience| ("audience", audience.as_bytes())));
-    fields.extend(client.resources.iter().map(|resource| ("resource", resource.as_bytes())));
+    Ok(encoded(&fields))
+}
 
-    let longest = |(name, value): &(&str, &[u8])| name.len() + 3 * value.len() + "&=".len();
+fn encoded(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
+    let longest = |(name, value): &(&str, &[u8])| 3 * (name.len() + value.len()) + "&=".len();
     // It never grows, so no copy is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(fields.iter().map(longest).sum()));
     for (name, value) in fields {
         if !body.is_empty() {
             body.push(b'&');
         }
-        body.extend_from_slice(name.as_bytes());
+        extend_encoded(&mut body, name.as_bytes());
         body.push(b'=');
         extend_encoded(&mut body, value);
     }
@@ -59,13 +80,13 @@ fn body(client: &ClientCredentials) -> Zeroizing<Vec<u8>> {
 }
 
 /// RFC 6749 section 2.3.1: both are form-encoded first, so that a colon in the name is no end of it.
-fn basic(client: &ClientCredentials) -> Result<HeaderValue, Error> {
+fn basic(client: &Client) -> Result<HeaderValue, Error> {
     let encoded = |secret: &Secret| {
         let mut text = Zeroizing::new(Vec::with_capacity(3 * secret.expose().len()));
         extend_encoded(&mut text, secret.expose());
         text
     };
-    credential::basic(&encoded(&client.client_id), &encoded(&client.client_secret))
+    credential::basic(&encoded(&client.id), &encoded(&client.secret))
 }
 
 fn extend_encoded(buffer: &mut Vec<u8>, bytes: &[u8]) {

@@ -17,6 +17,9 @@ const UNSAID: Duration = Duration::from_secs(3600);
 /// No token is held for longer, whatever it says.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
+/// The member whose type `token_type` says.
+const ACCESS_TOKEN: &str = "access_token";
+
 /// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else a response says is not repeated.
 const ERRORS: [&str; 7] = [
     "invalid_request",
@@ -29,22 +32,23 @@ const ERRORS: [&str; 7] = [
 ];
 
 /// A token as it was granted.
-pub struct Grant {
-    /// The access token, which can be sent in a header.
+pub struct Granted {
+    /// The token, which can be sent in a header.
     pub token: Secret,
     /// How long it lives from when it was asked for.
     pub lifetime: Duration,
 }
 
-/// Reads a response. `bearer` is what its `token_type` may be beside `bearer` itself, empty where it may have none.
-pub fn read(status: StatusCode, body: &[u8], bearer: Option<&str>) -> Result<Grant, Error> {
-    let members = Members::parse(body);
+/// Reads a response whose token is the member of this name. `bearer` is what its `token_type` may be beside `bearer` itself, empty
+/// where it may have none.
+pub fn read(status: StatusCode, body: &[u8], wanted: &str, bearer: Option<&str>) -> Result<Granted, Error> {
+    let members = Members::parse(body, wanted);
     match status.as_u16() {
         // Some servers create a token.
         200 | 201 => match members {
             // Some servers refuse with 200.
             Ok(members) if members.token.is_none() && members.error.is_some() => Err(rejected(members.error)),
-            Ok(members) => members.grant(bearer),
+            Ok(members) => members.granted(wanted, bearer),
             Err(Invalid) => Err(invalid("it is not a JSON object")),
         },
         408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
@@ -81,11 +85,11 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+    fn parse(body: &'a [u8], wanted: &str) -> Result<Self, Invalid> {
         // Some servers put a byte order mark in front, which RFC 8259 section 8.1 lets a reader leave out.
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         let mut members = Self::default();
-        let names = ["access_token", "token_type", "expires_in", "error"];
+        let names = [wanted, "token_type", "expires_in", "error"];
         for_each_member(str::from_utf8(body).map_err(|_| Invalid)?, &names, |index, value| {
             let place = match index {
                 Some(0) => &mut members.token,
@@ -100,18 +104,20 @@ impl<'a> Members<'a> {
         Ok(members)
     }
 
-    fn grant(self, bearer: Option<&str>) -> Result<Grant, Error> {
-        let token = self.token.and_then(|token| text(token).ok()).ok_or_else(|| invalid("it has no access_token"))?;
+    fn granted(self, wanted: &str, bearer: Option<&str>) -> Result<Granted, Error> {
+        let token = self.token.and_then(|token| text(token).ok());
+        let token = token.ok_or_else(|| invalid(&format!("it has no {wanted}")))?;
         // RFC 6749 appendix A.12, less the blank, which ends the token for the receiver (RFC 6750 section 2.1).
         if token.expose().is_empty() || !token.expose().iter().all(u8::is_ascii_graphic) {
-            return Err(invalid("its access_token cannot be sent in a header"));
+            return Err(invalid(&format!("its {wanted} cannot be sent in a header")));
         }
-        if !is_bearer(self.kind, bearer) {
+        // A token_type is the access token's (RFC 6749 section 5.1); an ID token is a JWT, and has none.
+        if wanted == ACCESS_TOKEN && !is_bearer(self.kind, bearer) {
             return Err(invalid(
                 "its token_type is not bearer; if it means the same, seal what it says with the client, as token_type",
             ));
         }
-        Ok(Grant { token, lifetime: lifetime(self.lifetime)? })
+        Ok(Granted { token, lifetime: lifetime(self.lifetime)? })
     }
 }
 
@@ -145,12 +151,17 @@ fn is_digits(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn code(read: Result<Grant, Error>) -> Option<(Code, String)> {
+    fn code(read: Result<Granted, Error>) -> Option<(Code, String)> {
         read.err().map(|error| (error.code, error.message.into_owned()))
     }
 
-    fn granted(rest: &str) -> Result<Grant, Error> {
-        read(StatusCode::OK, format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes(), None)
+    fn granted(rest: &str) -> Result<Granted, Error> {
+        read(
+            StatusCode::OK,
+            format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes(),
+            ACCESS_TOKEN,
+            None,
+        )
     }
 
     #[test]
@@ -225,13 +236,13 @@ mod tests {
             (r#"{"access_token": "a", "token_type": "mac"}"#, "token_type"),
             (r#"{"access_token": "a", "token_type": ["bearer"]}"#, "token_type"),
         ] {
-            let (code, message) = code(read(StatusCode::OK, body.as_bytes(), None)).expect(body);
+            let (code, message) = code(read(StatusCode::OK, body.as_bytes(), ACCESS_TOKEN, None)).expect(body);
             assert_eq!(code, Code::TokenResponseInvalid, "{body}");
             assert!(message.contains(why), "{body}: {message}");
         }
         let odd = br#" {"token_type": "bEaReR", "x": {"access_token": 1}, "access_token": "~!\u0041", "scope": "r"} "#;
         assert_eq!(
-            read(StatusCode::OK, odd, None).ok().map(|grant| grant.token.expose().to_vec()),
+            read(StatusCode::OK, odd, ACCESS_TOKEN, None).ok().map(|grant| grant.token.expose().to_vec()),
             Some(b"~!A".to_vec())
         );
     }
@@ -255,7 +266,7 @@ mod tests {
             (307, Code::TokenResponseInvalid),
         ] {
             let body = br#"{"access_token": "t", "token_type": "bearer", "expires_in": 60}"#;
-            let read = read(StatusCode::from_u16(status).expect("a status"), body, None);
+            let read = read(StatusCode::from_u16(status).expect("a status"), body, ACCESS_TOKEN, None);
             assert_eq!(code(read).expect("no token").0, expected, "{status}");
         }
     }
@@ -264,7 +275,8 @@ mod tests {
     fn an_error_is_named_and_nothing_else_is() {
         let said = |status: u16, error: &str| {
             let body = format!(r#"{{"error": {error}, "error_description": "s3cr3t", "error_uri": "https://s3cr3t"}}"#);
-            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), None)).expect("an error")
+            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), ACCESS_TOKEN, None))
+                .expect("an error")
         };
         for known in ERRORS {
             for status in [400, 401, 200, 201] {

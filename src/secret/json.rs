@@ -26,6 +26,32 @@ pub(crate) fn members<'a, const N: usize>(
     Ok(found)
 }
 
+/// The members of an object whose keys may be any, none of them twice. The keys are copied, so they are no secrets.
+pub(crate) fn entries(document: &str) -> Result<Vec<(String, &RawValue)>, Invalid> {
+    struct EntriesVisitor;
+    impl<'de> Visitor<'de> for EntriesVisitor {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries: Self::Value = Vec::new();
+            while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                if entries.iter().any(|(other, _)| *other == key) {
+                    return Err(de::Error::custom("twice"));
+                }
+                entries.push((key, value));
+            }
+            Ok(entries)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(document);
+    let entries = reader.deserialize_map(EntriesVisitor).map_err(|_| Invalid)?;
+    reader.end().map(|()| entries).map_err(|_| Invalid)
+}
+
 /// Calls for every member of an object: with the position of its key among the names, if it is there, and its value.
 pub(crate) fn for_each_member<'a>(
     document: &'a str,
@@ -153,6 +179,16 @@ mod tests {
             let ours = serde_json::from_str::<&RawValue>(document).ok().and_then(|value| text(value).ok());
             let theirs = serde_json::from_str::<String>(document).ok();
             assert_eq!(ours.as_ref().map(Secret::expose), theirs.as_ref().map(String::as_bytes), "{document}");
+        }
+    }
+
+    #[test]
+    fn entries_have_any_key_and_are_single() {
+        let found = entries(r#" {"b": [1], "\u0061": "x"} "#).expect("an object");
+        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.get())).collect();
+        assert_eq!(found, [("b", "[1]"), ("a", "\"x\"")]);
+        for document in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, "[1]", "7", "{} {}", "{", ""] {
+            assert!(entries(document).is_err(), "{document}");
         }
     }
 

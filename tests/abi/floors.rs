@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 9] = [
     &["oauth"],
     &["audit", "credential"],
     &["net"],
-    &["policy", "keys"],
+    &["policy", "keys", "sign"],
     &["document", "envelope"],
     &["secret", "cache"],
     &["error", "sys", "text"],

@@ -35,6 +35,15 @@ fn sealed(payload: &Value) -> String {
     sealed_as(ID, payload)
 }
 
+/// A grant with the key of this file, bound to this host and to that of its token endpoint.
+fn assertion(name: &str, alg: &str, host: &str) -> Value {
+    let file = format!("{}/tests/vectors/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+    json!({
+        "private_key": std::fs::read_to_string(file).expect("a key"), "alg": alg, "iss": "i",
+        "token_url": "https://id.example.com/token", "binding": {"hosts": [host, "id.example.com"]},
+    })
+}
+
 /// An envelope with this identifier, which may be that of another credential.
 pub fn sealed_as(identifier: &str, payload: &Value) -> String {
     support::seal(payload.to_string().as_bytes(), identifier, &KEY, Algorithm::XChaCha20Poly1305)
@@ -57,6 +66,10 @@ fn a_credential_that_can_be_used_has_no_code() {
     }
     let client = json!({"client_id": "c", "client_secret": "s", "token_url": "https://id.example.com/token"});
     assert_eq!(code(engine, &wanted("oauth2_client_credentials"), &sealed(&client)), None);
+    for (name, alg) in [("rsa-pkcs1", "RS256"), ("p256-sec1", "ES256")] {
+        let payload = sealed(&assertion(name, alg, "api.example.com"));
+        assert_eq!(code(engine, &wanted("oauth2_jwt_bearer"), &payload), None, "{name}");
+    }
 }
 
 #[test]
@@ -82,6 +95,13 @@ fn each_fault_has_the_code_that_a_call_would_have() {
             sealed(&json!({"client_id": "c", "client_secret": "s", "token_url": "http://id.example.com/token"})),
             "policy.scheme_not_allowed",
         ),
+        ("oauth2_jwt_bearer", sealed(&assertion("rsa-pkcs8", "RS256", "other.example.com")), "policy.binding_violated"),
+        (
+            "oauth2_jwt_bearer",
+            sealed(&assertion("rsa-pkcs8", "ES256", "api.example.com")),
+            "credential.payload_invalid",
+        ),
+        ("oauth2_jwt_bearer", sealed(&assertion("p384", "ES256", "api.example.com")), "credential.payload_invalid"),
     ] {
         assert_eq!(code(engine, &wanted(kind), &envelope).as_deref(), Some(expected));
         let mut request = wanted(kind);

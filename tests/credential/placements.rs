@@ -157,6 +157,8 @@ fn a_bound_payload_cannot_be_sent_as_a_plain_secret() {
         r#"{"username":"u","password":"p"}"#,
         r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/"}"#,
         r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/","scopes":[],"audience":"a"}"#,
+        r#"{"type":"oauth2_jwt_bearer"}"#,
+        r#"{"private_key":"k","alg":"RS256","iss":"i","token_url":"https://a.example/"}"#,
         r#"{"type":7,"token":"t"}"#,
     ] {
         let read = Credential::from_payload(&spec, Secret::new(payload.into()));
@@ -312,11 +314,24 @@ fn one_place_takes_one_credential() {
 }
 
 #[test]
+fn an_assertion_takes_the_place_of_its_token() {
+    let grant = r#"{"private_key":"k","alg":"RS256","iss":"i","token_url":"https://a.example/","binding":{"hosts":["a.example"]}}"#;
+    let again = || (spec("oauth2_jwt_bearer", None), grant);
+    let placed = place_all(&[again()]).expect("places");
+    assert!(placed.headers.is_empty() && placed.grant.is_some(), "the token is fetched later");
+    for other in [again(), (plain(r#""bearer""#), "t")] {
+        assert_eq!(code(place_all(&[again(), (other.0, other.1)])), Code::PlacementConflict);
+    }
+    let empty = grant.replace(r#""k""#, r#""""#);
+    assert_eq!(code(place_all(&[(spec("oauth2_jwt_bearer", None), &empty)])), Code::CredentialUnusable);
+}
+
+#[test]
 fn a_client_takes_the_place_of_its_token() {
     let client = r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/token"}"#;
     let spec = spec("oauth2_client_credentials", None);
     let placed = place_all(&[(spec, client)]).expect("places");
-    assert!(placed.headers.is_empty() && placed.client.is_some(), "the token is fetched later");
+    assert!(placed.headers.is_empty() && placed.grant.is_some(), "the token is fetched later");
     let again = || (self::spec("oauth2_client_credentials", None), client);
     for other in [again(), (plain(r#""bearer""#), "t"), (plain(r#""basic""#), "a:b")] {
         assert_eq!(code(place_all(&[again(), (other.0, other.1)])), Code::PlacementConflict);

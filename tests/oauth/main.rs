@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod assertions;
 mod requests;
 mod servers;
 mod sharing;

@@ -1,4 +1,4 @@
-//! Tokens of other projects' servers, over TLS: oidc-provider (Node) and django-oauth-toolkit (Python).
+//! Tokens of other projects' servers, over TLS: oidc-provider (Node), django-oauth-toolkit and Authlib (Python).
 //!
 //! `.ci/oauth-servers` fetches them, in the versions that are pinned under `tests/oauth/servers`.
 
@@ -69,6 +69,11 @@ impl Running {
         Self::start(&mut Command::new(packages().join("pypi/bin/python")), "toolkit.py")
     }
 
+    fn authlib() -> Self {
+        let mut python = Command::new(packages().join("pypi/bin/python"));
+        Self::start(python.env("PUBLIC_KEYS", root().join("tests/vectors/keys")), "authlib-server.py")
+    }
+
     fn engine(&self) -> u64 {
         let mut configuration = configuration(&self.authority, &["localhost"], &[self.port]);
         configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
@@ -78,8 +83,12 @@ impl Running {
     }
 
     fn call(&self, engine: u64, path: &str, payload: &Value) -> Reply {
+        self.call_as("oauth2_client_credentials", engine, path, payload)
+    }
+
+    fn call_as(&self, kind: &str, engine: u64, path: &str, payload: &Value) -> Reply {
         let mut request = request("GET", &format!("https://localhost:{}", self.port), path);
-        request["credentials"] = json!([{"identifier": "an_id", "type": "oauth2_client_credentials"}]);
+        request["credentials"] = json!([{"identifier": "an_id", "type": kind}]);
         send(engine, &request, b"", &sealed(payload))
     }
 }
@@ -134,4 +143,44 @@ fn oidc_provider_serves() {
 #[test]
 fn django_oauth_toolkit_serves() {
     serves(&Running::python(), "/o/token/");
+}
+
+/// Assertions of both kinds of keys: a token for one that is used again, another after that is revoked, and none for one whose
+/// signature has a bit flipped, that another key has signed, or that is for somebody else.
+#[test]
+fn authlib_verifies_assertions() {
+    let server = Running::authlib();
+    let engine = server.engine();
+    let host = format!("localhost:{}", server.port);
+    let call = |path: &str, payload: &Value| server.call_as("oauth2_jwt_bearer", engine, path, payload);
+    for (issuer, file, alg) in [("rsa", "rsa-pkcs8", "RS256"), ("p256", "p256-sec1", "ES256")] {
+        let key = std::fs::read_to_string(root().join(format!("tests/vectors/keys/{file}.pem"))).expect("a key");
+        let payload = json!({
+            "private_key": key, "alg": alg, "iss": issuer, "sub": "user", "scopes": ["read"], "kid": "1",
+            "token_url": format!("https://{host}/token"), "binding": {"hosts": [host]},
+        });
+        let first = call("/api", &payload);
+        assert_eq!(first.http_status(), Some(200), "{alg}: {}", first.head);
+        assert_eq!((String::from_utf8_lossy(&first.body).as_ref(), requests(&first)), (&*format!("{issuer}: read"), 1));
+        let revoking = call("/api/revoke", &payload);
+        assert_eq!((revoking.http_status(), requests(&revoking)), (Some(200), 0), "{alg}: the token is used again");
+        let renewed = call("/api", &payload);
+        assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{alg}: {}", renewed.head);
+
+        let other = if issuer == "rsa" { "p256" } else { "rsa" };
+        let audience = &payload["token_url"];
+        for change in [
+            json!({"token_url": format!("https://{host}/flipped"), "assertion_audience": audience}),
+            json!({"iss": other}),
+            json!({"iss": "nobody"}),
+            json!({"sub": "another"}),
+            json!({"assertion_audience": "https://elsewhere.example/token"}),
+        ] {
+            let mut payload = payload.clone();
+            payload.as_object_mut().expect("an object").extend(change.as_object().cloned().expect("an object"));
+            let refused = call("/api", &payload);
+            assert_eq!(refused.code(), "oauth.token_endpoint_rejected", "{change}: {}", refused.head);
+            assert_eq!(refused.head["error"]["message"], "the token endpoint refused the client: invalid_grant");
+        }
+    }
 }

@@ -6,3 +6,4 @@ mod support;
 mod forks;
 mod memory;
 mod resolver_thread;
+mod signing_keys;

@@ -19,16 +19,21 @@ final readonly class CredentialReference
     public const API_KEY = 'api_key';
     public const BASIC = 'basic';
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
+    public const OAUTH2_JWT_BEARER = 'oauth2_jwt_bearer';
     public const SECRET = 'secret';
 
     /** An optional prefix of the identifier, as in the settings of extensions. */
     public const PREFIX = 'vault:';
+
+    /** The types that are exchanged for an access token, which is what a request carries. */
+    public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER];
 
     private const TYPES = [
         self::BEARER,
         self::API_KEY,
         self::BASIC,
         self::OAUTH2_CLIENT_CREDENTIALS,
+        self::OAUTH2_JWT_BEARER,
         self::SECRET,
     ];
 

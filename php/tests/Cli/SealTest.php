@@ -329,6 +329,39 @@ final class SealTest extends CommandTestCase
         yield 'a list of types of token' => [$client(['token_type' => ['Bearer']]), '"token_type" is no'];
         yield 'no type of token' => [$client(['token_type' => null]), '"token_type" is no'];
         yield 'a misspelt key of a client' => [$client(['scope' => 'read']), 'a key that is not one of'];
+        $key = static fn (string $name): string
+            => (string) file_get_contents(dirname(__DIR__, 3) . "/tests/vectors/keys/$name.pem");
+        $grant = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'oauth2_jwt_bearer',
+            'private_key' => $key('rsa-pkcs8'),
+            'alg' => 'RS256',
+            'iss' => self::SECRET,
+            'token_url' => 'https://a.example/token',
+            'binding' => ['hosts' => ['a.example', 'api.example']],
+        ], JSON_UNESCAPED_SLASHES);
+        yield 'a grant without its key' => ['{"type":"oauth2_jwt_bearer"}', 'needs "private_key"'];
+        yield 'a grant that is bound nowhere' => [$grant(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
+        yield 'a token endpoint that a grant is not bound to' => [
+            $grant(['binding' => ['hosts' => ['api.example']]]),
+            '"token_url": the host is not among',
+        ];
+        yield 'an algorithm of a shared secret' => [$grant(['alg' => 'HS256']), '"alg" is one of RS256, ES256'];
+        yield 'a key of another kind' => [$grant(['alg' => 'ES256']), 'ES256 needs a whole key of the curve P-256'];
+        yield 'a weak key' => [$grant(['private_key' => $key('rsa-1024')]), 'RS256 needs a whole RSA key of 2048'];
+        yield 'a public key' => [$grant(['private_key' => $key('rsa-public')]), 'its block is PUBLIC KEY, and not one of'];
+        yield 'an encrypted key' => [
+            $grant(['private_key' => str_replace('PRIVATE', 'ENCRYPTED PRIVATE', $key('rsa-pkcs8'))]),
+            'it is encrypted: decrypt it',
+        ];
+        yield 'no PEM' => [$grant(['private_key' => self::SECRET]), 'it is not one block of PEM'];
+        yield 'two hours' => [$grant(['lifetime' => 7200]), '"lifetime" is no whole number of seconds'];
+        yield 'a claim of the library' => [$grant(['claims' => ['exp' => 1]]), '"claims" has "exp"'];
+        yield 'a claim twice' => [
+            substr($grant([]), 0, -1) . ',"claims":{"a":1,"\u0061":2}}',
+            '"claims" has a key twice',
+        ];
+        yield 'a field of the library' => [$grant(['fields' => ['assertion' => 'a']]), '"fields" has "assertion"'];
+        yield 'a field that is no text' => [$grant(['fields' => ['a' => 1]]), '"fields" has a value that is no text'];
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];

@@ -167,8 +167,8 @@ final class Deviations
         ],
         'oauth' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A credential of type `oauth2_client_credentials` is `credential.unsupported`: only the library fetches and keeps '
-                . 'tokens. `token_cache` is read and does nothing.',
+            'instead' => 'A credential of type `oauth2_client_credentials` or `oauth2_jwt_bearer` is `credential.unsupported`: only the library '
+                . 'fetches and keeps tokens. `token_cache` is read and does nothing.',
         ],
         'check' => [
             'transports' => [Transports::SIDECAR],

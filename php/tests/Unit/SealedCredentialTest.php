@@ -72,6 +72,7 @@ final class SealedCredentialTest extends TestCase
         yield ['api_key'];
         yield ['basic'];
         yield ['oauth2_client_credentials'];
+        yield ['oauth2_jwt_bearer'];
     }
 
     /**

@@ -7,10 +7,10 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
-use Netresearch\NrVault\Transport\Php\Credential\ClientPayload;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
+use Netresearch\NrVault\Transport\Php\Credential\TokenPayload;
 use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Placement;
@@ -37,8 +37,8 @@ final class Payload
     {
         $type = self::type($payload->expose());
         try {
-            $binding = $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
-                ? ClientPayload::check($payload->expose())
+            $binding = in_array($type, CredentialReference::FETCHING, true)
+                ? TokenPayload::check($type, $payload->expose())
                 : self::place($type, $payload->expose());
             $binding?->verify();
             return $binding?->hasHosts() === true;

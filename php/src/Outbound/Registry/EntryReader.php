@@ -70,9 +70,9 @@ final class EntryReader
         $placeholders = $this->placeholderHeaders($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $alternatives = array_key_exists('alternatives', $map) ? $this->alternatives($map['alternatives']) : [];
-        $isOne = count($credentials) === 1 && $credentials[0]->type !== CredentialReference::OAUTH2_CLIENT_CREDENTIALS;
+        $isOne = count($credentials) === 1 && !in_array($credentials[0]->type, CredentialReference::FETCHING, true);
         if ($alternatives !== [] && !$isOne) {
-            $this->problem('alternatives', 'need exactly one credential, whose secret chooses, and which is no oauth2_client_credentials');
+            $this->problem('alternatives', 'need exactly one credential, whose secret chooses, and which fetches no token');
         }
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);

@@ -37,6 +37,8 @@ trait PayloadCases
                 '{"t\u006fken":"' . $c . '","beside":1}', '{"username":"u","password":"' . $c . '"}',
                 '{"client_id":"c","client_secret":"' . $c . '","token_url":"https://a.example/"}',
                 '{"client_id":"c","client_secret":"' . $c . '","token_url":"https://a.example/","scopes":["a"]}',
+                '{"private_key":"' . $c . '","alg":"RS256","iss":"i","token_url":"https://a.example/"}',
+                '{"type":"oauth2_jwt_bearer"}',
                 '{"type":7,"token":"' . $c . '"}'],
         ];
         self::$server->answers('plain', [FaultServer::answer()]);

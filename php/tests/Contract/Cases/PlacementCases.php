@@ -227,6 +227,36 @@ trait PlacementCases
         }
     }
 
+    public function testATokenIsFetchedForASignedAssertion(): void
+    {
+        $key = (string) file_get_contents(dirname(__DIR__, 4) . '/tests/vectors/keys/p256-pkcs8.pem');
+        $hosts = array_map(static fn (string $url): string => substr($url, 0, (int) strrpos($url, '/')), [
+            self::url('tls'), self::url('plain'),
+        ]);
+        $payload = [
+            'private_key' => $key,
+            'alg' => 'ES256',
+            'iss' => 'robot',
+            'token_url' => self::url('tls') . '/token',
+            'binding' => ['hosts' => array_map(static fn (string $host): string => str_replace('https://', '', $host), $hosts)],
+        ];
+        $grant = self::seal(CredentialReference::OAUTH2_JWT_BEARER, $payload, identifier: 'robot');
+        $token = json_encode(['access_token' => 'tok-' . self::CANARY, 'token_type' => 'bearer', 'expires_in' => 3600]);
+        self::$server->answers('plain', [FaultServer::answer()]);
+        self::$server->answers('tls', [FaultServer::answer(200, [['content-type', 'application/json']], (string) $token)]);
+        $outcome = self::call(self::request(credentials: [$grant]));
+        if (self::deviates('oauth')) {
+            self::assertFailed('credential.unsupported', 'no', $outcome);
+            self::assertStringContainsString('oauth2_jwt_bearer needs the library', $outcome->message());
+            self::assertSame([0, 0], [self::connections('tls'), $outcome->audit['token_requests']]);
+        } else {
+            self::assertSame('200', $outcome->brief(), $outcome->message());
+            self::assertSame(1, $outcome->audit['token_requests']);
+            self::assertStringContainsString('jwt-bearer', self::received('tls')->body);
+            self::assertSame(['Bearer tok-' . self::CANARY], self::received('plain')->values('authorization'));
+        }
+    }
+
     public function testATokenEndpointThatRejectsTheClient(): void
     {
         self::$server->answers('plain', [FaultServer::answer()]);

@@ -34,7 +34,7 @@ final class SdkHeadersTest extends ClientTestCase
     public static function filled(): iterable
     {
         yield 'none' => [[], []];
-        foreach (['bearer', 'basic', 'oauth2_client_credentials'] as $type) {
+        foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer'] as $type) {
             yield $type => [[self::CREDENTIAL + ['type' => $type]], ['Authorization']];
         }
         yield 'api_key' => [[self::CREDENTIAL + ['type' => 'api_key']], ['X-API-Key']];

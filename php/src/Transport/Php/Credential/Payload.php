@@ -33,6 +33,20 @@ final class Payload
             ['client_secret', 'client_id', 'token_url'],
             ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
         ],
+        CredentialReference::OAUTH2_JWT_BEARER => [
+            ['private_key', 'alg', 'iss', 'token_url'],
+            [
+                'sub',
+                'assertion_audience',
+                'lifetime',
+                'kid',
+                'scopes',
+                'target_audience',
+                'claims',
+                'fields',
+                'token_type',
+            ],
+        ],
         // A document of this type has "type" or "binding"; without them it is a plain secret.
         CredentialReference::SECRET => [['secret'], []],
     ];
@@ -57,10 +71,10 @@ final class Payload
                     return new Credential($type, null, $payload, placement: $placement, identifier: $declared->identifier);
                 }
             }
-            if ($type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS) {
+            if (in_array($type, CredentialReference::FETCHING, true)) {
                 throw OutboundException::create(
                     'credential.unsupported',
-                    'oauth2_client_credentials needs the library: this transport does not fetch tokens',
+                    $type . ' needs the library: this transport does not fetch tokens',
                 );
             }
             return self::parse($type, $payload->expose(), $placement, $declared->identifier);

@@ -1,0 +1,80 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
+use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
+
+/**
+ * The payloads that are exchanged for an access token. Only the library requests tokens. A payload that it would refuse must not be
+ * sealed, so it is checked here as well.
+ *
+ * @internal
+ */
+final class TokenPayload
+{
+    /** RFC 6749 section 3.3. A scope with a space would be two scopes. */
+    private const SCOPE = '/\A[\x21\x23-\x5B\x5D-\x7E]+\z/';
+
+    /**
+     * @param string $type one of CredentialReference::FETCHING
+     * @return BindingRules|null its binding; null if it has none
+     * @throws InvalidPayload
+     */
+    public static function check(string $type, #[\SensitiveParameter] string $document): ?BindingRules
+    {
+        $places = Payload::fields($type, $document);
+        // Only values that are not secret are decoded; an absent value is the same as its default.
+        $value = static fn (string $name, mixed $default): mixed
+            => isset($places[$name]) ? json_decode(substr($document, ...$places[$name])) : $default;
+        $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
+            ? ClientPayload::check($document, $places, $value)
+            : AssertionPayload::check($document, $places, $value);
+        if (!self::isListOf($value('scopes', []), self::isScope(...))) {
+            throw new InvalidPayload('"scopes" is no list of scopes, each without a blank');
+        }
+        $tokenType = $value('token_type', '');
+        if (!is_string($tokenType) || preg_match('/\A[\x21-\x7E]*\z/', $tokenType) !== 1) {
+            throw new InvalidPayload('"token_type" is no name of a type, nor empty where the token endpoint gives none');
+        }
+        $binding = Payload::binding($document, $places);
+        self::checkEndpoint($value('token_url', ''), $binding);
+        return $binding;
+    }
+
+    public static function isText(mixed $text): bool
+    {
+        return is_string($text) && $text !== '';
+    }
+
+    /**
+     * @param \Closure(mixed): bool $fits
+     */
+    public static function isListOf(mixed $list, \Closure $fits): bool
+    {
+        return is_array($list) && array_filter($list, $fits) === $list;
+    }
+
+    private static function checkEndpoint(#[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
+    {
+        if (!is_string($url) || $url === '') {
+            throw new InvalidPayload('"token_url" is empty or no text');
+        }
+        try {
+            $origin = Canonicalizer::fromUrl($url, 'it')->origin;
+            $binding?->checkTokenEndpoint($origin);
+        } catch (OutboundException $refusal) {
+            throw new InvalidPayload('"token_url": ' . $refusal->reason());
+        }
+    }
+
+    private static function isScope(mixed $scope): bool
+    {
+        return is_string($scope) && preg_match(self::SCOPE, $scope) === 1;
+    }
+}

@@ -1,0 +1,116 @@
+//! What a token is asked for with, whatever the type of the credential: where, for what, and by whom.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::sign::{SigningAlgorithm, SigningKey};
+
+/// What an access token is asked for with, as it was sealed.
+pub struct Grant {
+    /// The token endpoint, an absolute URL.
+    pub token_url: String,
+    /// What the token is to allow, each a scope-token of RFC 6749 section 3.3. None asks for the server's default.
+    pub scopes: Vec<String>,
+    /// What the token endpoint calls a bearer token, beside `bearer` itself. Empty where it gives its tokens no type.
+    pub token_type: Option<String>,
+    /// Who asks, and how that is shown.
+    pub by: Authority,
+}
+
+/// What entitles to a token.
+pub enum Authority {
+    /// A client by itself, RFC 6749 section 4.4.
+    Client(Client),
+    /// An assertion that a key signs, RFC 7523 section 2.1.
+    Assertion(JwtBearer),
+}
+
+/// How the client says to the token endpoint who it is (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_id` and `client_secret` among the parameters of the body.
+    #[default]
+    Body,
+    /// HTTP Basic, both parts form-encoded first.
+    Basic,
+}
+
+/// A client of RFC 6749 section 4.4, as it was sealed.
+pub struct Client {
+    /// Its name.
+    pub id: Secret,
+    /// Its password.
+    pub secret: Secret,
+    /// Whom the token is for, as some servers ask to be told.
+    pub audience: Option<String>,
+    /// Whom the token is for (RFC 8707), one URI each.
+    pub resources: Vec<String>,
+    /// How it authenticates.
+    pub auth: ClientAuth,
+}
+
+/// Who signs assertions, and for whom.
+pub struct Signer {
+    /// The private key in PEM, as it was sealed.
+    pub private_key: Secret,
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
+    /// How the receiver finds the public key.
+    pub key_id: Option<String>,
+    /// Whom the assertion is for; the token endpoint's URL where that was not sealed.
+    pub audience: Option<String>,
+    /// How long an assertion is valid.
+    pub lifetime: Duration,
+}
+
+impl Signer {
+    /// The parsed key.
+    pub fn key(&self) -> Result<SigningKey, Error> {
+        SigningKey::read(&self.private_key, self.algorithm)
+    }
+}
+
+/// An authorization grant of RFC 7523 section 2.1, as it was sealed.
+pub struct JwtBearer {
+    /// Who signs.
+    pub signer: Signer,
+    /// Who says so.
+    pub issuer: String,
+    /// For whom the token is asked.
+    pub subject: Option<String>,
+    /// Whom an ID token is asked for, as Google's endpoint takes it.
+    pub target_audience: Option<String>,
+    /// What else the assertion says: names, and JSON.
+    pub claims: Vec<(String, Box<RawValue>)>,
+    /// What else the token request has.
+    pub fields: Vec<(String, Secret)>,
+}
+
+impl Grant {
+    /// Refuses what the next token request would be refused for before it leaves: a key that cannot sign.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.by {
+            Authority::Client(_) => Ok(()),
+            Authority::Assertion(bearer) => bearer.signer.key().map(drop),
+        }
+    }
+
+    /// Whether a secret that every such grant has is empty.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.by {
+            Authority::Client(client) => client.id.expose().is_empty() || client.secret.expose().is_empty(),
+            Authority::Assertion(bearer) => bearer.signer.private_key.expose().is_empty(),
+        }
+    }
+
+    /// The member of the token endpoint's response that has the token.
+    pub fn token_member(&self) -> &'static str {
+        match &self.by {
+            Authority::Assertion(bearer) if bearer.target_audience.is_some() => "id_token",
+            _ => "access_token",
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Keys that sign.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use zeroize::Zeroizing;
+
+use super::pem::{self, KeyForm, unusable};
+use crate::error::{Code, Error};
+use crate::secret::Secret;
+
+/// How a key signs (RFC 7518 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+}
+
+impl SigningAlgorithm {
+    /// The algorithm of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Es256].into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Its name in a header's `alg`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+        }
+    }
+}
+
+/// A parsed private key, which signs in one way. Its numbers are wiped when it goes.
+pub struct SigningKey(Pair);
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    /// Parses a key in PEM. One of another kind than the algorithm's is refused, one that is too short, and one whose numbers do not
+    /// belong together.
+    pub fn read(text: &Secret, algorithm: SigningAlgorithm) -> Result<Self, Error> {
+        let (form, der) = pem::decode(text)?;
+        let curve = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = match (algorithm, form) {
+            (SigningAlgorithm::Rs256, KeyForm::Pkcs8) => RsaKeyPair::from_pkcs8(der.expose()).ok().map(Pair::Rsa),
+            (SigningAlgorithm::Rs256, KeyForm::Pkcs1) => RsaKeyPair::from_der(der.expose()).ok().map(Pair::Rsa),
+            (SigningAlgorithm::Es256, KeyForm::Pkcs8) => {
+                EcdsaKeyPair::from_pkcs8(curve, der.expose()).ok().map(Pair::Ecdsa)
+            }
+            (SigningAlgorithm::Es256, KeyForm::Sec1) => {
+                EcdsaKeyPair::from_private_key_der(curve, der.expose()).ok().map(Pair::Ecdsa)
+            }
+            (SigningAlgorithm::Rs256, KeyForm::Sec1) | (SigningAlgorithm::Es256, KeyForm::Pkcs1) => None,
+        };
+        let wanted = match algorithm {
+            SigningAlgorithm::Rs256 => "RS256 needs a whole RSA key of 2048 to 8192 bits",
+            SigningAlgorithm::Es256 => "ES256 needs a whole key of the curve P-256",
+        };
+        pair.map(Self).ok_or_else(|| unusable(wanted))
+    }
+
+    /// The algorithm that it was read for.
+    pub fn algorithm(&self) -> SigningAlgorithm {
+        match self.0 {
+            Pair::Rsa(_) => SigningAlgorithm::Rs256,
+            Pair::Ecdsa(_) => SigningAlgorithm::Es256,
+        }
+    }
+
+    /// The signature of a message: of RSA as long as the key, of P-256 both numbers with 32 bytes each.
+    pub fn sign(&self, message: &[u8]) -> Result<Secret, Error> {
+        let random = SystemRandom::new();
+        let signed = match &self.0 {
+            Pair::Rsa(pair) => {
+                let mut signature = Zeroizing::new(vec![0; pair.public_modulus_len()]);
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| Secret::from(signature))
+            }
+            Pair::Ecdsa(pair) => pair.sign(&random, message).map(|signature| Secret::new(signature.as_ref().to_vec())),
+        };
+        signed.map_err(|_| Error::new(Code::CredentialUnusable, "its private key does not sign"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, algorithm: SigningAlgorithm) -> Result<SigningKey, Error> {
+        let file = format!("{}/tests/vectors/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+        SigningKey::read(&Secret::new(std::fs::read(file).expect("a file")), algorithm)
+    }
+
+    #[test]
+    fn a_key_signs_in_the_way_of_its_kind_only() {
+        for (name, algorithm) in [
+            ("rsa-pkcs1", SigningAlgorithm::Rs256),
+            ("rsa-pkcs8", SigningAlgorithm::Rs256),
+            ("p256-sec1", SigningAlgorithm::Es256),
+            ("p256-pkcs8", SigningAlgorithm::Es256),
+        ] {
+            let other =
+                if algorithm == SigningAlgorithm::Rs256 { SigningAlgorithm::Es256 } else { SigningAlgorithm::Rs256 };
+            assert_eq!(read(name, algorithm).ok().map(|key| key.algorithm()), Some(algorithm), "{name}");
+            let refused = read(name, other).err().expect("refused");
+            assert_eq!(refused.code, Code::PayloadInvalid, "{name}");
+            assert!(refused.message.contains(other.name()), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_weak_key_and_another_curve_are_refused() {
+        for (name, algorithm, why) in
+            [("rsa-1024", SigningAlgorithm::Rs256, "2048 to 8192 bits"), ("p384", SigningAlgorithm::Es256, "P-256")]
+        {
+            let refused = read(name, algorithm).err().expect("refused");
+            assert!(refused.message.contains(why), "{refused}");
+        }
+    }
+}
