@@ -24,6 +24,16 @@ pub struct Decided {
     body_bytes: u64,
 }
 
+/// What a call may take.
+pub struct DecidedLimits {
+    /// When it ends; of a response that is read in pieces, when the first byte of its body has to be there.
+    pub deadline: Instant,
+    /// When a response has to have ended that is read in pieces.
+    pub total: Instant,
+    /// How long the response's body may be.
+    pub response_bytes: u64,
+}
+
 impl Engine {
     /// Decides about a request with a body of this size, which comes by this `transport`: the decision as a document, and the
     /// call where it is allowed.
@@ -60,11 +70,15 @@ impl Engine {
 }
 
 impl Decided {
-    /// When the call ends on this engine, and how long its response's body may be.
-    pub fn limits(&self, engine: &Engine) -> (Instant, u64) {
+    /// What it may take on this engine.
+    pub fn limits(&self, engine: &Engine) -> DecidedLimits {
         let ReadRequest { service, call } = &self.request;
         let budget = Budget::of(engine, &service.head, call, self.recorder.begun());
-        (budget.deadline.into_std(), budget.response_bytes.bytes)
+        DecidedLimits {
+            deadline: budget.deadline.into_std(),
+            total: budget.total.into_std(),
+            response_bytes: budget.response_bytes.bytes,
+        }
     }
 
     /// The record of a call that its host does not make.

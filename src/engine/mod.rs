@@ -38,7 +38,7 @@ mod unseal;
 
 pub use call::{Call, RequestBody};
 pub use decide::RequestHead;
-pub use decided::Decided;
+pub use decided::{Decided, DecidedLimits};
 pub use engines::{Engines, Heritage};
 pub use exchange::Exchange;
 pub use ongoing::{Delivery, Ongoing, Piece, Ready, Rest};

@@ -86,6 +86,11 @@ impl Ongoing {
         self.0.cancel(Code::CancelledRequested);
     }
 
+    /// Ends the call with `cancelled.abandoned`, which `end` does as well.
+    pub fn abandon(&self) {
+        self.0.cancel(Code::CancelledAbandoned);
+    }
+
     /// Waits until one of these has something that was not taken yet, or room for bytes that it had none for, and says which have.
     /// Only while somebody waits, silence
     /// counts.

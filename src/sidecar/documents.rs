@@ -24,8 +24,31 @@ pub struct CallDocument {
     pub service_id: String,
     /// How long the request's body is.
     pub body_bytes: u64,
+    /// How long the caller waits without having been told how long the call may last: a decision is told only where the call may
+    /// last longer, and a refusal is its end. Without it every decision is told.
+    #[serde(default)]
+    pub known_timeout_ms: Option<u64>,
+    /// How the response is told.
+    #[serde(default)]
+    pub response: ResponseForm,
+    /// For how many milliseconds nothing may come of a response that is not told in one piece.
+    #[serde(default)]
+    pub idle_timeout_ms: Option<u64>,
     /// What of a request is its own: the second of two documents.
     pub request: Box<RawValue>,
+}
+
+/// How a response is told.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseForm {
+    /// Head and body when both are there, with the record in the head.
+    #[default]
+    Once,
+    /// Head and body when both are there, and then the record. It can be cancelled.
+    Whole,
+    /// As it comes, and then the record. It can be cancelled.
+    Pieces,
 }
 
 impl CallDocument {
@@ -63,14 +86,17 @@ pub fn hello() -> Vec<u8> {
     format!(r#"{{"version":{VERSION},"library_version":"{version}","features":[]}}"#).into_bytes()
 }
 
-/// The document of a decision: the engine's own, how long the call may last from now, and whose its envelopes are.
-pub fn decision(decision: &[u8], timeout_ms: Option<u128>, envelopes: EnvelopeOwner) -> Vec<u8> {
-    let timeout = timeout_ms.map_or_else(|| "null".to_owned(), |timeout| timeout.to_string());
+/// The document of a decision: the engine's own, how long the call may last from now, how long where its response is read in
+/// pieces, and whose its envelopes are.
+pub fn decision(decision: &[u8], times_ms: Option<[u128; 2]>, envelopes: EnvelopeOwner) -> Vec<u8> {
+    let text = |time: Option<u128>| time.map_or_else(|| "null".to_owned(), |time| time.to_string());
+    let [timeout, total] = times_ms.map_or([None, None], |times| times.map(Some)).map(text);
     let owner = match envelopes {
         EnvelopeOwner::Daemon => "daemon",
         EnvelopeOwner::Caller => "caller",
     };
-    let begin = format!(r#"{{"version":1,"timeout_ms":{timeout},"envelopes":"{owner}","decision":"#);
+    let begin =
+        format!(r#"{{"version":1,"timeout_ms":{timeout},"total_timeout_ms":{total},"envelopes":"{owner}","decision":"#);
     [begin.as_bytes(), decision, b"}"].concat()
 }
 

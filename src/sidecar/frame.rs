@@ -36,12 +36,26 @@ pub enum Kind {
     Credit,
     /// The daemon: it takes nothing more on this connection; the payload is the highest id that it has taken.
     Bye,
+    /// PHP: the call is not wanted any more; the payload is 1 where it was left, and otherwise 0.
+    Cancel,
+    /// The daemon: how a call ended whose response was told as it came.
+    End,
 }
 
 impl Kind {
     /// Every kind, in the order of its number, which begins with 1.
-    pub const ALL: [Kind; 8] =
-        [Kind::Hello, Kind::Call, Kind::Decision, Kind::Sealed, Kind::Body, Kind::Response, Kind::Credit, Kind::Bye];
+    pub const ALL: [Kind; 10] = [
+        Kind::Hello,
+        Kind::Call,
+        Kind::Decision,
+        Kind::Sealed,
+        Kind::Body,
+        Kind::Response,
+        Kind::Credit,
+        Kind::Bye,
+        Kind::Cancel,
+        Kind::End,
+    ];
 
     fn number(self) -> u8 {
         Self::ALL.iter().zip(1..).find_map(|(kind, number)| (*kind == self).then_some(number)).unwrap_or_default()
@@ -52,6 +66,7 @@ impl Kind {
         match self {
             Kind::Credit => Some(4),
             Kind::Bye => Some(8),
+            Kind::Cancel => Some(1),
             _ => None,
         }
     }

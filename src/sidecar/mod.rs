@@ -2,12 +2,13 @@
 //!
 //! A roof beside `ffi`, and like it a host of `engine`. `frame` and `credit` are what travels, without input and output;
 //! `configuration` and `rights` are who may ask for what; `session` is the way of a caller on its connection, on which `peer` reads
-//! and writes; `account` counts what each has; `records` keeps what was asked; `metrics` counts what operators read, which
+//! and writes; `call` is the way of one call on it; `account` counts what each has; `records` keeps what was asked; `metrics` counts what operators read, which
 //! `openmetrics` writes and `scrape` hands out; `places` is where the sockets are, which `listen` opens; `daemon` has them all, `accept` takes
 //! connections, and `run` is the program.
 
 mod accept;
 mod account;
+mod call;
 mod configuration;
 mod credit;
 mod daemon;

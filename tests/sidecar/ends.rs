@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use secure_outbound::sidecar::Kind;
 use serde_json::json;
 
 use super::host::{Sidecar, echo, next_id, own, start};
@@ -53,9 +54,11 @@ fn a_daemon_that_is_to_end_answers_what_it_has_taken_and_says_what_it_has_not() 
     sidecar.signal(Signal::SIGTERM);
     assert_eq!(idle.bye(), 0);
     assert_eq!(half.bye(), 0, "its call was not taken");
+    let (frame, taken) = busy.frame().expect("a farewell");
+    assert_eq!((frame.kind, taken), (Kind::Bye, busy_id.to_be_bytes().to_vec()), "before its answer");
     together.wait();
     assert_eq!(busy.answer(busy_id).expect("an answer").body, b"done");
-    assert_eq!(busy.bye(), busy_id);
+    assert!(busy.frame().is_none(), "the connection ends");
     assert!(sidecar.child.wait().expect("an end").success());
     assert_eq!(sidecar.server.counts.requests(), 1);
     assert!(!sidecar.socket().exists(), "its socket goes with it");
@@ -76,7 +79,9 @@ fn what_takes_longer_than_the_drain_ends_without_an_answer() {
     assert!(alone::until(|| sidecar.server.counts.requests() == 1));
     sidecar.signal(Signal::SIGTERM);
     assert!(sidecar.child.wait().expect("an end").success());
-    assert!(caller.answer(id).is_none(), "an end without a farewell: nobody can tell");
+    let (frame, taken) = caller.frame().expect("a farewell");
+    assert_eq!((frame.kind, taken), (Kind::Bye, id.to_be_bytes().to_vec()));
+    assert!(caller.answer(id).is_none(), "taken and not answered: nobody can tell");
 }
 
 #[test]

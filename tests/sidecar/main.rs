@@ -4,6 +4,7 @@
 mod support;
 
 mod abuse;
+mod beside;
 mod bodies;
 mod calls;
 mod configurations;

@@ -57,7 +57,7 @@ final class Functions
     /** Needed by SidecarTransport in addition; all are in PHP's core. */
     private const NEEDED_BY_SIDECAR = [
         'feof', 'fread', 'pfsockopen', 'stream_get_meta_data', 'stream_select',
-        'stream_set_blocking', 'stream_set_chunk_size', 'unpack', 'usleep',
+        'stream_set_blocking', 'stream_set_chunk_size', 'stream_socket_client', 'unpack', 'usleep',
     ];
 
     /** @var array<int, list<string>> the missing functions, for this PHP request */

@@ -182,6 +182,10 @@ final class Deviations
             'transports' => [Transports::SIDECAR],
             'instead' => 'The identifier of an envelope is a plain name of a file; of any other one the envelope is `credential.not_found`.',
         ],
+        'idle-pause' => [
+            'transports' => [Transports::SIDECAR],
+            'instead' => 'A pause of the caller counts for `idle_timeout_ms` where the server is silent meanwhile: the daemon waits for it. What nobody reads does not.',
+        ],
         'material' => [
             'transports' => [Transports::SIDECAR],
             'instead' => '`master_keys` with `material`, a closure of PHP, are none: the daemon has its keys from its own configuration, file or environment.',

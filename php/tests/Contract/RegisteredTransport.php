@@ -6,18 +6,20 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Sidecar;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\Sidecar\SidecarTransport;
-use Netresearch\NrVault\Transport\TransportInterface;
 
 /**
  * SidecarTransport and a daemon of its own: what of a request belongs to the daemon is written into its registry before the request
  * is made, as an administrator does.
  */
-final class RegisteredTransport implements TransportInterface
+final class RegisteredTransport implements ExchangesInterface
 {
     private ?Sidecar $sidecar = null;
 
@@ -73,6 +75,22 @@ final class RegisteredTransport implements TransportInterface
         #[\SensitiveParameter] ?Decision $decided = null,
     ): ResponseSpec {
         return $this->registered($request, $request->references())->send($request, $decided);
+    }
+
+    public function start(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
+    ): ExchangeInterface {
+        $transport = $this->registered($request, $request->references());
+        return $transport->start($request, $decided, $body, $isCollected, $idleTimeoutMs);
+    }
+
+    public function wait(array $exchanges, int $milliseconds): array
+    {
+        return $this->transport->wait($exchanges, $milliseconds);
     }
 
     /**

@@ -9,6 +9,10 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
  */
 final class SidecarTransportTest extends TransportContract
 {
+    use Cases\ConcurrentCases;
+    use Cases\ExchangeCases;
+    use Cases\StreamCases;
+
     protected static function transportName(): string
     {
         return Transports::SIDECAR;

@@ -23,7 +23,7 @@ final class SidecarFramesTest extends TestCase
             self::assertSame($bytes, Frames::piece($kind, $frame['id'], $payload, $frame['last']), $frame['name']);
             $kinds[$kind] = true;
         }
-        self::assertCount(Frames::BYE, $kinds, 'a frame of every kind');
+        self::assertCount(Frames::END, $kinds, 'a frame of every kind');
     }
 
     public function testWhatIsNoFrameIsRefused(): void

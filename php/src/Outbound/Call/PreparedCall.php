@@ -25,6 +25,7 @@ final readonly class PreparedCall
 
     /**
      * @param int $number among the open calls
+     * @param Decision|null $decision null: the transport decides when it sends
      * @param BodySource|null $source of the body, in place of the request's own
      */
     public function __construct(
@@ -32,7 +33,7 @@ final readonly class PreparedCall
         public CallRecord $record,
         #[\SensitiveParameter] private RequestSpec $request,
         private TransportInterface $transport,
-        #[\SensitiveParameter] private Decision $decision,
+        #[\SensitiveParameter] private ?Decision $decision,
         private ?BodySource $source,
         private ?int $idleTimeoutMs,
         public ?CancellationSignal $signal,

@@ -16,6 +16,7 @@ use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\RemoteDecision;
 use Netresearch\NrVault\Transport\SealedCredential;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 use Netresearch\NrVault\Transport\TransportSelector;
@@ -27,7 +28,8 @@ use Psr\Log\LoggerInterface;
  * gives it to SecureHttpClient and to Psr18\OutboundClientFactory.
  *
  * The order is: registry, form of the call, decision of the transport, intent in audit mode "required", envelopes, transfer,
- * record, event. So for a call that its policy refuses, no secret is read and no counter changes.
+ * record, event. So for a call that its policy refuses, no secret is read and no counter changes. A transport that decides in another
+ * process decides when it sends, where nothing comes between the two.
  *
  * @api
  */
@@ -222,8 +224,12 @@ final readonly class ServiceCalls
                 PreparedCall::exchangesOf($transport);
             }
             $length = $form?->length() ?? $read->source?->length();
-            $decision = $transport->decide($request, $service->credentials, $length);
-            $record->decided($decision, ...$service->credentials);
+            $isNext = $form === null && $read->source === null && !$record->isRequired && $service->credentials === [];
+            $decision = null;
+            if (!$isNext || !$transport instanceof RemoteDecision) {
+                $decision = $transport->decide($request, $service->credentials, $length);
+                $record->decided($decision, ...$service->credentials);
+            }
             if ($form !== null) {
                 $request = $request->withBody($form->read());
             }

@@ -5,305 +5,276 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Sidecar;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Transport\PackageVersion;
 use Netresearch\NrVault\Transport\System\Quiet;
-use Netresearch\NrVault\Transport\Wire;
 
 /**
- * The socket of this process to the sidecar, which PHP keeps from one PHP request to the next.
+ * The socket of this process to the sidecar, and the calls that are under way on it.
  *
- * While something is under way on it, its stream does not block: that is the mark by which the next PHP request sees that the last
- * one was left in the middle, whatever ended it, and closes it. PHP code that would set a mark may not have run, but PHP
- * keeps the mode of the stream. The name of the stream has the number of the process, so a forked child opens one of its own.
+ * While there are any, its stream does not block: that is the mark by which the next PHP request sees that the last one was left in
+ * the middle (ConnectionOpener).
  *
  * @internal
  */
 final class Connection
 {
-    /** Errors after which connecting may succeed a moment later: the daemon starts, restarts or has a full queue. */
-    private const PASSING = ['EAGAIN' => 11, 'ECONNREFUSED' => 111, 'ENOENT' => 2];
+    private const READ = Frames::PAYLOAD_BYTES + Frames::HEAD_BYTES;
 
-    private const EACCES = 13;
+    /** How often waiting looks at what a signal's handler may have done. */
+    private const LOOK_US = 100_000;
 
-    private const PAUSE_US = 5_000;
+    /** What has come and is no whole frame yet, and what could not be written yet. */
+    private string $in = '';
+    private string $out = '';
 
-    /** How often a connection may end before it has greeted. */
-    private const TRIES = 20;
+    /** The highest id that the sidecar says it has taken; null until it has said so, and then it takes nothing more. */
+    private ?int $taken = null;
 
-    private const GREETING_NS = 5_000_000_000;
+    private bool $isMarked = false;
 
-    /** @var array<string, int> the highest id of this PHP request on each socket */
-    private static array $ids = [];
+    /** @var array<int, SidecarCall> */
+    private array $calls = [];
 
-    private string $pending = '';
+    private readonly int $process;
 
     /**
      * @param resource $stream
      */
-    private function __construct(private $stream, private readonly string $socket, private readonly int $process)
+    public function __construct(private $stream)
     {
+        $this->process = (int) getmypid();
     }
 
-    /**
-     * The connection that there is, or a new one.
-     *
-     * @param int $until time of hrtime() until which connecting is tried
-     * @throws OutboundException configuration.transport_unavailable
-     */
-    public static function open(string $socket, int $until): self
+    /** Whether a new call can be made on it. */
+    public function isUsable(): bool
     {
-        for ($tries = 1;; $tries++) {
-            $stream = self::connect($socket, $until);
-            $isNew = ftell($stream) === 0;
-            if (self::isLeft($stream, $isNew)) {
-                self::end($stream);
-                continue;
-            }
-            $connection = new self($stream, $socket, (int) getmypid());
-            if (!$isNew) {
-                return $connection;
-            }
-            stream_set_chunk_size($stream, Frames::PAYLOAD_BYTES + Frames::HEAD_BYTES);
-            $connection->begin();
-            try {
-                $connection->greet(min($until, (int) hrtime(true) + self::GREETING_NS));
-            } catch (ConnectionLost $lost) {
-                $connection->close();
-                if ($lost->isLate || $tries >= self::TRIES) {
-                    throw self::unavailable($socket, 'does not greet: this user is none of its callers, or has all its connections');
-                }
-                self::pause();
-                continue;
-            }
-            $connection->done();
-            return $connection;
-        }
+        return $this->isOpen() && $this->taken === null;
     }
 
-    /** Whether it can be used: it was not closed, and belongs to this process. */
+    /** Whether it was not closed, and belongs to this process. */
     public function isOpen(): bool
     {
         return is_resource($this->stream) && getmypid() === $this->process;
     }
 
-    /** An id that is higher than all before it on this socket, in earlier PHP requests as well. */
-    public function nextId(): int
+    /** Marks it, and begins a call, whose frames go to this object. */
+    public function enter(int $id): SidecarCall
     {
-        return self::$ids[$this->socket] = max((int) hrtime(true), (self::$ids[$this->socket] ?? 0) + 1);
+        $this->mark();
+        return $this->calls[$id] = new SidecarCall($this, $id);
     }
 
-    /** Whether no later call has begun on the socket since the one with this id. */
-    public function isLatest(int $id): bool
+    /** Whether the call goes on here. */
+    public function has(SidecarCall $call): bool
     {
-        return (self::$ids[$this->socket] ?? 0) === $id;
+        return ($this->calls[$call->id] ?? null) === $call && $this->isOpen();
     }
 
-    /** Marks it: something is under way. */
-    public function begin(): void
+    /** Ends a call here: later frames of it are dropped. The mark goes with the last one. */
+    public function leave(SidecarCall $call): void
     {
-        stream_set_blocking($this->stream, false);
+        if (($this->calls[$call->id] ?? null) !== $call) {
+            return;
+        }
+        unset($this->calls[$call->id]);
+        if ($this->calls !== [] || !$this->isOpen()) {
+            return;
+        }
+        if ($this->taken !== null) {
+            $this->close();
+        } elseif ($this->in === '' && $this->out === '') {
+            $this->unmark();
+        }
     }
 
-    /** Takes the mark away, if everything that was under way has been read. */
-    public function done(): void
+    /** Says that a call is not wanted any more. */
+    public function cancel(SidecarCall $call, bool $isAbandoned): void
     {
-        if ($this->pending === '') {
+        if ($this->has($call)) {
+            $this->put(Frames::piece(Frames::CANCEL, $call->id, $isAbandoned ? "\x01" : "\x00", true));
+        }
+    }
+
+    /** Leaves a call that the sidecar says nothing of, and the connection if nobody else uses it. */
+    public function giveUp(SidecarCall $call): void
+    {
+        if ($this->has($call) && count($this->calls) === 1) {
+            $this->close();
+        }
+        $this->leave($call);
+    }
+
+    public function mark(): void
+    {
+        if (!$this->isMarked) {
+            stream_set_blocking($this->stream, false);
+            $this->isMarked = true;
+        }
+    }
+
+    public function unmark(): void
+    {
+        if ($this->isMarked) {
             stream_set_blocking($this->stream, true);
+            $this->isMarked = false;
         }
     }
 
-    /** Waits a moment before the next try. */
-    public static function pause(): void
+    /** The end of it, and of what is under way on it. */
+    public function close(bool $isLate = false): void
     {
-        usleep(self::PAUSE_US);
-    }
-
-    public function close(): void
-    {
+        $calls = $this->calls;
+        $this->calls = [];
+        foreach ($calls as $call) {
+            $call->lost = new ConnectionLost($this->taken, $isLate);
+        }
         if (is_resource($this->stream)) {
-            self::end($this->stream);
+            $stream = $this->stream;
+            Quiet::call(static fn (): bool => fclose($stream));
         }
+    }
+
+    /** Whether so little is left to be written that more may be put in. */
+    public function hasRoom(): bool
+    {
+        return strlen($this->out) < Frames::WINDOW / 4;
+    }
+
+    /** Writes frames as far as the socket takes them now; the rest goes out in turn(). */
+    public function put(#[\SensitiveParameter] string $frames): void
+    {
+        $this->out = $this->out === '' ? $frames : $this->out . $frames;
+        $this->flush();
     }
 
     /**
-     * @throws ConnectionLost with what the sidecar had said before
+     * Waits until something has come or was written, at most until this time of hrtime(). It may return before.
+     *
+     * @return bool false if the time is over
      */
-    public function write(#[\SensitiveParameter] string $bytes, int $until): void
+    public function turn(int $until): bool
     {
-        for ($at = 0; $at < strlen($bytes); $at += $written) {
-            $written = Quiet::call(fn () => fwrite($this->stream, $at === 0 ? $bytes : substr($bytes, $at)));
+        return self::turnAny([$this], $until);
+    }
+
+    /**
+     * The same of several.
+     *
+     * @param list<self> $connections
+     * @param int $until 0: nothing is waited for
+     */
+    public static function turnAny(array $connections, int $until): bool
+    {
+        $left = $until === 0 ? 0 : intdiv($until - (int) hrtime(true), 1000);
+        [$read, $write, $except] = [[], [], []];
+        foreach ($connections as $key => $connection) {
+            if ($connection->isOpen()) {
+                $read[$key] = $connection->stream;
+                if ($connection->out !== '') {
+                    $write[$key] = $connection->stream;
+                }
+            }
+        }
+        if ($read === [] || ($left <= 0 && $until !== 0)) {
+            return false;
+        }
+        $left = min($left, self::LOOK_US);
+        $found = Quiet::call(static function () use (&$read, &$write, &$except, $left): mixed {
+            return stream_select($read, $write, $except, 0, $left);
+        });
+        if ($found === false || $found === 0) {
+            // A signal came, or the time is not over yet: whoever waits looks again.
+            return true;
+        }
+        foreach ($connections as $key => $connection) {
+            if (isset($write[$key])) {
+                $connection->flush();
+            }
+            if (isset($read[$key])) {
+                $connection->receive();
+            }
+        }
+        return true;
+    }
+
+    private function flush(): void
+    {
+        while ($this->out !== '' && is_resource($this->stream)) {
+            $written = Quiet::call(fn () => fwrite($this->stream, $this->out));
             if ($written === false || ($written === 0 && feof($this->stream))) {
-                throw $this->farewell($until);
+                $this->out = '';
+                $this->farewell();
+                return;
             }
             if ($written === 0) {
-                $this->wait(false, $until);
+                return;
             }
+            $this->out = $written === strlen($this->out) ? '' : substr($this->out, $written);
         }
     }
 
-    /**
-     * The next frame.
-     *
-     * @return array{kind: int, last: bool, length: int, id: int, payload: string}
-     * @throws ConnectionLost
-     */
-    public function frame(int $until): array
+    /** Reads what has come. */
+    private function receive(): void
     {
-        $head = Frames::head($this->read(Frames::HEAD_BYTES, $until));
-        if ($head === null) {
-            throw new ConnectionLost();
+        $bytes = Quiet::call(fn () => fread($this->stream, self::READ));
+        if (!is_string($bytes) || ($bytes === '' && feof($this->stream))) {
+            $this->close();
+            return;
         }
-        $payload = $this->read($head['length'], $until);
-        if ($head['kind'] === Frames::BYE) {
-            throw new ConnectionLost(Frames::number($payload));
-        }
-        return $head + ['payload' => $payload];
+        $this->in = $this->in === '' ? $bytes : $this->in . $bytes;
+        $this->dispatch();
     }
 
-    /**
-     * The next document of a kind. Frames of another id are those of a call that is over, and credit may still come for a body that
-     * was written.
-     *
-     * @throws ConnectionLost
-     */
-    public function document(int $kind, int $id, int $until): string
+    /** Gives whole frames to their calls. Those of another id belong to calls that are over. */
+    private function dispatch(): void
     {
-        $document = '';
-        do {
-            $frame = $this->frame($until);
-            $isIts = $frame['id'] === $id && $frame['kind'] !== Frames::CREDIT;
-            if ($isIts && $frame['kind'] !== $kind) {
-                throw new ConnectionLost();
+        [$at, $length] = [0, strlen($this->in)];
+        while ($length - $at >= Frames::HEAD_BYTES) {
+            $head = Frames::head(substr($this->in, $at, Frames::HEAD_BYTES));
+            if ($head === null) {
+                $this->close();
+                return;
             }
-            $document .= $isIts ? $frame['payload'] : '';
-        } while (!$isIts || !$frame['last']);
-        return $document;
-    }
-
-    /**
-     * @throws ConnectionLost
-     */
-    private function read(int $length, int $until): string
-    {
-        for (; strlen($this->pending) < $length; $this->pending .= $bytes) {
-            $bytes = Quiet::call(fn () => fread($this->stream, Frames::PAYLOAD_BYTES + Frames::HEAD_BYTES));
-            if ($bytes === false || ($bytes === '' && feof($this->stream))) {
-                throw new ConnectionLost();
+            $end = $at + Frames::HEAD_BYTES + $head['length'];
+            if ($end > $length) {
+                break;
             }
-            if ($bytes === '') {
-                $this->wait(true, $until);
+            $payload = substr($this->in, $at + Frames::HEAD_BYTES, $head['length']);
+            $at = $end;
+            if ($head['kind'] === Frames::BYE) {
+                $this->bye(Frames::number($payload));
+            } elseif (isset($this->calls[$head['id']]) && !$this->calls[$head['id']]->take($head['kind'], $head['last'], $payload)) {
+                $this->close();
+                return;
             }
         }
-        $read = substr($this->pending, 0, $length);
-        $this->pending = substr($this->pending, $length);
-        return $read;
+        $this->in = $at === $length ? '' : substr($this->in, $at);
     }
 
-    /**
-     * Waits until the stream can be read or written. A signal's handler may end it earlier.
-     *
-     * @throws ConnectionLost
-     */
-    private function wait(bool $isRead, int $until): void
+    /** It takes nothing more: what is above this id was not processed. */
+    private function bye(int $taken): void
     {
-        $left = intdiv($until - (int) hrtime(true), 1000);
-        if ($left <= 0) {
-            throw new ConnectionLost(null, true);
+        $this->taken = $taken;
+        foreach ($this->calls as $id => $call) {
+            if ($id > $taken || !$call->isHandedOver) {
+                unset($this->calls[$id]);
+                $call->lost = new ConnectionLost($taken);
+            }
         }
-        $read = $isRead ? [$this->stream] : [];
-        $write = $isRead ? [] : [$this->stream];
-        $except = [];
-        Quiet::call(static function () use (&$read, &$write, &$except, $left): mixed {
-            return stream_select($read, $write, $except, intdiv($left, 1_000_000), $left % 1_000_000);
-        });
+        if ($this->calls === []) {
+            $this->close();
+        }
     }
 
     /** After a failed write: what the sidecar had said before it closed. */
-    private function farewell(int $until): ConnectionLost
+    private function farewell(): void
     {
         do {
-            try {
-                $this->frame($until);
-                $lost = null;
-            } catch (ConnectionLost $lost) {
-                // Told below.
+            $bytes = Quiet::call(fn () => fread($this->stream, self::READ));
+            if (is_string($bytes) && $bytes !== '') {
+                $this->in .= $bytes;
+                $this->dispatch();
             }
-        } while ($lost === null);
-        return new ConnectionLost($lost->taken);
-    }
-
-    /**
-     * @throws ConnectionLost
-     * @throws OutboundException configuration.transport_unavailable for a sidecar that speaks another version
-     */
-    private function greet(int $until): void
-    {
-        $hello = ['version' => Frames::VERSION, 'client' => 'secure-outbound-php/' . PackageVersion::NUMBER];
-        $this->write(Frames::document(Frames::HELLO, 0, Wire::encode($hello)), $until);
-        $answer = Wire::decode($this->document(Frames::HELLO, 0, $until));
-        $version = $answer['version'] ?? null;
-        if ($version !== Frames::VERSION) {
-            $this->close();
-            $found = is_int($version) ? (string) $version : 'unknown';
-            throw self::unavailable($this->socket, 'speaks version ' . $found . ' and PHP version ' . Frames::VERSION);
-        }
-    }
-
-    /**
-     * @return resource
-     */
-    private static function connect(string $socket, int $until)
-    {
-        while (true) {
-            $number = 0;
-            $seconds = max(0.001, ($until - (int) hrtime(true)) / 1e9);
-            // A port below 0 is part of the name alone.
-            $stream = Quiet::call(static function () use ($socket, $seconds, &$number) {
-                return pfsockopen('unix://' . $socket, -(int) getmypid(), $number, $text, $seconds);
-            });
-            if (is_resource($stream)) {
-                return $stream;
-            }
-            if (!in_array($number, self::PASSING, true) || (int) hrtime(true) >= $until) {
-                throw self::unavailable($socket, match ($number) {
-                    self::EACCES => 'cannot be connected to: this user may not, put it into the group of the socket',
-                    self::PASSING['ENOENT'] => 'does not exist: start secure-outbound-sidecar',
-                    default => 'cannot be connected to: start secure-outbound-sidecar',
-                });
-            }
-            self::pause();
-        }
-    }
-
-    /**
-     * Whether a call was left in the middle on a stream, or the sidecar has said something since: both end it.
-     *
-     * @param resource $stream
-     */
-    private static function isLeft($stream, bool $isNew): bool
-    {
-        if (!stream_get_meta_data($stream)['blocked']) {
-            return true;
-        }
-        if ($isNew) {
-            return false;
-        }
-        [$read, $write, $except] = [[$stream], [], []];
-        return Quiet::call(static function () use (&$read, &$write, &$except): mixed {
-            return stream_select($read, $write, $except, 0, 0);
-        }) !== 0;
-    }
-
-    /**
-     * @param resource $stream
-     */
-    private static function end($stream): void
-    {
-        Quiet::call(static fn (): bool => fclose($stream));
-    }
-
-    private static function unavailable(string $socket, string $what): OutboundException
-    {
-        return OutboundException::create('configuration.transport_unavailable', 'the sidecar at ' . $socket . ' ' . $what);
+        } while (is_string($bytes) && $bytes !== '' && is_resource($this->stream));
+        $this->close();
     }
 }

@@ -26,6 +26,8 @@ final class Frames
     public const RESPONSE = 6;
     public const CREDIT = 7;
     public const BYE = 8;
+    public const CANCEL = 9;
+    public const END = 10;
 
     private const LAST = 1;
 
@@ -63,10 +65,11 @@ final class Frames
         if (!is_int($version) || !is_int($kind) || !is_int($flags) || !is_int($length) || !is_int($id)) {
             return null;
         }
-        $hasForm = $version === self::VERSION && $kind >= self::HELLO && $kind <= self::BYE && ($flags & ~self::LAST) === 0;
+        $hasForm = $version === self::VERSION && $kind >= self::HELLO && $kind <= self::END && ($flags & ~self::LAST) === 0;
         $fits = match ($kind) {
             self::CREDIT => $length === 4,
             self::BYE => $length === 8,
+            self::CANCEL => $length === 1,
             default => $length <= self::PAYLOAD_BYTES,
         };
         return $hasForm && $fits ? ['kind' => $kind, 'last' => $flags === self::LAST, 'length' => $length, 'id' => $id] : null;

@@ -5,28 +5,46 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Sidecar;
 
 /**
- * A call that the sidecar has allowed, and that is not sent yet.
+ * A call that the sidecar has allowed, and that is not sent yet. One that nobody has any more gives its place back.
  *
  * @internal
  */
-final readonly class PendingCall
+final class PendingCall
 {
+    private bool $isSent = false;
+
     /**
-     * @param int $until time of hrtime() until which PHP waits for its end
+     * @param int $timeoutMs how long it may last from now
+     * @param int $totalMs how long it may last if its response is read in pieces
      * @param bool $bringsEnvelopes whether the sidecar wants PHP's envelopes
      */
     public function __construct(
-        public Connection $connection,
-        public int $id,
-        public int $bodyLength,
-        public int $until,
-        public bool $bringsEnvelopes,
+        public readonly SidecarCall $call,
+        public readonly int $bodyLength,
+        public readonly int $timeoutMs,
+        public readonly int $totalMs,
+        public readonly bool $bringsEnvelopes,
     ) {
     }
 
-    /** Whether it can be sent on its connection: nothing else has begun there since. */
+    public function __destruct()
+    {
+        if (!$this->isSent) {
+            $this->call->connection->cancel($this->call, true);
+            $this->call->connection->leave($this->call);
+        }
+    }
+
+    /** Whether it can be sent with a body of this length. */
     public function isCurrent(int $bodyLength): bool
     {
-        return $bodyLength === $this->bodyLength && $this->connection->isOpen() && $this->connection->isLatest($this->id);
+        return $bodyLength === $this->bodyLength && $this->call->connection->has($this->call);
+    }
+
+    /** Notes that whoever has the call ends it. */
+    public function isSent(): SidecarCall
+    {
+        $this->isSent = true;
+        return $this->call;
     }
 }

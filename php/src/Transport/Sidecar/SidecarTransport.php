@@ -5,12 +5,15 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Sidecar;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BodySource;
 use Netresearch\NrVault\Transport\Decision;
+use Netresearch\NrVault\Transport\ExchangeInterface;
+use Netresearch\NrVault\Transport\ExchangesInterface;
 use Netresearch\NrVault\Transport\Functions;
+use Netresearch\NrVault\Transport\RemoteDecision;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\System\MemoryLimit;
-use Netresearch\NrVault\Transport\TransportInterface;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -19,15 +22,12 @@ use Netresearch\NrVault\Transport\Wire;
  *
  * @api
  */
-final class SidecarTransport implements TransportInterface
+final class SidecarTransport implements ExchangesInterface, RemoteDecision
 {
-    /** PHP waits longer than the call may last, so that the sidecar's own verdict arrives. */
-    private const LATE_MS = 250;
-
     /** Of these, a response in which a piece is missing may be asked for again. */
     private const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'];
 
-    /** How often a connection may end before the sidecar has decided. */
+    /** How often a connection may end before the sidecar has taken a call. */
     private const TRIES = 20;
 
     private readonly string $socket;
@@ -64,7 +64,9 @@ final class SidecarTransport implements TransportInterface
         array $references = [],
         ?int $bodyLength = null,
     ): Decision {
-        [$decision, $call] = $this->ask($request, $bodyLength ?? strlen($request->body), $this->connectLimit($request));
+        $answer = [];
+        $call = $this->ask($request, $bodyLength ?? strlen($request->body), [], $this->connectLimit($request), $answer);
+        $decision = Decision::fromWire(Wire::encode($answer));
         $this->decided[$decision] = $call;
         return $decision;
     }
@@ -74,179 +76,287 @@ final class SidecarTransport implements TransportInterface
         #[\SensitiveParameter] ?Decision $decided = null,
     ): ResponseSpec {
         $limit = $this->connectLimit($request);
-        $call = $decided === null ? null : $this->decided[$decided] ?? null;
-        if ($decided !== null) {
-            unset($this->decided[$decided]);
-        }
-        while (true) {
-            if ($call === null || !$call->isCurrent(strlen($request->body))) {
-                [, $call] = $this->ask($request, strlen($request->body), $limit);
+        $length = strlen($request->body);
+        $pending = $this->taken($decided);
+        for ($tries = 1;; $tries++) {
+            if ($pending === null || !$pending->isCurrent($length)) {
+                // Without envelopes there is nothing that a decision has to be waited for.
+                $pending = $request->credentials === [] ? null : $this->ask($request, $length, [], $limit);
             }
-            $response = $this->exchange($request, $call);
+            $upload = new Upload($request->body, null, $length);
+            if ($pending === null) {
+                $call = $this->enter($limit);
+                $timeout = $request->timeoutMs ?? $this->timeoutMs;
+                $begin = $this->document($call, $request, $length, ['known_timeout_ms' => $timeout]);
+            } else {
+                [$call, $timeout] = [$pending->isSent(), $pending->timeoutMs];
+                $begin = self::sealed($call, $request, $pending);
+            }
+            $response = $this->exchange($request, $call, $upload, $begin, CallTimes::after($timeout));
             if ($response !== null) {
                 return $response;
             }
             // The sidecar has not taken the call: it restarts, and another one takes it.
             if ((int) hrtime(true) >= $limit) {
-                throw self::late($request, 'no');
+                throw CallTimes::late('no', true);
             }
-            $call = null;
+            $this->again($tries);
+            $pending = null;
+        }
+    }
+
+    public function start(
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] ?Decision $decided = null,
+        ?BodySource $body = null,
+        bool $isCollected = false,
+        ?int $idleTimeoutMs = null,
+    ): ExchangeInterface {
+        // It was decided about as one that is sent, and that cannot be cancelled.
+        $this->taken($decided);
+        $length = $body?->length();
+        if ($body !== null && $length === null) {
+            [$request, $body] = [$request->withBody(self::whole($body)), null];
+        }
+        $length ??= strlen($request->body);
+        $upload = new Upload($request->body, $body, $length);
+        $more = ['response' => $isCollected ? 'whole' : 'pieces', 'idle_timeout_ms' => $idleTimeoutMs];
+        $begin = function (int $limit) use ($request, $length, $more): PendingCall {
+            $pending = $this->ask($request, $length, $more, $limit);
+            $begin = self::sealed($pending->call, $request, $pending);
+            if ($begin !== '') {
+                $pending->call->connection->put($begin);
+            }
+            return $pending;
+        };
+        $limit = $this->connectLimit($request);
+        $pending = $begin($limit);
+        $isRepeatable = self::isRepeatable($request);
+        $exchange = new SidecarExchange(
+            $pending->isSent(),
+            $upload,
+            $isCollected,
+            new CallTimes(CallTimes::after($pending->timeoutMs), CallTimes::after($pending->totalMs), $isRepeatable),
+            static fn (): SidecarCall => $begin($limit)->isSent(),
+            static fn (SidecarCall $call): OutboundException => self::closed($call, $isRepeatable),
+        );
+        $exchange->advance();
+        return $exchange;
+    }
+
+    public function wait(array $exchanges, int $milliseconds): array
+    {
+        $until = (int) hrtime(true) + $milliseconds * 1_000_000;
+        while (true) {
+            [$ready, $connections, $next] = [[], [], $until];
+            foreach ($exchanges as $exchange) {
+                if (!$exchange instanceof SidecarExchange) {
+                    continue;
+                }
+                $exchange->advance();
+                $connections[spl_object_id($exchange->connection())] = $exchange->connection();
+                if ($exchange->isReady()) {
+                    $ready[] = $exchange;
+                } else {
+                    $next = min($next, $exchange->until());
+                }
+            }
+            // All of them go on, whether any has something or not.
+            $isOver = $ready !== [] || $connections === [] || (int) hrtime(true) >= $until;
+            Connection::turnAny(array_values($connections), $isOver ? 0 : $next);
+            if ($isOver) {
+                return $ready;
+            }
         }
     }
 
     /**
      * Has the sidecar decide about a request.
      *
-     * @return array{Decision, PendingCall}
+     * @param array<string, mixed> $more keys of the call's document
+     * @param array<mixed> $decision the decision
      * @throws OutboundException
      */
-    private function ask(#[\SensitiveParameter] RequestSpec $request, int $bodyLength, int $limit): array
-    {
-        $missing = Functions::missingForSidecar();
-        if ($missing !== []) {
-            throw OutboundException::create('configuration.transport_unavailable', Functions::message($missing));
-        }
-        $own = $request->ownHead();
+    private function ask(
+        #[\SensitiveParameter] RequestSpec $request,
+        int $bodyLength,
+        array $more,
+        int $limit,
+        array &$decision = [],
+    ): PendingCall {
         for ($tries = 1;; $tries++) {
-            $connection = Connection::open($this->socket, $limit);
-            $until = (int) hrtime(true) + (($request->timeoutMs ?? $this->timeoutMs) + self::LATE_MS) * 1_000_000;
-            $id = $connection->nextId();
-            $head = Wire::encode(['version' => Wire::VERSION, 'service_id' => $request->serviceId, 'body_bytes' => $bodyLength]);
-            // The document of the request is put in as it is.
-            $document = substr($head, 0, -1) . ',"request":' . $own . '}';
-            $connection->begin();
-            try {
-                $connection->write(Frames::document(Frames::CALL, $id, $document), $until);
-                $answer = Wire::decode($connection->document(Frames::DECISION, $id, $until));
-            } catch (ConnectionLost $lost) {
-                $connection->close();
-                if ($lost->isLate) {
-                    throw self::late($request, 'no');
-                }
-                if ($tries < self::TRIES) {
-                    Connection::pause();
-                    continue;
-                }
-                throw OutboundException::create(
-                    'configuration.transport_unavailable',
-                    'the sidecar at ' . $this->socket . ' closes the connection: look at its log',
-                );
+            $call = $this->enter($limit);
+            $until = CallTimes::after($request->timeoutMs ?? $this->timeoutMs);
+            $call->connection->put($this->document($call, $request, $bodyLength, $more));
+            while ($call->decision === null && $call->connection->turn($until)) {
+                continue;
             }
-            $connection->done();
-            $timeout = $answer['timeout_ms'] ?? null;
-            $decision = $answer['decision'] ?? null;
-            if (!is_array($decision) || ($decision['allowed'] ?? null) !== true || !is_int($timeout)) {
-                throw OutboundException::fromWire(is_array($decision) ? $decision : null);
+            if ($call->decision === null) {
+                if ($call->lost === null) {
+                    $call->connection->giveUp($call);
+                    throw CallTimes::late('no', true);
+                }
+                $this->again($tries);
+                continue;
             }
-            $until = (int) hrtime(true) + ($timeout + self::LATE_MS) * 1_000_000;
-            $brings = ($answer['envelopes'] ?? null) === 'caller';
-            return [Decision::fromWire(Wire::encode($decision)), new PendingCall($connection, $id, $bodyLength, $until, $brings)];
+            $answer = Wire::decode($call->decision) ?? [];
+            [$timeout, $total] = [$answer['timeout_ms'] ?? null, $answer['total_timeout_ms'] ?? null];
+            $decision = is_array($answer['decision'] ?? null) ? $answer['decision'] : [];
+            if (($decision['allowed'] ?? null) !== true || !is_int($timeout) || !is_int($total)) {
+                $call->connection->leave($call);
+                throw OutboundException::fromWire($decision === [] ? null : $decision);
+            }
+            return new PendingCall($call, $bodyLength, $timeout, $total, ($answer['envelopes'] ?? null) === 'caller');
         }
     }
 
     /**
      * Hands a call over and reads its end.
      *
+     * @param string $begin frames before the body
      * @return ResponseSpec|null null if the sidecar has not taken it
      * @throws OutboundException
      */
-    private function exchange(#[\SensitiveParameter] RequestSpec $request, PendingCall $call): ?ResponseSpec
-    {
+    private function exchange(
+        #[\SensitiveParameter] RequestSpec $request,
+        SidecarCall $call,
+        Upload $upload,
+        #[\SensitiveParameter] string $begin,
+        int $until,
+    ): ?ResponseSpec {
         $connection = $call->connection;
-        $isHandedOver = false;
-        $connection->begin();
         try {
-            $sealed = $call->bringsEnvelopes ? $request->sealed() : '';
-            $begin = $sealed === '' ? '' : Frames::document(Frames::SEALED, $call->id, $sealed);
-            $this->upload($connection, $begin, $request->body, $call);
-            $isHandedOver = true;
-            $head = $connection->document(Frames::RESPONSE, $call->id, $call->until);
-            $body = $this->download($connection, $call, $head);
-        } catch (ConnectionLost $lost) {
-            $connection->close();
-            if ($lost->isLate) {
-                throw self::late($request, $isHandedOver ? 'maybe' : 'no');
+            $connection->put($begin . $upload->frames($call));
+            while (!$call->isWhole && $connection->turn($until)) {
+                if ($call->decision !== null) {
+                    $until = self::until($call->decision);
+                    $call->decision = null;
+                }
+                if (!$upload->isOver() && $call->response === null && $connection->hasRoom()) {
+                    $connection->put($upload->frames($call));
+                }
+                // PHP copies a string that grows.
+                if ($call->uncounted > 0 && 2 * strlen($call->body) > MemoryLimit::room()) {
+                    throw ResponseSpec::tooLarge((string) $call->response);
+                }
+                $call->credit($call->uncounted);
             }
-            if (!$isHandedOver || ($lost->taken !== null && $lost->taken < $call->id)) {
-                return null;
+            if (!$call->isWhole && $call->lost === null) {
+                throw CallTimes::late($call->isHandedOver ? 'maybe' : 'no', self::isRepeatable($request));
             }
+        } catch (OutboundException $failure) {
+            $connection->giveUp($call);
+            throw $failure;
+        } finally {
+            // What a signal's handler throws leaves the call as well.
+            if (!$call->isWhole) {
+                $connection->cancel($call, true);
+            }
+            $connection->leave($call);
+        }
+        if ($call->isUntaken()) {
+            return null;
+        }
+        if ($call->response === null || !$call->isWhole) {
+            throw self::closed($call, self::isRepeatable($request));
+        }
+        return ResponseSpec::fromWire($call->response, $call->body);
+    }
+
+    /** A connection that is marked, and a new call on it. */
+    private function enter(int $limit): SidecarCall
+    {
+        $missing = Functions::missingForSidecar();
+        if ($missing !== []) {
+            throw OutboundException::create('configuration.transport_unavailable', Functions::message($missing));
+        }
+        $connection = ConnectionOpener::open($this->socket, $limit);
+        return $connection->enter(ConnectionOpener::nextId($this->socket));
+    }
+
+    /**
+     * The frames of a call's document.
+     *
+     * @param array<string, mixed> $more
+     */
+    private function document(SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, int $length, array $more): string
+    {
+        $head = ['version' => Wire::VERSION, 'service_id' => $request->serviceId, 'body_bytes' => $length] + $more;
+        // The document of the request is put in as it is.
+        $document = substr(Wire::encode($head), 0, -1) . ',"request":' . $request->ownHead() . '}';
+        return Frames::document(Frames::CALL, $call->id, $document);
+    }
+
+    /** The frames of the envelopes, where the sidecar wants them. */
+    private static function sealed(SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, PendingCall $pending): string
+    {
+        $sealed = $pending->bringsEnvelopes ? $request->sealed() : '';
+        return $sealed === '' ? '' : Frames::document(Frames::SEALED, $call->id, $sealed);
+    }
+
+    /** The time until which a call is waited for that may last longer than this side knows. */
+    private static function until(string $decision): int
+    {
+        $timeout = (Wire::decode($decision) ?? [])['timeout_ms'] ?? null;
+        return CallTimes::after(is_int($timeout) ? $timeout : 0);
+    }
+
+    private static function whole(BodySource $body): string
+    {
+        $whole = '';
+        while (($bytes = $body->read(1 << 16)) !== '') {
+            if (2 * strlen($whole) > MemoryLimit::room()) {
+                throw OutboundException::create('policy.request_too_large', "the request's body does not fit into PHP's memory_limit");
+            }
+            $whole .= $bytes;
+        }
+        return $whole;
+    }
+
+    private function taken(#[\SensitiveParameter] ?Decision $decided): ?PendingCall
+    {
+        if ($decided === null) {
+            return null;
+        }
+        $pending = $this->decided[$decided] ?? null;
+        unset($this->decided[$decided]);
+        return $pending;
+    }
+
+    /**
+     * A pause before the next try.
+     *
+     * @throws OutboundException configuration.transport_unavailable
+     */
+    private function again(int $tries): void
+    {
+        if ($tries >= self::TRIES) {
             throw OutboundException::create(
-                'protocol.closed_early',
-                'the sidecar ended before it had answered; whether the request was processed is not known',
-                self::isRepeatable($request),
-                'maybe',
+                'configuration.transport_unavailable',
+                'the sidecar at ' . $this->socket . ' closes the connection: look at its log',
             );
         }
-        $connection->done();
-        $wire = Wire::decode($head);
-        if (($wire['error'] ?? null) !== null) {
-            throw OutboundException::fromWire($wire);
-        }
-        return ResponseSpec::fromWire($head, $body);
+        ConnectionOpener::pause();
     }
 
-    /**
-     * @throws ConnectionLost
-     */
-    private function upload(
-        Connection $connection,
-        #[\SensitiveParameter] string $begin,
-        #[\SensitiveParameter] string $body,
-        PendingCall $call,
-    ): void {
-        $credit = Frames::WINDOW;
-        $bytes = $begin;
-        $at = 0;
-        do {
-            $length = min(Frames::PAYLOAD_BYTES, strlen($body) - $at, $credit);
-            $isLast = $at + $length === strlen($body);
-            $bytes .= Frames::piece(Frames::BODY, $call->id, substr($body, $at, $length), $isLast);
-            [$at, $credit] = [$at + $length, $credit - $length];
-            if ($isLast || $credit === 0 || strlen($bytes) >= Frames::WINDOW / 4) {
-                $connection->write($bytes, $call->until);
-                $bytes = '';
-            }
-            while (!$isLast && $credit === 0) {
-                $frame = $connection->frame($call->until);
-                if ($frame['kind'] === Frames::CREDIT && $frame['id'] === $call->id) {
-                    $credit += Frames::number($frame['payload']);
-                }
-            }
-        } while (!$isLast);
-    }
-
-    /**
-     * @throws ConnectionLost
-     * @throws OutboundException response.too_large
-     */
-    private function download(Connection $connection, PendingCall $call, #[\SensitiveParameter] string $head): string
+    /** The failure of a call whose connection is over. */
+    private static function closed(SidecarCall $call, bool $isRepeatable): OutboundException
     {
-        [$body, $taken, $room] = ['', 0, MemoryLimit::room()];
-        do {
-            $frame = $connection->frame($call->until);
-            if ($frame['id'] !== $call->id || $frame['kind'] !== Frames::BODY) {
-                continue;
-            }
-            // PHP copies a string that grows.
-            if (2 * (strlen($body) + $frame['length']) > $room) {
-                $connection->close();
-                throw ResponseSpec::tooLarge($head);
-            }
-            $body .= $frame['payload'];
-            $taken += $frame['length'];
-            if (!$frame['last'] && $taken >= Frames::WINDOW / 2) {
-                $connection->write(Frames::piece(Frames::CREDIT, $call->id, pack('N', $taken), true), $call->until);
-                $taken = 0;
-            }
-        } while ($frame['id'] !== $call->id || !$frame['last']);
-        return $body;
-    }
-
-    /** The failure if even the sidecar's own verdict has not come. */
-    private static function late(#[\SensitiveParameter] RequestSpec $request, string $sent): OutboundException
-    {
-        $message = 'the sidecar does not answer within the time of the call';
-        return OutboundException::create('timeout.total', $message, $sent === 'no' || self::isRepeatable($request), $sent);
+        $sent = match (true) {
+            $call->response !== null => 'yes',
+            $call->isUntaken() => 'no',
+            default => 'maybe',
+        };
+        $status = $call->response === null ? null : (Wire::decode($call->response) ?? [])['status'] ?? null;
+        return OutboundException::create(
+            'protocol.closed_early',
+            $sent === 'no'
+                ? 'the sidecar ended before it had taken the request'
+                : 'the sidecar ended before it had answered; whether the request was processed is not known',
+            $sent === 'no' || $isRepeatable,
+            is_int($status) ? $sent : ($sent === 'yes' ? 'maybe' : $sent),
+            is_int($status) ? $status : null,
+        );
     }
 
     private static function isRepeatable(#[\SensitiveParameter] RequestSpec $request): bool

@@ -272,6 +272,10 @@ trait ExchangeCases
         $exchange = self::exchanges()->start(self::request(), idleTimeoutMs: 300);
         self::assertSame('a', self::next($exchange));
         usleep(350_000);
+        if (self::deviates('idle-pause')) {
+            self::assertSame('timeout.idle yes', self::failureOf($exchange));
+            return;
+        }
         self::assertNull($exchange->read(1), 'a pause of the caller is not counted');
         self::$server->release('plain');
         self::assertSame('b', self::next($exchange));

@@ -1,0 +1,301 @@
+//! A call of a caller: decided about, handed over, made, and told.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::account::Held;
+use super::configuration::{EnvelopeOwner, OwnedService};
+use super::credit::{Credit, Overdrawn, Taken};
+use super::daemon::Daemon;
+use super::documents::{DaemonFailure, HeadSummary, ResponseForm};
+use super::files;
+use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame, write_document, write_piece};
+use super::peer::Outbox;
+use super::records::{Asker, Begun, Ended};
+use super::rights::Rights;
+use crate::engine::{Decided, Delivery, Engine, Exchange, Ongoing, Piece, RequestBody};
+use crate::error::Sent;
+use crate::sys::lock;
+
+/// A call that is allowed and waits for its body.
+pub struct PendingCall {
+    pub asker: Asker,
+    pub service: Arc<OwnedService>,
+    pub engine: Arc<Engine>,
+    pub rights: Arc<Rights>,
+    pub decided: Decided,
+    pub deadline: Instant,
+    pub total: Instant,
+    pub form: ResponseForm,
+    pub idle: Option<Duration>,
+    pub body: Vec<u8>,
+    pub body_bytes: usize,
+    pub credit: Taken,
+    pub sealed: Pieces,
+    pub place: Held,
+    pub memory: [Held; 2],
+}
+
+/// The work of a call, which gives its id at its end.
+pub type Work = Pin<Box<dyn Future<Output = u64> + Send>>;
+
+/// What can be done to a call that is made. Whoever does it is of the same task as its work, which is polled next.
+#[derive(Default)]
+pub struct Running {
+    credit: Mutex<Credit>,
+    stopped: AtomicBool,
+    ongoing: Option<Arc<Ongoing>>,
+}
+
+impl Running {
+    /// Gives credit for the response's body.
+    pub fn give(&self, bytes: u32) -> Result<(), Overdrawn> {
+        lock(&self.credit).give(bytes)
+    }
+
+    /// Ends the call: its caller does not want it any more, or has left it.
+    pub fn stop(&self, is_left: bool) {
+        self.stopped.store(true, Ordering::Relaxed);
+        match &self.ongoing {
+            Some(ongoing) if is_left => ongoing.abandon(),
+            Some(ongoing) => ongoing.cancel(),
+            None => {}
+        }
+    }
+
+    /// Whether the caller may leave what it gets unread for as long as it likes.
+    pub fn is_read_at_leisure(&self) -> bool {
+        self.ongoing.is_some()
+    }
+
+    async fn stopped(&self) {
+        poll_fn(|_| if self.stopped.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    /// Takes credit for a piece, as soon as there is some.
+    async fn take(&self, most: usize) -> usize {
+        poll_fn(|_| {
+            let mut credit = lock(&self.credit);
+            let bytes = credit.left().min(most);
+            if bytes > 0 && credit.spend(bytes).is_ok() { Poll::Ready(bytes) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+impl PendingCall {
+    /// Has the call made, which was handed over whole.
+    pub fn make(self, daemon: &Arc<Daemon>, out: &Arc<Outbox>) -> (Arc<Running>, Work) {
+        let Self { asker, service, engine, rights, decided, form, idle, body, sealed, place, memory, .. } = self;
+        let call = Making {
+            daemon: Arc::clone(daemon),
+            out: Arc::clone(out),
+            asker,
+            service: Arc::clone(&service),
+            place: Some(place),
+            _memory: memory,
+        };
+        let begun = daemon.records().write(&Begun::new(asker, &service.id));
+        let begun = begun.map_err(|_| DaemonFailure::unrecorded(Sent::No));
+        let refused = match begun.and_then(|()| envelopes(&service, &rights, sealed)) {
+            Err(failure) => failure.head(decided.leave(), false),
+            Ok(sealed) => match caught(|| decided.start(&engine, RequestBody::Whole(&body), &sealed)) {
+                None => panicked(&service.id),
+                Some(Err(refused)) => refused.head,
+                Some(Ok(exchange)) => {
+                    drop(body);
+                    let delivery = match form {
+                        ResponseForm::Once => {
+                            let running = Arc::<Running>::default();
+                            let work = call.send(exchange, Arc::clone(&running));
+                            return (running, Box::pin(work));
+                        }
+                        ResponseForm::Whole => Delivery::Whole { idle },
+                        ResponseForm::Pieces => Delivery::InPieces { idle },
+                    };
+                    let (ongoing, task) = exchange.begin(delivery);
+                    tokio::spawn(task);
+                    let ongoing = Arc::new(ongoing);
+                    let running = Arc::new(Running { ongoing: Some(Arc::clone(&ongoing)), ..Running::default() });
+                    let work = call.pass(ongoing, Arc::clone(&running));
+                    return (running, Box::pin(work));
+                }
+            },
+        };
+        (Arc::default(), Box::pin(call.refuse(form, refused)))
+    }
+}
+
+/// A call that is made. Where it is dropped before its end, its caller has gone.
+struct Making {
+    daemon: Arc<Daemon>,
+    out: Arc<Outbox>,
+    asker: Asker,
+    service: Arc<OwnedService>,
+    /// Whoever has the response may call again at once, so it is given back before.
+    place: Option<Held>,
+    _memory: [Held; 2],
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if self.place.is_some() {
+            self.daemon.ended(&Ended::cancelled(self.asker, &self.service.id));
+        }
+    }
+}
+
+impl Making {
+    fn ended(&mut self, outcome: &'static str, head: &HeadSummary<'_>) {
+        self.daemon.ended(&Ended::new(self.asker, outcome, head.sent(), head.audit));
+        self.place = None;
+    }
+
+    async fn refuse(mut self, form: ResponseForm, head: Vec<u8>) -> u64 {
+        self.ended("failed", &HeadSummary::of(&head));
+        refuse(&self.out, self.asker.call, form, &head);
+        self.asker.call
+    }
+
+    /// A call whose response is told when it is whole.
+    async fn send(mut self, exchange: Exchange, running: Arc<Running>) -> u64 {
+        let id = self.asker.call;
+        let reply = tokio::select! {
+            biased;
+            reply = caught_future(exchange.collect()) => reply,
+            () = running.stopped() => return id,
+        };
+        let (head, body) = match reply {
+            Some(reply) => (reply.head, reply.body),
+            None => (panicked(&self.service.id), Vec::new()),
+        };
+        let summary = HeadSummary::of(&head);
+        self.ended(if summary.is_failure() { "failed" } else { "response" }, &summary);
+        if body.len() <= PAYLOAD_BYTES {
+            told(&self.out, id, &head, &body);
+            return id;
+        }
+        self.out.tell(Kind::Response, id, &head);
+        tokio::select! {
+            () = self.pour(body, &running, true) => {}
+            () = running.stopped() => {}
+        }
+        id
+    }
+
+    /// A call whose response is told as it comes, or can be cancelled.
+    async fn pass(mut self, ongoing: Arc<Ongoing>, running: Arc<Running>) -> u64 {
+        let id = self.asker.call;
+        let [mut is_told, mut is_cut, mut is_whole] = [false; 3];
+        let failure = loop {
+            Ongoing::any_ready(std::slice::from_ref(&ongoing)).await;
+            if let Some(head) = ongoing.head().filter(|head| head.ok && !is_told) {
+                self.out.tell(Kind::Response, id, &head.head);
+                is_told = true;
+            }
+            match ongoing.read(usize::MAX) {
+                Piece::Nothing => {}
+                Piece::Bytes(bytes) => tokio::select! {
+                    () = self.pour(bytes, &running, false) => {}
+                    // What is left is dropped: its reader wants no more.
+                    () = running.stopped() => is_cut = true,
+                },
+                Piece::End => {
+                    is_whole = !is_cut;
+                    break None;
+                }
+                Piece::Failed(reply) => break Some(reply.head),
+            }
+        };
+        let record = ongoing.end().await.map(|record| record.head);
+        let head = failure.or(record).unwrap_or_default();
+        let summary = HeadSummary::of(&head);
+        let outcome = match (summary.is_failure(), running.stopped.load(Ordering::Relaxed)) {
+            (false, _) => "response",
+            (true, true) => "cancelled",
+            (true, false) => "failed",
+        };
+        self.ended(outcome, &summary);
+        let mut bytes = Vec::with_capacity(head.len() + 64);
+        if is_whole {
+            write_piece(&mut bytes, Kind::Body, id, &[], true);
+        }
+        write_document(&mut bytes, Kind::End, id, &head);
+        self.out.put(bytes);
+        id
+    }
+
+    /// Hands a body over, as credit comes.
+    async fn pour(&self, body: Vec<u8>, running: &Running, ends: bool) {
+        let mut rest = Bytes::from(body);
+        while !rest.is_empty() {
+            self.out.has_room().await;
+            let piece = rest.split_to(running.take(rest.len().min(PAYLOAD_BYTES)).await);
+            let last = ends && rest.is_empty();
+            let head = SocketFrame { kind: Kind::Body, last, length: piece.len(), id: self.asker.call };
+            self.out.put(head.encode().to_vec());
+            self.out.put(piece);
+        }
+        if ends {
+            // What is left by then is the connection's own.
+            self.out.has_room().await;
+        }
+    }
+}
+
+/// Tells a call that is not made, in the form in which its end is expected.
+pub fn refuse(out: &Outbox, id: u64, form: ResponseForm, head: &[u8]) {
+    match form {
+        ResponseForm::Once => told(out, id, head, &[]),
+        ResponseForm::Whole | ResponseForm::Pieces => out.tell(Kind::End, id, head),
+    }
+}
+
+/// Puts in a whole response, or a failure, that is short.
+fn told(out: &Outbox, id: u64, head: &[u8], body: &[u8]) {
+    let mut bytes = Vec::with_capacity(head.len() + body.len() + 64);
+    write_document(&mut bytes, Kind::Response, id, head);
+    write_piece(&mut bytes, Kind::Body, id, body, true);
+    out.put(bytes);
+}
+
+fn panicked(service: &str) -> Vec<u8> {
+    DaemonFailure::panicked().head(DaemonFailure::record(Some(service)), false)
+}
+
+/// The envelopes of a call, in the form that the engine takes.
+fn envelopes(service: &OwnedService, rights: &Rights, sealed: Pieces) -> Result<Vec<u8>, DaemonFailure> {
+    if service.envelopes == EnvelopeOwner::Caller {
+        return Ok(sealed.whole());
+    }
+    let read = |identifier: &String| files::envelope(rights.envelopes.as_deref(), identifier);
+    let mut read = service.identifiers.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if let [one] = read.as_mut_slice() {
+        return Ok(std::mem::take(one));
+    }
+    let texts: Vec<_> = read.iter().map(|envelope| String::from_utf8_lossy(envelope)).collect();
+    if texts.is_empty() { Ok(Vec::new()) } else { Ok(serde_json::to_vec(&texts).unwrap_or_default()) }
+}
+
+/// What work gives, or nothing where it panics: the payload can hold anything, and is left where it is.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
+}
+
+async fn caught_future<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match caught(|| work.as_mut().poll(context)) {
+        Some(Poll::Pending) => Poll::Pending,
+        Some(Poll::Ready(outcome)) => Poll::Ready(Some(outcome)),
+        None => Poll::Ready(None),
+    })
+    .await
+}
