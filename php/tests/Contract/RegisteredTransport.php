@@ -25,6 +25,8 @@ final class RegisteredTransport implements ExchangesInterface
 
     private SidecarTransport $transport;
 
+    private readonly int $maker;
+
     /** Wrapped, so that no dump shows key material. */
     private readonly \SensitiveParameterValue $config;
 
@@ -34,11 +36,15 @@ final class RegisteredTransport implements ExchangesInterface
     public function __construct(#[\SensitiveParameter] array $config)
     {
         $this->config = new \SensitiveParameterValue($config);
+        $this->maker = (int) getmypid();
     }
 
     public function __destruct()
     {
-        $this->sidecar?->stop();
+        // A forked child leaves the daemon of its parent alone.
+        if (getmypid() === $this->maker) {
+            $this->sidecar?->stop();
+        }
     }
 
     /**

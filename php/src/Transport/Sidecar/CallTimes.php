@@ -33,18 +33,18 @@ final class CallTimes
         return (int) hrtime(true) + ($milliseconds + self::LATE_MS) * 1_000_000;
     }
 
-    public function until(SidecarCall $call): int
+    public function until(#[\SensitiveParameter] SidecarCall $call): int
     {
         return $call->hasBody ? $this->last : $this->first;
     }
 
-    public function isOver(SidecarCall $call): bool
+    public function isOver(#[\SensitiveParameter] SidecarCall $call): bool
     {
         return (int) hrtime(true) >= $this->until($call);
     }
 
     /** The failure if even the sidecar's own verdict has not come. */
-    public function failure(SidecarCall $call): OutboundException
+    public function failure(#[\SensitiveParameter] SidecarCall $call): OutboundException
     {
         return self::late($call->response !== null ? 'yes' : ($call->isHandedOver ? 'maybe' : 'no'), $this->isRepeatable);
     }

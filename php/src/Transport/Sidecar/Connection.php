@@ -95,7 +95,7 @@ final class Connection
     }
 
     /** Leaves a call that the sidecar says nothing of, and the connection if nobody else uses it. */
-    public function giveUp(SidecarCall $call): void
+    public function giveUp(#[\SensitiveParameter] SidecarCall $call): void
     {
         if ($this->has($call) && count($this->calls) === 1) {
             $this->close();

@@ -154,7 +154,7 @@ final class SidecarExchange implements ExchangeInterface
         if ($this->isCollected && $this->call->uncounted > 0) {
             $this->call->credit($this->call->uncounted);
             // PHP copies a string that grows.
-            if (2 * strlen($this->call->body) > MemoryLimit::room() && $this->call->response !== null) {
+            if (strlen($this->call->body) + Frames::PAYLOAD_BYTES > MemoryLimit::room() && $this->call->response !== null) {
                 $this->call->body = '';
                 $this->fail(ResponseSpec::tooLarge($this->call->response));
             }

@@ -219,8 +219,8 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
      */
     private function exchange(
         #[\SensitiveParameter] RequestSpec $request,
-        SidecarCall $call,
-        Upload $upload,
+        #[\SensitiveParameter] SidecarCall $call,
+        #[\SensitiveParameter] Upload $upload,
         #[\SensitiveParameter] string $begin,
         int $until,
     ): ?ResponseSpec {
@@ -236,7 +236,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
                     $connection->put($upload->frames($call));
                 }
                 // PHP copies a string that grows.
-                if ($call->uncounted > 0 && 2 * strlen($call->body) > MemoryLimit::room()) {
+                if ($call->uncounted > 0 && strlen($call->body) + Frames::PAYLOAD_BYTES > MemoryLimit::room()) {
                     throw ResponseSpec::tooLarge((string) $call->response);
                 }
                 $call->credit($call->uncounted);
@@ -279,7 +279,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
      *
      * @param array<string, mixed> $more
      */
-    private function document(SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, int $length, array $more): string
+    private function document(#[\SensitiveParameter] SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, int $length, array $more): string
     {
         $head = ['version' => Wire::VERSION, 'service_id' => $request->serviceId, 'body_bytes' => $length] + $more;
         // The document of the request is put in as it is.
@@ -288,8 +288,11 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     }
 
     /** The frames of the envelopes, where the sidecar wants them. */
-    private static function sealed(SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, PendingCall $pending): string
-    {
+    private static function sealed(
+        #[\SensitiveParameter] SidecarCall $call,
+        #[\SensitiveParameter] RequestSpec $request,
+        #[\SensitiveParameter] PendingCall $pending,
+    ): string {
         $sealed = $pending->bringsEnvelopes ? $request->sealed() : '';
         return $sealed === '' ? '' : Frames::document(Frames::SEALED, $call->id, $sealed);
     }
@@ -340,7 +343,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     }
 
     /** The failure of a call whose connection is over. */
-    private static function closed(SidecarCall $call, bool $isRepeatable): OutboundException
+    private static function closed(#[\SensitiveParameter] SidecarCall $call, bool $isRepeatable): OutboundException
     {
         $sent = match (true) {
             $call->response !== null => 'yes',

@@ -56,7 +56,7 @@ final class Upload
      * @throws OutboundException invalid_request.malformed for a source that has not as much as it said
      * @throws \Throwable what the source throws
      */
-    public function frames(SidecarCall $call): string
+    public function frames(#[\SensitiveParameter] SidecarCall $call): string
     {
         $frames = '';
         while (!$this->isOver && strlen($frames) < self::BURST) {
