@@ -71,6 +71,27 @@ final class RecordAccessTest extends OutboundTestCase
         self::assertSame(1, $this->countRows($table));
     }
 
+    /**
+     * A record has no version of a workspace, and nobody changes the live one from there.
+     *
+     * @param array<string, mixed> $fields
+     */
+    #[Test]
+    #[DataProvider('tables')]
+    public function aWorkspaceMakesAndChangesNone(string $table, array $fields): void
+    {
+        $uid = $this->save($table, ['identifier' => 'theirs'] + $fields);
+        $before = $this->row($table, $uid);
+        $this->logIn(self::ADMIN)->workspace = 1;
+
+        self::assertNotSame([], $this->edit([$table => ['NEW1' => $fields + ['pid' => 0]]])->errorLog);
+        self::assertNotSame([], $this->edit([$table => [$uid => ['identifier' => 'mine']]])->errorLog);
+        $this->edit([], [$table => [$uid => ['delete' => 1]]]);
+
+        self::assertSame($before, $this->row($table, $uid));
+        self::assertSame(1, $this->countRows($table));
+    }
+
     #[Test]
     public function anEditorImportsNone(): void
     {
