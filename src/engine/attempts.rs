@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::prepare::Prepared;
 use super::response::drain;
-use super::token::DRAINING;
+use super::token::{CallToken, DRAINING};
 use super::{breaker, hops, pause, retry};
 use crate::audit::{Outcome, Recorder};
 use crate::error::{Error, Sent};
@@ -34,9 +34,8 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
         recorder.attempt_ended(outcome);
         let is_left = retry::body_is_left(&request.body, outcome);
         if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
-            && is_left
             && let Some(token) = &mut run.token
-            && token.renew(budget.deadline).await
+            && renews(token, is_left, budget.deadline).await
         {
             // A 401 is a response, so nothing is done twice, and none of the attempts that the policy gives is used up.
             made -= 1;
@@ -68,6 +67,14 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
             error.sent(sent)
         });
     }
+}
+
+/// Whether there is another token for a request that can be sent again.
+async fn renews(token: &mut CallToken, is_left: bool, deadline: Instant) -> bool {
+    if !is_left {
+        token.reject();
+    }
+    is_left && token.renew(deadline).await
 }
 
 fn outcome(ended: &Result<Response, Error>) -> Outcome {

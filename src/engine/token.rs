@@ -77,6 +77,13 @@ impl CallToken {
         Ok(())
     }
 
+    /// After a 401 to a request that cannot be sent again: the next call gets another token.
+    pub fn reject(&self) {
+        if let Some(used) = self.used {
+            self.slot.reject(used);
+        }
+    }
+
     /// After a 401: has the token renewed, once in a call, unless a renewal a short time ago did not help. Says whether
     /// there is another token to repeat the request with.
     pub async fn renew(&mut self, deadline: Instant) -> bool {

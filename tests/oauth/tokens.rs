@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::alone;
-use crate::support::library::{Reply, open, send};
+use crate::support::library::{Reply, end, head, open, send, start_upload, wait, write};
 use crate::support::oauth::{Gate, Site, lasting, nth, requests, response, sealed, token};
 
 fn in_threads(count: usize, call: impl Fn() -> Reply + Sync) -> Vec<Reply> {
@@ -74,6 +74,20 @@ fn a_second_401_goes_to_the_caller() {
     let reply = site.call("GET", &site.payload(), |request| request["policy"]["max_attempts"] = json!(3));
     assert_eq!((reply.status, reply.http_status(), reply.body.as_slice()), (0, Some(401), &b"no"[..]));
     assert_eq!((&reply.head["audit"]["attempts"], site.asked(), site.api.counts.requests()), (&json!(2), 2, 2));
+}
+
+#[test]
+fn a_401_to_a_body_in_pieces_goes_to_the_caller_and_the_next_call_has_another_token() {
+    let site = Site::with(|_| {}, |n, _| token(nth(n)), |token| token == "token-1");
+    let (status, exchange, refusal) =
+        start_upload(site.engine, &site.request("POST"), Some(3), &sealed(&site.payload()), 0);
+    assert_eq!((status, write(exchange, b"abc", 1)), (0, (0, 3)), "{refusal}");
+    while wait(&[exchange], 100) != (0, vec![1]) {}
+    assert_eq!((head(exchange).1["status"].clone(), end(exchange).1["attempts"].clone()), (json!(401), json!(1)));
+    assert_eq!((site.asked(), site.api.counts.requests(), site.api.counts.last().body), (1, 1, b"abc".to_vec()));
+
+    let later = site.get();
+    assert_eq!((later.http_status(), &later.head["audit"]["attempts"], site.asked()), (Some(200), &json!(1), 2));
 }
 
 /// For an API that always responds with 401, not every call requests a new token.
