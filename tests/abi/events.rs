@@ -4,14 +4,17 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::ptr::null_mut;
 use std::sync::{Condvar, Mutex};
 
 use serde_json::{Value, json};
 
+use crate::c_host::compile;
 use crate::support::alone::in_own_process;
-use crate::support::client::Client;
+use crate::support::client::{Client, Over};
 use crate::support::library::{cancel, end, event, head, library, read, start, start_upload, wait, write};
+use crate::support::server::configuration;
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;
@@ -195,4 +198,25 @@ fn the_descriptor_is_the_same_each_time_and_asks_for_pointers() {
             unsafe { [(library().event)(null_mut(), &mut number), (library().event)(&mut number, null_mut())] };
         assert_eq!((statuses, number), ([-1, -1], 7));
     });
+}
+
+#[test]
+fn a_host_in_c_uploads_in_its_own_event_loop() {
+    const SIZE: usize = 1_000_000;
+    let client = Client::with(
+        Over::Http1,
+        |_| {},
+        |peer| peer.read().is_some_and(|received| received.body.len() == SIZE && peer.respond("thanks")),
+    );
+    let directory = client.authority.directory();
+    let port = client.server.address.port();
+    let output = Command::new(compile("events.c", directory, &[]))
+        .arg(configuration(&client.authority, &["localhost"], &[port]).to_string())
+        .arg(client.request("POST", |_| {}).to_string())
+        .args(["20", &SIZE.to_string()])
+        .output()
+        .expect("the host");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "6\n".repeat(20));
+    assert_eq!(client.counts().requests(), 20);
 }
