@@ -129,6 +129,85 @@ final class SealTest extends CommandTestCase
         }
     }
 
+    /** A file such as Google's, with a token URL of its own, which is not asked. */
+    private function serviceAccount(mixed ...$changes): string
+    {
+        return $this->json('account.json', $changes + [
+            'type' => 'service_account',
+            'project_id' => 'project',
+            'private_key_id' => '4f1c',
+            'private_key' => file_get_contents(dirname(__DIR__, 3) . '/tests/vectors/keys/rsa-pkcs8.pem'),
+            'client_email' => 'importer@project.example',
+            'token_uri' => 'https://elsewhere.example/token',
+        ]);
+    }
+
+    /** The library accepts the payload: what it refuses afterwards is the request or the token URL. */
+    public function testAServiceAccountsFileBecomesAPayload(): void
+    {
+        $key = $this->keyFile();
+        $google = [self::IDENTIFIER, '--key-file=' . $key, '--google=' . $this->serviceAccount()];
+        foreach (
+            [
+                [['--scope=a', '--scope=b', '--host=api.example.com'], 'policy.binding_violated', 'is bound elsewhere'],
+                [['--scope=a', '--host=HOST'], 'policy.host_not_allowed', 'the token URL is refused'],
+                [
+                    ['--target-audience=https://a', '--host=HOST', '--token-url=https://HOST/nothing'],
+                    'oauth.',
+                    'token endpoint',
+                ],
+            ] as [$options, $code, $says]
+        ) {
+            $host = 'localhost:' . self::$upstream->nginx->port();
+            $options = str_replace('HOST', $host, $options);
+            $envelope = self::envelope([...$google, ...$options], '');
+            try {
+                // Nobody is asked: the limit allows no other host.
+                $limits = ['limits' => ['hosts' => [$host]]];
+                $this->send($envelope, 'oauth2_jwt_bearer', ['provider' => 'file', 'path' => $key], more: $limits);
+                self::fail('It was sent.');
+            } catch (OutboundException $refusal) {
+                self::assertStringStartsWith($code, $refusal->errorCode(), $refusal->getMessage());
+                self::assertStringContainsString($says, $refusal->getMessage());
+            }
+        }
+    }
+
+    public function testWhatIsNoServiceAccountIsNotSealed(): void
+    {
+        $scope = ['--scope=a', '--host=api.example.com'];
+        $cases = [
+            [$this->serviceAccount(), ['--host=a.example'], '--google needs --scope'],
+            [$this->serviceAccount(), ['--target-audience=a', ...$scope], '--google needs --scope'],
+            [$this->serviceAccount(), ['--scope=a'], '--google needs --host'],
+            [$this->serviceAccount(), ['--plain', ...$scope], 'leave --plain out'],
+            [$this->serviceAccount(), ['--token-url=x', ...$scope], '"token_url": it is not an absolute URL'],
+            ['/nonexistent', $scope, 'cannot be read'],
+        ];
+        foreach ($cases as [$file, $options, $says]) {
+            $arguments = ['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile(), '--google=' . $file, ...$options];
+            $result = self::command($arguments);
+            self::assertSame(64, $result['code'], $result['output']);
+            self::assertStringContainsString($says, $result['output']);
+            self::assertStringNotContainsString('nrv1:', $result['output']);
+        }
+        $changes = [
+            [['type' => 'authorized_user'], 'not that of a service account'],
+            [['private_key' => self::SECRET], 'it is not one block of PEM'],
+            [['client_email' => ''], 'has no "client_email"'],
+            [['private_key_id' => null], 'has no "private_key_id"'],
+        ];
+        foreach ($changes as [$change, $says]) {
+            $file = $this->serviceAccount(...$change);
+            $result = self::command(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile(), '--google=' . $file, ...$scope]);
+            self::assertSame(64, $result['code'], $result['output']);
+            self::assertStringContainsString($says, $result['output']);
+            self::assertStringNotContainsString(self::SECRET, $result['output']);
+        }
+        $result = self::command(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile(), '--scope=a'], '{}');
+        self::assertStringContainsString('--scope goes with --google', $result['output']);
+    }
+
     public function testABoundSecretIsOpenedAndItsBindingHolds(): void
     {
         $key = $this->keyFile();
@@ -487,10 +566,17 @@ final class SealTest extends CommandTestCase
 
     /**
      * @param array<string, mixed> $key entry of master_keys
+     * @param array<string, mixed> $more of the configuration
      */
-    private function send(string $envelope, string $type, array $key, ?Placement $placement = null): ResponseSpec
-    {
-        $transport = new RustFfiTransport(self::$upstream->config(['master_keys' => [$key]]), Build::library());
+    private function send(
+        string $envelope,
+        string $type,
+        array $key,
+        ?Placement $placement = null,
+        array $more = [],
+    ): ResponseSpec {
+        $config = self::$upstream->config(['master_keys' => [$key]] + $more);
+        $transport = new RustFfiTransport($config, Build::library());
         return $transport->send(new RequestSpec(
             'sealed',
             'GET',

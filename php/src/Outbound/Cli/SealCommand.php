@@ -16,7 +16,7 @@ use Netresearch\NrVault\Transport\Php\Keys\KeySource;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
- * Seals a payload from standard input; in nr-vault's form one cannot enter a typed payload with a binding.
+ * Seals a payload from standard input, or one that it makes of Google's file; in nr-vault's form one cannot enter a typed payload with a binding.
  *
  * @internal
  */
@@ -32,9 +32,12 @@ final class SealCommand implements Command
     {
         return <<<'TEXT'
             seal IDENTIFIER KEY [--plain] [--algorithm=xchacha20poly1305|aes256gcm] < PAYLOAD
+            seal IDENTIFIER KEY --google=FILE --scope=SCOPE… --host=HOST… [--sub=USER] [--token-url=URL]
               Seals the payload into an nr-vault envelope, which goes to standard output. IDENTIFIER is sealed with it.
               The payload is JSON, {"type": "bearer", "token": "…", "binding": {"hosts": ["api.example.com"]}}, or with
               --plain bytes. Without "hosts" there is a warning: whoever edits the registry can send it anywhere.
+              --google makes the payload of the JSON file of a service account, bound to the hosts of the API;
+              --target-audience=URL in place of the scopes asks for an ID token.
               KEY is one of
                 --key-file=PATH               32 bytes, or their base64
                 --key-env=NAME                the same in a variable
@@ -47,11 +50,16 @@ final class SealCommand implements Command
 
     public function run(array $argv, Streams $streams): int
     {
-        $arguments = Arguments::parse($argv, ['plain'], ['algorithm', 'key-id', ...self::SOURCES], ['IDENTIFIER']);
+        $arguments = Arguments::parse(
+            $argv,
+            ['plain'],
+            ['algorithm', 'key-id', GooglePayload::FILE, ...GooglePayload::OPTIONS, ...self::SOURCES],
+            ['IDENTIFIER'],
+        );
         $identifier = self::identifier($arguments->word(0));
         $algorithm = Envelope::algorithm($arguments->value('algorithm'));
         $masterKey = self::masterKey($arguments);
-        $payload = new Secret($streams->read('The payload'));
+        $payload = self::payload($arguments, $streams);
         if ($arguments->has('plain')) {
             // An editor or echo adds one line break, which is no part of the secret.
             $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
@@ -65,6 +73,21 @@ final class SealCommand implements Command
         }
         $streams->write(Envelope::seal($masterKey, $identifier, $payload, $algorithm) . "\n");
         return Application::OK;
+    }
+
+    private static function payload(Arguments $arguments, Streams $streams): Secret
+    {
+        if ($arguments->has(GooglePayload::FILE)) {
+            return $arguments->has('plain')
+                ? throw new UsageError('--google makes a typed payload: leave --plain out.')
+                : GooglePayload::of($arguments);
+        }
+        foreach (GooglePayload::OPTIONS as $option) {
+            if ($arguments->has($option)) {
+                throw new UsageError('--' . $option . ' goes with --google; a payload has it inside.');
+            }
+        }
+        return new Secret($streams->read('The payload'));
     }
 
     /** An identifier that nr-vault and the directory of envelopes accept. It is sealed unchanged, in its case and spelling. */
