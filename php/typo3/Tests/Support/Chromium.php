@@ -125,9 +125,18 @@ final class Chromium
         return [self::ELEMENT => $element[self::ELEMENT]];
     }
 
+    /** Clicks on an element, as soon as nothing is in the way of it: a page may still move under the pointer. */
     public function click(string $selector): void
     {
-        $this->send('/element/' . $this->find($selector)[self::ELEMENT] . '/click', new \stdClass());
+        $click = '/element/' . $this->find($selector)[self::ELEMENT] . '/click';
+        Poll::until(function () use ($click): bool {
+            try {
+                $this->send($click, new \stdClass());
+                return true;
+            } catch (\RuntimeException $failure) {
+                return str_contains($failure->getMessage(), 'element click intercepted') ? false : throw $failure;
+            }
+        }, "a click on $selector");
     }
 
     /** Writes into a field, in place of what is there. */
