@@ -168,8 +168,7 @@ void secure_outbound_thread_results_free(void);
 // Begins a call like `secure_outbound_send`, and returns at once. With `whole` 0 its response is read in pieces, and not more than
 // 64 KiB of it, and what its connection has on the way, is held before it is read: `defaults.timeout_ms` covers the time to the
 // first byte of its body. Otherwise it is there when it is whole, with the times of `secure_outbound_send`. `idle_timeout_ms` is how
-// long nothing may come of it while somebody waits; 0 is no limit for a whole one, and for one in pieces 60 s where neither request
-// nor policy has a total time.
+// long nothing may come of it while somebody waits, beside what the documents say, and 0 is no limit of its own: the least holds.
 //
 // `*exchange` is from 1 to 2^53, and 0 where there is none. It goes on while any call of the library waits, and ends with
 // `secure_outbound_end`, or with `secure_outbound_thread_results_free` of this thread. A forked child has none of its parent's.

@@ -3,6 +3,7 @@
 #
 CREATE TABLE tx_nrvault_service (
 	timeout_ms bigint(20) unsigned DEFAULT NULL,
+	idle_timeout_ms bigint(20) unsigned DEFAULT NULL,
 	request_bytes bigint(20) unsigned DEFAULT NULL,
 	response_bytes bigint(20) unsigned DEFAULT NULL,
 	max_redirects bigint(20) unsigned DEFAULT '0' NOT NULL,

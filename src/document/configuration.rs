@@ -172,6 +172,8 @@ impl Default for Defaults {
 pub struct Limits {
     /// Of a call's deadline.
     pub timeout_ms: u64,
+    /// Of the time for which nothing may come; absent is no limit.
+    pub idle_timeout_ms: Option<u64>,
     /// Of a request's body.
     pub request_bytes: u64,
     /// Of a response's body after decoding.
@@ -188,6 +190,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             timeout_ms: 600_000,
+            idle_timeout_ms: None,
             request_bytes: 32 << 20,
             response_bytes: 256 << 20,
             header_bytes: 64 << 10,
@@ -235,6 +238,7 @@ impl Configuration {
             ("defaults.timeout_ms", self.defaults.timeout_ms),
             ("defaults.connect_timeout_ms", self.defaults.connect_timeout_ms),
             ("limits.timeout_ms", self.limits.timeout_ms),
+            ("limits.idle_timeout_ms", self.limits.idle_timeout_ms.unwrap_or(DAY_MS)),
         ];
         if self.version != 1 {
             return refuse("the configuration's version must be 1");

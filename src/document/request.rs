@@ -65,6 +65,9 @@ pub struct CallHead {
     /// Deadline of the whole call.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// For how long nothing may come.
+    #[serde(default)]
+    pub idle_timeout_ms: Option<u64>,
     /// Value of the idempotency header.
     #[serde(default)]
     pub idempotency_key: Option<String>,
@@ -91,6 +94,8 @@ struct WholeHead {
     headers: Vec<(String, String)>,
     #[serde(default)]
     timeout_ms: Option<u64>,
+    #[serde(default)]
+    idle_timeout_ms: Option<u64>,
     #[serde(default)]
     idempotency_key: Option<String>,
     #[serde(default)]
@@ -144,6 +149,9 @@ pub struct PolicySpec {
     /// Ceiling of the deadline.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
+    /// Ceiling of the time for which nothing may come.
+    #[serde(default)]
+    pub idle_timeout_ms: Option<u64>,
     /// Ceiling of the request's body.
     #[serde(default)]
     pub request_bytes: Option<u64>,
@@ -199,6 +207,7 @@ impl Request {
             url: whole.url,
             headers: whole.headers,
             timeout_ms: whole.timeout_ms,
+            idle_timeout_ms: whole.idle_timeout_ms,
             idempotency_key: whole.idempotency_key,
         };
         call.check(&service)?;
@@ -265,6 +274,9 @@ impl CallHead {
         }
         if self.timeout_ms == Some(0) {
             return refuse("timeout_ms must be at least 1");
+        }
+        if self.idle_timeout_ms == Some(0) {
+            return refuse("idle_timeout_ms must be at least 1");
         }
         service.check_alternatives()?;
         match (&self.url, &service.base_url) {

@@ -1,6 +1,7 @@
 //! A call under way: started, then collected.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attempts;
 use super::call::{Call, RequestBody};
@@ -13,7 +14,7 @@ use super::token::CallToken;
 use super::unseal::split;
 use crate::audit::Recorder;
 use crate::error::Error;
-use crate::net::{self, Network};
+use crate::net::{self, IdleLimit, Network};
 use crate::policy::Decision;
 use crate::sys::wiped;
 
@@ -90,7 +91,10 @@ impl Exchange {
         let Self { engine: _engine, network, prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;
         net::poll_sockets().await;
-        let collected = send_and_collect(&network, prepared, &mut recorder).await;
+        let collected = match prepared.budget.idle.whole(None) {
+            None => send_and_collect(&network, prepared, &mut recorder).await,
+            Some(limit) => Box::pin(collect_by_clock(&network, prepared, &mut recorder, limit)).await,
+        };
         if collected.is_err() {
             net::poll_sockets().await;
         }
@@ -123,6 +127,21 @@ async fn send_and_collect(network: &Network, mut prepared: Prepared, recorder: &
         Err(error) => Err(error),
     };
     recorder.token_requests(prepared.run.token.map_or(0, CallToken::end));
+    collected
+}
+
+/// The same where it is limited for how long nothing may come: its host waits for it all the time.
+async fn collect_by_clock(
+    network: &Network,
+    mut prepared: Prepared,
+    recorder: &mut Recorder,
+    limit: Duration,
+) -> Result<Whole, Error> {
+    let clock = Arc::new(IdleLimit::new(Some(limit), None));
+    prepared.budget.clock = Some(Arc::clone(&clock));
+    let _waiting = clock.wait();
+    let collected = send_and_collect(network, prepared, recorder).await;
+    recorder.received(clock.bytes());
     collected
 }
 

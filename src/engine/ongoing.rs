@@ -33,12 +33,12 @@ pub struct Ongoing(Arc<Inbox>);
 pub enum Delivery {
     /// As a whole, with the times of `Exchange::collect`.
     Whole {
-        /// How long nothing may come while somebody waits, where that is limited.
+        /// How long nothing may come while somebody waits, where the host limits it beside the documents.
         idle: Option<Duration>,
     },
     /// In pieces, as it comes.
     InPieces {
-        /// How long nothing may come while somebody waits; without it, what the budget says.
+        /// The same.
         idle: Option<Duration>,
     },
 }
@@ -53,11 +53,12 @@ impl Exchange {
         };
         let budget = &mut parts.prepared.budget;
         let limit = match delivery {
-            Delivery::Whole { idle } => idle,
-            Delivery::InPieces { idle } => idle.or(budget.idle),
+            Delivery::Whole { idle } => budget.idle.whole(idle),
+            Delivery::InPieces { idle } => budget.idle.in_pieces(idle),
         };
         let idle = Arc::new(IdleLimit::new(limit, upload.clone()));
-        budget.beside = Some(Arc::clone(&idle));
+        budget.clock = Some(Arc::clone(&idle));
+        budget.beside = true;
         let whole = matches!(delivery, Delivery::Whole { .. });
         let inbox = Arc::new(Inbox::new(idle, upload, whole));
         (Ongoing(Arc::clone(&inbox)), run(parts, inbox, whole))

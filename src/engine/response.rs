@@ -49,14 +49,14 @@ pub async fn collect(
     recorder: &mut Recorder,
 ) -> Result<Whole, Error> {
     let mut verdict = breaker::verdict(Outcome::Response(response.status()));
-    let collected = match &budget.beside {
+    let collected = match &budget.clock {
         None => {
             let mut wire = 0;
             let collected = response.collect(budget.response_bytes, budget.deadline, None, &mut wire).await;
             recorder.received(wire);
             collected
         }
-        Some(idle) => Box::pin(collect_beside(response, budget, idle)).await,
+        Some(idle) => Box::pin(collect_by_clock(response, budget, idle)).await,
     };
     if let Err(error) = &collected {
         let outcome = Outcome::Failed { code: error.code, sent: error.sent };
@@ -75,8 +75,8 @@ pub async fn collect(
     })
 }
 
-/// The same of an exchange that goes on beside others, whose clock counts what arrives.
-async fn collect_beside(response: Response, budget: &Budget, idle: &Arc<IdleLimit>) -> Result<Collected, Error> {
+/// The same by the clock, which counts what arrives.
+async fn collect_by_clock(response: Response, budget: &Budget, idle: &Arc<IdleLimit>) -> Result<Collected, Error> {
     let status = response.status().as_u16();
     idle.arrived(0);
     let mut wire = 0;

@@ -49,8 +49,10 @@ pub struct Terms<'a> {
     pub way: Way,
     /// When its response's head has to be there.
     pub deadline: Instant,
-    /// Where it goes on beside others: how long nothing may come of it.
-    pub beside: Option<&'a IdleLimit>,
+    /// Whether it goes on beside others.
+    pub beside: bool,
+    /// How long nothing may come of it, where anybody looks at that.
+    pub idle: Option<&'a IdleLimit>,
 }
 
 impl Network {
@@ -62,7 +64,7 @@ impl Network {
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
         let gate = self.gate(request.uri());
-        if terms.beside.is_some() {
+        if terms.beside {
             // What goes on beside others is not to make the state of calls that wait any larger.
             return Box::pin(self.exchange_by(None, &gate, request, witness, terms)).await;
         }
@@ -112,7 +114,7 @@ impl Network {
             };
             let mut response = pin!(client.request(request));
             let mut noted = false;
-            let mut idle: Waited<'_> = terms.beside.map(|limit| Box::pin(limit.exceeded_by(&witness)) as Pin<Box<_>>);
+            let mut idle: Waited<'_> = terms.idle.map(|limit| Box::pin(limit.exceeded_by(&witness)) as Pin<Box<_>>);
             let mut settling: Waited<'_> = None;
             loop {
                 tokio::select! {
@@ -140,7 +142,8 @@ impl Network {
             }
         })
         .await;
-        if finished.is_err() {
+        let idle = matches!(&finished, Ok(Err(cause)) if cause.error.code == Code::IdleTimeout);
+        if finished.is_err() || idle {
             watch.give_up_where_silent();
         }
         watch.connected();
@@ -200,7 +203,7 @@ async fn make_room(pool: &Pool) {
     }
 }
 
-/// What only exchanges wait for that go on beside others.
+/// What only some exchanges wait for, and is not to make the state of the others larger.
 type Waited<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;
 
 async fn waited(what: &mut Waited<'_>) {

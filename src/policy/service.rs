@@ -54,6 +54,9 @@ impl Policy {
         if spec.timeout_ms == Some(0) {
             return Err(malformed("timeout_ms of the policy must be at least 1"));
         }
+        if spec.idle_timeout_ms == Some(0) {
+            return Err(malformed("idle_timeout_ms of the policy must be at least 1"));
+        }
         if !(1..=MAX_ATTEMPTS).contains(&spec.max_attempts) {
             return Err(malformed("max_attempts of the policy must be from 1 to 10"));
         }

@@ -6,7 +6,6 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -35,7 +34,6 @@ pub struct PendingCall {
     pub deadline: Instant,
     pub total: Instant,
     pub form: ResponseForm,
-    pub idle: Option<Duration>,
     pub body: Vec<u8>,
     pub body_bytes: usize,
     pub credit: Taken,
@@ -94,7 +92,7 @@ impl Running {
 impl PendingCall {
     /// Has the call made, which was handed over whole.
     pub fn make(self, daemon: &Arc<Daemon>, out: &Arc<Outbox>) -> (Arc<Running>, Work) {
-        let Self { asker, service, engine, rights, decided, form, idle, body, sealed, place, memory, .. } = self;
+        let Self { asker, service, engine, rights, decided, form, body, sealed, place, memory, .. } = self;
         let call = Making {
             daemon: Arc::clone(daemon),
             out: Arc::clone(out),
@@ -118,8 +116,8 @@ impl PendingCall {
                             let work = call.send(exchange, Arc::clone(&running));
                             return (running, Box::pin(work));
                         }
-                        ResponseForm::Whole => Delivery::Whole { idle },
-                        ResponseForm::Pieces => Delivery::InPieces { idle },
+                        ResponseForm::Whole => Delivery::Whole { idle: None },
+                        ResponseForm::Pieces => Delivery::InPieces { idle: None },
                     };
                     let (ongoing, task) = exchange.begin(delivery);
                     tokio::spawn(task);

@@ -31,9 +31,6 @@ pub struct CallDocument {
     /// How the response is told.
     #[serde(default)]
     pub response: ResponseForm,
-    /// For how many milliseconds nothing may come of a response that is not told in one piece.
-    #[serde(default)]
-    pub idle_timeout_ms: Option<u64>,
     /// What of a request is its own: the second of two documents.
     pub request: Box<RawValue>,
 }

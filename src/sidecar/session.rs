@@ -267,7 +267,6 @@ impl Session {
             deadline: deadline.into(),
             total: total.into(),
             form: document.response,
-            idle: document.idle_timeout_ms.map(Duration::from_millis),
             body: Vec::new(),
             // The decision has compared it with the limit of a request's body, so it fits.
             body_bytes: usize::try_from(document.body_bytes).unwrap_or(usize::MAX),

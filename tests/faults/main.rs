@@ -7,6 +7,7 @@ mod breaker;
 mod deadlines;
 mod retries;
 mod sent;
+mod silence;
 mod silent_peers;
 mod table;
 mod unprocessed;

@@ -18,13 +18,12 @@ interface ExchangesInterface extends TransportInterface
      *
      * A collected response is ready once it is whole, has the times of send(), and may share a connection with others. Of one that
      * is read in pieces, defaults.timeout_ms covers the time to the first byte of the body; after that only what the request or
-     * the policy say, or else limits.timeout_ms. At most 1 MiB of it is held before it is read.
+     * the policy say, or else limits.timeout_ms; and nothing may come for 60 s while somebody waits, if neither of them limits that
+     * time or the whole time. At most 1 MiB of it is held before it is read.
      *
      * @param Decision|null $decided as for send()
      * @param BodySource|null $body in place of the request's own; decide() was told its length
      * @param bool $isCollected whether the response is wanted as a whole
-     * @param int|null $idleTimeoutMs milliseconds for which nothing may come while somebody waits; interim responses are nothing.
-     *        null: 60 s for a response that is read in pieces, if neither the request nor the policy limits the whole time
      * @throws OutboundException with the audit record
      */
     public function start(
@@ -32,7 +31,6 @@ interface ExchangesInterface extends TransportInterface
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface;
 
     /**

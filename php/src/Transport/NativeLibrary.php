@@ -41,6 +41,9 @@ final class NativeLibrary
     public const WRONG_VERSION = 2;
     public const CALL_FAILED = 3;
 
+    /** The request and its policy have the limits, and the least one applies. */
+    private const NO_IDLE_LIMIT = 0;
+
     private const SCOPE = 'SECURE_OUTBOUND';
 
     /** The declarations of include/secure_outbound.h that are used here; a test compares the two. */
@@ -428,7 +431,6 @@ final class NativeLibrary
      * @param string $body raw bytes
      * @param string $sealed as of send()
      * @param bool $isWhole whether the response is handed over as a whole
-     * @param int $idleTimeoutMs 0: the library's default
      * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
      */
@@ -438,7 +440,6 @@ final class NativeLibrary
         #[\SensitiveParameter] string $body,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): array {
         $ffi = self::streaming();
         return self::withResult($ffi, static function (\FFI\CData $out) use (
@@ -448,7 +449,6 @@ final class NativeLibrary
             $body,
             $sealed,
             $isWhole,
-            $idleTimeoutMs,
         ): array {
             $exchange = $ffi->new('uint64_t');
             $status = $ffi->secure_outbound_start(
@@ -460,7 +460,7 @@ final class NativeLibrary
                 $sealed,
                 \strlen($sealed),
                 (int) $isWhole,
-                $idleTimeoutMs,
+                self::NO_IDLE_LIMIT,
                 \FFI::addr($exchange),
                 \FFI::addr($out),
             );
@@ -475,7 +475,6 @@ final class NativeLibrary
      * @param string $body raw bytes, as many as were given to decide()
      * @param string $sealed as of send()
      * @param bool $isWhole as of start()
-     * @param int $idleTimeoutMs as of start()
      * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canStream(), CALL_FAILED
      */
@@ -484,7 +483,6 @@ final class NativeLibrary
         #[\SensitiveParameter] string $body,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): array {
         $ffi = self::streaming();
         return self::withResult($ffi, static function (\FFI\CData $out) use (
@@ -493,7 +491,6 @@ final class NativeLibrary
             $body,
             $sealed,
             $isWhole,
-            $idleTimeoutMs,
         ): array {
             $exchange = $ffi->new('uint64_t');
             $status = $ffi->secure_outbound_start_decided(
@@ -503,7 +500,7 @@ final class NativeLibrary
                 $sealed,
                 \strlen($sealed),
                 (int) $isWhole,
-                $idleTimeoutMs,
+                self::NO_IDLE_LIMIT,
                 \FFI::addr($exchange),
                 \FFI::addr($out),
             );
@@ -525,7 +522,6 @@ final class NativeLibrary
      * @param int $length of the body; -1: not known
      * @param string $sealed as of send()
      * @param bool $isWhole as of start()
-     * @param int $idleTimeoutMs as of start()
      * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canUpload(), CALL_FAILED
      */
@@ -535,7 +531,6 @@ final class NativeLibrary
         int $length,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): array {
         $ffi = self::uploading();
         return self::withResult($ffi, static function (\FFI\CData $out) use (
@@ -545,7 +540,6 @@ final class NativeLibrary
             $length,
             $sealed,
             $isWhole,
-            $idleTimeoutMs,
         ): array {
             $exchange = $ffi->new('uint64_t');
             $status = $ffi->secure_outbound_start_upload(
@@ -556,7 +550,7 @@ final class NativeLibrary
                 $sealed,
                 \strlen($sealed),
                 (int) $isWhole,
-                $idleTimeoutMs,
+                self::NO_IDLE_LIMIT,
                 \FFI::addr($exchange),
                 \FFI::addr($out),
             );
@@ -571,7 +565,6 @@ final class NativeLibrary
      * @param int $length of the body, as it was given to decide(); -1: not known
      * @param string $sealed as of send()
      * @param bool $isWhole as of start()
-     * @param int $idleTimeoutMs as of start()
      * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
      * @throws \RuntimeException NOT_BOUND, WRONG_VERSION without canUpload(), CALL_FAILED
      */
@@ -580,7 +573,6 @@ final class NativeLibrary
         int $length,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): array {
         $ffi = self::uploading();
         return self::withResult($ffi, static function (\FFI\CData $out) use (
@@ -589,7 +581,6 @@ final class NativeLibrary
             $length,
             $sealed,
             $isWhole,
-            $idleTimeoutMs,
         ): array {
             $exchange = $ffi->new('uint64_t');
             $status = $ffi->secure_outbound_start_decided_upload(
@@ -598,7 +589,7 @@ final class NativeLibrary
                 $sealed,
                 \strlen($sealed),
                 (int) $isWhole,
-                $idleTimeoutMs,
+                self::NO_IDLE_LIMIT,
                 \FFI::addr($exchange),
                 \FFI::addr($out),
             );

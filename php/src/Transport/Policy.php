@@ -28,6 +28,7 @@ final readonly class Policy
      * @param int $maxRedirects 0 hands a 3xx response to the caller
      * @param int $maxAttempts from 1 to MAX_ATTEMPTS
      * @param Breaker|null $breaker null: the service is never blocked
+     * @param int|null $idleTimeoutMs for which nothing may come while a call waits
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -42,6 +43,7 @@ final readonly class Policy
         public ?int $requestBytes = null,
         public ?int $responseBytes = null,
         public ?Breaker $breaker = null,
+        public ?int $idleTimeoutMs = null,
     ) {
         foreach ($this->toWire() as $key => $value) {
             $fault = PolicyForm::fault($key, $value);
@@ -68,6 +70,7 @@ final readonly class Policy
             'max_attempts' => $this->maxAttempts,
             'breaker' => $this->breaker?->toWire(),
             'timeout_ms' => $this->timeoutMs,
+            'idle_timeout_ms' => $this->idleTimeoutMs,
             'request_bytes' => $this->requestBytes,
             'response_bytes' => $this->responseBytes,
         ], static fn (mixed $value): bool => $value !== null);
@@ -104,6 +107,7 @@ final readonly class Policy
                     is_array($breaker) => Breaker::fromWire($breaker),
                     default => throw $policy->unexpected('breaker'),
                 },
+                $policy->intOrNull('idle_timeout_ms'),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type');

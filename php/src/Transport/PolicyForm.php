@@ -15,7 +15,7 @@ final class PolicyForm
 {
     public const KEYS = [
         'allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects', 'max_attempts',
-        'breaker', 'timeout_ms', 'request_bytes', 'response_bytes',
+        'breaker', 'timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes',
     ];
 
     /** The smallest and the largest integer; readers of JSON disagree about larger ones. */
@@ -23,6 +23,7 @@ final class PolicyForm
         'max_redirects' => [0, 4294967295],
         'max_attempts' => [1, Policy::MAX_ATTEMPTS],
         'timeout_ms' => [1, self::MAX_NUMBER],
+        'idle_timeout_ms' => [1, self::MAX_NUMBER],
         'request_bytes' => [0, self::MAX_NUMBER],
         'response_bytes' => [0, self::MAX_NUMBER],
     ];

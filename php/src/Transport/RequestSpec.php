@@ -32,6 +32,7 @@ final readonly class RequestSpec
      * @param list<SealedCredential> $credentials
      * @param string|null $idempotencyHeader its name; null is Idempotency-Key
      * @param list<Alternative> $alternatives of the base URL, the first that fits the one credential counts
+     * @param int|null $idleTimeoutMs milliseconds for which nothing may come while the call waits, at least 1
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -50,6 +51,7 @@ final readonly class RequestSpec
         public array $credentials = [],
         public ?string $idempotencyHeader = null,
         public array $alternatives = [],
+        public ?int $idleTimeoutMs = null,
     ) {
         if ($baseUrl === null && $url === null) {
             throw OutboundException::malformed('base_url or url is required');
@@ -64,6 +66,9 @@ final readonly class RequestSpec
         }
         if (($timeoutMs ?? 1) < 1) {
             throw OutboundException::malformed('timeout_ms must be at least 1');
+        }
+        if (($idleTimeoutMs ?? 1) < 1) {
+            throw OutboundException::malformed('idle_timeout_ms must be at least 1');
         }
         self::checkCredentials($credentials);
         self::checkAlternatives($alternatives);
@@ -106,6 +111,7 @@ final readonly class RequestSpec
             $credentials,
             $this->idempotencyHeader,
             $this->alternatives,
+            $this->idleTimeoutMs,
         );
     }
 
@@ -226,6 +232,9 @@ final readonly class RequestSpec
         if ($this->timeoutMs !== null) {
             $head['timeout_ms'] = $this->timeoutMs;
         }
+        if ($this->idleTimeoutMs !== null) {
+            $head['idle_timeout_ms'] = $this->idleTimeoutMs;
+        }
         if ($this->idempotencyKey !== null) {
             $head['idempotency_key'] = $this->idempotencyKey;
         }
@@ -247,7 +256,7 @@ final readonly class RequestSpec
             throw OutboundException::malformed('the request head is not a document of version 1');
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
-            'timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy', 'alternatives'];
+            'timeout_ms', 'idle_timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy', 'alternatives'];
         $unknown = Names::unknown('the request head', $wire, $keys);
         if ($unknown !== null) {
             throw OutboundException::malformed($unknown);
@@ -275,6 +284,7 @@ final readonly class RequestSpec
                 self::credentialsFromWire(is_array($entries) ? $entries : throw $document->unexpected('credentials'), $sealed),
                 $document->stringOrNull('idempotency_header'),
                 self::alternativesFromWire(is_array($others) ? $others : throw $document->unexpected('alternatives')),
+                $document->intOrNull('idle_timeout_ms'),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the request head has the wrong type');

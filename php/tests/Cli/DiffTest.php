@@ -85,6 +85,8 @@ final class DiffTest extends CommandTestCase
         yield 'encoded slashes' => $limit('allow_encoded_slash', null, true, 'false', 'true');
         yield 'attempts' => $limit('max_attempts', 2, 3, '2', '3');
         yield 'time' => $limit('timeout_ms', 1000, 30_000, '1000', '30000');
+        yield 'time without a byte' => $limit('idle_timeout_ms', 1000, 2000, '1000', '2000');
+        yield 'no limit of that' => $limit('idle_timeout_ms', 1000, null, '1000', 'of the configuration');
         yield 'a limit less' => $limit('request_bytes', 1, null, '1', 'of the configuration');
         yield 'size' => $limit('response_bytes', 5, 6, '5', '6');
         yield 'no breaker' => $limit('breaker', ['failures' => 3, 'open_ms' => 10], null, '{"failures":3,"open_ms":10}', 'none');
@@ -162,6 +164,16 @@ final class DiffTest extends CommandTestCase
             [['policy.timeout_ms', '30001', 'of the configuration']],
         ];
         yield 'less time than usual' => [[], ['policy' => ['timeout_ms' => 30_000]], []];
+        yield 'more time without a byte than usual' => [
+            [],
+            ['policy' => ['idle_timeout_ms' => 60_001]],
+            [['policy.idle_timeout_ms', 'of the configuration', '60001']],
+        ];
+        yield 'a limit of that where the whole time has one' => [
+            ['policy' => ['timeout_ms' => 90_000]],
+            ['policy' => ['timeout_ms' => 90_000, 'idle_timeout_ms' => 60_001]],
+            [],
+        ];
         // With http, the second entry allows port 80 as well.
         yield 'a host of both schemes' => [
             ['policy' => ['allow_http' => true, 'allowed_hosts' => ['api.example.com:443']]],

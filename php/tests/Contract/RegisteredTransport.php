@@ -88,10 +88,9 @@ final class RegisteredTransport implements ExchangesInterface
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface {
         $transport = $this->registered($request, $request->references());
-        return $transport->start($request, $decided, $body, $isCollected, $idleTimeoutMs);
+        return $transport->start($request, $decided, $body, $isCollected);
     }
 
     public function wait(array $exchanges, int $milliseconds): array

@@ -44,6 +44,7 @@ final class PolicyTest extends TestCase
             'max_attempts' => 10,
             'breaker' => ['failures' => 5, 'open_ms' => 30000],
             'timeout_ms' => 20000,
+            'idle_timeout_ms' => 15000,
             'request_bytes' => 1048576,
             'response_bytes' => 8388608,
         ];
@@ -98,6 +99,7 @@ final class PolicyTest extends TestCase
             yield 'a breaker: ' . $fault => [['allowed_methods' => ['GET'], 'breaker' => $breaker]];
         }
         yield 'no time' => [['allowed_methods' => ['GET'], 'timeout_ms' => 0]];
+        yield 'no idle time' => [['allowed_methods' => ['GET'], 'idle_timeout_ms' => 0]];
         yield 'a negative request size' => [['allowed_methods' => ['GET'], 'request_bytes' => -1]];
         yield 'a negative response size' => [['allowed_methods' => ['GET'], 'response_bytes' => -1]];
     }

@@ -47,6 +47,7 @@ final class RequestSpecTest extends TestCase
             correlationId: 'corr-1',
             idempotencyKey: 'key-1',
             credentials: [(new CredentialReference('id-1', CredentialReference::BEARER))->seal('nrv1:AA==')],
+            idleTimeoutMs: 5000,
         );
         $wire = $request->toWire();
 
@@ -65,6 +66,7 @@ final class RequestSpecTest extends TestCase
                 'query' => [['expand[]', 'data'], ['q', 'ä/b']],
                 'headers' => [['accept', 'application/json']],
                 'timeout_ms' => 10000,
+                'idle_timeout_ms' => 5000,
                 'idempotency_key' => 'key-1',
                 'credentials' => [['identifier' => 'id-1', 'type' => 'bearer']],
                 'policy' => [
@@ -167,6 +169,8 @@ final class RequestSpecTest extends TestCase
         yield 'a header value above U+00FF' => [['headers' => [['a', '€']]]];
         yield 'no time' => [['timeout_ms' => 0]];
         yield 'a text for a time' => [['timeout_ms' => '10']];
+        yield 'no idle time' => [['idle_timeout_ms' => 0]];
+        yield 'a text for an idle time' => [['idle_timeout_ms' => '10']];
         yield 'a text for a policy' => [['policy' => 'open']];
         yield 'a text for a credential' => [['credentials' => ['bearer']], 'nrv1:AA=='];
         yield 'two credentials, one envelope' => [

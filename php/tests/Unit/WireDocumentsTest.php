@@ -49,7 +49,7 @@ final class WireDocumentsTest extends TestCase
         'proxy' => ['url', 'no_proxy', 'resolve'],
         'token_cache' => ['directory'],
         'defaults' => ['timeout_ms', 'connect_timeout_ms', 'response_bytes'],
-        'limits' => ['timeout_ms', 'request_bytes', 'response_bytes', 'header_bytes', 'hosts', 'require_binding'],
+        'limits' => ['timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes', 'header_bytes', 'hosts', 'require_binding'],
         'sidecar' => ['socket'],
     ];
 

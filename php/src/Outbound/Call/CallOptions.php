@@ -65,7 +65,7 @@ final readonly class CallOptions
     /** Whether only a transport that can have several calls at once can do it. */
     public function needsExchange(): bool
     {
-        return $this->source !== null || $this->idleTimeoutMs !== null || $this->signal !== null;
+        return $this->source !== null || $this->signal !== null;
     }
 
     /**

@@ -35,7 +35,6 @@ final readonly class PreparedCall
         private TransportInterface $transport,
         #[\SensitiveParameter] private ?Decision $decision,
         private ?BodySource $source,
-        private ?int $idleTimeoutMs,
         public ?CancellationSignal $signal,
     ) {
     }
@@ -62,7 +61,7 @@ final readonly class PreparedCall
     public function send(): ResponseSpec
     {
         $this->record->sent = 'maybe';
-        if ($this->source === null && $this->signal === null && $this->idleTimeoutMs === null) {
+        if ($this->source === null && $this->signal === null) {
             return $this->transport->send($this->request, $this->decision);
         }
         $transport = self::exchangesOf($this->transport);
@@ -93,7 +92,7 @@ final readonly class PreparedCall
     public function begin(bool $isCollected): ExchangeInterface
     {
         $this->record->sent = 'maybe';
-        return $this->exchanges()->start($this->request, $this->decision, $this->source, $isCollected, $this->idleTimeoutMs);
+        return $this->exchanges()->start($this->request, $this->decision, $this->source, $isCollected);
     }
 
     public function exchanges(): ExchangesInterface

@@ -51,6 +51,7 @@ final class RequestBuilder
             [],
             $service->idempotencyHeader,
             $service->alternatives,
+            $options->idleTimeoutMs,
         );
     }
 

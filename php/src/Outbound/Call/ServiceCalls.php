@@ -249,7 +249,6 @@ final readonly class ServiceCalls
                 $transport,
                 $decision,
                 $read->source,
-                $read->idleTimeoutMs,
                 $read->signal,
             );
         } catch (\Throwable $failure) {

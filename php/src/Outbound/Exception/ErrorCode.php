@@ -163,8 +163,9 @@ enum ErrorCode: string
             self::TimeoutTotal =>
                 'the whole took longer than `timeout_ms`',
             self::TimeoutIdle =>
-                'nothing came for too long while somebody waited for it: for the idle time that was set, or for 60 s '
-                    . 'of a response that is read in pieces, where neither the request nor the policy limits the whole time',
+                'nothing came for too long while somebody waited for it: for `idle_timeout_ms`, or for 60 s of a '
+                    . 'response that is read in pieces, where neither the request nor the policy limits that time or the '
+                    . 'whole',
             self::CancelledRequested =>
                 'the caller has cancelled the call; `sent` says what is known of it',
             self::CancelledAbandoned =>

@@ -271,7 +271,6 @@ final class FakeTransport implements ExchangesInterface, TransportSelector
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface {
         $bytes = '';
         while ($body !== null && ($piece = $body->read(1 << 16)) !== '') {

@@ -81,9 +81,8 @@ final class PhpTransport implements ExchangesInterface, CredentialCheck
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface {
-        $call = $this->begin($request, $decided, new Reading($isCollected, $idleTimeoutMs, $body));
+        $call = $this->begin($request, $decided, new Reading($isCollected, $body));
         return new PhpExchange($call, $isCollected);
     }
 

@@ -52,13 +52,12 @@ final class DecidedCall
         #[\SensitiveParameter] string|BodySource $body,
         #[\SensitiveParameter] string $sealed,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): array {
         $number = $this->number;
         $this->number = 0;
         return is_string($body)
-            ? NativeLibrary::startDecided($number, $body, $sealed, $isWhole, $idleTimeoutMs)
-            : NativeLibrary::startDecidedUpload($number, $body->length() ?? -1, $sealed, $isWhole, $idleTimeoutMs);
+            ? NativeLibrary::startDecided($number, $body, $sealed, $isWhole)
+            : NativeLibrary::startDecidedUpload($number, $body->length() ?? -1, $sealed, $isWhole);
     }
 
     /**

@@ -96,7 +96,6 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface {
         $this->open();
         if (!NativeLibrary::canStream()) {
@@ -112,7 +111,7 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
             );
         }
         try {
-            return $this->startOnce($request, $this->taken($decided), $body, $isCollected, (int) $idleTimeoutMs);
+            return $this->startOnce($request, $this->taken($decided), $body, $isCollected);
         } catch (OutboundException $failure) {
             if (!$this->renewal->isDue($failure)) {
                 throw $failure;
@@ -120,7 +119,7 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         }
         $result = self::openEngine(self::withMaterial($this->document()));
         $this->take($result, Wire::decode($result['head']));
-        return $this->startOnce($request, null, $body, $isCollected, (int) $idleTimeoutMs);
+        return $this->startOnce($request, null, $body, $isCollected);
     }
 
     private function startOnce(
@@ -128,12 +127,11 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         #[\SensitiveParameter] ?DecidedCall $call,
         ?BodySource $body,
         bool $isWhole,
-        int $idleTimeoutMs,
     ): RustExchange {
         $result = null;
         if ($call !== null && $call->isOf($request, $body)) {
             try {
-                $result = $call->start($body ?? $request->body, $request->sealed(), $isWhole, $idleTimeoutMs);
+                $result = $call->start($body ?? $request->body, $request->sealed(), $isWhole);
             } catch (\RuntimeException $failure) {
                 throw self::told($failure);
             }
@@ -143,14 +141,13 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
         if ($result === null) {
             $wire = $request->toWire();
             $result = $this->call(static fn (int $engine): array => $body === null
-                ? NativeLibrary::start($engine, $wire['head'], $wire['body'], $wire['sealed'], $isWhole, $idleTimeoutMs)
+                ? NativeLibrary::start($engine, $wire['head'], $wire['body'], $wire['sealed'], $isWhole)
                 : NativeLibrary::startUpload(
                     $engine,
                     $wire['head'],
                     $body->length() ?? -1,
                     $wire['sealed'],
                     $isWhole,
-                    $idleTimeoutMs,
                 ));
         }
         return new RustExchange($result['exchange'], $body === null ? null : new Upload($body));

@@ -110,7 +110,6 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         #[\SensitiveParameter] ?Decision $decided = null,
         ?BodySource $body = null,
         bool $isCollected = false,
-        ?int $idleTimeoutMs = null,
     ): ExchangeInterface {
         // It was decided about as one that is sent, and that cannot be cancelled.
         $this->taken($decided);
@@ -120,7 +119,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         }
         $length ??= strlen($request->body);
         $upload = new Upload($request->body, $body, $length);
-        $more = ['response' => $isCollected ? 'whole' : 'pieces', 'idle_timeout_ms' => $idleTimeoutMs];
+        $more = ['response' => $isCollected ? 'whole' : 'pieces'];
         $begin = function (int $limit) use ($request, $length, $more): PendingCall {
             $pending = $this->ask($request, $length, $more, $limit);
             $begin = self::sealed($pending->call, $request, $pending);

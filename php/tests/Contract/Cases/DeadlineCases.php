@@ -186,6 +186,47 @@ trait DeadlineCases
         }
     }
 
+    public function testTheLeastIdleTimeOfLimitPolicyAndRequestHolds(): void
+    {
+        $long = 60_000;
+        $cases = [
+            static fn (int $least): array => [['limits' => ['idle_timeout_ms' => $least]], null, null],
+            static fn (int $least): array => [['limits' => ['idle_timeout_ms' => $least]], $long, $long],
+            static fn (int $least): array => [['limits' => ['idle_timeout_ms' => $long]], $least, $long],
+            static fn (int $least): array => [[], $long, $least],
+            static fn (int $least): array => [[], null, $least],
+            static fn (int $least): array => [[], $least, null],
+        ];
+        foreach ($cases as $number => $case) {
+            [$config, $policy, $request] = $case(300);
+            $request = self::request(policy: self::policy(maxAttempts: 2, idleTimeoutMs: $policy), idleTimeoutMs: $request);
+            self::$server->script('plain', [['read'], FaultServer::write("HTTP/1.1 103 Early\r\n\r\n"), ['silence']]);
+            $outcome = self::call($request, self::make($config));
+            self::assertFailed('timeout.idle', 'maybe', $outcome, why: (string) $number);
+            self::assertSame(1, $outcome->audit['attempts'] ?? null);
+            self::assertGreaterThanOrEqual(300_000, $outcome->audit['duration_us'] ?? null);
+        }
+    }
+
+    public function testAnIdleTimeHoldsInTheBody(): void
+    {
+        $part = FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab");
+        self::$server->script('plain', [['read'], $part, ['silence']]);
+        $outcome = self::call(self::request(idleTimeoutMs: 300));
+        self::assertFailed('timeout.idle', 'yes', $outcome, 200);
+        self::assertSame(2, $outcome->audit['bytes_in'] ?? null);
+    }
+
+    public function testBytesBeginTheIdleTimeAnew(): void
+    {
+        $body = str_repeat('x', 600);
+        $answer = ['drip', base64_encode("HTTP/1.1 200 OK\r\ncontent-length: 600\r\n\r\n" . $body)];
+        self::$server->script('plain', [['read'], $answer]);
+        $outcome = self::call(self::request(idleTimeoutMs: 300));
+        self::assertSame(['200', $body, 600], [$outcome->brief(), $outcome->body, $outcome->audit['bytes_in'] ?? null]);
+        self::assertGreaterThan(300_000, $outcome->audit['duration_us'] ?? null);
+    }
+
     public function testOneDeadlineHoldsOverAllRedirects(): void
     {
         // The second script is for a transport that opens a new connection for the redirect.

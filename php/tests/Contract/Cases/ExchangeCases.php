@@ -269,7 +269,7 @@ trait ExchangeCases
             FaultServer::write('b'),
             ['silence'],
         ]);
-        $exchange = self::exchanges()->start(self::request(), idleTimeoutMs: 300);
+        $exchange = self::exchanges()->start(self::request(idleTimeoutMs: 300));
         self::assertSame('a', self::next($exchange));
         usleep(350_000);
         if (self::deviates('idle-pause')) {
@@ -303,8 +303,8 @@ trait ExchangeCases
     {
         foreach (['GET' => true, 'POST' => false] as $method => $isRetryable) {
             self::$server->script('plain', [['read'], FaultServer::write($written), ['silence']]);
-            $request = self::request(method: $method, policy: self::policy(maxAttempts: 2));
-            $exchange = self::exchanges()->start($request, isCollected: true, idleTimeoutMs: 300);
+            $request = self::request(method: $method, policy: self::policy(maxAttempts: 2), idleTimeoutMs: 300);
+            $exchange = self::exchanges()->start($request, isCollected: true);
             $failure = self::thrownBy($exchange);
             self::assertSame(
                 ['timeout.idle', $sent, $isRetryable],
@@ -326,7 +326,7 @@ trait ExchangeCases
         $body = str_repeat('x', 600);
         $answer = ['drip', base64_encode("HTTP/1.1 200 OK\r\ncontent-length: 600\r\n\r\n" . $body)];
         self::$server->script('plain', [['read'], $answer]);
-        $exchange = self::exchanges()->start(self::request(), isCollected: true, idleTimeoutMs: 300);
+        $exchange = self::exchanges()->start(self::request(idleTimeoutMs: 300), isCollected: true);
         self::assertSame([$body, ''], [self::next($exchange), self::next($exchange)]);
     }
 

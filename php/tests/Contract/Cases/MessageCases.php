@@ -52,6 +52,7 @@ trait MessageCases
             'limits.hosts[0]: a host may not hold a percent sign' => ['limits' => ['hosts' => [self::$private . '%']]],
             'internal_hosts[0]: a network is not in CIDR notation' => ['internal_hosts' => [['host' => 'a.example'] + $networks]],
             'defaults.timeout_ms must be from 1 to 86400000' => ['defaults' => ['timeout_ms' => 0]],
+            'limits.idle_timeout_ms must be from 1 to 86400000' => ['limits' => ['idle_timeout_ms' => 86_400_001]],
             'limits.header_bytes must be from 1024 to 16777216' => ['limits' => ['header_bytes' => 1]],
         ];
         foreach ($cases as $message => $configuration) {

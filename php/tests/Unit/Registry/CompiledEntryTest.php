@@ -25,6 +25,7 @@ final class CompiledEntryTest extends TestCase
             'max_redirects' => 3,
             'max_attempts' => 2,
             'timeout_ms' => 1000,
+            'idle_timeout_ms' => 900,
             'request_bytes' => 2000,
             'response_bytes' => 3000,
             'breaker' => ['failures' => 5, 'open_ms' => 600],
@@ -109,7 +110,7 @@ final class CompiledEntryTest extends TestCase
         $service = (new EntryReader('my-api'))->read(self::WHOLE);
 
         self::assertSame(
-            [3, '3512'],
+            [4, '295f'],
             [CompiledEntry::FORM, substr(sha1(serialize(CompiledEntry::of($service))), 0, 4)],
         );
     }

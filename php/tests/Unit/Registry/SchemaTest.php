@@ -132,6 +132,7 @@ final class SchemaTest extends TestCase
                 '{"failures": null, "open_ms": 1}',
             ]],
             ['policy.timeout_ms', ['1', '20000'], ['0', '-1', '"1"', 'null', '0.5']],
+            ['policy.idle_timeout_ms', ['1', '15000'], ['0', '-1', '"1"', 'null', '0.5']],
             ['policy.request_bytes', ...$sizes],
             ['policy.response_bytes', ...$sizes],
             ['headers', ['{}', '{"Accept": "application/json", "x-a": ""}', '{"x": "caf\u00e9\t1"}'], [

@@ -41,6 +41,7 @@ final class PortableEntry
         'max_redirects' => 0,
         'max_attempts' => 1,
         'timeout_ms' => null,
+        'idle_timeout_ms' => null,
         'request_bytes' => null,
         'response_bytes' => null,
         'breaker' => null,

@@ -38,6 +38,7 @@ final class RowColumns
             'max_redirects' => $policy->int('max_redirects', 0),
             'max_attempts' => $policy->int('max_attempts', 1),
             'timeout_ms' => $number('timeout_ms'),
+            'idle_timeout_ms' => $number('idle_timeout_ms'),
             'request_bytes' => $number('request_bytes'),
             'response_bytes' => $number('response_bytes'),
             'breaker_failures' => $breaker?->int('failures'),

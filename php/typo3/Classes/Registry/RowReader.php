@@ -80,6 +80,7 @@ final readonly class RowReader
             'max_attempts' => Cell::integer($fields, 'max_attempts'),
             'breaker' => $failures === null || $pause === null ? null : ['failures' => $failures, 'open_ms' => $pause],
             'timeout_ms' => Cell::optionalInteger($fields, 'timeout_ms'),
+            'idle_timeout_ms' => Cell::optionalInteger($fields, 'idle_timeout_ms'),
             'request_bytes' => Cell::optionalInteger($fields, 'request_bytes'),
             'response_bytes' => Cell::optionalInteger($fields, 'response_bytes'),
         ], static fn (mixed $value): bool => $value !== null);

@@ -36,6 +36,7 @@ return (static function (): array {
             'max_redirects' => $columns->number('max_redirects', 0),
             'max_attempts' => $columns->number('max_attempts', 1, 10),
             'timeout_ms' => $columns->optionalNumber('timeout_ms', 1),
+            'idle_timeout_ms' => $columns->optionalNumber('idle_timeout_ms', 1),
             'request_bytes' => $columns->optionalNumber('request_bytes', 0),
             'response_bytes' => $columns->optionalNumber('response_bytes', 0),
             'breaker_failures' => $columns->optionalNumber('breaker_failures', 1),
@@ -95,7 +96,7 @@ return (static function (): array {
         ],
         'palettes' => [
             'switches' => ['showitem' => 'allow_http, allow_encoded_slash'],
-            'limits' => ['showitem' => 'timeout_ms, request_bytes, response_bytes', 'label' => $label('palette.limits')],
+            'limits' => ['showitem' => 'timeout_ms, idle_timeout_ms, request_bytes, response_bytes', 'label' => $label('palette.limits')],
             'repeats' => ['showitem' => 'max_redirects, max_attempts', 'label' => $label('palette.repeats')],
             'breaker' => ['showitem' => 'breaker_failures, breaker_open_ms', 'label' => $label('palette.breaker')],
             'records' => ['showitem' => 'audit, audit_sample', 'label' => $label('palette.records')],

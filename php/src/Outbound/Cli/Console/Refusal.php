@@ -62,7 +62,7 @@ final class Refusal
             . 'set tls.post_quantum to false',
         'timeout.connect' => 'look at the way there, or raise connect_timeout_ms',
         'timeout.total' => 'raise timeout_ms; look at sent before you repeat the call',
-        'timeout.idle' => 'state a longer idle time, if the service may be silent for so long',
+        'timeout.idle' => 'raise idle_timeout_ms, if the service may be silent for so long',
         'cancelled.requested' => 'nothing: the caller has cancelled the call',
         'cancelled.abandoned' => 'read a stream to its end, or cancel it',
         'protocol.closed_early' => 'look at sent before you repeat the call',

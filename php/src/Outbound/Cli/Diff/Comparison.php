@@ -22,6 +22,9 @@ final class Comparison
     private const TIMEOUT_MS = 30_000;
     private const RESPONSE_BYTES = 8 << 20;
 
+    /** The same of the time for which nothing may come, where the policy has no limit of the whole time. */
+    private const IDLE_TIMEOUT_MS = 60_000;
+
     /** From the strictest to the least strict. */
     private const TRANSPORTS = [
         ServiceDefinition::TRANSPORT_SIDECAR,
@@ -97,6 +100,11 @@ final class Comparison
     {
         $limits = [
             'timeout_ms' => [$old->timeoutMs, $new->timeoutMs, self::TIMEOUT_MS],
+            'idle_timeout_ms' => [
+                $old->idleTimeoutMs,
+                $new->idleTimeoutMs,
+                $old->timeoutMs === null ? self::IDLE_TIMEOUT_MS : PHP_INT_MAX,
+            ],
             'request_bytes' => [$old->requestBytes, $new->requestBytes, Wire::REQUEST_BYTES],
             'response_bytes' => [$old->responseBytes, $new->responseBytes, self::RESPONSE_BYTES],
         ];

@@ -89,6 +89,7 @@ final class Configuration
             $proxy,
             $defaults['timeout_ms'],
             $limits['timeout_ms'],
+            $limits['idle_timeout_ms'] ?? null,
             $defaults['response_bytes'],
             $limits['response_bytes'],
             $userAgent,
@@ -145,9 +146,13 @@ final class Configuration
      */
     private static function limits(mixed $limits): array
     {
-        $more = ['hosts' => null, 'require_binding' => false];
+        $more = ['hosts' => null, 'require_binding' => false, 'idle_timeout_ms' => null];
         $all = self::object($limits, 'limits', self::LIMITS + $more);
         $numbers = self::numbers(array_diff_key($all, $more), 'limits', self::LIMITS);
+        if ($all['idle_timeout_ms'] !== null) {
+            $idle = ['idle_timeout_ms' => $all['idle_timeout_ms']];
+            $numbers += self::numbers($idle, 'limits', ['idle_timeout_ms' => self::DAY_MS]);
+        }
         $hosts = self::hosts($all['hosts']);
         if (!is_bool($all['require_binding'])) {
             throw self::invalid('limits.require_binding is neither true nor false');

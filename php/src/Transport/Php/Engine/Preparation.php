@@ -106,11 +106,15 @@ final readonly class Preparation
         $times = array_filter([$request->timeoutMs, $request->policy?->timeoutMs], is_int(...));
         $most = $this->settings->maxTimeoutMs;
         $first = Deadline::in(min($times === [] ? $this->settings->timeoutMs : min($times), $most), $begun);
-        if ($reading->isCollected) {
-            return new TimeLimits($first, $first, $reading->idleTimeoutMs);
+        $idle = array_filter([$request->idleTimeoutMs, $request->policy?->idleTimeoutMs], is_int(...));
+        if ($idle === [] && $times === [] && !$reading->isCollected) {
+            $idle = [self::IDLE_MS];
         }
-        $idle = $reading->idleTimeoutMs ?? ($times === [] ? self::IDLE_MS : null);
-        return new TimeLimits($first, Deadline::in(min([...$times, $most]), $begun), $idle);
+        if ($this->settings->maxIdleTimeoutMs !== null) {
+            $idle[] = $this->settings->maxIdleTimeoutMs;
+        }
+        $total = $reading->isCollected ? $first : Deadline::in(min([...$times, $most]), $begun);
+        return new TimeLimits($first, $total, $idle === [] ? null : min($idle));
     }
 
     private function note(Admitted $admitted, Recorder $recorder): void

@@ -15,12 +15,10 @@ final readonly class Reading
 {
     /**
      * @param bool $isCollected whether the response is wanted as a whole
-     * @param int|null $idleTimeoutMs for which nothing may come while somebody waits
      * @param BodySource|null $source of the request's body, in place of the request's own
      */
     public function __construct(
         public bool $isCollected,
-        public ?int $idleTimeoutMs = null,
         public ?BodySource $source = null,
     ) {
     }

@@ -20,6 +20,7 @@ final readonly class Settings
      * @param bool $requireBinding whether a credential is refused if its binding has no hosts
      * @param int $timeoutMs default of a call's deadline
      * @param int $maxTimeoutMs its ceiling
+     * @param int|null $maxIdleTimeoutMs ceiling of the time for which nothing may come
      * @param int $responseBytes default limit of a response's body
      * @param int $maxResponseBytes its ceiling
      * @param list<array{code: string, message: string}> $warnings
@@ -32,6 +33,7 @@ final readonly class Settings
         public ?Proxy $proxy,
         public int $timeoutMs,
         public int $maxTimeoutMs,
+        public ?int $maxIdleTimeoutMs,
         public int $responseBytes,
         public int $maxResponseBytes,
         public string $userAgent,

@@ -73,11 +73,11 @@ final class PolicyWords
     private static function limits(Policy $policy): array
     {
         $texts = [];
-        foreach (['time' => $policy->timeoutMs, 'request' => $policy->requestBytes, 'response' => $policy->responseBytes] as $limit => $value) {
-            if ($value !== null) {
-                $amount = $limit === 'time' ? Amounts::duration($value * 1000) : Amounts::size($value);
-                $texts[] = Labels::get('policy.limits.' . $limit, $amount);
-            }
+        $times = ['time' => $policy->timeoutMs, 'idle' => $policy->idleTimeoutMs];
+        $sizes = ['request' => $policy->requestBytes, 'response' => $policy->responseBytes];
+        foreach (array_filter($times + $sizes, is_int(...)) as $limit => $value) {
+            $amount = isset($times[$limit]) ? Amounts::duration($value * 1000) : Amounts::size($value);
+            $texts[] = Labels::get('policy.limits.' . $limit, $amount);
         }
         return [
             'label' => self::label('limits'),

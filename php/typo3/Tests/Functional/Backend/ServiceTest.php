@@ -33,8 +33,8 @@ final class ServiceTest extends ModuleTestCase
                 'Every call is recorded.',
             ]],
             'narrow' => [
-                ['allowed_paths' => "/v1/a/{id}\n/v1/b/**", 'allowed_hosts' => "api.example.com\n*.example.org", 'timeout_ms' => 2500],
-                ['Paths /v1/a/{id} /v1/b/**', 'Hosts api.example.com *.example.org', '2.5 s for the whole call'],
+                ['allowed_paths' => "/v1/a/{id}\n/v1/b/**", 'allowed_hosts' => "api.example.com\n*.example.org", 'timeout_ms' => 2500, 'idle_timeout_ms' => 1500],
+                ['Paths /v1/a/{id} /v1/b/**', 'Hosts api.example.com *.example.org', '2.5 s for the whole call 1.5 s without a byte'],
             ],
             'closed' => [['allowed_paths' => ''], ['Paths None: every call is refused.']],
             'wide' => [

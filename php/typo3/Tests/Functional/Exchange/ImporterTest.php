@@ -33,6 +33,7 @@ final class ImporterTest extends OutboundTestCase
             'max_redirects' => 4294967295,
             'max_attempts' => 3,
             'timeout_ms' => 9007199254740991,
+            'idle_timeout_ms' => 1,
             'request_bytes' => 0,
             'response_bytes' => 1,
             'breaker' => ['failures' => 5, 'open_ms' => 60000],

@@ -34,6 +34,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'max_redirects' => 2,
             'max_attempts' => 3,
             'timeout_ms' => 20000,
+            'idle_timeout_ms' => 15000,
             'request_bytes' => 0,
             'response_bytes' => 1048576,
             'breaker_failures' => 5,
@@ -63,6 +64,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'max_attempts' => 3,
             'breaker' => ['failures' => 5, 'open_ms' => 30000],
             'timeout_ms' => 20000,
+            'idle_timeout_ms' => 15000,
             'request_bytes' => 0,
             'response_bytes' => 1048576,
         ], $service->policy->toWire());

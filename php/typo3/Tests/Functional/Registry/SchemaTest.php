@@ -51,6 +51,7 @@ final class SchemaTest extends OutboundTestCase
     {
         $uid = $this->saveService('crm', [
             'timeout_ms' => 9007199254740991,
+            'idle_timeout_ms' => 9007199254740991,
             'request_bytes' => 0,
             'response_bytes' => 9007199254740991,
             'max_redirects' => 4294967295,
@@ -60,6 +61,7 @@ final class SchemaTest extends OutboundTestCase
 
         $row = $this->row(self::SERVICE, $uid);
         self::assertEquals(9007199254740991, $row['timeout_ms']);
+        self::assertEquals(9007199254740991, $row['idle_timeout_ms']);
         self::assertEquals(0, $row['request_bytes']);
         self::assertNotNull($row['request_bytes']);
         self::assertEquals(9007199254740991, $row['response_bytes']);
