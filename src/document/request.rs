@@ -68,6 +68,9 @@ pub struct CallHead {
     /// For how long nothing may come.
     #[serde(default)]
     pub idle_timeout_ms: Option<u64>,
+    /// How long making a connection may take.
+    #[serde(default)]
+    pub connect_timeout_ms: Option<u64>,
     /// Value of the idempotency header.
     #[serde(default)]
     pub idempotency_key: Option<String>,
@@ -96,6 +99,8 @@ struct WholeHead {
     timeout_ms: Option<u64>,
     #[serde(default)]
     idle_timeout_ms: Option<u64>,
+    #[serde(default)]
+    connect_timeout_ms: Option<u64>,
     #[serde(default)]
     idempotency_key: Option<String>,
     #[serde(default)]
@@ -208,6 +213,7 @@ impl Request {
             headers: whole.headers,
             timeout_ms: whole.timeout_ms,
             idle_timeout_ms: whole.idle_timeout_ms,
+            connect_timeout_ms: whole.connect_timeout_ms,
             idempotency_key: whole.idempotency_key,
         };
         call.check(&service)?;
@@ -277,6 +283,9 @@ impl CallHead {
         }
         if self.idle_timeout_ms == Some(0) {
             return refuse("idle_timeout_ms must be at least 1");
+        }
+        if self.connect_timeout_ms == Some(0) {
+            return refuse("connect_timeout_ms must be at least 1");
         }
         service.check_alternatives()?;
         match (&self.url, &service.base_url) {

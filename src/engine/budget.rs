@@ -44,6 +44,8 @@ pub struct Budget {
     pub deadline: Instant,
     /// When a response has to have ended that is read in pieces.
     pub total: Instant,
+    /// How long making a connection may take, where the request says less than the configuration.
+    pub connect: Option<Duration>,
     /// For how long nothing may come.
     pub idle: IdleTimes,
     /// The clock that counts for how long nothing has come, where anybody looks at it.
@@ -74,6 +76,10 @@ impl Budget {
         Self {
             deadline: until(timeout),
             total: until(asked.map_or(settings.limits.timeout_ms, |_| timeout)),
+            connect: call
+                .connect_timeout_ms
+                .filter(|limit| *limit < settings.defaults.connect_timeout_ms)
+                .map(Duration::from_millis),
             idle: IdleTimes {
                 asked: call.idle_timeout_ms.into_iter().chain(policy.and_then(|policy| policy.idle_timeout_ms)).min(),
                 usual: asked.is_none().then_some(IDLE_MS),

@@ -25,7 +25,13 @@ pub async fn follow(
     let mut redirected = None;
     loop {
         let way = if hop.target.origin() == route.target.origin() { Way::Called } else { Way::Redirected };
-        let terms = Terms { way, deadline: budget.deadline, beside: budget.beside, idle: budget.clock.as_deref() };
+        let terms = Terms {
+            way,
+            deadline: budget.deadline,
+            connect: budget.connect,
+            beside: budget.beside,
+            idle: budget.clock.as_deref(),
+        };
         let sent = send(network, &hop.outgoing, terms, recorder, &mut worst).await;
         let response = sent.map_err(|error| match (error.code, redirected) {
             (Code::AddressNotAllowed, Some(status)) => refused(&error.message).with_status(status),

@@ -71,6 +71,11 @@ impl Connector {
     }
 }
 
+/// Why no connection is waited for any longer.
+pub fn late() -> Error {
+    Error::new(Code::ConnectTimeout, "no connection was made within connect_timeout_ms")
+}
+
 impl Service<Uri> for Connector {
     type Response = TokioIo<Stream>;
     type Error = Error;
@@ -83,9 +88,9 @@ impl Service<Uri> for Connector {
     fn call(&mut self, origin: Uri) -> Self::Future {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            let late = |_| Error::new(Code::ConnectTimeout, "no connection was made within connect_timeout_ms");
             let deadline = Instant::now() + inner.timeout;
-            let stream = tokio::time::timeout_at(deadline, inner.dial(&origin, deadline)).await.map_err(late)??;
+            let stream =
+                tokio::time::timeout_at(deadline, inner.dial(&origin, deadline)).await.map_err(|_| late())??;
             Ok(TokioIo::new(stream))
         })
     }

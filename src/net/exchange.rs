@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use hyper_util::client::legacy::connect::capture_connection;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::body::{Content, Witness, WitnessBody};
 use super::classify;
 use super::client::HttpClient;
+use super::connector;
 use super::head::{self, InterimLimit};
 use super::idle::IdleLimit;
 use super::network::{Network, Way};
@@ -49,6 +51,8 @@ pub struct Terms<'a> {
     pub way: Way,
     /// When its response's head has to be there.
     pub deadline: Instant,
+    /// How long making a connection may take, where that is less than the network's own limit.
+    pub connect: Option<Duration>,
     /// Whether it goes on beside others.
     pub beside: bool,
     /// How long nothing may come of it, where anybody looks at that.
@@ -101,7 +105,9 @@ impl Network {
         let finished = timeout_at(terms.deadline, async {
             // Whoever has waited as long as a dial may take goes on without a permit: callers in line behind a host that does
             // not respond would wait for each other.
-            let mut dial = timeout(self.connect_timeout(), gate.acquire()).await.ok();
+            let mut connecting: Waited<'_> = terms.connect.map(|limit| Box::pin(sleep(limit)) as Pin<Box<_>>);
+            let patience = terms.connect.unwrap_or_else(|| self.connect_timeout());
+            let mut dial = timeout(patience, gate.acquire()).await.ok();
             let of_lane;
             let client = match client {
                 Some(client) => client,
@@ -123,6 +129,7 @@ impl Network {
                     () = interim.exceeded() => break Err(InterimLimit::error().into()),
                     () = watch.wait_for_connection(), if !noted => {
                         noted = true;
+                        connecting = None;
                         watch.connected();
                         settling = place.as_ref().zip(watch.connection()).map(|(place, connection)| {
                             place.connected(&connection);
@@ -137,6 +144,7 @@ impl Network {
                         settling = None;
                         drop(dial.take());
                     }
+                    () = waited(&mut connecting), if connecting.is_some() => break Err(connector::late().into()),
                     () = waited(&mut idle), if idle.is_some() => break Err(idle_error().into()),
                 }
             }

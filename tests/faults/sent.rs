@@ -94,6 +94,18 @@ fn a_deadline_before_the_connection_is_there() {
     assert!(begun.elapsed() >= Duration::from_millis(100));
     assert!(client.counts().wait_closed(1), "nothing is left behind");
 
+    for (configured, asked) in [(60_000, 100), (100, 60_000)] {
+        let defaults = json!({"connect_timeout_ms": configured, "timeout_ms": 60_000});
+        let client = Client::with(Over::Plain, |c| c["defaults"] = defaults, silence);
+        let base = client.server.url("https", "localhost");
+        let reply = client.call("POST", b"x", |request| {
+            request["base_url"] = json!(base);
+            request["connect_timeout_ms"] = json!(asked);
+        });
+        assert_eq!(failure(&reply), ("timeout.connect", "no", true, None), "{configured}, {asked}");
+        assert!(client.counts().wait_closed(1), "nothing is left behind");
+    }
+
     let client = Client::with(Over::Plain, |_| {}, silence);
     let base = client.server.url("https", "localhost");
     let reply = client.call("POST", b"x", |request| {

@@ -26,6 +26,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  *     multipart?: Parts|null,
  *     timeout?: int|float|null,
  *     idleTimeout?: int|float|null,
+ *     connectTimeout?: int|float|null,
  *     idempotencyKey?: string|null,
  *     correlationId?: string|null,
  *     cancel?: \Closure(): bool|object|null,
@@ -49,6 +50,7 @@ interface SecureHttpClientInterface
      *   multipart/form-data. A string is the content of a field, whatever it looks like; FormPart names files
      * - `timeout`: seconds for the whole call, int or float, above 0
      * - `idleTimeout`: seconds for which nothing may come while the call waits for it
+     * - `connectTimeout`: seconds for making a connection, where the configuration allows more
      * - `idempotencyKey`: printable ASCII; sent in the header that the service names, Idempotency-Key by default
      * - `correlationId`: of A-Z a-z 0-9 . _ : - up to 128; a UUIDv7 where absent
      * - `cancel`: an object with a method isCancelled(), or a closure; while the call waits it is asked, and true ends the call

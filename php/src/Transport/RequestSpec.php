@@ -33,6 +33,7 @@ final readonly class RequestSpec
      * @param string|null $idempotencyHeader its name; null is Idempotency-Key
      * @param list<Alternative> $alternatives of the base URL, the first that fits the one credential counts
      * @param int|null $idleTimeoutMs milliseconds for which nothing may come while the call waits, at least 1
+     * @param int|null $connectTimeoutMs milliseconds for making a connection, at least 1; the configuration's hold as well
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -52,6 +53,7 @@ final readonly class RequestSpec
         public ?string $idempotencyHeader = null,
         public array $alternatives = [],
         public ?int $idleTimeoutMs = null,
+        public ?int $connectTimeoutMs = null,
     ) {
         if ($baseUrl === null && $url === null) {
             throw OutboundException::malformed('base_url or url is required');
@@ -69,6 +71,9 @@ final readonly class RequestSpec
         }
         if (($idleTimeoutMs ?? 1) < 1) {
             throw OutboundException::malformed('idle_timeout_ms must be at least 1');
+        }
+        if (($connectTimeoutMs ?? 1) < 1) {
+            throw OutboundException::malformed('connect_timeout_ms must be at least 1');
         }
         self::checkCredentials($credentials);
         self::checkAlternatives($alternatives);
@@ -112,6 +117,7 @@ final readonly class RequestSpec
             $this->idempotencyHeader,
             $this->alternatives,
             $this->idleTimeoutMs,
+            $this->connectTimeoutMs,
         );
     }
 
@@ -235,6 +241,9 @@ final readonly class RequestSpec
         if ($this->idleTimeoutMs !== null) {
             $head['idle_timeout_ms'] = $this->idleTimeoutMs;
         }
+        if ($this->connectTimeoutMs !== null) {
+            $head['connect_timeout_ms'] = $this->connectTimeoutMs;
+        }
         if ($this->idempotencyKey !== null) {
             $head['idempotency_key'] = $this->idempotencyKey;
         }
@@ -256,7 +265,8 @@ final readonly class RequestSpec
             throw OutboundException::malformed('the request head is not a document of version 1');
         }
         $keys = ['version', 'service_id', 'correlation_id', 'method', 'base_url', 'path', 'query', 'url', 'headers',
-            'timeout_ms', 'idle_timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy', 'alternatives'];
+            'timeout_ms', 'idle_timeout_ms', 'connect_timeout_ms', 'idempotency_key', 'idempotency_header', 'credentials', 'policy',
+            'alternatives'];
         $unknown = Names::unknown('the request head', $wire, $keys);
         if ($unknown !== null) {
             throw OutboundException::malformed($unknown);
@@ -285,6 +295,7 @@ final readonly class RequestSpec
                 $document->stringOrNull('idempotency_header'),
                 self::alternativesFromWire(is_array($others) ? $others : throw $document->unexpected('alternatives')),
                 $document->intOrNull('idle_timeout_ms'),
+                $document->intOrNull('connect_timeout_ms'),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the request head has the wrong type');

@@ -12,9 +12,9 @@ use GuzzleHttp\Psr7\Utils;
 use GuzzleHttp\RequestOptions;
 use GuzzleHttp\TransferStats;
 use Netresearch\NrVault\Outbound\Guzzle\OptionRules;
-use Netresearch\NrVault\Outbound\Guzzle\SecureHandler;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\RequestSpec;
 use Psr\Http\Message\RequestInterface;
 use Psr\Http\Message\ResponseInterface;
 
@@ -83,7 +83,7 @@ final class GuzzleOptionsTest extends GuzzleTestCase
         yield 'version 1.0' => ['version', '1.0'];
         yield 'version 3' => ['version', '3'];
         yield 'read_timeout' => ['read_timeout', -1];
-        yield 'connect_timeout' => ['connect_timeout', 9.5];
+        yield 'connect_timeout' => ['connect_timeout', -1];
         yield 'protocols' => ['protocols', ['http']];
     }
 
@@ -137,16 +137,15 @@ final class GuzzleOptionsTest extends GuzzleTestCase
     {
         $client = $this->client();
         $this->transport->respond()->respond();
-        $client->get(self::BASE, ['timeout' => 2.5, 'connect_timeout' => 10, 'read_timeout' => 2.5]);
+        $client->get(self::BASE, ['timeout' => 2.5, 'connect_timeout' => 1.5, 'read_timeout' => 3]);
         $client->get(self::BASE, ['connect_timeout' => 60]);
-        self::assertSame([2500, null], array_column($this->transport->requests(), 'timeoutMs'));
-
-        $this->transport->respond();
-        $own = new Client(['handler' => HandlerStack::create(new SecureHandler($this->calls(), ['api'], 2.5))]);
-        $own->get(self::BASE, ['connect_timeout' => 3]);
+        self::assertSame([[2500, 3000, 1500], [null, null, 60_000]], array_map(
+            static fn (RequestSpec $sent): array => [$sent->timeoutMs, $sent->idleTimeoutMs, $sent->connectTimeoutMs],
+            $this->transport->requests(),
+        ));
         self::assertStringContainsString(
             'connect_timeout',
-            self::refusal(static fn () => $own->get(self::BASE, ['connect_timeout' => 2]))->getMessage(),
+            self::refusal(static fn () => $client->get(self::BASE, ['connect_timeout' => -1]))->getMessage(),
         );
     }
 

@@ -27,6 +27,7 @@ final class SymfonyClientTest extends GuzzleTestCase
             'json' => ['note' => 'Zoë'],
             'headers' => ['X-Own' => 'mine', 'X-Line: own'],
             'max_duration' => 2.5,
+            'max_connect_duration' => 1.5,
         ]);
         $sent = $this->transport->requests()[0];
 
@@ -37,7 +38,7 @@ final class SymfonyClientTest extends GuzzleTestCase
         ]);
         self::assertSame(['api', 'POST', self::BASE . '/notes?a=~&b%5Bc%5D=d'], [$sent->serviceId, $sent->method, $sent->url]);
         self::assertSame('{"note":"Zo\u00eb"}', $sent->body);
-        self::assertSame(2500, $sent->timeoutMs);
+        self::assertSame([2500, 1500], [$sent->timeoutMs, $sent->connectTimeoutMs]);
         self::assertSame([['X-Own', 'mine'], ['X-Line', 'own'], ['Content-Type', 'application/json']], $sent->headers);
         self::assertSame('key_of_api', $sent->credentials[0]->reference->identifier);
         self::assertCount(1, $this->audit->entries());
@@ -140,7 +141,7 @@ final class SymfonyClientTest extends GuzzleTestCase
         }
         yield 'peer_fingerprint' => ['peer_fingerprint', ['sha1' => 'x']];
         yield 'capture_peer_cert_chain' => ['capture_peer_cert_chain', true];
-        yield 'max_connect_duration' => ['max_connect_duration', 1.5];
+        yield 'max_connect_duration' => ['max_connect_duration', 'soon'];
         yield 'timeout' => ['timeout', 'soon'];
         yield 'unknown' => ['curl', []];
     }

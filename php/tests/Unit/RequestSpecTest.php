@@ -48,6 +48,7 @@ final class RequestSpecTest extends TestCase
             idempotencyKey: 'key-1',
             credentials: [(new CredentialReference('id-1', CredentialReference::BEARER))->seal('nrv1:AA==')],
             idleTimeoutMs: 5000,
+            connectTimeoutMs: 3000,
         );
         $wire = $request->toWire();
 
@@ -67,6 +68,7 @@ final class RequestSpecTest extends TestCase
                 'headers' => [['accept', 'application/json']],
                 'timeout_ms' => 10000,
                 'idle_timeout_ms' => 5000,
+                'connect_timeout_ms' => 3000,
                 'idempotency_key' => 'key-1',
                 'credentials' => [['identifier' => 'id-1', 'type' => 'bearer']],
                 'policy' => [
@@ -170,6 +172,7 @@ final class RequestSpecTest extends TestCase
         yield 'no time' => [['timeout_ms' => 0]];
         yield 'a text for a time' => [['timeout_ms' => '10']];
         yield 'no idle time' => [['idle_timeout_ms' => 0]];
+        yield 'no time for a connection' => [['connect_timeout_ms' => 0]];
         yield 'a text for an idle time' => [['idle_timeout_ms' => '10']];
         yield 'a text for a policy' => [['policy' => 'open']];
         yield 'a text for a credential' => [['credentials' => ['bearer']], 'nrv1:AA=='];

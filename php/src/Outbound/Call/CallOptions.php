@@ -17,8 +17,8 @@ use Netresearch\NrVault\Transport\Text\Pairs;
 final readonly class CallOptions
 {
     private const NAMES = [
-        'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idleTimeout', 'idempotencyKey', 'correlationId',
-        'cancel',
+        'query', 'headers', 'json', 'body', 'form_params', 'multipart', 'timeout', 'idleTimeout', 'connectTimeout', 'idempotencyKey',
+        'correlationId', 'cancel',
     ];
 
     /** Options of Guzzle that a caller cannot set here. */
@@ -27,7 +27,7 @@ final readonly class CallOptions
         'auth' => "the service's list of credentials",
         'base_uri' => "the service's base_url",
         'cert' => 'tls of the configuration',
-        'connect_timeout' => 'defaults.connect_timeout_ms of the configuration',
+        'connect_timeout' => 'connectTimeout',
         'http_errors' => 'statusCode() of the response',
         'proxy' => 'proxy of the configuration',
         'sink' => 'request() of SecureHttpClient',
@@ -58,6 +58,7 @@ final readonly class CallOptions
         #[\SensitiveParameter] public ?string $idempotencyKey,
         public ?BodySource $source,
         public ?int $idleTimeoutMs,
+        public ?int $connectTimeoutMs,
         public ?CancellationSignal $signal,
     ) {
     }
@@ -96,6 +97,7 @@ final readonly class CallOptions
             $key,
             $body instanceof BodySource ? $body : null,
             self::timeout('idleTimeout', $options['idleTimeout'] ?? null),
+            self::timeout('connectTimeout', $options['connectTimeout'] ?? null),
             CancellationSignal::read($options['cancel'] ?? null),
         );
     }

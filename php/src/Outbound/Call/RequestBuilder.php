@@ -52,6 +52,7 @@ final class RequestBuilder
             $service->idempotencyHeader,
             $service->alternatives,
             $options->idleTimeoutMs,
+            $options->connectTimeoutMs,
         );
     }
 

@@ -97,13 +97,11 @@ final class OptionRules
 
     /**
      * @param array<mixed> $options
-     * @param int|float $connectTimeout seconds, as the configuration has it
      * @throws OutboundException invalid_request.malformed
      */
     public static function check(
         #[\SensitiveParameter] RequestInterface $request,
         #[\SensitiveParameter] array $options,
-        int|float $connectTimeout,
     ): void {
         foreach (self::RULES as $name => $rule) {
             $value = $options[$name] ?? null;
@@ -121,10 +119,7 @@ final class OptionRules
         if ($protocols !== null && (!is_array($protocols) || !in_array($request->getUri()->getScheme(), $protocols, true))) {
             throw self::refusal('protocols', 'it does not have the scheme of the URL');
         }
-        $connect = self::seconds($options, 'connect_timeout');
-        if ($connect !== null && $connect < $connectTimeout) {
-            throw self::refusal('connect_timeout', "the configuration's is longer: $connectTimeout seconds");
-        }
+        self::seconds($options, 'connect_timeout');
         self::seconds($options, 'timeout');
         self::seconds($options, 'read_timeout');
         self::seconds($options, 'delay');

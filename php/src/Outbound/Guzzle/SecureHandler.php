@@ -30,14 +30,12 @@ final readonly class SecureHandler
 
     /**
      * @param list<string> $services ids; a request belongs to the one with the longest base path that its URL is below
-     * @param int|float $connectTimeout seconds, defaults.connect_timeout_ms of the configuration: a request may allow as much or
-     *        more
      * @throws OutboundException invalid_request.malformed if no service is named
      */
-    public function __construct(ServiceCalls $calls, array $services, int|float $connectTimeout = 10)
+    public function __construct(ServiceCalls $calls, array $services)
     {
         $this->match = new ServiceMatch($calls, $services);
-        $this->transfers = new Transfers($calls, $this->match, $connectTimeout);
+        $this->transfers = new Transfers($calls, $this->match);
     }
 
     /**

@@ -28,17 +28,15 @@ final readonly class SecureMiddleware
      * @param list<string> $services ids
      * @param LoggerInterface|null $report null: a request that no service allows is refused; otherwise it is reported here, and
      *        handed to the next handler
-     * @param int|float $connectTimeout as in SecureHandler
      * @throws OutboundException invalid_request.malformed if no service is named
      */
     public function __construct(
         ServiceCalls $calls,
         array $services,
         private ?LoggerInterface $report = null,
-        int|float $connectTimeout = 10,
     ) {
         $this->match = new ServiceMatch($calls, $services);
-        $this->transfers = new Transfers($calls, $this->match, $connectTimeout);
+        $this->transfers = new Transfers($calls, $this->match);
     }
 
     /**

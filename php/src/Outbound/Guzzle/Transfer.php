@@ -48,13 +48,12 @@ final class Transfer
     /**
      * What comes before the call.
      *
-     * @param int|float $connectTimeout seconds, as the configuration has it
      * @throws TransferException of the installed version of Guzzle
      */
-    public function prepare(int|float $connectTimeout): void
+    public function prepare(): void
     {
-        $this->guarded(function () use ($connectTimeout): void {
-            OptionRules::check($this->request, $this->options, $connectTimeout);
+        $this->guarded(function (): void {
+            OptionRules::check($this->request, $this->options);
             try {
                 $this->body = (string) $this->request->getBody();
             } catch (\RuntimeException) {
@@ -184,6 +183,7 @@ final class Transfer
             'body' => $this->body,
             'timeout' => OptionRules::seconds($this->options, 'timeout'),
             'idleTimeout' => OptionRules::seconds($this->options, 'read_timeout'),
+            'connectTimeout' => OptionRules::seconds($this->options, 'connect_timeout'),
         ];
     }
 

@@ -28,14 +28,8 @@ final class Transfers
     /** @var array<int, array{Transfer, Promise<ResponseInterface, mixed>}> */
     private array $open = [];
 
-    /**
-     * @param int|float $connectTimeout seconds, as the configuration has it
-     */
-    public function __construct(
-        private readonly ServiceCalls $calls,
-        private readonly ServiceMatch $match,
-        private readonly int|float $connectTimeout,
-    ) {
+    public function __construct(private readonly ServiceCalls $calls, private readonly ServiceMatch $match)
+    {
     }
 
     /**
@@ -52,7 +46,7 @@ final class Transfers
     ): PromiseInterface {
         $transfer = new Transfer($this->calls, new Redirects($this->match, $id, $isNamed), $id, $request, $options);
         try {
-            $transfer->prepare($this->connectTimeout);
+            $transfer->prepare();
             if (!$transfer->isBesideOthers()) {
                 return new FulfilledPromise($transfer->whole());
             }

@@ -57,10 +57,9 @@ final readonly class ClientOptions
 
     /**
      * @param array<mixed> $options
-     * @param int|float $connectTimeout seconds, as the configuration has it
      * @throws InvalidOption
      */
-    public function __construct(#[\SensitiveParameter] array $options, string $host, int|float $connectTimeout)
+    public function __construct(#[\SensitiveParameter] array $options, string $host)
     {
         foreach (array_keys($options) as $name) {
             if (!in_array($name, self::KNOWN, true)) {
@@ -85,9 +84,6 @@ final readonly class ClientOptions
         $this->timeout = self::seconds($options, 'timeout') ?? (float) ini_get('default_socket_timeout');
         $this->maxDuration = self::positive($options, 'max_duration');
         $this->maxConnectDuration = self::positive($options, 'max_connect_duration') ?? 0.0;
-        if ($this->maxConnectDuration > 0 && $this->maxConnectDuration < $connectTimeout) {
-            throw new InvalidOption("max_connect_duration is shorter than the configuration's, which is $connectTimeout seconds");
-        }
         $service = $options[SecureSymfonyClient::SERVICE] ?? null;
         $this->service = $service === null || is_string($service) ? $service : throw self::invalid(SecureSymfonyClient::SERVICE);
         if (!is_array($options['extra'] ?? [])) {

@@ -43,7 +43,11 @@ final class Exchanges
             $service->id,
             $request->method,
             '',
-            ['body' => $request->body, 'timeout' => $options->maxDuration],
+            [
+                'body' => $request->body,
+                'timeout' => $options->maxDuration,
+                'connectTimeout' => $options->maxConnectDuration > 0 ? $options->maxConnectDuration : null,
+            ],
             $request->url(),
             $request->headers,
         );

@@ -31,11 +31,9 @@ final class SecureSymfonyClient implements HttpClientInterface
 
     /**
      * @param list<string> $services ids; a request belongs to the one with the longest base path that its URL is below
-     * @param int|float $connectTimeout seconds, defaults.connect_timeout_ms of the configuration: a request may allow as much or
-     *        more
      * @throws OutboundException invalid_request.malformed if no service is named
      */
-    public function __construct(ServiceCalls $calls, array $services, private readonly int|float $connectTimeout = 10)
+    public function __construct(ServiceCalls $calls, array $services)
     {
         $this->exchanges = new Exchanges($calls, new ServiceMatch($calls, $services));
     }
@@ -47,7 +45,7 @@ final class SecureSymfonyClient implements HttpClientInterface
     {
         $all = $this->merged($options);
         $request = ClientRequest::of(strtoupper($method), $url, $all);
-        $read = new ClientOptions($all, $request->host(), $this->connectTimeout);
+        $read = new ClientOptions($all, $request->host());
         return interface_exists(StreamableInterface::class)
             ? new StreamableResponse($this, $this->exchanges, $request, $read)
             : new PlainResponse($this->exchanges, $request, $read);

@@ -28,6 +28,16 @@ trait DeadlineCases
         self::assertTrue($outcome->retryable);
         self::$server->wait('plain', 'closed');
 
+        $patient = self::make(['defaults' => ['connect_timeout_ms' => 60_000]]);
+        $impatient = self::request(baseUrl: $baseUrl, body: 'x', connectTimeoutMs: 500);
+        self::$server->script('plain', [['silence']]);
+        self::assertFailed('timeout.connect', 'no', self::call($impatient, $patient));
+        self::$server->wait('plain', 'closed');
+        self::assertFailed('timeout.connect', 'no', self::call(
+            self::request(baseUrl: $baseUrl, body: 'x', connectTimeoutMs: 60_000),
+            self::make(['defaults' => ['connect_timeout_ms' => 500]]),
+        ));
+
         self::$server->script('plain', [['silence']]);
         $outcome = self::call(self::request(baseUrl: $baseUrl, body: 'x', timeoutMs: 1000));
         self::assertFailed('timeout.total', 'no', $outcome);

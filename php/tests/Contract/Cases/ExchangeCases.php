@@ -260,6 +260,25 @@ trait ExchangeCases
         self::assertSame('timeout.total yes', self::failureOf($exchange, $transport));
     }
 
+    public function testTheTimeForAConnectionEndsWithIt(): void
+    {
+        self::$server->answers('plain', [['hold'], FaultServer::answer(201, [], 'late')]);
+        $exchange = self::start(self::request(connectTimeoutMs: 2000));
+        while (self::requests() === 0) {
+            self::exchanges()->wait([$exchange], 5);
+        }
+        for ($until = hrtime(true) + 2_100_000_000; hrtime(true) < $until;) {
+            self::assertSame([], self::exchanges()->wait([$exchange], 100));
+        }
+        self::$server->release('plain');
+        self::assertSame('late', self::next($exchange));
+
+        self::$server->script('plain', [['silence']]);
+        $silent = self::request(baseUrl: 'https://localhost:' . self::$server->port('plain'), connectTimeoutMs: 300);
+        self::assertSame('timeout.connect no', self::failureOf(self::start($silent)));
+        self::$server->wait('plain', 'closed');
+    }
+
     public function testNothingMayComeForALimitedTime(): void
     {
         self::$server->script('plain', [

@@ -18,7 +18,8 @@ final class RequestTest extends ClientTestCase
             'my-api',
             'POST',
             '/customers',
-            ['query' => ['expand' => ['data']], 'json' => ['a' => 1], 'timeout' => 2.5, 'idleTimeout' => 1.5, 'idempotencyKey' => 'key-1'],
+            ['query' => ['expand' => ['data']], 'json' => ['a' => 1], 'timeout' => 2.5, 'idleTimeout' => 1.5, 'connectTimeout' => 0.5]
+                + ['idempotencyKey' => 'key-1'],
         );
         $request = $this->transport->requests()[0];
 
@@ -32,7 +33,7 @@ final class RequestTest extends ClientTestCase
         self::assertSame([['expand[0]', 'data']], $request->query);
         self::assertSame([['content-type', 'application/json']], $request->headers);
         self::assertSame('{"a":1}', $request->body);
-        self::assertSame([2500, 1500], [$request->timeoutMs, $request->idleTimeoutMs]);
+        self::assertSame([2500, 1500, 500], [$request->timeoutMs, $request->idleTimeoutMs, $request->connectTimeoutMs]);
         self::assertSame('key-1', $request->idempotencyKey);
         self::assertSame('X-Idem', $request->idempotencyHeader);
         self::assertSame(['GET', 'POST'], $request->policy?->allowedMethods);

@@ -114,7 +114,7 @@ final readonly class Preparation
             $idle[] = $this->settings->maxIdleTimeoutMs;
         }
         $total = $reading->isCollected ? $first : Deadline::in(min([...$times, $most]), $begun);
-        return new TimeLimits($first, $total, $idle === [] ? null : min($idle));
+        return new TimeLimits($first, $total, $idle === [] ? null : min($idle), $request->connectTimeoutMs);
     }
 
     private function note(Admitted $admitted, Recorder $recorder): void

@@ -38,7 +38,7 @@ final readonly class Exchange
         TimeLimits $limits,
         Usage $usage,
     ): \Generator {
-        $connecting = Deadline::in($this->connectTimeoutMs);
+        $connecting = Deadline::in(min($this->connectTimeoutMs, $limits->connectMs ?? $this->connectTimeoutMs));
         $route = $this->route($outgoing, $limits->first);
         // With several addresses of one family, libcurl skips some if the time is short.
         $turns = $route->turns();

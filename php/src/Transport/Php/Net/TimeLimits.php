@@ -15,11 +15,13 @@ final readonly class TimeLimits
      * @param Deadline $first for the first byte of the body
      * @param Deadline $total for its last byte
      * @param int|null $idleMs for which nothing may come, while somebody waits for it
+     * @param int|null $connectMs for a connection, as the request has it; the configuration has its own
      */
     public function __construct(
         public Deadline $first,
         public Deadline $total,
         public ?int $idleMs = null,
+        public ?int $connectMs = null,
     ) {
     }
 
