@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,6 +25,9 @@ use crate::support::{alone, encode, seal};
 pub const ROOT: u32 = 0;
 pub const SHOP: u32 = 33;
 pub const STRANGER: u32 = 65_533;
+
+/// The user that the daemon has in some of them.
+pub const DAEMON: u32 = 1;
 
 pub const TOKEN: &str = "t0ken-of-the-shop";
 pub const IDENTIFIER: &str = "shop-token";
@@ -144,6 +147,46 @@ impl Sidecar {
         self.child.wait().expect("an end");
         self.child = start(self.authority.directory());
         self.wait_for_socket();
+    }
+
+    /// Ends it, and starts it once more as the units have it: configuration and envelopes are root's and readable by the daemon's group, the
+    /// daemon has a user of its own, no capabilities, and these limits. Gives the path of its socket.
+    pub fn restart_as_its_user(&mut self, limits: &[&str]) -> PathBuf {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().expect("an end");
+        let run = self.path("run");
+        fs::create_dir(&run).expect("a directory");
+        // The daemon made the file when it started; a restart under another user finds it.
+        for (name, owner, mode) in [
+            ("run", DAEMON, 0o755),
+            ("audit.jsonl", DAEMON, 0o640),
+            ("sidecar.json", 0, 0o640),
+            ("vault", 0, 0o750),
+            ("vault/shop-token", 0, 0o640),
+        ] {
+            let path = self.path(name);
+            chown(&path, Some(owner), Some(DAEMON)).expect("an owner");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+        let socket = run.join("v1.sock");
+        let ids = [format!("--reuid={DAEMON}"), format!("--regid={DAEMON}")];
+        // Each program becomes the next one, so that the number of the process is the daemon's.
+        self.child = Command::new("prlimit")
+            .args(limits)
+            .args(["setpriv", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"])
+            .args(ids)
+            .arg(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
+            .arg("--config")
+            .arg(self.path("sidecar.json"))
+            .arg("--listen")
+            .arg(&socket)
+            .args(["--mode", "0666"])
+            .current_dir(&run)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the Debian package util-linux");
+        self.says("is ready");
+        socket
     }
 
     /// The lines of its records.

@@ -4,6 +4,7 @@
 mod support;
 
 mod abuse;
+mod attacks;
 mod beside;
 mod bodies;
 mod calls;

@@ -2,18 +2,14 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::host::{Caller, SHOP, STRANGER, Sidecar, as_user, echo, next_id, own};
+use super::host::{Caller, DAEMON, SHOP, STRANGER, Sidecar, as_user, echo, next_id, own};
 
 #[test]
 fn each_user_has_its_services_and_a_stranger_gets_no_byte() {
@@ -112,37 +108,8 @@ fn a_call_that_is_decided_about_and_never_sent_gives_its_place_back() {
 /// As the units have it: configuration and envelopes are root's and readable by the daemon's group, the daemon has a user of its own.
 #[test]
 fn under_a_user_of_its_own_nothing_of_it_can_be_read_by_a_caller() {
-    const DAEMON: u32 = 1;
     let mut sidecar = Sidecar::new();
-    sidecar.signal(Signal::SIGTERM);
-    sidecar.child.wait().expect("an end");
-    let run = sidecar.path("run");
-    fs::create_dir(&run).expect("a directory");
-    // The daemon made the file when it started; a restart under another user finds it.
-    for (name, owner, mode) in [
-        ("run", DAEMON, 0o755),
-        ("audit.jsonl", DAEMON, 0o640),
-        ("sidecar.json", 0, 0o640),
-        ("vault", 0, 0o750),
-        ("vault/shop-token", 0, 0o640),
-    ] {
-        let path = sidecar.path(name);
-        chown(&path, Some(owner), Some(DAEMON)).expect("an owner");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
-    }
-    let socket = run.join("v1.sock");
-    sidecar.child = Command::new(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
-        .arg("--config")
-        .arg(sidecar.path("sidecar.json"))
-        .arg("--listen")
-        .arg(&socket)
-        .args(["--mode", "0666"])
-        .uid(DAEMON)
-        .gid(DAEMON)
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the daemon");
-    sidecar.says("is ready");
+    let socket = sidecar.restart_as_its_user(&["--core=0"]);
     let process = format!("/proc/{}", sidecar.child.id());
     let mut hidden: Vec<PathBuf> =
         ["mem", "environ", "maps"].iter().map(|name| Path::new(&process).join(name)).collect();
