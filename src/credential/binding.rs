@@ -31,6 +31,13 @@ impl Binding {
         })
     }
 
+    /// The binding of a payload with a private key, which has to name hosts: a key that signed for whoever edits the registry would
+    /// be worth more to them than a token.
+    pub(super) fn of_key(value: Option<&RawValue>) -> Result<Self, Invalid> {
+        let binding = Self::parse(value.ok_or(Invalid)?)?;
+        if binding.hosts.is_some() { Ok(binding) } else { Err(Invalid) }
+    }
+
     /// Refuses a credential whose time is over.
     pub fn check_expiry(&self, now: Timestamp) -> Result<(), Error> {
         match self.expires_at {

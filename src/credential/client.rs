@@ -1,14 +1,20 @@
 //! The payload of `oauth2_client_credentials`: who asks for a token, where, and for what.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::grant::{Authority, Client, ClientAuth, Grant};
-use super::payload::{check_kind, list, name_of_bearer, plain, scopes, utf8};
+use super::grant::{Authority, Client, ClientAuth, Grant, Signer};
+use super::payload::{algorithm, check_kind, list, name_of_bearer, plain, scopes, seconds, utf8};
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, members, text};
+use crate::sign::SigningAlgorithm;
 
-/// Reads a payload. The policy judges the URL.
+/// How long an assertion is valid at most, and unless the payload says otherwise.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Reads a payload. The policy judges the URL, and a key is parsed where it signs.
 pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid> {
     let names = [
         "client_id",
@@ -21,15 +27,36 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         "token_type",
         "type",
         "binding",
+        "private_key",
+        "alg",
+        "kid",
+        "x5t#S256",
+        "assertion_audience",
+        "lifetime",
     ];
-    let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding] = members(utf8(payload)?, names)?;
+    let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding, key @ ..] =
+        members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
+    let (auth, binding) = match auth.map(plain).transpose()?.as_deref() {
+        Some("private_key_jwt") if secret.is_none() => {
+            (ClientAuth::Assertion(Box::new(signer(key)?)), Some(Binding::of_key(binding)?))
+        }
+        form if key.iter().all(Option::is_none) => {
+            let secret = text(secret.ok_or(Invalid)?)?;
+            let auth = match form {
+                None | Some("body") => ClientAuth::Body(secret),
+                Some("basic") => ClientAuth::Basic(secret),
+                Some(_) => return Err(Invalid),
+            };
+            (auth, binding.map(Binding::parse).transpose()?)
+        }
+        _ => return Err(Invalid),
+    };
     let client = Client {
         id: text(id.ok_or(Invalid)?)?,
-        secret: text(secret.ok_or(Invalid)?)?,
+        auth,
         audience: audience.map(plain).transpose()?,
         resources: resource.map(one_or_more).transpose()?.unwrap_or_default(),
-        auth: auth.map(client_auth).transpose()?.unwrap_or_default(),
     };
     let grant = Grant {
         token_url: plain(url.ok_or(Invalid)?)?,
@@ -37,7 +64,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         token_type: token_type.map(name_of_bearer).transpose()?,
         by: Authority::Client(client),
     };
-    Ok((grant, binding.map(Binding::parse).transpose()?))
+    Ok((grant, binding))
 }
 
 /// RFC 8707 lets a request name several resources.
@@ -46,12 +73,24 @@ fn one_or_more(value: &RawValue) -> Result<Vec<String>, Invalid> {
     if resources.iter().any(String::is_empty) { Err(Invalid) } else { Ok(resources) }
 }
 
-fn client_auth(value: &RawValue) -> Result<ClientAuth, Invalid> {
-    match plain(value)?.as_str() {
-        "body" => Ok(ClientAuth::Body),
-        "basic" => Ok(ClientAuth::Basic),
-        _ => Err(Invalid),
-    }
+/// Who signs the assertion of a client.
+fn signer([key, alg, key_id, thumbprint, audience, lifetime]: [Option<&RawValue>; 6]) -> Result<Signer, Invalid> {
+    let known = [SigningAlgorithm::Ps256, SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
+    Ok(Signer {
+        private_key: text(key.ok_or(Invalid)?)?,
+        algorithm: algorithm(alg.ok_or(Invalid)?, &known)?,
+        key_id: key_id.map(plain).transpose()?,
+        thumbprint: thumbprint.map(digest).transpose()?,
+        audience: audience.map(plain).transpose()?,
+        lifetime: lifetime.map(|lifetime| seconds(lifetime, LONGEST)).transpose()?.unwrap_or(LONGEST),
+    })
+}
+
+/// A SHA-256 in base64url, without padding.
+fn digest(value: &RawValue) -> Result<String, Invalid> {
+    let text = plain(value)?;
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if text.len() == 43 && text.bytes().all(is_digit) { Ok(text) } else { Err(Invalid) }
 }
 
 #[cfg(test)]
@@ -74,9 +113,10 @@ mod tests {
     #[test]
     fn what_may_be_left_out_has_a_default() {
         let (client, scopes, token_type) = with("");
-        assert_eq!((client.id.expose(), client.secret.expose()), (&b"c"[..], &b"s"[..]));
+        assert_eq!(client.id.expose(), b"c");
+        assert!(matches!(&client.auth, ClientAuth::Body(secret) if secret.expose() == b"s"));
         assert_eq!((scopes, client.audience, client.resources), (vec![], None, vec![]));
-        assert_eq!((client.auth, token_type), (ClientAuth::Body, None));
+        assert_eq!(token_type, None);
     }
 
     #[test]
@@ -87,7 +127,8 @@ mod tests {
         );
         assert_eq!(scopes, ["read", "urn:x/y#z"]);
         assert_eq!(client.audience.as_deref(), Some("https://api.example"));
-        assert_eq!((client.resources, client.auth), (vec!["https://r.example".to_owned()], ClientAuth::Basic));
+        assert_eq!(client.resources, ["https://r.example"]);
+        assert!(matches!(&client.auth, ClientAuth::Basic(secret) if secret.expose() == b"s"));
         assert_eq!(token_type.as_deref(), Some("BearerToken"));
         assert_eq!(with(r#", "token_type": """#).2.as_deref(), Some(""));
         assert_eq!(with(r#", "resource": ["https://r.example", "urn:s"]"#).0.resources, ["https://r.example", "urn:s"]);
@@ -96,7 +137,8 @@ mod tests {
     #[test]
     fn misspelt_is_refused() {
         for (payload, is_sound) in section::<Vec<(String, bool)>>("clients") {
-            assert_eq!(parse(payload.as_bytes()).is_ok(), is_sound, "{payload}");
+            let read = parse(payload.as_bytes()).is_ok_and(|(grant, _)| grant.check().is_ok());
+            assert_eq!(read, is_sound, "{payload}");
         }
     }
 }

@@ -28,22 +28,20 @@ pub enum Authority {
     Assertion(JwtBearer),
 }
 
-/// How the client says to the token endpoint who it is (RFC 6749 section 2.3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How the client says to the token endpoint who it is.
 pub enum ClientAuth {
-    /// `client_id` and `client_secret` among the parameters of the body.
-    #[default]
-    Body,
-    /// HTTP Basic, both parts form-encoded first.
-    Basic,
+    /// `client_id` and this `client_secret` among the parameters of the body (RFC 6749 section 2.3.1).
+    Body(Secret),
+    /// HTTP Basic with this password, both parts form-encoded first.
+    Basic(Secret),
+    /// An assertion in the body that a key signs, RFC 7523 section 2.2.
+    Assertion(Box<Signer>),
 }
 
 /// A client of RFC 6749 section 4.4, as it was sealed.
 pub struct Client {
     /// Its name.
     pub id: Secret,
-    /// Its password.
-    pub secret: Secret,
     /// Whom the token is for, as some servers ask to be told.
     pub audience: Option<String>,
     /// Whom the token is for (RFC 8707), one URI each.
@@ -60,6 +58,8 @@ pub struct Signer {
     pub algorithm: SigningAlgorithm,
     /// How the receiver finds the public key.
     pub key_id: Option<String>,
+    /// The same by the SHA-256 of its certificate, in base64url.
+    pub thumbprint: Option<String>,
     /// Whom the assertion is for; the token endpoint's URL where that was not sealed.
     pub audience: Option<String>,
     /// How long an assertion is valid.
@@ -93,6 +93,7 @@ impl Grant {
     /// Refuses what the next token request would be refused for before it leaves: a key that cannot sign.
     pub fn check(&self) -> Result<(), Error> {
         match &self.by {
+            Authority::Client(Client { auth: ClientAuth::Assertion(signer), .. }) => signer.key().map(drop),
             Authority::Client(_) => Ok(()),
             Authority::Assertion(bearer) => bearer.signer.key().map(drop),
         }
@@ -101,7 +102,13 @@ impl Grant {
     /// Whether a secret that every such grant has is empty.
     pub(super) fn is_empty(&self) -> bool {
         match &self.by {
-            Authority::Client(client) => client.id.expose().is_empty() || client.secret.expose().is_empty(),
+            Authority::Client(client) => {
+                let secret = match &client.auth {
+                    ClientAuth::Body(secret) | ClientAuth::Basic(secret) => secret,
+                    ClientAuth::Assertion(signer) => &signer.private_key,
+                };
+                client.id.expose().is_empty() || secret.expose().is_empty()
+            }
             Authority::Assertion(bearer) => bearer.signer.private_key.expose().is_empty(),
         }
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::binding::Binding;
 use super::grant::{Authority, Grant, JwtBearer, Signer};
-use super::payload::{check_kind, name_of_bearer, plain, scopes, utf8};
+use super::payload::{algorithm, check_kind, name_of_bearer, plain, scopes, seconds, utf8};
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, entries, members, text};
 use crate::sign::SigningAlgorithm;
@@ -62,10 +62,11 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
     check_kind(kind, CredentialKind::Oauth2JwtBearer)?;
     let signer = Signer {
         private_key: text(key.ok_or(Invalid)?)?,
-        algorithm: SigningAlgorithm::from_name(&plain(alg.ok_or(Invalid)?)?).ok_or(Invalid)?,
+        algorithm: algorithm(alg.ok_or(Invalid)?, &[SigningAlgorithm::Rs256, SigningAlgorithm::Es256])?,
         key_id: key_id.map(plain).transpose()?,
+        thumbprint: None,
         audience: audience.map(plain).transpose()?,
-        lifetime: lifetime.map(seconds).transpose()?.unwrap_or(USUAL),
+        lifetime: lifetime.map(|lifetime| seconds(lifetime, LONGEST)).transpose()?.unwrap_or(USUAL),
     };
     let claims = claims.map(|claims| added(claims, &OWN_CLAIMS)).transpose()?.unwrap_or_default();
     let fields = fields.map(|fields| added(fields, &OWN_FIELDS)).transpose()?.unwrap_or_default();
@@ -83,12 +84,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         token_type: token_type.map(name_of_bearer).transpose()?,
         by: Authority::Assertion(bearer),
     };
-    // A key that signs for whoever edits the registry would be worth more to them than the token.
-    let binding = Binding::parse(binding.ok_or(Invalid)?)?;
-    if binding.hosts.is_none() {
-        return Err(Invalid);
-    }
-    Ok((grant, Some(binding)))
+    Ok((grant, Some(Binding::of_key(binding)?)))
 }
 
 /// Members with names of their own choice, which are not empty and not the library's.
@@ -96,12 +92,6 @@ fn added<'a>(value: &'a RawValue, own: &[&str]) -> Result<Vec<(String, &'a RawVa
     let added = entries(value.get())?;
     let is_free = |name: &str| !name.is_empty() && !own.contains(&name);
     if added.iter().all(|(name, _)| is_free(name)) { Ok(added) } else { Err(Invalid) }
-}
-
-/// Whole seconds.
-fn seconds(value: &RawValue) -> Result<Duration, Invalid> {
-    let lifetime = Duration::from_secs(serde_json::from_str(value.get()).map_err(|_| Invalid)?);
-    if (1..=LONGEST.as_secs()).contains(&lifetime.as_secs()) { Ok(lifetime) } else { Err(Invalid) }
 }
 
 #[cfg(test)]

@@ -128,12 +128,13 @@ fn granted(read: Result<(Grant, Option<Binding>), Invalid>) -> Result<Bindable, 
     read.map(|(grant, binding)| (Value::Grant(Box::new(grant)), binding))
 }
 
-/// The types that are documents, each with its required keys.
-const DOCUMENTS: [(CredentialKind, &[&str]); 5] = [
+/// The types that are documents, each with its required keys, and again where there are others.
+const DOCUMENTS: [(CredentialKind, &[&str]); 6] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
+    (CredentialKind::Oauth2ClientCredentials, &["client_id", "private_key", "alg", "token_url"]),
     (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
 ];
 

@@ -1,11 +1,13 @@
 //! What the payloads of all types have in common.
 
 use std::str;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, text};
+use crate::sign::SigningAlgorithm;
 
 /// The payload as the text that it has to be.
 pub(super) fn utf8(payload: &[u8]) -> Result<&str, Invalid> {
@@ -42,4 +44,15 @@ pub(super) fn scopes(value: &RawValue) -> Result<Vec<String>, Invalid> {
 pub(super) fn name_of_bearer(value: &RawValue) -> Result<String, Invalid> {
     let name: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
     if name.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(name) } else { Err(Invalid) }
+}
+
+/// One of these algorithms.
+pub(super) fn algorithm(value: &RawValue, known: &[SigningAlgorithm]) -> Result<SigningAlgorithm, Invalid> {
+    SigningAlgorithm::from_name(&plain(value)?).filter(|algorithm| known.contains(algorithm)).ok_or(Invalid)
+}
+
+/// Whole seconds, one at least.
+pub(super) fn seconds(value: &RawValue, longest: Duration) -> Result<Duration, Invalid> {
+    let seconds = Duration::from_secs(serde_json::from_str(value.get()).map_err(|_| Invalid)?);
+    if (Duration::from_secs(1)..=longest).contains(&seconds) { Ok(seconds) } else { Err(Invalid) }
 }

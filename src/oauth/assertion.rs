@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::credential::{JwtBearer, Signer};
+use crate::credential::{Client, JwtBearer, Signer};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::sign::{self, SigningKey};
@@ -23,6 +23,13 @@ pub fn of_bearer(bearer: &JwtBearer, token_url: &str, now: u64) -> Result<Secret
     signed(&bearer.signer, claims, token_url, now)
 }
 
+/// The assertion of RFC 7523 section 2.2, by which a client says who it is.
+pub fn of_client(client: &Client, signer: &Signer, token_url: &str, now: u64) -> Result<Secret, Error> {
+    let invalid = |_| Error::new(Code::PayloadInvalid, "the client_id is no text");
+    let id = std::str::from_utf8(client.id.expose()).map_err(invalid)?;
+    signed(signer, vec![("iss", text(id)), ("sub", text(id))], token_url, now)
+}
+
 /// Adds the claims that are the library's.
 fn signed<'a>(signer: &'a Signer, mut claims: Vec<Claim<'a>>, token_url: &'a str, now: u64) -> Result<Secret, Error> {
     let mut id = [0; 16];
@@ -38,6 +45,7 @@ fn signed<'a>(signer: &'a Signer, mut claims: Vec<Claim<'a>>, token_url: &'a str
 
 fn header(signer: &Signer, key: &SigningKey) -> Zeroizing<Vec<u8>> {
     let mut header = vec![("alg", text(key.algorithm().name())), ("typ", text("JWT"))];
+    header.extend(signer.thumbprint.as_deref().map(|digest| ("x5t#S256", text(digest))));
     header.extend(signer.key_id.as_deref().map(|id| ("kid", text(id))));
     object(&header)
 }

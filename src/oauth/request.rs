@@ -17,6 +17,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// `grant_type` of RFC 7523 section 8.1.
 const JWT_BEARER: &[u8] = b"urn:ietf:params:oauth:grant-type:jwt-bearer";
 
+/// `client_assertion_type` of the same section.
+const CLIENT_ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// The request, whose secrets are wiped when it goes. An assertion in it is valid from now on, in Unix seconds.
 pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u64) -> Result<Request<Bytes>, Error> {
     let mut request = Request::new(Bytes::from_owner(body(grant, now)?));
@@ -29,15 +32,18 @@ pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u6
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(USER_AGENT, user_agent.clone());
-    if let Authority::Client(client @ Client { auth: ClientAuth::Basic, .. }) = &grant.by {
-        headers.insert(AUTHORIZATION, basic(client)?);
+    if let Authority::Client(Client { id, auth: ClientAuth::Basic(secret), .. }) = &grant.by {
+        headers.insert(AUTHORIZATION, basic(id, secret)?);
     }
     Ok(request)
 }
 
 fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
     let assertion = match &grant.by {
-        Authority::Client(_) => None,
+        Authority::Client(client) => match &client.auth {
+            ClientAuth::Assertion(signer) => Some(assertion::of_client(client, signer, &grant.token_url, now)?),
+            ClientAuth::Body(_) | ClientAuth::Basic(_) => None,
+        },
         Authority::Assertion(bearer) => Some(assertion::of_bearer(bearer, &grant.token_url, now)?),
     };
     let scope = grant.scopes.join(" ");
@@ -46,9 +52,17 @@ fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
     match &grant.by {
         Authority::Client(client) => {
             fields.push(("grant_type", b"client_credentials"));
-            if client.auth == ClientAuth::Body {
-                fields.push(("client_id", client.id.expose()));
-                fields.push(("client_secret", client.secret.expose()));
+            match &client.auth {
+                ClientAuth::Body(secret) => {
+                    fields.push(("client_id", client.id.expose()));
+                    fields.push(("client_secret", secret.expose()));
+                }
+                ClientAuth::Basic(_) => {}
+                ClientAuth::Assertion(_) => {
+                    fields.push(("client_id", client.id.expose()));
+                    fields.push(("client_assertion_type", CLIENT_ASSERTION));
+                    fields.extend(assertion.as_ref().map(|assertion| ("client_assertion", assertion.expose())));
+                }
             }
             fields.extend(scope);
             fields.extend(client.audience.as_deref().map(|audience| ("audience", audience.as_bytes())));
@@ -80,13 +94,13 @@ fn encoded(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
 }
 
 /// RFC 6749 section 2.3.1: both are form-encoded first, so that a colon in the name is no end of it.
-fn basic(client: &Client) -> Result<HeaderValue, Error> {
+fn basic(id: &Secret, secret: &Secret) -> Result<HeaderValue, Error> {
     let encoded = |secret: &Secret| {
         let mut text = Zeroizing::new(Vec::with_capacity(3 * secret.expose().len()));
         extend_encoded(&mut text, secret.expose());
         text
     };
-    credential::basic(&encoded(&client.id), &encoded(&client.secret))
+    credential::basic(&encoded(id), &encoded(secret))
 }
 
 fn extend_encoded(buffer: &mut Vec<u8>, bytes: &[u8]) {

@@ -1,7 +1,9 @@
 //! Keys that sign.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+};
 use zeroize::Zeroizing;
 
 use super::pem::{self, KeyForm, unusable};
@@ -13,6 +15,8 @@ use crate::secret::Secret;
 pub enum SigningAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PSS with SHA-256 and a salt of 32 bytes.
+    Ps256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
 }
@@ -20,20 +24,24 @@ pub enum SigningAlgorithm {
 impl SigningAlgorithm {
     /// The algorithm of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Es256].into_iter().find(|algorithm| algorithm.name() == name)
+        [Self::Rs256, Self::Ps256, Self::Es256].into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// Its name in a header's `alg`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
         }
     }
 }
 
 /// A parsed private key, which signs in one way. Its numbers are wiped when it goes.
-pub struct SigningKey(Pair);
+pub struct SigningKey {
+    algorithm: SigningAlgorithm,
+    pair: Pair,
+}
 
 enum Pair {
     Rsa(RsaKeyPair),
@@ -47,38 +55,42 @@ impl SigningKey {
         let (form, der) = pem::decode(text)?;
         let curve = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pair = match (algorithm, form) {
-            (SigningAlgorithm::Rs256, KeyForm::Pkcs8) => RsaKeyPair::from_pkcs8(der.expose()).ok().map(Pair::Rsa),
-            (SigningAlgorithm::Rs256, KeyForm::Pkcs1) => RsaKeyPair::from_der(der.expose()).ok().map(Pair::Rsa),
+            (SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256, KeyForm::Pkcs8) => {
+                RsaKeyPair::from_pkcs8(der.expose()).ok().map(Pair::Rsa)
+            }
+            (SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256, KeyForm::Pkcs1) => {
+                RsaKeyPair::from_der(der.expose()).ok().map(Pair::Rsa)
+            }
             (SigningAlgorithm::Es256, KeyForm::Pkcs8) => {
                 EcdsaKeyPair::from_pkcs8(curve, der.expose()).ok().map(Pair::Ecdsa)
             }
             (SigningAlgorithm::Es256, KeyForm::Sec1) => {
                 EcdsaKeyPair::from_private_key_der(curve, der.expose()).ok().map(Pair::Ecdsa)
             }
-            (SigningAlgorithm::Rs256, KeyForm::Sec1) | (SigningAlgorithm::Es256, KeyForm::Pkcs1) => None,
+            (SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256, KeyForm::Sec1)
+            | (SigningAlgorithm::Es256, KeyForm::Pkcs1) => None,
         };
         let wanted = match algorithm {
             SigningAlgorithm::Rs256 => "RS256 needs a whole RSA key of 2048 to 8192 bits",
+            SigningAlgorithm::Ps256 => "PS256 needs a whole RSA key of 2048 to 8192 bits",
             SigningAlgorithm::Es256 => "ES256 needs a whole key of the curve P-256",
         };
-        pair.map(Self).ok_or_else(|| unusable(wanted))
+        pair.map(|pair| Self { algorithm, pair }).ok_or_else(|| unusable(wanted))
     }
 
     /// The algorithm that it was read for.
     pub fn algorithm(&self) -> SigningAlgorithm {
-        match self.0 {
-            Pair::Rsa(_) => SigningAlgorithm::Rs256,
-            Pair::Ecdsa(_) => SigningAlgorithm::Es256,
-        }
+        self.algorithm
     }
 
     /// The signature of a message: of RSA as long as the key, of P-256 both numbers with 32 bytes each.
     pub fn sign(&self, message: &[u8]) -> Result<Secret, Error> {
         let random = SystemRandom::new();
-        let signed = match &self.0 {
+        let padding = if self.algorithm == SigningAlgorithm::Ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+        let signed = match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = Zeroizing::new(vec![0; pair.public_modulus_len()]);
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| Secret::from(signature))
+                pair.sign(padding, &random, message, &mut signature).map(|()| Secret::from(signature))
             }
             Pair::Ecdsa(pair) => pair.sign(&random, message).map(|signature| Secret::new(signature.as_ref().to_vec())),
         };
@@ -100,11 +112,14 @@ mod tests {
         for (name, algorithm) in [
             ("rsa-pkcs1", SigningAlgorithm::Rs256),
             ("rsa-pkcs8", SigningAlgorithm::Rs256),
+            ("rsa-pkcs8", SigningAlgorithm::Ps256),
             ("p256-sec1", SigningAlgorithm::Es256),
             ("p256-pkcs8", SigningAlgorithm::Es256),
         ] {
-            let other =
-                if algorithm == SigningAlgorithm::Rs256 { SigningAlgorithm::Es256 } else { SigningAlgorithm::Rs256 };
+            let other = match algorithm {
+                SigningAlgorithm::Es256 => SigningAlgorithm::Ps256,
+                SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => SigningAlgorithm::Es256,
+            };
             assert_eq!(read(name, algorithm).ok().map(|key| key.algorithm()), Some(algorithm), "{name}");
             let refused = read(name, other).err().expect("refused");
             assert_eq!(refused.code, Code::PayloadInvalid, "{name}");

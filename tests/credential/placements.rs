@@ -158,6 +158,7 @@ fn a_bound_payload_cannot_be_sent_as_a_plain_secret() {
         r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/"}"#,
         r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/","scopes":[],"audience":"a"}"#,
         r#"{"type":"oauth2_jwt_bearer"}"#,
+        r#"{"client_id":"c","private_key":"k","alg":"RS256","token_url":"https://a.example/"}"#,
         r#"{"private_key":"k","alg":"RS256","iss":"i","token_url":"https://a.example/"}"#,
         r#"{"type":7,"token":"t"}"#,
     ] {

@@ -44,7 +44,7 @@ fn form(site: &Site) -> Vec<(String, String)> {
 /// The last assertion: header, claims, what was signed, and the signature.
 fn assertion(site: &Site) -> (Value, Value, String, Vec<u8>) {
     let form = form(site);
-    let (_, text) = form.iter().find(|(name, _)| name == "assertion").expect("an assertion");
+    let (_, text) = form.iter().find(|(name, _)| name.ends_with("assertion")).expect("an assertion");
     let parts: Vec<&str> = text.split('.').collect();
     let bytes = |part: &str| support::base64(&padded(&part.replace('-', "+").replace('_', "/")));
     let read = |part: &str| serde_json::from_slice(&bytes(part)).expect("JSON");
@@ -57,6 +57,11 @@ fn padded(digits: &str) -> String {
 
 /// Whether OpenSSL verifies it. Of P-256 it reads the two numbers in DER.
 fn verifies(directory: &Path, name: &str, signed: &str, signature: &[u8]) -> bool {
+    verifies_with(directory, name, &[], signed, signature)
+}
+
+/// The same with options of its own.
+fn verifies_with(directory: &Path, name: &str, options: &[&str], signed: &str, signature: &[u8]) -> bool {
     let number = |bytes: &[u8]| {
         let digits = bytes.iter().position(|byte| *byte != 0).map_or(&[0][..], |start| &bytes[start..]);
         let sign: &[u8] = if digits[0] >= 0x80 { &[0] } else { &[] };
@@ -72,7 +77,9 @@ fn verifies(directory: &Path, name: &str, signed: &str, signature: &[u8]) -> boo
     fs::write(directory.join("signature"), signature).expect("a file");
     let public = keys().join(format!("{name}-public.pem"));
     let verify = Command::new("openssl")
-        .args(["dgst", "-sha256", "-verify", public.to_str().expect("text"), "-signature", "signature", "signed"])
+        .args(["dgst", "-sha256", "-verify", public.to_str().expect("text")])
+        .args(options)
+        .args(["-signature", "signature", "signed"])
         .current_dir(directory)
         .output();
     verify.expect("openssl, which Debian has").status.success()
@@ -229,4 +236,46 @@ fn an_assertion_that_comes_back_is_shown_to_nobody() {
     let reply = call(&site, &payload);
     assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
     assert!(!reply.head.to_string().contains("eyJ"), "{}", reply.head);
+}
+
+#[test]
+fn a_client_with_a_key_says_who_it_is_by_an_assertion() {
+    let site = Site::new(|n, _| token(nth(n)));
+    let mut payload = payload(&site, "rsa-pkcs8", "PS256");
+    let object = payload.as_object_mut().expect("an object");
+    object.remove("iss");
+    object.extend(
+        json!({
+            "client_id": "app", "client_auth": "private_key_jwt", "kid": "k", "scopes": ["read"], "audience": "a",
+            "x5t#S256": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+        })
+        .as_object()
+        .cloned()
+        .expect("an object"),
+    );
+    assert_eq!(site.call("GET", &payload, |_| {}).http_status(), Some(200));
+    let (header, claims, signed, mut signature) = assertion(&site);
+    let thumbprint = payload["x5t#S256"].clone();
+    assert_eq!(header, json!({"alg": "PS256", "typ": "JWT", "kid": "k", "x5t#S256": thumbprint}));
+    let (issued, id) = (claims["iat"].as_u64().expect("a time"), claims["jti"].clone());
+    let expected = json!({
+        "iss": "app", "sub": "app", "aud": site.token_url(), "iat": issued, "exp": issued + 300, "jti": id,
+    });
+    assert_eq!(claims, expected);
+    let pairs = form(&site);
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["grant_type", "client_id", "client_assertion_type", "client_assertion", "scope", "audience"]);
+    assert_eq!((&*pairs[0].1, &*pairs[1].1), ("client_credentials", "app"));
+    assert_eq!(pairs[2].1, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+
+    let directory = site.authority.directory();
+    let salt = |length: &str| {
+        let length = format!("rsa_pss_saltlen:{length}");
+        let options = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", &length];
+        verifies_with(directory, "rsa", &options, &signed, &signature)
+    };
+    assert!(salt("32") && !salt("20"), "the salt is as long as the hash (RFC 7518 section 3.5)");
+    signature[100] ^= 1;
+    let options = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"];
+    assert!(!verifies_with(directory, "rsa", &options, &signed, &signature));
 }

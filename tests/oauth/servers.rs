@@ -62,6 +62,7 @@ impl Running {
 
     fn node() -> Self {
         let mut node = Command::new("node");
+        node.env("PUBLIC_KEYS", root().join("tests/vectors/keys"));
         Self::start(node.env("NODE_MODULES", packages().join("npm")), "oidc-provider.mjs")
     }
 
@@ -143,6 +144,43 @@ fn oidc_provider_serves() {
 #[test]
 fn django_oauth_toolkit_serves() {
     serves(&Running::python(), "/o/token/");
+}
+
+/// A client whose key signs: RSA in both ways, and P-256. It refuses a flipped bit, another key and another audience.
+#[test]
+fn oidc_provider_verifies_clients_with_a_key() {
+    let server = Running::node();
+    let engine = server.engine();
+    let host = format!("localhost:{}", server.port);
+    for (alg, file) in [("PS256", "rsa-pkcs8"), ("RS256", "rsa-pkcs1"), ("ES256", "p256-sec1")] {
+        let key = std::fs::read_to_string(root().join(format!("tests/vectors/keys/{file}.pem"))).expect("a key");
+        let payload = json!({
+            "client_id": alg, "client_auth": "private_key_jwt", "private_key": key, "alg": alg, "kid": "k",
+            "x5t#S256": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", "scopes": ["read"],
+            "token_url": format!("https://{host}/token"), "binding": {"hosts": [host]},
+        });
+        let first = server.call(engine, "/api", &payload);
+        assert_eq!(first.http_status(), Some(200), "{alg}: {}", first.head);
+        assert_eq!((String::from_utf8_lossy(&first.body).as_ref(), requests(&first)), (&*format!("{alg}: read"), 1));
+        let revoking = server.call(engine, "/api/revoke", &payload);
+        assert_eq!((revoking.http_status(), requests(&revoking)), (Some(200), 0), "{alg}: the token is used again");
+        let renewed = server.call(engine, "/api", &payload);
+        // The server takes no assertion twice.
+        assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{alg}: {}", renewed.head);
+
+        let other = if alg == "ES256" { "PS256" } else { "ES256" };
+        for change in [
+            json!({"token_url": format!("https://{host}/flipped"), "assertion_audience": payload["token_url"]}),
+            json!({"client_id": other}),
+            json!({"assertion_audience": "https://elsewhere.example/token"}),
+        ] {
+            let mut payload = payload.clone();
+            payload.as_object_mut().expect("an object").extend(change.as_object().cloned().expect("an object"));
+            let refused = server.call(engine, "/api", &payload);
+            assert_eq!(refused.code(), "oauth.token_endpoint_rejected", "{alg} {change}: {}", refused.head);
+            assert_eq!(refused.head["error"]["message"], "the token endpoint refused the client: invalid_client");
+        }
+    }
 }
 
 /// Assertions of both kinds of keys: a token for one that is used again, another after that is revoked, and none for one whose

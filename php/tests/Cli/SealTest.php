@@ -383,7 +383,11 @@ final class SealTest extends CommandTestCase
             'client_secret' => self::SECRET,
             'token_url' => 'https://a.example/token',
         ], JSON_UNESCAPED_SLASHES);
-        yield 'a client without its secret' => ['{"type":"oauth2_client_credentials"}', 'needs "client_secret"'];
+        yield 'a client without anything' => ['{"type":"oauth2_client_credentials"}', 'needs "client_id"'];
+        yield 'a client without its secret' => [
+            '{"type":"oauth2_client_credentials","client_id":"c","token_url":"https://a.example/"}',
+            'needs "client_secret"',
+        ];
         yield 'a client with an empty secret' => [$client(['client_secret' => '']), 'is empty'];
         yield 'a path for a token endpoint' => [$client(['token_url' => '/token']), '"token_url": it is not an absolute URL'];
         yield 'a user in it' => [$client(['token_url' => 'https://u:p@a.example/token']), '"token_url": it holds a user'];
@@ -403,7 +407,7 @@ final class SealTest extends CommandTestCase
         yield 'an object of scopes' => [$client(['scopes' => ['a' => 'read']]), '"scopes" is no list'];
         yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is neither'];
         yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
-        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body or basic'];
+        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body, basic or private_key_jwt'];
         yield 'a type of token with a blank' => [$client(['token_type' => 'Bearer Token']), '"token_type" is no'];
         yield 'a list of types of token' => [$client(['token_type' => ['Bearer']]), '"token_type" is no'];
         yield 'no type of token' => [$client(['token_type' => null]), '"token_type" is no'];
@@ -418,6 +422,22 @@ final class SealTest extends CommandTestCase
             'token_url' => 'https://a.example/token',
             'binding' => ['hosts' => ['a.example', 'api.example']],
         ], JSON_UNESCAPED_SLASHES);
+        $keyed = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'oauth2_client_credentials',
+            'client_id' => 'c',
+            'client_auth' => 'private_key_jwt',
+            'private_key' => $key('rsa-pkcs1'),
+            'alg' => 'PS256',
+            'token_url' => 'https://a.example/token',
+            'binding' => ['hosts' => ['a.example', 'api.example']],
+        ], JSON_UNESCAPED_SLASHES);
+        yield 'a client with key and secret' => [$keyed(['client_secret' => 's']), '"client_secret" does not go with'];
+        yield 'a client with its key in the body' => [$client(['private_key' => self::SECRET]), '"private_key" does not go with'];
+        yield 'a client whose key is bound nowhere' => [$keyed(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
+        yield 'a client with another key' => [$keyed(['alg' => 'ES256']), 'ES256 needs a whole key of the curve P-256'];
+        yield 'a client with a weak key' => [$keyed(['private_key' => $key('rsa-1024')]), 'PS256 needs a whole RSA key'];
+        yield 'an assertion of an hour' => [$keyed(['lifetime' => 3600]), 'seconds from 1 to 300'];
+        yield 'a thumbprint in hex' => [$keyed(['x5t#S256' => str_repeat('ab', 32)]), '"x5t#S256" is no SHA-256'];
         yield 'a grant without its key' => ['{"type":"oauth2_jwt_bearer"}', 'needs "private_key"'];
         yield 'a grant that is bound nowhere' => [$grant(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
         yield 'a token endpoint that a grant is not bound to' => [

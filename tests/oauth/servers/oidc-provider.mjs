@@ -3,6 +3,7 @@
 // GET /api answers 200 to a token that is valid, and 401 to any other; GET /api/revoke makes it invalid afterwards.
 // The packages are found in the directory that NODE_MODULES names.
 
+import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { createRequire } from 'node:module';
@@ -21,15 +22,45 @@ const client = (client_id, token_endpoint_auth_method) => ({
   scope: 'read write',
 });
 
+// The keys that the test signs with, by the algorithm: the client's name is that too.
+const signing = (alg, file) => {
+  const { client_secret, ...rest } = client(alg, 'private_key_jwt');
+  const jwk = createPublicKey(readFileSync(`${process.env.PUBLIC_KEYS}/${file}-public.pem`)).export({ format: 'jwk' });
+  return { ...rest, token_endpoint_auth_signing_alg: alg, jwks: { keys: [{ ...jwk, kid: 'k', use: 'sig' }] } };
+};
+
 const [certificate, key] = process.argv.slice(2).map((file) => readFileSync(file));
 const server = createServer({ cert: certificate, key });
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address();
   const provider = new Provider(`https://localhost:${port}`, {
-    clients: [client('in body', 'client_secret_post'), client('by:basic', 'client_secret_basic')],
+    clients: [
+      client('in body', 'client_secret_post'),
+      client('by:basic', 'client_secret_basic'),
+      signing('RS256', 'rsa'),
+      signing('PS256', 'rsa'),
+      signing('ES256', 'p256'),
+    ],
+    clientAuthMethods: ['client_secret_post', 'client_secret_basic', 'private_key_jwt'],
+    enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256'] },
     scopes: ['read', 'write', 'admin'],
     features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
     ttl: { ClientCredentials: 600 },
+  });
+  // POST /flipped is POST /token with one bit of the assertion's signature flipped before it is looked at.
+  provider.use(async (context, next) => {
+    if (context.path !== '/flipped') return next();
+    const chunks = [];
+    for await (const chunk of context.req) chunks.push(chunk);
+    const form = new URLSearchParams(Buffer.concat(chunks).toString());
+    const parts = form.get('client_assertion').split('.');
+    const signature = Buffer.from(parts[2], 'base64url');
+    signature[signature.length >> 1] ^= 1;
+    parts[2] = signature.toString('base64url');
+    form.set('client_assertion', parts.join('.'));
+    context.req.body = form.toString();
+    context.path = '/token';
+    return next();
   });
   provider.use(async (context, next) => {
     if (!context.path.startsWith('/api')) return next();

@@ -8,14 +8,13 @@ use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use Netresearch\NrVault\Transport\Secret\JsonScanner;
 
 /**
- * What is special in the payload of a signed assertion: the key, what the assertion says, and that it is bound to hosts.
+ * What is special in the payload of a signed assertion: what it says, and what else goes into the form.
  *
  * @internal
  */
 final class AssertionPayload
 {
-    private const ALGORITHMS = ['RS256', 'ES256'];
-
+    /** Seconds that an assertion may be valid. */
     private const LONGEST = 3600;
 
     /** Claims with keys of their own in the payload, and those that are the library's. */
@@ -31,29 +30,17 @@ final class AssertionPayload
      */
     public static function check(#[\SensitiveParameter] string $document, array $places, \Closure $value): void
     {
-        foreach (['iss', 'sub', 'assertion_audience', 'kid', 'target_audience'] as $name) {
+        foreach (['iss', 'sub', 'target_audience'] as $name) {
             if (!TokenPayload::isText($value($name, 'any'))) {
                 throw new InvalidPayload('"' . $name . '" is empty or no text');
             }
         }
-        $algorithm = $value('alg', null);
-        if (!is_string($algorithm) || !in_array($algorithm, self::ALGORITHMS, true)) {
-            throw new InvalidPayload('"alg" is one of ' . implode(', ', self::ALGORITHMS));
-        }
-        PrivateKey::check(Payload::text($document, $places, 'private_key'), $algorithm);
-        $lifetime = isset($places['lifetime']) ? substr($document, ...$places['lifetime']) : '1';
-        if (preg_match('/\A[1-9][0-9]{0,3}\z/', $lifetime) !== 1 || (int) $lifetime > self::LONGEST) {
-            throw new InvalidPayload('"lifetime" is no whole number of seconds from 1 to ' . self::LONGEST);
-        }
+        SigningPayload::check($document, $places, $value, ['RS256', 'ES256'], self::LONGEST);
         if (isset($places['claims'])) {
             self::checkAdded('claims', substr($document, ...$places['claims']), self::OWN_CLAIMS, false);
         }
         if (isset($places['fields'])) {
             self::checkAdded('fields', substr($document, ...$places['fields']), self::OWN_FIELDS, true);
-        }
-        $binding = isset($places['binding']) ? json_decode(substr($document, ...$places['binding'])) : null;
-        if (!$binding instanceof \stdClass || !isset($binding->hosts)) {
-            throw new InvalidPayload('a payload of type oauth2_jwt_bearer needs "binding.hosts"');
         }
     }
 

@@ -7,12 +7,19 @@ namespace Netresearch\NrVault\Transport\Php\Credential;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 
 /**
- * What is special in the payload of an OAuth client: its name, its password and whom its token is for.
+ * What is special in the payload of an OAuth client: its name, its password or key, and whom its token is for.
  *
  * @internal
  */
 final class ClientPayload
 {
+    private const PRIVATE_KEY_JWT = 'private_key_jwt';
+
+    private const OF_KEY = ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime'];
+
+    /** Seconds that an assertion may be valid. */
+    private const LONGEST = 300;
+
     /**
      * @param array<string, array{int, int}> $places of the values, as Payload::fields() gives them
      * @param \Closure(string, mixed): mixed $value the decoded value of a key, or the default
@@ -20,10 +27,28 @@ final class ClientPayload
      */
     public static function check(#[\SensitiveParameter] string $document, array $places, \Closure $value): void
     {
-        foreach (['client_id', 'client_secret'] as $name) {
+        $auth = $value('client_auth', 'body');
+        if (!in_array($auth, ['body', 'basic', self::PRIVATE_KEY_JWT], true)) {
+            throw new InvalidPayload('"client_auth" is body, basic or ' . self::PRIVATE_KEY_JWT);
+        }
+        [$needed, $others] = $auth === self::PRIVATE_KEY_JWT
+            ? [['client_id', 'private_key', 'alg'], ['client_secret']]
+            : [['client_id', 'client_secret'], self::OF_KEY];
+        foreach ($needed as $name) {
+            if (!isset($places[$name])) {
+                throw new InvalidPayload('a payload of type oauth2_client_credentials needs "' . $name . '"');
+            }
             if (Payload::text($document, $places, $name)->expose() === '') {
                 throw new InvalidPayload('"' . $name . '" is empty');
             }
+        }
+        foreach ($others as $name) {
+            if (isset($places[$name])) {
+                throw new InvalidPayload('"' . $name . '" does not go with this "client_auth"');
+            }
+        }
+        if ($auth === self::PRIVATE_KEY_JWT) {
+            SigningPayload::check($document, $places, $value, ['PS256', 'ES256', 'RS256'], self::LONGEST);
         }
         $resource = $value('resource', []);
         if (!TokenPayload::isText($resource) && !TokenPayload::isListOf($resource, TokenPayload::isText(...))) {
@@ -31,9 +56,6 @@ final class ClientPayload
         }
         if (!TokenPayload::isText($value('audience', 'any'))) {
             throw new InvalidPayload('"audience" is empty or no text');
-        }
-        if (!in_array($value('client_auth', 'body'), ['body', 'basic'], true)) {
-            throw new InvalidPayload('"client_auth" is body or basic');
         }
     }
 }

@@ -30,8 +30,21 @@ final class Payload
         CredentialReference::API_KEY => [['key'], ['header', 'prefix']],
         CredentialReference::BASIC => [['password', 'username'], []],
         CredentialReference::OAUTH2_CLIENT_CREDENTIALS => [
-            ['client_secret', 'client_id', 'token_url'],
-            ['scopes', 'audience', 'resource', 'client_auth', 'token_type'],
+            ['client_id', 'token_url'],
+            [
+                'client_secret',
+                'scopes',
+                'audience',
+                'resource',
+                'client_auth',
+                'token_type',
+                'private_key',
+                'alg',
+                'kid',
+                'x5t#S256',
+                'assertion_audience',
+                'lifetime',
+            ],
         ],
         CredentialReference::OAUTH2_JWT_BEARER => [
             ['private_key', 'alg', 'iss', 'token_url'],
@@ -49,6 +62,14 @@ final class Payload
         ],
         // A document of this type has "type" or "binding"; without them it is a plain secret.
         CredentialReference::SECRET => [['secret'], []],
+    ];
+
+    /** What makes a payload of a type, where it is more than the required keys. */
+    private const WHOLE = [
+        CredentialReference::OAUTH2_CLIENT_CREDENTIALS => [
+            ['client_id', 'token_url', 'client_secret'],
+            ['client_id', 'token_url', 'private_key', 'alg'],
+        ],
     ];
 
     private const BINDING = ['hosts', 'methods', 'paths', 'expires_at'];
@@ -217,7 +238,7 @@ final class Payload
         $found = [];
         $types = [];
         $isObject = (new JsonScanner($payload))->members(
-            ['binding', 'type', ...array_merge(...array_column(self::KEYS, 0))],
+            ['binding', 'type', ...array_merge(...array_column(self::KEYS, 0), ...array_merge(...array_values(self::WHOLE)))],
             static function (?string $name, int $offset, int $length) use (&$found, &$types, $payload): void {
                 $found[] = $name;
                 $types[] = $name === 'type' ? JsonScanner::text($payload, $offset, $length) : null;
@@ -231,7 +252,10 @@ final class Payload
         $isForeign = array_diff($types, [CredentialReference::SECRET]) !== [];
         foreach (self::KEYS as $type => [$needed]) {
             $isNamed = in_array($type, $types, true);
-            $isWhole = array_diff($needed, $found) === [];
+            $isWhole = false;
+            foreach (self::WHOLE[$type] ?? [$needed] as $keys) {
+                $isWhole = $isWhole || array_diff($keys, $found) === [];
+            }
             if ($type === CredentialReference::SECRET ? $isNamed && $isWhole : $isNamed || !$isForeign && $isWhole) {
                 return false;
             }

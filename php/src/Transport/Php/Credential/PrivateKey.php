@@ -37,7 +37,7 @@ final class PrivateKey
     private const BITS = [2048, 8192];
 
     /**
-     * @param string $algorithm RS256 or ES256
+     * @param string $algorithm RS256, PS256 or ES256
      * @throws InvalidPayload
      */
     public static function check(#[\SensitiveParameter] Secret $text, string $algorithm): void
@@ -59,11 +59,10 @@ final class PrivateKey
         if ($der === false || $der === '') {
             throw self::unusable('its block holds no base64');
         }
-        $isFit = $algorithm === 'RS256' ? self::isRsa($label, $der) : self::isP256($label, $der);
+        $isFit = $algorithm === 'ES256' ? self::isP256($label, $der) : self::isRsa($label, $der);
         if (!$isFit) {
-            throw self::unusable($algorithm === 'RS256'
-                ? 'RS256 needs a whole RSA key of 2048 to 8192 bits'
-                : 'ES256 needs a whole key of the curve P-256');
+            throw self::unusable($algorithm . ' needs a whole '
+                . ($algorithm === 'ES256' ? 'key of the curve P-256' : 'RSA key of 2048 to 8192 bits'));
         }
     }
 
