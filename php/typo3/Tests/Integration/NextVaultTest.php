@@ -65,7 +65,9 @@ final class NextVaultTest extends TestCase
         $port = self::$parts->listen('parts', ['certificate' => $tls->certificate, 'key' => $tls->key, 'alpn' => ['http/1.1']]);
         $part = [['read-head'], FaultServer::write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst")];
         self::$parts->script('parts', [...$part, ['silence']], [...$part, ['cut']]);
-        $host = ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port, ...self::$upstream->nginx->ports()]];
+        $idle = self::$parts->listen('idle', ['certificate' => $tls->certificate, 'key' => $tls->key, 'alpn' => ['http/1.1']]);
+        self::$parts->script('idle', [['read-head'], ['silence']], [['read-head'], ['silence']], [...$part, ['silence']]);
+        $host = ['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port, $idle, ...self::$upstream->nginx->ports()]];
         self::$site = new Site('next', [
             'HTTP' => ['verify' => self::$upstream->tls->authority],
             'SYS' => ['nrVault' => ['outbound' => [
@@ -83,6 +85,12 @@ final class NextVaultTest extends TestCase
             ],
         ], [dirname(__DIR__) . '/Stubs/http-clients.stub']);
         self::$site->typo3('cache:flush');
+        self::$site->typo3('outbound-test:prepare', self::$site->write('prepare.json', (string) json_encode(['services' => [[
+            'id' => 'crm',
+            'base_url' => "https://localhost:$idle",
+            'secret' => 'tok-0',
+            'fields' => ['idle_timeout_ms' => 200],
+        ]]])));
     }
 
     public static function tearDownAfterClass(): void
@@ -103,6 +111,7 @@ final class NextVaultTest extends TestCase
             $file,
             self::$upstream->url() . '/silent',
             'https://localhost:' . self::$parts->port('parts') . '/',
+            'https://localhost:' . self::$parts->port('idle') . '/',
         );
         $result = json_decode((string) file_get_contents($file), true);
         self::assertIsArray($result);
@@ -116,6 +125,11 @@ final class NextVaultTest extends TestCase
         self::assertSame([[self::CANCELLED, 1786579202], [self::CANCELLED, 1790475702]], $result['cancelled while it waits']);
         self::assertSame(['first', [self::CANCELLED, 1790475704]], $result['cancelled while it is read']);
         self::assertSame(['first', [self::FAILED, 1790475706], false], $result['broken']);
+        self::assertSame([
+            'whole' => [self::FAILED, 1786579206],
+            'stream' => [self::FAILED, 1790487201],
+            'body' => [self::FAILED, 1790487202],
+        ], $result['idle']);
         self::assertSame(['cancellable false', 'streaming false', [self::CANCELLED, 1790475701]], $result['by nr-vault itself']);
         $seen = json_decode(self::text($result['fields'] ?? null), true);
         self::assertIsArray($seen);
@@ -128,14 +142,15 @@ final class NextVaultTest extends TestCase
         self::assertIsArray($files);
         $database = new \PDO('sqlite:' . $files[0]);
         $count = static fn (string $sql): int => (int) ($database->query($sql) ?: throw new \LogicException($sql))->fetchColumn();
-        self::assertSame(7, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 1"));
-        self::assertSame(0, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 0"));
+        self::assertSame(8, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 1"));
+        self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 0"));
         self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled' AND success = 0"));
         self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled_before_send'"));
-        self::assertSame(11, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
+        self::assertSame(14, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
         self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE transport = 'nr-vault'"));
         self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE error_code = 'cancelled.requested'"));
-        self::assertSame(10, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'read'"));
+        self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE error_code = 'timeout.idle' AND service_id = 'crm'"));
+        self::assertSame(13, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'read'"));
     }
 
     private static function text(mixed $value): string

@@ -34,6 +34,7 @@ final class HttpCommand extends Command
         $this->addArgument('file', InputArgument::REQUIRED, 'where the result goes');
         $this->addArgument('silent', InputArgument::OPTIONAL, 'that never answers', '');
         $this->addArgument('parts', InputArgument::OPTIONAL, 'that sends a part of its body, and then nothing; the second time it ends there', '');
+        $this->addArgument('idle', InputArgument::OPTIONAL, 'that sends nothing two times, and then a part of its body; of a service that waits for a moment', '');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
@@ -45,6 +46,7 @@ final class HttpCommand extends Command
         if ($isNext) {
             $result += $this->calls($client, $input->getArgument('url'));
             $result += self::endings($client, $input->getArgument('silent'), $input->getArgument('parts'));
+            $result['idle'] = self::idle($client, new Request('GET', $input->getArgument('idle')));
         }
         file_put_contents($input->getArgument('file'), json_encode($result));
         return self::SUCCESS;
@@ -113,6 +115,20 @@ final class HttpCommand extends Command
             ],
             'cancelled while it is read' => [$first, $cancelled],
             'broken' => [$broken->read(100), self::thrown(static fn () => $broken->getContents()), $broken->eof()],
+        ];
+    }
+
+    /**
+     * Calls of an API that goes silent.
+     *
+     * @return array<string, mixed>
+     */
+    private static function idle(CancellableHttpClientInterface&StreamingHttpClientInterface $client, Request $get): array
+    {
+        return [
+            'whole' => self::thrown(static fn () => $client->sendCancellable($get, self::signal(static fn (): bool => false))),
+            'stream' => self::thrown(static fn () => $client->sendStreaming($get)),
+            'body' => self::thrown(static fn () => $client->sendStreaming($get)->getBody()->getContents()),
         ];
     }
 
