@@ -61,7 +61,8 @@ fn is_file_name(identifier: &str) -> bool {
 }
 
 fn read(file: File, most: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // An envelope comes in one read.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(most + 1).read_to_end(&mut bytes).ok()?;
     u64::try_from(bytes.len()).is_ok_and(|length| length <= most).then_some(bytes)
 }
