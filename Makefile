@@ -113,7 +113,8 @@ hardening: tools
 bench: tools
 	$(CARGO) bench --locked
 	@$(MAKE) --no-print-directory build
-	$(PHP) benches/peers.php
+	$(CARGO) build --locked --release --no-default-features --features sidecar --target-dir target/sidecar --bin secure-outbound-sidecar
+	SECURE_OUTBOUND_SIDECAR=$(CURDIR)/target/sidecar/release/secure-outbound-sidecar $(PHP) benches/peers.php
 	$(PHP) benches/copies.php
 
 bench-instructions: tools

@@ -57,14 +57,11 @@ final class Sidecar
         return Upstream::PATIENCE + ['sidecar' => ['socket' => $this->socket]];
     }
 
+    /** Starts it, and waits until it listens. */
     public function start(): void
     {
-        $this->process = new Process(
-            [Build::sidecar(), '--config', $this->directory->path . '/sidecar.json', '--listen', $this->socket, '--mode', '0666'],
-            $this->directory->path . '/sidecar.log',
-            $this->environment,
-        );
-        $starts = ++$this->starts;
+        $this->launch();
+        $starts = $this->starts;
         Poll::until(
             fn (): bool => substr_count($this->process->log(), 'is ready') === $starts || !$this->process->isRunning(),
             'the sidecar',
@@ -72,6 +69,16 @@ final class Sidecar
         if (substr_count($this->process->log(), 'is ready') !== $starts) {
             throw $this->refusal('secure-outbound-sidecar: ');
         }
+    }
+
+    public function launch(): void
+    {
+        $this->process = new Process(
+            [Build::sidecar(), '--config', $this->directory->path . '/sidecar.json', '--listen', $this->socket, '--mode', '0666'],
+            $this->directory->path . '/sidecar.log',
+            $this->environment,
+        );
+        ++$this->starts;
     }
 
     /**
