@@ -173,6 +173,7 @@ impl Upload {
     /// The number of a request that this is the body of from now on, and of no other any more.
     pub(super) fn begin(&self) -> u64 {
         let mut state = self.state();
+        state.connection = None;
         state.request += 1;
         state.request
     }
@@ -244,5 +245,24 @@ impl fmt::Display for BrokenOff {
 impl StdError for BrokenOff {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_another_follows_gets_nothing_and_is_owed_nothing() {
+        let upload = Upload::new(Some(3), ByteLimit { bytes: 9, of: "limits.request_bytes" });
+        let mut cx = Context::from_waker(Waker::noop());
+        let first = upload.begin();
+        assert!(upload.poll_bytes(first, &mut cx).is_pending() && upload.is_owed());
+        let second = upload.begin();
+        assert!(!upload.is_owed(), "nobody waits for the host");
+        assert_eq!((upload.feed(b"abc", Rest::Ends), upload.has_begun()), (Some(3), false));
+        assert!(matches!(upload.poll_bytes(first, &mut cx), Poll::Ready(Some(Err(_)))));
+        assert!(matches!(upload.poll_bytes(second, &mut cx), Poll::Ready(Some(Ok(bytes))) if bytes == "abc"));
+        assert!(upload.has_begun() && upload.is_sent());
     }
 }
