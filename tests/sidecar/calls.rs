@@ -69,7 +69,7 @@ fn a_call_may_only_narrow() {
 }
 
 #[test]
-fn a_shorter_time_of_the_caller_counts() {
+fn shorter_times_of_the_caller_count() {
     let sidecar = Sidecar::with(
         |peer| {
             peer.read();
@@ -86,6 +86,11 @@ fn a_shorter_time_of_the_caller_counts() {
     caller.send(id, b"");
     let answer = caller.answer(id).expect("an answer");
     assert_eq!((answer.code(), answer.sent()), ("timeout.total", "maybe"));
+
+    let mut request = own("POST");
+    request["idle_timeout_ms"] = json!(200);
+    let answer = caller.call("shop", &request, b"");
+    assert_eq!((answer.code(), answer.sent()), ("timeout.idle", "maybe"));
 }
 
 #[test]
