@@ -3,18 +3,21 @@
 declare(strict_types=1);
 
 /**
- * The crates from which the library is built for a target, read from `cargo tree`: its own crate, the crates that are linked into it, and
- * the crates that run only during the build.
+ * The crates from which the library or the daemon is built for a target, read from `cargo tree`: its own crate, the crates that are linked
+ * into it, and the crates that run only during the build.
  */
 final class Crates
 {
+    /** What is built, with the features that it is built with, as packaging/build names them. */
+    private const FEATURES = ['library' => [], 'sidecar' => ['--no-default-features', '--features', 'sidecar']];
+
     /** @var array<string, array{name: string, version: string, licence: string, source: string, linked: bool, needs: list<string>}> by "name version", sorted */
     public readonly array $all;
 
     /** @var array<string, string|null> SHA-256 of the crate's archive in the registry, by "name version" */
     private readonly array $sums;
 
-    public function __construct(private readonly string $root, string $target)
+    public function __construct(private readonly string $root, private readonly string $what, string $target)
     {
         $linked = array_column($this->tree($target, 'normal,no-proc-macro'), 'id', 'id');
         $all = [];
@@ -61,7 +64,7 @@ final class Crates
     /** @return list<array{depth: int, id: string, licence: string}> */
     private function tree(string $target, string $edges): array
     {
-        $lines = $this->cargo(['tree', '--locked', '-e', $edges, '--target', $target, '--prefix', 'depth', '-f', ' {p}|{l}']);
+        $lines = $this->cargo(['tree', '--locked', ...self::FEATURES[$this->what], '-e', $edges, '--target', $target, '--prefix', 'depth', '-f', ' {p}|{l}']);
         preg_match_all('/^(\d+) (\S+) v(\S+)[^|\n]*\|([^\n]*?)(?: \(\*\))?$/m', $lines, $rows, PREG_SET_ORDER);
         return array_map(static fn (array $row): array => [
             'depth' => (int) $row[1],

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::host::{Caller, Sidecar, own};
 use crate::support::alone;
+use crate::support::server::Authority;
 
 fn unit(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("packaging/sidecar").join(name)
@@ -46,6 +47,40 @@ fn the_units_name_what_the_daemon_has() {
         assert!(service.lines().any(|line| line == name), "{name}");
     }
     assert!(!service.lines().any(|line| line.starts_with("PrivateUsers=")), "every caller would be the same");
+}
+
+#[test]
+fn the_man_page_has_every_option() {
+    let usage = Command::new(env!("CARGO_BIN_EXE_secure-outbound-sidecar")).arg("--help").output().expect("the daemon");
+    assert_eq!(usage.status.code(), Some(64));
+    let usage = String::from_utf8_lossy(&usage.stderr).into_owned();
+    let page = fs::read_to_string(unit("secure-outbound-sidecar.8")).expect("the man page").replace(r"\-", "-");
+    let options: Vec<_> = usage.lines().skip(2).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(options.len() >= 6, "{usage}");
+    for option in options {
+        assert!(page.lines().any(|line| line.starts_with(".B") && line.contains(option)), "{option}");
+    }
+}
+
+#[test]
+fn the_example_of_the_package_is_a_configuration() {
+    let place = Authority::new();
+    let text = fs::read_to_string(unit("examples/sidecar.json")).expect("the example");
+    let directory = place.directory().to_str().expect("text");
+    fs::create_dir(place.directory().join("vault")).expect("a directory");
+    fs::write(place.directory().join("vault.key"), [7; 32]).expect("a key");
+    fs::write(
+        place.directory().join("sidecar.json"),
+        text.replace("/etc/secure-outbound-sidecar", directory).replace("/var/log/secure-outbound-sidecar", directory),
+    )
+    .expect("a configuration");
+    let output = Command::new(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
+        .arg("--check")
+        .arg("--config")
+        .arg(place.directory().join("sidecar.json"))
+        .output()
+        .expect("the daemon");
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
