@@ -3,10 +3,11 @@
 # make test       all tests, Rust and PHP; fetches the servers that some run against
 # make test-rust  the Rust tests; those of one room, or some of them: make test-rust ROOM=wire FILTER=pool::
 # make test-php   the PHP tests, or some of them: make test-php FILTER=DoctorTest
-# make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan
+# make check      format, lints, header drift, docs, supply chain, PSR-12, PHPStan, workflows
 # make build      the release library
 # make build-sidecar  the sidecar that the PHP tests start
 # make packages   the packages for Debian and for rpm, with all that belongs to them, into target/packages: docs/packaging.md
+# make release  a release as a dry run: make release VERSION=1.2.3; packaging/release says how it becomes one
 # make split      the trees of the two Composer packages, as they would be published, into target/split
 # make test-packages  installs, updates, removes them in a fresh Debian 12 and 13
 # make install    library, header and PHP library under PREFIX (DESTDIR is put before it and written nowhere)
@@ -40,8 +41,8 @@ CARGO_FUZZ_ROOT    := target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 CARGO_FUZZ         := $(CARGO_FUZZ_ROOT)/bin/cargo-fuzz
 
 .DEFAULT_GOAL := build
-.PHONY: build-sidecar demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages split install uninstall header codes help tools oauth-servers openmetrics composer advisories \
-        check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan
+.PHONY: build-sidecar demo demo-typo3 picture test test-rust test-php build bench bench-instructions fuzz hardening check packages test-packages release split install uninstall header codes help tools oauth-servers openmetrics composer advisories \
+        check-format check-clippy check-header check-docs check-supply check-files check-php check-phpstan check-workflows
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -75,7 +76,11 @@ packages:
 test-packages: packages
 	@CARGO="$(CARGO)" .ci/test-archive
 	@CARGO="$(CARGO)" .ci/test-packages
+	@.ci/test-images
 	@.ci/test-rpm
+
+release: tools
+	@packaging/release "$(VERSION)"
 
 split: tools
 	@packaging/split
@@ -157,6 +162,9 @@ check-php:
 check-phpstan: composer
 	@if [ -f php/vendor/bin/phpstan ]; then cd php && $(PHP) vendor/bin/phpstan analyse --no-progress --memory-limit=512M; \
 	 else echo "left out: PHPStan, no Composer packages"; fi
+
+check-workflows: tools
+	@.ci/check-workflows
 
 # Needs the network: the advisory database is fetched.
 advisories: $(DENY)

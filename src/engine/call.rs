@@ -14,7 +14,7 @@ pub enum RequestBody<'a> {
 
 impl RequestBody<'_> {
     /// How long it is; 0 where that is not known.
-    pub fn len(self) -> u64 {
+    pub fn known_length(self) -> u64 {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
             Self::InPieces { length } => length.unwrap_or_default(),

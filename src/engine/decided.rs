@@ -91,7 +91,7 @@ impl Decided {
     pub fn start(self, engine: &Arc<Engine>, body: RequestBody<'_>, sealed: &[u8]) -> Result<Exchange, Reply> {
         let Self { request, decision, recorder, body_bytes } = self;
         let is_unknown = matches!(body, RequestBody::InPieces { length: None });
-        let envelopes = match is_unknown || body.len() == body_bytes {
+        let envelopes = match is_unknown || body.known_length() == body_bytes {
             true => split(sealed, request.service.head.credentials.len()),
             false => Err(Error::new(Code::Malformed, "the body is not as long as the one that was decided about")),
         };

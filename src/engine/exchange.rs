@@ -52,7 +52,7 @@ impl Engine {
         #[cfg(feature = "test-hooks")]
         assert_ne!(request.service.head.service_id, "test.panic", "a test wants to see a panic");
         let decided = split(call.sealed, request.service.head.credentials.len())
-            .and_then(|envelopes| Ok((decide(self, &request, call.body.len(), &mut recorder)?, envelopes)));
+            .and_then(|envelopes| Ok((decide(self, &request, call.body.known_length(), &mut recorder)?, envelopes)));
         match decided {
             Ok((decision, envelopes)) => Exchange::of(self, &request, decision, call.body, envelopes, recorder),
             Err(error) => Err(failure(&error, request.is_idempotent(), recorder)),
