@@ -122,6 +122,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_kept_is_kept_once() {
-        assert!(std::ptr::eq(kept("a-name"), kept(&"a-name".to_owned())));
+        let another = String::from("a-name");
+        assert!(std::ptr::eq(kept("a-name"), kept(&another)));
     }
 }

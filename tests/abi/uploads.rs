@@ -213,7 +213,8 @@ fn an_attempt_that_took_nothing_of_a_body_is_followed_by_another() {
 
 #[test]
 fn what_is_wrong_with_a_body_ends_the_exchange_behind_what_came_before() {
-    let cases: [(Option<usize>, &[(&[u8], i32)], &str); 6] = [
+    type Pieces<'a> = &'a [(&'a [u8], i32)];
+    let cases: [(Option<usize>, Pieces<'_>, &str); 6] = [
         (Some(9), &[(b"abc", LAST)], "invalid_request.malformed maybe"),
         (Some(5), &[(b"abc", FOLLOWS), (b"def", LAST)], "invalid_request.malformed maybe"),
         (Some(4), &[(b"abc", FOLLOWS), (b"def", FOLLOWS)], "invalid_request.malformed maybe"),
