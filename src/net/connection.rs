@@ -18,6 +18,14 @@ use super::frames::Frames;
 use super::http1::Http1Origins;
 use super::socket::Socket;
 
+/// What has come on all connections, counted, so that it is known of each whether something came on it since.
+static READS: AtomicU64 = AtomicU64::new(0);
+
+/// What has come so far.
+pub fn reads() -> u64 {
+    READS.load(Ordering::Acquire)
+}
+
 /// What is known of a connection for as long as it lives.
 #[derive(Debug)]
 pub struct Facts {
@@ -30,8 +38,9 @@ pub struct Facts {
     used: AtomicBool,
     ended: AtomicBool,
     users: AtomicUsize,
+    /// What came last on it, as it is counted; 0 where nothing came.
     received: AtomicU64,
-    /// How much had been received when the current request began to be written.
+    /// The same as of when the current request began to be written.
     before: AtomicU64,
     /// Whether bytes were received after the last ones were written.
     reading: AtomicBool,
@@ -55,9 +64,9 @@ impl Facts {
         self.received.load(Ordering::Acquire) == self.before.load(Ordering::Acquire)
     }
 
-    /// Bytes that the other side has sent.
-    pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Acquire)
+    /// Whether nothing came on it since so much had come on all of them.
+    pub fn silent_since(&self, reads: u64) -> bool {
+        self.received.load(Ordering::Acquire) <= reads
     }
 
     /// Whether it has not ended.
@@ -102,7 +111,7 @@ impl Facts {
 
     fn read(&self, bytes: usize) {
         if bytes > 0 {
-            self.received.fetch_add(bytes as u64, Ordering::AcqRel);
+            self.received.store(READS.fetch_add(1, Ordering::AcqRel) + 1, Ordering::Release);
             self.reading.store(true, Ordering::Release);
         }
     }

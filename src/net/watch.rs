@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper_util::client::legacy::connect::CaptureConnection;
 
 use super::body::Witness;
-use super::connection::{Facts, InUse};
+use super::connection::{Facts, InUse, reads};
 use crate::error::{Code, Error, Sent};
 
 /// What was seen of one exchange, for the audit record.
@@ -36,14 +36,15 @@ pub struct Watch {
     witness: Arc<Witness>,
     facts: Option<InUse>,
     reused: bool,
-    /// What had come on the connection when the request went to it.
-    received: u64,
+    /// What had come on all connections before the request went to its own: whoever waits for the response may learn of the
+    /// connection only after another thread has read from it.
+    before: u64,
 }
 
 impl Watch {
     /// Begins before there is a connection.
     pub fn new(connection: CaptureConnection, witness: Arc<Witness>) -> Self {
-        Self { connection, witness, facts: None, reused: false, received: 0 }
+        Self { connection, witness, facts: None, reused: false, before: reads() }
     }
 
     /// Notes the current connection: an idle one that turns out closed hands the request back, and another one is made.
@@ -52,7 +53,10 @@ impl Watch {
             && !self.knows(&facts)
         {
             self.reused = facts.use_once();
-            self.received = facts.received();
+            if !self.reused {
+                // What came before is the handshake.
+                self.before = reads();
+            }
             self.facts = Some(InUse::new(facts));
         }
     }
@@ -103,7 +107,7 @@ impl Watch {
     /// may be gone. Streams that are open on it go on, and may still have responses. Of a connection that was not noted when
     /// the request went to it, nobody can tell.
     pub fn give_up_where_silent(&self) {
-        let silent = |facts: &Arc<Facts>| facts.http2 && facts.received() == self.received;
+        let silent = |facts: &Arc<Facts>| facts.http2 && facts.silent_since(self.before);
         if self.current().is_some_and(|facts| self.knows(&facts) && silent(&facts)) {
             use_no_more(&self.connection);
         }
