@@ -442,30 +442,19 @@ final class NativeLibrary
         bool $isWhole,
     ): array {
         $ffi = self::streaming();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
-            $ffi,
+        return self::begun($ffi, static fn (\FFI\CData $exchange, \FFI\CData $out): int => $ffi->secure_outbound_start(
             $engine,
             $request,
+            \strlen($request),
             $body,
+            \strlen($body),
             $sealed,
-            $isWhole,
-        ): array {
-            $exchange = $ffi->new('uint64_t');
-            $status = $ffi->secure_outbound_start(
-                $engine,
-                $request,
-                \strlen($request),
-                $body,
-                \strlen($body),
-                $sealed,
-                \strlen($sealed),
-                (int) $isWhole,
-                self::NO_IDLE_LIMIT,
-                \FFI::addr($exchange),
-                \FFI::addr($out),
-            );
-            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-        });
+            \strlen($sealed),
+            (int) $isWhole,
+            self::NO_IDLE_LIMIT,
+            $exchange,
+            $out,
+        ));
     }
 
     /**
@@ -485,27 +474,17 @@ final class NativeLibrary
         bool $isWhole,
     ): array {
         $ffi = self::streaming();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
-            $ffi,
+        return self::begun($ffi, static fn (\FFI\CData $exchange, \FFI\CData $out): int => $ffi->secure_outbound_start_decided(
             $call,
             $body,
+            \strlen($body),
             $sealed,
-            $isWhole,
-        ): array {
-            $exchange = $ffi->new('uint64_t');
-            $status = $ffi->secure_outbound_start_decided(
-                $call,
-                $body,
-                \strlen($body),
-                $sealed,
-                \strlen($sealed),
-                (int) $isWhole,
-                self::NO_IDLE_LIMIT,
-                \FFI::addr($exchange),
-                \FFI::addr($out),
-            );
-            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-        });
+            \strlen($sealed),
+            (int) $isWhole,
+            self::NO_IDLE_LIMIT,
+            $exchange,
+            $out,
+        ));
     }
 
     /** Whether library and header have write(). */
@@ -533,29 +512,18 @@ final class NativeLibrary
         bool $isWhole,
     ): array {
         $ffi = self::uploading();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
-            $ffi,
+        return self::begun($ffi, static fn (\FFI\CData $exchange, \FFI\CData $out): int => $ffi->secure_outbound_start_upload(
             $engine,
             $request,
+            \strlen($request),
             $length,
             $sealed,
-            $isWhole,
-        ): array {
-            $exchange = $ffi->new('uint64_t');
-            $status = $ffi->secure_outbound_start_upload(
-                $engine,
-                $request,
-                \strlen($request),
-                $length,
-                $sealed,
-                \strlen($sealed),
-                (int) $isWhole,
-                self::NO_IDLE_LIMIT,
-                \FFI::addr($exchange),
-                \FFI::addr($out),
-            );
-            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-        });
+            \strlen($sealed),
+            (int) $isWhole,
+            self::NO_IDLE_LIMIT,
+            $exchange,
+            $out,
+        ));
     }
 
     /**
@@ -575,26 +543,16 @@ final class NativeLibrary
         bool $isWhole,
     ): array {
         $ffi = self::uploading();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
-            $ffi,
+        return self::begun($ffi, static fn (\FFI\CData $exchange, \FFI\CData $out): int => $ffi->secure_outbound_start_decided_upload(
             $call,
             $length,
             $sealed,
-            $isWhole,
-        ): array {
-            $exchange = $ffi->new('uint64_t');
-            $status = $ffi->secure_outbound_start_decided_upload(
-                $call,
-                $length,
-                $sealed,
-                \strlen($sealed),
-                (int) $isWhole,
-                self::NO_IDLE_LIMIT,
-                \FFI::addr($exchange),
-                \FFI::addr($out),
-            );
-            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
-        });
+            \strlen($sealed),
+            (int) $isWhole,
+            self::NO_IDLE_LIMIT,
+            $exchange,
+            $out,
+        ));
     }
 
     /**
@@ -737,6 +695,21 @@ final class NativeLibrary
         } catch (\FFI\Exception) {
             return false;
         }
+    }
+
+    /**
+     * A beginning of an exchange, which takes pointers to its number and to the result.
+     *
+     * @param \Closure(\FFI\CData, \FFI\CData): int $start
+     * @return array{status: int, exchange: int, head: string} exchange is 0 if there is none
+     */
+    private static function begun(\FFI $ffi, #[\SensitiveParameter] \Closure $start): array
+    {
+        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $start): array {
+            $exchange = $ffi->new('uint64_t');
+            $status = $start(\FFI::addr($exchange), \FFI::addr($out));
+            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        });
     }
 
     /**
