@@ -13,7 +13,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
 use secure_outbound::document::{ByteLimit, Configuration};
-use secure_outbound::net::{Guard, Network, NetworkOptions, Roots, Terms, Way};
+use secure_outbound::net::{Content, Guard, Network, NetworkOptions, Roots, Terms, Way};
 use secure_outbound::policy::InternalHosts;
 use support::server::{Authority, Server, configuration};
 use tokio::runtime::Builder;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 const BODY: &[u8] = b"amount=1";
 
 async fn exchange(network: &Network, url: &str) {
-    let mut request = Request::new(Bytes::from_static(BODY));
+    let mut request = Request::new(Content::Whole(Bytes::from_static(BODY)));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = url.parse().expect("a URL");
     let deadline = Instant::now() + Duration::from_secs(10);

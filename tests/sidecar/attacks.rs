@@ -128,7 +128,7 @@ fn nothing_remains_of_a_token_and_the_key_is_locked() {
             assert_eq!(received.header("authorization"), Some(expected.as_str()));
             gates.0.wait();
             gates.1.wait();
-            peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok".to_owned());
+            peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
             true
         },
         |document| {
