@@ -103,7 +103,7 @@ trait BodySourceCases
         fclose($handle);
         self::$server->script(
             'plain',
-            [['read'], FaultServer::answer()],
+            [['read'], FaultServer::answer(200, [['connection', 'close']])],
             [['read-head'], ['swallow', $size], FaultServer::answer()],
         );
         $grown = self::growth('["body" => new SplFileInfo(__FILE__)]', '["body" => new SplFileInfo(' . var_export($file, true) . ')]');

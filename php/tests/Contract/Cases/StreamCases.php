@@ -94,7 +94,7 @@ trait StreamCases
         $size = 200 << 20;
         $head = "HTTP/1.1 200 OK\r\ncontent-length: $size\r\n\r\n";
         $large = [['read'], FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $size >> 16]];
-        self::$server->script('plain', [['read'], FaultServer::answer(200, [], 'warm')], $large);
+        self::$server->script('plain', [['read'], FaultServer::answer(200, [['connection', 'close']], 'warm')], $large);
         $sink = self::$directory->path . '/sink';
         $grown = self::growth('["sink" => "/dev/null"]', '["sink" => ' . var_export($sink, true) . ']');
         self::assertSame($size, filesize($sink));
