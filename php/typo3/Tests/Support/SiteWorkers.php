@@ -100,6 +100,8 @@ final class SiteWorkers
             [
                 'ffi.enable' => 'preload',
                 'ffi.preload' => $installation->header,
+                // What a test writes into a site's settings counts for the next request.
+                'opcache.revalidate_freq' => '0',
                 'opcache.preload' => $installation->php . '/preload.php',
                 'opcache.preload_user' => Fpm::USER,
                 'memory_limit' => '256M',
