@@ -88,12 +88,12 @@ impl Exchange {
     /// Sends the request and reads the whole response. The sockets are polled before, for what has arrived since the last
     /// call, and after a failure, so that the server learns of its end.
     pub async fn collect(self) -> Reply {
-        let Self { engine: _engine, network, prepared, mut recorder } = self;
+        let Self { engine: _engine, network, mut prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;
         net::poll_sockets().await;
         let collected = match prepared.budget.idle.whole(None) {
-            None => send_and_collect(&network, prepared, &mut recorder).await,
-            Some(limit) => Box::pin(collect_by_clock(&network, prepared, &mut recorder, limit)).await,
+            None => send_and_collect(&network, &mut prepared, &mut recorder).await,
+            Some(limit) => Box::pin(collect_by_clock(&network, &mut prepared, &mut recorder, limit)).await,
         };
         if collected.is_err() {
             net::poll_sockets().await;
@@ -121,19 +121,19 @@ impl Exchange {
     }
 }
 
-async fn send_and_collect(network: &Network, mut prepared: Prepared, recorder: &mut Recorder) -> Result<Whole, Error> {
-    let collected = match attempts::make(network, &mut prepared, recorder).await {
+async fn send_and_collect(network: &Network, prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Whole, Error> {
+    let collected = match attempts::make(network, prepared, recorder).await {
         Ok(response) => response::collect(response, &prepared.budget, &mut prepared.run, recorder).await,
         Err(error) => Err(error),
     };
-    recorder.token_requests(prepared.run.token.map_or(0, CallToken::end));
+    recorder.token_requests(prepared.run.token.take().map_or(0, CallToken::end));
     collected
 }
 
 /// The same where it is limited for how long nothing may come: its host waits for it all the time.
 async fn collect_by_clock(
     network: &Network,
-    mut prepared: Prepared,
+    prepared: &mut Prepared,
     recorder: &mut Recorder,
     limit: Duration,
 ) -> Result<Whole, Error> {
