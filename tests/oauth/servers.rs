@@ -49,6 +49,8 @@ impl Running {
         let arguments = [root().join("tests/oauth/servers").join(script), certificate, key];
         let mut child = command
             .args(arguments)
+            // The servers in Python share a file, whose bytecode is not to lie among the sources.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

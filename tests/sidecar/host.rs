@@ -189,6 +189,29 @@ impl Sidecar {
         socket
     }
 
+    /// Ends it, and starts it once more as systemd does: with these sockets and their names, if they have any.
+    pub fn handed_over(&mut self, sockets: &[(&str, &str)]) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.child.wait().expect("an end").success());
+        let mut command = Command::new("systemd-socket-activate");
+        for (file, _) in sockets {
+            command.arg("--listen").arg(self.path(file));
+        }
+        let names: Vec<_> = sockets.iter().map(|(_, name)| *name).filter(|name| !name.is_empty()).collect();
+        if !names.is_empty() {
+            command.arg(format!("--fdname={}", names.join(":")));
+        }
+        self.child = command
+            .arg(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
+            .arg("--config")
+            .arg(self.path("sidecar.json"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the Debian package systemd");
+        // The first connection is what starts it.
+        assert!(alone::until(|| UnixStream::connect(self.path(sockets[0].0)).is_ok()));
+    }
+
     /// The lines of its records.
     pub fn records(&self) -> Vec<Value> {
         let file = fs::File::open(self.path("audit.jsonl")).expect("the records");

@@ -11,7 +11,6 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::host::{Caller, ROOT, SHOP, Sidecar, as_member, as_user, echo, own};
-use crate::support::alone;
 
 /// A group that every Debian has, and that no test runs with.
 const GROUP: (&str, u32) = ("daemon", 1);
@@ -120,27 +119,6 @@ fn its_callers_are_read_anew_and_its_place_is_not() {
     assert!(!sidecar.path("containers.sock").exists(), "it goes with the daemon");
 }
 
-/// Starts the daemon once more as systemd does: with these sockets, by their names.
-fn handed(sidecar: &mut Sidecar, sockets: &[(&str, &str)]) {
-    sidecar.signal(Signal::SIGTERM);
-    sidecar.child.wait().expect("an end");
-    let mut command = Command::new("systemd-socket-activate");
-    for (file, _) in sockets {
-        command.arg("--listen").arg(sidecar.path(file));
-    }
-    let names: Vec<_> = sockets.iter().map(|(_, name)| *name).collect();
-    sidecar.child = command
-        .arg(format!("--fdname={}", names.join(":")))
-        .arg(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
-        .arg("--config")
-        .arg(sidecar.path("sidecar.json"))
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the Debian package systemd");
-    // The first connection is what starts it.
-    assert!(alone::until(|| UnixStream::connect(sidecar.path(sockets[0].0)).is_ok()));
-}
-
 #[test]
 fn systemd_hands_further_sockets_over_by_name() {
     let mut sidecar = Sidecar::with(echo, |document| {
@@ -149,7 +127,7 @@ fn systemd_hands_further_sockets_over_by_name() {
     sidecar.document["sockets"][0]["listen"] = json!({});
     fs::write(sidecar.path("sidecar.json"), sidecar.document.to_string()).expect("a configuration");
     // In any order: the one that no name is known of is the first.
-    handed(&mut sidecar, &[("containers.sock", "containers"), ("v1.sock", "secure-outbound-sidecar.socket")]);
+    sidecar.handed_over(&[("containers.sock", "containers"), ("v1.sock", "secure-outbound-sidecar.socket")]);
     for (socket, mine, others) in [("v1.sock", "shop", "none"), ("containers.sock", "other", "shop")] {
         let mut caller = Caller::greeted(UnixStream::connect(sidecar.path(socket)).expect("a connection"));
         assert_eq!(caller.call(mine, &own("GET"), b"").head["status"], 200, "{socket}");
@@ -160,14 +138,14 @@ fn systemd_hands_further_sockets_over_by_name() {
 #[test]
 fn sockets_that_nobody_asked_for_and_that_nobody_handed_over_are_named() {
     let mut sidecar = Sidecar::new();
-    handed(&mut sidecar, &[("v1.sock", "one"), ("other.sock", "two")]);
+    sidecar.handed_over(&[("v1.sock", "one"), ("other.sock", "two")]);
     let said = sidecar.says("configuration.invalid");
     assert!(said.contains("that the configuration does not know"), "{said}");
     assert_eq!(sidecar.child.wait().expect("an end").code(), Some(78));
     let mut sidecar = Sidecar::new();
     sidecar.document["sockets"] = json!([{"name": "containers", "callers": []}]);
     fs::write(sidecar.path("sidecar.json"), sidecar.document.to_string()).expect("a configuration");
-    handed(&mut sidecar, &[("v1.sock", "one")]);
+    sidecar.handed_over(&[("v1.sock", "one")]);
     let said = sidecar.says("configuration.invalid");
     assert!(said.contains("sockets.containers") && said.contains("FileDescriptorName=containers"), "{said}");
 }

@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::host::{Caller, Sidecar, own};
-use crate::support::alone;
 use crate::support::server::Authority;
 
 fn unit(name: &str) -> PathBuf {
@@ -86,19 +85,7 @@ fn the_example_of_the_package_is_a_configuration() {
 #[test]
 fn it_serves_the_socket_that_it_is_handed() {
     let mut sidecar = Sidecar::new();
-    sidecar.signal(Signal::SIGTERM);
-    assert!(sidecar.child.wait().expect("an end").success());
-    sidecar.child = Command::new("systemd-socket-activate")
-        .arg("--listen")
-        .arg(sidecar.socket())
-        .arg(env!("CARGO_BIN_EXE_secure-outbound-sidecar"))
-        .arg("--config")
-        .arg(sidecar.path("sidecar.json"))
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the Debian package systemd");
-    // The first connection is what starts the daemon.
-    assert!(alone::until(|| UnixStream::connect(sidecar.socket()).is_ok()));
+    sidecar.handed_over(&[("v1.sock", "")]);
     let mut caller = Caller::greeted(UnixStream::connect(sidecar.socket()).expect("a connection"));
     assert_eq!(caller.call("shop", &own("GET"), b"").head["status"], json!(200));
     sidecar.signal(Signal::SIGTERM);

@@ -7,18 +7,15 @@ assertion's signature flipped before it is looked at.
 
 import base64
 import os
-import ssl
-import sys
-import threading
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, QueryDict
 from django.urls import path
+from wsgi import bind, serve
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -119,24 +116,5 @@ def api(request):
 
 urlpatterns = [path("token", token), path("flipped", flipped), path("api", api), path("api/revoke", api)]
 
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(*sys.argv[1:3])
-server.socket = context.wrap_socket(server.socket, server_side=True)
-print("listening", server.server_port, flush=True)
-
-
-def end_with_parent():
-    # Whoever started it holds the other end.
-    sys.stdin.read()
-    os._exit(0)
-
-
-threading.Thread(target=end_with_parent, daemon=True).start()
-server.serve_forever()
+server = bind(get_wsgi_application())
+serve(server)

@@ -3,18 +3,13 @@
 GET /api answers 200 to a token that is valid, and 401 to any other; GET /api/revoke makes it invalid afterwards.
 """
 
-import os
-import ssl
-import sys
-import threading
-from wsgiref.simple_server import WSGIRequestHandler, make_server
-
 import django
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import include, path
+from wsgi import bind, serve
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -46,11 +41,6 @@ def api(request):
 urlpatterns = [path("o/", include("oauth2_provider.urls")), path("api", api), path("api/revoke", api)]
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 call_command("migrate", verbosity=0)
 application = get_application_model()
 for name in ("in body", "by:basic"):
@@ -61,18 +51,4 @@ for name in ("in body", "by:basic"):
         authorization_grant_type=application.GRANT_CLIENT_CREDENTIALS,
     )
 
-server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(*sys.argv[1:3])
-server.socket = context.wrap_socket(server.socket, server_side=True)
-print("listening", server.server_port, flush=True)
-
-
-def end_with_parent():
-    # Whoever started it holds the other end.
-    sys.stdin.read()
-    os._exit(0)
-
-
-threading.Thread(target=end_with_parent, daemon=True).start()
-server.serve_forever()
+serve(bind(get_wsgi_application()))
