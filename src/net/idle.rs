@@ -15,7 +15,6 @@ const LOOKS: u32 = 8;
 
 /// A limit of the time for which nothing comes. Only time counts in which somebody waits: a caller that pauses says nothing of
 /// the server.
-#[derive(Debug)]
 pub struct IdleLimit {
     limit: Option<Duration>,
     clock: Mutex<Clock>,

@@ -16,7 +16,6 @@ use crate::sys::lock;
 pub const AHEAD: usize = 64 * 1024;
 
 /// A body between its host and the connection that sends it. It is sent once.
-#[derive(Debug)]
 pub struct Upload {
     length: Option<u64>,
     cap: ByteLimit,
@@ -24,7 +23,7 @@ pub struct Upload {
     failed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pending {
     /// Handed over, and not sent yet.
     bytes: BytesMut,
