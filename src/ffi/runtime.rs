@@ -31,7 +31,9 @@ struct Resting {
 impl Resting {
     /// Before the runtime waits. What its descriptor has comes first.
     fn before_waiting(&self) {
-        if self.epoll.get().is_some_and(|epoll| !epoll::is_readable(epoll)) {
+        let Some(epoll) = self.epoll.get() else { return };
+        net::forget_woken();
+        if !epoll::is_readable(epoll) {
             self.times.fetch_add(1, Ordering::AcqRel);
             std::mem::take(&mut *lock(&self.asking)).into_iter().for_each(Waker::wake);
         }
@@ -59,7 +61,7 @@ impl Runtime {
 
     /// Gives it a task, which goes on while anybody drives the runtime.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.runtime.spawn(task));
+        drop(self.runtime.spawn(net::noticed(task)));
     }
 
     /// Drives the runtime until the future ends.
@@ -90,7 +92,8 @@ impl Runtime {
             let begun = self.rest.times.load(Ordering::Acquire);
             self.runtime.block_on(poll_fn(|cx| {
                 // Timers are looked at after it has come to rest, so it has to come to rest once more.
-                if self.rest.times.load(Ordering::Acquire) > begun + 1 {
+                // What came while it was about to wait is no longer at the descriptor, and has woken a task that did not go on yet.
+                if self.rest.times.load(Ordering::Acquire) > begun + 1 && !self.has_woken() {
                     return Poll::Ready(());
                 }
                 lock(&self.rest.asking).push(cx.waker().clone());
@@ -104,6 +107,11 @@ impl Runtime {
                 }
             })
         })
+    }
+
+    /// Whether a task was woken since the runtime was about to wait: by its sockets and timers, or by another thread.
+    fn has_woken(&self) -> bool {
+        net::any_woken() || self.runtime.metrics().global_queue_depth() > 0
     }
 
     /// A descriptor that is readable where there is something to do; nothing where the process has none left.
@@ -125,5 +133,47 @@ impl Runtime {
         let _context = self.runtime.enter();
         let watched = tokio::net::UnixStream::from_std(ours).ok()?;
         epoll::watching(watched.as_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::thread;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// The other end answers while the host is about to sleep again, so often that it comes at each moment of that.
+    #[test]
+    fn what_comes_while_the_host_goes_to_sleep_wakes_it() {
+        const ROUNDS: u32 = 30_000;
+        let runtime = Runtime::new().expect("a runtime");
+        let fd = runtime.descriptor().expect("a descriptor");
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        ours.set_nonblocking(true).expect("a socket");
+        let echo = thread::spawn(move || {
+            let mut byte = [0];
+            while theirs.read(&mut byte).is_ok_and(|read| read == 1) && theirs.write_all(&byte).is_ok() {}
+        });
+        let rounds = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&rounds);
+        runtime.spawn(async move {
+            let mut ours = tokio::net::UnixStream::from_std(ours).expect("a socket");
+            for _ in 0..ROUNDS {
+                ours.write_all(b"x").await.expect("it is written");
+                ours.read_exact(&mut [0]).await.expect("it is answered");
+                counted.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        while rounds.load(Ordering::Acquire) < u64::from(ROUNDS) {
+            let mut asked = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            // SAFETY: it reads and writes one live value.
+            let woken = unsafe { libc::poll(&mut asked, 1, 10_000) };
+            assert_eq!(woken, 1, "nothing woke it after {} rounds", rounds.load(Ordering::Acquire));
+            runtime.settle_and_wipe(std::future::ready(()));
+        }
+        echo.join().expect("a thread");
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use hyper::rt::Executor;
 use hyper_util::client::legacy::{Builder, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
 use super::body::WitnessBody;
 use super::connector::Connector;
 use super::options::NetworkOptions;
+use super::tasks::{Spawner, spawn};
 use super::upload::AHEAD;
 use crate::sys::lock;
 
@@ -28,12 +29,12 @@ pub type HttpClient = Client<Connector, WitnessBody>;
 
 /// A client that keeps connections.
 pub fn pooled(connector: &Connector, options: &NetworkOptions) -> HttpClient {
-    builder(options, TokioExecutor::new(), IDLE_PER_ORIGIN).build(connector.clone())
+    builder(options, Spawner, IDLE_PER_ORIGIN).build(connector.clone())
 }
 
 /// A client that keeps connections on which so many exchanges go on beside each other.
 pub fn shared(connector: &Connector, options: &NetworkOptions, streams: u32) -> HttpClient {
-    builder(options, TokioExecutor::new(), IDLE_PER_ORIGIN)
+    builder(options, Spawner, IDLE_PER_ORIGIN)
         .http2_initial_stream_window_size(WINDOW)
         .http2_initial_connection_window_size(WINDOW * streams)
         .http2_max_send_buf_size(AHEAD)
@@ -73,7 +74,7 @@ pub struct Tasks(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Executor<Task> for Tasks {
     fn execute(&self, task: Task) {
-        lock(&self.0).push(tokio::spawn(task));
+        lock(&self.0).push(spawn(task));
     }
 }
 

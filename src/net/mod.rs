@@ -35,6 +35,7 @@ mod resolve;
 mod response;
 mod socket;
 mod splitter;
+mod tasks;
 mod tls;
 mod upload;
 mod watch;
@@ -50,6 +51,9 @@ pub use poll::poll_sockets;
 pub use proxy::Proxy;
 pub use resolve::Lookups;
 pub use response::{Collected, Response};
+pub use tasks::spawn;
+#[cfg(feature = "ffi")]
+pub use tasks::{any_woken, forget_woken, noticed};
 pub use tls::Roots;
 pub use upload::{Rest, Upload};
 pub use watch::Observed;

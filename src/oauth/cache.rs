@@ -13,6 +13,7 @@ use super::single_flight::{Ended, SingleFlight, Waiter};
 use super::slot::SlotId;
 use super::token::{Moment, Token, TokenId};
 use crate::error::{Code, Error};
+use crate::net;
 use crate::sys::lock;
 
 /// How long later calls get the same failure, so that an endpoint that is out of order is not flooded with requests.
@@ -175,7 +176,7 @@ impl Slot {
         let waiter = flight.join();
         let ending = Ending { slot: Arc::clone(self), fetch: Arc::clone(&flight) };
         let source = Arc::clone(source);
-        let task = tokio::spawn(async move {
+        let task = net::spawn(async move {
             let Ending { slot, fetch: flight } = &ending;
             let asking = || {
                 slot.requests.fetch_add(1, Ordering::AcqRel);
