@@ -8,6 +8,9 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::sign::{SigningAlgorithm, SigningKey};
 
+/// The member of a response that has the token, unless an ID token is asked for.
+pub const ACCESS_TOKEN: &str = "access_token";
+
 /// What an access token is asked for with, as it was sealed.
 pub struct Grant {
     /// The token endpoint, an absolute URL.
@@ -92,11 +95,12 @@ pub struct JwtBearer {
 impl Grant {
     /// Refuses what the next token request would be refused for before it leaves: a key that cannot sign.
     pub fn check(&self) -> Result<(), Error> {
-        match &self.by {
-            Authority::Client(Client { auth: ClientAuth::Assertion(signer), .. }) => signer.key().map(drop),
-            Authority::Client(_) => Ok(()),
-            Authority::Assertion(bearer) => bearer.signer.key().map(drop),
-        }
+        let signer = match &self.by {
+            Authority::Client(Client { auth: ClientAuth::Assertion(signer), .. }) => signer,
+            Authority::Client(_) => return Ok(()),
+            Authority::Assertion(bearer) => &bearer.signer,
+        };
+        signer.key().map(drop)
     }
 
     /// Whether a secret that every such grant has is empty.
@@ -117,7 +121,7 @@ impl Grant {
     pub fn token_member(&self) -> &'static str {
         match &self.by {
             Authority::Assertion(bearer) if bearer.target_audience.is_some() => "id_token",
-            _ => "access_token",
+            _ => ACCESS_TOKEN,
         }
     }
 }

@@ -19,7 +19,7 @@ mod redact;
 mod urlencoded;
 
 pub use binding::Binding;
-pub use grant::{Authority, Client, ClientAuth, Grant, JwtBearer, Signer};
+pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;
 pub use opened::Credential;
 pub use redact::{REDACTED, Redactor};

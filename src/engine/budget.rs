@@ -33,7 +33,7 @@ impl IdleTimes {
 
     /// Of one that is read in pieces.
     pub fn in_pieces(self, host: Option<Duration>) -> Option<Duration> {
-        let usual = self.usual.filter(|_| self.asked.is_none() && host.is_none());
+        let usual = self.usual.filter(|_| self.asked.is_none());
         self.whole(host.or(usual.map(Duration::from_millis)))
     }
 }

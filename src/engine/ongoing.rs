@@ -93,8 +93,7 @@ impl Ongoing {
     }
 
     /// Waits until one of these has something that was not taken yet, or room for bytes that it had none for, and says which have.
-    /// Only while somebody waits, silence
-    /// counts.
+    /// Only while somebody waits, silence counts.
     pub async fn any_ready(exchanges: &[Arc<Self>]) -> Vec<Ready> {
         let _waiting: Vec<IdleWait<'_>> = exchanges.iter().map(|exchange| exchange.0.idle().wait()).collect();
         let inboxes: Vec<&Inbox> = exchanges.iter().map(|exchange| &*exchange.0).collect();
@@ -108,7 +107,7 @@ impl Ongoing {
 
     /// Ends the call, with `cancelled.abandoned` where it has not ended yet, and gives its record.
     pub async fn end(&self) -> Option<Reply> {
-        self.0.cancel(Code::CancelledAbandoned);
+        self.abandon();
         poll_fn(|cx| self.0.poll_ended(cx)).await;
         self.0.record()
     }
@@ -116,7 +115,7 @@ impl Ongoing {
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        self.0.cancel(Code::CancelledAbandoned);
+        self.abandon();
     }
 }
 

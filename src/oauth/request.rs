@@ -39,13 +39,7 @@ pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u6
 }
 
 fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let assertion = match &grant.by {
-        Authority::Client(client) => match &client.auth {
-            ClientAuth::Assertion(signer) => Some(assertion::of_client(client, signer, &grant.token_url, now)?),
-            ClientAuth::Body(_) | ClientAuth::Basic(_) => None,
-        },
-        Authority::Assertion(bearer) => Some(assertion::of_bearer(bearer, &grant.token_url, now)?),
-    };
+    let assertion;
     let scope = grant.scopes.join(" ");
     let scope = (!scope.is_empty()).then_some(("scope", scope.as_bytes()));
     let mut fields: Vec<(&str, &[u8])> = Vec::new();
@@ -58,10 +52,11 @@ fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
                     fields.push(("client_secret", secret.expose()));
                 }
                 ClientAuth::Basic(_) => {}
-                ClientAuth::Assertion(_) => {
+                ClientAuth::Assertion(signer) => {
+                    assertion = assertion::of_client(client, signer, &grant.token_url, now)?;
                     fields.push(("client_id", client.id.expose()));
                     fields.push(("client_assertion_type", CLIENT_ASSERTION));
-                    fields.extend(assertion.as_ref().map(|assertion| ("client_assertion", assertion.expose())));
+                    fields.push(("client_assertion", assertion.expose()));
                 }
             }
             fields.extend(scope);
@@ -69,8 +64,9 @@ fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
             fields.extend(client.resources.iter().map(|resource| ("resource", resource.as_bytes())));
         }
         Authority::Assertion(bearer) => {
+            assertion = assertion::of_bearer(bearer, &grant.token_url, now)?;
             fields.push(("grant_type", JWT_BEARER));
-            fields.extend(assertion.as_ref().map(|assertion| ("assertion", assertion.expose())));
+            fields.push(("assertion", assertion.expose()));
             fields.extend(scope);
             fields.extend(bearer.fields.iter().map(|(name, value)| (name.as_str(), value.expose())));
         }

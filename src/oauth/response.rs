@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use crate::credential::ACCESS_TOKEN;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, for_each_member, text};
@@ -16,9 +17,6 @@ const UNSAID: Duration = Duration::from_secs(3600);
 
 /// No token is held for longer, whatever it says.
 const LONGEST: Duration = Duration::from_secs(86_400);
-
-/// The member whose type `token_type` says.
-const ACCESS_TOKEN: &str = "access_token";
 
 /// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else a response says is not repeated.
 const ERRORS: [&str; 7] = [

@@ -47,9 +47,7 @@ pub(crate) fn entries(document: &str) -> Result<Vec<(String, &RawValue)>, Invali
             Ok(entries)
         }
     }
-    let mut reader = serde_json::Deserializer::from_str(document);
-    let entries = reader.deserialize_map(EntriesVisitor).map_err(|_| Invalid)?;
-    reader.end().map(|()| entries).map_err(|_| Invalid)
+    object(document, EntriesVisitor)
 }
 
 /// Calls for every member of an object: with the position of its key among the names, if it is there, and its value.
@@ -58,13 +56,18 @@ pub(crate) fn for_each_member<'a>(
     names: &[&str],
     each: impl FnMut(Option<usize>, &'a RawValue) -> Result<(), Invalid>,
 ) -> Result<(), Invalid> {
+    object(document, MemberVisitor { names, each })
+}
+
+/// Visits an object, behind which nothing follows.
+fn object<'a, V: Visitor<'a>>(document: &'a str, visitor: V) -> Result<V::Value, Invalid> {
     // For anything else serde would write the value into the text of its error.
     if !document.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(Invalid);
     }
     let mut reader = serde_json::Deserializer::from_str(document);
-    reader.deserialize_map(MemberVisitor { names, each }).map_err(|_| Invalid)?;
-    reader.end().map_err(|_| Invalid)
+    let visited = reader.deserialize_map(visitor).map_err(|_| Invalid)?;
+    reader.end().map(|()| visited).map_err(|_| Invalid)
 }
 
 /// The text of a JSON string.

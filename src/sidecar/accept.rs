@@ -18,7 +18,7 @@ use super::peer::Peer;
 use super::session::Session;
 
 /// How long it waits where the process has no file descriptor for a connection.
-const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+pub(super) const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::accept::NO_DESCRIPTOR;
 use super::daemon::Daemon;
 use super::openmetrics;
 
@@ -19,9 +20,6 @@ const READING_TIME: Duration = Duration::from_secs(10);
 
 /// The longest head of a request.
 const REQUEST_BYTES: usize = 8 << 10;
-
-/// How long it waits where the process has no file descriptor for a connection.
-const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
 
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

@@ -3,6 +3,9 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
+/// A runtime is older than most descriptors of its process, and in some containers there may be a billion of them.
+const MOST: i32 = 1 << 16;
+
 /// A descriptor of this process's own for the epoll instance that watches a descriptor which nothing else watches. The instance
 /// watches it no more afterwards.
 pub fn watching(watched: BorrowedFd<'_>) -> Option<OwnedFd> {
@@ -11,7 +14,7 @@ pub fn watching(watched: BorrowedFd<'_>) -> Option<OwnedFd> {
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
         return None;
     }
-    let numbers = 0..i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX);
+    let numbers = 0..i32::try_from(limit.rlim_cur).unwrap_or(i32::MAX).min(MOST);
     // SAFETY: taking a descriptor off a list that it is not on changes nothing, whatever the number is of; EPOLL_CTL_DEL reads no event.
     let is_it = |number: &i32| unsafe {
         libc::epoll_ctl(*number, libc::EPOLL_CTL_DEL, watched.as_raw_fd(), ptr::null_mut()) == 0

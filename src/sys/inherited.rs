@@ -24,11 +24,13 @@ pub fn inherited_listeners() -> Vec<(String, UnixListener)> {
     let mut names = names.split(':').map(str::to_owned);
     let mut taken = Vec::new();
     for number in FIRST..FIRST + count {
+        // A descriptor that is not there has a name as well.
+        let name = names.next().unwrap_or_default();
         // SAFETY: it asks about a number, and changes nothing but a flag of the descriptor, if there is one.
         if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != -1 {
             // SAFETY: the descriptor is open, systemd handed it over for this process to own, and it is taken once.
             let owned = unsafe { OwnedFd::from_raw_fd(number) };
-            taken.push((names.next().unwrap_or_default(), UnixListener::from(owned)));
+            taken.push((name, UnixListener::from(owned)));
         }
     }
     taken
