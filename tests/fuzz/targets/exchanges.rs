@@ -9,10 +9,8 @@
 
 use std::ffi::c_char;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::ptr::null;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
@@ -24,6 +22,10 @@ use secure_outbound::ffi::{
 };
 use serde_json::{Value, json};
 
+mod server;
+
+use server::server;
+
 const OK: i32 = 0;
 const FAILED: i32 = 1;
 const PENDING: i32 = 2;
@@ -32,28 +34,6 @@ const UNKNOWN_EXCHANGE: i32 = -5;
 
 /// More bytes than are taken ahead.
 static BODY: [u8; 100_000] = [b'a'; 100_000];
-
-struct Server {
-    port: u16,
-    response: Arc<Mutex<Vec<u8>>>,
-}
-
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let response = Arc::new(Mutex::new(Vec::new()));
-        let current = Arc::clone(&response);
-        thread::spawn(move || {
-            for mut tcp in listener.incoming().flatten() {
-                let response = current.lock().expect("no poison").clone();
-                thread::spawn(move || serve(&mut tcp, &response));
-            }
-        });
-        Server { port, response }
-    })
-}
 
 fn serve(tcp: &mut TcpStream, response: &[u8]) {
     let _ = tcp.read(&mut [0; 1024]);
@@ -228,14 +208,6 @@ impl Host {
     }
 }
 
-fn configuration(port: u16, version: &str) -> String {
-    json!({
-        "version": 1, "http_versions": [version],
-        "internal_hosts": [{"host": "127.0.0.1", "networks": ["127.0.0.1/32"], "ports": [port]}],
-    })
-    .to_string()
-}
-
 fn request(port: u16) -> String {
     json!({
         "version": 1, "service_id": "fuzz", "method": "POST", "base_url": format!("http://127.0.0.1:{port}"), "path": "/",
@@ -248,11 +220,11 @@ fn request(port: u16) -> String {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (Some((version, rest)), server) = (data.split_first(), server()) else { return };
+    let (Some((version, rest)), server) = (data.split_first(), server(serve)) else { return };
     let Some((length, rest)) = rest.split_first() else { return };
     let (response, calls) = rest.split_at(usize::from(*length).min(rest.len()));
-    *server.response.lock().expect("no poison") = response.to_vec();
-    let configuration = configuration(server.port, if version & 1 == 1 { "2" } else { "1.1" });
+    server.respond(response);
+    let configuration = server.configuration(if version & 1 == 1 { "2" } else { "1.1" });
     let (mut engine, mut view) = (0, ResultView::EMPTY);
     let text = (configuration.as_ptr().cast::<c_char>(), configuration.len());
     // SAFETY: every pointer is to a live value of the length beside it.

@@ -7,9 +7,7 @@
 
 use std::ffi::c_char;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
+use std::net::{Shutdown, TcpStream};
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::ffi::{
@@ -17,30 +15,11 @@ use secure_outbound::ffi::{
 };
 use serde_json::{Value, json};
 
+mod server;
+
+use server::server;
+
 const CLASSES: [&str; 4] = ["protocol", "response", "timeout", "connect"];
-
-struct Server {
-    port: u16,
-    response: Arc<Mutex<Vec<u8>>>,
-}
-
-/// Sends the current response on every connection, because a request that was not processed is sent again on another one.
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let response = Arc::new(Mutex::new(Vec::new()));
-        let current = Arc::clone(&response);
-        thread::spawn(move || {
-            for mut tcp in listener.incoming().flatten() {
-                let response = current.lock().expect("no poison").clone();
-                thread::spawn(move || serve(&mut tcp, &response));
-            }
-        });
-        Server { port, response }
-    })
-}
 
 fn serve(tcp: &mut TcpStream, response: &[u8]) {
     let (choice, response) = response.split_first().unwrap_or((&0, &[]));
@@ -56,14 +35,6 @@ fn serve(tcp: &mut TcpStream, response: &[u8]) {
     let _ = std::io::copy(tcp, &mut std::io::sink());
 }
 
-fn configuration(port: u16, version: &str) -> String {
-    json!({
-        "version": 1, "http_versions": [version],
-        "internal_hosts": [{"host": "127.0.0.1", "networks": ["127.0.0.1/32"], "ports": [port]}],
-    })
-    .to_string()
-}
-
 fn request(port: u16) -> String {
     json!({
         "version": 1, "service_id": "fuzz", "method": "POST", "base_url": format!("http://127.0.0.1:{port}"), "path": "/",
@@ -73,10 +44,10 @@ fn request(port: u16) -> String {
 }
 
 fuzz_target!(|response: &[u8]| {
-    let server = server();
-    *server.response.lock().expect("no poison") = response.to_vec();
+    let server = server(serve);
+    server.respond(response);
     let version = if response.first().is_some_and(|choice| choice & 1 == 1) { "2" } else { "1.1" };
-    let (configuration, request) = (configuration(server.port, version), request(server.port));
+    let (configuration, request) = (server.configuration(version), request(server.port));
     let (mut engine, mut view) = (0, ResultView::EMPTY);
     // SAFETY: every pointer is to a live value of the length beside it.
     let head = unsafe {
