@@ -16,6 +16,8 @@ use Netresearch\NrVault\Transport\Text\Pairs;
  */
 final readonly class RequestSpec
 {
+    private const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
+
     /**
      * @param string $serviceId 1 to 128 of A-Z a-z 0-9 . _ : -
      * @param string $method upper-case token
@@ -66,17 +68,25 @@ final readonly class RequestSpec
                 throw OutboundException::malformed("$key must be a list of pairs of strings");
             }
         }
-        if (($timeoutMs ?? 1) < 1) {
-            throw OutboundException::malformed('timeout_ms must be at least 1');
-        }
-        if (($idleTimeoutMs ?? 1) < 1) {
-            throw OutboundException::malformed('idle_timeout_ms must be at least 1');
-        }
-        if (($connectTimeoutMs ?? 1) < 1) {
-            throw OutboundException::malformed('connect_timeout_ms must be at least 1');
+        $times = ['timeout_ms' => $timeoutMs, 'idle_timeout_ms' => $idleTimeoutMs, 'connect_timeout_ms' => $connectTimeoutMs];
+        foreach ($times as $key => $milliseconds) {
+            if (($milliseconds ?? 1) < 1) {
+                throw OutboundException::malformed("$key must be at least 1");
+            }
         }
         self::checkCredentials($credentials);
         self::checkAlternatives($alternatives);
+    }
+
+    /**
+     * Whether it may be processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the server recognizes a repetition
+     * by its idempotency key. TRACE is idempotent as well, but is refused before.
+     *
+     * @internal
+     */
+    public function isRepeatable(): bool
+    {
+        return $this->idempotencyKey !== null || in_array($this->method, self::IDEMPOTENT, true);
     }
 
     /**

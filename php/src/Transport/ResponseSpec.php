@@ -102,8 +102,12 @@ final readonly class ResponseSpec
         $wire = Wire::decode($head);
         $status = $wire['status'] ?? null;
         $audit = $wire['audit'] ?? null;
-        if (!is_int($status) || !is_array($audit)) {
+        if (!is_int($status)) {
             return OutboundException::fromWire(null);
+        }
+        if (!is_array($audit)) {
+            // Of a response that comes in pieces, the record comes at its end.
+            return OutboundException::create($code, MemoryLimit::REFUSAL, sent: 'yes', httpStatus: $status);
         }
         // The last attempt no longer ends with the response.
         $record = AuditShape::of($audit);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport;
 
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Text\Pairs;
 
 /**
@@ -27,5 +28,19 @@ final readonly class StreamHead
         if ($status < 100 || $status > 999 || Pairs::read($headers) === null) {
             throw new \InvalidArgumentException('the status or the headers of a response are impossible');
         }
+    }
+
+    /**
+     * @throws OutboundException internal.panic for a document that is no head
+     */
+    public static function fromWire(#[\SensitiveParameter] string $document): self
+    {
+        $wire = Wire::decode($document);
+        $headers = Wire::headersFromWire($wire['headers'] ?? null);
+        [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? null];
+        if (!is_int($status) || !is_string($version) || $headers === null) {
+            throw OutboundException::fromWire(null);
+        }
+        return new self($status, $version, $headers);
     }
 }

@@ -52,6 +52,17 @@ final class DoctorSidecarTest extends CommandTestCase
         self::assertSame([], $this->sidecar->records(), 'no call is made');
     }
 
+    public function testItTakesNoPlaceThatCallsOfTheWorkersNeed(): void
+    {
+        $this->sidecar->stop();
+        $caller = ['user' => self::USER, 'services' => ['crm', 'more'], 'limits' => ['calls' => 1]];
+        $this->sidecar = $this->sidecar([$caller], ['crm', 'more']);
+        $report = $this->ask(['registry' => $this->json('two.json', self::registryOfSidecar(['crm', 'more']))]);
+
+        self::assertSame([], self::wrong($report));
+        self::assertSame([], $this->sidecar->records(), 'the second one is not refused because of the first');
+    }
+
     public function testASocketThatTheWorkersMayNotOpen(): void
     {
         chgrp($this->sidecar->socket, 'daemon');
@@ -164,11 +175,12 @@ final class DoctorSidecarTest extends CommandTestCase
 
     /**
      * @param list<array<string, mixed>> $callers
+     * @param list<string> $services
      */
-    private function sidecar(array $callers): Sidecar
+    private function sidecar(array $callers, array $services = ['crm']): Sidecar
     {
-        $services = ['crm' => ['base_url' => 'https://api.example.com/v1', 'policy' => ['allowed_methods' => ['GET']]]];
-        $sidecar = new Sidecar([], $services, ['callers' => $callers]);
+        $service = ['base_url' => 'https://api.example.com/v1', 'policy' => ['allowed_methods' => ['GET']]];
+        $sidecar = new Sidecar([], array_fill_keys($services, $service), ['callers' => $callers]);
         chmod(dirname($sidecar->socket), 0755);
         chmod(dirname($sidecar->socket) . '/vault', 0700);
         chgrp($sidecar->socket, self::USER);
@@ -182,11 +194,12 @@ final class DoctorSidecarTest extends CommandTestCase
     }
 
     /**
+     * @param list<string> $services
      * @return array<string, mixed>
      */
-    private static function registryOfSidecar(): array
+    private static function registryOfSidecar(array $services = ['crm']): array
     {
-        return ['version' => 1, 'services' => ['crm' => ['transport' => 'sidecar']]];
+        return ['version' => 1, 'services' => array_fill_keys($services, ['transport' => 'sidecar'])];
     }
 
     /**

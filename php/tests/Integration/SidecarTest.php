@@ -29,6 +29,9 @@ final class SidecarTest extends TestCase
     private FaultServer $server;
     private Sidecar $sidecar;
 
+    /** @var \Closure(int): Sidecar a daemon that drains for so many milliseconds */
+    private \Closure $daemon;
+
     protected function setUp(): void
     {
         $this->directory = new TempDir('sidecar-test');
@@ -36,21 +39,25 @@ final class SidecarTest extends TestCase
         $this->server = new FaultServer($this->directory);
         $port = $this->server->listen('api', ['certificate' => $tls->certificate, 'key' => $tls->key, 'alpn' => ['http/1.1']]);
         $key = random_bytes(32);
-        $this->sidecar = new Sidecar(
-            [
-                'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port]]],
-                'tls' => ['roots' => 'file', 'ca_file' => $tls->authority],
-                'master_keys' => [['provider' => 'raw', 'key_base64' => base64_encode($key)]],
-            ],
-            [],
-            ['drain_ms' => 500],
-        );
         $sealed = (new Sealer($key))->credential('bearer', ['token' => self::TOKEN], null, 'shop-token')->sealed;
-        $this->sidecar->serve(['shop' => [
-            'base_url' => 'https://localhost:' . $port . '/v1',
-            'policy' => ['allowed_methods' => ['GET', 'POST'], 'request_bytes' => 16 << 20],
-            'credentials' => [['identifier' => 'shop-token', 'type' => 'bearer']],
-        ]], ['shop-token' => $sealed]);
+        $this->daemon = static function (int $drainMs) use ($port, $tls, $key, $sealed): Sidecar {
+            $sidecar = new Sidecar(
+                [
+                    'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [$port]]],
+                    'tls' => ['roots' => 'file', 'ca_file' => $tls->authority],
+                    'master_keys' => [['provider' => 'raw', 'key_base64' => base64_encode($key)]],
+                ],
+                [],
+                ['drain_ms' => $drainMs],
+            );
+            $sidecar->serve(['shop' => [
+                'base_url' => 'https://localhost:' . $port . '/v1',
+                'policy' => ['allowed_methods' => ['GET', 'POST'], 'request_bytes' => 16 << 20],
+                'credentials' => [['identifier' => 'shop-token', 'type' => 'bearer']],
+            ]], ['shop-token' => $sealed]);
+            return $sidecar;
+        };
+        $this->sidecar = ($this->daemon)(500);
     }
 
     protected function tearDown(): void
@@ -117,6 +124,32 @@ final class SidecarTest extends TestCase
 
         self::assertSame('once', $transport->send(self::request('POST', ['body' => 'x']), $decision)->body);
         self::assertCount(1, $this->server->requests('api'));
+    }
+
+    /**
+     * The daemon that ends still has a response that is read in pieces, on the connection that the call was sent on.
+     *
+     * @testWith [true]
+     *           [false]
+     */
+    public function testACallThatWasNotTakenDoesNotWaitForWhatAnotherOneStillHas(bool $isDecided): void
+    {
+        $this->sidecar->stop();
+        $this->sidecar = ($this->daemon)(60_000);
+        $begun = FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc");
+        $this->server->script('api', [['read'], $begun, ['hold']], [['read'], FaultServer::answer(body: 'once')]);
+        $transport = $this->transport();
+        $stream = $transport->start(self::request('GET'));
+        while ($stream->head() === null) {
+            $transport->wait([$stream], 1000);
+        }
+        $request = self::request('POST', ['body' => 'x']);
+        $decision = $isDecided ? $transport->decide($request) : null;
+        $this->sidecar->giveWayToAnother();
+
+        self::assertSame('once', $transport->send($request, $decision)->body);
+        self::assertCount(2, $this->server->requests('api'));
+        self::assertSame('cancelled.abandoned', $stream->end()['error_code'] ?? null);
     }
 
     /**

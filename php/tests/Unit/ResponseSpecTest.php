@@ -31,6 +31,18 @@ final class ResponseSpecTest extends TestCase
         ResponseSpec::fromWire((string) json_encode(['version' => 1, 'headers' => [], 'error' => $error]), '');
     }
 
+    public function testAResponseThatIsTooLargeIsOneWithoutARecordAsWell(): void
+    {
+        $audit = AuditShape::of(['service_id' => 'a', 'status' => 200, 'attempts' => 1]);
+        $head = (new ResponseSpec(200, '2', [], '', $audit))->toWire()['head'];
+        foreach ([[$head, $audit['service_id']], ['{"version":1,"status":200,"http_version":"2","headers":[]}', null]] as [$of, $id]) {
+            $failure = ResponseSpec::tooLarge($of);
+            self::assertSame(['response.too_large', 'yes', 200], [$failure->errorCode(), $failure->sent(), $failure->httpStatus()]);
+            self::assertSame($id, $failure->auditRecord()['service_id'] ?? null);
+        }
+        self::assertSame('internal.panic', ResponseSpec::tooLarge('{"version":1}')->errorCode());
+    }
+
     /**
      * @dataProvider unreadable
      */

@@ -57,13 +57,7 @@ final class RustExchange implements ExchangeInterface
         if ($result['status'] === NativeLibrary::PENDING) {
             return null;
         }
-        $wire = Wire::decode($result['head']);
-        $headers = Wire::headersFromWire($wire['headers'] ?? null);
-        [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? null];
-        if (!is_int($status) || !is_string($version) || $headers === null) {
-            throw OutboundException::fromWire(null);
-        }
-        return $this->head = new StreamHead($status, $version, $headers);
+        return $this->head = StreamHead::fromWire($result['head']);
     }
 
     public function read(int $max): ?string

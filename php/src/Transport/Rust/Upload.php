@@ -63,6 +63,14 @@ final class Upload
         }
     }
 
+    /**
+     * @return array<string, mixed> what dumps show
+     */
+    public function __debugInfo(): array
+    {
+        return ['length' => $this->source->length()];
+    }
+
     /** Reads the next piece, and learns what follows it. */
     private function next(): void
     {

@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Sidecar;
 
-use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
@@ -64,13 +63,13 @@ final class Connection
     }
 
     /** Whether the call goes on here. */
-    public function has(SidecarCall $call): bool
+    public function has(#[\SensitiveParameter] SidecarCall $call): bool
     {
         return ($this->calls[$call->id] ?? null) === $call && $this->isOpen();
     }
 
     /** Ends a call here: later frames of it are dropped. The mark goes with the last one. */
-    public function leave(SidecarCall $call): void
+    public function leave(#[\SensitiveParameter] SidecarCall $call): void
     {
         if (($this->calls[$call->id] ?? null) !== $call) {
             return;
@@ -87,10 +86,10 @@ final class Connection
     }
 
     /** Says that a call is not wanted any more. */
-    public function cancel(SidecarCall $call, bool $isAbandoned): void
+    public function cancel(#[\SensitiveParameter] SidecarCall $call, bool $isAbandoned): void
     {
         if ($this->has($call)) {
-            $this->put(Frames::piece(Frames::CANCEL, $call->id, $isAbandoned ? "\x01" : "\x00", true));
+            $this->put(Frames::cancel($call->id, $isAbandoned));
         }
     }
 
@@ -103,7 +102,7 @@ final class Connection
         $this->leave($call);
     }
 
-    public function mark(): void
+    private function mark(): void
     {
         if (!$this->isMarked) {
             stream_set_blocking($this->stream, false);
@@ -111,7 +110,7 @@ final class Connection
         }
     }
 
-    public function unmark(): void
+    private function unmark(): void
     {
         if ($this->isMarked) {
             stream_set_blocking($this->stream, true);
@@ -136,7 +135,7 @@ final class Connection
     /** Whether so little is left to be written that more may be put in. */
     public function hasRoom(): bool
     {
-        return strlen($this->out) < Frames::WINDOW / 4;
+        return strlen($this->out) < Frames::BURST;
     }
 
     /** Writes frames as far as the socket takes them now; the rest goes out in turn(). */
@@ -162,7 +161,7 @@ final class Connection
      * @param list<self> $connections
      * @param int $until 0: nothing is waited for
      */
-    public static function turnAny(array $connections, int $until): bool
+    public static function turnAny(#[\SensitiveParameter] array $connections, int $until): bool
     {
         $left = $until === 0 ? 0 : intdiv($until - (int) hrtime(true), 1000);
         [$read, $write, $except] = [[], [], []];
@@ -194,6 +193,14 @@ final class Connection
             }
         }
         return true;
+    }
+
+    /**
+     * @return array<string, mixed> what dumps show
+     */
+    public function __debugInfo(): array
+    {
+        return ['calls' => array_keys($this->calls)];
     }
 
     private function flush(): void

@@ -18,6 +18,9 @@ final class Frames
     /** What each side may send of a body before it gets credit, and the most credit that there is. */
     public const WINDOW = 1_048_576;
 
+    /** What is written at once. */
+    public const BURST = self::WINDOW / 4;
+
     public const HELLO = 1;
     public const CALL = 2;
     public const DECISION = 3;
@@ -47,6 +50,12 @@ final class Frames
     public static function piece(int $kind, int $id, #[\SensitiveParameter] string $payload, bool $isLast): string
     {
         return pack('CCnNJ', self::VERSION, $kind, $isLast ? self::LAST : 0, strlen($payload), $id) . $payload;
+    }
+
+    /** The frame by which a call is given up: left, or cancelled for whoever still wants its record. */
+    public static function cancel(int $id, bool $isAbandoned): string
+    {
+        return self::piece(self::CANCEL, $id, $isAbandoned ? "\x01" : "\x00", true);
     }
 
     /**

@@ -101,6 +101,14 @@ final class SidecarCall
             && (!$this->isHandedOver || ($this->lost->taken !== null && $this->lost->taken < $this->id));
     }
 
+    /**
+     * @return array<string, mixed> what dumps show
+     */
+    public function __debugInfo(): array
+    {
+        return ['id' => $this->id];
+    }
+
     /** Whether nothing more will come. */
     public function isOver(): bool
     {

@@ -69,7 +69,7 @@ final class SidecarExchange implements ExchangeInterface
             if ($this->call->response === null || ($this->isCollected && $this->hasFailed())) {
                 return $this->hasFailed() ? throw $this->failure() : null;
             }
-            $this->head = self::headOf($this->call->response);
+            $this->head = StreamHead::fromWire($this->call->response);
         }
         return $this->head;
     }
@@ -262,19 +262,5 @@ final class SidecarExchange implements ExchangeInterface
                 'sent' => $failure->sent(),
             ])
             : $record;
-    }
-
-    /**
-     * @throws OutboundException
-     */
-    private static function headOf(#[\SensitiveParameter] string $document): StreamHead
-    {
-        $wire = Wire::decode($document);
-        $headers = Wire::headersFromWire($wire['headers'] ?? null);
-        [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? null];
-        if (!is_int($status) || !is_string($version) || $headers === null) {
-            throw OutboundException::fromWire(null);
-        }
-        return new StreamHead($status, $version, $headers);
     }
 }

@@ -24,9 +24,6 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class SidecarTransport implements ExchangesInterface, RemoteDecision
 {
-    /** Of these, a response in which a piece is missing may be asked for again. */
-    private const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'];
-
     /** How often a connection may end before the sidecar has taken a call. */
     private const TRIES = 20;
 
@@ -130,7 +127,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         };
         $limit = $this->connectLimit($request);
         $pending = $begin($limit);
-        $isRepeatable = self::isRepeatable($request);
+        $isRepeatable = $request->isRepeatable();
         $exchange = new SidecarExchange(
             $pending->isSent(),
             $upload,
@@ -187,7 +184,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
             $call = $this->enter($limit);
             $until = CallTimes::after($request->timeoutMs ?? $this->timeoutMs);
             $call->connection->put($this->document($call, $request, $bodyLength, $more));
-            while ($call->decision === null && $call->connection->turn($until)) {
+            while ($call->decision === null && $call->lost === null && $call->connection->turn($until)) {
                 continue;
             }
             if ($call->decision === null) {
@@ -226,7 +223,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         $connection = $call->connection;
         try {
             $connection->put($begin . $upload->frames($call));
-            while (!$call->isWhole && $connection->turn($until)) {
+            while (!$call->isWhole && $call->lost === null && $connection->turn($until)) {
                 if ($call->decision !== null) {
                     $until = self::until($call->decision);
                     $call->decision = null;
@@ -241,7 +238,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
                 $call->credit($call->uncounted);
             }
             if (!$call->isWhole && $call->lost === null) {
-                throw CallTimes::late($call->isHandedOver ? 'maybe' : 'no', self::isRepeatable($request));
+                throw CallTimes::late($call->isHandedOver ? 'maybe' : 'no', $request->isRepeatable());
             }
         } catch (OutboundException $failure) {
             $connection->giveUp($call);
@@ -257,7 +254,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
             return null;
         }
         if ($call->response === null || !$call->isWhole) {
-            throw self::closed($call, self::isRepeatable($request));
+            throw self::closed($call, $request->isRepeatable());
         }
         return ResponseSpec::fromWire($call->response, $call->body);
     }
@@ -344,26 +341,21 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     /** The failure of a call whose connection is over. */
     private static function closed(#[\SensitiveParameter] SidecarCall $call, bool $isRepeatable): OutboundException
     {
+        $status = $call->response === null ? null : (Wire::decode($call->response) ?? [])['status'] ?? null;
         $sent = match (true) {
-            $call->response !== null => 'yes',
-            $call->isUntaken() => 'no',
+            is_int($status) => 'yes',
+            $call->response === null && $call->isUntaken() => 'no',
             default => 'maybe',
         };
-        $status = $call->response === null ? null : (Wire::decode($call->response) ?? [])['status'] ?? null;
         return OutboundException::create(
             'protocol.closed_early',
             $sent === 'no'
                 ? 'the sidecar ended before it had taken the request'
                 : 'the sidecar ended before it had answered; whether the request was processed is not known',
             $sent === 'no' || $isRepeatable,
-            is_int($status) ? $sent : ($sent === 'yes' ? 'maybe' : $sent),
+            $sent,
             is_int($status) ? $status : null,
         );
-    }
-
-    private static function isRepeatable(#[\SensitiveParameter] RequestSpec $request): bool
-    {
-        return $request->idempotencyKey !== null || in_array($request->method, self::IDEMPOTENT, true);
     }
 
     /** The time of hrtime() until which a connection is tried. */

@@ -14,9 +14,6 @@ use Netresearch\NrVault\Transport\BodySource;
  */
 final class Upload
 {
-    /** What is written at once. */
-    private const BURST = Frames::WINDOW / 4;
-
     private int $at = 0;
 
     private bool $isOver = false;
@@ -27,8 +24,8 @@ final class Upload
      */
     public function __construct(
         #[\SensitiveParameter] private readonly string $body,
-        private readonly ?BodySource $source = null,
-        public readonly int $length = 0,
+        private readonly ?BodySource $source,
+        private readonly int $length,
     ) {
     }
 
@@ -59,7 +56,7 @@ final class Upload
     public function frames(#[\SensitiveParameter] SidecarCall $call): string
     {
         $frames = '';
-        while (!$this->isOver && strlen($frames) < self::BURST) {
+        while (!$this->isOver && strlen($frames) < Frames::BURST) {
             $most = min(Frames::PAYLOAD_BYTES, $this->length - $this->at, $call->credit);
             if ($most === 0 && $this->at < $this->length) {
                 break;
@@ -77,9 +74,20 @@ final class Upload
         return $frames;
     }
 
+    /**
+     * @return array<string, mixed> what dumps show
+     */
+    public function __debugInfo(): array
+    {
+        return ['length' => $this->length];
+    }
+
     private static function read(BodySource $source, int $most): string
     {
         $piece = $most === 0 ? '' : $source->read($most);
+        if (strlen($piece) > $most) {
+            throw OutboundException::malformed('the source of the body gave more bytes than it was asked for');
+        }
         return $piece !== '' || $most === 0 ? $piece : throw self::malformed();
     }
 

@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Transport\System\Quiet;
 
 /**
  * A daemon in a directory of its own.
@@ -20,6 +21,9 @@ final class Sidecar
     private readonly TempDir $directory;
 
     private Process $process;
+
+    /** @var list<Process> daemons that drain */
+    private array $former = [];
 
     private int $starts = 0;
 
@@ -81,6 +85,16 @@ final class Sidecar
         ++$this->starts;
     }
 
+    /** Tells it to end, and starts another one while it still has calls. */
+    public function giveWayToAnother(): void
+    {
+        $this->signal(SIGTERM);
+        $connected = fn (): bool => is_resource(Quiet::call(fn () => stream_socket_client('unix://' . $this->socket)));
+        Poll::until(static fn (): bool => !$connected(), 'nobody listens');
+        $this->former[] = $this->process;
+        $this->start();
+    }
+
     /**
      * Writes envelopes, which each call reads, and replaces its services if they are others.
      *
@@ -133,7 +147,9 @@ final class Sidecar
 
     public function stop(): void
     {
-        $this->process->stop();
+        foreach ([...$this->former, $this->process] as $process) {
+            $process->stop();
+        }
         $this->directory->remove();
     }
 

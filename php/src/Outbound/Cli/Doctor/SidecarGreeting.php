@@ -92,7 +92,7 @@ final readonly class SidecarGreeting
     private static function greet($stream, array $services): self
     {
         $hello = ['version' => Frames::VERSION, 'client' => 'secure-outbound-doctor/' . PackageVersion::NUMBER];
-        self::write($stream, Frames::HELLO, 0, $hello);
+        self::write($stream, Frames::document(Frames::HELLO, 0, Wire::encode($hello)));
         $first = Quiet::call(static fn () => fread($stream, 1));
         if (!is_string($first) || $first === '') {
             return new self(self::SILENT);
@@ -104,10 +104,13 @@ final readonly class SidecarGreeting
         }
         $unknown = [];
         foreach ($services as $id) {
-            $request = ['version' => 1, 'method' => 'GET'];
-            $call = ['version' => 1, 'service_id' => $id, 'body_bytes' => 0, 'request' => $request];
-            self::write($stream, Frames::CALL, (int) hrtime(true), $call);
+            $number = (int) hrtime(true);
+            $request = ['version' => Wire::VERSION, 'method' => 'GET'];
+            $call = ['version' => Wire::VERSION, 'service_id' => $id, 'body_bytes' => 0, 'request' => $request];
+            self::write($stream, Frames::document(Frames::CALL, $number, Wire::encode($call)));
             $decision = self::document($stream, Frames::DECISION, '')['decision'] ?? null;
+            // An allowed call has one of the places that the user's real calls need.
+            self::write($stream, Frames::cancel($number, true));
             $error = is_array($decision) ? $decision['error'] ?? null : null;
             if (is_array($error) && ($error['code'] ?? null) === 'policy.service_unknown') {
                 $unknown[] = $id;
@@ -119,11 +122,10 @@ final readonly class SidecarGreeting
 
     /**
      * @param resource $stream
-     * @param array<string, mixed> $document
      */
-    private static function write($stream, int $kind, int $id, array $document): void
+    private static function write($stream, string $frames): void
     {
-        Quiet::call(static fn () => fwrite($stream, Frames::document($kind, $id, Wire::encode($document))));
+        Quiet::call(static fn () => fwrite($stream, $frames));
     }
 
     /**

@@ -32,7 +32,7 @@ final readonly class Call
     public function begin(#[\SensitiveParameter] RequestSpec $request, ?int $begun, Reading $reading): OpenCall
     {
         $recorder = new Recorder($begun);
-        $isRepeatable = Retry::isRepeatable($request->method, $request->idempotencyKey !== null);
+        $isRepeatable = $request->isRepeatable();
         try {
             $prepared = $this->preparation->prepare($request, $recorder, $reading);
         } catch (OutboundException $refusal) {

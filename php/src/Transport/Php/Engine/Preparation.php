@@ -88,7 +88,7 @@ final readonly class Preparation
             ),
             self::callersHeaders($request, $admitted),
             $request->credentials !== [],
-            Retry::isRepeatable($request->method, $request->idempotencyKey !== null),
+            $request->isRepeatable(),
             (int) $policy?->maxRedirects,
             (int) $policy?->maxAttempts,
             $responseBytes->least(new ByteLimit($this->settings->maxResponseBytes, 'limits.response_bytes')),

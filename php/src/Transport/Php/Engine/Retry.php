@@ -17,7 +17,6 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final class Retry
 {
-    private const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
     private const STATUSES = [429, 502, 503, 504];
     private const CLASSES = ['dns', 'connect', 'timeout', 'protocol'];
 
@@ -32,15 +31,6 @@ final class Retry
         'timeout.idle',
         'protocol.closed_early',
     ];
-
-    /**
-     * Whether a request may be processed twice: its method is idempotent (RFC 9110 section 9.2.2) or the server recognizes a
-     * repetition by its idempotency key. TRACE is idempotent as well, but is refused before.
-     */
-    public static function isRepeatable(string $method, bool $hasIdempotencyKey): bool
-    {
-        return $hasIdempotencyKey || in_array($method, self::IDEMPOTENT, true);
-    }
 
     /** Whether a request is made once more after a response with this status. */
     public static function afterResponse(int $status, bool $isRepeatable): bool

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php\Engine;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Engine\Retry;
+use Netresearch\NrVault\Transport\RequestSpec;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -50,11 +51,16 @@ final class RetryTest extends TestCase
     public function testIdempotentMethodsAndKeyedRequestsAreHarmless(): void
     {
         foreach (['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as $method) {
-            self::assertTrue(Retry::isRepeatable($method, false), $method);
+            self::assertTrue(self::request($method, null)->isRepeatable(), $method);
         }
         foreach (['POST', 'PATCH', 'TRACE', 'get', 'LOCK'] as $method) {
-            self::assertFalse(Retry::isRepeatable($method, false), $method);
-            self::assertTrue(Retry::isRepeatable($method, true), $method);
+            self::assertFalse(self::request($method, null)->isRepeatable(), $method);
+            self::assertTrue(self::request($method, 'a-key')->isRepeatable(), $method);
         }
+    }
+
+    private static function request(string $method, ?string $key): RequestSpec
+    {
+        return new RequestSpec('a', $method, null, 'https://a.example', idempotencyKey: $key);
     }
 }
