@@ -64,14 +64,20 @@ class Listener:
         self.context = context(tls) if tls else None
         self.changed = threading.Condition()
         self.releases = Releases()
+        self.last = None
         self.connections, self.script, self.answers, self.answered = [], [], [], 0
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
-            peer, _ = self.socket.accept()
+            peer, client = self.socket.accept()
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.changed:
+                if client == self.last:
+                    self.last = None
+                    self.changed.notify_all()
+                    peer.close()
+                    continue
                 index = min(len(self.connections), len(self.script) - 1)
                 steps = self.script[index] if self.script else [["cut"]]
                 connection = Connection(peer, self, steps)
@@ -86,7 +92,17 @@ class Listener:
             self.answered += 1
             return steps
 
+    def accept_all(self):
+        """Accepts every connection that is there: this one is behind them."""
+        with socket.socket(self.socket.family, socket.SOCK_STREAM) as last, self.changed:
+            last.bind((self.socket.getsockname()[0], 0))
+            self.last = last.getsockname()
+            last.connect(self.socket.getsockname())
+            self.changed.wait_for(lambda: self.last is None)
+
     def begin(self, script, answers):
+        # One that a client has given up before it sent anything would otherwise get the first script.
+        self.accept_all()
         with self.changed:
             for connection in self.connections:
                 connection.abandon()
