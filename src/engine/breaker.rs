@@ -66,6 +66,11 @@ impl Breakers {
         breaker.is_some_and(|breaker| self.circuits().is_open(breaker, now))
     }
 
+    /// Closes the circuit of a service.
+    pub fn forget(&self, service_id: &str) {
+        self.circuits().forget(service_id);
+    }
+
     fn circuits(&self) -> MutexGuard<'_, Circuits> {
         lock(&self.0)
     }

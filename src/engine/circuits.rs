@@ -113,6 +113,12 @@ impl Circuits {
         self.change(&breaker.service_id, next);
     }
 
+    /// Closes a circuit. What attempts tell that began before counts for nothing.
+    pub(super) fn forget(&mut self, service_id: &str) {
+        self.changes += 1;
+        self.by_service.remove(service_id);
+    }
+
     fn change(&mut self, service_id: &str, state: State) -> u64 {
         self.changes += 1;
         self.by_service.insert(service_id.to_owned(), Circuit { state, change: self.changes });

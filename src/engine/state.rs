@@ -95,6 +95,26 @@ impl Engine {
         Ok(Self::with(Arc::new(settings), keyring, lookups))
     }
 
+    /// Another engine of the same settings and keys, which shares nothing of what calls leave.
+    pub fn beside(&self) -> Self {
+        Self::with(Arc::clone(&self.settings), self.keyring().clone(), Arc::clone(&self.lookups))
+    }
+
+    /// What tells trust anchors and revocation lists with other contents.
+    pub fn trust(&self) -> &[u8; 32] {
+        self.settings.network.roots.digest()
+    }
+
+    /// Reads the files of its keys anew, whatever their stamps say.
+    pub fn reread_keys(&self) {
+        self.keyring().reread();
+    }
+
+    /// Closes the circuit of a service, which leads elsewhere from now on.
+    pub fn forget_circuit(&self, service_id: &str) {
+        self.breakers.forget(service_id);
+    }
+
     /// Settings and keys, and no state of calls yet.
     fn with(settings: Arc<Settings>, keyring: Keyring, lookups: Arc<Lookups>) -> Self {
         Self {

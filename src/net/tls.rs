@@ -1,5 +1,6 @@
 //! Trust anchors and the TLS settings. Certificate checks cannot be turned off.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
 
 use super::pins::{Pin, Verifier};
 use crate::document::{RootSource, TlsSpec};
@@ -26,19 +28,24 @@ const SYSTEM_BUNDLES: [&str; 5] = [
 
 /// Loaded trust anchors, and what was revoked below them.
 #[derive(Clone)]
-pub struct Roots(Arc<Verifier>);
+pub struct Roots {
+    verifier: Arc<Verifier>,
+    digest: [u8; 32],
+}
 
 impl Roots {
     /// Reads the trust anchors that the configuration names.
     pub fn load(spec: &TlsSpec) -> Result<Self, Error> {
         let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
         let mut store = RootCertStore::empty();
+        let mut files = Sha256::new();
         if spec.roots != RootSource::File
             && let Some(bundle) = SYSTEM_BUNDLES.iter().find(|path| Path::new(path).is_file())
         {
             // A system's bundle may hold what this library cannot use; the rest still counts.
-            let certificates = CertificateDer::pem_file_iter(bundle).into_iter().flatten().flatten();
-            store.add_parsable_certificates(certificates);
+            let text = fs::read(bundle).unwrap_or_default();
+            store.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).flatten());
+            files.update(Sha256::digest(text));
         }
         let own = match (&spec.ca_file, spec.roots) {
             (Some(_), RootSource::System) => {
@@ -47,10 +54,10 @@ impl Roots {
             (None, RootSource::File | RootSource::SystemAndFile) => {
                 return Err(invalid("tls.roots file and system+file need tls.ca_file"));
             }
-            (Some(path), _) => certificates(path)?,
+            (Some(path), _) => certificates(path, &mut files)?,
             (None, RootSource::System) => Vec::new(),
         };
-        let lists = spec.crl_file.as_deref().map(lists).transpose()?.unwrap_or_default();
+        let lists = spec.crl_file.as_deref().map(|path| lists(path, &mut files)).transpose()?.unwrap_or_default();
         let mut pins = Vec::new();
         for certificate in own {
             let unusable = "tls.ca_file holds a certificate that cannot be used";
@@ -65,12 +72,18 @@ impl Roots {
             true if lists.is_empty() || !pins.is_empty() => None,
             _ => Some(chains(store, lists)?),
         };
-        Ok(Self(Arc::new(Verifier::new(chains, pins, provider(true).signature_verification_algorithms))))
+        let verifier = Verifier::new(chains, pins, provider(true).signature_verification_algorithms);
+        Ok(Self { verifier: Arc::new(verifier), digest: files.finalize().into() })
     }
 
     /// Whether no server can be trusted.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.verifier.is_empty()
+    }
+
+    /// What tells files with other contents.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 }
 
@@ -83,26 +96,28 @@ fn provider(post_quantum: bool) -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(path: &Path, files: &mut Sha256) -> Result<Vec<CertificateDer<'static>>, Error> {
     let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
-    let certificates = CertificateDer::pem_file_iter(path)
-        .map_err(|_| unreadable("tls.ca_file", path))?
+    let certificates = CertificateDer::pem_slice_iter(&text("tls.ca_file", path, files)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| invalid("tls.ca_file is not PEM"))?;
     if certificates.is_empty() { Err(invalid("tls.ca_file holds no certificate")) } else { Ok(certificates) }
 }
 
-fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
+fn lists(path: &Path, files: &mut Sha256) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
     let invalid = |message| Error::new(Code::ConfigurationInvalid, message);
-    let lists = CertificateRevocationListDer::pem_file_iter(path)
-        .map_err(|_| unreadable("tls.crl_file", path))?
+    let lists = CertificateRevocationListDer::pem_slice_iter(&text("tls.crl_file", path, files)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| invalid("tls.crl_file is not PEM"))?;
     if lists.is_empty() { Err(invalid("tls.crl_file holds no revocation list")) } else { Ok(lists) }
 }
 
-fn unreadable(key: &str, path: &Path) -> Error {
-    Error::new(Code::ConfigurationInvalid, format!("{key} cannot be read: {}", path.display()))
+/// What a file says, counted among those that were read.
+fn text(key: &str, path: &Path, files: &mut Sha256) -> Result<Vec<u8>, Error> {
+    let unreadable = |_| Error::new(Code::ConfigurationInvalid, format!("{key} cannot be read: {}", path.display()));
+    let text = fs::read(path).map_err(unreadable)?;
+    files.update(Sha256::digest(&text));
+    Ok(text)
 }
 
 /// A verifier that knows these anchors and lists. A certificate of an issuer without a list is accepted: most public authorities
@@ -128,7 +143,7 @@ pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>, post_quantum: bool) -> R
         // rustls calls every verifier but its own dangerous. This one takes nothing from a server but what its own takes, and
         // certificates that the operator has named.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&roots.0) as Arc<dyn ServerCertVerifier>)
+        .with_custom_certificate_verifier(Arc::clone(&roots.verifier) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
     config.alpn_protocols = alpn;
     Ok(config)

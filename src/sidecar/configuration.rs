@@ -167,6 +167,8 @@ pub struct OwnedService {
     pub id: String,
     /// Its document, which the engine knows again.
     pub document: Vec<u8>,
+    /// The URLs that it leads to, as they were written.
+    pub leads_to: String,
     /// The identifiers of its credentials, in their order.
     pub identifiers: Vec<String>,
     /// Whose its envelopes are.
@@ -254,7 +256,9 @@ impl ServiceEntry {
             return Err(fault(invalid("base_url and policy.allowed_methods are required")));
         }
         let identifiers = head.credentials.into_iter().map(|credential| credential.identifier).collect();
-        Ok(OwnedService { id: id.to_owned(), document, identifiers, envelopes: self.envelopes })
+        let leads_to = [Some(&self.base_url), self.alternatives.as_ref()].into_iter().flatten().map(|raw| raw.get());
+        let leads_to = leads_to.collect();
+        Ok(OwnedService { id: id.to_owned(), document, leads_to, identifiers, envelopes: self.envelopes })
     }
 }
 

@@ -34,7 +34,7 @@ impl Daemon {
     /// Reads the configuration of this path.
     pub fn open(configuration: PathBuf) -> Result<Arc<Self>, Error> {
         let lookups = Arc::default();
-        let rights = Rights::read(&files::configuration(&configuration)?, &lookups)?;
+        let rights = Rights::read(&files::configuration(&configuration)?, &lookups, None)?;
         let records = Records::open(rights.audit_log.as_deref())?;
         let metrics = rights.places.metrics.as_ref().map(|_| Metrics::new());
         Ok(Arc::new(Self {
@@ -111,15 +111,17 @@ impl Daemon {
     /// Reads the configuration anew. One with a fault changes nothing.
     pub fn reload(&self) {
         notify::tell_reloading();
-        let read =
-            files::configuration(&self.configuration).and_then(|document| Rights::read(&document, &self.lookups));
-        let read = read.and_then(|rights| match rights.places == self.rights().places {
+        let before = self.rights();
+        let read = files::configuration(&self.configuration);
+        let read = read.and_then(|document| Rights::read(&document, &self.lookups, Some(&before)));
+        let read = read.and_then(|rights| match rights.places == before.places {
             true => Ok(rights),
             false => Err(invalid("sockets and metrics are where they were at the start: other ones take a restart")),
         });
         let read = read.and_then(|rights| self.records.reopen(rights.audit_log.as_deref()).map(|()| rights));
         match read {
             Ok(rights) => {
+                rights.succeed(&before);
                 *lock(&self.rights) = Arc::new(rights);
                 self.count(|metrics| &metrics.reloads[0]);
                 eprintln!("secure-outbound-sidecar: the configuration was read anew");
