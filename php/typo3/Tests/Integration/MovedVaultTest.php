@@ -7,7 +7,11 @@ namespace Netresearch\NrSecureOutbound\Tests\Integration;
 use Netresearch\NrSecureOutbound\Tests\Support\OtherVault;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteServer;
+use Netresearch\NrVault\Crypto\EncryptionService;
+use Netresearch\NrVault\Http\VaultHttpClient;
+use Netresearch\NrVault\Http\VaultHttpClientFactory;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Service\VaultService;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
@@ -68,19 +72,21 @@ final class MovedVaultTest extends TestCase
     #[DataProvider('moves')]
     public function typo3GoesOnAndEachCallIsRefused(array $changes, string $difference): void
     {
-        OtherVault::in(self::$site, $changes);
-        // As after `composer update`: the old container is deleted.
-        Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
+        self::$site->configure(['SYS' => ['nrVault' => ['outbound' => ['drop_in' => 'origin']]]]);
+        $this->moved($changes);
+        $message = '/nr-vault 0\.5\S* is not as this extension knows it: \S*' . preg_quote($difference, '/') . '/';
 
         self::$site->typo3('cache:flush');
         $server = new SiteServer(self::$site);
         try {
             $page = $server->get('/');
             self::assertSame(200, $page['status'], $page['body'] . $server->log());
-            $login = $server->get('/typo3/login');
-            self::assertSame(200, $login['status'], $login['body'] . $server->log());
-            self::assertStringContainsString('name="username"', $login['body']);
             $call = json_decode($server->get('/outbound-test?service=crm')['body'], true);
+            $browser = $server->browser();
+            $backend = $browser->login(Site::ADMIN, Site::PASSWORD);
+            self::assertStringContainsString('class="scaffold', $backend, $server->log());
+            $services = $browser->module($backend, 'tools/outbound');
+            $report = $browser->statusReport($backend);
         } finally {
             $server->stop();
         }
@@ -88,8 +94,47 @@ final class MovedVaultTest extends TestCase
         self::assertIsArray($call);
         self::assertSame('configuration.vault_incompatible', $call['code'] ?? null);
         self::assertIsString($call['message']);
-        self::assertMatchesRegularExpression('/nr-vault 0\.5\S* is not as this extension knows it: .*/', $call['message']);
-        self::assertStringContainsString($difference, $call['message']);
+        self::assertMatchesRegularExpression($message, $call['message']);
+        self::assertSame(200, $services['status'], $services['body'] . $server->log());
+        self::assertStringContainsString('https://api.example.com', $services['body']);
+        self::assertSame(200, $report['status'], $report['body'] . $server->log());
+        self::assertMatchesRegularExpression('~>\s*vault\.moved\s*<~', $report['body']);
+        self::assertMatchesRegularExpression($message, $report['body']);
+        $this->assertTheDoctorSays($message);
+        $this->assertNrVaultsOwnAnswer();
+    }
+
+    /**
+     * @param array<string, array<string, string>> $changes
+     */
+    private function moved(array $changes): void
+    {
+        OtherVault::in(self::$site, $changes);
+        // As after `composer update`: the old container is deleted.
+        Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
+    }
+
+    private function assertTheDoctorSays(string $message): void
+    {
+        $result = self::$site->tryTypo3('outbound:doctor', '--format=json');
+        self::assertSame(2, $result['code'], $result['output']);
+        $told = json_decode($result['output'], true);
+        self::assertIsArray($told, $result['output']);
+        $findings = array_column((array) ($told['findings'] ?? []), null, 'code');
+        self::assertIsArray($findings['vault.moved'] ?? null, $result['output']);
+        self::assertSame('critical', $findings['vault.moved']['verdict']);
+        self::assertMatchesRegularExpression($message, $findings['vault.moved']['message']);
+    }
+
+    /** Who asks for one of nr-vault's interfaces gets nr-vault's class, although the drop-in is switched on. */
+    private function assertNrVaultsOwnAnswer(): void
+    {
+        $file = self::$site->path . '/http.json';
+        self::$site->typo3('outbound-test:http', 'https://api.example.com/', $file);
+        self::assertSame([
+            'client' => VaultHttpClient::class,
+            'services' => [VaultService::class, EncryptionService::class, VaultHttpClientFactory::class],
+        ], json_decode((string) file_get_contents($file), true));
     }
 
     #[Test]
@@ -97,19 +142,13 @@ final class MovedVaultTest extends TestCase
     {
         self::$site->configure(['SYS' => ['nrVault' => ['outbound' => ['drop_in' => 'refuse']]]]);
         $method = 'public function withReason(string $reason): static';
-        OtherVault::in(self::$site, [
+        $this->moved([
             'Http/VaultHttpClientInterface' => ["$method;" => "$method;\n\n    public function withRetries(int \$times): static;"],
             'Http/VaultHttpClient' => [$method => "public function withRetries(int \$times): static\n    {\n        return \$this;\n    }\n\n    $method"],
         ]);
-        Process::run(['rm', '-rf', self::$site->path . '/var/cache']);
 
-        $file = self::$site->path . '/http.json';
-        self::$site->typo3('outbound-test:http', 'https://api.example.com/', $file);
-        self::assertSame(
-            ['client' => 'Netresearch\NrVault\Http\VaultHttpClient'],
-            json_decode((string) file_get_contents($file), true),
-        );
-
+        $this->assertNrVaultsOwnAnswer();
+        $file = self::$site->path . '/call.json';
         self::$site->typo3('outbound-test:call', 'crm', $file);
         $call = json_decode((string) file_get_contents($file), true);
         self::assertIsArray($call);

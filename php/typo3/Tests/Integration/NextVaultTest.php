@@ -5,11 +5,14 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Integration;
 
 use Netresearch\NrSecureOutbound\DropIn\AdditionalSecretVaultClient;
+use Netresearch\NrSecureOutbound\DropIn\DropInHttpClientFactory;
 use Netresearch\NrSecureOutbound\Tests\Support\OtherVault;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
+use Netresearch\NrVault\Crypto\EncryptionService;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+use Netresearch\NrVault\Service\VaultService;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
@@ -117,6 +120,10 @@ final class NextVaultTest extends TestCase
         self::assertIsArray($result);
 
         self::assertSame(AdditionalSecretVaultClient::class, $result['client']);
+        self::assertSame(
+            [VaultService::class, EncryptionService::class, DropInHttpClientFactory::class],
+            $result['services'],
+        );
         self::assertSame([true, true], $result['supports']);
         foreach (['cancellable', 'streaming', 'streaming without a signal', 'limited'] as $call) {
             self::assertStringContainsString('"authorization":"Bearer tok-1"', self::text($result[$call] ?? null), $call);

@@ -43,6 +43,37 @@ final class Browser
     }
 
     /**
+     * Opens a module of the backend, as its menu links to it.
+     *
+     * @param string $page the page behind the login
+     * @param string $module its path, as a pattern
+     * @param string $query for the module
+     * @return array{status: int, body: string, location: string|null}
+     */
+    public function module(string $page, string $module, string $query = ''): array
+    {
+        if (preg_match('~/typo3/module/(?:' . $module . ')\?token=[0-9a-f]+~', html_entity_decode($page), $url) !== 1) {
+            throw new \RuntimeException("no link to the module $module: " . $page);
+        }
+        return $this->get($url[0] . $query);
+    }
+
+    /**
+     * The status report.
+     *
+     * @param string $page the page behind the login of an administrator
+     * @return array{status: int, body: string, location: string|null}
+     */
+    public function statusReport(string $page): array
+    {
+        $report = $this->module($page, 'system/reports(?:/status)?', '&action=detail&report=status');
+        // TYPO3 14 has a module for each report, which this one lists.
+        return str_contains($report['body'], '/typo3/module/system/reports/status?token=')
+            ? $this->module($report['body'], 'system/reports/status')
+            : $report;
+    }
+
+    /**
      * @return array{status: int, body: string, location: string|null}
      */
     public function get(string $path): array

@@ -44,7 +44,13 @@ final class SiteServer
      */
     public function get(string $path): array
     {
-        return (new Browser('http://127.0.0.1:' . $this->port))->get($path);
+        return $this->browser()->get($path);
+    }
+
+    /** A visitor. */
+    public function browser(): Browser
+    {
+        return new Browser('http://127.0.0.1:' . $this->port);
     }
 
     /** The output of the server and of PHP. */

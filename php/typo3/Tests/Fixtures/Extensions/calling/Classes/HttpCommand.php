@@ -5,12 +5,14 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutboundCalling;
 
 use GuzzleHttp\Psr7\Request;
+use Netresearch\NrVault\Crypto\EncryptionServiceInterface;
 use Netresearch\NrVault\Http\AdditionalSecretHttpClientInterface;
 use Netresearch\NrVault\Http\CancellableHttpClientInterface;
 use Netresearch\NrVault\Http\CancellationSignalInterface;
 use Netresearch\NrVault\Http\OAuth\OAuthConfig;
 use Netresearch\NrVault\Http\SecretPlacement;
 use Netresearch\NrVault\Http\StreamingHttpClientInterface;
+use Netresearch\NrVault\Http\VaultHttpClientFactoryInterface;
 use Netresearch\NrVault\Service\VaultServiceInterface;
 use Symfony\Component\Console\Command\Command;
 use Symfony\Component\Console\Input\InputArgument;
@@ -19,12 +21,16 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Bootstrap;
 
 /**
- * Makes calls with methods that nr-vault's HTTP client has in later releases only, and prints the results.
+ * Makes calls with methods that nr-vault's HTTP client has in later releases only, and prints the results and the classes behind
+ * nr-vault's interfaces.
  */
 final class HttpCommand extends Command
 {
-    public function __construct(private readonly VaultServiceInterface $vault)
-    {
+    public function __construct(
+        private readonly VaultServiceInterface $vault,
+        private readonly EncryptionServiceInterface $encryption,
+        private readonly VaultHttpClientFactoryInterface $factory,
+    ) {
         parent::__construct();
     }
 
@@ -42,7 +48,8 @@ final class HttpCommand extends Command
         Bootstrap::initializeBackendAuthentication();
         $client = $this->vault->http()->withAuthentication('crm_token');
         $isNext = $client instanceof CancellableHttpClientInterface && $client instanceof StreamingHttpClientInterface;
-        $result = ['client' => $client::class];
+        $services = [$this->vault, $this->encryption, $this->factory];
+        $result = ['client' => $client::class, 'services' => array_map(get_class(...), $services)];
         if ($isNext) {
             $result += $this->calls($client, $input->getArgument('url'));
             $result += self::endings($client, $input->getArgument('silent'), $input->getArgument('parts'));
