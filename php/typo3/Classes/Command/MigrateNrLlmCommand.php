@@ -54,7 +54,7 @@ final class MigrateNrLlmCommand extends OutboundCommand
                   <info>vendor/bin/typo3 outbound:migrate:nr-llm --write --group=3</info>
 
                 It can be run again, and goes on where it was interrupted. Services and credential sets that are there stay as they are. Keys in the
-                settings of nr-llm are named and left alone. Old keys stay in sys_history, and in backups: change them at the provider.
+                settings of nr-llm are named and left alone. Old keys stay in sys_history and in backups: change them at the provider.
 
                 Ends with 1 where a provider could not be migrated.
                 TEXT);

@@ -27,6 +27,7 @@ final readonly class NrLlmMigration
     public function __construct(
         private NrLlm $llm,
         private VaultServiceInterface $vault,
+        private StoredSecrets $secrets,
         private StoredServices $services,
         private RowServiceRegistry $registry,
         private NrVaultCredentialProvider $credentials,
@@ -40,7 +41,7 @@ final readonly class NrLlmMigration
      */
     public function run(ProviderPlan $plan, array $groups): void
     {
-        if (!$this->vault->exists($plan->secret)) {
+        if ($plan->key->kind !== StoredKey::IDENTIFIER && !$this->secrets->hasWhole($plan->secret)) {
             $this->store($plan, $groups);
         }
         if (!$this->services->hasSet($plan) || !$this->services->hasService($plan)) {

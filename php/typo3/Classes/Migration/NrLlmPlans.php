@@ -7,7 +7,6 @@ namespace Netresearch\NrSecureOutbound\Migration;
 use Netresearch\NrSecureOutbound\Configuration\ConfVars;
 use Netresearch\NrSecureOutbound\Registry\Cell;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
-use Netresearch\NrVault\Service\VaultServiceInterface;
 
 /**
  * Reads the providers of nr-llm, and makes a plan for each.
@@ -23,7 +22,7 @@ final readonly class NrLlmPlans
 
     public function __construct(
         private NrLlm $llm,
-        private VaultServiceInterface $vault,
+        private StoredSecrets $secrets,
         private StoredServices $services,
     ) {
     }
@@ -71,9 +70,10 @@ final readonly class NrLlmPlans
         if ($key->kind === StoredKey::ENCRYPTED && $key->open($encryptionKey) === null) {
             return $problem('has a key that this encryptionKey does not open: enter the key again, in the record of the provider');
         }
-        $secret = $key->kind === StoredKey::IDENTIFIER ? $key->stored() : $key->identifier($uid, $encryptionKey);
-        $isStored = $this->vault->exists($secret);
-        if ($key->kind === StoredKey::IDENTIFIER && !$isStored) {
+        $isOwn = $key->kind !== StoredKey::IDENTIFIER;
+        $secret = $isOwn ? $key->identifier($uid, $encryptionKey) : $key->stored();
+        $isStored = $isOwn ? $this->secrets->hasWhole($secret) : $this->secrets->has($secret);
+        if (!$isOwn && !$isStored) {
             return $problem("names the secret \"$secret\", which nr-vault does not have");
         }
         try {
@@ -136,7 +136,7 @@ final readonly class NrLlmPlans
      */
     private function key(array $row): StoredKey
     {
-        return new StoredKey(Cell::text($row, 'api_key'), $this->vault->exists(...));
+        return new StoredKey(Cell::text($row, 'api_key'), $this->secrets->has(...));
     }
 
     private static function id(string $identifier, int $uid): string

@@ -81,12 +81,19 @@ final readonly class StoredServices
                 'description' => "Provider of nr-llm: $plan->name",
             ];
         }
-        $handler = GeneralUtility::makeInstance(DataHandler::class);
-        $handler->start([ServiceRows::SETS => $sets, ServiceRows::TABLE => $services], []);
-        $handler->process_datamap();
-        if ($handler->errorLog !== []) {
-            throw new MigrationFailed('the service could not be written: ' . implode('; ', array_filter($handler->errorLog, is_string(...))));
-        }
+        // DataHandler stores a service before its relations: without the transaction, an interrupted run would leave it without a credential.
+        $this->connections->getConnectionForTable(ServiceRows::TABLE)->transactional(function () use ($sets, $services): void {
+            $handler = GeneralUtility::makeInstance(DataHandler::class);
+            $handler->start([ServiceRows::SETS => $sets, ServiceRows::TABLE => $services], []);
+            $handler->process_datamap();
+            $errors = array_filter($handler->errorLog, is_string(...));
+            if ($errors === [] && array_diff_key($sets + $services, $handler->substNEWwithIDs) !== []) {
+                $errors = ['TYPO3 has stored no record: another extension prevents it'];
+            }
+            if ($errors !== []) {
+                throw new MigrationFailed('the service could not be written: ' . implode('; ', $errors));
+            }
+        });
     }
 
     private function service(ProviderPlan $plan): ?ServiceRow

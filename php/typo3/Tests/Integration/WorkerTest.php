@@ -6,6 +6,7 @@ namespace Netresearch\NrSecureOutbound\Tests\Integration;
 
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
+use Netresearch\NrSecureOutbound\Tests\Support\Stored;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Canaries;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Image;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
@@ -160,7 +161,7 @@ final class WorkerTest extends TestCase
     {
         self::$workers->browser()->get('/outbound-leave?service=visitors&path=/bytes/1000000');
 
-        $row = $this->database()->query('SELECT * FROM tx_nrvault_outbound_audit ORDER BY uid DESC LIMIT 1')?->fetch(\PDO::FETCH_ASSOC);
+        $row = self::$site->database()->fetchAssociative('SELECT * FROM tx_nrvault_outbound_audit ORDER BY uid DESC LIMIT 1');
         self::assertIsArray($row);
         self::assertSame(
             ['visitors', 'rust-ffi', 201, 'cancelled.abandoned'],
@@ -181,8 +182,12 @@ final class WorkerTest extends TestCase
         self::assertSame([], array_map(strval(...), $search->in(Image::ofProcess($result['pid']))), 'in the worker');
         self::assertSame([], $search->inText(self::$told), 'in what PHP was told');
         self::assertSame([], $search->inText(self::$workers->log()), 'in the logs');
-        self::assertSame([], $search->inText($this->rows()), 'in the database');
-        self::assertSame([], $this->inFiles($search));
+        $rows = Stored::inTables(self::$site->database());
+        self::assertStringContainsString('admins-token', $rows);
+        self::assertSame([], $search->inText($rows), 'in the database');
+        [$found, $read] = Stored::inFiles(self::$site->written(), $search);
+        self::assertSame([], $found);
+        self::assertGreaterThan(50, $read);
     }
 
     /**
@@ -207,60 +212,5 @@ final class WorkerTest extends TestCase
             array_push($names, ...$search->inText($request['authorization']));
         }
         return $names;
-    }
-
-    /** All values of all tables; those of caches are decompressed. */
-    private function rows(): string
-    {
-        $database = $this->database();
-        $tables = $database->query("SELECT name FROM sqlite_master WHERE type = 'table'")?->fetchAll(\PDO::FETCH_COLUMN);
-        self::assertIsArray($tables);
-        self::assertContains('sys_history', $tables);
-        self::assertContains('tx_nrvault_outbound_audit', $tables);
-        $text = '';
-        foreach ($tables as $table) {
-            self::assertIsString($table);
-            foreach ($database->query('SELECT * FROM "' . $table . '"')?->fetchAll(\PDO::FETCH_NUM) ?: [] as $row) {
-                foreach ($row as $value) {
-                    $text .= "\n" . $value . "\n" . @gzuncompress((string) $value);
-                }
-            }
-        }
-        self::assertStringContainsString('admins-token', $text);
-        return $text;
-    }
-
-    private function database(): \PDO
-    {
-        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
-        self::assertIsArray($files);
-        self::assertCount(1, $files);
-        return new \PDO('sqlite:' . $files[0]);
-    }
-
-    /**
-     * @return list<string> the files of the site that hold a secret, packages aside
-     */
-    private function inFiles(Search $search): array
-    {
-        $found = [];
-        $read = 0;
-        foreach (['var', 'config', 'public'] as $part) {
-            $files = new \RecursiveIteratorIterator(
-                new \RecursiveDirectoryIterator(self::$site->path . '/' . $part, \FilesystemIterator::SKIP_DOTS),
-            );
-            foreach ($files as $file) {
-                // Published assets of the packages.
-                $isAsset = $file instanceof \SplFileInfo && str_starts_with($file->getPathname(), self::$site->path . '/public/_assets/');
-                if ($file instanceof \SplFileInfo && $file->isFile() && !$isAsset) {
-                    ++$read;
-                    if ($search->inText((string) file_get_contents($file->getPathname())) !== []) {
-                        $found[] = $file->getPathname();
-                    }
-                }
-            }
-        }
-        self::assertGreaterThan(50, $read);
-        return $found;
     }
 }

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Support;
 
 use Composer\InstalledVersions;
+use Doctrine\DBAL\Connection;
+use Doctrine\DBAL\DriverManager;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
@@ -244,6 +246,26 @@ final class Site
     public function options(): array
     {
         return $this->options;
+    }
+
+    /** The site's database of SQLite. */
+    public function database(): Connection
+    {
+        $files = glob($this->path . '/var/sqlite/*.sqlite');
+        if (!is_array($files) || count($files) !== 1) {
+            throw new \RuntimeException('The site has no database of SQLite, or several.');
+        }
+        return DriverManager::getConnection(['driver' => 'pdo_sqlite', 'path' => $files[0]]);
+    }
+
+    /**
+     * The directories into which the site writes.
+     *
+     * @return list<string>
+     */
+    public function written(): array
+    {
+        return array_map(fn (string $part): string => $this->path . '/' . $part, ['var', 'config', 'public']);
     }
 
     /** The root of the packages, with vendor/. */

@@ -7,6 +7,9 @@ namespace Netresearch\NrSecureOutbound\Tests\Functional\Backend;
 use Netresearch\NrSecureOutbound\Backend\Wizard\Template;
 use Netresearch\NrSecureOutbound\Backend\Wizard\Templates;
 use Netresearch\NrSecureOutbound\Registry\InstallationRegistry;
+use Netresearch\NrSecureOutbound\Tests\Support\Stored;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Canaries;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use Psr\Http\Message\ResponseInterface;
@@ -75,6 +78,29 @@ final class WizardTest extends ModuleTestCase
         self::assertSame($template . '_key', $secret['identifier']);
         self::assertSame(0, $secret['frontend_accessible']);
         self::assertStringNotContainsString(self::KEY, json_encode([$this->rows(self::SERVICE), $this->rows(self::SET), $secret], JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
+    }
+
+    #[Test]
+    public function noCopyOfAKeyIsLeft(): void
+    {
+        $canaries = Canaries::make();
+        $search = new Search($canaries);
+
+        $made = $this->fill('openai', ['key' => $canaries->text('bare')]);
+        $typed = $this->fill('paypal', ['key' => $canaries->text('typed')]);
+        $refused = $this->fill('github', ['key' => $canaries->text('refused'), 'id' => 'No Id']);
+
+        self::assertSame([303, 303, 200], array_map(
+            static fn (ResponseInterface $response): int => $response->getStatusCode(),
+            [$made, $typed, $refused],
+        ));
+        self::assertSame([], $search->inText($made->getBody() . $typed->getBody() . $refused->getBody()));
+        $rows = Stored::inTables(self::connections()->getConnectionForTable('sys_history'));
+        self::assertStringContainsString('paypal_key', $rows);
+        self::assertSame([], $search->inText($rows), 'in the database');
+        [$found, $read] = Stored::inFiles([$this->instancePath . '/typo3temp'], $search);
+        self::assertSame([], $found);
+        self::assertGreaterThan(10, $read);
     }
 
     #[Test]

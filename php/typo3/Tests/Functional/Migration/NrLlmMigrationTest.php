@@ -9,9 +9,11 @@ use Netresearch\NrLlm\Provider\ProviderAdapterRegistry;
 use Netresearch\NrSecureOutbound\Command\MigrateNrLlmCommand;
 use Netresearch\NrSecureOutbound\Doctor\Doctor;
 use Netresearch\NrSecureOutbound\Registry\Cell;
+use Netresearch\NrSecureOutbound\Tests\Functional\Backend\RefusingHook;
 use Netresearch\NrSecureOutbound\Tests\Functional\CallTestCase;
 use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Service\VaultServiceInterface;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use Symfony\Component\Console\Tester\CommandTester;
 
@@ -99,6 +101,103 @@ final class NrLlmMigrationTest extends CallTestCase
         self::assertStringContainsString('[policy.binding_violated]', $output);
         self::assertSame(self::PLAIN, $this->rows(self::TABLE)[0]['api_key']);
         self::assertStringNotContainsString('c4n4ry', $output);
+    }
+
+    /**
+     * What makes a step of the migration fail, the message that names it, and what removes it.
+     *
+     * @return array<string, array{\Closure(self): void, string, \Closure(self): void}>
+     */
+    public static function failures(): array
+    {
+        $vaultKey = static fn (self $test): string => $test->instancePath . '/master.key';
+        return [
+            'nr-vault has no master key' => [
+                static fn (self $test) => self::setting(['EXTENSIONS', 'nr_vault'], [
+                    'masterKeyProvider' => 'file',
+                    'masterKeySource' => $vaultKey($test),
+                ]),
+                'nr-vault could not store the key: ',
+                static fn (self $test) => file_put_contents($vaultKey($test), random_bytes(32)),
+            ],
+            'TYPO3 stores no service' => [
+                static fn (self $test) => self::refuseServices(true),
+                'the service could not be written: TYPO3 has stored no record',
+                static fn (self $test) => self::refuseServices(false),
+            ],
+            'the secret is not bound to hosts' => [
+                static fn (self $test) => self::setting(['SYS', 'nrVault', 'outbound', 'require_binding'], true),
+                'the secret was not opened: the credentials of the request cannot be used [policy.binding_violated]',
+                static fn (self $test) => $test->get(VaultServiceInterface::class)->rotate(
+                    Cell::text($test->rows('tx_nrvault_secret')[0], 'identifier'),
+                    (string) json_encode(self::bound()),
+                ),
+            ],
+        ];
+    }
+
+    /**
+     * @param \Closure(self): void $hinder
+     * @param \Closure(self): void $mend
+     */
+    #[Test]
+    #[DataProvider('failures')]
+    public function aKeyStaysWhereAStepFailsAndIsReplacedByALaterRun(\Closure $hinder, string $message, \Closure $mend): void
+    {
+        $this->provider('plain', self::PLAIN);
+        $hinder($this);
+
+        [$code, $output] = $this->migrate('--write', '--group=1');
+
+        self::assertSame(1, $code, $output);
+        self::assertStringContainsString($message, $output);
+        self::assertStringNotContainsString('c4n4ry', $output);
+        self::assertSame(self::PLAIN, $this->rows(self::TABLE)[0]['api_key']);
+        $mend($this);
+        $this->assertMigrated();
+    }
+
+    #[Test]
+    public function aKeyStaysWhereTheLibraryDoesNotOpenWhatNrVaultGives(): void
+    {
+        $this->provider('plain', self::PLAIN);
+        self::refuseServices(true);
+        $this->migrate('--write');
+        self::refuseServices(false);
+        $secret = $this->rows('tx_nrvault_secret')[0];
+
+        $changes = [
+            'credential.expired' => ['expires_at' => 1],
+            'credential.authentication_failed' => ['encrypted_value' => base64_encode(random_bytes(64))],
+            'credential.access_denied' => ['owner_uid' => self::OTHER],
+        ];
+        foreach ($changes as $failure => $changed) {
+            $this->changeSecret($changed);
+            $this->logIn($failure === 'credential.access_denied' ? self::EDITOR : self::ADMIN);
+
+            [$code, $output] = $this->migrate('--write');
+
+            self::assertSame(1, $code, $output);
+            self::assertStringContainsString("[$failure]", $output);
+            self::assertSame(self::PLAIN, $this->rows(self::TABLE)[0]['api_key']);
+            $this->logIn(self::ADMIN);
+            $this->changeSecret(array_intersect_key($secret, $changed));
+        }
+        $this->assertMigrated();
+    }
+
+    #[Test]
+    public function aKeyThatSomebodyChangesMeanwhileStays(): void
+    {
+        $this->provider('plain', self::PLAIN);
+        $this->listener()->onSecret = static fn (): int => self::connections()->getConnectionForTable(self::TABLE)
+            ->update(self::TABLE, ['api_key' => 'sk-newer'], ['uid' => 1]);
+
+        [$code, $output] = $this->migrate('--write');
+
+        self::assertSame(1, $code);
+        self::assertStringContainsString('somebody has changed the provider meanwhile', $output);
+        self::assertSame('sk-newer', $this->rows(self::TABLE)[0]['api_key']);
     }
 
     #[Test]
@@ -199,6 +298,51 @@ final class NrLlmMigrationTest extends CallTestCase
             };
         }
         return [$tester->execute($input), $tester->getDisplay(true)];
+    }
+
+    private static function refuseServices(bool $isRefused): void
+    {
+        $hooks = &$GLOBALS['TYPO3_CONF_VARS']['SC_OPTIONS']['t3lib/class.t3lib_tcemain.php']['processDatamapClass'];
+        $hooks = array_diff($hooks ?? [], [RefusingHook::class]);
+        if ($isRefused) {
+            $hooks[] = RefusingHook::class;
+        }
+    }
+
+    /**
+     * The key as a payload that goes to the API alone.
+     *
+     * @return array<string, mixed>
+     */
+    private static function bound(): array
+    {
+        $host = parse_url(self::$upstream->url(), PHP_URL_HOST) . ':' . parse_url(self::$upstream->url(), PHP_URL_PORT);
+        return ['type' => 'secret', 'secret' => self::PLAIN, 'binding' => ['hosts' => [$host]]];
+    }
+
+    /** A run that nothing hinders brings the key of the only provider into nr-vault, whatever the runs before it have done. */
+    private function assertMigrated(): void
+    {
+        [$code, $output] = $this->migrate('--write', '--group=1');
+        self::assertSame(0, $code, $output);
+        $identifier = Cell::text($this->rows(self::TABLE)[0], 'api_key');
+        self::assertContains($this->get(VaultServiceInterface::class)->retrieve($identifier), [self::PLAIN, json_encode(self::bound())]);
+        self::assertSame([1, 1, 1, 1], [
+            $this->countRows('tx_nrvault_secret'),
+            $this->countRows(self::SET),
+            $this->countRows(self::SERVICE),
+            $this->countRows('tx_nrvault_service_credential_set_mm'),
+        ]);
+        self::assertStringContainsString(': in order', $this->migrate('--write')[1]);
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     */
+    private function changeSecret(array $fields): void
+    {
+        self::connections()->getConnectionForTable('tx_nrvault_secret')->update('tx_nrvault_secret', $fields, ['uid' => 1]);
+        $this->get(VaultServiceInterface::class)->clearCache();
     }
 
     /**
