@@ -302,6 +302,18 @@ trait ExchangeCases
         self::$server->wait('plain', 'closed');
     }
 
+    public function testInterimResponsesAreNoProgress(): void
+    {
+        // Each comes within the time after the last one; there may be a hundred.
+        $interim = base64_encode("HTTP/1.1 103 Early\r\nlink: </a>\r\n\r\n");
+        foreach ([false, true] as $isCollected) {
+            self::$server->script('plain', [['read'], ['pace', $interim, 0.05]]);
+            $exchange = self::exchanges()->start(self::request(idleTimeoutMs: 300), isCollected: $isCollected);
+            self::assertSame('timeout.idle maybe', self::failureOf($exchange));
+            self::assertSame([null, 0], self::values(self::record($exchange), 'status', 'bytes_in'));
+        }
+    }
+
     /**
      * @return array<string, array{string, string, int|null}>
      */

@@ -323,7 +323,7 @@ trait Http2Cases
      * Whether a case can run over HTTP/2. Where the transport does not offer it, this asserts instead that a server with both versions
      * receives HTTP/1.1, and that a chunked body which the end of the connection cuts off is a failure.
      */
-    private static function speaksHttp2(): bool
+    protected static function speaksHttp2(): bool
     {
         if (self::offersHttp2()) {
             return true;

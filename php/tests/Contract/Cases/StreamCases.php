@@ -234,6 +234,36 @@ trait StreamCases
         self::assertSame(['cancelled.requested'], self::recorded($sink));
     }
 
+    public function testASignalResetsAStreamOfAConnectionThatGoesOn(): void
+    {
+        if (!self::speaksHttp2()) {
+            return;
+        }
+        $client = self::clientThatStreams($sink = new MemoryAuditSink(), listener: 'h2');
+        $half = [['h2-head', [[':status', '200']], false], ['h2-data', base64_encode('half'), false]];
+        $end = ['h2-data', base64_encode('other half'), true];
+        self::$server->script('h2', [['read'], ...$half, ['read'], ...$half, ['h2-await-reset'], $end, ['silence']]);
+        $isCancelled = false;
+        $signal = static function () use (&$isCancelled): bool {
+            return $isCancelled;
+        };
+        $cancelled = $client->stream('streamed', 'POST', '/x', ['cancel' => $signal])->body();
+        $other = $client->stream('streamed', 'POST', '/x')->body();
+        self::assertSame(['half', 'half'], [$cancelled->read(9), $other->read(9)]);
+
+        $isCancelled = true;
+        $caught = null;
+        try {
+            $cancelled->read(9);
+        } catch (OutboundException $caught) {
+        }
+
+        self::assertSame(['cancelled.requested', 'yes'], [$caught?->errorCode(), $caught?->sent()]);
+        self::assertSame('other half', $other->getContents());
+        self::assertSame(['cancelled.requested', null], self::recorded($sink));
+        self::assertSame(1, self::connections('h2'));
+    }
+
     public function testWhatASignalThrowsEndsTheStreamWithARecord(): void
     {
         $client = self::clientThatStreams($sink = new MemoryAuditSink());

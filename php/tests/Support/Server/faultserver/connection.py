@@ -9,7 +9,7 @@
   ["write", BYTES]         writes bytes as they are
   ["repeat", BYTES, N]     writes the bytes N times, or until the client closes
   ["drip", BYTES]          writes the bytes one by one
-  ["pace", BYTES]          writes the bytes every ten milliseconds until the client closes
+  ["pace", BYTES, S]       writes the bytes every S seconds, a hundredth unless said, until the client closes
   ["hold", N]              waits for the Nth order "release" of the script, the first unless said; "holding" and "holding N" are its events
   ["signal", PID, N]       sends a process a signal
   ["silence"]              reads until the client closes
@@ -130,10 +130,10 @@ class Connection:
             self.send(bytes([byte]))
             time.sleep(0.001)
 
-    def pace(self, data):
+    def pace(self, data, seconds=0.01):
         while True:
             self.write(data)
-            time.sleep(0.01)
+            time.sleep(seconds)
 
     def hold(self, number=1):
         self.note("holding" if number == 1 else f"holding {number}")

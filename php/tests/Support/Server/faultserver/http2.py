@@ -4,6 +4,7 @@
   ["h2-fill"]                   reads a request until its body fills the initial window, and sends no WINDOW_UPDATE
   ["h2-data", BYTES, END]       DATA, within the client's windows
   ["h2-rst", CODE]              RST_STREAM
+  ["h2-await-reset"]            reads until the client resets a stream
   ["h2-goaway", LAST, CODE]     GOAWAY; LAST null is the current stream
   ["h2-frame", TYPE, FLAGS, STREAM, BYTES]   any frame; STREAM null is the current one
   ["h2-flood", TYPE, FLAGS, STREAM, BYTES, N]   the same frame N times, or until the client closes
@@ -82,6 +83,10 @@ class Http2:
 
     def rst(self, code):
         self.raw(RST_STREAM, 0, self.stream, struct.pack(">I", code))
+
+    def await_reset(self):
+        while "stream-reset" not in self.connection.events:
+            self.next()
 
     def goaway(self, last, code):
         self.raw(GOAWAY, 0, 0, struct.pack(">II", self.stream if last is None else last, code))
