@@ -60,8 +60,8 @@ pub fn check_body_in_pieces(specs: &[CredentialSpec]) -> Result<(), Error> {
     }
 }
 
-/// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` names
-/// its own under the seal, and [`super::placement::place`] refuses the caller's field of that name.
+/// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` and an
+/// `hmac` name theirs under the seal, and [`super::placement::place`] refuses the caller's field of that name.
 pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
     let name = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
         (
@@ -71,7 +71,7 @@ pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
             | CredentialKind::Oauth2JwtBearer,
             _,
         ) => Some(AUTHORIZATION),
-        (CredentialKind::ApiKey, _) => None,
+        (CredentialKind::ApiKey | CredentialKind::Hmac, _) => None,
         (CredentialKind::Secret, placement) => match placement? {
             Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {
                 Some(AUTHORIZATION)

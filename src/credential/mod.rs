@@ -1,7 +1,7 @@
 //! Opened credentials: what a payload means, where its parts go, and how they are found in a response.
 //!
 //! [`declared`] judges what a request says of its credentials, [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
-//! back. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
+//! back. A [`Signature`] is made last, over the request as it leaves, anew for every attempt. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
 //! fill, `sign`, whose keys a payload may hold, and `secret`. Above, `engine` opens the envelopes and brings both together, and
 //! `oauth` asks for a token with a [`Grant`].
 
@@ -9,13 +9,18 @@ mod binding;
 mod body;
 mod client;
 pub mod declared;
+mod encoding;
 mod grant;
 mod header;
+mod hmac;
 mod jwt_bearer;
 mod opened;
 mod payload;
 pub mod placement;
 mod redact;
+mod signature;
+mod template;
+mod unsigned;
 mod urlencoded;
 
 pub use binding::Binding;
@@ -23,3 +28,5 @@ pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Grant, JwtBearer, S
 pub(crate) use header::basic;
 pub use opened::Credential;
 pub use redact::{REDACTED, Redactor};
+pub use signature::Signature;
+pub use unsigned::{Fresh, Signed, Unsigned};

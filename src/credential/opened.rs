@@ -9,8 +9,10 @@ use super::client;
 use super::declared::misplaced;
 use super::grant::Grant;
 use super::header;
+use super::hmac;
 use super::jwt_bearer;
 use super::payload::{check_kind, utf8};
+use super::signature::Signature;
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -30,6 +32,7 @@ pub(super) enum Value {
     Basic { username: Secret, password: Secret },
     Plain { secret: Secret, placement: Placement },
     Grant(Box<Grant>),
+    Signature(Box<Signature>),
 }
 
 impl Credential {
@@ -42,6 +45,9 @@ impl Credential {
         let read = match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => granted(client::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Oauth2JwtBearer, _) => granted(jwt_bearer::parse(payload.expose())).map_err(invalid),
+            (CredentialKind::Hmac, _) => hmac::parse(payload.expose())
+                .map(|(hmac, binding)| signing(Signature::Hmac(hmac), binding))
+                .map_err(invalid),
             (CredentialKind::Secret, Some(placement)) => plain(payload, placement).map_err(invalid),
             (CredentialKind::Secret, None) => Err(misplaced()),
             (CredentialKind::Bearer, _) => bearer(payload.expose()).map_err(invalid),
@@ -64,7 +70,7 @@ impl Credential {
             | Value::ApiKey { key: secret, .. }
             | Value::Basic { password: secret, .. }
             | Value::Plain { secret, .. } => secret.expose().ends_with(suffix),
-            Value::Grant(_) => false,
+            Value::Grant(_) | Value::Signature(_) => false,
         }
     }
 
@@ -128,14 +134,19 @@ fn granted(read: Result<(Grant, Option<Binding>), Invalid>) -> Result<Bindable, 
     read.map(|(grant, binding)| (Value::Grant(Box::new(grant)), binding))
 }
 
+fn signing(signature: Signature, binding: Binding) -> Bindable {
+    (Value::Signature(Box::new(signature)), Some(binding))
+}
+
 /// The types that are documents, each with its required keys, and again where there are others.
-const DOCUMENTS: [(CredentialKind, &[&str]); 6] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 7] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "private_key", "alg", "token_url"]),
     (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
+    (CredentialKind::Hmac, &["key", "alg", "template"]),
 ];
 
 /// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. `None` for bytes that

@@ -12,6 +12,7 @@ use super::declared::{no_body_kind, not_settable};
 use super::grant::Grant;
 use super::opened::{Credential, Value};
 use super::redact::Redactor;
+use super::signature::Signature;
 use super::{header, urlencoded};
 use crate::document::Placement;
 use crate::error::{Code, Error};
@@ -49,6 +50,8 @@ pub struct Placed {
     pub redactor: Redactor,
     /// What the token that goes into `Authorization` is asked for with; see [`bearer`].
     pub grant: Option<Grant>,
+    /// What signs the request, attempt by attempt.
+    pub signature: Option<Signature>,
 }
 
 /// The `Authorization` of an access token.
@@ -59,7 +62,10 @@ pub fn bearer(token: &LockedSecret) -> Result<HeaderValue, Error> {
 /// Puts the credentials into the request.
 pub fn place(credentials: Vec<Credential>, draft: Draft<'_>) -> Result<Placed, Error> {
     let mut placing = Placing::new(draft);
-    for Credential { identifier, value, .. } in credentials {
+    // What the others fill is signed, and not for a signature to fill.
+    let (signing, others): (Vec<_>, Vec<_>) =
+        credentials.into_iter().partition(|credential| matches!(credential.value, Value::Signature(_)));
+    for Credential { identifier, value, .. } in others.into_iter().chain(signing) {
         placing.add(value).map_err(|error| error.of_credential(&identifier))?;
     }
     placing.finish()
@@ -82,6 +88,7 @@ struct Placing<'a> {
     username: Option<Secret>,
     password: Option<Secret>,
     grant: Option<Grant>,
+    signature: Option<Signature>,
     redactor: Redactor,
 }
 
@@ -95,6 +102,7 @@ impl<'a> Placing<'a> {
             username: None,
             password: None,
             grant: None,
+            signature: None,
             redactor: Redactor::default(),
         }
     }
@@ -108,6 +116,7 @@ impl<'a> Placing<'a> {
             Value::Basic { username, password } => self.basic(username, password),
             Value::Plain { secret, placement } => self.plain(secret, placement),
             Value::Grant(grant) => self.grant(*grant),
+            Value::Signature(signature) => self.sign(*signature),
         }
     }
 
@@ -175,6 +184,34 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
+    /// The signature is made as the request leaves; its places are free now. Their names stay under the seal.
+    fn sign(&mut self, signature: Signature) -> Result<(), Error> {
+        let query = self.draft.query.unwrap_or_default().as_bytes();
+        let is_filled = |name: &HeaderName| {
+            let is_tokens = self.grant.is_some() && *name == AUTHORIZATION;
+            is_tokens || self.headers.iter().any(|(taken, _)| taken == name)
+        };
+        if signature.headers().any(|name| self.draft.headers.contains_key(name)) {
+            return Err(conflict("the request sets a header that it fills"));
+        }
+        if signature.headers().any(|name| self.draft.key_header == Some(name)) {
+            return Err(conflict(
+                "the idempotency key goes into a header that it fills: give the service another idempotency_header",
+            ));
+        }
+        if signature.parameters().any(|name| urlencoded::has_name(query, name)) {
+            return Err(conflict("the query already has a parameter that it fills"));
+        }
+        let is_parameter = |name: &str| self.parameters.iter().any(|(taken, _)| taken == name);
+        if signature.headers().any(is_filled) || signature.parameters().any(is_parameter) {
+            return Err(conflict("another credential fills the same header or parameter"));
+        }
+        match self.signature.replace(signature) {
+            None => Ok(()),
+            Some(_) => Err(conflict("another credential signs the request")),
+        }
+    }
+
     /// Takes a header for a credential, once.
     fn claim(&self, name: &HeaderName) -> Result<(), Error> {
         if self.draft.headers.contains_key(name) {
@@ -212,9 +249,9 @@ impl<'a> Placing<'a> {
             let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
-        let Self { headers, parameters, fields, grant, mut redactor, .. } = self;
+        let Self { headers, parameters, fields, grant, signature, mut redactor, .. } = self;
         parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
-        Ok(Placed { headers, query, body, redactor, grant })
+        Ok(Placed { headers, query, body, redactor, grant, signature })
     }
 }
 

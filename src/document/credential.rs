@@ -30,6 +30,8 @@ pub enum CredentialKind {
     Oauth2ClientCredentials,
     /// RFC 7523 section 2.1.
     Oauth2JwtBearer,
+    /// A keyed hash of an owner's template.
+    Hmac,
     /// The bytes themselves.
     Secret,
 }
@@ -43,6 +45,7 @@ impl CredentialKind {
             CredentialKind::Basic => "basic",
             CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
             CredentialKind::Oauth2JwtBearer => "oauth2_jwt_bearer",
+            CredentialKind::Hmac => "hmac",
             CredentialKind::Secret => "secret",
         }
     }
@@ -50,6 +53,16 @@ impl CredentialKind {
     /// Whether it is there to ask for an access token, which is what the request carries.
     pub fn fetches_token(self) -> bool {
         matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer)
+    }
+
+    /// Whether the request carries the secret itself, and nothing that was made with it.
+    pub fn is_sent(self) -> bool {
+        !self.fetches_token() && !self.signs()
+    }
+
+    /// Whether it signs the request.
+    pub fn signs(self) -> bool {
+        self == Self::Hmac
     }
 }
 

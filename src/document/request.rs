@@ -240,9 +240,9 @@ impl ServiceHead {
         if self.alternatives.is_empty() {
             return Ok(());
         }
-        let one = matches!(self.credentials.as_slice(), [one] if !one.kind.fetches_token());
+        let one = matches!(self.credentials.as_slice(), [one] if one.kind.is_sent());
         if !one || self.base_url.is_none() {
-            return refuse("alternatives need a base_url and one credential, of a type that fetches no token");
+            return refuse("alternatives need a base_url and one credential, of a type that is sent itself");
         }
         let is_suffix = |text: &str| {
             (1..=MAX_SUFFIX).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))

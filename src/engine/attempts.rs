@@ -27,6 +27,10 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
             let authorized = token.authorize(&mut outgoing, &mut run.redactor, budget.deadline).await;
             authorized.map_err(|error| error.sent(worst))?;
         }
+        if let Some(signing) = &run.signing {
+            let signed = signing.sign(&mut outgoing, &mut run.redactor);
+            signed.map_err(|error| error.sent(worst))?;
+        }
         made += 1;
         recorder.attempt();
         let ended = hops::follow(network, route, budget, outgoing, recorder).await;

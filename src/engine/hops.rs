@@ -87,6 +87,9 @@ impl Hop {
             // The server may have repeated the parameter in the location, so filling it there could be a conflict.
             return Err(refused("the credential is in the query"));
         }
+        if route.is_signed {
+            return Err(refused("the request is signed, and a signature is for one URL"));
+        }
         if target.origin() != self.target.origin() {
             outgoing.leaves_origin();
         }

@@ -32,6 +32,7 @@ mod retry;
 mod route;
 mod send;
 mod services;
+mod signing;
 mod state;
 mod token;
 mod unseal;

@@ -14,6 +14,7 @@ use super::call::RequestBody;
 use super::decide::{ReadRequest, context};
 use super::route::{Route, uri};
 use super::send::Outgoing;
+use super::signing::Signing;
 use super::state::Engine;
 use super::token::{self, CallToken};
 use super::unseal::{choose, unseal};
@@ -42,6 +43,8 @@ pub struct Run {
     pub permit: Permit,
     /// The access token, where one has to be fetched.
     pub token: Option<CallToken>,
+    /// What signs every attempt.
+    pub signing: Option<Signing>,
     /// Finds injected secrets in the response.
     pub redactor: Redactor,
     /// The caller's own fields: an echo of one is not taken for a secret's.
@@ -114,10 +117,12 @@ pub fn prepare(
         bounds: bindings.bounds,
         has_credential: !specs.is_empty(),
         fills_query: placed.query.is_some(),
+        is_signed: placed.signature.is_some(),
         max_redirects: service.head.policy.as_ref().map_or(0, |policy| policy.max_redirects),
     };
     let budget = Budget::of(engine, &service.head, call, recorder.begun());
-    let run = Run { permit, token, redactor: placed.redactor, callers_headers: fields.callers };
+    let signing = placed.signature.map(|signature| Signing::new(signature, specs, call.idempotency_key.as_deref()));
+    let run = Run { permit, token, signing, redactor: placed.redactor, callers_headers: fields.callers };
     Ok(Prepared { route, outgoing, budget, run })
 }
 

@@ -21,6 +21,8 @@ pub struct Route {
     pub has_credential: bool,
     /// Whether one is in its query.
     pub fills_query: bool,
+    /// Whether the request is signed, which it is for this URL alone.
+    pub is_signed: bool,
     /// How many redirects are followed.
     pub max_redirects: u32,
 }

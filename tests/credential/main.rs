@@ -9,3 +9,4 @@ mod envelopes;
 mod keys;
 mod never_indexed;
 mod placements;
+mod signatures;

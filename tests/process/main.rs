@@ -6,4 +6,5 @@ mod support;
 mod forks;
 mod memory;
 mod resolver_thread;
+mod shared_secrets;
 mod signing_keys;

@@ -23,7 +23,7 @@ const CHUNK: usize = 1 << 18;
 const OVERLAP: usize = 1 << 12;
 
 /// What is looked for, by its name.
-type Needles = Vec<(String, Vec<u8>)>;
+pub(super) type Needles = Vec<(String, Vec<u8>)>;
 
 /// The numbers of a DER text that are as long as a secret one: of PKCS#1 n, d, p, q, dP, dQ and qInv, of SEC1 the key.
 fn numbers(der: &[u8]) -> Vec<Vec<u8>> {
@@ -70,7 +70,7 @@ fn needles(pem: &str) -> Needles {
 }
 
 /// The names of what is in the memory of a process.
-fn found(pid: u32, needles: &Needles) -> Vec<String> {
+pub(super) fn found(pid: u32, needles: &Needles) -> Vec<String> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("a process");
     let mut memory = fs::File::open(format!("/proc/{pid}/mem")).expect("a process");
     let empty = vec![0; CHUNK + OVERLAP];
@@ -102,7 +102,7 @@ fn found(pid: u32, needles: &Needles) -> Vec<String> {
 }
 
 /// Tells the searching process how far this one is, and waits until it has looked.
-fn tell(port: &Value, stage: &str) {
+pub(super) fn tell(port: &Value, stage: &str) {
     let mut stream = TcpStream::connect(("127.0.0.1", port.as_u64().expect("a port") as u16)).expect("a listener");
     writeln!(stream, "{} {stage}", std::process::id()).expect("a stream");
     BufReader::new(stream).read_line(&mut String::new()).expect("a word");
@@ -125,37 +125,57 @@ fn signer(task: &Value) {
     drop(std::hint::black_box((der, key)));
 }
 
+/// What a process had in its memory at each stage: its pid as it told it, and what was found.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) pid: u32,
+    pub(super) stages: Vec<(String, Vec<String>)>,
+}
+
+impl Seen {
+    /// Looks into the process.
+    pub(super) fn look(&mut self, stage: &str, needles: &Needles) {
+        self.stages.push((stage.to_owned(), found(self.pid, needles)));
+    }
+
+    /// What was found at a stage.
+    pub(super) fn at(&self, stage: &str) -> &[String] {
+        &self.stages.iter().find(|(name, _)| name == stage).expect("a stage").1
+    }
+}
+
+/// Looks into each process that tells how far it is, on the port that this gives.
+pub(super) fn searching(needles: &Arc<Needles>, seen: &Arc<Mutex<Seen>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (needles, seen) = (Arc::clone(needles), Arc::clone(seen));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a stream");
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).expect("a line");
+            let (pid, stage) = line.trim().split_once(' ').expect("who, and how far");
+            let mut seen = seen.lock().expect("no poison");
+            seen.pid = pid.parse().expect("a number");
+            seen.look(stage, &needles);
+            writeln!(stream).expect("a stream");
+        }
+    });
+    port
+}
+
 /// Runs the signer and gives what was found at each stage.
-fn stages(name: &str, alg: &str) -> Vec<(String, Vec<String>)> {
+fn stages(name: &str, alg: &str) -> Seen {
     let file = format!("{}/tests/vectors/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let pem = fs::read_to_string(&file).expect("a key");
     let needles = Arc::new(needles(&pem));
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let seen = Arc::new(Mutex::new((0, Vec::new())));
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let port = searching(&needles, &seen);
     let site = Site::closing({
         let (needles, seen) = (Arc::clone(&needles), Arc::clone(&seen));
         move |_, _| {
-            let mut seen = seen.lock().expect("no poison");
-            let there = found(seen.0, &needles);
-            seen.1.push(("during".to_owned(), there));
+            seen.lock().expect("no poison").look("during", &needles);
             token("t")
-        }
-    });
-    std::thread::spawn({
-        let seen = Arc::clone(&seen);
-        move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.expect("a stream");
-                let mut line = String::new();
-                BufReader::new(&stream).read_line(&mut line).expect("a line");
-                let (pid, stage) = line.trim().split_once(' ').expect("who, and how far");
-                let mut seen = seen.lock().expect("no poison");
-                seen.0 = pid.parse().expect("a number");
-                let there = found(seen.0, &needles);
-                seen.1.push((stage.to_owned(), there));
-                writeln!(stream).expect("a stream");
-            }
         }
     });
     let hosts = [&site.endpoint, &site.api].map(|server| format!("localhost:{}", server.address.port()));
@@ -168,8 +188,7 @@ fn stages(name: &str, alg: &str) -> Vec<(String, Vec<String>)> {
         "configuration": site.configuration, "request": request, "sealed": sealed(&payload), "port": port, "key": file, "alg": alg,
     });
     alone::run("nothing_remains_of_a_key_that_signed", &task);
-    let seen = seen.lock().expect("no poison");
-    seen.1.clone()
+    std::mem::take(&mut *seen.lock().expect("no poison"))
 }
 
 #[test]
@@ -180,9 +199,9 @@ fn nothing_remains_of_a_key_that_signed() {
     for (name, alg, names) in
         [("rsa-pkcs1", "RS256", &["d", "p", "q", "dP", "dQ", "qInv"][..]), ("p256-sec1", "ES256", &["d"])]
     {
-        let stages = stages(name, alg);
+        let seen = stages(name, alg);
+        let (stages, at) = (&seen.stages, |stage: &str| seen.at(stage));
         println!("{name}: {stages:?}");
-        let at = |stage: &str| &stages.iter().find(|(name, _)| name == stage).expect("a stage").1;
         assert!(at("before").is_empty(), "{name}: {stages:?}");
         assert_eq!(
             at("during"),

@@ -20,6 +20,7 @@ final readonly class CredentialReference
     public const BASIC = 'basic';
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
     public const OAUTH2_JWT_BEARER = 'oauth2_jwt_bearer';
+    public const HMAC = 'hmac';
     public const SECRET = 'secret';
 
     /** An optional prefix of the identifier, as in the settings of extensions. */
@@ -28,12 +29,16 @@ final readonly class CredentialReference
     /** The types that are exchanged for an access token, which is what a request carries. */
     public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER];
 
+    /** The types that sign a request, which carries what was made with the secret. */
+    public const SIGNING = [self::HMAC];
+
     private const TYPES = [
         self::BEARER,
         self::API_KEY,
         self::BASIC,
         self::OAUTH2_CLIENT_CREDENTIALS,
         self::OAUTH2_JWT_BEARER,
+        self::HMAC,
         self::SECRET,
     ];
 
@@ -64,6 +69,12 @@ final readonly class CredentialReference
                 'the credential "' . $this->identifier . '": a secret needs a placement, and nothing else has one',
             );
         }
+    }
+
+    /** Whether a request carries the secret itself, and nothing that was made with it. */
+    public function isSent(): bool
+    {
+        return !in_array($this->type, [...self::FETCHING, ...self::SIGNING], true);
     }
 
     /**

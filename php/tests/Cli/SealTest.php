@@ -461,6 +461,24 @@ final class SealTest extends CommandTestCase
         ];
         yield 'a field of the library' => [$grant(['fields' => ['assertion' => 'a']]), '"fields" has "assertion"'];
         yield 'a field that is no text' => [$grant(['fields' => ['a' => 1]]), '"fields" has a value that is no text'];
+        $hmac = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'hmac',
+            'key' => self::SECRET . 'and more of it',
+            'alg' => 'sha256',
+            'template' => '{time}.{body}',
+            'headers' => ['x-signature' => '{signature}'],
+            'binding' => ['hosts' => ['a.example']],
+        ]);
+        yield 'a signature that is bound nowhere' => [$hmac(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
+        yield 'an unknown hash' => [$hmac(['alg' => 'md5']), '"alg" is one of sha1, sha256, sha384, sha512'];
+        yield 'a short key' => [$hmac(['key' => 'fifteen bytes .']), 'fewer than 16 bytes'];
+        yield 'a key in another form' => [$hmac(['key_encoding' => 'hex']), '"key" is not written as "key_encoding" says'];
+        yield 'a signature that goes nowhere' => [$hmac(['headers' => ['x-a' => '{time}']]), 'have no "{signature}"'];
+        yield 'a template of nothing' => [$hmac(['template' => 'constant']), '"template" has no part of a request'];
+        yield 'an unknown part' => [$hmac(['template' => '{secret}']), '"template" has a brace that is no part'];
+        yield 'a part of the connection' => [$hmac(['template' => '{header:host}']), 'that belongs to the connection'];
+        yield 'a header twice' => [$hmac(['headers' => ['x-a' => '{signature}', 'X-A' => '1']]), '"headers" has a name twice'];
+        yield 'a header of the connection' => [$hmac(['headers' => ['host' => '{signature}']]), '"headers" has a name that is none'];
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];

@@ -170,6 +170,10 @@ final class Deviations
             'instead' => 'A credential of type `oauth2_client_credentials` or `oauth2_jwt_bearer` is `credential.unsupported`: only the library '
                 . 'fetches and keeps tokens. `token_cache` is read and does nothing.',
         ],
+        'signing' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A credential of type `hmac` is `credential.unsupported`: only the library signs requests.',
+        ],
         'check' => [
             'transports' => [Transports::SIDECAR],
             'instead' => 'A credential is not tested without a call: no verb of the daemon returns, lists or tests one.',

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
+use Netresearch\NrVault\Transport\Php\Credential\HmacPayload;
 use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
 use Netresearch\NrVault\Transport\Php\Credential\TokenPayload;
@@ -37,9 +38,11 @@ final class Payload
     {
         $type = self::type($payload->expose());
         try {
-            $binding = in_array($type, CredentialReference::FETCHING, true)
-                ? TokenPayload::check($type, $payload->expose())
-                : self::place($type, $payload->expose());
+            $binding = match (true) {
+                in_array($type, CredentialReference::FETCHING, true) => TokenPayload::check($type, $payload->expose()),
+                $type === CredentialReference::HMAC => HmacPayload::check($payload->expose()),
+                default => self::place($type, $payload->expose()),
+            };
             $binding?->verify();
             return $binding?->hasHosts() === true;
         } catch (InvalidPayload $fault) {

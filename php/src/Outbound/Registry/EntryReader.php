@@ -70,9 +70,9 @@ final class EntryReader
         $placeholders = $this->placeholderHeaders($map);
         $credentials = $this->credentials(array_key_exists('credentials', $map) ? $map['credentials'] : []);
         $alternatives = array_key_exists('alternatives', $map) ? $this->alternatives($map['alternatives']) : [];
-        $isOne = count($credentials) === 1 && !in_array($credentials[0]->type, CredentialReference::FETCHING, true);
+        $isOne = count($credentials) === 1 && $credentials[0]->isSent();
         if ($alternatives !== [] && !$isOne) {
-            $this->problem('alternatives', 'need exactly one credential, whose secret chooses, and which fetches no token');
+            $this->problem('alternatives', 'need exactly one credential, whose secret chooses, and which is sent itself');
         }
         $transport = $this->word($map, 'transport', ServiceDefinition::TRANSPORTS);
         $audit = $this->word($map, 'audit', ServiceDefinition::AUDIT_MODES);

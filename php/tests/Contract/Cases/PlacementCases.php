@@ -257,6 +257,33 @@ trait PlacementCases
         }
     }
 
+    public function testARequestIsSigned(): void
+    {
+        $payload = [
+            'key' => self::CANARY . 'and-some-more',
+            'alg' => 'sha256',
+            'template' => "{method}\n{target}\n{id}\n{time}\n{body}",
+            'headers' => ['x-time' => '{time}', 'authorization' => 'HMAC {signature}'],
+            'binding' => ['hosts' => [substr(self::url('plain'), 0, (int) strrpos(self::url('plain'), '/'))]],
+        ];
+        $signing = self::seal(CredentialReference::HMAC, $payload, identifier: 'signer');
+        self::$server->answers('plain', [FaultServer::answer()]);
+        $outcome = self::call(self::request(credentials: [$signing], body: 'hello', idempotencyKey: 'order-7'));
+        if (self::deviates('signing')) {
+            self::assertFailed('credential.unsupported', 'no', $outcome);
+            self::assertStringContainsString('hmac needs the library', $outcome->message());
+            self::assertSame(0, self::connections());
+            return;
+        }
+        self::assertSame('200', $outcome->brief(), $outcome->message());
+        $received = self::received();
+        [$time] = $received->values('x-time');
+        $message = implode("\n", ['POST', $received->target, 'order-7', $time, 'hello']);
+        $signature = hash_hmac('sha256', $message, $payload['key']);
+        self::assertSame(['HMAC ' . $signature], $received->values('authorization'));
+        self::assertEqualsWithDelta(time(), (int) $time, 60);
+    }
+
     public function testATokenEndpointThatRejectsTheClient(): void
     {
         self::$server->answers('plain', [FaultServer::answer()]);

@@ -39,7 +39,7 @@ final class Refusal
             . 'called here',
         'credential.malformed' => 'seal the credential again: what is stored is no envelope',
         'credential.unsupported' => 'seal the credential again, as a type and with an algorithm of this version; '
-            . 'an oauth2 type needs transport "rust"',
+            . 'an oauth2 type and one that signs need transport "rust"',
         'credential.authentication_failed' => 'identifier or master key is another than at sealing: compare both',
         'credential.payload_invalid' => 'the type in the registry is not what was sealed: compare both',
         'credential.expired' => 'seal a new credential: expires_at of its binding is over',

@@ -60,6 +60,10 @@ final class Payload
                 'token_type',
             ],
         ],
+        CredentialReference::HMAC => [
+            ['key', 'alg', 'template'],
+            ['key_encoding', 'encoding', 'headers', 'query'],
+        ],
         // A document of this type has "type" or "binding"; without them it is a plain secret.
         CredentialReference::SECRET => [['secret'], []],
     ];
@@ -96,6 +100,12 @@ final class Payload
                 throw OutboundException::create(
                     'credential.unsupported',
                     $type . ' needs the library: this transport does not fetch tokens',
+                );
+            }
+            if (in_array($type, CredentialReference::SIGNING, true)) {
+                throw OutboundException::create(
+                    'credential.unsupported',
+                    $type . ' needs the library: this transport does not sign requests',
                 );
             }
             return self::parse($type, $payload->expose(), $placement, $declared->identifier);

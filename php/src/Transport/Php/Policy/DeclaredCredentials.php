@@ -53,8 +53,8 @@ final class DeclaredCredentials
     }
 
     /**
-     * The header fields that these credentials will fill, as far as that is known without opening them. The field of an api_key
-     * is sealed with it; CredentialInjector refuses a field of that name from the caller.
+     * The header fields that these credentials will fill, as far as that is known without opening them. The fields of an api_key
+     * and of an hmac are sealed with it; the caller's field of that name is refused afterwards.
      *
      * @param list<CredentialReference> $references
      * @return list<string> in lower case
@@ -64,7 +64,7 @@ final class DeclaredCredentials
         $names = [];
         foreach ($references as $reference) {
             $names[] = match ($reference->type) {
-                CredentialReference::API_KEY => null,
+                CredentialReference::API_KEY, CredentialReference::HMAC => null,
                 CredentialReference::SECRET => match ($reference->placement?->type) {
                     'bearer', 'basic', 'basic_username', 'basic_password' => HeaderRules::AUTHORIZATION,
                     'api_key' => HeaderRules::X_API_KEY,

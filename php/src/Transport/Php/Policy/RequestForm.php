@@ -50,10 +50,10 @@ final class RequestForm
      */
     private static function checkAlternatives(#[\SensitiveParameter] RequestSpec $request, array $references): void
     {
-        $isOne = count($references) === 1 && !in_array($references[0]->type, CredentialReference::FETCHING, true);
+        $isOne = count($references) === 1 && $references[0]->isSent();
         if (!$isOne || $request->baseUrl === null) {
             throw OutboundException::malformed(
-                'alternatives need a base_url and one credential, of a type that fetches no token',
+                'alternatives need a base_url and one credential, of a type that is sent itself',
             );
         }
         if (count($request->alternatives) > Alternative::MOST) {
