@@ -141,7 +141,8 @@ impl Inbox {
         }
     }
 
-    fn poll_response(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// The same of what it can take alone.
+    pub(super) fn poll_response(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         let piece = !self.whole && (state.head.is_some() && !state.head_told || !state.bytes.is_empty());
         if state.end.is_some() || piece {

@@ -100,6 +100,19 @@ impl Ongoing {
         inbox::ready(&inboxes).await
     }
 
+    /// Waits until this one has something that was not taken yet. Meanwhile silence counts.
+    pub async fn responds(&self) {
+        let _waiting = self.0.idle().wait();
+        poll_fn(|cx| self.0.poll_response(cx)).await;
+    }
+
+    /// Waits until there is room for bytes of the request's body that there was none for, or no more are wanted.
+    pub async fn has_room(&self) {
+        if let Some(upload) = self.0.upload() {
+            poll_fn(|cx| upload.poll_room(cx)).await;
+        }
+    }
+
     /// Notes that somebody waits who will come back by `any_ready`: the silence until then counts.
     pub fn wait_outside(&self) {
         self.0.idle().wait_outside();

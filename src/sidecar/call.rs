@@ -3,94 +3,30 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::account::Held;
 use super::configuration::{EnvelopeOwner, OwnedService};
-use super::credit::{Credit, Overdrawn, Taken};
 use super::daemon::Daemon;
 use super::documents::{DaemonFailure, HeadSummary, ResponseForm};
 use super::files;
 use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame, write_document, write_piece};
 use super::peer::Outbox;
+use super::pending::{AwaitedBody, PendingCall};
 use super::records::{Asker, Begun, Ended};
 use super::rights::Rights;
-use crate::engine::{Decided, Delivery, Engine, Exchange, Ongoing, Piece, RequestBody};
+use super::running::Running;
+use crate::engine::{Delivery, Exchange, Ongoing, Piece};
 use crate::error::Sent;
-use crate::sys::lock;
-
-/// A call that is allowed and waits for its body.
-pub struct PendingCall {
-    pub asker: Asker,
-    pub service: Arc<OwnedService>,
-    pub engine: Arc<Engine>,
-    pub rights: Arc<Rights>,
-    pub decided: Decided,
-    pub deadline: Instant,
-    pub total: Instant,
-    pub form: ResponseForm,
-    pub body: Vec<u8>,
-    pub body_bytes: usize,
-    pub credit: Taken,
-    pub sealed: Pieces,
-    pub place: Held,
-    pub memory: [Held; 2],
-}
 
 /// The work of a call, which gives its id at its end.
 pub type Work = Pin<Box<dyn Future<Output = u64> + Send>>;
 
-/// What can be done to a call that is made. Whoever does it is of the same task as its work, which is polled next.
-#[derive(Default)]
-pub struct Running {
-    credit: Mutex<Credit>,
-    stopped: AtomicBool,
-    ongoing: Option<Arc<Ongoing>>,
-}
-
-impl Running {
-    /// Gives credit for the response's body.
-    pub fn give(&self, bytes: u32) -> Result<(), Overdrawn> {
-        lock(&self.credit).give(bytes)
-    }
-
-    /// Ends the call: its caller does not want it any more, or has left it.
-    pub fn stop(&self, is_left: bool) {
-        self.stopped.store(true, Ordering::Relaxed);
-        match &self.ongoing {
-            Some(ongoing) if is_left => ongoing.abandon(),
-            Some(ongoing) => ongoing.cancel(),
-            None => {}
-        }
-    }
-
-    /// Whether the caller may leave what it gets unread for as long as it likes.
-    pub fn is_read_at_leisure(&self) -> bool {
-        self.ongoing.is_some()
-    }
-
-    async fn stopped(&self) {
-        poll_fn(|_| if self.stopped.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
-    }
-
-    /// Takes credit for a piece, as soon as there is some.
-    async fn take(&self, most: usize) -> usize {
-        poll_fn(|_| {
-            let mut credit = lock(&self.credit);
-            let bytes = credit.left().min(most);
-            if bytes > 0 && credit.spend(bytes).is_ok() { Poll::Ready(bytes) } else { Poll::Pending }
-        })
-        .await
-    }
-}
-
 impl PendingCall {
-    /// Has the call made, which was handed over whole.
+    /// Has the call made, which was handed over.
     pub fn make(self, daemon: &Arc<Daemon>, out: &Arc<Outbox>) -> (Arc<Running>, Work) {
         let Self { asker, service, engine, rights, decided, form, body, sealed, place, memory, .. } = self;
         let call = Making {
@@ -103,9 +39,10 @@ impl PendingCall {
         };
         let begun = daemon.records().write(&Begun::new(asker, &service.id));
         let begun = begun.map_err(|_| DaemonFailure::unrecorded(Sent::No));
+        let is_arriving = matches!(body, AwaitedBody::Pieces { .. });
         let refused = match begun.and_then(|()| envelopes(&service, &rights, sealed)) {
             Err(failure) => failure.head(decided.leave(), false),
-            Ok(sealed) => match caught(|| decided.start(&engine, RequestBody::Whole(&body), &sealed)) {
+            Ok(sealed) => match caught(|| decided.start(&engine, body.as_request(), &sealed)) {
                 None => panicked(&service.id),
                 Some(Err(refused)) => refused.head,
                 Some(Ok(exchange)) => {
@@ -122,13 +59,13 @@ impl PendingCall {
                     let (ongoing, task) = exchange.begin(delivery);
                     tokio::spawn(task);
                     let ongoing = Arc::new(ongoing);
-                    let running = Arc::new(Running { ongoing: Some(Arc::clone(&ongoing)), ..Running::default() });
+                    let running = Arc::new(Running::of(Arc::clone(&ongoing), is_arriving));
                     let work = call.pass(ongoing, Arc::clone(&running));
                     return (running, Box::pin(work));
                 }
             },
         };
-        (Arc::default(), Box::pin(call.refuse(form, refused)))
+        (Arc::new(Running::refused(is_arriving)), Box::pin(call.refuse(form, refused)))
     }
 }
 
@@ -189,12 +126,22 @@ impl Making {
         id
     }
 
-    /// A call whose response is told as it comes, or can be cancelled.
-    async fn pass(mut self, ongoing: Arc<Ongoing>, running: Arc<Running>) -> u64 {
+    /// A call whose response is told as it comes, or can be cancelled; its request's body goes on meanwhile.
+    async fn pass(self, ongoing: Arc<Ongoing>, running: Arc<Running>) -> u64 {
+        let (id, out) = (self.asker.call, Arc::clone(&self.out));
+        let mut passed = pin!(self.respond(ongoing, Arc::clone(&running)));
+        tokio::select! {
+            biased;
+            () = running.feed(id, &out) => passed.await,
+            id = &mut passed => id,
+        }
+    }
+
+    async fn respond(mut self, ongoing: Arc<Ongoing>, running: Arc<Running>) -> u64 {
         let id = self.asker.call;
         let [mut is_told, mut is_cut, mut is_whole] = [false; 3];
         let failure = loop {
-            Ongoing::any_ready(std::slice::from_ref(&ongoing)).await;
+            ongoing.responds().await;
             if let Some(head) = ongoing.head().filter(|head| head.ok && !is_told) {
                 self.out.tell(Kind::Response, id, &head.head);
                 is_told = true;
@@ -216,7 +163,7 @@ impl Making {
         let record = ongoing.end().await.map(|record| record.head);
         let head = failure.or(record).unwrap_or_default();
         let summary = HeadSummary::of(&head);
-        let outcome = match (summary.is_failure(), running.stopped.load(Ordering::Relaxed)) {
+        let outcome = match (summary.is_failure(), running.is_stopped()) {
             (false, _) => "response",
             (true, true) => "cancelled",
             (true, false) => "failed",

@@ -48,9 +48,19 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Notes a piece that arrived, and says how much credit to give for it now.
+    /// Notes a piece that arrived and is taken, and says how much credit to give for it now.
     pub fn take(&mut self, bytes: usize) -> Result<Option<u32>, Overdrawn> {
-        self.granted.spend(bytes)?;
+        self.arrived(bytes)?;
+        self.passed_on(bytes)
+    }
+
+    /// Notes a piece that arrived.
+    pub fn arrived(&mut self, bytes: usize) -> Result<(), Overdrawn> {
+        self.granted.spend(bytes)
+    }
+
+    /// Notes that so much of what arrived is held no longer, and says how much credit to give now.
+    pub fn passed_on(&mut self, bytes: usize) -> Result<Option<u32>, Overdrawn> {
         self.taken += bytes;
         let Some(more) = u32::try_from(self.taken).ok().filter(|_| self.taken >= STEP) else { return Ok(None) };
         self.taken = 0;

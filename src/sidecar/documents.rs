@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::configuration::EnvelopeOwner;
+use super::credit::WINDOW;
 use super::frame::VERSION;
 use crate::audit::Recorder;
 use crate::document::{self, AuditRecord};
@@ -22,8 +23,12 @@ pub struct CallDocument {
     version: u32,
     /// The id of the service.
     pub service_id: String,
-    /// How long the request's body is.
-    pub body_bytes: u64,
+    /// How long the request's body is; only of one in pieces it may be unknown.
+    #[serde(default)]
+    pub body_bytes: Option<u64>,
+    /// How the request's body is handed over.
+    #[serde(default)]
+    pub body: BodyForm,
     /// How long the caller waits without having been told how long the call may last: a decision is told only where the call may
     /// last longer, and a refusal is its end. Without it every decision is told.
     #[serde(default)]
@@ -33,6 +38,17 @@ pub struct CallDocument {
     pub response: ResponseForm,
     /// What of a request is its own: the second of two documents.
     pub request: Box<RawValue>,
+}
+
+/// How a request's body is handed over.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyForm {
+    /// The request is sent when all of it is there.
+    #[default]
+    Whole,
+    /// It is sent on while it arrives, once.
+    Pieces,
 }
 
 /// How a response is told.
@@ -52,10 +68,22 @@ impl CallDocument {
     /// Reads the document of a call.
     pub fn parse(document: &[u8]) -> Result<Self, Error> {
         let read: Self = document::parse(document, Code::Malformed)?;
-        match read.version {
-            1 => Ok(read),
-            _ => Err(Error::new(Code::Malformed, "the version of the document of a call must be 1")),
+        let malformed = |message| Err(Error::new(Code::Malformed, message));
+        match (read.version, read.body, read.body_bytes, read.response) {
+            (1, BodyForm::Whole, None, _) => malformed("the document of a call needs body_bytes where body is whole"),
+            (1, BodyForm::Pieces, _, ResponseForm::Once) => {
+                malformed("the document of a call with body pieces needs response whole or pieces")
+            }
+            (1, ..) => Ok(read),
+            _ => malformed("the version of the document of a call must be 1"),
         }
+    }
+
+    /// How many bytes of the call the daemon holds at most, where its response may have so many: of what travels in pieces, a window.
+    pub fn held_bytes(&self, response_bytes: u64) -> u64 {
+        let most = |is_in_pieces: bool| if is_in_pieces { WINDOW as u64 } else { u64::MAX };
+        let request = self.body_bytes.unwrap_or(u64::MAX).min(most(self.body == BodyForm::Pieces));
+        request.saturating_add(response_bytes.min(most(self.response == ResponseForm::Pieces)))
     }
 }
 

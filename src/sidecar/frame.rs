@@ -36,7 +36,7 @@ pub enum Kind {
     Credit,
     /// The daemon: it takes nothing more on this connection; the payload is the highest id that it has taken.
     Bye,
-    /// PHP: the call is not wanted any more; the payload is 1 where it was left, and otherwise 0.
+    /// PHP: the call is not wanted any more; the payload is 1 where it was left, 2 where its body breaks off, and otherwise 0.
     Cancel,
     /// The daemon: how a call ended whose response was told as it came.
     End,

@@ -2,7 +2,7 @@
 //!
 //! A roof beside `ffi`, and like it a host of `engine`. `frame` and `credit` are what travels, without input and output;
 //! `configuration` and `rights` are who may ask for what; `session` is the way of a caller on its connection, on which `peer` reads
-//! and writes; `call` is the way of one call on it; `account` counts what each has; `records` keeps what was asked; `metrics` counts what operators read, which
+//! and writes; `pending` is a call on it that waits for its body, `call` its way, and `running` what can be done to it meanwhile; `account` counts what each has; `records` keeps what was asked; `metrics` counts what operators read, which
 //! `openmetrics` writes and `scrape` hands out; `places` is where the sockets are, which `listen` opens; `daemon` has them all, `accept` takes
 //! connections, and `run` is the program.
 
@@ -20,10 +20,12 @@ mod metrics;
 mod notify;
 mod openmetrics;
 mod peer;
+mod pending;
 mod places;
 mod records;
 mod rights;
 mod run;
+mod running;
 mod scrape;
 mod session;
 

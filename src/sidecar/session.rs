@@ -12,14 +12,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::account::{Held, Subject};
-use super::call::{PendingCall, Running, Work, caught, refuse};
+use super::call::{Work, caught, refuse};
 use super::configuration::EnvelopeOwner;
-use super::credit::Taken;
 use super::daemon::Daemon;
 use super::documents::{self, CallDocument, DaemonFailure, Greeting, HeadSummary, ResponseForm, TRANSPORT};
 use super::frame::{Kind, Pieces, SocketFrame};
 use super::peer::{Gone, Peer, until};
+use super::pending::{AwaitedBody, PendingCall};
 use super::records::{Asker, Ended};
+use super::running::Running;
 use crate::engine::{DecidedLimits, RequestHead};
 
 /// How long PHP may take to greet.
@@ -27,9 +28,6 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 
 /// The longest document of a call.
 const CALL_BYTES: usize = 1 << 20;
-
-/// The longest envelopes of a call together.
-const SEALED_BYTES: usize = 4 << 20;
 
 /// How long a caller may read nothing of what there is for it, where it has no response that it may read at its leisure.
 const STANDING_TIME: Duration = Duration::from_secs(10);
@@ -161,14 +159,25 @@ impl Session {
         match (frame.kind, self.calls.entry(frame.id)) {
             (Kind::Call, Entry::Vacant(_)) => self.ask(frame, payload),
             (Kind::Sealed | Kind::Body, Entry::Occupied(mut entry)) => {
-                let Stage::Waiting(call) = entry.get_mut() else { return Err(Gone) };
-                if call.receive(frame, payload, &self.peer)? {
-                    self.taken = self.taken.max(frame.id);
-                    if let Stage::Waiting(call) = entry.remove() {
-                        let (running, work) = call.make(&self.daemon, &self.peer.out);
-                        self.calls.insert(frame.id, Stage::Running(running));
-                        self.works.push(work);
+                let call = match entry.get_mut() {
+                    Stage::Waiting(call) => call,
+                    Stage::Running(call) if frame.kind == Kind::Body => {
+                        return call.arrive(payload, frame.last).map_err(|_| Gone);
                     }
+                    Stage::Running(_) => return Err(Gone),
+                };
+                if !call.receive(frame, payload, &self.peer)? {
+                    return Ok(());
+                }
+                self.taken = self.taken.max(frame.id);
+                if let Stage::Waiting(call) = entry.remove() {
+                    let is_arriving = matches!(call.body, AwaitedBody::Pieces { .. });
+                    let (running, work) = call.make(&self.daemon, &self.peer.out);
+                    if is_arriving {
+                        running.arrive(payload, frame.last).map_err(|_| Gone)?;
+                    }
+                    self.calls.insert(frame.id, Stage::Running(running));
+                    self.works.push(work);
                 }
                 Ok(())
             }
@@ -179,6 +188,7 @@ impl Session {
             (Kind::Cancel, Entry::Occupied(entry)) => {
                 match entry.get() {
                     Stage::Waiting(_) => _ = entry.remove(),
+                    Stage::Running(call) if payload == [2] && call.break_off() => {}
                     Stage::Running(call) => call.stop(payload == [1]),
                 }
                 Ok(())
@@ -251,11 +261,11 @@ impl Session {
         let account = self.daemon.account(self.subject);
         let place = Held::call(&account, caller.limits.calls).ok_or_else(|| DaemonFailure::at_limit("calls"))?;
         let head = RequestHead { service: Some(&service.document), request: document.request.get().as_bytes() };
-        let decide = || engine.decide(head, document.body_bytes, TRANSPORT);
+        let decide = || engine.decide(head, document.body_bytes.unwrap_or_default(), TRANSPORT);
         let (reply, decided) = caught(decide).ok_or_else(DaemonFailure::panicked)?;
         let Some(decided) = decided else { return Ok((reply.head, None)) };
         let DecidedLimits { deadline, total, response_bytes } = decided.limits(&engine);
-        let bytes = document.body_bytes.saturating_add(response_bytes);
+        let bytes = document.held_bytes(response_bytes);
         let held =
             |account: &_, most| Held::bytes(account, bytes, most).ok_or_else(|| DaemonFailure::at_limit("bytes"));
         let memory = [held(&account, caller.limits.bytes)?, held(self.daemon.total(), rights.limits.bytes)?];
@@ -267,10 +277,7 @@ impl Session {
             deadline: deadline.into(),
             total: total.into(),
             form: document.response,
-            body: Vec::new(),
-            // The decision has compared it with the limit of a request's body, so it fits.
-            body_bytes: usize::try_from(document.body_bytes).unwrap_or(usize::MAX),
-            credit: Taken::default(),
+            body: AwaitedBody::of(document),
             sealed: Pieces::default(),
             rights: Arc::clone(&rights),
             place,
@@ -284,30 +291,6 @@ impl Session {
         self.is_stopping = true;
         self.calls.retain(|_, stage| matches!(stage, Stage::Running(_)));
         self.peer.out.tell(Kind::Bye, 0, &self.taken.to_be_bytes());
-    }
-}
-
-impl PendingCall {
-    /// Takes a piece of a call. Says whether the call is whole.
-    fn receive(&mut self, frame: SocketFrame, payload: &[u8], peer: &Peer) -> Result<bool, Gone> {
-        match frame.kind {
-            Kind::Sealed if self.service.envelopes == EnvelopeOwner::Caller && self.body.is_empty() => {
-                self.sealed.add(payload, SEALED_BYTES).map_err(|_| Gone)?;
-                Ok(false)
-            }
-            Kind::Body => {
-                if self.body.len() + payload.len() > self.body_bytes {
-                    return Err(Gone);
-                }
-                let credit = self.credit.take(payload.len()).map_err(|_| Gone)?;
-                self.body.extend_from_slice(payload);
-                if let Some(more) = credit.filter(|_| !frame.last) {
-                    peer.out.tell(Kind::Credit, frame.id, &more.to_be_bytes());
-                }
-                Ok(frame.last)
-            }
-            _ => Err(Gone),
-        }
     }
 }
 

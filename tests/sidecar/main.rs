@@ -16,4 +16,5 @@ mod metrics;
 mod reload;
 mod sockets;
 mod units;
+mod uploads;
 mod users;

@@ -9,6 +9,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract;
  */
 final class SidecarTransportTest extends TransportContract
 {
+    use Cases\BodySourceCases;
     use Cases\ConcurrentCases;
     use Cases\ExchangeCases;
     use Cases\StreamCases;

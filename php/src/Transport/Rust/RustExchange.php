@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Rust;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BrokenBody;
 use Netresearch\NrVault\Transport\ExchangeInterface;
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\StreamHead;
@@ -94,7 +95,7 @@ final class RustExchange implements ExchangeInterface
             }
             $result = NativeLibrary::endOf($this->number);
             $audit = Wire::decode($result['head'])['audit'] ?? null;
-            $this->record = $this->ended(AuditShape::of(is_array($audit) ? $audit : []));
+            $this->record = BrokenBody::record($this->upload?->failure(), AuditShape::of(is_array($audit) ? $audit : []));
         }
         return $this->record;
     }
@@ -146,41 +147,6 @@ final class RustExchange implements ExchangeInterface
         );
     }
 
-    /** The failure of the exchange, or what the source of the body threw: that is why the exchange has failed. */
-    private function broken(#[\SensitiveParameter] OutboundException $native): \Throwable
-    {
-        $thrown = $this->upload?->failure();
-        if (!$thrown instanceof OutboundException) {
-            return $thrown ?? $native;
-        }
-        return $thrown->withSent($native->sent(), $native->httpStatus())
-            ->asEndOfCall(false, $this->ended(AuditShape::of($native->auditRecord() ?? [])));
-    }
-
-    /**
-     * The record of a call that the source of the body has broken off names that, and not what the library was told.
-     *
-     * @param AuditRecord $record
-     * @return AuditRecord
-     */
-    private function ended(array $record): array
-    {
-        $thrown = $this->upload?->failure();
-        if ($thrown === null || ($record['error_code'] ?? null) !== 'cancelled.requested') {
-            return $record;
-        }
-        [$class, $code] = $thrown instanceof OutboundException
-            ? [$thrown->errorClass(), $thrown->errorCode()]
-            : ['internal', 'internal.interrupted'];
-        // What the package does not know is no end of an attempt.
-        $errors = array_slice($record['attempt_errors'] ?? [], 0, -1);
-        return array_replace($record, [
-            'attempt_errors' => $thrown instanceof OutboundException ? [...$errors, $code] : $errors,
-            'error_class' => $class,
-            'error_code' => $code,
-        ]);
-    }
-
     /**
      * Throws what a native call says of the failure of the exchange.
      *
@@ -189,7 +155,10 @@ final class RustExchange implements ExchangeInterface
     private function check(array $result): void
     {
         if ($result['status'] === NativeLibrary::FAILED) {
-            throw $this->failure ??= $this->broken(OutboundException::fromWire(Wire::decode($result['head'])));
+            throw $this->failure ??= BrokenBody::failure(
+                $this->upload?->failure(),
+                OutboundException::fromWire(Wire::decode($result['head'])),
+            );
         }
         if ($result['status'] < 0) {
             throw OutboundException::create('internal.panic', 'the library does not know the exchange any more', sent: 'maybe');

@@ -85,11 +85,15 @@ final class Connection
         }
     }
 
-    /** Says that a call is not wanted any more. */
-    public function cancel(#[\SensitiveParameter] SidecarCall $call, bool $isAbandoned): void
+    /**
+     * Says that a call is not wanted any more.
+     *
+     * @param string $why one of the reasons in Frames
+     */
+    public function cancel(#[\SensitiveParameter] SidecarCall $call, string $why): void
     {
         if ($this->has($call)) {
-            $this->put(Frames::cancel($call->id, $isAbandoned));
+            $this->put(Frames::cancel($call->id, $why));
         }
     }
 

@@ -32,6 +32,11 @@ final class Frames
     public const CANCEL = 9;
     public const END = 10;
 
+    /** Why a call is given up: for whoever still wants its record, because it was left, or because its body breaks off. */
+    public const CANCELLED = "\x00";
+    public const LEFT = "\x01";
+    public const BROKEN_OFF = "\x02";
+
     private const LAST = 1;
 
     /** The frames of a whole document. */
@@ -52,10 +57,10 @@ final class Frames
         return pack('CCnNJ', self::VERSION, $kind, $isLast ? self::LAST : 0, strlen($payload), $id) . $payload;
     }
 
-    /** The frame by which a call is given up: left, or cancelled for whoever still wants its record. */
-    public static function cancel(int $id, bool $isAbandoned): string
+    /** The frame by which a call is given up, with the reason. */
+    public static function cancel(int $id, string $why): string
     {
-        return self::piece(self::CANCEL, $id, $isAbandoned ? "\x01" : "\x00", true);
+        return self::piece(self::CANCEL, $id, $why, true);
     }
 
     /**

@@ -14,13 +14,14 @@ final class PendingCall
     private bool $isSent = false;
 
     /**
+     * @param int|null $bodyLength of a body that is handed over as a whole
      * @param int $timeoutMs how long it may last from now
      * @param int $totalMs how long it may last if its response is read in pieces
      * @param bool $bringsEnvelopes whether the sidecar wants PHP's envelopes
      */
     public function __construct(
         public readonly SidecarCall $call,
-        public readonly int $bodyLength,
+        public readonly ?int $bodyLength,
         public readonly int $timeoutMs,
         public readonly int $totalMs,
         public readonly bool $bringsEnvelopes,
@@ -30,7 +31,7 @@ final class PendingCall
     public function __destruct()
     {
         if (!$this->isSent) {
-            $this->call->connection->cancel($this->call, true);
+            $this->call->connection->cancel($this->call, Frames::LEFT);
             $this->call->connection->leave($this->call);
         }
     }

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Transport\Sidecar;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Audit\AuditShape;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
+use Netresearch\NrVault\Transport\BrokenBody;
 use Netresearch\NrVault\Transport\ExchangeInterface;
 use Netresearch\NrVault\Transport\ResponseSpec;
 use Netresearch\NrVault\Transport\StreamHead;
@@ -55,7 +56,7 @@ final class SidecarExchange implements ExchangeInterface
     public function __destruct()
     {
         if ($this->record === null) {
-            $this->call->connection->cancel($this->call, true);
+            $this->call->connection->cancel($this->call, Frames::LEFT);
             $this->call->connection->leave($this->call);
         }
     }
@@ -101,7 +102,7 @@ final class SidecarExchange implements ExchangeInterface
     {
         if ($this->record === null && $this->failure === null && !$this->call->isOver()) {
             $this->isCancelled = true;
-            $this->call->connection->cancel($this->call, false);
+            $this->call->connection->cancel($this->call, Frames::CANCELLED);
             // What comes of the body meanwhile can be read.
             $until = (int) hrtime(true) + self::CANCEL_NS;
             while (!$this->call->isOver() && $this->call->connection->turn($until)) {
@@ -115,7 +116,7 @@ final class SidecarExchange implements ExchangeInterface
         if ($this->record === null) {
             $connection = $this->call->connection;
             if (!$this->call->isOver() && $this->failure === null && !$this->isCancelled) {
-                $connection->cancel($this->call, true);
+                $connection->cancel($this->call, Frames::LEFT);
             }
             $until = (int) hrtime(true) + self::RECORD_NS;
             while (!$this->call->isOver() && $connection->turn($until)) {
@@ -137,7 +138,6 @@ final class SidecarExchange implements ExchangeInterface
         }
         try {
             if ($this->call->isUntaken() && $this->upload->isRepeatable()) {
-                $this->upload->rewind();
                 $this->call = ($this->again)($this->call);
             }
             while (!$this->upload->isOver() && !$this->call->isOver() && $this->call->connection->hasRoom()) {
@@ -146,6 +146,10 @@ final class SidecarExchange implements ExchangeInterface
                     break;
                 }
                 $this->call->connection->put($frames);
+            }
+            if ($this->upload->failure() !== null && !$this->isCancelled) {
+                $this->isCancelled = true;
+                $this->call->connection->cancel($this->call, Frames::BROKEN_OFF);
             }
         } catch (\Throwable $failure) {
             $this->fail($failure);
@@ -194,7 +198,7 @@ final class SidecarExchange implements ExchangeInterface
     private function fail(\Throwable $failure): void
     {
         $this->failure = $failure;
-        $this->call->connection->cancel($this->call, true);
+        $this->call->connection->cancel($this->call, Frames::LEFT);
         $this->call->connection->leave($this->call);
     }
 
@@ -208,8 +212,8 @@ final class SidecarExchange implements ExchangeInterface
     {
         return $this->failure ??= match (true) {
             $this->record !== null => $this->left($this->record),
-            $this->call->end !== null => $this->ofEnd($this->call->end),
-            default => ($this->lost)($this->call),
+            $this->call->end !== null => BrokenBody::failure($this->upload->failure(), $this->ofEnd($this->call->end)),
+            default => $this->upload->failure() ?? ($this->lost)($this->call),
         };
     }
 
@@ -252,7 +256,7 @@ final class SidecarExchange implements ExchangeInterface
             return $audit;
         }
         $audit = $this->call->end === null ? null : (Wire::decode($this->call->end) ?? [])['audit'] ?? null;
-        $record = AuditShape::of(is_array($audit) ? $audit : []);
+        $record = BrokenBody::record($this->upload->failure(), AuditShape::of(is_array($audit) ? $audit : []));
         $failure = $this->failure ?? ($audit === null ? ($this->lost)($this->call) : null);
         return $failure instanceof OutboundException
             ? array_replace($record, [

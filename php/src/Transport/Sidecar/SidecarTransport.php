@@ -61,8 +61,12 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         array $references = [],
         ?int $bodyLength = null,
     ): Decision {
-        $answer = [];
-        $call = $this->ask($request, $bodyLength ?? strlen($request->body), [], $this->connectLimit($request), $answer);
+        [$answer, $more] = [[], ['body_bytes' => $bodyLength ?? strlen($request->body)]];
+        if ($bodyLength > Frames::WINDOW) {
+            // It is not read yet, and may be sent in pieces: the sidecar keeps no room for all of it.
+            $more += ['body' => 'pieces', 'response' => 'pieces'];
+        }
+        $call = $this->ask($request, $more, $this->connectLimit($request), $answer);
         $decision = Decision::fromWire(Wire::encode($answer));
         $this->decided[$decision] = $call;
         return $decision;
@@ -78,13 +82,13 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         for ($tries = 1;; $tries++) {
             if ($pending === null || !$pending->isCurrent($length)) {
                 // Without envelopes there is nothing that a decision has to be waited for.
-                $pending = $request->credentials === [] ? null : $this->ask($request, $length, [], $limit);
+                $pending = $request->credentials === [] ? null : $this->ask($request, ['body_bytes' => $length], $limit);
             }
-            $upload = new Upload($request->body, null, $length);
+            $upload = new Upload($request->body);
             if ($pending === null) {
                 $call = $this->enter($limit);
                 $timeout = $request->timeoutMs ?? $this->timeoutMs;
-                $begin = $this->document($call, $request, $length, ['known_timeout_ms' => $timeout]);
+                $begin = $this->document($call, $request, ['body_bytes' => $length, 'known_timeout_ms' => $timeout]);
             } else {
                 [$call, $timeout] = [$pending->isSent(), $pending->timeoutMs];
                 $begin = self::sealed($call, $request, $pending);
@@ -110,16 +114,11 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     ): ExchangeInterface {
         // It was decided about as one that is sent, and that cannot be cancelled.
         $this->taken($decided);
-        $length = $body?->length();
-        if ($body !== null && $length === null) {
-            [$request, $body] = [$request->withBody(self::whole($body)), null];
-        }
-        $length ??= strlen($request->body);
-        $upload = new Upload($request->body, $body, $length);
+        $upload = new Upload($request->body, $body);
         $more = ['response' => $isCollected ? 'whole' : 'pieces'];
-        $begin = function (int $limit) use ($request, $length, $more): PendingCall {
-            $pending = $this->ask($request, $length, $more, $limit);
-            $begin = self::sealed($pending->call, $request, $pending);
+        $begin = function (int $limit) use ($request, $upload, $more): PendingCall {
+            $pending = $this->ask($request, $upload->description() + $more, $limit);
+            $begin = self::sealed($pending->call, $request, $pending) . $upload->begin($pending->call);
             if ($begin !== '') {
                 $pending->call->connection->put($begin);
             }
@@ -169,13 +168,12 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     /**
      * Has the sidecar decide about a request.
      *
-     * @param array<string, mixed> $more keys of the call's document
+     * @param array{body_bytes: int|null, body?: string, response?: string} $more keys of the call's document
      * @param array<mixed> $decision the decision
      * @throws OutboundException
      */
     private function ask(
         #[\SensitiveParameter] RequestSpec $request,
-        int $bodyLength,
         array $more,
         int $limit,
         array &$decision = [],
@@ -183,7 +181,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         for ($tries = 1;; $tries++) {
             $call = $this->enter($limit);
             $until = CallTimes::after($request->timeoutMs ?? $this->timeoutMs);
-            $call->connection->put($this->document($call, $request, $bodyLength, $more));
+            $call->connection->put($this->document($call, $request, $more));
             while ($call->decision === null && $call->lost === null && $call->connection->turn($until)) {
                 continue;
             }
@@ -202,7 +200,8 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
                 $call->connection->leave($call);
                 throw OutboundException::fromWire($decision === [] ? null : $decision);
             }
-            return new PendingCall($call, $bodyLength, $timeout, $total, ($answer['envelopes'] ?? null) === 'caller');
+            $length = isset($more['body']) ? null : $more['body_bytes'];
+            return new PendingCall($call, $length, $timeout, $total, ($answer['envelopes'] ?? null) === 'caller');
         }
     }
 
@@ -246,7 +245,7 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         } finally {
             // What a signal's handler throws leaves the call as well.
             if (!$call->isWhole) {
-                $connection->cancel($call, true);
+                $connection->cancel($call, Frames::LEFT);
             }
             $connection->leave($call);
         }
@@ -275,9 +274,9 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
      *
      * @param array<string, mixed> $more
      */
-    private function document(#[\SensitiveParameter] SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, int $length, array $more): string
+    private function document(#[\SensitiveParameter] SidecarCall $call, #[\SensitiveParameter] RequestSpec $request, array $more): string
     {
-        $head = ['version' => Wire::VERSION, 'service_id' => $request->serviceId, 'body_bytes' => $length] + $more;
+        $head = ['version' => Wire::VERSION, 'service_id' => $request->serviceId] + $more;
         // The document of the request is put in as it is.
         $document = substr(Wire::encode($head), 0, -1) . ',"request":' . $request->ownHead() . '}';
         return Frames::document(Frames::CALL, $call->id, $document);
@@ -298,18 +297,6 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
     {
         $timeout = (Wire::decode($decision) ?? [])['timeout_ms'] ?? null;
         return CallTimes::after(is_int($timeout) ? $timeout : 0);
-    }
-
-    private static function whole(BodySource $body): string
-    {
-        $whole = '';
-        while (($bytes = $body->read(1 << 16)) !== '') {
-            if (2 * strlen($whole) > MemoryLimit::room()) {
-                throw OutboundException::create('policy.request_too_large', "the request's body does not fit into PHP's memory_limit");
-            }
-            $whole .= $bytes;
-        }
-        return $whole;
     }
 
     private function taken(#[\SensitiveParameter] ?Decision $decided): ?PendingCall

@@ -8,7 +8,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\BodySource;
 
 /**
- * The body of a request on its way to the sidecar.
+ * The body of a request on its way to the sidecar. One that is read from a source is sent on by the sidecar while it arrives, once.
  *
  * @internal
  */
@@ -18,15 +18,29 @@ final class Upload
 
     private bool $isOver = false;
 
+    private ?\Throwable $failure = null;
+
+    private readonly ?int $length;
+
     /**
-     * @param string $body the whole body, or that of $source which was read before
-     * @param BodySource|null $source where the body is read from while it is sent; its length is $length
+     * @param string $body the whole body
+     * @param BodySource|null $source where the body is read from instead, while it is sent
      */
     public function __construct(
         #[\SensitiveParameter] private readonly string $body,
-        private readonly ?BodySource $source,
-        private readonly int $length,
+        private readonly ?BodySource $source = null,
     ) {
+        $this->length = $source === null ? strlen($body) : $source->length();
+    }
+
+    /**
+     * What the document of the call says of it.
+     *
+     * @return array{body_bytes: int|null, body?: string}
+     */
+    public function description(): array
+    {
+        return ['body_bytes' => $this->length] + ($this->source === null ? [] : ['body' => 'pieces']);
     }
 
     /** Whether all of it was sent. */
@@ -38,39 +52,51 @@ final class Upload
     /** Whether it can be sent once more, to another sidecar. */
     public function isRepeatable(): bool
     {
-        return $this->source === null || $this->at === 0;
+        return $this->source === null || ($this->at === 0 && $this->failure === null);
     }
 
-    /** Begins with the first byte again. */
-    public function rewind(): void
+    /** Why its source has no more. */
+    public function failure(): ?\Throwable
+    {
+        return $this->failure;
+    }
+
+    /** Begins with the first byte again. The sidecar makes a call whose body comes in pieces with the first frame of it. */
+    public function begin(#[\SensitiveParameter] SidecarCall $call): string
     {
         [$this->at, $this->isOver] = [0, false];
+        if ($this->source === null) {
+            return '';
+        }
+        $call->isHandedOver = true;
+        return Frames::piece(Frames::BODY, $call->id, '', false);
     }
 
     /**
-     * The next frames of it, as far as there is credit; '' where there is none, or all of it was sent.
-     *
-     * @throws OutboundException invalid_request.malformed for a source that has not as much as it said
-     * @throws \Throwable what the source throws
+     * The next frames of it, as far as there is credit; '' where there is none, or all of it was sent, or its source has failed.
      */
     public function frames(#[\SensitiveParameter] SidecarCall $call): string
     {
         $frames = '';
-        while (!$this->isOver && strlen($frames) < Frames::BURST) {
-            $most = min(Frames::PAYLOAD_BYTES, $this->length - $this->at, $call->credit);
-            if ($most === 0 && $this->at < $this->length) {
+        while (!$this->isOver && $this->failure === null && strlen($frames) < Frames::BURST) {
+            $left = $this->length === null ? Frames::PAYLOAD_BYTES : $this->length - $this->at;
+            $most = min(Frames::PAYLOAD_BYTES, $left, $call->credit);
+            if ($most === 0 && $left > 0) {
                 break;
             }
-            $piece = $this->source === null ? substr($this->body, $this->at, $most) : self::read($this->source, $most);
+            try {
+                $piece = $this->source === null ? substr($this->body, $this->at, $most) : self::read($this->source, $most);
+            } catch (\Throwable $failure) {
+                // What came before goes out first.
+                $this->failure = $failure;
+                break;
+            }
             $this->at += strlen($piece);
             $call->credit -= strlen($piece);
-            $this->isOver = $this->at === $this->length;
-            if ($this->isOver && $this->source !== null && $this->source->read(1) !== '') {
-                throw self::malformed();
-            }
+            $this->isOver = $piece === '' || $this->at === $this->length;
             $frames .= Frames::piece(Frames::BODY, $call->id, $piece, $this->isOver);
         }
-        $call->isHandedOver = $this->isOver;
+        $call->isHandedOver = $call->isHandedOver || $this->isOver;
         return $frames;
     }
 
@@ -88,11 +114,6 @@ final class Upload
         if (strlen($piece) > $most) {
             throw OutboundException::malformed('the source of the body gave more bytes than it was asked for');
         }
-        return $piece !== '' || $most === 0 ? $piece : throw self::malformed();
-    }
-
-    private static function malformed(): OutboundException
-    {
-        return OutboundException::malformed('the body of the request is not as long as was said');
+        return $piece;
     }
 }

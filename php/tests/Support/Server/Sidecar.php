@@ -170,7 +170,7 @@ final class Sidecar
             'envelopes' => $this->directory->path . '/vault',
             'audit_log' => $this->directory->path . '/audit.jsonl',
             'services' => (object) $this->services,
-            'callers' => [['user' => posix_geteuid(), 'services' => $ids]],
+            'callers' => [['user' => posix_geteuid(), 'services' => $ids, 'limits' => ['bytes' => 2 << 30]]],
         ]), 0600);
     }
 }

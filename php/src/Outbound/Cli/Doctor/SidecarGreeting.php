@@ -110,7 +110,7 @@ final readonly class SidecarGreeting
             self::write($stream, Frames::document(Frames::CALL, $number, Wire::encode($call)));
             $decision = self::document($stream, Frames::DECISION, '')['decision'] ?? null;
             // An allowed call has one of the places that the user's real calls need.
-            self::write($stream, Frames::cancel($number, true));
+            self::write($stream, Frames::cancel($number, Frames::LEFT));
             $error = is_array($decision) ? $decision['error'] ?? null : null;
             if (is_array($error) && ($error['code'] ?? null) === 'policy.service_unknown') {
                 $unknown[] = $id;
