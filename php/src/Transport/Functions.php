@@ -19,7 +19,7 @@ final class Functions
         'array_change_key_case', 'array_column', 'array_diff_key', 'array_filter', 'array_flip', 'array_is_list',
         'array_key_exists', 'array_key_first', 'array_key_last', 'array_keys', 'array_map', 'array_pop', 'array_push',
         'array_replace', 'array_slice', 'array_values', 'array_walk_recursive', 'base64_decode', 'basename', 'bin2hex', 'ceil', 'chr', 'class_exists',
-        'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'fopen', 'fstat',
+        'clearstatcache', 'count', 'debug_backtrace', 'explode', 'extension_loaded', 'fclose', 'filetype', 'fopen', 'fstat',
         'ftell', 'function_exists', 'fwrite', 'get_object_vars', 'getenv', 'gmdate', 'hrtime', 'http_build_query', 'implode', 'in_array',
         'ini_get', 'intdiv', 'interface_exists', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_resource',
         'is_scalar', 'is_string', 'json_decode', 'json_encode', 'levenshtein', 'max', 'method_exists', 'microtime', 'min', 'ord', 'pack',

@@ -16,31 +16,44 @@ use Netresearch\NrVault\Transport\Text\Pairs;
  * @phpstan-import-type AuditRecord from \Netresearch\NrVault\Outbound\Audit\AuditEntry
  *
  * @property-read AuditRecord $audit
+ * @property-read list<array{string, string}> $headers lower-case names and values in order; a value is bytes
  *
  * @internal
  */
-final readonly class ResponseSpec
+final class ResponseSpec
 {
+    private const TEXT = '"(?:[^"\\\\\x00-\x1F\x7F-\xFF]++|\\\\["\\\\])*+"';
+    private const FIELD = '\[' . self::TEXT . ',' . self::TEXT . '\]';
+
+    /** A response whose fields and record are decoded only when they are read; with others the document is decoded at once. */
+    private const RESPONSE = '/\A\{"version":' . Wire::VERSION . ',"status":([1-9][0-9]{2}),"http_version":"([0-9.]{1,3})","headers":(\[(?:'
+        . self::FIELD . '(?:,' . self::FIELD . ')*+)?\]),"error":null,"audit":(' . AuditText::FORM . ')\}\z/';
+
+    /** @var list<array{string, string}>|string as JSON until they are read */
+    private array|string $fields;
+
     /** @var AuditRecord|AuditText */
-    private array|AuditText $told;
+    private readonly array|AuditText $told;
 
     /**
      * @param int $status 100 to 999
      * @param string $httpVersion "1.1" or "2"
-     * @param list<array{string, string}> $headers lower-case names and values in order; a value is bytes
+     * @param list<array{string, string}>|string $headers lower-case names and values in order; a value is bytes. A string is
+     *        the JSON of such a list, without letters beyond ASCII
      * @param string $body raw bytes, decoded
      * @param AuditRecord|AuditText $audit the record of the call, metadata only
      */
     public function __construct(
-        public int $status,
-        public string $httpVersion,
-        #[\SensitiveParameter] public array $headers,
-        #[\SensitiveParameter] public string $body,
+        public readonly int $status,
+        public readonly string $httpVersion,
+        #[\SensitiveParameter] array|string $headers,
+        #[\SensitiveParameter] public readonly string $body,
         array|AuditText $audit,
     ) {
-        if ($status < 100 || $status > 999 || Pairs::read($headers) === null) {
+        if ($status < 100 || $status > 999 || (is_array($headers) && Pairs::read($headers) === null)) {
             throw new \InvalidArgumentException('the status or the headers of a response are impossible');
         }
+        $this->fields = $headers;
         $this->told = $audit;
     }
 
@@ -55,21 +68,33 @@ final readonly class ResponseSpec
     }
 
     /**
-     * The record. If it was received as text, it is decoded when it is first read.
+     * The record and the header fields. What was received as text is decoded when it is first read.
      *
-     * @return AuditRecord
+     * @return AuditRecord|list<array{string, string}>
      */
     public function __get(string $name): array
     {
-        if ($name !== 'audit') {
-            throw new \Error('a response has no property ' . $name);
+        return match ($name) {
+            'audit' => AuditText::read($this->told),
+            'headers' => $this->fields(),
+            default => throw new \Error('a response has no property ' . $name),
+        };
+    }
+
+    /**
+     * @return list<array{string, string}>
+     */
+    private function fields(): array
+    {
+        if (is_string($this->fields)) {
+            $this->fields = Pairs::read(Wire::decode($this->fields)) ?? [];
         }
-        return AuditText::read($this->told);
+        return $this->fields;
     }
 
     public function __isset(string $name): bool
     {
-        return $name === 'audit';
+        return $name === 'audit' || $name === 'headers';
     }
 
     /**
@@ -133,14 +158,16 @@ final readonly class ResponseSpec
      */
     public static function fromWire(#[\SensitiveParameter] string $head, #[\SensitiveParameter] string $body): self
     {
-        [$rest, $audit] = AuditText::split($head) ?? [$head, null];
-        $wire = Wire::decode($rest);
+        if (preg_match(self::RESPONSE, $head, $told) === 1) {
+            return new self((int) $told[1], $told[2], $told[3], $body, AuditText::known($told[4]));
+        }
+        $wire = Wire::decode($head);
         $headers = Wire::headersFromWire($wire['headers'] ?? null);
         if (($wire['error'] ?? null) !== null || $headers === null || ($wire['version'] ?? null) !== Wire::VERSION) {
-            throw OutboundException::fromWire($audit === null ? $wire : Wire::decode($head));
+            throw OutboundException::fromWire($wire);
         }
         [$status, $version] = [$wire['status'] ?? null, $wire['http_version'] ?? ''];
-        $audit ??= is_array($wire['audit'] ?? []) ? AuditShape::of($wire['audit'] ?? []) : null;
+        $audit = is_array($wire['audit'] ?? []) ? AuditShape::of($wire['audit'] ?? []) : null;
         if (!is_int($status) || !is_string($version) || $audit === null) {
             throw OutboundException::fromWire(null);
         }

@@ -23,6 +23,47 @@ final class ResponseSpecTest extends TestCase
         self::assertSame($told($response), $told(ResponseSpec::fromWire(...$wire)));
     }
 
+    /**
+     * Header fields in a text that is taken as it is are those of the same document in other words.
+     *
+     * @dataProvider values
+     */
+    public function testFieldsAreTheSameHoweverTheHeadIsWritten(string $value, bool $staysText): void
+    {
+        $response = new ResponseSpec(299, '1.1', [['x-name', $value], ['x-b', '']], 'body', AuditShape::of(['status' => 299]));
+        $head = $response->toWire()['head'];
+        $read = ResponseSpec::fromWire($head, 'body');
+        $told = static fn (ResponseSpec $of): array => [$of->status, $of->httpVersion, $of->headers, $of->headers, $of->body, $of->audit];
+
+        self::assertSame($staysText, is_object($read->record()));
+        self::assertSame($told($response), $told($read));
+        self::assertSame($told($read), $told(ResponseSpec::fromWire((string) json_encode(json_decode($head), JSON_PRETTY_PRINT), 'body')));
+    }
+
+    /**
+     * @return iterable<string, array{string, bool}>
+     */
+    public static function values(): iterable
+    {
+        yield 'plain' => ['Mon, 30 Nov 2026 15:47:07 GMT', true];
+        yield 'nothing' => ['', true];
+        yield 'quotation marks and backslashes' => ['"a\\"\b"', true];
+        yield 'the end of the fields' => ['"]],"error":null,"audit":{', true];
+        yield 'another field' => ['"],["x","', true];
+        yield 'an escape' => ['\u0041\n', true];
+        yield 'a tab' => ["a\tb", false];
+        yield 'a byte' => ["caf\xE9", false];
+        yield 'bytes of UTF-8' => ["\xC3\xA9", false];
+    }
+
+    public function testAResponseHasNoOtherProperties(): void
+    {
+        $response = new ResponseSpec(200, '2', [], '', AuditShape::of([]));
+
+        self::assertTrue(isset($response->headers, $response->audit));
+        self::assertFalse(isset($response->fields));
+    }
+
     public function testAFailureIsThrown(): void
     {
         $error = ['class' => 'policy', 'code' => 'policy.missing', 'message' => 'text', 'sent' => 'no'];

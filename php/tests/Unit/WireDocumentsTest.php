@@ -193,6 +193,34 @@ final class WireDocumentsTest extends TestCase
         self::assertSame(array_keys($allowed), array_keys($refused));
     }
 
+    /**
+     * @dataProvider templates
+     */
+    public function testADecisionIsTheSameHoweverItIsWritten(?string $template, ?string $read): void
+    {
+        $allowed = array_replace(self::document('decision'), ['path_template' => $template]);
+        $compact = json_encode($allowed, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_LINE_TERMINATORS);
+
+        $decision = Decision::fromWire((string) $compact);
+        self::assertEquals($decision, Decision::fromWire((string) json_encode($allowed, JSON_PRETTY_PRINT)));
+        self::assertSame([$allowed['url'], $read, $allowed['port']], [$decision->url, $decision->pathTemplate, $decision->port]);
+    }
+
+    /**
+     * @return iterable<string, array{string|null, string|null}>
+     */
+    public static function templates(): iterable
+    {
+        yield 'none' => [null, null];
+        yield 'plain' => ['/v1/users/{id}', '/v1/users/{id}'];
+        yield 'empty' => ['', ''];
+        yield 'a quotation mark' => ['/v1/"/{id}', '/v1/"/{id}'];
+        yield 'a backslash' => ['/v1/\\u0041', '/v1/\\u0041'];
+        yield 'a control' => ["/v1/\n", '/v1/?'];
+        yield 'an umlaut' => ['/v1/bücher', '/v1/bücher'];
+        yield 'a turn of direction' => ["/v1/\u{202E}", '/v1/?'];
+    }
+
     public function testTheHeadsOfOpenAndCheckAreWhatTheTransportSays(): void
     {
         $open = self::document('open');

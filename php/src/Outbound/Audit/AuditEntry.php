@@ -167,8 +167,10 @@ final readonly class AuditEntry implements \JsonSerializable
         if (is_array($this->told)) {
             return AuditRow::json($this->toArray());
         }
-        $begin = AuditRow::json(['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome]);
-        return substr($begin, 0, -1) . ',' . substr($this->told->json, 1, -1) . ',' . substr(AuditRow::json($this->origin()), 1);
+        $around = AuditRow::json(['id' => $this->id, 'state' => $this->state, 'outcome' => $this->outcome] + $this->origin());
+        // Within a JSON string each quotation mark has a backslash before it, so this is the key.
+        $begin = (string) strstr($around, ',"actor_type":', true);
+        return $begin . ',' . substr($this->told->json, 1, -1) . substr($around, strlen($begin));
     }
 
     /**

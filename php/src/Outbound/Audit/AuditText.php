@@ -23,7 +23,8 @@ final class AuditText
     /** With more digits, a number may be too large for an integer of PHP. */
     private const INTEGER = '(?:null|0|[1-9][0-9]{0,17})';
 
-    private const FORM = '/\A\{'
+    /** A pattern of the text. It has no groups with numbers. */
+    public const FORM = '\{'
         . '"service_id":' . self::OPTIONAL
         . ',"correlation_id":' . self::OPTIONAL
         . ',"timestamp":' . self::TEXT
@@ -49,7 +50,7 @@ final class AuditText
         . ',"transport":' . self::OPTIONAL
         . ',"library_version":' . self::OPTIONAL
         . ',"proxy_resolve":' . self::OPTIONAL
-        . '\}\z/';
+        . '\}';
 
     /** @var AuditRecord|null */
     private ?array $record = null;
@@ -64,22 +65,13 @@ final class AuditText
     /** The record in this text; null if it has another form. */
     public static function of(string $json): ?self
     {
-        return preg_match(self::FORM, $json) === 1 ? new self($json) : null;
+        return preg_match('/\A' . self::FORM . '\z/', $json) === 1 ? new self($json) : null;
     }
 
-    /**
-     * The record at the end of a response head, and the head without it; null if the two cannot be separated.
-     *
-     * Within a JSON string each quotation mark has a backslash before it, and no other object of a head has this key. So the text
-     * that is searched for occurs only at the record.
-     *
-     * @return array{string, self}|null
-     */
-    public static function split(#[\SensitiveParameter] string $head): ?array
+    /** The record in a text that is known to have the form. */
+    public static function known(string $json): self
     {
-        $rest = strstr($head, ',"audit":{', true);
-        $text = $rest === false ? null : self::of(substr($head, strlen($rest . ',"audit":'), -1));
-        return $text === null ? null : [$rest . '}', $text];
+        return new self($json);
     }
 
     /**

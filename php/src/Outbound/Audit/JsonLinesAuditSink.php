@@ -20,6 +20,7 @@ use Netresearch\NrVault\Transport\System\Quiet;
  * The time limit applies to the wait for the lock. PHP cannot limit a write to a disk that hangs, so the file must not be on a
  * network file system.
  *
+ * @phpstan-import-type Opened from JsonLinesHandle
  * @phpstan-type Stat array{size: int, mtime: int, ...}
  *
  * @api
@@ -93,7 +94,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     {
         LocalFile::forget();
         if (Quiet::call(fn (): bool => file_exists($this->file))) {
-            fclose($this->open());
+            fclose($this->open()['handle']);
         }
         $directory = dirname($this->file);
         if (!Quiet::call(static fn (): bool => is_dir($directory) && is_writable($directory) && is_executable($directory))) {
@@ -104,16 +105,17 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private function append(AuditEntry $entry, bool $sync): void
     {
         $line = $entry->toJson() . "\n";
-        [$handle, $stat] = $this->lock(fn (array $stat): bool => $this->isFull($stat, strlen($line)));
+        [$opened, $stat] = $this->lock(strlen($line));
+        $handle = $opened['handle'];
         $isKept = false;
         try {
-            self::appendLine($handle, max(0, $stat['size']), $line);
+            $opened['end'] = self::appendLine($opened, max(0, $stat['size']), $line);
             flock($handle, LOCK_UN);
             if ($sync && !Quiet::call(static fn () => fsync($handle))) {
                 throw new AuditSinkException('the audit line could not be brought to the disk');
             }
             // After fsync(), PHP reads and writes through buffers of the C library, so such a handle is not used again.
-            $isKept = !$sync && $this->kept->put($handle);
+            $isKept = !$sync && $this->kept->put($opened);
         } finally {
             if (!$isKept) {
                 fclose($handle);
@@ -122,26 +124,26 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * Opens and locks the file of this name. If $aside returns true for its stat, the file is rotated first.
+     * Opens and locks the file of this name. A file of an earlier day, and one that has no room, is rotated first.
      *
-     * @param callable(Stat): bool $aside
-     * @return array{resource, Stat}
+     * @param int|null $more bytes that are to be appended; null: the size does not count
+     * @return array{Opened, Stat}
      */
-    private function lock(callable $aside): array
+    private function lock(?int $more): array
     {
         $deadline = hrtime(true) + $this->timeoutMs * 1_000_000;
         $mayPutAside = true;
         for ($wait = 200;; $wait = min($wait * 2, 5_000)) {
-            $handle = $this->kept->take() ?? $this->open();
-            $stat = flock($handle, LOCK_EX | LOCK_NB) ? $this->stateOfTheName($handle) : null;
+            $opened = $this->kept->take() ?? $this->open();
+            $stat = flock($opened['handle'], LOCK_EX | LOCK_NB) ? $this->stateOfTheName($opened) : null;
             if ($stat !== null) {
-                if (!$mayPutAside || !$aside($stat)) {
-                    return [$handle, $stat];
+                if (!$mayPutAside || !$this->isFull($stat, $more)) {
+                    return [$opened, $stat];
                 }
                 // If the rename fails, the file exceeds its size: a record is more important than the limit.
                 $mayPutAside = Quiet::call(fn () => rename($this->file, $this->asideName()));
             }
-            fclose($handle);
+            fclose($opened['handle']);
             if (hrtime(true) >= $deadline) {
                 throw new AuditSinkException('other writers held the audit file for too long');
             }
@@ -150,9 +152,9 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     }
 
     /**
-     * @return resource
+     * @return Opened
      */
-    private function open(): mixed
+    private function open(): array
     {
         // To open a pipe would block.
         LocalFile::forget();
@@ -167,33 +169,32 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             }
             return fopen($this->file, 'a+be');
         }, $warning);
-        if ($handle === false || !LocalFile::isRegular(fstat($handle))) {
+        $stat = $handle === false ? false : fstat($handle);
+        if ($handle === false || $stat === false || !LocalFile::isRegular($stat)) {
             throw new AuditSinkException('the audit file cannot be opened' . self::reason((string) $warning));
         }
-        return $handle;
+        return ['handle' => $handle, 'dev' => $stat['dev'], 'ino' => $stat['ino'], 'end' => -1];
     }
 
     /**
-     * @param resource $handle
+     * @param Opened $opened
      * @return Stat|null null if the file does not have the name any more
      */
-    private function stateOfTheName(mixed $handle): ?array
+    private function stateOfTheName(array $opened): ?array
     {
-        LocalFile::forget();
+        // A thread-safe PHP would answer from its cache of links.
+        clearstatcache((bool) PHP_ZTS);
         $named = Quiet::call(fn () => stat($this->file));
-        $open = fstat($handle);
-        return $named !== false && $open !== false && $named['dev'] === $open['dev'] && $named['ino'] === $open['ino']
-            ? $open
-            : null;
+        return $named !== false && $named['dev'] === $opened['dev'] && $named['ino'] === $opened['ino'] ? $named : null;
     }
 
     /**
      * @param Stat $stat of the file
-     * @param int $more bytes that are to be appended
+     * @param int|null $more as for lock()
      */
-    private function isFull(array $stat, int $more): bool
+    private function isFull(array $stat, ?int $more): bool
     {
-        return self::isOld($stat) || ($stat['size'] > 0 && $stat['size'] + $more > $this->maxBytes);
+        return self::isOld($stat) || ($more !== null && $stat['size'] > 0 && $stat['size'] + $more > $this->maxBytes);
     }
 
     /**
@@ -203,17 +204,19 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
      */
     private static function isOld(array $stat): bool
     {
-        $day = static fn (int $seconds): int => intdiv($seconds, self::SECONDS_OF_A_DAY);
-        return $stat['size'] > 0 && $day($stat['mtime']) !== $day(time());
+        return $stat['size'] > 0
+            && intdiv($stat['mtime'], self::SECONDS_OF_A_DAY) !== intdiv(time(), self::SECONDS_OF_A_DAY);
     }
 
     /**
-     * @param resource $handle
+     * @param Opened $opened
      * @param int<0, max> $size of the file
+     * @return int its size afterwards
      */
-    private static function appendLine(mixed $handle, int $size, string $line): void
+    private static function appendLine(array $opened, int $size, string $line): int
     {
-        if ($size > 0 && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
+        $handle = $opened['handle'];
+        if ($size > 0 && $size !== $opened['end'] && (fseek($handle, -1, SEEK_END) !== 0 || fread($handle, 1) !== "\n")) {
             // A process has ended while it wrote. Its incomplete line remains, separated from the next one.
             $line = "\n" . $line;
         }
@@ -221,6 +224,7 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
             ftruncate($handle, $size);
             throw new AuditSinkException('the audit line could not be written' . self::reason((string) $warning));
         }
+        return $size + strlen($line);
     }
 
     private function asideName(): string
@@ -232,8 +236,8 @@ final readonly class JsonLinesAuditSink implements AuditSink, AuditRetention
     private function putAsideYesterdays(): void
     {
         if (Quiet::call(fn (): bool => is_file($this->file))) {
-            [$handle, $stat] = $this->lock(self::isOld(...));
-            fclose($handle);
+            [$opened, $stat] = $this->lock(null);
+            fclose($opened['handle']);
             if (self::isOld($stat)) {
                 throw new AuditSinkException('the audit file of an earlier day could not be put aside');
             }

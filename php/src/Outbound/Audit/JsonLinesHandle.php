@@ -10,33 +10,37 @@ namespace Netresearch\NrVault\Outbound\Audit;
  *
  * Only the process that opened it uses it: a forked child would share the lock with its parent, and their lines would be mixed.
  *
+ * Of a handle, the end is the size of the file behind the last line that was written with it, and -1 where none was.
+ *
+ * @phpstan-type Opened array{handle: resource, dev: int, ino: int, end: int}
+ *
  * @internal for JsonLinesAuditSink
  */
 final class JsonLinesHandle
 {
-    /** @var resource|null */
-    private mixed $handle = null;
+    /** @var Opened|null */
+    private ?array $opened = null;
 
     private int $process = 0;
 
     /**
-     * @return resource|null null if none is stored
+     * @return Opened|null null if none is stored
      */
-    public function take(): mixed
+    public function take(): ?array
     {
-        [$handle, $this->handle] = [$this->handle, null];
-        return is_resource($handle) && $this->process === self::process() ? $handle : null;
+        [$opened, $this->opened] = [$this->opened, null];
+        return $opened !== null && is_resource($opened['handle']) && $this->process === self::process() ? $opened : null;
     }
 
     /**
-     * @param resource $handle
+     * @param Opened $opened
      * @return bool whether it was stored
      */
-    public function put(mixed $handle): bool
+    public function put(array $opened): bool
     {
         $this->process = self::process();
-        $this->handle = $this->process === 0 ? null : $handle;
-        return $this->handle !== null;
+        $this->opened = $this->process === 0 ? null : $opened;
+        return $this->opened !== null;
     }
 
     /** 0 if the host has disabled the function: then no handle is stored. */

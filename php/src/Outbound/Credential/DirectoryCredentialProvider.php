@@ -36,8 +36,10 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
                 'the identifier "' . $reference->identifier . '" is no plain name of a file',
             );
         }
-        // Between finding and opening the file, a link may be changed and its old target be removed.
-        $envelope = LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES)
+        // A file that is no link is in the directory. For a link that has to be found out; between finding and opening its target, the
+        // link may be changed and its old target be removed.
+        $envelope = $this->readItself($reference->identifier)
+            ?? LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES)
             ?? LocalFile::read($this->locate($reference->identifier), self::MAX_BYTES);
         if ($envelope === null) {
             throw $this->denied($reference->identifier, 'cannot be read by this process');
@@ -47,6 +49,12 @@ final readonly class DirectoryCredentialProvider implements CredentialProvider
             throw OutboundException::create('credential.malformed', $message);
         }
         return $reference->seal(trim($envelope));
+    }
+
+    private function readItself(string $identifier): ?string
+    {
+        $isPath = str_starts_with($this->directory, '/');
+        return $isPath ? LocalFile::readItself($this->directory . '/' . $identifier, self::MAX_BYTES) : null;
     }
 
     /**

@@ -15,6 +15,9 @@ final class LocalFile
     /** While a link is changed, its old target may be deleted before PHP opens it. */
     private const ATTEMPTS = 3;
 
+    /** A file of this size is read without asking for its size first. */
+    private const SMALL = 8192;
+
     /**
      * Opens a regular file; a pipe, a device or a directory is refused.
      *
@@ -62,9 +65,42 @@ final class LocalFile
     }
 
     /**
-     * @param resource $file
+     * The same for a file that has this name itself and is reached without a link. For others it is null, although they may be files.
+     *
+     * PHP's cache of links is not cleared for it, which takes longer than everything else about a small file: where the cache has the
+     * name as its own target, PHP gives the system this name, and the system opens what has it now.
+     *
+     * @param string $path absolute
      */
-    private static function contents(mixed $file, ?int $most): string|false
+    public static function readItself(string $path, int $most): ?string
+    {
+        // In a thread-safe PHP, filetype() uses that cache as well.
+        if ((bool) PHP_ZTS || str_contains($path, "\0")) {
+            return null;
+        }
+        $contents = Quiet::call(static function () use ($path, $most): string|false {
+            $file = realpath($path) === $path ? fopen($path, 'rn') : false;
+            if ($file === false) {
+                return false;
+            }
+            stream_set_read_buffer($file, 0);
+            clearstatcache();
+            // Of a link it is "link".
+            $contents = filetype($path) === 'file' ? stream_get_contents($file, min($most, self::SMALL) + 1) : false;
+            if ($contents !== false && strlen($contents) > self::SMALL) {
+                $contents = self::contents($file, $most, 0);
+            }
+            fclose($file);
+            return $contents;
+        });
+        return $contents === false ? null : $contents;
+    }
+
+    /**
+     * @param resource $file
+     * @param int $offset where to begin; -1: where it is
+     */
+    private static function contents(mixed $file, ?int $most, int $offset = -1): string|false
     {
         if ($most === null) {
             return stream_get_contents($file);
@@ -72,9 +108,9 @@ final class LocalFile
         // PHP allocates as many bytes as are requested. Some file systems report no size.
         $size = fstat($file)['size'] ?? 0;
         if ($size === 0 || $size >= $most) {
-            return stream_get_contents($file, $most + 1);
+            return stream_get_contents($file, $most + 1, $offset);
         }
-        $contents = stream_get_contents($file, $size + 1);
+        $contents = stream_get_contents($file, $size + 1, $offset);
         $hasGrown = $contents !== false && strlen($contents) > $size;
         return $hasGrown ? stream_get_contents($file, $most + 1, 0) : $contents;
     }

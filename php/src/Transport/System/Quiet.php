@@ -12,6 +12,12 @@ namespace Netresearch\NrVault\Transport\System;
  */
 final class Quiet
 {
+    /** The messages since the current call began. */
+    private static string $said = '';
+
+    /** One for all calls, because making a closure takes a noticeable part of the time of a short one. */
+    private static ?\Closure $hear = null;
+
     /**
      * @template T
      * @param \Closure(): T $work which handles the results itself
@@ -20,16 +26,17 @@ final class Quiet
      */
     public static function call(#[\SensitiveParameter] \Closure $work, ?string &$warnings = null): mixed
     {
-        $said = [];
-        set_error_handler(static function (int $level, string $message) use (&$said): bool {
-            $said[] = $message;
+        [$before, self::$said] = [self::$said, ''];
+        set_error_handler(self::$hear ??= static function (int $level, string $message): bool {
+            self::$said .= (self::$said === '' ? '' : "\n") . $message;
             return true;
         });
         try {
             return $work();
         } finally {
             restore_error_handler();
-            $warnings = implode("\n", $said);
+            $warnings = self::$said;
+            self::$said = $before;
         }
     }
 }

@@ -127,7 +127,7 @@ final class AuditTextTest extends TestCase
      */
     private static function entry(array|AuditText $record): AuditEntry
     {
-        return new AuditEntry('id-1', AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record, 'cli', null, 'A::"b"', "r\n");
+        return new AuditEntry('id-1","actor_type":"x', AuditEntry::COMPLETE, AuditEntry::RESPONSE, $record, 'cli', null, 'A::"b"', "r\n");
     }
 
     /**

@@ -130,6 +130,19 @@ final class JsonLinesAuditSinkTest extends TestCase
         self::assertSame('whole', json_decode($whole, true)['id']);
     }
 
+    public function testATornLineOfAnotherProcessIsSeenByASinkThatHasTheFileOpen(): void
+    {
+        $sink = new JsonLinesAuditSink($this->file);
+        $sink->write(AuditEntries::complete('a'));
+        file_put_contents($this->file, '{"id":"torn', FILE_APPEND);
+        $sink->write(AuditEntries::complete('b'));
+        $sink->write(AuditEntries::complete('c'));
+
+        $lines = explode("\n", (string) file_get_contents($this->file));
+        self::assertSame(5, count($lines));
+        self::assertSame(['{"id":"torn', ''], [$lines[1], $lines[4]]);
+    }
+
     public function testALockThatIsHeldIsWaitedForOnlySoLong(): void
     {
         $sink = new JsonLinesAuditSink($this->file, timeoutMs: 50);
@@ -167,9 +180,9 @@ final class JsonLinesAuditSinkTest extends TestCase
         $sink->write(AuditEntries::complete('parent'));
         $lock = static function () use ($sink): void {
             $kept = (fn (): JsonLinesHandle => $this->kept)->call($sink);
-            $handle = $kept->take();
-            flock($handle, LOCK_EX);
-            $kept->put($handle);
+            $opened = $kept->take() ?? self::fail('The file is not open.');
+            flock($opened['handle'], LOCK_EX);
+            $kept->put($opened);
         };
         $lock();
         $child = pcntl_fork();

@@ -8,6 +8,7 @@ use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\CredentialProvider;
 use Netresearch\NrVault\Outbound\Credential\DirectoryCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\CredentialUnavailable;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Transport\CredentialReference;
 use PHPUnit\Framework\TestCase;
@@ -66,6 +67,48 @@ final class ProviderTest extends TestCase
         }
         self::assertRefused('credential.access_denied', $provider, 'link', 'credential "link" is a link that leads out');
         self::assertSame('nrv1:AA==', $provider->fetch(new CredentialReference('inner', 'bearer'))->sealed);
+    }
+
+    /**
+     * PHP remembers where links lead. Other processes change them, which clears nothing in this one.
+     */
+    public function testWhatHasTheNameNowIsRead(): void
+    {
+        $outside = $this->directory->write('outside', 'nrv1:OUTSIDE=');
+        $this->directory->write('one/key', 'nrv1:ONE=');
+        $this->directory->write('two/key', 'nrv1:TWO=');
+        symlink('one', $this->directory->path . '/now');
+        $link = new DirectoryCredentialProvider($this->directory->path . '/now');
+        $plain = new DirectoryCredentialProvider($this->directory->path . '/one');
+        $envelope = static fn (CredentialProvider $of): string => $of->fetch(new CredentialReference('key', 'bearer'))->sealed;
+
+        self::assertSame(['nrv1:ONE=', 'nrv1:ONE='], [$envelope($link), $envelope($plain)]);
+        $this->shell('ln -sfn two now');
+        self::assertSame('nrv1:TWO=', $envelope($link));
+        $this->shell('mv one old && ln -s two one');
+        self::assertSame('nrv1:TWO=', $envelope($plain));
+        $this->shell('rm one && mv old one && ln -sf ' . $outside . ' one/key');
+        self::assertRefused('credential.access_denied', $plain, 'key', 'is a link that leads out');
+        $this->shell('rm one/key && mkfifo one/key');
+        self::assertRefused('credential.not_found', $plain, 'key');
+        $this->shell('rm one/key && echo nrv1:AGAIN= > one/key');
+        self::assertSame('nrv1:AGAIN=', $envelope($plain));
+    }
+
+    public function testAnEnvelopeOfAnySizeIsRead(): void
+    {
+        $provider = new DirectoryCredentialProvider($this->directory->path);
+        foreach ([6, 8191, 8192, 8193, 8194, 16384, 1048576] as $size) {
+            $envelope = str_pad('nrv1:', $size, 'ab');
+            $this->directory->write('key', $envelope);
+            self::assertSame($envelope, $provider->fetch(new CredentialReference('key', 'bearer'))->sealed);
+        }
+    }
+
+    private function shell(string $commands): void
+    {
+        $result = Process::run(['sh', '-ec', 'cd ' . escapeshellarg($this->directory->path) . ' && ' . $commands]);
+        self::assertSame(0, $result['code'], $result['output']);
     }
 
     public function testADirectoryThatIsNotThereHasNothing(): void
