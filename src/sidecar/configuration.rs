@@ -273,6 +273,8 @@ pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frame::{HEAD_BYTES, PAYLOAD_BYTES};
+    use super::super::peer::BUFFER;
     use super::*;
 
     const SERVICE: &str = r#"{"base_url": "https://a.example", "policy": {"allowed_methods": ["GET"]}}"#;
@@ -292,6 +294,21 @@ mod tests {
         assert_eq!(read[0].identifiers, ["a"]);
         let head = ServiceHead::parse(&read[0].document).expect("a service");
         assert_eq!((head.service_id.as_str(), head.base_url.as_deref()), ("shop", Some("https://a.example")));
+    }
+
+    /// Beside what is counted, a connection has what it reads into, and a frame of a document.
+    #[test]
+    fn the_unit_has_more_memory_than_the_limits_allow() {
+        let unit = include_str!("../../packaging/sidecar/secure-outbound-sidecar.service");
+        let most = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('G'));
+        let most = most.and_then(|number| number.parse::<u64>().ok()).expect("MemoryMax= in gibibytes") << 30;
+        let TotalLimits { connections, bytes } = TotalLimits::default();
+        let of_connections = connections as u64 * (BUFFER + 2 * (HEAD_BYTES + PAYLOAD_BYTES)) as u64;
+        assert!(bytes + of_connections < most, "{bytes} and {of_connections}");
+        assert!(CallerLimits::default().bytes < bytes, "one caller leaves something to the others");
+        let example: DaemonDocument =
+            serde_json::from_str(include_str!("../../packaging/sidecar/examples/sidecar.json")).expect("the example");
+        assert!(example.limits.bytes <= bytes);
     }
 
     #[test]

@@ -34,3 +34,4 @@ pub use frame::{
     FrameFlaw, HEAD_BYTES, Kind, PAYLOAD_BYTES, Pieces, SocketFrame, TooLong, VERSION, write_document, write_piece,
 };
 pub use run::run;
+pub use session::{CALL_BYTES, LATE};

@@ -18,7 +18,7 @@ use super::frame::{HEAD_BYTES, Kind, SocketFrame, write_document};
 use crate::sys::lock;
 
 /// A call with a short body comes in one read.
-const BUFFER: usize = 16 << 10;
+pub const BUFFER: usize = 16 << 10;
 
 /// How long a frame may take from its first byte to its last.
 const FRAME_TIME: Duration = Duration::from_secs(10);

@@ -15,7 +15,7 @@ use super::rights::Rights;
 use crate::engine::{Decided, Engine, RequestBody};
 
 /// The longest envelopes of a call together.
-const SEALED_BYTES: usize = 4 << 20;
+pub const SEALED_BYTES: usize = 4 << 20;
 
 /// A call that is allowed and waits for its body, or for the first piece of it.
 pub struct PendingCall {
@@ -29,6 +29,8 @@ pub struct PendingCall {
     pub form: ResponseForm,
     pub body: AwaitedBody,
     pub sealed: Pieces,
+    /// For envelopes that do not fit into one frame.
+    pub room: Option<[Held; 2]>,
     pub place: Held,
     pub memory: [Held; 2],
 }
@@ -52,6 +54,11 @@ pub enum AwaitedBody {
 }
 
 impl PendingCall {
+    /// Whether this frame has more of its envelopes than fit into one, and there is no room for them yet.
+    pub fn needs_room(&self, frame: SocketFrame) -> bool {
+        frame.kind == Kind::Sealed && self.room.is_none() && !(frame.last && self.sealed.is_empty())
+    }
+
     /// Takes a piece of a call. Says whether the call can be made; a piece of a body in pieces is its first one.
     pub fn receive(&mut self, frame: SocketFrame, payload: &[u8], peer: &Peer) -> Result<bool, Gone> {
         match (frame.kind, &mut self.body) {

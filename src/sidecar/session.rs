@@ -16,9 +16,9 @@ use super::call::{Work, caught, refuse};
 use super::configuration::EnvelopeOwner;
 use super::daemon::Daemon;
 use super::documents::{self, CallDocument, DaemonFailure, Greeting, HeadSummary, ResponseForm, TRANSPORT};
-use super::frame::{Kind, Pieces, SocketFrame};
+use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
 use super::peer::{Gone, Peer, until};
-use super::pending::{AwaitedBody, PendingCall};
+use super::pending::{AwaitedBody, PendingCall, SEALED_BYTES};
 use super::records::{Asker, Ended};
 use super::running::Running;
 use crate::engine::{DecidedLimits, RequestHead};
@@ -27,13 +27,13 @@ use crate::engine::{DecidedLimits, RequestHead};
 const GREETING_TIME: Duration = Duration::from_secs(5);
 
 /// The longest document of a call.
-const CALL_BYTES: usize = 1 << 20;
+pub const CALL_BYTES: usize = 1 << 20;
 
 /// How long a caller may read nothing of what there is for it, where it has no response that it may read at its leisure.
 const STANDING_TIME: Duration = Duration::from_secs(10);
 
 /// What a call may wait beyond its deadline, which PHP waits for no longer.
-const LATE: Duration = Duration::from_secs(1);
+pub const LATE: Duration = Duration::from_secs(1);
 
 /// A connection of a caller.
 pub struct Session {
@@ -47,7 +47,7 @@ pub struct Session {
     seen: u64,
     taken: u64,
     /// The call of which a part of its document is there.
-    document: Option<(u64, Pieces)>,
+    document: Option<(u64, Pieces, Option<[Held; 2]>)>,
     calls: HashMap<u64, Stage>,
     works: Vec<Work>,
 }
@@ -156,6 +156,11 @@ impl Session {
     }
 
     fn take(&mut self, frame: SocketFrame, payload: &[u8]) -> Result<(), Gone> {
+        let waits_for_room = |stage: &Stage| matches!(stage, Stage::Waiting(call) if call.needs_room(frame));
+        let room = match self.calls.get(&frame.id).is_some_and(waits_for_room) {
+            true => Some(self.reserve(SEALED_BYTES)?),
+            false => None,
+        };
         match (frame.kind, self.calls.entry(frame.id)) {
             (Kind::Call, Entry::Vacant(_)) => self.ask(frame, payload),
             (Kind::Sealed | Kind::Body, Entry::Occupied(mut entry)) => {
@@ -166,6 +171,7 @@ impl Session {
                     }
                     Stage::Running(_) => return Err(Gone),
                 };
+                call.room = call.room.take().or(room);
                 if !call.receive(frame, payload, &self.peer)? {
                     return Ok(());
                 }
@@ -203,13 +209,16 @@ impl Session {
 
     /// Takes a part of the document of a call, and decides about the call when it is whole.
     fn ask(&mut self, frame: SocketFrame, payload: &[u8]) -> Result<(), Gone> {
-        let (id, mut document) = self.document.take().unwrap_or((frame.id, Pieces::default()));
+        let (id, mut document, mut room) = self.document.take().unwrap_or((frame.id, Pieces::default(), None));
         if id != frame.id || id <= self.seen {
             return Err(Gone);
         }
         document.add(payload, CALL_BYTES).map_err(|_| Gone)?;
         if !frame.last {
-            self.document = Some((id, document));
+            if room.is_none() {
+                room = Some(self.reserve(CALL_BYTES)?);
+            }
+            self.document = Some((id, document, room));
         } else {
             self.seen = id;
             // After its farewell it processes nothing that is above the id in it.
@@ -220,6 +229,14 @@ impl Session {
         Ok(())
     }
 
+    /// Room for what does not fit into one frame, beside the calls' own.
+    fn reserve(&self, bytes: usize) -> Result<[Held; 2], Gone> {
+        let (rights, bytes) = (self.daemon.rights(), bytes as u64);
+        let most = rights.caller(self.subject).ok_or(Gone)?.limits.bytes;
+        let own = Held::bytes(&self.daemon.account(self.subject), bytes, most).ok_or(Gone)?;
+        Ok([own, Held::bytes(self.daemon.total(), bytes, rights.limits.bytes).ok_or(Gone)?])
+    }
+
     /// Decides about a call, and tells it.
     fn decide(&mut self, id: u64, document: &[u8]) {
         let asker = Asker { socket: self.subject.socket, uid: self.subject.uid, pid: self.pid, call: id };
@@ -228,7 +245,7 @@ impl Session {
             Ok(call) => (Some(call.service_id.clone()), call.response, call.known_timeout_ms.map(u128::from)),
             Err(_) => (None, ResponseForm::Once, None),
         };
-        let decided = read.map_err(DaemonFailure::from).and_then(|call| self.decision(asker, &call));
+        let decided = read.map_err(DaemonFailure::from).and_then(|call| self.decision(asker, &call, document.len()));
         let (head, waiting) = match decided {
             Ok(decided) => decided,
             Err(failure) => (failure.head(DaemonFailure::record(service_id.as_deref()), known.is_none()), None),
@@ -253,7 +270,12 @@ impl Session {
         self.calls.insert(id, Stage::Waiting(Box::new(waiting)));
     }
 
-    fn decision(&self, asker: Asker, document: &CallDocument) -> Result<(Vec<u8>, Option<PendingCall>), DaemonFailure> {
+    fn decision(
+        &self,
+        asker: Asker,
+        document: &CallDocument,
+        length: usize,
+    ) -> Result<(Vec<u8>, Option<PendingCall>), DaemonFailure> {
         let rights = self.daemon.rights();
         let unknown = || DaemonFailure::unknown_service(&document.service_id);
         let caller = rights.caller(self.subject).ok_or_else(unknown)?;
@@ -265,7 +287,8 @@ impl Session {
         let (reply, decided) = caught(decide).ok_or_else(DaemonFailure::panicked)?;
         let Some(decided) = decided else { return Ok((reply.head, None)) };
         let DecidedLimits { deadline, total, response_bytes } = decided.limits(&engine);
-        let bytes = document.held_bytes(response_bytes);
+        let long = if length > PAYLOAD_BYTES { length as u64 } else { 0 };
+        let bytes = document.held_bytes(response_bytes).saturating_add(long);
         let held =
             |account: &_, most| Held::bytes(account, bytes, most).ok_or_else(|| DaemonFailure::at_limit("bytes"));
         let memory = [held(&account, caller.limits.bytes)?, held(self.daemon.total(), rights.limits.bytes)?];
@@ -279,6 +302,7 @@ impl Session {
             form: document.response,
             body: AwaitedBody::of(document),
             sealed: Pieces::default(),
+            room: None,
             rights: Arc::clone(&rights),
             place,
             memory,

@@ -3,7 +3,8 @@
 use secure_outbound::sidecar::{Kind, WINDOW, write_piece};
 use serde_json::json;
 
-use super::host::{Sidecar, echo, next_id, own};
+use super::host::{Caller, Sidecar, echo, next_id, own};
+use crate::support::alone;
 
 fn text(length: usize) -> Vec<u8> {
     (0..length).map(|at| b'a' + u8::try_from(at * 7 % 26).expect("a letter")).collect()
@@ -72,4 +73,39 @@ fn a_call_without_the_rest_of_its_body_is_never_made() {
     caller.send(id, b"short");
     assert_eq!(caller.answer(id).expect("an answer").code(), "invalid_request.malformed");
     assert_eq!(sidecar.server.counts.requests(), 0);
+}
+
+/// Heads and envelopes that need more than one frame count before they are whole, so that many halves of them are not more than
+/// the limit.
+#[test]
+fn half_documents_and_half_envelopes_count_as_well() {
+    let sidecar = Sidecar::with(echo, |document| {
+        document["callers"][0]["limits"] = json!({"bytes": 3 << 20});
+        document["services"]["shop"]["policy"]["response_bytes"] = json!(1024);
+        document["services"]["shop"]["envelopes"] = json!("caller");
+    });
+    let half = |kind, caller: &mut Caller, id| {
+        let mut bytes = Vec::new();
+        write_piece(&mut bytes, kind, id, b"{", false);
+        std::io::Write::write_all(&mut caller.stream, &bytes).expect("a write");
+    };
+    let mut callers: Vec<_> = (0..4).map(|_| sidecar.caller()).collect();
+    for caller in &mut callers[..3] {
+        half(Kind::Call, caller, next_id());
+    }
+    let is_full = || {
+        let id = next_id();
+        let decision = sidecar.caller().decide(id, "shop", &own("GET"), 0).expect("a decision");
+        decision["decision"]["error"]["code"] == "policy.caller_limit"
+    };
+    assert!(alone::until(is_full));
+    half(Kind::Call, &mut callers[3], next_id());
+    assert!(callers[3].frame().is_none(), "there is no room for one more");
+    callers.clear();
+    assert!(alone::until(|| !is_full()));
+    // Room for envelopes is 4 MiB.
+    let (mut caller, id) = (sidecar.caller(), next_id());
+    caller.decide(id, "shop", &own("GET"), 0).expect("a decision");
+    half(Kind::Sealed, &mut caller, id);
+    assert!(caller.frame().is_none());
 }

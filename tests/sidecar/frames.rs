@@ -1,13 +1,18 @@
 //! The frames in `tests/vectors/frames.json`, which the tests of PHP read as well, and what holds for any bytes.
 
 use proptest::prelude::*;
-use secure_outbound::sidecar::{FrameFlaw, HEAD_BYTES, Kind, PAYLOAD_BYTES, SocketFrame, write_piece};
+use secure_outbound::sidecar::{
+    CALL_BYTES, FrameFlaw, HEAD_BYTES, Kind, LATE, PAYLOAD_BYTES, SocketFrame, VERSION, WINDOW, write_piece,
+};
 use serde_json::Value;
 
-fn vectors(section: &str) -> Vec<Value> {
+fn document() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/frames.json");
-    let document: Value = serde_json::from_slice(&std::fs::read(path).expect("the file")).expect("JSON");
-    document[section].as_array().expect("a list").clone()
+    serde_json::from_slice(&std::fs::read(path).expect("the file")).expect("JSON")
+}
+
+fn vectors(section: &str) -> Vec<Value> {
+    document()[section].as_array().expect("a list").clone()
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -37,6 +42,19 @@ fn they_are_read_and_written_so() {
         let name = format!("{kind:?}").to_lowercase();
         assert!(frames.iter().any(|frame| frame["kind"] == name.as_str()), "no frame of the kind {name}");
     }
+}
+
+#[test]
+fn both_sides_have_the_same_constants() {
+    let mut constants = document()["constants"].clone();
+    assert!(constants["php_waits_ms"].take().as_u64() < constants["daemon_keeps_ms"].as_u64());
+    assert_eq!(
+        constants,
+        serde_json::json!({
+            "version": VERSION, "head_bytes": HEAD_BYTES, "payload_bytes": PAYLOAD_BYTES, "window": WINDOW,
+            "call_bytes": CALL_BYTES, "php_waits_ms": null, "daemon_keeps_ms": LATE.as_millis(),
+        })
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit;
 
+use Netresearch\NrVault\Transport\Sidecar\CallTimes;
 use Netresearch\NrVault\Transport\Sidecar\Frames;
 use PHPUnit\Framework\TestCase;
 
@@ -24,6 +25,23 @@ final class SidecarFramesTest extends TestCase
             $kinds[$kind] = true;
         }
         self::assertCount(Frames::END, $kinds, 'a frame of every kind');
+    }
+
+    /** A call is given up here before the daemon gives its place to another one. */
+    public function testBothSidesHaveTheSameConstants(): void
+    {
+        $constants = self::vectors()['constants'];
+        $daemon = $constants['daemon_keeps_ms'];
+        unset($constants['daemon_keeps_ms']);
+        self::assertSame($constants, [
+            'version' => Frames::VERSION,
+            'head_bytes' => Frames::HEAD_BYTES,
+            'payload_bytes' => Frames::PAYLOAD_BYTES,
+            'window' => Frames::WINDOW,
+            'call_bytes' => Frames::CALL_BYTES,
+            'php_waits_ms' => CallTimes::LATE_MS,
+        ]);
+        self::assertGreaterThan(CallTimes::LATE_MS, $daemon);
     }
 
     public function testWhatIsNoFrameIsRefused(): void
@@ -53,7 +71,7 @@ final class SidecarFramesTest extends TestCase
         self::assertSame(1_764_487_200_000_000_001, Frames::number(pack('J', 1_764_487_200_000_000_001)));
     }
 
-    /** @return array{frames: list<array<string, mixed>>, refused: list<array<string, string>>} */
+    /** @return array{constants: array<string, int>, frames: list<array<string, mixed>>, refused: list<array<string, string>>} */
     private static function vectors(): array
     {
         $file = dirname(__DIR__, 3) . '/tests/vectors/frames.json';

@@ -13,7 +13,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
  */
 final class CallTimes
 {
-    private const LATE_MS = 250;
+    public const LATE_MS = 250;
 
     /**
      * @param int $first time of hrtime() until which the response, or the first byte of its body, is waited for

@@ -30,6 +30,8 @@ final class Connection
 
     private bool $isMarked = false;
 
+    private bool $hasSpoken = false;
+
     /** @var array<int, SidecarCall> */
     private array $calls = [];
 
@@ -60,6 +62,12 @@ final class Connection
     {
         $this->mark();
         return $this->calls[$id] = new SidecarCall($this, $id);
+    }
+
+    /** Whether anything has come. */
+    public function hasSpoken(): bool
+    {
+        return $this->hasSpoken;
     }
 
     /** Whether the call goes on here. */
@@ -231,6 +239,7 @@ final class Connection
             $this->close();
             return;
         }
+        $this->hasSpoken = true;
         $this->in = $this->in === '' ? $bytes : $this->in . $bytes;
         $this->dispatch();
     }

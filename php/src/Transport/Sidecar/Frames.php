@@ -18,6 +18,9 @@ final class Frames
     /** What each side may send of a body before it gets credit, and the most credit that there is. */
     public const WINDOW = 1_048_576;
 
+    /** The longest document of a call that the sidecar takes. */
+    public const CALL_BYTES = 1_048_576;
+
     /** What is written at once. */
     public const BURST = self::WINDOW / 4;
 

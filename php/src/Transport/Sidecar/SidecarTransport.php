@@ -279,6 +279,10 @@ final class SidecarTransport implements ExchangesInterface, RemoteDecision
         $head = ['version' => Wire::VERSION, 'service_id' => $request->serviceId] + $more;
         // The document of the request is put in as it is.
         $document = substr(Wire::encode($head), 0, -1) . ',"request":' . $request->ownHead() . '}';
+        if (strlen($document) > Frames::CALL_BYTES) {
+            $call->connection->leave($call);
+            throw OutboundException::malformed('the head of the request is longer than the 1 MiB that the sidecar takes');
+        }
         return Frames::document(Frames::CALL, $call->id, $document);
     }
 

@@ -5,7 +5,9 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\PackageVersion;
+use Netresearch\NrVault\Transport\Sidecar\Connection;
 use Netresearch\NrVault\Transport\Sidecar\Frames;
+use Netresearch\NrVault\Transport\Sidecar\SidecarCall;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -77,40 +79,39 @@ final readonly class SidecarGreeting
         if (!is_resource($stream)) {
             return new self($number === self::EACCES ? self::DENIED : self::ABSENT);
         }
-        stream_set_timeout($stream, self::SECONDS);
+        $connection = new Connection($stream);
         try {
-            return self::greet($stream, $services);
+            return self::greet($connection, $services);
         } finally {
-            fclose($stream);
+            $connection->close();
         }
     }
 
     /**
-     * @param resource $stream
      * @param list<string> $services
      */
-    private static function greet($stream, array $services): self
+    private static function greet(Connection $connection, array $services): self
     {
         $hello = ['version' => Frames::VERSION, 'client' => 'secure-outbound-doctor/' . PackageVersion::NUMBER];
-        self::write($stream, Frames::document(Frames::HELLO, 0, Wire::encode($hello)));
-        $first = Quiet::call(static fn () => fread($stream, 1));
-        if (!is_string($first) || $first === '') {
-            return new self(self::SILENT);
+        $greeting = $connection->enter(0);
+        $connection->put(Frames::document(Frames::HELLO, 0, Wire::encode($hello)));
+        $said = self::told($greeting, static fn (): ?string => $greeting->hello);
+        if ($said === []) {
+            return new self($connection->hasSpoken() ? self::FOREIGN : self::SILENT);
         }
-        $said = self::document($stream, Frames::HELLO, $first);
         $version = $said['version'] ?? null;
         if ($version !== Frames::VERSION) {
             return new self(self::FOREIGN, is_int($version) ? (string) $version : '');
         }
         $unknown = [];
         foreach ($services as $id) {
-            $number = (int) hrtime(true);
+            $call = $connection->enter((int) hrtime(true));
             $request = ['version' => Wire::VERSION, 'method' => 'GET'];
-            $call = ['version' => Wire::VERSION, 'service_id' => $id, 'body_bytes' => 0, 'request' => $request];
-            self::write($stream, Frames::document(Frames::CALL, $number, Wire::encode($call)));
-            $decision = self::document($stream, Frames::DECISION, '')['decision'] ?? null;
+            $document = ['version' => Wire::VERSION, 'service_id' => $id, 'body_bytes' => 0, 'request' => $request];
+            $connection->put(Frames::document(Frames::CALL, $call->id, Wire::encode($document)));
+            $decision = self::told($call, static fn (): ?string => $call->decision)['decision'] ?? null;
             // An allowed call has one of the places that the user's real calls need.
-            self::write($stream, Frames::cancel($number, Frames::LEFT));
+            $connection->cancel($call, Frames::LEFT);
             $error = is_array($decision) ? $decision['error'] ?? null : null;
             if (is_array($error) && ($error['code'] ?? null) === 'policy.service_unknown') {
                 $unknown[] = $id;
@@ -121,45 +122,17 @@ final readonly class SidecarGreeting
     }
 
     /**
-     * @param resource $stream
+     * A document of the daemon's, as soon as it is there.
+     *
+     * @param \Closure(): ?string $document
+     * @return array<mixed> empty where none comes
      */
-    private static function write($stream, string $frames): void
+    private static function told(SidecarCall $call, \Closure $document): array
     {
-        Quiet::call(static fn () => fwrite($stream, $frames));
-    }
-
-    /**
-     * @param resource $stream
-     * @param string $begun what was read of it
-     * @return array<mixed> empty for what is no document of this kind
-     */
-    private static function document($stream, int $kind, string $begun): array
-    {
-        $document = '';
-        do {
-            $head = Frames::head($begun . self::read($stream, Frames::HEAD_BYTES - strlen($begun)));
-            if ($head === null || $head['kind'] !== $kind) {
-                return [];
-            }
-            $begun = '';
-            $document .= self::read($stream, $head['length']);
-        } while (!$head['last']);
-        return Wire::decode($document) ?? [];
-    }
-
-    /**
-     * @param resource $stream
-     */
-    private static function read($stream, int $length): string
-    {
-        $read = '';
-        while (strlen($read) < $length) {
-            $piece = Quiet::call(static fn () => fread($stream, max(1, $length - strlen($read))));
-            if (!is_string($piece) || $piece === '') {
-                break;
-            }
-            $read .= $piece;
+        $until = (int) hrtime(true) + self::SECONDS * 1_000_000_000;
+        while ($document() === null && $call->lost === null && $call->connection->turn($until)) {
+            continue;
         }
-        return $read;
+        return Wire::decode($document() ?? '') ?? [];
     }
 }
