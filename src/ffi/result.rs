@@ -39,13 +39,10 @@ impl Results {
     /// Keeps the bytes and gives the view that points to them.
     pub fn keep(&self, head: Vec<u8>, body: Vec<u8>) -> ResultView {
         let head = head.into_boxed_slice();
-        let mut view = ResultView { id: 0, head: head.as_ptr().cast(), head_len: head.len(), ..ResultView::EMPTY };
-        if !body.is_empty() {
-            view.body = body.as_ptr().cast();
-            view.body_len = body.len();
-        }
-        view.id = self.0.keep(OwnedResult { _head: head, _body: body });
-        view
+        let (head_start, body_start) = (start(&head), start(&body));
+        let (head_len, body_len) = (head.len(), body.len());
+        let id = self.0.keep(OwnedResult { _head: head, _body: body });
+        ResultView { id, head: head_start, head_len, body: body_start, body_len }
     }
 
     /// Lets the result of this id go, if it is still there.
@@ -57,4 +54,8 @@ impl Results {
     pub fn free_of_this_thread(&self) {
         self.0.free_of_this_thread();
     }
+}
+
+fn start(bytes: &[u8]) -> *const c_char {
+    if bytes.is_empty() { ptr::null() } else { bytes.as_ptr().cast() }
 }

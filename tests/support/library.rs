@@ -28,10 +28,13 @@ impl Frame {
 
     /// The head and the body, copied.
     pub fn read(&self) -> (Value, Vec<u8>) {
-        let bytes = |data: *const c_char, len: usize| match data.is_null() {
-            true => Vec::new(),
-            // SAFETY: pointer and length are valid until the frame is freed.
-            false => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec(),
+        let bytes = |data: *const c_char, len: usize| {
+            assert_eq!(data.is_null(), len == 0, "NULL where there is none");
+            match data.is_null() {
+                true => Vec::new(),
+                // SAFETY: pointer and length are valid until the frame is freed.
+                false => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec(),
+            }
         };
         let head = bytes(self.head, self.head_len);
         let head = if head.is_empty() { Value::Null } else { serde_json::from_slice(&head).expect("a JSON head") };
