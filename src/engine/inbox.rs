@@ -10,11 +10,8 @@ use super::reply::{Reply, document, failure_head};
 use crate::audit::Recorder;
 use crate::document::{RecordHead, StreamHead};
 use crate::error::{Code, Error};
-use crate::net::{IdleLimit, Taker, Upload};
+use crate::net::{IdleLimit, Taker, Upload, WAITING};
 use crate::sys::lock;
-
-/// What is held of a body beside what its connection may have on its way.
-const ROOM: usize = 64 * 1024;
 
 /// Shared by the task of an exchange and its host.
 pub struct Inbox {
@@ -227,7 +224,7 @@ pub(super) struct Filling<'a>(pub(super) &'a Inbox);
 impl Taker for Filling<'_> {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         let mut state = self.0.state();
-        let room = ROOM.saturating_sub(state.bytes.len());
+        let room = (WAITING as usize).saturating_sub(state.bytes.len());
         self.0.idle.blocked(room == 0);
         if room > 0 {
             return Poll::Ready(room);

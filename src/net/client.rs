@@ -21,8 +21,11 @@ use crate::sys::lock;
 const IDLE_TIME: Duration = Duration::from_secs(55);
 const IDLE_PER_ORIGIN: usize = 8;
 
-/// What may be on its way of a response that nobody reads yet, and of all on one connection.
-const WINDOW: u32 = 1 << 20;
+/// How much of a response that nobody reads waits with its exchange.
+pub const WAITING: u32 = 64 * 1024;
+
+/// How much more of it may be on its way: all in all a mebibyte is held.
+const WINDOW: u32 = (1 << 20) - WAITING;
 
 /// The client type that the pool works with.
 pub type HttpClient = Client<Connector, WitnessBody>;

@@ -41,6 +41,7 @@ mod upload;
 mod watch;
 
 pub use body::{Content, Witness};
+pub use client::WAITING;
 pub use decode::Taker;
 pub use exchange::{Failure, Terms, idle_error};
 pub use guard::Guard;

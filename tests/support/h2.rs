@@ -34,6 +34,14 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
+impl Frame {
+    /// The four bytes of the payload from this place on.
+    pub fn number(&self, place: usize) -> usize {
+        let bytes = self.payload[place..place + 4].try_into().expect("four bytes");
+        u32::from_be_bytes(bytes) as usize
+    }
+}
+
 /// A connection whose preface and settings have been exchanged.
 pub struct Connection<'a, 'b> {
     pub peer: &'a mut Peer<'b>,
@@ -56,15 +64,41 @@ impl Connection<'_, '_> {
     /// The next frame that the test has to handle; settings and pings are acknowledged here.
     pub fn next(&mut self) -> Option<Frame> {
         loop {
-            let head = self.peer.take(9)?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            let frame = Frame { kind: head[3], flags: head[4], stream, payload: self.peer.take(length)? };
-            match (frame.kind, frame.flags & ACK) {
-                (SETTINGS, 0) => drop(self.frame(SETTINGS, ACK, 0, b"")),
-                (PING, 0) => drop(self.frame(PING, ACK, 0, &frame.payload)),
-                (SETTINGS | PING, _) => {}
-                _ => return Some(frame),
+            let frame = self.any()?;
+            if frame.kind != SETTINGS && frame.kind != PING {
+                return Some(frame);
+            }
+        }
+    }
+
+    fn any(&mut self) -> Option<Frame> {
+        let head = self.peer.take(9)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let frame = Frame { kind: head[3], flags: head[4], stream, payload: self.peer.take(length)? };
+        match (frame.kind, frame.flags & ACK) {
+            (SETTINGS, 0) => drop(self.frame(SETTINGS, ACK, 0, b"")),
+            (PING, 0) => drop(self.frame(PING, ACK, 0, &frame.payload)),
+            _ => {}
+        }
+        Some(frame)
+    }
+
+    /// The stream of the first request, the window that the client has opened for each stream, and that for the connection.
+    pub fn first(&mut self) -> Option<(u32, usize, usize)> {
+        let (mut window, mut all) = (65_535, 65_535);
+        loop {
+            let frame = self.any()?;
+            match frame.kind {
+                HEADERS => return Some((frame.stream, window, all)),
+                WINDOW_UPDATE if frame.stream == 0 => all += frame.number(0),
+                SETTINGS => {
+                    // Each is two bytes that name it, and four of its value (RFC 9113 section 6.5.1).
+                    let places = (0..frame.payload.len()).step_by(6);
+                    let named = places.filter(|place| frame.payload[*place..].starts_with(&[0, 4])).last();
+                    window = named.map_or(window, |place| frame.number(place + 2));
+                }
+                _ => {}
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
-use secure_outbound::engine::{Call, Delivery, Engine, Engines, Ongoing, Piece, RequestBody};
+use secure_outbound::engine::{Call, Delivery, Engine, Engines, Ongoing, Piece, Reply, RequestBody};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -43,12 +43,23 @@ impl Host {
     }
 
     fn begin(&self, path: &str, delivery: Delivery) -> Arc<Ongoing> {
-        let document = request("GET", &self.base, path).to_string();
+        self.try_begin(&request("GET", &self.base, path), delivery).expect("a call that is allowed")
+    }
+
+    /// The same with a breaker. A refusal is its code.
+    fn begin_guarded(&self, max_attempts: u32, failures: u32) -> Result<Arc<Ongoing>, String> {
+        let mut document = request("GET", &self.base, "/");
+        document["policy"]["max_attempts"] = json!(max_attempts);
+        document["policy"]["breaker"] = json!({"failures": failures, "open_ms": 86_400_000});
+        self.try_begin(&document, Delivery::InPieces { idle: None })
+    }
+
+    fn try_begin(&self, document: &Value, delivery: Delivery) -> Result<Arc<Ongoing>, String> {
+        let document = document.to_string();
         let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
-        let Ok(exchange) = self.engine.start(call, "test") else { panic!("{path} is refused") };
-        let (ongoing, task) = exchange.begin(delivery);
+        let (ongoing, task) = self.engine.start(call, "test").map_err(code)?.begin(delivery);
         self.runtime.spawn(task);
-        Arc::new(ongoing)
+        Ok(Arc::new(ongoing))
     }
 
     fn head(&self, ongoing: &Arc<Ongoing>) -> Value {
@@ -66,10 +77,7 @@ impl Host {
             match ongoing.read(max) {
                 Piece::Bytes(bytes) => return Ok(bytes),
                 Piece::End => return Ok(Vec::new()),
-                Piece::Failed(reply) => {
-                    let head: Value = serde_json::from_slice(&reply.head).expect("JSON");
-                    return Err(head["error"]["code"].as_str().expect("a code").to_owned());
-                }
+                Piece::Failed(reply) => return Err(code(reply)),
                 Piece::Nothing => drop(self.runtime.block_on(Ongoing::any_ready(std::slice::from_ref(ongoing)))),
             }
         }
@@ -90,6 +98,11 @@ impl Host {
         let reply = self.runtime.block_on(ongoing.end()).expect("a record");
         serde_json::from_slice::<Value>(&reply.head).expect("JSON")["audit"].clone()
     }
+}
+
+fn code(failure: Reply) -> String {
+    let head: Value = serde_json::from_slice(&failure.head).expect("JSON");
+    head["error"]["code"].as_str().expect("a code").to_owned()
 }
 
 /// Writes one piece for each permit.
@@ -306,38 +319,164 @@ fn a_response_that_breaks_gives_what_came_and_never_looks_short() {
     }
 }
 
+/// Responds to request after request with this status: with a body that is `whole`, with one that does not go on, or with one that
+/// is `cut`; later ones like the last.
+fn ends(http2: bool, status: u16, each: &'static [&'static str]) -> Host {
+    let next = AtomicUsize::new(0);
+    let next = move || each[next.fetch_add(1, Ordering::SeqCst).min(each.len() - 1)];
+    if !http2 {
+        return Host::new(false, move |peer| {
+            peer.read().is_some() && {
+                let end = next();
+                let length = if end == "whole" { 4 } else { 9 };
+                let wrote = peer.write(format!("HTTP/1.1 {status} Reason\r\ncontent-length: {length}\r\n\r\nhalf"));
+                wrote && end == "held" && peer.take(1).is_none()
+            }
+        });
+    }
+    Host::new(
+        true,
+        h2::over(move |connection| {
+            while let Some(stream) = connection.request() {
+                let end = next();
+                connection.head(stream, &[(":status", status.to_string().as_bytes())], false);
+                connection.data(stream, b"half", end == "whole");
+                if end == "cut" {
+                    connection.rst(stream, h2::NO_ERROR);
+                }
+            }
+            true
+        }),
+    )
+}
+
 #[test]
 fn a_break_behind_the_head_counts_once_and_is_not_repeated_and_the_callers_end_counts_nothing() {
-    let host = Host::new(false, |peer| {
-        peer.read().is_some_and(|received| {
-            let length = if received.line().contains("cut") { 9 } else { 4 };
-            let wrote = peer.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhalf"));
-            wrote && received.line().contains("held") && peer.take(1).is_none()
-        })
-    });
-    let policy =
-        json!({"allowed_methods": ["GET"], "max_attempts": 3, "breaker": {"failures": 1, "open_ms": 86_400_000}});
-    let begin = |path: &str| {
-        let mut document = request("GET", &host.base, path);
-        document["policy"] = policy.clone();
-        let document = document.to_string();
-        let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
-        host.engine.start(call, "test").map(|exchange| {
-            let (ongoing, task) = exchange.begin(Delivery::InPieces { idle: None });
-            host.runtime.spawn(task);
-            Arc::new(ongoing)
-        })
-    };
-    for path in ["/whole", "/held"] {
-        let Ok(ongoing) = begin(path) else { panic!("{path}") };
-        assert_eq!(host.read(&ongoing, 9), Ok(b"half".to_vec()), "{path}");
-        host.record(&ongoing);
+    for http2 in [false, true] {
+        let host = ends(http2, 200, &["whole", "held", "cut"]);
+        for end in ["whole", "held"] {
+            let ongoing = host.begin_guarded(3, 1).expect(end);
+            assert_eq!(host.read(&ongoing, 9), Ok(b"half".to_vec()), "{end}, {http2}");
+            host.record(&ongoing);
+        }
+        let cut = host.begin_guarded(3, 1).expect("the callers' ends count nothing");
+        assert_eq!(host.rest(&cut), Err("protocol.closed_early".to_owned()), "{http2}");
+        assert_eq!(host.record(&cut)["attempts"], 1);
+        assert_eq!(host.counts().requests(), 3);
+        assert_eq!(host.begin_guarded(3, 1).err().as_deref(), Some("policy.circuit_open"), "the break counts: {http2}");
     }
-    let Ok(cut) = begin("/cut") else { panic!("the callers' ends count") };
-    assert_eq!(host.rest(&cut), Err("protocol.closed_early".to_owned()));
-    assert_eq!(host.record(&cut)["attempts"], 1);
-    assert_eq!(host.counts().requests(), 3);
-    let Err(refused) = begin("/whole") else { panic!("the break does not count") };
-    let head: Value = serde_json::from_slice(&refused.head).expect("JSON");
-    assert_eq!(head["error"]["code"], "policy.circuit_open");
+}
+
+#[test]
+fn a_5xx_counts_when_its_head_is_there_and_a_break_behind_it_once_more() {
+    for http2 in [false, true] {
+        let host = ends(http2, 503, &["held"]);
+        let held = host.begin_guarded(1, 1).expect("closed");
+        assert_eq!(host.head(&held)["status"], 503);
+        assert_eq!(host.begin_guarded(1, 1).err().as_deref(), Some("policy.circuit_open"), "before its end: {http2}");
+        assert_eq!(host.record(&held)["error_code"], "cancelled.abandoned");
+        for (failures, refusal) in [(2, Some("policy.circuit_open")), (3, None)] {
+            let host = ends(http2, 503, &["cut"]);
+            let cut = host.begin_guarded(1, failures).expect("closed");
+            assert_eq!(host.rest(&cut), Err("protocol.closed_early".to_owned()), "{http2}");
+            assert_eq!(host.begin_guarded(1, failures).err().as_deref(), refusal, "{failures}, {http2}");
+        }
+    }
+}
+
+#[test]
+fn cancelling_a_stream_leaves_another_that_is_open_on_its_connection() {
+    let host = Host::new(
+        true,
+        h2::over(|connection| {
+            let open: Vec<_> = (0..2).map_while(|_| connection.request()).collect();
+            for stream in &open {
+                connection.head(*stream, &[(":status", b"200")], false);
+                connection.data(*stream, b"half", false);
+            }
+            let mut frames = std::iter::from_fn(|| connection.next());
+            let reset = frames.find(|frame| frame.kind == h2::RST_STREAM).map(|frame| frame.stream);
+            let other = open.into_iter().find(|stream| Some(*stream) != reset).expect("another");
+            connection.data(other, b"other half", true) && connection.next().is_none()
+        }),
+    );
+    let [cancelled, other] = ["/1", "/2"].map(|path| host.begin(path, Delivery::InPieces { idle: None }));
+    for one in [&cancelled, &other] {
+        assert_eq!(host.read(one, 9), Ok(b"half".to_vec()));
+    }
+    cancelled.cancel();
+    assert_eq!(host.rest(&other), Ok(b"other half".to_vec()));
+    assert_eq!(host.rest(&cancelled), Err("cancelled.requested".to_owned()));
+    assert_eq!(host.record(&other)["error_code"], Value::Null);
+    assert_eq!(host.counts().connections(), 1);
+}
+
+#[test]
+fn an_unread_exchange_holds_a_mebibyte_on_a_connection_with_room_for_64() {
+    const HELD: usize = 1 << 20;
+    const WINDOW: usize = HELD - 64 * 1024;
+    const SIZE: usize = 3 * HELD;
+    let (sender, told) = channel();
+    let told_by = Mutex::new(sender);
+    let host = Host::new(
+        true,
+        h2::over(move |connection| {
+            let Some((stream, window, all)) = connection.first() else { return false };
+            let tell = |sent| told_by.lock().expect("no poison").send((window, all, sent)).expect("a test");
+            connection.head(stream, &[(":status", b"200")], false);
+            let (piece, mut room, mut sent) = ([b'x'; 16_384], window, 0);
+            while sent < SIZE {
+                while room > 0 && sent < SIZE {
+                    let length = piece.len().min(room).min(SIZE - sent);
+                    if !connection.data(stream, &piece[..length], false) {
+                        return false;
+                    }
+                    (room, sent) = (room - length, sent + length);
+                }
+                match connection.next() {
+                    Some(frame) if frame.kind == h2::WINDOW_UPDATE && frame.stream == stream => room += frame.number(0),
+                    Some(frame) if frame.kind == h2::HEADERS => {
+                        tell(sent);
+                        connection.respond(frame.stream, "done");
+                    }
+                    Some(_) => {}
+                    None => return false,
+                }
+            }
+            connection.data(stream, b"", true) && connection.next().is_none()
+        }),
+    );
+    let unread = host.begin("/", Delivery::InPieces { idle: None });
+    assert_eq!(host.head(&unread)["status"], 200);
+    for round in 0..20 {
+        let beside = host.begin("/", Delivery::InPieces { idle: None });
+        assert_eq!(host.rest(&beside), Ok(b"done".to_vec()));
+        let (window, all, sent) = told.recv().expect("a server");
+        assert_eq!((window, all), (WINDOW, 64 * WINDOW), "{round}");
+        assert!((WINDOW..=HELD).contains(&sent), "{sent} in round {round}");
+    }
+    assert_eq!(host.rest(&unread).map(|bytes| bytes.len()), Ok(SIZE));
+    assert_eq!(host.counts().connections(), 1);
+}
+
+#[test]
+fn a_call_that_is_collected_has_a_connection_of_its_own_with_larger_windows() {
+    let (sender, told) = channel();
+    let told_by = Mutex::new(sender);
+    let host = Host::new(
+        true,
+        h2::over(move |connection| {
+            let Some((stream, window, all)) = connection.first() else { return false };
+            told_by.lock().expect("no poison").send((window, all)).expect("a test");
+            connection.respond(stream, "done") && connection.next().is_none()
+        }),
+    );
+    assert_eq!(host.rest(&host.begin("/", Delivery::InPieces { idle: None })), Ok(b"done".to_vec()));
+    let document = request("GET", &host.base, "/").to_string();
+    let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
+    let exchange = host.engine.start(call, "test").map_err(code).expect("a call that is allowed");
+    assert_eq!(host.runtime.block_on(exchange.collect()).body, b"done");
+    let [in_pieces, collected] = [(); 2].map(|()| told.recv().expect("a server"));
+    assert!(collected.0 > in_pieces.0, "{collected:?} and {in_pieces:?}");
+    assert_eq!(host.counts().connections(), 2);
 }
