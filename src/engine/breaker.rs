@@ -234,5 +234,12 @@ mod tests {
             };
             assert_eq!(verdict(Outcome::Failed { code, sent: Sent::No }), expected, "{code:?}");
         }
+        for (code, expected) in [
+            (Code::IdleTimeout, Verdict::Fails),
+            (Code::CancelledRequested, Verdict::Unknown),
+            (Code::CancelledAbandoned, Verdict::Unknown),
+        ] {
+            assert_eq!(verdict(Outcome::Failed { code, sent: Sent::Yes }), expected, "{code:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::c_host::compile;
 use crate::support::alone::in_own_process;
 use crate::support::client::{Client, Over};
+use crate::support::h2;
 use crate::support::library::{cancel, end, event, head, library, read, start, start_upload, wait, write};
 use crate::support::server::configuration;
 
@@ -130,6 +131,57 @@ fn many_exchanges_go_on_while_their_host_sleeps_on_one_descriptor() {
         }
         // A name, a connection, three flights of TLS, a head and the pieces of each, and what the host itself did.
         assert!(host.woken < 20 * EXCHANGES, "woken {} times", host.woken);
+    });
+}
+
+/// Sends bodies of this size on so many streams, as far as their windows and that of the connection allow.
+fn fill(connection: &mut h2::Connection<'_, '_>, streams: usize, size: usize) -> Option<()> {
+    let (first, window, mut all) = connection.first()?;
+    let mut open = BTreeMap::from([(first, (size, window))]);
+    while open.len() < streams {
+        open.insert(connection.opened()?, (size, window));
+    }
+    for stream in open.keys() {
+        connection.head(*stream, &[(":status", b"200")], false);
+    }
+    while open.values().any(|(left, _)| *left > 0) {
+        let mut is_full = true;
+        for (stream, (left, room)) in &mut open {
+            let length = 16_384.min(*left).min(*room).min(all);
+            if length > 0 {
+                connection.data(*stream, &vec![b'x'; length], *left == length).then_some(())?;
+                (*left, *room, all) = (*left - length, *room - length, all - length);
+                is_full = false;
+            }
+        }
+        if is_full {
+            let frame = connection.next()?;
+            match open.get_mut(&frame.stream) {
+                _ if frame.kind != h2::WINDOW_UPDATE => {}
+                Some((_, room)) => *room += frame.number(0),
+                None => all += frame.number(0),
+            }
+        }
+    }
+    connection.next().map(drop)
+}
+
+#[test]
+fn exchanges_on_one_http2_connection_open_their_windows_while_their_host_sleeps() {
+    in_own_process("exchanges_on_one_http2_connection_open_their_windows_while_their_host_sleeps", || {
+        const EXCHANGES: usize = 4;
+        const SIZE: usize = 5 << 20;
+        let client = Client::http2(|connection| fill(connection, EXCHANGES, SIZE).is_none());
+        let mut host = Host::default();
+        host.begin(&client, EXCHANGES);
+        while host.ended.len() < EXCHANGES {
+            assert!(host.turn(FOREVER), "{:?}", host.open.values().map(Vec::len).collect::<Vec<_>>());
+        }
+        for (body, record) in &host.ended {
+            assert_eq!((body.len(), &record["error_code"]), (SIZE, &Value::Null), "{record}");
+        }
+        assert_eq!(client.counts().connections(), 1);
+        assert!(comes_to_rest(&mut host));
     });
 }
 

@@ -2,12 +2,15 @@
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Over};
 use crate::support::h2;
-use crate::support::library::{cancel, decide, end, end_of_thread, head, read, start, start_decided, wait};
+use crate::support::library::{
+    cancel, decide, end, end_of_thread, head, read, start, start_decided, start_upload, wait,
+};
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;
@@ -98,6 +101,59 @@ fn a_response_that_is_wanted_whole_is_there_when_it_is_whole() {
     }
     assert_eq!((rest(whole), rest(pieces)), (Ok("half".to_owned()), Ok("half".to_owned())));
     assert_eq!((end(whole).0, end(pieces).0), (OK, OK));
+}
+
+/// Its server writes once a wait that may be longer has come back, or where it does not.
+#[test]
+fn no_wait_is_as_long_as_its_host_allows() {
+    let (sender, permits) = channel::<()>();
+    let permits = Mutex::new(permits);
+    let client = Client::http1(move |peer| {
+        let is_asked = peer.read().is_some();
+        // Nothing but a wait that does not come back lasts as long.
+        let permit = permits.lock().expect("no poison").recv_timeout(Duration::from_secs(20));
+        is_asked && peer.respond(if permit.is_ok() { "late" } else { "too early" })
+    });
+    let exchange = begin(&client, false);
+    while client.counts().requests() == 0 {
+        wait(&[exchange], 10);
+    }
+    assert_eq!(wait(&[exchange], u32::MAX), (OK, vec![0]), "it came back before its server has written");
+    sender.send(()).expect("a server");
+    assert_eq!(rest(exchange).as_deref(), Ok("late"));
+    assert_eq!(end(exchange).0, OK);
+}
+
+#[test]
+fn what_does_not_end_by_itself_ends_at_once() {
+    let client = Client::http1(|peer| {
+        let Some(received) = peer.read() else { return false };
+        if received.line().contains("endless") {
+            let begun = peer.write("HTTP/1.1 200 OK\r\n\r\n");
+            while begun && peer.write([b'x'; 16_384]) {}
+        } else if received.line().contains("half") {
+            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
+        }
+        peer.take(1).is_none()
+    });
+    let request = |path: &str| client.request("PUT", |request| request["path"] = json!(path));
+    let begin = |path: &str, whole| start(client.engine, &request(path), b"", "", whole);
+    let upload = |_: &str, _| start_upload(client.engine, &request("/"), Some(9), "", 0);
+    let ways: [(&dyn Fn(&str, bool) -> (i32, u64, Value), _, _); 4] =
+        [(&begin, "/silent", false), (&upload, "/", false), (&begin, "/endless", false), (&begin, "/half", true)];
+    for (number, (begin, path, whole)) in ways.into_iter().enumerate() {
+        let (status, exchange, refusal) = begin(path, whole);
+        assert_eq!((status, refusal), (OK, Value::Null), "{path}");
+        while client.counts().connections() == number {
+            wait(&[exchange], 10);
+        }
+        if path == "/endless" {
+            wait_for(exchange);
+        }
+        let (status, record) = end(exchange);
+        assert_eq!((status, &record["error_code"]), (OK, &json!("cancelled.abandoned")), "{path}: {record}");
+        assert!(client.counts().wait_closed(number + 1), "{path}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::alone;
 use crate::support::client::{Client, Over};
-use crate::support::library::{Reply, explain, open, send};
+use crate::support::library::{Reply, cancel, end, explain, open, send, start, wait};
 use crate::support::oauth::Gate;
 use crate::support::server::ClosedPort;
 
@@ -208,6 +208,50 @@ fn a_response_that_breaks_off_is_a_failure() {
     );
     assert_eq!(client.call("POST", b"", breaker(1, DAY)).code(), "protocol.closed_early");
     assert_open(&client.call("POST", b"", breaker(1, DAY)));
+}
+
+/// A call that its caller ends says nothing: neither that the service fails, nor, as a probe, that it works.
+#[test]
+fn a_cancelled_call_counts_nothing_and_gives_its_probe_back() {
+    let client = Client::with(
+        Over::Plain,
+        |_| {},
+        |peer| {
+            peer.read().is_some_and(|received| match received.line().contains("broken") {
+                true => peer.write("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n"),
+                false => peer.take(1).is_none(),
+            })
+        },
+    );
+    let cancelled = |failures, open_ms| {
+        let requests = client.counts().requests();
+        let request = client.request("POST", breaker(failures, open_ms));
+        let (status, exchange, refusal) = start(client.engine, &request, b"", "", false);
+        assert_eq!((status, refusal), (0, Value::Null));
+        while client.counts().requests() == requests {
+            wait(&[exchange], 10);
+        }
+        assert_eq!(cancel(exchange), 0);
+        assert_eq!(end(exchange).1["error_code"], "cancelled.requested");
+    };
+    let broken = |failures, open_ms| {
+        client.call("POST", b"", |request| {
+            breaker(failures, open_ms)(request);
+            request["path"] = json!("/broken");
+        })
+    };
+    cancelled(1, DAY);
+    cancelled(1, DAY);
+    assert_eq!(broken(2, DAY).http_status(), Some(500));
+    cancelled(2, DAY);
+    assert_eq!(broken(2, DAY).http_status(), Some(500), "one failure does not open it");
+    assert_open(&broken(2, DAY));
+    // Longer than the millisecond that it then stays open.
+    thread::sleep(Duration::from_millis(5));
+    cancelled(2, 1);
+    cancelled(2, 1);
+    assert_eq!(broken(2, 1).http_status(), Some(500), "each is another probe");
+    assert_open(&broken(2, DAY));
 }
 
 #[test]

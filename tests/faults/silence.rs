@@ -1,6 +1,8 @@
 //! `idle_timeout_ms` of a call that is waited for: for how long nothing may come.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -51,6 +53,30 @@ fn it_is_the_least_of_the_three_and_ends_the_call_at_once() {
         assert_eq!((reply.code(), reply.sent()), ("timeout.idle", "maybe"), "{reply:?}");
         assert_eq!((&audit["attempts"], &audit["attempt_errors"]), (&json!(1), &json!(["timeout.idle"])));
         assert_eq!(audit["duration_us"].as_u64().map(|took| took >= IDLE_MS * 1000), Some(true), "{audit}");
+    }
+}
+
+/// One after the other, and none of them later than the limit after the last; there may be a hundred.
+#[test]
+fn interim_responses_are_no_progress() {
+    let drips = |write: &mut dyn FnMut() -> bool| {
+        while write() {
+            thread::sleep(Duration::from_millis(IDLE_MS / 6));
+        }
+        true
+    };
+    let http1 = Client::http1(move |peer| {
+        peer.read().is_some() && drips(&mut || peer.write("HTTP/1.1 103 Early\r\nlink: </a>\r\n\r\n"))
+    });
+    let http2 = Client::http2(move |connection| {
+        let stream = connection.request().expect("a request");
+        drips(&mut || connection.head(stream, &[(":status", b"103"), ("link", b"</a>")], false))
+    });
+    for client in [http1, http2] {
+        let reply = call(&client, |request| request["idle_timeout_ms"] = json!(IDLE_MS));
+        let audit = &reply.head["audit"];
+        assert_eq!((reply.code(), reply.sent()), ("timeout.idle", "maybe"), "{reply:?}");
+        assert_eq!((&audit["status"], &audit["bytes_in"]), (&Value::Null, &json!(0)), "{audit}");
     }
 }
 

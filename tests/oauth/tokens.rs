@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::alone;
-use crate::support::library::{Reply, end, head, open, send, start_upload, wait, write};
+use crate::support::library::{Reply, end, head, open, read, send, start, start_upload, wait, write};
 use crate::support::oauth::{Gate, Site, lasting, nth, requests, response, sealed, token};
 
 fn in_threads(count: usize, call: impl Fn() -> Reply + Sync) -> Vec<Reply> {
@@ -88,6 +88,28 @@ fn a_401_to_a_body_in_pieces_goes_to_the_caller_and_the_next_call_has_another_to
 
     let later = site.get();
     assert_eq!((later.http_status(), &later.head["audit"]["attempts"], site.asked()), (Some(200), &json!(1), 2));
+}
+
+#[test]
+fn a_401_is_settled_before_there_is_a_head_of_a_response_in_pieces() {
+    let site = Site::with(|_| {}, |n, _| token(nth(n)), |token| token == "token-1");
+    let (status, exchange, refusal) =
+        start(site.engine, &site.request("POST"), b"abc", &sealed(&site.payload()), false);
+    assert_eq!((status, &refusal), (0, &Value::Null));
+    let mut body = Vec::new();
+    loop {
+        match read(exchange, 100) {
+            (0, _, bytes) => body.extend(bytes),
+            (2, ..) => drop((wait(&[exchange], 100), head(exchange))),
+            (ended, failure, _) => break assert_eq!(ended, 3, "{failure}"),
+        }
+    }
+    assert_eq!((&head(exchange).1["status"], body.as_slice()), (&json!(200), &b"token-1"[..]));
+    let (_, record) = end(exchange);
+    assert_eq!((&record["attempts"], &record["token_requests"]), (&json!(2), &json!(2)), "{record}");
+    let received = site.api.counts.received.lock().expect("no poison");
+    let bodies: Vec<_> = received.iter().map(|received| received.body.as_slice()).collect();
+    assert_eq!((bodies, site.asked()), (vec![&b"abc"[..]; 2], 2));
 }
 
 /// For an API that always responds with 401, not every call requests a new token.

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
 use crate::support;
 use crate::support::alone::{self, in_child, until};
+use crate::support::h2;
 use crate::support::library::{self, Frame, library};
 use crate::support::server::{Authority, Peer, Server, configuration, request};
 
@@ -26,8 +28,12 @@ struct Outside {
 
 impl Outside {
     fn new(handler: impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self::speaking(&[], handler)
+    }
+
+    fn speaking(alpn: &[&[u8]], handler: impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static) -> Self {
         let authority = Authority::new();
-        let server = Server::start(Some(authority.server(&["localhost"], &[], |_| {})), handler);
+        let server = Server::start(Some(authority.server(&["localhost"], alpn, |_| {})), handler);
         let mut configuration = configuration(&authority, &["localhost"], &[server.address.port()]);
         configuration["master_keys"] =
             json!([{"id": "inherited", "provider": "raw", "key_base64": support::encode(&KEY)}]);
@@ -181,6 +187,67 @@ fn a_child_has_no_exchange_of_its_parent_and_does_not_end_one() {
     assert_eq!(library::wait(&[exchange], 10), (0, vec![0]), "it goes on");
     let (status, record) = library::end(exchange);
     assert_eq!((status, &record["error_code"]), (0, &json!("cancelled.abandoned")), "{record}");
+}
+
+#[test]
+fn a_child_resets_no_stream_of_its_parent() {
+    let name = "a_child_resets_no_stream_of_its_parent";
+    let Some(task) = alone::task() else {
+        let resets = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&resets);
+        // The first response of a connection ends once there is another request.
+        let handler = h2::over(move |connection| {
+            let mut open = None;
+            while let Some(frame) = connection.next() {
+                match (frame.kind, open) {
+                    (h2::HEADERS, None) => {
+                        connection.head(frame.stream, &[(":status", b"200")], false);
+                        connection.data(frame.stream, b"half", false);
+                        open = Some(frame.stream);
+                    }
+                    (h2::HEADERS, Some(open)) => {
+                        connection.data(open, b"other half", true);
+                        connection.respond(frame.stream, "done");
+                    }
+                    (h2::RST_STREAM, _) if connection.peer.connection == 0 => {
+                        counting.fetch_add(1, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }
+            }
+            true
+        });
+        let outside = Outside::speaking(&[b"h2"], handler);
+        alone::run(name, &outside.task);
+        assert_eq!((outside.server.counts.connections(), resets.load(Ordering::SeqCst)), (2, 0));
+        return;
+    };
+    let inside = Inside(task);
+    let engine = inside.open();
+    let request = request("GET", inside.0["url"].as_str().expect("a URL"), "/");
+    let begin = || {
+        let (status, exchange, refusal) = library::start(engine, &request, b"", "", false);
+        assert_eq!(status, 0, "{refusal}");
+        exchange
+    };
+    let reads = |exchange, bytes: &[u8]| {
+        until(|| library::wait(&[exchange], 100).0 == 0 && library::read(exchange, 20).2 == bytes)
+    };
+    let exchange = begin();
+    assert!(reads(exchange, b"half"));
+    assert!(in_child(|| {
+        assert_eq!((library::cancel(exchange), library::end(exchange).0), (-5, -5));
+        let childs = begin();
+        assert!(reads(childs, b"half"));
+        assert_eq!((library::cancel(childs), library::end(childs).0), (0, 0), "it has a connection of its own");
+        library::end_of_thread();
+    }));
+    let other = begin();
+    assert!(reads(other, b"done") && reads(exchange, b"other half"));
+    for exchange in [exchange, other] {
+        let (status, record) = library::end(exchange);
+        assert_eq!((status, &record["error_code"]), (0, &Value::Null), "{record}");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The fields of heads: which are sent beside those of the caller, and how those of a response reach the caller.
 
 use secure_outbound::envelope::aead::Algorithm;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support;
 use crate::support::client::{Client, Over, head, http1_head, raw};
-use crate::support::library::{Reply, send};
+use crate::support::library::{self, Reply, send, start, wait};
 use crate::support::server::request;
 
 fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a str> {
@@ -61,6 +61,23 @@ fn an_injected_secret_is_not_shown() {
     }
     assert_eq!(header(&reply, "x-fine"), ["s3cr"]);
     assert_eq!(reply.body, secret.as_bytes(), "the body is the caller's");
+
+    let (_, exchange, refusal) = start(client.engine, &request, b"", &sealed, false);
+    assert_eq!(refusal, Value::Null);
+    let (mut body, mut status) = (Vec::new(), 0);
+    while status != 3 {
+        let head;
+        let piece;
+        (status, head, piece) = library::read(exchange, 4);
+        assert_eq!(head, Value::Null);
+        body.extend(piece);
+        if status == 2 {
+            wait(&[exchange], 100);
+        }
+    }
+    assert_eq!(library::head(exchange).1["headers"], reply.head["headers"], "of a response in pieces as well");
+    assert_eq!(body, secret.as_bytes());
+    assert_eq!(library::end(exchange).0, 0);
 }
 
 #[test]
