@@ -39,8 +39,8 @@ final readonly class VaultCheck implements Check
             'vault.gates',
             'nr-vault ' . $this->vault->version() . ' lets more through than 1.0 does: a command reads every secret without an '
                 . 'owner, scheduler:run every one, both whatever allowCliAccess says; a visitor with the cookie of a backend user reads '
-                . "what that user may; a hidden secret is read. A visitor's call needs a secret that is frontend_accessible, and no "
-                . 'service can have a technical user.',
+                . "what that user may. A visitor's call needs a secret that is frontend_accessible, and no service can have a "
+                . 'technical user.',
             "composer require 'netresearch/nr-vault:^1.1'",
         );
     }

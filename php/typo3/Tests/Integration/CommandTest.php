@@ -14,6 +14,9 @@ use PHPUnit\Framework\TestCase;
  */
 final class CommandTest extends TestCase
 {
+    /** Services, each with a secret that is another's, of another group, and so on. */
+    private const GATES = ['nobodys', 'admins', 'groups', 'pages', 'hidden', 'expired'];
+
     private static Upstream $upstream;
     private static Site $site;
 
@@ -26,18 +29,27 @@ final class CommandTest extends TestCase
                 'internal_hosts' => self::$upstream->config()['internal_hosts'],
                 'drop_in' => 'refuse',
             ]]],
+            'EXTENSIONS' => ['nr_vault' => ['allowCliAccess' => '0']],
         ]);
         // nr-vault sends its token requests with a client that knows nothing of TYPO3's settings.
         self::$site->ini('curl.cainfo', self::$upstream->tls->authority);
-        $service = static fn (string $id, int $owner, string $http = '2'): array => [
+        $service = static fn (string $id, array $options, string $http = '2', array $more = []): array => $more + [
             'id' => $id,
             'base_url' => self::$upstream->url($http),
             'secret' => 's3cr3t-of-' . $id,
-            'options' => ['owner' => $owner],
+            'options' => $options,
         ];
         $file = self::$site->write('prepare.json', (string) json_encode([
-            'services' => [$service('nobodys', 0), $service('admins', 1), $service('partner', 0, '1.1')],
-            'task' => true,
+            'services' => [
+                $service('nobodys', ['owner' => 0]),
+                $service('admins', ['owner' => 1]),
+                $service('groups', ['owner' => 1, 'groups' => [7]]),
+                $service('pages', ['owner' => 1, 'frontendAccessible' => true]),
+                $service('hidden', ['owner' => 0], '2', ['hidden' => true]),
+                $service('expired', ['owner' => 0, 'expiresAt' => 1]),
+                $service('partner', ['owner' => 0], '1.1'),
+            ],
+            'task' => implode(',', self::GATES),
         ]));
         self::$site->typo3('outbound-test:prepare', $file);
     }
@@ -49,22 +61,21 @@ final class CommandTest extends TestCase
     }
 
     /**
-     * In a command no user is logged in. nr-vault before 1.0 takes it for the owner of every secret without an owner.
+     * In a command no user is logged in. nr-vault before 1.0 takes it for the owner of every secret without an owner, whatever
+     * allowCliAccess says.
      */
     #[Test]
-    public function aCommandReadsWhatHasNoOwner(): void
+    public function aCommandReadsWhatHasNoOwnerAndNothingElse(): void
     {
-        self::assertSame(
-            ['status' => 200, 'authorization' => 'Bearer s3cr3t-of-nobodys', 'transport' => 'rust-ffi'],
-            $this->called('nobodys'),
-        );
+        self::assertSame([
+            'nobodys' => 'Bearer s3cr3t-of-nobodys',
+            'admins' => 'credential.access_denied',
+            'groups' => 'credential.access_denied',
+            'pages' => 'credential.access_denied',
+            'hidden' => 'credential.not_found',
+            'expired' => 'credential.expired',
+        ], array_map(self::outcome(...), self::$site->calls(...self::GATES)));
         self::assertContains(['cli', 'outbound-test:call', 'response'], $this->records('nobodys'));
-    }
-
-    #[Test]
-    public function aCommandReadsNothingOfAnAdministrators(): void
-    {
-        self::assertSame('credential.access_denied', $this->called('admins')['code'] ?? null);
         self::assertContains(['cli', 'outbound-test:call', 'failed'], $this->records('admins'));
     }
 
@@ -72,14 +83,37 @@ final class CommandTest extends TestCase
      * TYPO3 logs in the scheduler's own user, who is an administrator.
      */
     #[Test]
-    public function theSchedulerReadsAll(): void
+    public function theSchedulerReadsAllThatIsThereAndHasNotExpired(): void
     {
         self::$site->typo3('scheduler:run');
 
-        $result = json_decode((string) file_get_contents(self::$site->path . '/scheduler.json'), true);
-        self::assertIsArray($result);
-        self::assertSame('Bearer s3cr3t-of-admins', $result['authorization'] ?? null);
+        /** @var array<string, array<string, mixed>> $results */
+        $results = json_decode((string) file_get_contents(self::$site->path . '/scheduler.json'), true);
+        self::assertSame([
+            'nobodys' => 'Bearer s3cr3t-of-nobodys',
+            'admins' => 'Bearer s3cr3t-of-admins',
+            'groups' => 'Bearer s3cr3t-of-groups',
+            'pages' => 'Bearer s3cr3t-of-pages',
+            'hidden' => 'credential.not_found',
+            'expired' => 'credential.expired',
+        ], array_map(self::outcome(...), $results));
         self::assertContains(['scheduler', 'scheduler:run', 'response'], $this->records('admins'));
+    }
+
+    #[Test]
+    public function theDoctorSaysWhatIsLetThrough(): void
+    {
+        $finding = self::$site->findings()['vault.gates'] ?? [];
+
+        self::assertSame('warning', $finding['verdict'] ?? null);
+        foreach ([
+            'a command reads every secret without an owner',
+            'scheduler:run every one',
+            'both whatever allowCliAccess says',
+            'a visitor with the cookie of a backend user reads what that user may',
+        ] as $gap) {
+            self::assertStringContainsString($gap, $finding['message'] ?? '');
+        }
     }
 
     /**
@@ -105,15 +139,12 @@ final class CommandTest extends TestCase
     }
 
     /**
-     * @return array<mixed>
+     * @param array<string, mixed> $result
+     * @return mixed what the API received, or why nothing was sent
      */
-    private function called(string $service): array
+    private static function outcome(array $result): mixed
     {
-        $file = self::$site->path . '/call.json';
-        self::$site->typo3('outbound-test:call', $service, $file);
-        $result = json_decode((string) file_get_contents($file), true);
-        self::assertIsArray($result);
-        return $result;
+        return $result['authorization'] ?? $result['code'] ?? null;
     }
 
     /**

@@ -55,7 +55,7 @@ final class WorkerTest extends TestCase
                 $service('visitors', ['owner' => 1, 'frontendAccessible' => true]),
                 $service('admins', ['owner' => 1]),
             ],
-            'task' => true,
+            'task' => 'admins',
         ]));
         self::$site->typo3('outbound-test:prepare', $file);
         unlink($file);

@@ -203,6 +203,33 @@ final class Site
     }
 
     /**
+     * Calls services from a command.
+     *
+     * @return array<string, array<string, mixed>> the results by service
+     */
+    public function calls(string ...$services): array
+    {
+        $file = $this->path . '/call.json';
+        $this->typo3('outbound-test:call', implode(',', $services), $file);
+        /** @var array<string, array<string, mixed>> $results */
+        $results = json_decode((string) file_get_contents($file), true, 16, JSON_THROW_ON_ERROR);
+        return $results;
+    }
+
+    /**
+     * The doctor's findings from the command line.
+     *
+     * @return array<string, array{verdict: string, message: string}> the last one of each code
+     */
+    public function findings(): array
+    {
+        $told = json_decode($this->tryTypo3('outbound:doctor', '--format=json')['output'], true, 16, JSON_THROW_ON_ERROR);
+        /** @var array<string, array{verdict: string, message: string}> $findings */
+        $findings = array_column($told['findings'], null, 'code');
+        return $findings;
+    }
+
+    /**
      * @return array{code: int, output: string}
      */
     public function tryTypo3(string ...$arguments): array

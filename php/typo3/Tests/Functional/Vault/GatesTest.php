@@ -18,24 +18,36 @@ final class GatesTest extends CallTestCase
 {
     private const VISITOR = 0;
 
+    /** A visitor who is logged into the backend as the editor. */
+    private const COOKIE = -1;
+
     /**
-     * @return array<string, array{int, array<string, mixed>, string|null}>
+     * @return iterable<string, array{int, array<string, mixed>, string|null}>
      */
-    public static function gates(): array
+    public static function gates(): iterable
     {
         $denied = 'credential.access_denied';
         $ofAdmin = ['owner' => self::ADMIN];
-        return [
-            'an administrator reads what is another\'s' => [self::ADMIN, ['owner' => self::OTHER], null],
-            'an owner' => [self::EDITOR, ['owner' => self::EDITOR], null],
-            'an editor reads nothing of another\'s' => [self::EDITOR, $ofAdmin, $denied],
-            'a member of the group' => [self::EDITOR, $ofAdmin + ['groups' => [1]], null],
-            'a member of another group' => [self::OTHER, $ofAdmin + ['groups' => [1]], $denied],
-            'a visitor' => [self::VISITOR, $ofAdmin, $denied],
-            'a visitor, of what pages may show' => [self::VISITOR, $ofAdmin + ['frontendAccessible' => true], null],
-            'an editor, of what pages may show' => [self::EDITOR, $ofAdmin + ['frontendAccessible' => true], $denied],
-            'what has expired' => [self::ADMIN, ['expiresAt' => 1], 'credential.expired'],
+        yield 'an owner' => [self::EDITOR, ['owner' => self::EDITOR], null];
+        yield 'a member of the group' => [self::EDITOR, $ofAdmin + ['groups' => [1]], null];
+        $secrets = [
+            'another\'s' => ['owner' => self::OTHER],
+            'another group\'s' => ['owner' => self::OTHER, 'groups' => [2]],
+            'shown in pages' => ['owner' => self::OTHER, 'frontendAccessible' => true],
+            'hidden' => ['owner' => self::EDITOR, 'frontendAccessible' => true, 'hidden' => true],
+            'expired' => ['owner' => self::EDITOR, 'frontendAccessible' => true, 'expiresAt' => 1],
         ];
+        [$hidden, $expired] = ['credential.not_found', 'credential.expired'];
+        foreach ([
+            'a visitor' => [self::VISITOR, [$denied, $denied, null, $hidden, $expired]],
+            'a visitor with the cookie of an editor' => [self::COOKIE, [$denied, $denied, $denied, $hidden, $expired]],
+            'an editor' => [self::EDITOR, [$denied, $denied, $denied, $hidden, $expired]],
+            'an administrator' => [self::ADMIN, [null, null, null, $hidden, $expired]],
+        ] as $actor => [$user, $codes]) {
+            foreach (array_combine(array_keys($secrets), $codes) as $secret => $code) {
+                yield "$actor, $secret" => [$user, $secrets[$secret], $code];
+            }
+        }
     }
 
     /**
@@ -45,8 +57,14 @@ final class GatesTest extends CallTestCase
     #[DataProvider('gates')]
     public function whoMayNotReadCallsWithoutResult(int $user, array $options, ?string $code): void
     {
-        $this->serviceWithSecret('crm', 's3cr3t', [], $options);
-        $user === self::VISITOR ? $this->logOut() : $this->logIn($user);
+        $this->serviceWithSecret('crm', 's3cr3t', [], array_diff_key($options, ['hidden' => null]));
+        self::connections()->getConnectionForTable('tx_nrvault_secret')
+            ->update('tx_nrvault_secret', ['hidden' => (int) isset($options['hidden'])], ['uid' => 1]);
+        match ($user) {
+            self::VISITOR => $this->logOut(),
+            self::COOKIE => $this->comeWithCookie(),
+            default => $this->logIn($user),
+        };
 
         if ($code === null) {
             self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
@@ -59,17 +77,15 @@ final class GatesTest extends CallTestCase
         self::assertSame('no', $failure->sent());
         self::assertStringContainsString('crm_token', $failure->getMessage());
         $this->assertReads(0);
-        // nr-vault has recorded the refusal.
-        self::assertSame(1, $this->countRows('tx_nrvault_audit_log', ['success' => 0]));
+        // nr-vault has recorded the refusal; for it a hidden secret is not there.
+        self::assertSame((int) !isset($options['hidden']), $this->countRows('tx_nrvault_audit_log', ['success' => 0]));
     }
 
     #[Test]
     public function aVisitorWithABackendCookieIsJudgedAsThatEditorAndRecordedAsAVisitor(): void
     {
         $this->serviceWithSecret('crm', 's3cr3t', [], ['owner' => self::EDITOR]);
-        $editor = $this->logIn(self::EDITOR);
-        $this->logOut();
-        $GLOBALS['BE_USER'] = $editor;
+        $this->comeWithCookie();
 
         self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
         self::assertSame('visitor', $this->rows('tx_nrvault_outbound_audit')[0]['actor_type']);
@@ -100,21 +116,6 @@ final class GatesTest extends CallTestCase
     public function aSecretThatIsNotThereIsNoEnvelope(): void
     {
         self::assertNull($this->get(SealingVault::class)->envelope('nobody'));
-    }
-
-    #[Test]
-    public function hiddenSecretsAreReadAsNrVaultReadsThem(): void
-    {
-        $this->serviceWithSecret('crm', 's3cr3t');
-        self::connections()->getConnectionForTable('tx_nrvault_secret')->update('tx_nrvault_secret', ['hidden' => 1], ['uid' => 1]);
-        $plain = $this->get(VaultServiceInterface::class)->retrieve('crm_token');
-
-        if ($plain === null) {
-            self::assertSame('credential.not_found', self::failure(fn () => $this->call('crm'))->errorCode());
-        } else {
-            // Releases before 1.0 do not check it, and the extension adds no check of its own.
-            self::assertSame('Bearer s3cr3t', self::authorization($this->call('crm')));
-        }
     }
 
     #[Test]
@@ -155,6 +156,14 @@ final class GatesTest extends CallTestCase
             ->update('tx_nrvault_secret', ['encrypted_value' => ''], ['uid' => 1]);
 
         self::assertSame('credential.malformed', self::failure(fn () => $this->call('crm'))->errorCode());
+    }
+
+    /** A request of the frontend, of somebody who is logged into the backend. */
+    private function comeWithCookie(): void
+    {
+        $editor = $this->logIn(self::EDITOR);
+        $this->logOut();
+        $GLOBALS['BE_USER'] = $editor;
     }
 
     private function assertReads(int $count): void

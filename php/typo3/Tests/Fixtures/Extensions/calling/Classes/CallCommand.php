@@ -11,7 +11,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 use TYPO3\CMS\Core\Core\Environment;
 
 /**
- * A command that calls a service, and writes the result to a file.
+ * A command that calls services, and writes the results to a file.
  */
 final class CallCommand extends Command
 {
@@ -22,16 +22,17 @@ final class CallCommand extends Command
 
     protected function configure(): void
     {
-        // Optional, since the scheduler's task passes no argument.
-        $this->addArgument('service', InputArgument::OPTIONAL, '', 'admins');
+        $this->addArgument('services', InputArgument::REQUIRED, 'separated by commas');
         $this->addArgument('file', InputArgument::OPTIONAL, '', Environment::getProjectPath() . '/scheduler.json');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $service = $input->getArgument('service');
-        $file = $input->getArgument('file');
-        file_put_contents(is_string($file) ? $file : '', json_encode($this->calls->call(is_string($service) ? $service : '')));
+        $services = explode(',', $input->getArgument('services'));
+        file_put_contents(
+            $input->getArgument('file'),
+            json_encode(array_combine($services, array_map($this->calls->call(...), $services))),
+        );
         return self::SUCCESS;
     }
 }

@@ -32,7 +32,7 @@ final class PrepareCommand extends Command
 
     protected function configure(): void
     {
-        $this->addArgument('file', InputArgument::REQUIRED, 'JSON: services (id, base_url, secret, options, fields), users, task');
+        $this->addArgument('file', InputArgument::REQUIRED, 'JSON: services (id, base_url, secret, options, fields, hidden), users, task');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
@@ -47,7 +47,7 @@ final class PrepareCommand extends Command
             $this->user($user);
         }
         if (isset($wanted['task'])) {
-            $this->task();
+            $this->task($wanted['task']);
         }
         return self::SUCCESS;
     }
@@ -59,8 +59,8 @@ final class PrepareCommand extends Command
     {
         $identifier = $service['id'] . '_token';
         $this->vault->store($identifier, $service['secret'], $service['options'] ?? []);
-        $uid = $this->connections->getConnectionForTable('tx_nrvault_secret')
-            ->select(['uid'], 'tx_nrvault_secret', ['identifier' => $identifier])->fetchOne();
+        $secrets = $this->connections->getConnectionForTable('tx_nrvault_secret');
+        $uid = $secrets->select(['uid'], 'tx_nrvault_secret', ['identifier' => $identifier])->fetchOne();
         $this->write([
             'tx_nrvault_credential_set' => ['NEW1' => [
                 'pid' => 0,
@@ -77,6 +77,9 @@ final class PrepareCommand extends Command
                 'credential_sets' => 'NEW1',
             ]],
         ]);
+        if (isset($service['hidden'])) {
+            $secrets->update('tx_nrvault_secret', ['hidden' => 1], ['uid' => $uid]);
+        }
     }
 
     /**
@@ -114,15 +117,21 @@ final class PrepareCommand extends Command
         }
     }
 
-    /** The task is due at once. */
-    private function task(): void
+    /**
+     * The task is due at once.
+     *
+     * @param string $services that it calls, separated by commas
+     */
+    private function task(string $services): void
     {
         $task = GeneralUtility::makeInstance(ExecuteSchedulableCommandTask::class);
         if (method_exists($task, 'setCommandIdentifier')) {
             $task->setCommandIdentifier('outbound-test:call');
+            $task->setArguments(['services' => $services]);
             $task->registerRecurringExecution(time() - 60, 3600);
         } else {
             $task->setTaskType('outbound-test:call');
+            $task->setTaskParameters(['arguments' => ['services' => $services]]);
             $task->setExecution(Execution::createRecurringExecution(time() - 60, 3600));
         }
         $task->setRunOnNextCronJob(true);
