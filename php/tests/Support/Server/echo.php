@@ -38,9 +38,10 @@ if (preg_match('~/status/(\d{3})$~', $path, $match) === 1) {
     http_response_code(201);
     $answer = str_pad('', (int) $match[1], "\x00\xFFraw");
 } elseif (preg_match('~/token/([A-Za-z0-9_-]+)$~', $path, $match) === 1) {
-    // A token endpoint; the path says which token it issues.
+    // A token endpoint; the path says which token it issues. A refresh token is good for one request, and the next one comes with it.
     $token = base64_decode(strtr($match[1], '-_', '+/'));
-    $answer = (string) json_encode(['access_token' => $token, 'token_type' => 'Bearer', 'expires_in' => 3600]);
+    $next = isset($_POST['refresh_token']) ? ['refresh_token' => $_POST['refresh_token'] . '-next'] : [];
+    $answer = (string) json_encode(['access_token' => $token, 'token_type' => 'Bearer', 'expires_in' => 3600] + $next);
 } elseif (str_ends_with($path, '/gzip')) {
     header('Content-Encoding: gzip');
     $answer = (string) gzencode($answer);

@@ -48,6 +48,7 @@ final class CommandTest extends TestCase
                 $service('hidden', ['owner' => 0], '2', ['hidden' => true]),
                 $service('expired', ['owner' => 0, 'expiresAt' => 1]),
                 $service('partner', ['owner' => 0], '1.1'),
+                $service('refresh', ['owner' => 0]),
             ],
             'task' => implode(',', self::GATES),
         ]));
@@ -139,6 +140,40 @@ final class CommandTest extends TestCase
     }
 
     /**
+     * The library has no token for a refresh token, and could not store the next one.
+     */
+    #[Test]
+    public function aRefreshTokenIsHandedToNrVaultWhichStoresTheNextOne(): void
+    {
+        $file = self::$site->path . '/oauth.json';
+        $endpoint = self::$upstream->url() . '/token/' . rtrim(strtr(base64_encode('tok-of-refresh'), '+/', '-_'), '=');
+        $call = fn (): string => self::$site->typo3(
+            'outbound-test:oauth',
+            ...[self::$upstream->url('1.1') . '/echo', $endpoint, 'partner_token', 'nobodys_token', $file, 'refresh_token'],
+        );
+        $call();
+        $call();
+
+        $seen = json_decode((string) file_get_contents($file), true);
+        self::assertIsArray($seen);
+        self::assertSame('Bearer tok-of-refresh', $seen['headers']['authorization'] ?? null);
+        $asked = array_filter(self::$upstream->nginx->received(), static fn (array $request): bool => str_contains($request['body'], 'refresh'));
+        $forms = array_map(static function (array $request): array {
+            parse_str($request['body'], $form);
+            return [$form['grant_type'] ?? null, $form['refresh_token'] ?? null];
+        }, array_values($asked));
+        self::assertSame([['refresh_token', 's3cr3t-of-refresh'], ['refresh_token', 's3cr3t-of-refresh-next']], $forms);
+        $record = $this->record("transport = 'nr-vault' ORDER BY uid DESC");
+        self::assertSame(
+            ['partner', 'response', '["partner_token","nobodys_token","refresh_token"]'],
+            [$record['service_id'], $record['outcome'], $record['credentials']],
+        );
+        $finding = self::$site->findings()['dropin.handed_over'] ?? [];
+        self::assertSame('warning', $finding['verdict'] ?? null);
+        self::assertStringContainsString("which nr-vault's own client does", $finding['message'] ?? '');
+    }
+
+    /**
      * @param array<string, mixed> $result
      * @return mixed what the API received, or why nothing was sent
      */
@@ -148,14 +183,28 @@ final class CommandTest extends TestCase
     }
 
     /**
+     * @return array<string, mixed>
+     */
+    private function record(string $where): array
+    {
+        $record = $this->database()->query("SELECT * FROM tx_nrvault_outbound_audit WHERE $where")?->fetch(\PDO::FETCH_ASSOC);
+        self::assertIsArray($record);
+        return $record;
+    }
+
+    private function database(): \PDO
+    {
+        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
+        self::assertIsArray($files);
+        return new \PDO('sqlite:' . $files[0]);
+    }
+
+    /**
      * @return list<array<mixed>> actor type, actor and outcome
      */
     private function records(string $service): array
     {
-        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
-        self::assertIsArray($files);
-        $database = new \PDO('sqlite:' . $files[0]);
-        $statement = $database->prepare('SELECT actor_type, actor_id, outcome FROM tx_nrvault_outbound_audit WHERE service_id = ?');
+        $statement = $this->database()->prepare('SELECT actor_type, actor_id, outcome FROM tx_nrvault_outbound_audit WHERE service_id = ?');
         $statement->execute([$service]);
         return $statement->fetchAll(\PDO::FETCH_NUM);
     }

@@ -13,6 +13,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use Netresearch\NrVault\Service\VaultService;
+use PHPUnit\Framework\Attributes\Depends;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
@@ -34,7 +35,12 @@ final class NextVaultTest extends TestCase
 
             public function sendCancellable(RequestInterface $request, CancellationSignalInterface $signal): ResponseInterface
             {
-                return new \GuzzleHttp\Psr7\Response(200, [], 'cancellable ' . json_encode($signal->isCancelled()));
+                return new \GuzzleHttp\Psr7\Response(200, [], $this->reason . ' cancellable ' . json_encode($signal->isCancelled()));
+            }
+
+            public function withAdditionalBodyField(string $secretIdentifier, string $bodyField): static
+            {
+                return $this->withReason("$bodyField=$secretIdentifier");
             }
 
             public function supportsCancellation(): bool
@@ -83,10 +89,10 @@ final class NextVaultTest extends TestCase
         OtherVault::in(self::$site, [
             'Http/VaultHttpClientInterface' => ["$method;" => "$method;\n\n    public function withTimeout(int \$seconds): static;"],
             'Http/VaultHttpClient' => [
-                $class => "$class, CancellableHttpClientInterface, StreamingHttpClientInterface",
+                $class => "final readonly class VaultHttpClient implements AdditionalSecretHttpClientInterface, CancellableHttpClientInterface, StreamingHttpClientInterface",
                 $method => self::METHODS . $method,
             ],
-        ], [dirname(__DIR__) . '/Stubs/http-clients.stub']);
+        ], [dirname(__DIR__) . '/Stubs/http-clients.stub', dirname(__DIR__) . '/Stubs/technical-actors.stub']);
         self::$site->typo3('cache:flush');
         self::$site->typo3('outbound-test:prepare', self::$site->write('prepare.json', (string) json_encode(['services' => [[
             'id' => 'crm',
@@ -137,7 +143,8 @@ final class NextVaultTest extends TestCase
             'stream' => [self::FAILED, 1790487201],
             'body' => [self::FAILED, 1790487202],
         ], $result['idle']);
-        self::assertSame(['cancellable false', 'streaming false', [self::CANCELLED, 1790475701]], $result['by nr-vault itself']);
+        self::assertSame(['OAuth2 API call cancellable false', 'streaming false', [self::CANCELLED, 1790475701]], $result['by nr-vault itself']);
+        self::assertSame('subject=crm_other cancellable false', $result['fields by nr-vault itself']);
         $seen = json_decode(self::text($result['fields'] ?? null), true);
         self::assertIsArray($seen);
         self::assertSame(
@@ -145,19 +152,64 @@ final class NextVaultTest extends TestCase
             base64_decode(self::text($seen['body'] ?? null), true),
         );
 
-        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
-        self::assertIsArray($files);
-        $database = new \PDO('sqlite:' . $files[0]);
-        $count = static fn (string $sql): int => (int) ($database->query($sql) ?: throw new \LogicException($sql))->fetchColumn();
+        $count = self::number(...);
         self::assertSame(8, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 1"));
         self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call' AND success = 0"));
         self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled' AND success = 0"));
         self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'http_call_cancelled_before_send'"));
-        self::assertSame(14, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
-        self::assertSame(2, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE transport = 'nr-vault'"));
+        self::assertSame(15, $count('SELECT COUNT(*) FROM tx_nrvault_outbound_audit'));
+        self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE transport = 'nr-vault'"));
         self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE error_code = 'cancelled.requested'"));
         self::assertSame(3, $count("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE error_code = 'timeout.idle' AND service_id = 'crm'"));
         self::assertSame(13, $count("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE action = 'read'"));
+    }
+
+    /**
+     * nr-vault judges the read of a service's secret by its technical user, whoever calls nr-vault's client; the record has the
+     * caller.
+     */
+    #[Test]
+    #[Depends('itHasWhatTheInterfacesAskFor')]
+    public function theTechnicalUserOfARowReadsForNrVaultsClient(): void
+    {
+        $this->prepare(['users' => [['name' => 'robot', 'password' => Site::PASSWORD, 'modules' => '', 'rights' => '']]]);
+        $robot = self::number("SELECT uid FROM be_users WHERE username = 'robot'");
+        $service = static fn (string $id, string $http, array $fields): array => [
+            'id' => $id,
+            'base_url' => self::$upstream->url($http),
+            'secret' => "tok-of-$id",
+            'options' => ['owner' => $robot],
+            'fields' => $fields,
+        ];
+        $this->prepare(['services' => [$service('robots', '2', ['technical_user' => $robot]), $service('nobodys', '1.1', [])]]);
+
+        $said = self::$site->typo3('outbound-test:send', self::$upstream->url() . '/echo', 'robots_token');
+        self::assertStringContainsString('"authorization":"Bearer tok-of-robots"', $said);
+        $said = self::$site->typo3('outbound-test:send', self::$upstream->url('1.1') . '/echo', 'nobodys_token');
+        self::assertSame('Netresearch\NrVault\Exception\AccessDeniedException', $said);
+
+        $by = "actor_type = 'cli' AND actor_id = 'outbound-test:send'";
+        self::assertSame(1, self::number("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE service_id = 'robots' AND status = 200 AND $by"));
+        self::assertSame(
+            $robot,
+            self::number("SELECT actor_uid FROM tx_nrvault_audit_log WHERE action = 'read' AND secret_identifier = 'robots_token'"),
+        );
+    }
+
+    /**
+     * @param array<string, mixed> $wanted
+     */
+    private function prepare(array $wanted): void
+    {
+        self::$site->typo3('outbound-test:prepare', self::$site->write('more.json', (string) json_encode($wanted)));
+    }
+
+    private static function number(string $sql): int
+    {
+        $files = glob(self::$site->path . '/var/sqlite/*.sqlite');
+        self::assertIsArray($files);
+        $statement = (new \PDO('sqlite:' . $files[0]))->query($sql);
+        return (int) ($statement ?: throw new \LogicException($sql))->fetchColumn();
     }
 
     private static function text(mixed $value): string

@@ -94,6 +94,11 @@ final class DropInCheckTest extends DropInTestCase
         $handedOver = $this->messages('dropin.handed_over');
         self::assertCount(1, $handedOver);
         self::assertStringContainsString('calls localhost with the secret "client" and "client_secret"', $handedOver[0]);
+        self::assertStringContainsString('(1 times in 14 days)', $handedOver[0]);
+
+        // Of a service whose successes are sampled, a row stands for several calls.
+        self::connections()->getConnectionForTable(self::AUDIT)->update(self::AUDIT, ['weight' => 40], ['uid' => 1]);
+        self::assertStringContainsString('(40 times in 14 days)', $this->messages('dropin.handed_over')[0] ?? '');
     }
 
     #[Test]

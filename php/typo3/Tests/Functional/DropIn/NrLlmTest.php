@@ -8,6 +8,9 @@ use Netresearch\NrLlm\Domain\Model\Provider;
 use Netresearch\NrLlm\Provider\Contract\ProviderInterface;
 use Netresearch\NrLlm\Provider\Contract\StreamingCapableInterface;
 use Netresearch\NrLlm\Provider\ProviderAdapterRegistry;
+use Netresearch\NrLlm\Specialized\Translation\TranslatorRegistryInterface;
+use Netresearch\NrSecureOutbound\Doctor\Doctor;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 
@@ -85,6 +88,28 @@ final class NrLlmTest extends DropInTestCase
         $text = implode('', iterator_to_array($adapter->streamChatCompletion([['role' => 'user', 'content' => 'Hello']]), false));
 
         self::assertStringContainsString('Bearer ' . self::TOKEN, $text);
+    }
+
+    /**
+     * nr-llm's own translator has no part in nr-vault's client: it takes its key from its settings and sends it.
+     */
+    #[Test]
+    public function theTranslatorOfDeepLReadsItsKeyItselfAndTheDoctorSaysSo(): void
+    {
+        self::dropIn('refuse');
+        $deepL = ['apiKey' => 'deepl-c4n4ry', 'baseUrl' => self::$upstream->url()];
+        self::setting(['EXTENSIONS', 'nr_llm'], ['translators' => ['deepl' => $deepL]]);
+
+        self::thrown(fn () => $this->get(TranslatorRegistryInterface::class)->get('deepl')->translate('Hello', 'de'));
+
+        $sent = self::$upstream->nginx->received();
+        self::assertSame('DeepL-Auth-Key deepl-c4n4ry', end($sent)['authorization'] ?? null);
+        self::assertSame([0, 0], [$this->countRows(self::AUDIT), $this->countRows(self::VAULT_AUDIT)]);
+        $findings = array_column($this->get(Doctor::class)->findings(), null, 'code');
+        self::assertArrayHasKey('dropin.llm.setting', $findings);
+        self::assertSame(Finding::WARNING, $findings['dropin.llm.setting']->verdict);
+        self::assertStringContainsString('translators.deepl.apiKey', $findings['dropin.llm.setting']->message);
+        self::assertStringNotContainsString('c4n4ry', (string) json_encode($findings));
     }
 
     #[Test]

@@ -21,6 +21,14 @@ final class SameAsNrVaultTest extends DropInTestCase
     /** Header fields that depend on the client, and not on the request that it was given. */
     private const OF_THE_CLIENT = ['user-agent', 'accept-encoding', 'content-length', 'connection', 'host'];
 
+    /** Calls that fail before they are sent, and the secret that nr-vault's record of them names. */
+    private const REFUSED = [
+        'no such secret' => 'nobody',
+        'no such user' => 'token',
+        'an expired secret' => 'expired',
+        'another scheme' => 'token',
+    ];
+
     private const JSON = ['Content-Type' => 'application/json'];
     private const FORM = ['Content-Type' => 'application/x-www-form-urlencoded'];
 
@@ -42,6 +50,11 @@ final class SameAsNrVaultTest extends DropInTestCase
             $theirs = $this->outcomeOf($set($this->upstreamHttp()), $request);
             $ours = $this->outcomeOf($set($this->http()), $request);
 
+            if (is_array($theirs['thrown'] ?? null)) {
+                // Releases before 1.0 do not record a call that fails before it is sent; 1.1 does.
+                self::assertSame([], $theirs['records'], $name);
+                $theirs['records'] = [self::recordOfRefusal(self::REFUSED[$name], $request)];
+            }
             self::assertSame($theirs, $ours, $name);
         }
         self::assertSame([], array_diff(array_column($this->rows(self::AUDIT), 'transport'), ['rust-ffi', null]));
@@ -60,6 +73,7 @@ final class SameAsNrVaultTest extends DropInTestCase
 
         self::assertIsArray($theirs['thrown']);
         self::assertSame($theirs['thrown'], $ours['thrown']);
+        self::assertSame([[], [self::recordOfRefusal('token', self::request())]], [$theirs['records'], $ours['records']]);
     }
 
     /**
@@ -123,6 +137,27 @@ final class SameAsNrVaultTest extends DropInTestCase
     }
 
     /**
+     * What nr-vault 1.1 writes of a call that fails before it is sent.
+     *
+     * @return array<string, mixed>
+     */
+    private static function recordOfRefusal(string $secret, Request $request): array
+    {
+        return [
+            'secret_identifier' => $secret,
+            'action' => 'http_call',
+            'success' => 0,
+            'reason' => 'HTTP API call',
+            'context' => json_encode([
+                'method' => $request->getMethod(),
+                'host' => $request->getUri()->getHost(),
+                'path' => $request->getUri()->getPath(),
+                'status_code' => 0,
+            ], JSON_THROW_ON_ERROR),
+        ];
+    }
+
+    /**
      * Everything that can be observed of a call.
      *
      * @return array<string, mixed>
@@ -150,8 +185,7 @@ final class SameAsNrVaultTest extends DropInTestCase
         $columns = ['secret_identifier', 'action', 'success', 'reason', 'context'];
         $result['records'] = array_map(
             static fn (array $row): array => array_intersect_key($row, array_flip($columns)),
-            // Releases before 1.0 do not record a call that fails before it is sent; 1.1 does.
-            isset($result['thrown']) && is_array($result['thrown']) ? [] : $calls,
+            $calls,
         );
         return $result + ['reads' => $this->countRows(self::VAULT_AUDIT, ['action' => 'read']) - $reads];
     }

@@ -22,17 +22,24 @@ final class CallCommand extends Command
 
     protected function configure(): void
     {
-        $this->addArgument('services', InputArgument::REQUIRED, 'separated by commas');
+        // Optional, since the scheduler's task passes no argument.
+        $this->addArgument('services', InputArgument::OPTIONAL, 'separated by commas; as a rule those of the task');
         $this->addArgument('file', InputArgument::OPTIONAL, '', Environment::getProjectPath() . '/scheduler.json');
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $services = explode(',', $input->getArgument('services'));
+        $services = explode(',', $input->getArgument('services') ?? (string) file_get_contents(self::task()));
         file_put_contents(
             $input->getArgument('file'),
             json_encode(array_combine($services, array_map($this->calls->call(...), $services))),
         );
         return self::SUCCESS;
+    }
+
+    /** The file with the services that the scheduler's task calls. */
+    public static function task(): string
+    {
+        return Environment::getProjectPath() . '/scheduler.txt';
     }
 }

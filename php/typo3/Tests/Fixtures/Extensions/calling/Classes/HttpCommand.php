@@ -89,6 +89,10 @@ final class HttpCommand extends Command
                 self::thrown(static fn () => $token->sendStreaming($get, self::signal(static fn (): bool => true))),
             ];
         }
+        if ($token instanceof AdditionalSecretHttpClientInterface && $token instanceof CancellableHttpClientInterface) {
+            $with = $token->withAdditionalBodyField('crm_other', 'subject');
+            $result['fields by nr-vault itself'] = (string) $with->sendCancellable($get, self::signal(static fn (): bool => false))->getBody();
+        }
         if ($body instanceof AdditionalSecretHttpClientInterface) {
             $post = new Request('POST', $url, ['Content-Type' => 'application/json'], '{"a":1}');
             $result['fields'] = (string) $body->withAdditionalBodyField('crm_other', 'client_secret')->sendRequest($post)->getBody();

@@ -13,7 +13,7 @@ use Symfony\Component\Console\Input\InputInterface;
 use Symfony\Component\Console\Output\OutputInterface;
 
 /**
- * Makes a call with nr-vault's HTTP client, with an OAuth token for two secrets, and keeps the response.
+ * Makes a call with nr-vault's HTTP client, with an OAuth token for two secrets or for a refresh token, and keeps the response.
  */
 final class OAuthCommand extends Command
 {
@@ -27,16 +27,17 @@ final class OAuthCommand extends Command
         foreach (['url', 'endpoint', 'client', 'secret', 'file'] as $argument) {
             $this->addArgument($argument, InputArgument::REQUIRED);
         }
+        $this->addArgument('refresh', InputArgument::OPTIONAL);
     }
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $client = $this->vault->http()->withOAuth(OAuthConfig::clientCredentials(
-            $input->getArgument('endpoint'),
-            $input->getArgument('client'),
-            $input->getArgument('secret'),
-        ));
-        $response = $client->sendRequest(new Request('GET', $input->getArgument('url')));
+        $secrets = array_map($input->getArgument(...), ['endpoint', 'client', 'secret']);
+        $refresh = $input->getArgument('refresh');
+        $config = $refresh === null
+            ? OAuthConfig::clientCredentials(...$secrets)
+            : OAuthConfig::refreshToken(...$secrets, refreshTokenSecret: $refresh);
+        $response = $this->vault->http()->withOAuth($config)->sendRequest(new Request('GET', $input->getArgument('url')));
         file_put_contents($input->getArgument('file'), (string) $response->getBody());
         return self::SUCCESS;
     }

@@ -124,14 +124,13 @@ final class PrepareCommand extends Command
      */
     private function task(string $services): void
     {
+        file_put_contents(CallCommand::task(), $services);
         $task = GeneralUtility::makeInstance(ExecuteSchedulableCommandTask::class);
         if (method_exists($task, 'setCommandIdentifier')) {
             $task->setCommandIdentifier('outbound-test:call');
-            $task->setArguments(['services' => $services]);
             $task->registerRecurringExecution(time() - 60, 3600);
         } else {
             $task->setTaskType('outbound-test:call');
-            $task->setTaskParameters(['arguments' => ['services' => $services]]);
             $task->setExecution(Execution::createRecurringExecution(time() - 60, 3600));
         }
         $task->setRunOnNextCronJob(true);
