@@ -133,9 +133,16 @@ final class HostsTest extends TestCase
         self::assertNotSame([], $page);
         self::assertSame([], preg_grep('/tx_nrvault_/', $page), 'a page that calls nobody');
 
-        $call = self::statements(static fn () => $browser->get('/outbound-test?service=crm&path=/bytes/3'));
-        $own = preg_grep('/tx_nrvault_(service|credential_set|outbound_audit)/', $call);
-        self::assertSame(['SELECT', 'INSERT'], array_map(static fn (string $statement): string => substr($statement, 0, 6), array_values((array) $own)));
+        foreach (['standard' => ['SELECT', 'INSERT'], 'required' => ['SELECT', 'INSERT', 'UPDATE']] as $audit => $own) {
+            self::$server->connection()->exec("UPDATE tx_nrvault_service SET audit = '$audit' WHERE identifier = 'crm'");
+            $call = self::statements(static fn () => $browser->get('/outbound-test?service=crm&path=/bytes/3'));
+
+            $ours = preg_grep('/tx_nrvault_(service|credential_set|outbound_audit)/', $call);
+            self::assertSame($own, array_map(static fn (string $statement): string => substr($statement, 0, 6), array_values((array) $ours)));
+            $tables = array_values(array_diff(self::tables(array_diff($call, (array) $ours)), self::tables($page)));
+            self::assertSame(['tx_nrvault_audit_log', 'tx_nrvault_secret', 'tx_nrvault_secret_begroups_mm'], $tables, "nr-vault's own");
+        }
+        self::$server->connection()->exec("UPDATE tx_nrvault_service SET audit = 'standard'");
     }
 
     #[Test]
@@ -164,8 +171,8 @@ final class HostsTest extends TestCase
         self::assertCount(self::WORKERS, $pids['2']);
         self::assertEqualsCanonicalizing(array_keys($pids['1']), array_keys($pids['2']), 'no worker was reloaded');
         self::assertSame(
-            ['first' => 4, 'rotated' => 3 + count($results), 'new' => 2],
-            array_count_values(self::received(9 + count($results))),
+            ['first' => 4, 'rotated' => 4 + count($results), 'new' => 2],
+            array_count_values(self::received(10 + count($results))),
         );
     }
 
@@ -197,6 +204,18 @@ final class HostsTest extends TestCase
         $before = count(self::$server->statements());
         $request();
         return array_slice(self::$server->statements(), $before);
+    }
+
+    /**
+     * @param array<string> $statements
+     * @return list<string> the tables that they name, in order
+     */
+    private static function tables(array $statements): array
+    {
+        preg_match_all('/\b(?:FROM|INTO|JOIN|UPDATE)\s+[`"]?(\w+)/', implode("\n", $statements), $names);
+        $tables = array_unique($names[1]);
+        sort($tables);
+        return $tables;
     }
 
     private static function release(string $number): void

@@ -9,6 +9,7 @@ use Netresearch\NrSecureOutbound\Tests\Functional\CallTestCase;
 use Netresearch\NrVault\Crypto\EncryptionService;
 use Netresearch\NrVault\Crypto\EncryptionServiceInterface;
 use Netresearch\NrVault\Outbound\Psr18\OutboundClientFactory;
+use Netresearch\NrVault\Service\VaultServiceInterface;
 use PHPUnit\Framework\Attributes\Test;
 
 /**
@@ -87,6 +88,19 @@ final class CallTest extends CallTestCase
 
         self::assertSame(['SELECT', 'INSERT'], $this->ownStatements('crm'));
         self::assertSame(['SELECT', 'INSERT', 'UPDATE'], $this->ownStatements('bank'));
+    }
+
+    #[Test]
+    public function noOtherTableIsAsked(): void
+    {
+        $this->serviceWithSecret('crm', self::TOKEN);
+        $this->call('crm');
+        $read = $this->statementsOf(fn () => $this->get(VaultServiceInterface::class)->retrieve('crm_token'));
+        self::assertNotSame([], $read);
+
+        $call = $this->statementsOf(fn () => $this->call('crm'));
+
+        self::assertSame(self::withoutValues($read), self::withoutValues(array_filter($call, static fn (string $sql): bool => !self::isOwn($sql))));
     }
 
     #[Test]
@@ -214,10 +228,21 @@ final class CallTest extends CallTestCase
     private function ownStatements(string $service): array
     {
         $statements = $this->statementsOf(fn () => $this->call($service));
-        $own = array_filter(
-            $statements,
-            static fn (string $sql): bool => preg_match('/tx_nrvault_(service|credential_set|outbound_audit)/', $sql) === 1,
-        );
+        $own = array_filter($statements, self::isOwn(...));
         return array_map(static fn (string $sql): string => substr($sql, 0, 6), array_values($own));
+    }
+
+    private static function isOwn(string $sql): bool
+    {
+        return preg_match('/tx_nrvault_(service|credential_set|outbound_audit)/', $sql) === 1;
+    }
+
+    /**
+     * @param array<string> $statements
+     * @return list<string>
+     */
+    private static function withoutValues(array $statements): array
+    {
+        return array_values((array) preg_replace("/'[^']*'|\\b\\d+\\b/", '?', $statements));
     }
 }

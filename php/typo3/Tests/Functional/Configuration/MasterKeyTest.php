@@ -12,6 +12,7 @@ use Netresearch\NrVault\Crypto\MasterKeyProviderInterface;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use Symfony\Component\DependencyInjection\ContainerInterface;
+use TYPO3\CMS\Core\Core\Environment;
 
 /**
  * A secret that nr-vault has sealed under the key of each of its providers is opened by the library, and by PHP's transport.
@@ -81,6 +82,39 @@ final class MasterKeyTest extends CallTestCase
 
         self::assertIsString($first);
         self::assertCount(3, array_unique([$first, $second, $third]));
+    }
+
+    /**
+     * A copy of a site, database and settings included, on the same host.
+     */
+    #[Test]
+    public function twoInstallationsWithOneEncryptionKeyHaveTwoIds(): void
+    {
+        $this->useProvider('other');
+        $first = $this->get(MasterKey::class)->entry()['id'] ?? null;
+        $initialize = static fn (string $project) => Environment::initialize(
+            Environment::getContext(),
+            Environment::isCli(),
+            Environment::isComposerMode(),
+            $project,
+            Environment::getPublicPath(),
+            Environment::getVarPath(),
+            Environment::getConfigPath(),
+            Environment::getCurrentScript(),
+            Environment::isWindows() ? 'WINDOWS' : 'UNIX',
+        );
+        $project = Environment::getProjectPath();
+        $initialize($project . '-copy');
+        try {
+            $second = $this->get(MasterKey::class)->entry()['id'] ?? null;
+        } finally {
+            $initialize($project);
+        }
+
+        self::assertIsString($first);
+        self::assertIsString($second);
+        self::assertNotSame($first, $second);
+        self::assertSame($first, $this->get(MasterKey::class)->entry()['id'] ?? null);
     }
 
     private function useProvider(string $name): ?MasterKeyProviderInterface

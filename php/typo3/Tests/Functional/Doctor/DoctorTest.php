@@ -83,6 +83,12 @@ final class DoctorTest extends OutboundTestCase
 
         self::assertSame(['site.vault'], $this->codes(Finding::CRITICAL, 'site'));
         self::assertStringContainsString('sites/main/settings.yaml', $this->message('site.vault'));
+
+        unlink("$directory/settings.yaml");
+        file_put_contents("$directory/config.yaml", "base: /\nerrorHandling: []\ncrm: { token: \"%vault(crm_token)%\" }\n");
+
+        self::assertSame(['site.vault'], $this->codes(Finding::CRITICAL, 'site'));
+        self::assertStringContainsString('sites/main/config.yaml', $this->message('site.vault'));
     }
 
     /**
