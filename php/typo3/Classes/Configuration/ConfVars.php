@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Configuration;
 
 /**
- * Reads $GLOBALS['TYPO3_CONF_VARS'], whose values may have any type.
+ * $GLOBALS['TYPO3_CONF_VARS'], whose values may have any type.
  *
  * @internal
  */
@@ -25,5 +25,18 @@ final class ConfVars
     {
         $value = self::at(...$path);
         return is_string($value) ? $value : '';
+    }
+
+    /**
+     * Sets one value. What is on the way to it and is no array becomes one.
+     */
+    public static function put(mixed $value, string|int ...$keys): void
+    {
+        $place = &$GLOBALS['TYPO3_CONF_VARS'];
+        foreach ($keys as $key) {
+            $place = is_array($place) ? $place : [];
+            $place = &$place[$key];
+        }
+        $place = $value;
     }
 }
