@@ -4,7 +4,7 @@
  * .ci/typo3 LINE bench: the time of a call in a TYPO3 with MariaDB, nginx and php-fpm: by the library, and by nr-vault's own HTTP client.
  * Each request makes one call with each, and they take turns at being the first.
  *
- * The exit code is 1 if the library's median is the longer one.
+ * The exit code is 1 if the library's median is more than half as long again: on a machine that does other work, less says nothing.
  */
 
 declare(strict_types=1);
@@ -18,6 +18,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use TYPO3\CMS\Core\Information\Typo3Version;
 
 const REQUESTS = 200;
+const BOUND = 1.5;
 
 require $argv[1] . '/vendor/autoload.php';
 
@@ -73,8 +74,10 @@ printf("TYPO3 %s on MariaDB and php-fpm, %d requests, each with one call by each
 foreach ($times as $client => $values) {
     printf("%-9s median %5.2f ms   from %5.2f to %5.2f ms (10 %% and 90 %%)\n", $client, $at($values, .5), $at($values, .1), $at($values, .9));
 }
+$ratio = $at($times['library'], .5) / $at($times['nr-vault'], .5);
+printf("The library's median is %.2f times nr-vault's; %.1f is the most that it may be.\n", $ratio, BOUND);
 $workers->stop();
 $site->remove();
 $server->stop();
 $upstream->stop();
-exit($at($times['library'], .5) <= $at($times['nr-vault'], .5) ? 0 : 1);
+exit($ratio <= BOUND ? 0 : 1);

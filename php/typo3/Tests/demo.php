@@ -2,7 +2,9 @@
 
 /**
  * make demo-typo3: a TYPO3 with nginx, php-fpm and one service that works, on loopback, until it is stopped. With ONCE=1 it makes
- * its calls, shows them and ends. The exit code is 0 only if each call ended as expected.
+ * its calls, shows them and ends. The exit code is 0 only if each call ended as expected, and the site was there in time.
+ *
+ *   demo.php INSTALLATION [SECONDS]   SECONDS: the time that has gone before, for fetching the packages
  */
 
 declare(strict_types=1);
@@ -14,6 +16,8 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
 use TYPO3\CMS\Core\Information\Typo3Version;
 
+const MINUTES = 5;
+
 require $argv[1] . '/vendor/autoload.php';
 
 if (posix_geteuid() !== 0) {
@@ -21,7 +25,7 @@ if (posix_geteuid() !== 0) {
     exit(1);
 }
 
-$started = hrtime(true);
+$started = hrtime(true) - (int) ($argv[2] ?? 0) * 1_000_000_000;
 $token = 'demo_' . bin2hex(random_bytes(16));
 $upstream = new Upstream();
 $directory = new TempDir('demo');
@@ -41,7 +45,8 @@ $site->typo3('outbound-test:prepare', $prepare);
 unlink($prepare);
 $workers = new SiteWorkers($site, $installation, $directory);
 
-printf("TYPO3 %s with nr-vault, nginx and php-fpm, after %d s\n\n", new Typo3Version(), intdiv(hrtime(true) - $started, 1_000_000_000));
+$seconds = intdiv(hrtime(true) - $started, 1_000_000_000);
+printf("TYPO3 %s with nr-vault, nginx and php-fpm, after %d s\n\n", new Typo3Version(), $seconds);
 printf("  backend   %s/typo3/module/tools/outbound   (%s, %s)\n", $workers->url(), Site::ADMIN, Site::PASSWORD);
 printf("  a call    %s/outbound-test?service=crm&path=/bytes/3\n", $workers->url());
 printf("  the API   %s   (it gets the token of the service, and shows nobody what it got)\n\n", $upstream->url());
@@ -58,6 +63,10 @@ foreach (['/bytes/3' => 201, '/status/404' => 404, '/admin' => 'policy.path_not_
 $received = array_column($upstream->nginx->received(), 'authorization');
 $isRight = $received === ["Bearer $token", "Bearer $token"];
 printf("%-7s the API got the token with the two calls that the policy allows\n", $isRight ? 'ok' : 'FAILED');
+$failed += $isRight ? 0 : 1;
+
+$isRight = $seconds < MINUTES * 60;
+printf("%-7s the site was there in less than %d minutes\n", $isRight ? 'ok' : 'FAILED', MINUTES);
 $failed += $isRight ? 0 : 1;
 
 if (getenv('ONCE') !== '1') {
