@@ -107,12 +107,13 @@ final class CommandTest extends TestCase
         $finding = self::$site->findings()['vault.gates'] ?? [];
 
         self::assertSame('warning', $finding['verdict'] ?? null);
-        foreach ([
+        $gaps = [
             'a command reads every secret without an owner',
             'scheduler:run every one',
             'both whatever allowCliAccess says',
             'a visitor with the cookie of a backend user reads what that user may',
-        ] as $gap) {
+        ];
+        foreach ($gaps as $gap) {
             self::assertStringContainsString($gap, $finding['message'] ?? '');
         }
     }

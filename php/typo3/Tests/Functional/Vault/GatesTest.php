@@ -38,12 +38,13 @@ final class GatesTest extends CallTestCase
             'expired' => ['owner' => self::EDITOR, 'frontendAccessible' => true, 'expiresAt' => 1],
         ];
         [$hidden, $expired] = ['credential.not_found', 'credential.expired'];
-        foreach ([
+        $actors = [
             'a visitor' => [self::VISITOR, [$denied, $denied, null, $hidden, $expired]],
             'a visitor with the cookie of an editor' => [self::COOKIE, [$denied, $denied, $denied, $hidden, $expired]],
             'an editor' => [self::EDITOR, [$denied, $denied, $denied, $hidden, $expired]],
             'an administrator' => [self::ADMIN, [null, null, null, $hidden, $expired]],
-        ] as $actor => [$user, $codes]) {
+        ];
+        foreach ($actors as $actor => [$user, $codes]) {
             foreach (array_combine(array_keys($secrets), $codes) as $secret => $code) {
                 yield "$actor, $secret" => [$user, $secrets[$secret], $code];
             }
