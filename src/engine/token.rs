@@ -80,7 +80,7 @@ impl CallToken {
     /// After a 401 to a request that cannot be sent again: the next call gets another token.
     pub fn reject(&self) {
         if let Some(used) = self.used {
-            self.slot.reject(used);
+            self.slot.reject_for_next(used);
         }
     }
 

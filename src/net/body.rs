@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
+use super::body_task::BodyTask;
 use super::upload::{BrokenOff, Upload};
 
 /// What a connection took of one request.
@@ -87,6 +88,7 @@ impl Content {
 pub struct WitnessBody {
     data: Data,
     witness: Arc<Witness>,
+    sender: Option<Arc<BodyTask>>,
 }
 
 enum Data {
@@ -96,8 +98,8 @@ enum Data {
 }
 
 impl WitnessBody {
-    /// The body of one request, and whom it tells.
-    pub fn new(content: Content, witness: Arc<Witness>) -> Self {
+    /// The body of one request, and whom it tells: who sends it too, where that is asked.
+    pub fn new(content: Content, witness: Arc<Witness>, sender: Option<Arc<BodyTask>>) -> Self {
         let data = match content {
             Content::Whole(bytes) => Data::Whole(bytes),
             Content::InPieces(upload) => {
@@ -105,7 +107,7 @@ impl WitnessBody {
                 Data::InPieces(upload, request)
             }
         };
-        Self { data, witness }
+        Self { data, witness, sender }
     }
 }
 
@@ -114,6 +116,9 @@ impl Body for WitnessBody {
     type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Leaving>, BrokenOff>>> {
+        if let Some(sender) = &self.sender {
+            ready!(sender.poll(cx));
+        }
         let bytes = match &mut self.data {
             Data::Whole(bytes) => std::mem::take(bytes),
             Data::InPieces(upload, request) => match ready!(upload.poll_bytes(*request, cx)) {

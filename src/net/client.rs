@@ -1,7 +1,5 @@
 //! hyper-util's clients, and the tasks of their connections.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +9,10 @@ use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
 use super::body::WitnessBody;
+use super::body_task::Endable;
 use super::connector::Connector;
 use super::options::NetworkOptions;
-use super::tasks::{Spawner, spawn};
+use super::tasks::{Spawner, Task, spawn};
 use super::upload::AHEAD;
 use crate::sys::lock;
 
@@ -37,7 +36,7 @@ pub fn pooled(connector: &Connector, options: &NetworkOptions) -> HttpClient {
 
 /// A client that keeps connections on which so many exchanges go on beside each other.
 pub fn shared(connector: &Connector, options: &NetworkOptions, streams: u32) -> HttpClient {
-    builder(options, Spawner, IDLE_PER_ORIGIN)
+    builder(options, Endable, IDLE_PER_ORIGIN)
         .http2_initial_stream_window_size(WINDOW)
         .http2_initial_connection_window_size(WINDOW * streams)
         .http2_max_send_buf_size(AHEAD)
@@ -68,8 +67,6 @@ fn builder(options: &NetworkOptions, executor: impl Spawns, idle: usize) -> Buil
 /// What hyper's client starts its connections with.
 trait Spawns: Executor<Task> + Clone + Send + Sync + 'static {}
 impl<T: Executor<Task> + Clone + Send + Sync + 'static> Spawns for T {}
-
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The tasks of one client's connections.
 #[derive(Clone, Default)]

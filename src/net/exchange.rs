@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::body::{Content, Witness, WitnessBody};
+use super::body_task::{BodyTask, BodyTaskEnd};
 use super::classify;
 use super::client::HttpClient;
 use super::connector;
@@ -96,7 +97,8 @@ impl Network {
     ) -> Result<Response, Box<Failure>> {
         let (parts, body) = request.into_parts();
         let method = parts.method.clone();
-        let body = WitnessBody::new(body, Arc::clone(&witness));
+        let sender = terms.beside.then(Arc::<BodyTask>::default);
+        let body = WitnessBody::new(body, Arc::clone(&witness), sender.clone());
         let mut request = Request::from_parts(parts, body);
         let interim = InterimLimit::watch(&mut request);
         let connection = capture_connection(&mut request);
@@ -165,7 +167,14 @@ impl Network {
                 // All of them may have come in one piece with the response.
                 let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
                 match interim.and_then(|()| head::check(&response, self.header_bytes())) {
-                    Ok(()) => Ok(Response::new(response, method, connection.clone(), observed, place)),
+                    Ok(()) => Ok(Response::new(
+                        response,
+                        method,
+                        connection.clone(),
+                        observed,
+                        sender.map(BodyTaskEnd),
+                        place,
+                    )),
                     Err(error) => Err(Failure::plain(error.with_status(response.status().as_u16()), observed)),
                 }
             }

@@ -9,6 +9,7 @@
 //! what is sent, and when it is sent again.
 
 mod body;
+mod body_task;
 mod classify;
 mod client;
 mod coding;
@@ -33,6 +34,7 @@ mod pool;
 mod proxy;
 mod resolve;
 mod response;
+
 mod socket;
 mod splitter;
 mod tasks;

@@ -174,7 +174,7 @@ mod tests {
         let network = network(port);
         let born = Instant::now();
         for (age, expected) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3), (601, 3)] {
-            let body = WitnessBody::new(Content::Whole(Bytes::new()), Arc::default());
+            let body = WitnessBody::new(Content::Whole(Bytes::new()), Arc::default(), None);
             let request = Request::get(format!("http://127.0.0.1:{port}/")).body(body).expect("a request");
             let client = network.client(&network.called, born + Duration::from_secs(age));
             let status = runtime.block_on(client.request(request)).expect("a response").status();

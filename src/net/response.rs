@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::Instant;
 
+use super::body_task::BodyTaskEnd;
 use super::decode::{Taker, drain_body, is_decoded, pass_body, read_body};
 use super::idle::IdleLimit;
 use super::lanes::LanePlace;
@@ -22,6 +23,7 @@ pub struct Response {
     method: Method,
     connection: CaptureConnection,
     observed: Observed,
+    sender: Option<BodyTaskEnd>,
     /// Of an exchange that goes on beside others.
     place: Option<LanePlace>,
 }
@@ -47,10 +49,11 @@ impl Response {
         method: Method,
         connection: CaptureConnection,
         observed: Observed,
+        sender: Option<BodyTaskEnd>,
         place: Option<LanePlace>,
     ) -> Self {
         let (head, body) = response.into_parts();
-        Self { head, body, method, connection, observed, place }
+        Self { head, body, method, connection, observed, sender, place }
     }
 
     /// The status.
@@ -77,7 +80,7 @@ impl Response {
         idle: Option<&Arc<IdleLimit>>,
         wire: &mut u64,
     ) -> Result<Collected, Error> {
-        let Self { head, body, method, connection, observed, place: _place } = self;
+        let Self { head, body, method, connection, observed, sender: _sender, place: _place } = self;
         let (body, decoded) = if is_bodiless(&method, head.status) {
             (Vec::new(), false)
         } else {
@@ -115,7 +118,7 @@ impl Response {
         if self.is_bodiless() {
             return Ok(());
         }
-        let Self { head, body, connection, observed, place: _place, .. } = self;
+        let Self { head, body, connection, observed, sender: _sender, place: _place, .. } = self;
         let passed = pass_body(&head, body, cap, taker, idle).await;
         if is_last(passed.as_ref().err(), observed.connection.as_deref()) {
             use_no_more(&connection);

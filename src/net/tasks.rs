@@ -1,7 +1,7 @@
 //! Tasks of the runtime, and whether anything woke one.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
@@ -11,6 +11,9 @@ use tokio::task::JoinHandle;
 
 /// Of all runtimes of a process. Who asks only does something for nothing where another one's task was woken.
 static WOKEN: AtomicBool = AtomicBool::new(false);
+
+/// What hyper gives an executor.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Gives the runtime that is driven here a task.
 pub fn spawn<F: Future<Output: Send> + Send + 'static>(task: F) -> JoinHandle<F::Output> {
@@ -61,8 +64,8 @@ impl Wake for Telling {
 #[derive(Clone)]
 pub struct Spawner;
 
-impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Spawner {
-    fn execute(&self, task: F) {
+impl Executor<Task> for Spawner {
+    fn execute(&self, task: Task) {
         drop(spawn(task));
     }
 }

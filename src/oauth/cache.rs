@@ -76,6 +76,8 @@ struct SlotState {
     failure: Option<(Instant, Error)>,
     /// The last token that the API rejected. It must not come back from a file.
     rejected: Option<TokenId>,
+    /// Since when.
+    rejected_since: Option<Instant>,
     /// Since when it is known that a renewal does not help: the token endpoint gave the rejected token once more, or the API
     /// rejected the new one too.
     in_vain: Option<Instant>,
@@ -84,6 +86,12 @@ struct SlotState {
 impl SlotState {
     fn renews_in_vain(&self) -> bool {
         self.in_vain.is_some_and(|since| since.elapsed() < REFUSAL_LASTS)
+    }
+
+    /// Whether this token has replaced one that was rejected a short time ago.
+    fn has_just_been_renewed(&self, id: TokenId) -> bool {
+        self.rejected.is_some_and(|rejected| rejected != id)
+            && self.rejected_since.is_some_and(|since| since.elapsed() < REFUSAL_LASTS)
     }
 }
 
@@ -128,7 +136,17 @@ impl Slot {
         if !state.renews_in_vain() && !replaced {
             state.token = None;
             state.rejected = Some(id);
+            state.rejected_since = Some(Instant::now());
         }
+    }
+
+    /// Notes that the API rejected this token for a request that cannot be sent again. Who finds a new token rejected as well can
+    /// only be another call.
+    pub fn reject_for_next(&self, id: TokenId) {
+        if lock(&self.state).has_just_been_renewed(id) {
+            return self.reject_renewed(id);
+        }
+        self.reject(id);
     }
 
     /// Notes that the API also rejected this token, which came of a renewal.

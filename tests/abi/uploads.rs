@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, Over};
 use crate::support::h2;
 use crate::support::library::{
-    decide, end, head, library, read, start, start_decided_upload, start_upload, wait, write,
+    cancel, decide, end, head, library, read, start, start_decided_upload, start_upload, wait, write,
 };
 use crate::support::server::{Peer, Received};
 
@@ -299,6 +299,48 @@ fn a_response_that_comes_early_is_the_end_of_the_upload() {
     assert_eq!(write(exchange, b"def", FOLLOWS), (END, 0));
     assert!(client.counts().wait_closed(1), "the connection cannot be used again");
     assert_eq!(end(exchange).1["error_code"], Value::Null);
+}
+
+#[test]
+fn cancelling_resets_a_stream_whose_body_waits_for_room() {
+    const SIZE: usize = 256 << 10;
+    let silent = http1();
+    let other = begin(&silent, Some(1));
+    for (is_whole, window) in [(true, 0), (true, 65_535), (false, 0), (false, 65_535)] {
+        let (sender, told) = channel();
+        let told_by = Mutex::new(sender);
+        let client = Client::http2(move |connection| {
+            connection.frame(h2::SETTINGS, 0, 0, &[&[0, 4][..], &u32::to_be_bytes(window)].concat());
+            let Some(first) = connection.request() else { return false };
+            connection.respond(first, "ready");
+            let Some(stream) = connection.opened() else { return false };
+            connection.head(stream, &[(":status", b"200")], false);
+            let reset = std::iter::from_fn(|| connection.next()).find(|frame| frame.kind == h2::RST_STREAM);
+            let is_its = reset.filter(|frame| frame.stream == stream);
+            is_its.is_some_and(|frame| told_by.lock().expect("no poison").send(frame.payload[3]).is_ok())
+        });
+        let (_, ready, _) = start(client.engine, &client.request("GET", |_| {}), b"", "", false);
+        assert_eq!((outcome(ready), rest(ready)), (Ok(200), b"ready".to_vec()));
+        let exchange = if is_whole {
+            let body = vec![0; SIZE];
+            let (status, exchange, refusal) = start(client.engine, &client.request("PUT", |_| {}), &body, "", false);
+            assert_eq!((status, refusal), (OK, Value::Null));
+            exchange
+        } else {
+            let exchange = begin(&client, Some(SIZE));
+            assert_eq!(write(exchange, &[0; SIZE], LAST), (OK, ROOM));
+            exchange
+        };
+        assert_eq!(outcome(exchange), Ok(200));
+        assert_eq!(cancel(exchange), OK);
+        assert_eq!(end(exchange).1["error_code"], "cancelled.requested");
+        let reset = std::iter::repeat_with(|| {
+            wait(&[other], 10);
+            told.try_recv().ok()
+        });
+        let code = reset.take(500).flatten().next();
+        assert_eq!(code.map(u32::from), Some(h2::CANCEL), "whole: {is_whole}, window: {window}");
+    }
 }
 
 #[test]

@@ -76,14 +76,19 @@ fn a_second_401_goes_to_the_caller() {
     assert_eq!((&reply.head["audit"]["attempts"], site.asked(), site.api.counts.requests()), (&json!(2), 2, 2));
 }
 
-#[test]
-fn a_401_to_a_body_in_pieces_goes_to_the_caller_and_the_next_call_has_another_token() {
-    let site = Site::with(|_| {}, |n, _| token(nth(n)), |token| token == "token-1");
+/// Sends a body in pieces, and sees a 401.
+fn upload(site: &Site) {
     let (status, exchange, refusal) =
         start_upload(site.engine, &site.request("POST"), Some(3), &sealed(&site.payload()), 0);
     assert_eq!((status, write(exchange, b"abc", 1)), (0, (0, 3)), "{refusal}");
     while wait(&[exchange], 100) != (0, vec![1]) {}
     assert_eq!((head(exchange).1["status"].clone(), end(exchange).1["attempts"].clone()), (json!(401), json!(1)));
+}
+
+#[test]
+fn a_401_to_a_body_in_pieces_goes_to_the_caller_and_the_next_call_has_another_token() {
+    let site = Site::with(|_| {}, |n, _| token(nth(n)), |token| token == "token-1");
+    upload(&site);
     assert_eq!((site.asked(), site.api.counts.requests(), site.api.counts.last().body), (1, 1, b"abc".to_vec()));
 
     let later = site.get();
@@ -120,6 +125,15 @@ fn a_renewal_that_did_not_help_is_believed() {
     assert!(replies.iter().all(|reply| reply.http_status() == Some(401)), "{replies:?}");
     assert_eq!((site.asked(), site.api.counts.requests()), (2, 11), "the first call renews and repeats, and no other");
     assert!(replies.iter().skip(1).all(|reply| reply.head["audit"]["attempts"] == 1 && requests(reply) == 0));
+}
+
+/// The same holds where no call can repeat its request.
+#[test]
+fn a_new_token_that_is_rejected_too_is_kept() {
+    let site = Site::with(|_| {}, |n, _| token(nth(n)), |_| false);
+    (0..5).for_each(|_| upload(&site));
+    assert_eq!((site.asked(), site.api.counts.requests()), (2, 5));
+    assert_eq!((site.get().http_status(), site.asked()), (Some(401), 2), "nor does one that can");
 }
 
 /// The same holds where the token that got a 401 expires and is replaced.
