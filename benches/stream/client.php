@@ -12,10 +12,12 @@ declare(strict_types=1);
 
 use GuzzleHttp\Client;
 use GuzzleHttp\Promise\Utils as Promises;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\SecureOutbound;
 
 const LINES = 50;
 const CALLS = 50;
+const CANCELLED = 20;
 
 require __DIR__ . '/../../php/tests/bootstrap.php';
 require 'GuzzleHttp/autoload.php';
@@ -89,6 +91,27 @@ $tasks = [
             $checked($response->getStatusCode());
         }
     },
+    'secure cancel' => static function (int $calls) use ($secure, $service, &$times): void {
+        for ($call = 0; $call < $calls; ++$call) {
+            // Each call at another moment between two looks at the signal.
+            $moment = hrtime(true) + 20_000_000 + $call * 2_500_000;
+            try {
+                $secure->get($service, '/delayed', ['cancel' => static fn (): bool => hrtime(true) >= $moment]);
+                throw new RuntimeException('A call was not cancelled.');
+            } catch (OutboundException) {
+                $times[] = (hrtime(true) - $moment) / 1000;
+            }
+        }
+    },
+    'curl cancel' => static function (int $calls) use ($handle, &$times): void {
+        for ($call = 0; $call < $calls; ++$call) {
+            $moment = hrtime(true) + 20_000_000 + $call * 2_500_000;
+            $one = $handle('/delayed', [CURLOPT_NOPROGRESS => false, CURLOPT_XFERINFOFUNCTION => static fn (): int => hrtime(true) >= $moment ? 1 : 0]);
+            curl_exec($one);
+            curl_errno($one) === CURLE_ABORTED_BY_CALLBACK || throw new RuntimeException('A call was not cancelled.');
+            $times[] = (hrtime(true) - $moment) / 1000;
+        }
+    },
     'secure read' => static function (int $size) use ($secure, $service): void {
         $body = $secure->stream($service, 'GET', '/files/' . $size)->body();
         for ($read = 0; ($bytes = $body->read(1 << 16)) !== ''; $read += strlen($bytes)) {
@@ -124,7 +147,7 @@ $task = $tasks[$input['client'] . ' ' . $input['task']];
 $task($input['task'] === 'calls' ? CALLS : 1);
 $times = [];
 [$before, $begun, $used] = [$largest(), hrtime(true), $processorTime()];
-$task(['lines' => LINES, 'calls' => CALLS][$input['task']] ?? $size);
+$task(['lines' => LINES, 'calls' => CALLS, 'cancel' => CANCELLED][$input['task']] ?? $size);
 $taken = (hrtime(true) - $begun) / 1000;
 $input['task'] !== 'lines' || count($times) === LINES || throw new RuntimeException(count($times) . ' lines have come.');
-echo json_encode(['times' => $input['task'] === 'lines' ? $times : [$taken], 'used' => $processorTime() - $used, 'grown' => $largest() - $before]);
+echo json_encode(['times' => $times ?: [$taken], 'used' => $processorTime() - $used, 'grown' => $largest() - $before]);

@@ -29,11 +29,13 @@ impl Executor<Task> for Endable {
 /// Who sends the body of a request. Over HTTP/2 hyper has it sent by a task of its own, which keeps the stream open after the
 /// response was let go, for as long as the other side makes no room for the body.
 #[derive(Default)]
-pub struct BodyTask(Mutex<State>);
+pub struct BodyTask(Mutex<Polled>);
 
+/// By which tasks a body was polled.
 #[derive(Default)]
-struct State {
-    connection: Option<Id>,
+struct Polled {
+    /// Of a connection that is not driven by a task, nothing is known.
+    connection: Option<Option<Id>>,
     ended_by: Option<Arc<OnceLock<AbortHandle>>>,
 }
 
@@ -41,15 +43,15 @@ impl BodyTask {
     /// Ready where the body may be handed over. The task of the connection asks first: it gets nothing yet, so that a task which
     /// sends the body asks as well, before it waits for room.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = lock(&self.0);
+        let mut polled = lock(&self.0);
         let task = try_id();
-        if state.connection.is_none() {
-            state.connection = task;
+        if polled.connection.is_none() {
+            polled.connection = Some(task);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if state.connection != task {
-            state.ended_by = ENDED_BY.try_with(Arc::clone).ok();
+        if polled.connection != Some(task) {
+            polled.ended_by = ENDED_BY.try_with(Arc::clone).ok();
         }
         Poll::Ready(())
     }
