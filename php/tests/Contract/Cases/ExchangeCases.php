@@ -260,6 +260,37 @@ trait ExchangeCases
         self::assertSame('timeout.total yes', self::failureOf($exchange, $transport));
     }
 
+    /**
+     * @return array<string, array{array<string, mixed>, int|null, int|null}>
+     */
+    public static function totals(): array
+    {
+        return [
+            'of the request' => [[], 500, null],
+            'of the policy' => [[], null, 500],
+            'of the limits' => [['limits' => ['timeout_ms' => 500]], null, null],
+        ];
+    }
+
+    /**
+     * @dataProvider totals
+     * @param array<string, mixed> $configuration
+     */
+    public function testTheTotalTimeHoldsBehindTheFirstByte(array $configuration, ?int $request, ?int $policy): void
+    {
+        $transport = self::make($configuration + ['defaults' => ['timeout_ms' => 400]]);
+        $head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+        self::$server->script('plain', [['read'], FaultServer::write($head . 'a'), ['silence']]);
+        $exchange = self::start(self::request(policy: self::policy(timeoutMs: $policy), timeoutMs: $request), $transport);
+        self::assertSame('a', self::next($exchange, $transport));
+        self::assertSame('timeout.total yes', self::failureOf($exchange, $transport));
+        self::assertSame(
+            [200, 'timeout.total', 1],
+            self::values(self::record($exchange), 'status', 'error_code', 'bytes_in'),
+        );
+        self::$server->wait('plain', 'closed');
+    }
+
     public function testTheTimeForAConnectionEndsWithIt(): void
     {
         self::$server->answers('plain', [['hold'], FaultServer::answer(201, [], 'late')]);

@@ -43,6 +43,27 @@ trait StreamCases
         self::assertSame(AuditEntry::RESPONSE, $sink->entries()[0]->outcome);
     }
 
+    public function testAStreamIsThereWithItsFirstByte(): void
+    {
+        $client = self::clientThatStreams(new MemoryAuditSink());
+        self::$server->script('plain', [
+            ['read'],
+            FaultServer::write("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"),
+            ['hold'],
+            FaultServer::write('a'),
+        ]);
+        $asked = 0;
+        $signal = static function () use (&$asked): bool {
+            if (self::requests() > 0 && ++$asked === 3) {
+                self::$server->release('plain');
+            }
+            return false;
+        };
+        $response = $client->stream('streamed', 'POST', '/x', ['cancel' => $signal]);
+        self::assertGreaterThanOrEqual(3, $asked, 'the head alone is no reason to return');
+        self::assertSame([200, 'a'], [$response->statusCode(), $response->body()->getContents()]);
+    }
+
     public function testABrokenStreamThrowsAndIsRecordedOnce(): void
     {
         $client = self::clientThatStreams($sink = new MemoryAuditSink());
@@ -91,15 +112,33 @@ trait StreamCases
     /** In a process of its own, whose largest size is asked for before and after. */
     public function testAResponseThatIsLargerThanMemory(): void
     {
-        $size = 200 << 20;
-        $head = "HTTP/1.1 200 OK\r\ncontent-length: $size\r\n\r\n";
-        $large = [['read'], FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $size >> 16]];
-        self::$server->script('plain', [['read'], FaultServer::answer(200, [['connection', 'close']], 'warm')], $large);
+        $size = self::largeResponse();
         $sink = self::$directory->path . '/sink';
         $grown = self::growth('["sink" => "/dev/null"]', '["sink" => ' . var_export($sink, true) . ']');
         self::assertSame($size, filesize($sink));
         unlink($sink);
         self::assertLessThan(4096, $grown);
+    }
+
+    public function testAStreamThatIsLargerThanMemory(): void
+    {
+        $read = static fn (int $size): string => '
+            $body = $client->stream("left", "POST", "/x")->body();
+            for ($read = 0; ($bytes = $body->read(1 << 16)) !== ""; $read += strlen($bytes)) {
+            }
+            $read === ' . $size . ' || exit("read $read");';
+        $size = self::largeResponse();
+        self::assertLessThan(4096, self::grown($read(4), $read($size)));
+    }
+
+    /** Prepares a short response and one of 200 MiB, and gives the size of that. */
+    private static function largeResponse(): int
+    {
+        $size = 200 << 20;
+        $head = "HTTP/1.1 200 OK\r\ncontent-length: $size\r\n\r\n";
+        $large = [['read'], FaultServer::write($head), ['repeat', base64_encode(str_repeat('x', 1 << 16)), $size >> 16]];
+        self::$server->script('plain', [['read'], FaultServer::answer(200, [['connection', 'close']], 'warm')], $large);
+        return $size;
     }
 
     /**
@@ -109,14 +148,23 @@ trait StreamCases
      */
     private static function growth(string ...$options): int
     {
+        $calls = array_map(static fn (string $one): string => '$client->request("left", "POST", "/x", ' . $one . ');', $options);
+        return self::grown(...$calls);
+    }
+
+    /**
+     * By how many KiB a process grows with the second of two pieces of code.
+     */
+    private static function grown(string ...$calls): int
+    {
         $script = self::script('large.php', '"limits" => ["request_bytes" => 1 << 30, "response_bytes" => 1 << 30]', '
             $size = static function (): int {
                 preg_match("/VmHWM:\\s+(\\d+)/", file_get_contents("/proc/self/status"), $found);
                 return (int) $found[1];
             };
-            $client->request("left", "POST", "/x", ' . $options[0] . ');
+            ' . $calls[0] . '
             $before = $size();
-            $client->request("left", "POST", "/x", ' . $options[1] . ');
+            ' . $calls[1] . '
             echo $size() - $before;
         ');
         $result = Process::run([PHP_BINARY, $script], ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Stream;
 
+use GuzzleHttp\Psr7\Utils;
 use Netresearch\NrVault\Outbound\Audit\AuditEntry;
 use Netresearch\NrVault\Outbound\Call\StreamedCall;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
@@ -209,13 +210,14 @@ final class StreamedResponseTest extends TestCase
         $client = self::client($body = str_repeat('a line', 50_000));
         $file = (string) tempnam(sys_get_temp_dir(), 'sink');
         $memory = fopen('php://memory', 'w+');
-        foreach ([$file, $memory] as $sink) {
+        $stream = Utils::streamFor('');
+        foreach ([$file, $memory, $stream] as $sink) {
             $response = $client->get('api', '/x', ['sink' => $sink]);
             self::assertSame([200, '', 'text/x'], [$response->statusCode(), $response->body(), $response->header('content-type')]);
             self::assertSame(AuditEntry::RESPONSE, $response->audit()->outcome);
         }
         rewind($memory);
-        self::assertSame([$body, $body], [file_get_contents($file), stream_get_contents($memory)]);
+        self::assertSame([$body, $body, $body], [file_get_contents($file), stream_get_contents($memory), (string) $stream]);
         unlink($file);
         self::assertSame($body, $client->get('api', '/x', ['sink' => null])->body());
     }
