@@ -6,10 +6,12 @@ namespace Netresearch\NrVault\Outbound\Tests\Preload;
 
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\FastCgiRequest;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Fpm;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Worker;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\HoldingServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\NginxInFront;
+use Netresearch\NrVault\Outbound\Tests\Support\Server\Sidecar;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -31,18 +33,27 @@ final class StreamTest extends TestCase
     /** @var array<string, HoldingServer> by transport and HTTP version */
     private static array $servers = [];
 
+    /** @var array<string, Sidecar> by HTTP version */
+    private static array $sidecars = [];
+
     /** @var list<Worker> */
     private array $workers = [];
 
     public static function setUpBeforeClass(): void
     {
         foreach (self::ways() as [$transport, $http]) {
-            self::$servers["$transport $http"] = new HoldingServer($http);
+            $server = self::$servers["$transport $http"] = new HoldingServer($http);
+            if ($transport === 'sidecar') {
+                $service = ['base_url' => $server->url(), 'policy' => ['allowed_methods' => ['GET']]];
+                $caller = ['user' => posix_getpwnam(Fpm::USER)['uid'] ?? null, 'services' => ['lines']];
+                self::$sidecars[$http] = new Sidecar($server->config(), ['lines' => $service], ['callers' => [$caller]]);
+            }
         }
     }
 
     public static function tearDownAfterClass(): void
     {
+        array_map(static fn (Sidecar $sidecar) => $sidecar->stop(), self::$sidecars);
         array_map(static fn (HoldingServer $server) => $server->stop(), self::$servers);
     }
 
@@ -60,6 +71,8 @@ final class StreamTest extends TestCase
             'the library, HTTP/1.1' => ['rust', '1.1'],
             'the library, HTTP/2' => ['rust', '2'],
             'PHP' => ['php', '1.1'],
+            'the sidecar, HTTP/1.1' => ['sidecar', '1.1'],
+            'the sidecar, HTTP/2' => ['sidecar', '2'],
         ];
     }
 
@@ -224,9 +237,12 @@ final class StreamTest extends TestCase
     private static function input(Worker $worker, HoldingServer $server, string $transport, array $input = []): string
     {
         return (string) json_encode($input + [
-            'config' => $server->config(),
-            'base_url' => $server->url(),
-            'transport' => $transport,
+            'config' => $transport === 'sidecar' ? self::$sidecars[$server->http]->config() : $server->config(),
+            'service' => $transport === 'sidecar' ? ['transport' => $transport] : [
+                'base_url' => $server->url(),
+                'policy' => ['allowed_methods' => ['GET']],
+                'transport' => $transport,
+            ],
             'log' => self::logs($worker) . '/audit.jsonl',
             'options' => [],
             'pause' => null,

@@ -3,7 +3,7 @@
 /**
  * A host's script, not preloaded, that reads a response as lines, and writes each as soon as it has it.
  *
- * Input: {"config", "base_url", "transport", "log": audit file, "options": of the call, "pause": a file for whose removal the script waits
+ * Input: {"config", "service", "log": audit file, "options": of the call, "pause": a file for whose removal the script waits
  *   before it goes on behind the first line, or null, "end": "", or how the script ends there:
  *   "exit": it calls exit()
  *   "exhaust": it uses up the memory
@@ -27,11 +27,7 @@ $input = json_decode((string) file_get_contents('php://input'), true);
 if ($input['end'] === 'exhaust-first') {
     register_shutdown_function(static fn (): never => exit);
 }
-$registry = new ArrayServiceRegistry(['lines' => [
-    'base_url' => $input['base_url'],
-    'policy' => ['allowed_methods' => ['GET']],
-    'transport' => $input['transport'],
-]]);
+$registry = new ArrayServiceRegistry(['lines' => $input['service']]);
 $transports = new TransportFactory($input['config']);
 $calls = new ServiceCalls($registry, new ArrayCredentialProvider([]), $transports, new JsonLinesAuditSink($input['log']));
 header('X-Accel-Buffering: no');

@@ -21,7 +21,7 @@ final class HoldingServer implements ApiServer
     /**
      * @param string $http "1.1" or "2"
      */
-    public function __construct(private readonly string $http)
+    public function __construct(public readonly string $http)
     {
         $this->directory = new TempDir('holding');
         $this->tls = new Certificates($this->directory);
