@@ -47,7 +47,8 @@ final class SidecarCalls
     }
 
     /**
-     * @param int $turns of warm calls; a worker makes half as many, and a fifth as many daemons are started
+     * @param int $turns of warm calls, and of workers that call seldom; of many workers each makes half as many, and a fifth as many
+     *        daemons are started
      * @return list<Samples>
      */
     public function measure(int $turns): array
@@ -63,10 +64,53 @@ final class SidecarCalls
                 }
                 $cases[] = $samples->take($clients, $turns, 20);
             }
-            return [...$cases, $this->together(max(10, intdiv($turns, 2))), $this->first(max(3, intdiv($turns, 5)))];
+            return [
+                ...$cases,
+                $this->seldom($turns),
+                $this->together(max(10, intdiv($turns, 2))),
+                $this->first(max(3, intdiv($turns, 5))),
+            ];
         } finally {
             $this->sidecar->stop();
         }
+    }
+
+    /**
+     * A call of a worker that has no connection to the server any more, as one that calls once a minute: with the library it makes one,
+     * and the daemon's is that of all workers.
+     */
+    private function seldom(int $workers): Samples
+    {
+        $samples = new Samples('sidecar', 'sidecar, a worker without a connection to the server', self::BASE);
+        for ($worker = 0; $worker < $workers; ++$worker) {
+            foreach ($this->hosts() as $name => $host) {
+                $samples->times[$name][] = $this->withoutConnection($host);
+            }
+        }
+        return $samples;
+    }
+
+    private function withoutConnection(string $host): float
+    {
+        $told = $this->pipe();
+        $child = pcntl_fork();
+        if ($child === 0) {
+            try {
+                $client = $this->client($host);
+                // All is open then but the way to the server of the next call.
+                self::call($client, 'GET', [], '1.1');
+                $begun = hrtime(true);
+                self::call($client, 'GET', []);
+                fwrite($told[1], pack('E', (hrtime(true) - $begun) / 1000));
+            } finally {
+                // exit() would stop what this process has started.
+                posix_kill((int) getmypid(), SIGKILL);
+            }
+        }
+        fclose($told[1]);
+        $time = unpack('E', (string) stream_get_contents($told[0])) ?: throw new \RuntimeException('A worker has failed.');
+        pcntl_waitpid($child, $status);
+        return $time[1];
     }
 
     /** Time for each call where many workers call at once: that of the whole, divided by the calls. */
@@ -150,9 +194,9 @@ final class SidecarCalls
     /**
      * @param array<string, mixed> $options
      */
-    private static function call(SecureHttpClient $client, string $method, array $options): void
+    private static function call(SecureHttpClient $client, string $method, array $options, string $version = '2'): void
     {
-        $status = $client->request(Api::SERVICES['2'], $method, self::PATH, $options)->statusCode();
+        $status = $client->request(Api::SERVICES[$version], $method, self::PATH, $options)->statusCode();
         $status === 200 || throw new \RuntimeException('A call came to ' . $status . '.');
     }
 
