@@ -3,6 +3,7 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
+use super::aws_sigv4;
 use super::body::BodyKind;
 use super::header;
 use crate::document::{CredentialKind, CredentialSpec, Placement};
@@ -63,25 +64,30 @@ pub fn check_body_in_pieces(specs: &[CredentialSpec]) -> Result<(), Error> {
 /// The header fields that these credentials will fill, as far as that is known without opening them: an `api_key` and an
 /// `hmac` name theirs under the seal, and [`super::placement::place`] refuses the caller's field of that name.
 pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
-    let name = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
+    let names = |spec: &CredentialSpec| match (spec.kind, spec.placement.as_ref()) {
         (
             CredentialKind::Bearer
             | CredentialKind::Basic
             | CredentialKind::Oauth2ClientCredentials
             | CredentialKind::Oauth2JwtBearer,
             _,
-        ) => Some(AUTHORIZATION),
-        (CredentialKind::ApiKey | CredentialKind::Hmac, _) => None,
-        (CredentialKind::Secret, placement) => match placement? {
-            Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {
-                Some(AUTHORIZATION)
-            }
-            Placement::ApiKey => Some(header::X_API_KEY),
-            Placement::Header { name, .. } => header::settable(name.as_bytes()),
-            Placement::Query { .. } | Placement::BodyField { .. } => None,
-        },
+        ) => vec![AUTHORIZATION],
+        (CredentialKind::AwsSigv4, _) => aws_sigv4::FILLED.to_vec(),
+        (CredentialKind::ApiKey | CredentialKind::Hmac, _) => Vec::new(),
+        (CredentialKind::Secret, placement) => placement.and_then(filled_by).into_iter().collect(),
     };
-    specs.iter().filter_map(name).collect()
+    specs.iter().flat_map(names).collect()
+}
+
+fn filled_by(placement: &Placement) -> Option<HeaderName> {
+    match placement {
+        Placement::Bearer | Placement::Basic | Placement::BasicUsername | Placement::BasicPassword => {
+            Some(AUTHORIZATION)
+        }
+        Placement::ApiKey => Some(header::X_API_KEY),
+        Placement::Header { name, .. } => header::settable(name.as_bytes()),
+        Placement::Query { .. } | Placement::BodyField { .. } => None,
+    }
 }
 
 /// A placement is there for a plain secret, and for nothing else.

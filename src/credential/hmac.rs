@@ -118,7 +118,7 @@ impl Hmac {
         let signed = Scene { signature: Some(&signature), ..dated };
         filled.extend(self.fill_headers(signed)?);
         let query = self.fill_query(signed)?.or(query.clone());
-        Ok(Signed { headers: filled, query, secret: Secret::new(signature.to_vec()) })
+        Ok(Signed { headers: filled, query, secrets: vec![Secret::new(signature.to_vec())] })
     }
 
     /// Those with the signature where there is one, else those without.

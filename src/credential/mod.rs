@@ -5,6 +5,8 @@
 //! fill, `sign`, whose keys a payload may hold, and `secret`. Above, `engine` opens the envelopes and brings both together, and
 //! `oauth` asks for a token with a [`Grant`].
 
+mod aws_request;
+mod aws_sigv4;
 mod binding;
 mod body;
 mod client;

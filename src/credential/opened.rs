@@ -4,6 +4,7 @@ use std::str;
 
 use http::HeaderName;
 
+use super::aws_sigv4;
 use super::binding::Binding;
 use super::client;
 use super::declared::misplaced;
@@ -45,6 +46,9 @@ impl Credential {
         let read = match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => granted(client::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Oauth2JwtBearer, _) => granted(jwt_bearer::parse(payload.expose())).map_err(invalid),
+            (CredentialKind::AwsSigv4, _) => aws_sigv4::parse(payload.expose())
+                .map(|(key, binding)| signing(Signature::AwsSigV4(key), binding))
+                .map_err(invalid),
             (CredentialKind::Hmac, _) => hmac::parse(payload.expose())
                 .map(|(hmac, binding)| signing(Signature::Hmac(hmac), binding))
                 .map_err(invalid),
@@ -139,13 +143,14 @@ fn signing(signature: Signature, binding: Binding) -> Bindable {
 }
 
 /// The types that are documents, each with its required keys, and again where there are others.
-const DOCUMENTS: [(CredentialKind, &[&str]); 7] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 8] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "private_key", "alg", "token_url"]),
     (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
+    (CredentialKind::AwsSigv4, &["access_key_id", "secret_access_key", "region", "service"]),
     (CredentialKind::Hmac, &["key", "alg", "template"]),
 ];
 

@@ -186,24 +186,25 @@ impl<'a> Placing<'a> {
 
     /// The signature is made as the request leaves; its places are free now. Their names stay under the seal.
     fn sign(&mut self, signature: Signature) -> Result<(), Error> {
-        let query = self.draft.query.unwrap_or_default().as_bytes();
+        let query = self.draft.query.unwrap_or_default();
+        let (headers, parameters) = (signature.headers(), signature.parameters());
         let is_filled = |name: &HeaderName| {
             let is_tokens = self.grant.is_some() && *name == AUTHORIZATION;
             is_tokens || self.headers.iter().any(|(taken, _)| taken == name)
         };
-        if signature.headers().any(|name| self.draft.headers.contains_key(name)) {
+        if headers.iter().any(|name| self.draft.headers.contains_key(*name)) {
             return Err(conflict("the request sets a header that it fills"));
         }
-        if signature.headers().any(|name| self.draft.key_header == Some(name)) {
+        if headers.iter().any(|name| self.draft.key_header == Some(*name)) {
             return Err(conflict(
                 "the idempotency key goes into a header that it fills: give the service another idempotency_header",
             ));
         }
-        if signature.parameters().any(|name| urlencoded::has_name(query, name)) {
+        if parameters.iter().any(|name| urlencoded::has_name(query.as_bytes(), name)) || signature.is_in_query(query) {
             return Err(conflict("the query already has a parameter that it fills"));
         }
         let is_parameter = |name: &str| self.parameters.iter().any(|(taken, _)| taken == name);
-        if signature.headers().any(is_filled) || signature.parameters().any(is_parameter) {
+        if headers.into_iter().any(is_filled) || parameters.into_iter().any(is_parameter) {
             return Err(conflict("another credential fills the same header or parameter"));
         }
         match self.signature.replace(signature) {

@@ -2,6 +2,8 @@
 
 use http::HeaderName;
 
+use super::aws_request;
+use super::aws_sigv4::AwsSigV4;
 use super::hmac::Hmac;
 use super::unsigned::{Fresh, Signed, Unsigned};
 use crate::error::Error;
@@ -10,6 +12,8 @@ use crate::error::Error;
 pub enum Signature {
     /// A keyed hash of a template.
     Hmac(Hmac),
+    /// AWS Signature Version 4, in a header.
+    AwsSigV4(AwsSigV4),
 }
 
 impl Signature {
@@ -17,20 +21,28 @@ impl Signature {
     pub fn sign(&self, request: &Unsigned<'_>, fresh: &Fresh) -> Result<Signed, Error> {
         match self {
             Self::Hmac(hmac) => hmac.sign(request, fresh),
+            Self::AwsSigV4(key) => key.sign(request, fresh),
         }
     }
 
+    /// Whether the query has a parameter that is not for a request to have, beside those that are filled.
+    pub(super) fn is_in_query(&self, query: &str) -> bool {
+        matches!(self, Self::AwsSigV4(_)) && aws_request::has_parameter_of_signature(query)
+    }
+
     /// The header fields that it fills.
-    pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+    pub(super) fn headers(&self) -> Vec<&HeaderName> {
         match self {
-            Self::Hmac(hmac) => hmac.headers(),
+            Self::Hmac(hmac) => hmac.headers().collect(),
+            Self::AwsSigV4(key) => key.headers().collect(),
         }
     }
 
     /// The parameters of the query that it fills.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn parameters(&self) -> Vec<&str> {
         match self {
-            Self::Hmac(hmac) => hmac.parameters(),
+            Self::Hmac(hmac) => hmac.parameters().collect(),
+            Self::AwsSigV4(_) => Vec::new(),
         }
     }
 }

@@ -35,5 +35,5 @@ pub struct Signed {
     /// The query to send instead of the request's.
     pub query: Option<Zeroizing<String>>,
     /// What has to be found in a response.
-    pub secret: Secret,
+    pub secrets: Vec<Secret>,
 }

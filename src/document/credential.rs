@@ -30,6 +30,8 @@ pub enum CredentialKind {
     Oauth2ClientCredentials,
     /// RFC 7523 section 2.1.
     Oauth2JwtBearer,
+    /// AWS Signature Version 4.
+    AwsSigv4,
     /// A keyed hash of an owner's template.
     Hmac,
     /// The bytes themselves.
@@ -45,6 +47,7 @@ impl CredentialKind {
             CredentialKind::Basic => "basic",
             CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
             CredentialKind::Oauth2JwtBearer => "oauth2_jwt_bearer",
+            CredentialKind::AwsSigv4 => "aws_sigv4",
             CredentialKind::Hmac => "hmac",
             CredentialKind::Secret => "secret",
         }
@@ -62,7 +65,7 @@ impl CredentialKind {
 
     /// Whether it signs the request.
     pub fn signs(self) -> bool {
-        self == Self::Hmac
+        matches!(self, Self::AwsSigv4 | Self::Hmac)
     }
 }
 

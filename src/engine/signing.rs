@@ -58,7 +58,7 @@ impl Signing {
         for (name, value) in signed.headers {
             outgoing.headers.insert(name, value);
         }
-        redactor.add(signed.secret);
+        signed.secrets.into_iter().for_each(|secret| redactor.add(secret));
         Ok(())
     }
 }

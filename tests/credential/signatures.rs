@@ -223,3 +223,71 @@ fn a_body_in_pieces_is_sent_where_it_is_not_signed() {
     assert_eq!(begun("{time} {target}")["status"], 200);
     assert_eq!(client.counts().last().body, b"abc");
 }
+
+#[test]
+fn a_key_of_aws_signs_what_leaves() {
+    let client = client(|peer| {
+        let Some(received) = peer.read() else { return false };
+        let (token, authorization) = (of(&received, "x-amz-security-token"), of(&received, "authorization"));
+        let signature = authorization.rsplit('=').next().expect("a signature");
+        peer.write(format!(
+            "HTTP/1.1 200 OK\r\nx-a: {token}\r\nx-b: {signature}\r\nx-c: AKIDEXAMPLE\r\ncontent-length: 0\r\n\r\n"
+        ))
+    });
+    let key = |more: Value| {
+        let mut key = json!({
+            "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG", "session_token": "AQoDYXdz//8=",
+            "region": "eu-central-1", "service": "s3",
+            "binding": {"hosts": [format!("localhost:{}", client.server.address.port())]},
+        });
+        key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        key
+    };
+    let called = |payload: &Value, change: fn(&mut Value)| {
+        call(&client, payload, b"abc", |request| {
+            request["credentials"][0]["type"] = json!("aws_sigv4");
+            request["path"] = json!("/bucket/a%20b");
+            change(request);
+        })
+    };
+    let reply =
+        called(&key(json!({})), |request| request["headers"] = json!([["X-Amz-Meta-A", "1"], ["x-other", "2"]]));
+    assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
+    for (at, value) in ["[redacted]", "[redacted]", "AKIDEXAMPLE"].into_iter().enumerate() {
+        assert_eq!(reply.head["headers"][at][1], value, "{}", reply.head);
+    }
+    let received = client.counts().last();
+    assert_eq!(received.line(), "PUT /bucket/a%20b HTTP/1.1");
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(of(&received, "x-amz-content-sha256"), abc);
+    let date = of(&received, "x-amz-date");
+    let fields = "host;x-amz-content-sha256;x-amz-date;x-amz-meta-a;x-amz-security-token";
+    let scope = format!("Credential=AKIDEXAMPLE/{}/eu-central-1/s3/aws4_request", &date[..8]);
+    assert!(
+        of(&received, "authorization")
+            .starts_with(&format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders={fields}, Signature=")),
+        "{}",
+        received.head
+    );
+    called(&key(json!({"unsigned_payload": true})), |_| {});
+    assert_eq!(of(&client.counts().last(), "x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+    called(&key(json!({"service": "ses"})), |_| {});
+    assert_eq!(client.counts().last().header("x-amz-content-sha256"), None);
+
+    let sent = client.counts().requests();
+    let refusals: [(fn(&mut Value), &str); 5] = [
+        (|request| request["headers"] = json!([["X-Amz-Date", "20150830T123600Z"]]), "policy.header_not_allowed"),
+        (|request| request["headers"] = json!([["x-amz-security-token", "t"]]), "policy.header_not_allowed"),
+        (
+            |request| request["headers"] = json!([["x-amz-content-sha256", "UNSIGNED-PAYLOAD"]]),
+            "credential.placement_conflict",
+        ),
+        (|request| request["query"] = json!([["X-Amz-Expires", "60"]]), "credential.placement_conflict"),
+        (|request| request["path"] = json!("/bucket/a(b"), "invalid_request.malformed"),
+    ];
+    for (change, code) in refusals {
+        let reply = called(&key(json!({})), change);
+        assert_eq!((reply.code(), reply.sent()), (code, "no"), "{}", reply.head);
+    }
+    assert_eq!(client.counts().requests(), sent);
+}

@@ -8,7 +8,10 @@ use std::mem::size_of_val;
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::hmac;
+use jiff::Timestamp;
 use secure_outbound::envelope::aead::Algorithm;
+use secure_outbound::secret::Secret;
+use secure_outbound::sign::Hash;
 use serde_json::{Value, json};
 
 use super::signing_keys::{Needles, Seen, searching, tell};
@@ -44,6 +47,21 @@ fn states() -> Needles {
     states
 }
 
+/// The chain of keys of AWS on a day, and the pads of the last.
+fn aws_needles(date: &str) -> Needles {
+    let text = support::encode(&secret());
+    let mut needles = vec![("bytes".to_owned(), text.clone().into_bytes())];
+    let mut key = Secret::new(format!("AWS4{text}").into_bytes());
+    for step in [date, "eu-central-1", "s3", "aws4_request"] {
+        key = Hash::Sha256.mac(&key, [step.as_bytes()]);
+        needles.push((format!("key of {step}"), key.expose().to_vec()));
+    }
+    for (name, with) in [("inner", 0x36), ("outer", 0x5c)] {
+        needles.push((format!("{name} pad"), key.expose().iter().map(|byte| byte ^ with).collect()));
+    }
+    needles
+}
+
 fn needles() -> Needles {
     let xored = |with: u8| secret().iter().map(|byte| byte ^ with).collect();
     let mut needles = vec![
@@ -64,17 +82,19 @@ fn signer(task: &Value) {
     assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
     tell(&task["port"], "after");
     close(engine);
-    let all = needles();
+    let all = match task["date"].as_str() {
+        Some(date) => aws_needles(date),
+        None => needles(),
+    };
     tell(&task["port"], "control");
     drop(std::hint::black_box(all));
 }
 
-#[test]
-fn nothing_remains_of_a_secret_that_signed() {
-    if let Some(task) = alone::task() {
-        return signer(&task);
-    }
-    let needles = Arc::new(needles());
+/// Runs the test again as the signer, which makes two attempts with this payload, and gives what was found. It is found during
+/// the call that the bytes are there for the next attempt, and nothing else is.
+#[track_caller]
+fn search(test: &str, kind: &str, mut payload: Value, needles: Needles, date: Option<&str>) {
+    let needles = Arc::new(needles);
     let seen = Arc::new(Mutex::new(Seen::default()));
     let port = searching(&needles, &seen);
     let keys = json!([{"provider": "raw", "key_base64": support::encode(&MASTER_KEY)}]);
@@ -96,22 +116,46 @@ fn nothing_remains_of_a_secret_that_signed() {
             }
         },
     );
-    let payload = json!({
-        "key": support::encode(&secret()), "key_encoding": "base64", "alg": "sha256", "template": "{time}.{body}",
-        "headers": {"x-signature": "{signature}"},
-        "binding": {"hosts": [format!("localhost:{}", client.server.address.port())]},
-    });
+    payload["binding"] = json!({"hosts": [format!("localhost:{}", client.server.address.port())]});
     let request = client.request("PUT", |request| {
         request["policy"]["max_attempts"] = json!(2);
-        request["credentials"] = json!([{"identifier": "signer", "type": "hmac"}]);
+        request["credentials"] = json!([{"identifier": "signer", "type": kind}]);
     });
     let envelope = support::seal(payload.to_string().as_bytes(), "signer", &MASTER_KEY, Algorithm::Aes256Gcm);
-    let task = json!({"configuration": configuration, "request": request, "sealed": envelope, "port": port});
-    alone::run("nothing_remains_of_a_secret_that_signed", &task);
+    let task =
+        json!({"configuration": configuration, "request": request, "sealed": envelope, "port": port, "date": date});
+    alone::run(test, &task);
     let seen = seen.lock().expect("no poison");
     println!("{:?}", seen.stages);
     let during: Vec<_> = seen.stages.iter().filter(|(stage, _)| stage == "during").map(|(_, found)| found).collect();
-    assert_eq!(during, [&["bytes"], &["bytes"]], "the bytes are there for the next attempt, and nothing else");
+    assert_eq!(during, [&["bytes"], &["bytes"]]);
     assert!(seen.at("before").is_empty() && seen.at("after").is_empty());
     assert_eq!(seen.at("control").len(), needles.len());
+}
+
+#[test]
+fn nothing_remains_of_a_secret_that_signed() {
+    if let Some(task) = alone::task() {
+        return signer(&task);
+    }
+    let payload = json!({
+        "key": support::encode(&secret()), "key_encoding": "base64", "alg": "sha256", "template": "{time}.{body}",
+        "headers": {"x-signature": "{signature}"},
+    });
+    search("nothing_remains_of_a_secret_that_signed", "hmac", payload, needles(), None);
+}
+
+#[test]
+fn nothing_remains_of_a_key_of_aws_that_signed() {
+    if let Some(task) = alone::task() {
+        return signer(&task);
+    }
+    let payload = json!({
+        "access_key_id": "AKIDEXAMPLE", "secret_access_key": support::encode(&secret()), "region": "eu-central-1",
+        "service": "s3",
+    });
+    // A call over midnight would use other keys than those that are looked for, and find none of them.
+    let date = Timestamp::now().strftime("%Y%m%d").to_string();
+    let needles = aws_needles(&date);
+    search("nothing_remains_of_a_key_of_aws_that_signed", "aws_sigv4", payload, needles, Some(&date));
 }

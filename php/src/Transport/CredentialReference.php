@@ -20,6 +20,7 @@ final readonly class CredentialReference
     public const BASIC = 'basic';
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
     public const OAUTH2_JWT_BEARER = 'oauth2_jwt_bearer';
+    public const AWS_SIGV4 = 'aws_sigv4';
     public const HMAC = 'hmac';
     public const SECRET = 'secret';
 
@@ -30,7 +31,7 @@ final readonly class CredentialReference
     public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER];
 
     /** The types that sign a request, which carries what was made with the secret. */
-    public const SIGNING = [self::HMAC];
+    public const SIGNING = [self::AWS_SIGV4, self::HMAC];
 
     private const TYPES = [
         self::BEARER,
@@ -38,6 +39,7 @@ final readonly class CredentialReference
         self::BASIC,
         self::OAUTH2_CLIENT_CREDENTIALS,
         self::OAUTH2_JWT_BEARER,
+        self::AWS_SIGV4,
         self::HMAC,
         self::SECRET,
     ];

@@ -461,6 +461,20 @@ final class SealTest extends CommandTestCase
         ];
         yield 'a field of the library' => [$grant(['fields' => ['assertion' => 'a']]), '"fields" has "assertion"'];
         yield 'a field that is no text' => [$grant(['fields' => ['a' => 1]]), '"fields" has a value that is no text'];
+        $aws = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'aws_sigv4',
+            'access_key_id' => 'AKIDEXAMPLE',
+            'secret_access_key' => self::SECRET . 'and more of it',
+            'region' => 'eu-central-1',
+            'service' => 'ses',
+            'binding' => ['hosts' => ['a.example']],
+        ]);
+        yield 'a key of AWS that is bound nowhere' => [$aws(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
+        yield 'a key id with a scope' => [$aws(['access_key_id' => 'AKID/2026']), '"access_key_id" is empty, or holds'];
+        yield 'a region in capitals' => [$aws(['region' => 'EU']), '"region" is no name'];
+        yield 'a short secret key' => [$aws(['secret_access_key' => 'seven b']), '"secret_access_key" has fewer than 8'];
+        yield 'a session token with a blank' => [$aws(['session_token' => 'a b']), '"session_token" is empty or no printable'];
+        yield 'an unsigned body for SES' => [$aws(['unsigned_payload' => true]), 'true for the service s3 alone'];
         $hmac = static fn (array $more): string => (string) json_encode($more + [
             'type' => 'hmac',
             'key' => self::SECRET . 'and more of it',

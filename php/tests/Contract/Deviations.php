@@ -172,7 +172,7 @@ final class Deviations
         ],
         'signing' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A credential of type `hmac` is `credential.unsupported`: only the library signs requests.',
+            'instead' => 'A credential of type `aws_sigv4` or `hmac` is `credential.unsupported`: only the library signs requests.',
         ],
         'check' => [
             'transports' => [Transports::SIDECAR],

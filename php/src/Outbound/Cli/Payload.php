@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Cli;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Php\Credential\AwsPayload;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\HmacPayload;
 use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
@@ -40,6 +41,7 @@ final class Payload
         try {
             $binding = match (true) {
                 in_array($type, CredentialReference::FETCHING, true) => TokenPayload::check($type, $payload->expose()),
+                $type === CredentialReference::AWS_SIGV4 => AwsPayload::check($payload->expose()),
                 $type === CredentialReference::HMAC => HmacPayload::check($payload->expose()),
                 default => self::place($type, $payload->expose()),
             };

@@ -39,6 +39,7 @@ trait PayloadCases
                 '{"client_id":"c","client_secret":"' . $c . '","token_url":"https://a.example/","scopes":["a"]}',
                 '{"private_key":"' . $c . '","alg":"RS256","iss":"i","token_url":"https://a.example/"}',
                 '{"type":"oauth2_jwt_bearer"}', '{"type":"hmac"}',
+                '{"access_key_id":"k","secret_access_key":"' . $c . '","region":"r","service":"s3"}',
                 '{"key":"' . $c . '","alg":"sha256","template":"{body}"}',
                 '{"client_id":"c","private_key":"' . $c . '","alg":"RS256","token_url":"https://a.example/"}',
                 '{"type":7,"token":"' . $c . '"}'],

@@ -284,6 +284,44 @@ trait PlacementCases
         self::assertEqualsWithDelta(time(), (int) $time, 60);
     }
 
+    public function testARequestIsSignedWithAKeyOfAws(): void
+    {
+        $payload = [
+            'access_key_id' => 'AKIDEXAMPLE',
+            'secret_access_key' => self::CANARY,
+            'region' => 'eu-central-1',
+            'service' => 'ses',
+            'binding' => ['hosts' => [substr(self::url('plain'), 0, (int) strrpos(self::url('plain'), '/'))]],
+        ];
+        $signing = self::seal(CredentialReference::AWS_SIGV4, $payload, identifier: 'signer');
+        self::$server->answers('plain', [FaultServer::answer()]);
+        foreach (['authorization', 'X-Amz-Date', 'x-amz-security-token'] as $name) {
+            $refused = self::call(self::request(credentials: [$signing], headers: [[$name, 'mine']]));
+            self::assertFailed('policy.header_not_allowed', 'no', $refused);
+        }
+        $outcome = self::call(self::request(credentials: [$signing], body: 'hello'));
+        if (self::deviates('signing')) {
+            self::assertFailed('credential.unsupported', 'no', $outcome);
+            self::assertStringContainsString('aws_sigv4 needs the library', $outcome->message());
+            self::assertSame(0, self::connections());
+            return;
+        }
+        self::assertSame('200', $outcome->brief(), $outcome->message());
+        $received = self::received();
+        [$time] = $received->values('x-amz-date');
+        [$host] = $received->values('host');
+        $scope = [substr($time, 0, 8), 'eu-central-1', 'ses', 'aws4_request'];
+        $canonical = implode("\n", [
+            'POST', $received->target, '', 'host:' . $host, 'x-amz-date:' . $time, '', 'host;x-amz-date', hash('sha256', 'hello'),
+        ]);
+        $text = implode("\n", ['AWS4-HMAC-SHA256', $time, implode('/', $scope), hash('sha256', $canonical)]);
+        $key = 'AWS4' . self::CANARY;
+        foreach ($scope as $part) {
+            $key = hash_hmac('sha256', $part, $key, true);
+        }
+        self::assertStringEndsWith('Signature=' . hash_hmac('sha256', $text, $key), $received->values('authorization')[0]);
+    }
+
     public function testATokenEndpointThatRejectsTheClient(): void
     {
         self::$server->answers('plain', [FaultServer::answer()]);

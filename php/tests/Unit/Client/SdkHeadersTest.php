@@ -37,6 +37,7 @@ final class SdkHeadersTest extends ClientTestCase
         foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer'] as $type) {
             yield $type => [[self::CREDENTIAL + ['type' => $type]], ['Authorization']];
         }
+        yield 'aws_sigv4' => [[self::CREDENTIAL + ['type' => 'aws_sigv4']], ['Authorization']];
         yield 'hmac' => [[self::CREDENTIAL + ['type' => 'hmac']], []];
         yield 'api_key' => [[self::CREDENTIAL + ['type' => 'api_key']], ['X-API-Key']];
         $placements = [

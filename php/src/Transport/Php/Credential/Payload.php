@@ -60,6 +60,10 @@ final class Payload
                 'token_type',
             ],
         ],
+        CredentialReference::AWS_SIGV4 => [
+            ['access_key_id', 'secret_access_key', 'region', 'service'],
+            ['session_token', 'unsigned_payload'],
+        ],
         CredentialReference::HMAC => [
             ['key', 'alg', 'template'],
             ['key_encoding', 'encoding', 'headers', 'query'],

@@ -15,6 +15,9 @@ use Netresearch\NrVault\Transport\Placement;
  */
 final class DeclaredCredentials
 {
+    /** What every signature of AWS fills beside Authorization. */
+    private const OF_AWS = ['x-amz-date', 'x-amz-security-token'];
+
     /** Messages do not contain a longer name of a placement. */
     private const LONGEST_NAME = 256;
 
@@ -63,7 +66,8 @@ final class DeclaredCredentials
     {
         $names = [];
         foreach ($references as $reference) {
-            $names[] = match ($reference->type) {
+            $filled = match ($reference->type) {
+                CredentialReference::AWS_SIGV4 => [HeaderRules::AUTHORIZATION, ...self::OF_AWS],
                 CredentialReference::API_KEY, CredentialReference::HMAC => null,
                 CredentialReference::SECRET => match ($reference->placement?->type) {
                     'bearer', 'basic', 'basic_username', 'basic_password' => HeaderRules::AUTHORIZATION,
@@ -73,8 +77,9 @@ final class DeclaredCredentials
                 },
                 default => HeaderRules::AUTHORIZATION,
             };
+            array_push($names, ...(array) $filled);
         }
-        return array_values(array_filter($names, static fn (?string $name): bool => $name !== null));
+        return $names;
     }
 
     /**

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 
 use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
+use Netresearch\NrVault\Transport\Php\Credential\AwsPayload;
 use Netresearch\NrVault\Transport\Php\Credential\HmacPayload;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use PHPUnit\Framework\TestCase;
@@ -12,13 +13,17 @@ use PHPUnit\Framework\TestCase;
 /**
  * Payloads that sign, by the cases that the library's tests use as well.
  */
-final class HmacPayloadTest extends TestCase
+final class SigningPayloadTest extends TestCase
 {
     public function testWhatTheLibraryReadsIsTaken(): void
     {
-        foreach (PolicyVectors::section('hmacs') as [$payload, $isSound]) {
+        $cases = [
+            ...array_map(static fn (array $case): array => [HmacPayload::check(...), ...$case], PolicyVectors::section('hmacs')),
+            ...array_map(static fn (array $case): array => [AwsPayload::check(...), ...$case], PolicyVectors::section('aws_sigv4s')),
+        ];
+        foreach ($cases as [$check, $payload, $isSound]) {
             try {
-                HmacPayload::check($payload);
+                $check($payload);
                 self::assertTrue($isSound, $payload);
             } catch (InvalidPayload $fault) {
                 self::assertFalse($isSound, $fault->getMessage() . ': ' . $payload);

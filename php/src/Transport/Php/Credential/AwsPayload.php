@@ -1,0 +1,67 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Transport\Php\Credential;
+
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Php\Policy\BindingRules;
+use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
+
+/**
+ * The payload of a key of AWS. Only the library signs. A payload that it would refuse must not be sealed, so it is checked here as
+ * well.
+ *
+ * @internal
+ */
+final class AwsPayload
+{
+    /** Bytes of a secret key at least. */
+    private const SHORTEST_KEY = 8;
+
+    /**
+     * @return BindingRules|null its binding
+     * @throws InvalidPayload
+     */
+    public static function check(#[\SensitiveParameter] string $document): ?BindingRules
+    {
+        $places = Payload::fields(CredentialReference::AWS_SIGV4, $document);
+        $value = static fn (string $name): mixed => json_decode(substr($document, ...$places[$name]));
+        if (!self::isText($value('access_key_id'), '/\A[\x21-\x7E]+\z/') || strpbrk($value('access_key_id'), '/,=') !== false) {
+            throw new InvalidPayload('"access_key_id" is empty, or holds a blank, a slash, a comma or an equals sign');
+        }
+        foreach (['region', 'service'] as $name) {
+            if (!self::isText($value($name), '/\A[a-z0-9-]+\z/')) {
+                throw new InvalidPayload('"' . $name . '" is no name of lower-case letters, digits and hyphens');
+            }
+        }
+        $secret = Payload::text($document, $places, 'secret_access_key');
+        $length = strlen($secret->expose());
+        $secret->wipe();
+        if ($length < self::SHORTEST_KEY) {
+            throw new InvalidPayload('"secret_access_key" has fewer than ' . self::SHORTEST_KEY . ' bytes');
+        }
+        if (isset($places['session_token'])) {
+            $token = Payload::text($document, $places, 'session_token');
+            $isToken = preg_match('/\A[\x21-\x7E]+\z/', $token->expose()) === 1;
+            $token->wipe();
+            if (!$isToken) {
+                throw new InvalidPayload('"session_token" is empty or no printable ASCII');
+            }
+        }
+        $isUnsigned = isset($places['unsigned_payload']) ? $value('unsigned_payload') : false;
+        if (!is_bool($isUnsigned) || $isUnsigned && $value('service') !== 's3') {
+            throw new InvalidPayload('"unsigned_payload" is true or false, and true for the service s3 alone');
+        }
+        $binding = isset($places['binding']) ? $value('binding') : null;
+        if (!$binding instanceof \stdClass || !isset($binding->hosts)) {
+            throw new InvalidPayload('a payload that signs needs "binding.hosts"');
+        }
+        return Payload::binding($document, $places);
+    }
+
+    private static function isText(mixed $text, string $pattern): bool
+    {
+        return is_string($text) && preg_match($pattern, $text) === 1;
+    }
+}
