@@ -24,9 +24,9 @@ final class Functions
         'ini_get', 'intdiv', 'interface_exists', 'is_array', 'is_bool', 'is_file', 'is_finite', 'is_float', 'is_int', 'is_nan', 'is_object', 'is_resource',
         'is_scalar', 'is_string', 'json_decode', 'json_encode', 'levenshtein', 'max', 'method_exists', 'microtime', 'min', 'ord', 'pack',
         'preg_match', 'preg_replace', 'preg_replace_callback', 'random_bytes', 'random_int', 'rawurldecode', 'realpath',
-        'restore_error_handler', 'rtrim', 'set_error_handler', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_repeat', 'str_split',
+        'restore_error_handler', 'rtrim', 'set_error_handler', 'spl_object_id', 'sprintf', 'str_contains', 'str_ends_with', 'str_repeat',
         'str_starts_with', 'strcspn', 'stream_get_contents', 'stream_set_read_buffer', 'strlen', 'strspn', 'strstr',
-        'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'urldecode', 'vsprintf',
+        'strtok', 'strtolower', 'strtr', 'strval', 'substr', 'substr_compare', 'trim', 'urldecode',
     ];
 
     /** Needed by PhpTransport in addition, by extension; those of an extension that is not loaded do not count as missing. */
@@ -36,7 +36,7 @@ final class Functions
             'array_reverse', 'array_search', 'array_shift', 'array_unique', 'base64_encode',
             'checkdate', 'constant', 'dechex', 'defined', 'dirname', 'file_exists', 'fileperms', 'gmmktime',
             'hash_hkdf', 'hexdec', 'intval', 'is_dir', 'is_executable', 'is_link', 'ltrim', 'preg_match_all',
-            'rawurlencode', 'round', 'setlocale', 'str_pad', 'str_replace', 'strcasecmp',
+            'rawurlencode', 'round', 'setlocale', 'str_pad', 'str_replace', 'str_split', 'strcasecmp',
             'strcmp', 'stream_socket_client', 'stripos', 'strncmp', 'strpbrk', 'strpos', 'strrpos', 'substr_count',
             'usleep',
         ],
@@ -56,7 +56,7 @@ final class Functions
 
     /** Needed by SidecarTransport in addition; all are in PHP's core. */
     private const NEEDED_BY_SIDECAR = [
-        'feof', 'fread', 'pfsockopen', 'stream_get_meta_data', 'stream_select',
+        'feof', 'fread', 'pfsockopen', 'str_split', 'stream_get_meta_data', 'stream_select',
         'stream_set_blocking', 'stream_set_chunk_size', 'stream_socket_client', 'unpack', 'usleep',
     ];
 

@@ -64,18 +64,25 @@ final readonly class RequestSpec
             throw OutboundException::malformed('url replaces path and query');
         }
         foreach (['query' => $query, 'headers' => $headers] as $key => $pairs) {
-            if (Pairs::read($pairs) === null) {
+            if ($pairs !== [] && Pairs::read($pairs) === null) {
                 throw OutboundException::malformed("$key must be a list of pairs of strings");
             }
         }
-        $times = ['timeout_ms' => $timeoutMs, 'idle_timeout_ms' => $idleTimeoutMs, 'connect_timeout_ms' => $connectTimeoutMs];
-        foreach ($times as $key => $milliseconds) {
-            if (($milliseconds ?? 1) < 1) {
-                throw OutboundException::malformed("$key must be at least 1");
-            }
+        $tooShort = match (true) {
+            ($timeoutMs ?? 1) < 1 => 'timeout_ms',
+            ($idleTimeoutMs ?? 1) < 1 => 'idle_timeout_ms',
+            ($connectTimeoutMs ?? 1) < 1 => 'connect_timeout_ms',
+            default => null,
+        };
+        if ($tooShort !== null) {
+            throw OutboundException::malformed("$tooShort must be at least 1");
         }
-        self::checkCredentials($credentials);
-        self::checkAlternatives($alternatives);
+        if ($credentials !== []) {
+            self::checkCredentials($credentials);
+        }
+        if ($alternatives !== []) {
+            self::checkAlternatives($alternatives);
+        }
     }
 
     /**

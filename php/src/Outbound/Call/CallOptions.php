@@ -121,6 +121,9 @@ final readonly class CallOptions
         if (!is_array($query)) {
             throw OutboundException::malformed('the option query is no array');
         }
+        if ($query === []) {
+            return [];
+        }
         if (array_is_list($query)) {
             return Pairs::read($query) ?? throw OutboundException::malformed('the query is a list, but not of pairs');
         }
@@ -145,19 +148,24 @@ final readonly class CallOptions
         #[\SensitiveParameter] array $options,
         #[\SensitiveParameter] array $headers,
     ): array {
-        $given = array_values(array_filter(self::BODIES, static fn (string $name): bool => isset($options[$name])));
-        if (count($given) > 1) {
-            throw OutboundException::malformed("the call has both $given[0] and $given[1]: one of them is the body");
+        $given = null;
+        foreach (self::BODIES as $name) {
+            if (!isset($options[$name])) {
+                continue;
+            }
+            if ($given !== null) {
+                throw OutboundException::malformed("the call has both $given and $name: one of them is the body");
+            }
+            $given = $name;
         }
-        $hasType = HeaderPairs::has($headers, 'content-type');
-        switch ($given[0] ?? null) {
+        switch ($given) {
             case 'json':
                 return [$headers, JsonBody::encode($options['json'])];
             case 'form_params':
-                $type = $hasType ? [] : [['content-type', FormFields::CONTENT_TYPE]];
+                $type = HeaderPairs::has($headers, 'content-type') ? [] : [['content-type', FormFields::CONTENT_TYPE]];
                 return [[...$headers, ...$type], FormFields::encode($options['form_params'])];
             case 'multipart':
-                if ($hasType) {
+                if (HeaderPairs::has($headers, 'content-type')) {
                     throw OutboundException::malformed('the call has multipart and the header content-type: leave the header out');
                 }
                 $form = Multipart::of($options['multipart']);

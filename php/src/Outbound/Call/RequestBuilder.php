@@ -63,6 +63,9 @@ final class RequestBuilder
      */
     private static function withDefaults(#[\SensitiveParameter] array $headers, array $defaults): array
     {
+        if ($headers === [] || $defaults === []) {
+            return $headers === [] ? $defaults : $headers;
+        }
         $set = array_change_key_case(array_column($headers, 1, 0));
         foreach ($defaults as $default) {
             if (!array_key_exists(strtolower($default[0]), $set)) {

@@ -16,6 +16,7 @@ final class Uuid7
         $bytes = substr(pack('J', (int) (microtime(true) * 1000)), 2) . random_bytes(10);
         $bytes[6] = chr(0x70 | ord($bytes[6]) & 0x0F);
         $bytes[8] = chr(0x80 | ord($bytes[8]) & 0x3F);
-        return vsprintf('%s%s-%s-%s-%s-%s%s%s', str_split(bin2hex($bytes), 4));
+        $hex = bin2hex($bytes);
+        return substr($hex, 0, 8) . '-' . substr($hex, 8, 4) . '-' . substr($hex, 12, 4) . '-' . substr($hex, 16, 4) . '-' . substr($hex, 20);
     }
 }
