@@ -11,6 +11,8 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: String,
+    /// What every path that matches begins with. Of a thousand patterns nearly all are told from a path by it.
+    prefix: String,
     segments: Vec<Segment>,
     /// Whether a placeholder or the rest may match a segment with an encoded slash in it.
     spans_encoded_slash: bool,
@@ -40,7 +42,7 @@ impl PathPattern {
             return Err(malformed("a path pattern has an empty segment, or ** before its end"));
         }
         segments.extend(last);
-        Ok(Self { text: text.to_owned(), segments, spans_encoded_slash: true })
+        Ok(Self { text: text.to_owned(), prefix: prefix(&segments), segments, spans_encoded_slash: true })
     }
 
     /// Reads a pattern of a binding. Whoever sealed it did not see the policy's `allow_encoded_slash`. Many servers read two
@@ -56,6 +58,9 @@ impl PathPattern {
 
     /// Whether this canonical path fulfils the pattern.
     pub fn matches(&self, path: &str) -> bool {
+        if !path.starts_with(&self.prefix) {
+            return false;
+        }
         let Some(relative) = path.strip_prefix('/') else { return false };
         let mut found = relative.split('/');
         for wanted in &self.segments {
@@ -74,6 +79,17 @@ impl PathPattern {
     fn spans(&self, segment: &str) -> bool {
         self.spans_encoded_slash || !["%2f", "%2F"].iter().any(|slash| segment.contains(slash))
     }
+}
+
+/// The literals before the first placeholder, with the slashes around them.
+fn prefix(segments: &[Segment]) -> String {
+    let literals = segments.iter().map_while(|segment| match segment {
+        Segment::Literal(literal) => Some(literal.as_str()),
+        Segment::Any | Segment::Rest => None,
+    });
+    let literals: Vec<&str> = literals.collect();
+    let begun = format!("/{}", literals.join("/"));
+    if literals.is_empty() || literals.len() == segments.len() { begun } else { begun + "/" }
 }
 
 impl Segment {
@@ -110,6 +126,24 @@ mod tests {
         for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("patterns") {
             let matches = PathPattern::parse(&pattern).map(|pattern| pattern.matches(&path));
             assert_eq!(matches, Ok(expected), "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_what_every_match_begins_with() {
+        let prefixes = [
+            ("/", "/"),
+            ("/**", "/"),
+            ("/{id}", "/"),
+            ("/v1", "/v1"),
+            ("/v1/", "/v1/"),
+            ("/v1/**", "/v1/"),
+            ("/v1/{id}/notes", "/v1/"),
+            ("/v1/users/{id}", "/v1/users/"),
+            ("/Bücher/{id}", "/B%C3%BCcher/"),
+        ];
+        for (pattern, expected) in prefixes {
+            assert_eq!(PathPattern::parse(pattern).map(|pattern| pattern.prefix), Ok(expected.to_owned()), "{pattern}");
         }
     }
 
