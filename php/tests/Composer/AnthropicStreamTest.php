@@ -73,7 +73,7 @@ final class AnthropicStreamTest extends TestCase
         ]]);
         $transports = new TransportFactory([
             'version' => 1,
-            'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => $server->ports()]],
+            'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => $server->ports()]],
         ], Build::library());
         $factory = new HttpFactory();
         $clients = new OutboundClientFactory(

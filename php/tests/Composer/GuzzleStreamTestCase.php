@@ -172,7 +172,7 @@ abstract class GuzzleStreamTestCase extends TestCase
         $transports = new TransportFactory($more + [
             'version' => 1,
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
-            'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => self::$server->ports()]],
+            'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => self::$server->ports()]],
         ], Build::library());
         $this->audit = new MemoryAuditSink();
         $calls = new ServiceCalls($registry, new ArrayCredentialProvider([]), $transports, $this->audit);

@@ -40,7 +40,7 @@ abstract class SymfonyContractTestCase extends HttpClientTestCase
             new FakeCredentialProvider(),
             new TransportFactory([
                 'version' => 1,
-                'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8'], 'ports' => [8057, 8067, 8077]]],
+                'internal_hosts' => [['host' => 'localhost', 'networks' => ['127.0.0.0/8', '::1/128'], 'ports' => [8057, 8067, 8077]]],
             ], Build::library()),
             new MemoryAuditSink(),
         );

@@ -168,7 +168,7 @@ trait StreamCases
             echo $size() - $before;
         ');
         $result = Process::run([PHP_BINARY, $script], ['SECURE_OUTBOUND_LIBRARY' => Build::library()]);
-        self::assertMatchesRegularExpression('/\A\d+\z/', $result['output']);
+        self::assertMatchesRegularExpression('/\A-?\d+\z/', $result['output']);
         return (int) $result['output'];
     }
 
