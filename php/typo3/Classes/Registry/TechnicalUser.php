@@ -44,7 +44,7 @@ final readonly class TechnicalUser
     /**
      * @return list<int>
      */
-    private static function systemMaintainers(): array
+    public static function systemMaintainers(): array
     {
         $uids = ConfVars::at('SYS', 'systemMaintainers');
         return array_values(array_map(

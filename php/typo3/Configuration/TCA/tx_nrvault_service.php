@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 use Netresearch\NrSecureOutbound\Form\Columns;
 use Netresearch\NrSecureOutbound\Form\MethodItems;
+use Netresearch\NrSecureOutbound\Form\UserItems;
 
 defined('TYPO3') || die();
 
@@ -60,6 +61,7 @@ return (static function (): array {
                 'foreign_table' => 'be_users',
                 'foreign_table_where' => 'AND {#be_users}.{#admin} = 0',
                 'items' => [['label' => '', 'value' => 0]],
+                'itemsProcFunc' => UserItems::class . '->reduce',
                 'default' => 0,
             ]),
             'headers' => $columns->lines('headers', 3, 'Accept: application/json'),
