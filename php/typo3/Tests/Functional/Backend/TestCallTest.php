@@ -14,6 +14,7 @@ use Psr\Http\Message\ResponseInterface;
 final class TestCallTest extends ModuleTestCase
 {
     private const PAGE = self::ROUTE . '.service';
+    private const BODY = '~<pre class="outbound-body" tabindex="0"><code>(.*?)</code></pre>~s';
     private const CALL = ['test_method' => 'GET', 'test_path' => '/echo'];
 
     #[Test]
@@ -120,6 +121,57 @@ final class TestCallTest extends ModuleTestCase
         self::assertSame("a\n\u{FFFD}\tb\u{FFFD}", TestRun::excerpt("a\r\n\0\tb\u{202E}"));
         self::assertStringStartsWith('GIF89a', TestRun::excerpt("GIF89a\xff\xfe\x00"));
         self::assertTrue(mb_check_encoding(TestRun::excerpt(random_bytes(3000)), 'UTF-8'));
+    }
+
+    #[Test]
+    public function thePageShowsTwoKibibytesOfABody(): void
+    {
+        foreach ([2048 => false, 2049 => true] as $size => $isCut) {
+            $uid = $this->serviceWithSecret("size-$size", 'tok-7e57', ['test_path' => "/bytes/$size"] + self::CALL);
+
+            $page = (string) $this->submit($uid)->getBody();
+
+            // Each of these bytes is a character on the page.
+            self::assertSame(2048, mb_strlen(self::excerpt($page)));
+            self::assertSame($isCut, str_contains($page, 'Only the beginning is shown.'));
+            self::assertStringNotContainsString('tok-7e57', $page);
+        }
+    }
+
+    #[Test]
+    public function aBodyIsNoMarkupOfThePage(): void
+    {
+        $uid = $this->serviceWithSecret('crm', 'tok-7e57', ['headers' => 'X-Note: </code></pre><script>alert(1)</script>'] + self::CALL);
+
+        $page = (string) $this->submit($uid)->getBody();
+
+        self::assertStringContainsString('</code></pre><script>alert(1)</script>', self::excerpt($page));
+        self::assertStringNotContainsString('<script>alert(1)', $page);
+    }
+
+    /**
+     * The library redacts header fields, and searches no body, so the page says beforehand what it may show.
+     */
+    #[Test]
+    public function aSecretThatTheApiSendsBackIsShownInTheBodyAlone(): void
+    {
+        $uid = $this->serviceWithSecret('crm', 'tok-7e57', self::CALL);
+        $warning = 'an API that sends back what it got shows the secret here';
+        self::assertStringContainsString($warning, self::text($this->open(self::PAGE, ['service' => $uid])));
+
+        $page = (string) $this->submit($uid)->getBody();
+
+        self::assertStringContainsString('Bearer tok-7e57', self::excerpt($page));
+        self::assertStringContainsString($warning, $page);
+        self::assertStringNotContainsString('tok-7e57', preg_replace(self::BODY, '', $page) ?? 'tok-7e57');
+        self::assertStringNotContainsString('tok-7e57', (string) json_encode($this->rows('tx_nrvault_outbound_audit')));
+    }
+
+    /** The part of a page that shows the body of the response, as the text that it shows. */
+    private static function excerpt(string $page): string
+    {
+        self::assertSame(1, preg_match(self::BODY, $page, $match));
+        return html_entity_decode($match[1] ?? '', ENT_QUOTES | ENT_HTML5);
     }
 
     /**
