@@ -10,6 +10,8 @@ use Netresearch\NrSecureOutbound\Registry\InstallationRegistry;
 use Netresearch\NrSecureOutbound\Tests\Support\Stored;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Canaries;
 use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
+use Netresearch\NrVault\Service\VaultServiceInterface;
+use Netresearch\NrVault\Transport\Alternative;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 use Psr\Http\Message\ResponseInterface;
@@ -23,35 +25,62 @@ final class WizardTest extends ModuleTestCase
     private const KEY = 'k3y-c4n4ry-1f';
 
     /**
-     * As the providers document them: base URL, where the key goes, and a call that is allowed.
+     * As the providers document them: a call that is allowed, where the key goes, the hosts that it may go to, and where a client
+     * gets its tokens.
      *
-     * @return array<string, array{string, string, string, array<string, mixed>}>
+     * @return array<string, array{string, string, string, array<string, mixed>, list<string>, 5?: string}>
      */
     public static function providers(): array
     {
         $header = static fn (string $name, string $prefix = ''): array
             => ['type' => 'header', 'name' => $name] + ($prefix === '' ? [] : ['prefix' => $prefix]);
         return [
-            'OpenAI' => ['openai', 'POST', 'https://api.openai.com/v1/chat/completions', ['type' => 'bearer']],
-            'Anthropic' => ['anthropic', 'POST', 'https://api.anthropic.com/v1/messages', $header('x-api-key')],
-            'DeepL' => ['deepl', 'POST', 'https://api.deepl.com/v2/translate', $header('Authorization', 'DeepL-Auth-Key ')],
-            'Stripe' => ['stripe', 'POST', 'https://api.stripe.com/v1/payment_intents', ['type' => 'bearer']],
-            'Mollie' => ['mollie', 'POST', 'https://api.mollie.com/v2/payments', ['type' => 'bearer']],
-            'PayPal' => ['paypal', 'POST', 'https://api-m.paypal.com/v2/checkout/orders', []],
-            'DHL' => ['dhl', 'GET', 'https://api-eu.dhl.com/track/shipments', $header('DHL-API-Key')],
-            'Slack' => ['slack', 'POST', 'https://slack.com/api/chat.postMessage', ['type' => 'bearer']],
-            'GitHub' => ['github', 'GET', 'https://api.github.com/repos/TYPO3/typo3', ['type' => 'bearer']],
-            'Matomo' => ['matomo', 'POST', 'https://matomo.example.com/index.php', ['type' => 'body_field', 'name' => 'token_auth']],
+            'OpenAI' => ['openai', 'POST', 'https://api.openai.com/v1/chat/completions', ['type' => 'bearer'], ['api.openai.com']],
+            'Anthropic' => ['anthropic', 'POST', 'https://api.anthropic.com/v1/messages', $header('x-api-key'), ['api.anthropic.com']],
+            'DeepL' => [
+                'deepl',
+                'POST',
+                'https://api.deepl.com/v2/translate',
+                $header('Authorization', 'DeepL-Auth-Key '),
+                ['api.deepl.com', 'api-free.deepl.com'],
+            ],
+            'Stripe' => ['stripe', 'POST', 'https://api.stripe.com/v1/payment_intents', ['type' => 'bearer'], ['api.stripe.com']],
+            'Mollie' => ['mollie', 'POST', 'https://api.mollie.com/v2/payments', ['type' => 'bearer'], ['api.mollie.com']],
+            'PayPal' => [
+                'paypal',
+                'POST',
+                'https://api-m.paypal.com/v2/checkout/orders',
+                [],
+                ['api-m.paypal.com'],
+                'https://api-m.paypal.com/v1/oauth2/token',
+            ],
+            'DHL' => ['dhl', 'GET', 'https://api-eu.dhl.com/track/shipments', $header('DHL-API-Key'), ['api-eu.dhl.com']],
+            'Slack' => ['slack', 'POST', 'https://slack.com/api/chat.postMessage', ['type' => 'bearer'], ['slack.com']],
+            'GitHub' => ['github', 'GET', 'https://api.github.com/repos/TYPO3/typo3', ['type' => 'bearer'], ['api.github.com']],
+            'Matomo' => [
+                'matomo',
+                'POST',
+                'https://matomo.example.com/index.php',
+                ['type' => 'body_field', 'name' => 'token_auth'],
+                ['matomo.example.com'],
+            ],
         ];
     }
 
     /**
      * @param array<string, mixed> $placement
+     * @param list<string> $hosts
      */
     #[Test]
     #[DataProvider('providers')]
-    public function aProvidersServiceIsMade(string $template, string $method, string $url, array $placement): void
-    {
+    public function aProvidersServiceIsMade(
+        string $template,
+        string $method,
+        string $url,
+        array $placement,
+        array $hosts,
+        string $tokenUrl = '',
+    ): void {
         $response = $this->fill($template);
 
         self::assertSame(303, $response->getStatusCode(), self::text($response));
@@ -76,8 +105,29 @@ final class WizardTest extends ModuleTestCase
         }
         $secret = $this->rows('tx_nrvault_secret')[0];
         self::assertSame($template . '_key', $secret['identifier']);
+        $sealed = json_decode((string) $this->get(VaultServiceInterface::class)->retrieve($template . '_key'), true);
+        self::assertIsArray($sealed);
+        self::assertSame(['hosts' => $hosts], $sealed['binding']);
+        self::assertSame($tokenUrl, $sealed['token_url'] ?? '');
         self::assertSame(0, $secret['frontend_accessible']);
         self::assertStringNotContainsString(self::KEY, json_encode([$this->rows(self::SERVICE), $this->rows(self::SET), $secret], JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
+    }
+
+    /**
+     * DeepL documents that keys of its free plan end with ":fx", and that they are for a host of their own.
+     */
+    #[Test]
+    public function deeplsHostFollowsTheKey(): void
+    {
+        $this->fill('deepl', ['key' => self::KEY . ':fx']);
+
+        $service = $this->get(InstallationRegistry::class)->get('deepl');
+
+        self::assertSame('https://api.deepl.com/v2', $service->baseUrl);
+        self::assertSame([[':fx', 'https://api-free.deepl.com/v2']], array_map(
+            static fn (Alternative $alternative): array => [$alternative->secretSuffix, $alternative->baseUrl],
+            $service->alternatives,
+        ));
     }
 
     #[Test]

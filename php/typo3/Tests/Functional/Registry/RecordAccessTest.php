@@ -63,6 +63,9 @@ final class RecordAccessTest extends OutboundTestCase
         $this->logIn(self::EDITOR);
 
         $this->edit([$table => [$uid => ['identifier' => 'mine', 'base_url' => 'https://evil.example', 'secret_uid' => 7]]]);
+        foreach (['hidden' => 1, 'deleted' => 1, 'pid' => 1, 'tstamp' => 1, 'crdate' => 1, 'uid' => 9] as $control => $value) {
+            $this->edit([$table => [$uid => [$control => $value]]]);
+        }
         foreach ([['copy' => 0], ['copy' => 1], ['move' => 1], ['delete' => 1], ['undelete' => 1]] as $command) {
             $this->edit([], [$table => [$uid => $command]]);
         }
@@ -92,19 +95,43 @@ final class RecordAccessTest extends OutboundTestCase
         self::assertSame(1, $this->countRows($table));
     }
 
+    /**
+     * @param array<string, mixed> $fields
+     */
     #[Test]
-    public function anEditorImportsNone(): void
+    #[DataProvider('tables')]
+    public function anEditorImportsNone(string $table, array $fields): void
     {
-        $this->export($this->saveService('crm'));
-        self::connections()->getConnectionForTable(self::SERVICE)->truncate(self::SERVICE);
+        $this->export($table, $this->save($table, $fields));
+        self::connections()->getConnectionForTable($table)->truncate($table);
 
         foreach ([0, 1, 2] as $pid) {
             $this->import(self::EDITOR, $pid);
-            self::assertSame(0, $this->countRows(self::SERVICE), "at pid $pid");
+            self::assertSame(0, $this->countRows($table), "at pid $pid");
         }
         // The import by an administrator shows that the file is valid, and that it was the editor who was refused.
         $this->import(self::ADMIN, 0);
-        self::assertSame(1, $this->countRows(self::SERVICE));
+        self::assertSame(1, $this->countRows($table));
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     */
+    #[Test]
+    #[DataProvider('tables')]
+    public function anEditorChangesNoneByAnImport(string $table, array $fields): void
+    {
+        $uid = $this->save($table, $fields);
+        $this->export($table, $uid);
+        $this->change($table, $uid, ['identifier' => 'theirs', 'hidden' => 1]);
+        $before = $this->row($table, $uid);
+
+        foreach ([0, 1, 2] as $pid) {
+            $this->import(self::EDITOR, $pid, true);
+            self::assertSame([$before], $this->rows($table), "at pid $pid");
+        }
+        $this->import(self::ADMIN, 0, true);
+        self::assertSame(['mine', 0], [$this->row($table, $uid)['identifier'], $this->row($table, $uid)['hidden']]);
     }
 
     #[Test]
@@ -117,35 +144,44 @@ final class RecordAccessTest extends OutboundTestCase
         self::assertSame(0, $this->countRows($table));
     }
 
+    /**
+     * @param array<string, mixed> $fields
+     */
     #[Test]
-    public function aCopyIsDisabledAndHasAnIdOfItsOwn(): void
+    #[DataProvider('tables')]
+    public function aCopyIsDisabledAndHasAnIdOfItsOwn(string $table, array $fields): void
     {
-        $uid = $this->saveService('crm');
+        $uid = $this->save($table, $fields);
 
-        $copy = $this->edit([], [self::SERVICE => [$uid => ['copy' => 0]]])->copyMappingArray_merged[self::SERVICE][$uid];
+        $copy = $this->edit([], [$table => [$uid => ['copy' => 0]]])->copyMappingArray_merged[$table][$uid];
 
         self::assertIsInt($copy);
-        $row = $this->row(self::SERVICE, $copy);
+        $row = $this->row($table, $copy);
         self::assertSame(1, $row['hidden']);
-        self::assertNotSame('crm', $row['identifier']);
+        self::assertNotSame('mine', $row['identifier']);
+        self::assertSame(['mine', 0], [$this->row($table, $uid)['identifier'], $this->row($table, $uid)['hidden']]);
     }
 
-    private function export(int $uid): void
+    private function export(string $table, int $uid): void
     {
         $export = GeneralUtility::makeInstance(Export::class);
-        $export->setRecord([self::SERVICE . ':' . $uid]);
+        $export->setRecord([$table . ':' . $uid]);
         $export->setExportFileType(Export::FILETYPE_XML);
         $export->process();
-        file_put_contents($this->instancePath . '/fileadmin/service.xml', $export->render());
+        file_put_contents($this->instancePath . '/fileadmin/record.xml', $export->render());
     }
 
-    private function import(int $user, int $pid): void
+    /**
+     * @param bool $isUpdate whether a record with the same uid is changed
+     */
+    private function import(int $user, int $pid, bool $isUpdate = false): void
     {
         $this->logIn($user);
         $import = GeneralUtility::makeInstance(Import::class);
         $import->setPid($pid);
+        $import->setUpdate($isUpdate);
         try {
-            $import->loadFile('fileadmin/service.xml');
+            $import->loadFile('fileadmin/record.xml');
             $import->importData();
         } catch (ImportFailedException | PrerequisitesNotMetException) {
             // The import throws an exception that says that records were refused.

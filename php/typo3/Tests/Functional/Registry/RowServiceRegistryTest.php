@@ -219,6 +219,39 @@ final class RowServiceRegistryTest extends OutboundTestCase
     }
 
     #[Test]
+    public function aCredentialSetIsDeletedAndUndeletedTwice(): void
+    {
+        $secret = $this->storeSecret('crm_token', 's3cr3t');
+        foreach ([1, 2] as $round) {
+            $set = $this->saveSet('crm-token', $secret);
+            $service = $this->saveService('crm', ['credential_sets' => (string) $set]);
+            $this->edit([], [self::SET => [$set => ['delete' => 1]]]);
+            self::assertSame([], array_column($this->rows(self::SET, ['deleted' => 0]), 'identifier'), "round $round");
+            $this->edit([], [self::SET => [$set => ['undelete' => 1]]]);
+            self::assertSame('crm-token', $this->row(self::SET, $set)['identifier']);
+            self::assertSame(0, $this->row(self::SET, $set)['deleted']);
+            $this->edit([], [self::SET => [$set => ['delete' => 1]], self::SERVICE => [$service => ['delete' => 1]]]);
+        }
+
+        self::assertSame(2, $this->countRows(self::SET, ['identifier' => 'crm-token', 'deleted' => 1]));
+    }
+
+    #[Test]
+    public function anUndeletedRowWhoseIdIsTakenDisablesBoth(): void
+    {
+        $first = $this->saveService('crm');
+        $this->edit([], [self::SERVICE => [$first => ['delete' => 1]]]);
+        $second = $this->saveService('crm');
+        self::assertSame('crm', $this->registry()->get('crm')->id);
+
+        $this->edit([], [self::SERVICE => [$first => ['undelete' => 1]]]);
+
+        self::assertStringContainsString("several rows have this id (uid $first, $second)", $this->refusal('crm')->getMessage());
+        $this->edit([], [self::SERVICE => [$second => ['delete' => 1]]]);
+        self::assertSame('crm', $this->registry()->get('crm')->id);
+    }
+
+    #[Test]
     public function anIdThatIsTakenIsNotSavedTwice(): void
     {
         $this->saveService('crm');
@@ -226,6 +259,11 @@ final class RowServiceRegistryTest extends OutboundTestCase
 
         self::assertStringContainsString('"identifier" has been changed', implode("\n", $handler->errorLog));
         self::assertSame(1, $this->countRows(self::SERVICE, ['identifier' => 'crm']));
+
+        $this->saveSet('crm-token', 1);
+        $handler = $this->edit([self::SET => ['NEW1' => ['pid' => 0, 'identifier' => 'crm-token']]]);
+        self::assertStringContainsString('"identifier" has been changed', implode("\n", $handler->errorLog));
+        self::assertSame(1, $this->countRows(self::SET, ['identifier' => 'crm-token']));
     }
 
     #[Test]

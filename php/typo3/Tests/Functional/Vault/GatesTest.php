@@ -5,9 +5,12 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Functional\Vault;
 
 use Netresearch\NrSecureOutbound\Tests\Functional\CallTestCase;
+use Netresearch\NrSecureOutbound\Vault\NrVaultCredentialProvider;
 use Netresearch\NrSecureOutbound\Vault\SealingVault;
 use Netresearch\NrVault\Exception\EncryptionException;
 use Netresearch\NrVault\Service\VaultServiceInterface;
+use Netresearch\NrVault\Transport\CredentialReference;
+use Netresearch\NrVault\Transport\Placement;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
 
@@ -110,6 +113,13 @@ final class GatesTest extends CallTestCase
         $this->get(VaultServiceInterface::class)->delete('crm_token');
         // The service is disabled, since its secret does not exist any more.
         self::assertSame('policy.service_disabled', self::failure(fn () => $this->call('crm'))->errorCode());
+        // Nor is there an envelope for who does not ask the registry first.
+        $reference = new CredentialReference('crm_token', CredentialReference::SECRET, Placement::bearer());
+        foreach ([self::ADMIN, self::EDITOR] as $user) {
+            $this->logIn($user);
+            $failure = self::failure(fn () => $this->get(NrVaultCredentialProvider::class)->fetch($reference));
+            self::assertSame('credential.not_found', $failure->errorCode());
+        }
         $this->assertReads(2);
     }
 

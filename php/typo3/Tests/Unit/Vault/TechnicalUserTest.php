@@ -92,6 +92,37 @@ final class TechnicalUserTest extends TestCase
         self::assertSame([['outer', 7]], $this->reads);
     }
 
+    /**
+     * Whoever is logged in stays so: during the read, in a listener that calls another service, and after a refusal.
+     */
+    #[Test]
+    public function theLoggedInUserIsNeverExchanged(): void
+    {
+        $user = new \stdClass();
+        $seen = [];
+        $GLOBALS['BE_USER'] = $user;
+        try {
+            $provider = $this->provider();
+            $this->listener = static function (string $identifier) use ($provider, &$seen): void {
+                $seen[] = $GLOBALS['BE_USER'];
+                if ($identifier === 'outer') {
+                    $provider->fetchAs(self::reference('inner'), 9);
+                    $seen[] = $GLOBALS['BE_USER'];
+                }
+            };
+            $provider->fetchAs(self::reference('outer'), 7);
+            $seen[] = $GLOBALS['BE_USER'];
+            $this->refusal = AccessDeniedException::forIdentifier('crm');
+            self::failure(static fn () => $provider->fetchAs(self::reference('crm'), 7));
+            $seen[] = $GLOBALS['BE_USER'];
+        } finally {
+            unset($GLOBALS['BE_USER']);
+        }
+
+        self::assertSame(array_fill(0, 5, $user), $seen);
+        self::assertEquals(new \stdClass(), $user);
+    }
+
     #[Test]
     public function afterARefusalNobodyActsAnyMore(): void
     {
