@@ -6,6 +6,7 @@ namespace Netresearch\NrSecureOutbound\Tests\Browser;
 
 use Netresearch\NrSecureOutbound\Tests\Support\Backend;
 use Netresearch\NrSecureOutbound\Tests\Support\Chromium;
+use Netresearch\NrSecureOutbound\Tests\Support\Outdated;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
@@ -15,7 +16,6 @@ use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Depends;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
-use TYPO3\CMS\Core\Log\Writer\FileWriter;
 
 /**
  * The backend module in Chromium, in a TYPO3 with nginx and php-fpm. Pictures of all pages are left in target/typo3/LINE/pictures.
@@ -25,9 +25,6 @@ final class ModuleTest extends TestCase
 {
     private const SHOWN = ['services-light', 'services-dark', 'service', 'wizard', 'audit'];
     private const IMAGES = __DIR__ . '/../../Documentation/Images/';
-
-    /** Attributes and options of Symfony, forms of nr-llm, and what TYPO3 itself calls when it checks an address to return to. */
-    private const OUTDATED_IN_OTHERS = '/Since symfony\/|\'tx_nrllm_|GeneralUtility::resolveBackPath/';
 
     private const KEY = 'k3y-of-the-browser-1f';
     private const DAY = 86400;
@@ -45,9 +42,7 @@ final class ModuleTest extends TestCase
         self::$site = new Site('browser', [
             'HTTP' => ['verify' => self::$upstream->tls->authority],
             'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => self::$upstream->config()['internal_hosts']]]],
-            'LOG' => ['TYPO3' => ['CMS' => ['deprecations' => ['writerConfiguration' => [
-                'notice' => [FileWriter::class => ['disabled' => false]],
-            ]]]]],
+            'LOG' => Outdated::LOGGED,
         ], $installation, '/');
         $service = static fn (string $id, string $paths, string $description): array => [
             'id' => $id,
@@ -294,13 +289,7 @@ final class ModuleTest extends TestCase
     #[Depends('aUserSeesWhatTheRightsOpen')]
     public function nothingOutdatedWasUsed(): void
     {
-        $files = glob(self::$site->path . '/var/log/typo3_deprecations_*.log') ?: [];
-        $log = implode('', array_map(file_get_contents(...), $files));
-        $entries = preg_split('/^(?=\w{3}, \d\d )/m', $log, flags: PREG_SPLIT_NO_EMPTY) ?: [];
-
-        self::assertNotSame([], $entries, 'other packages do use what is outdated');
-        self::assertSame([], preg_grep(self::OUTDATED_IN_OTHERS, $entries, PREG_GREP_INVERT));
-        self::assertDoesNotMatchRegularExpression('/tx_nrvault_(service|credential_set|outbound_audit)|SecureOutbound/', $log);
+        Outdated::assertOnlyInOthers(self::$site);
     }
 
     /**

@@ -212,6 +212,72 @@ final class NextVaultTest extends TestCase
         return (int) ($statement ?: throw new \LogicException($sql))->fetchColumn();
     }
 
+    /**
+     * A file has the name of a technical user, whose number another installation has for somebody else.
+     */
+    #[Test]
+    #[Depends('theTechnicalUserOfARowReadsForNrVaultsClient')]
+    public function aTechnicalUserIsExportedAndImportedByName(): void
+    {
+        $this->prepare(['users' => [['name' => 'porter', 'password' => Site::PASSWORD, 'modules' => '', 'rights' => '']]]);
+        $porter = self::number("SELECT uid FROM be_users WHERE username = 'porter'");
+        $others = $this->services();
+        $entry = static fn (string $user, string $secret): array => [
+            'base_url' => 'https://api.example.com',
+            'policy' => ['allowed_methods' => ['GET']],
+            'credentials' => [['identifier' => $secret, 'type' => 'bearer', 'set' => $secret]],
+            'technical_user' => $user,
+        ];
+        $file = static fn (array $services): string => self::$site->write(
+            'services.json',
+            (string) json_encode(['version' => 1, 'services' => $services]),
+        );
+        self::$site->feedTypo3('{"type": "bearer", "token": "tok-9"}', 'outbound:credential:set', 'porter_token');
+        $services = [
+            'porters' => $entry('porter', 'porter_token'),
+            'lost' => $entry('nobody', 'gone_token'),
+            'rooted' => $entry(Site::ADMIN, 'porter_token'),
+        ];
+
+        $dry = self::$site->tryTypo3('outbound:import', '--dry-run', $file($services));
+        self::assertSame(1, $dry['code'], $dry['output']);
+        self::assertStringContainsString('service porters: technical_user: none → "porter"', $dry['output']);
+        self::assertStringContainsString('missing: service lost: the secret "gone_token"', $dry['output']);
+        self::assertStringContainsString('missing: service lost: the user "nobody"', $dry['output']);
+        self::assertStringContainsString('refused: service rooted: technical_user names an administrator', $dry['output']);
+        self::assertSame($others, $this->services());
+
+        self::assertSame(1, self::$site->tryTypo3('outbound:import', $file($services))['code']);
+        self::assertEqualsCanonicalizing([...$others, 'porters'], $this->services());
+        self::assertSame($porter, self::number("SELECT technical_user FROM tx_nrvault_service WHERE identifier = 'porters'"));
+        $exported = self::$site->typo3('outbound:export');
+        self::assertStringContainsString('"technical_user": "porter"', $exported);
+        self::assertSame(
+            [0, "nothing differs\n"],
+            array_values(self::$site->tryTypo3('outbound:import', '--dry-run', self::$site->write('exported.json', $exported))),
+        );
+
+        $porters = $file(['porters' => $services['porters']]);
+        $pruned = self::$site->tryTypo3('outbound:import', '--prune', '--dry-run', $porters);
+        $disabled = array_map(static fn (mixed $id): string => "service " . self::text($id) . ": hidden: false → true\n", $others);
+        self::assertSame([1, implode('', $disabled)], array_values($pruned));
+        self::assertContains('crm', $others);
+        self::assertEqualsCanonicalizing([...$others, 'porters'], $this->services());
+        self::assertSame(0, self::$site->tryTypo3('outbound:import', $porters)['code']);
+        self::assertEqualsCanonicalizing([...$others, 'porters'], $this->services());
+        self::assertSame(0, self::$site->tryTypo3('outbound:import', '--prune', $porters)['code']);
+        self::assertSame(['porters'], $this->services());
+    }
+
+    /**
+     * @return list<mixed> the ids of the services that are not disabled
+     */
+    private function services(): array
+    {
+        return self::$site->database()
+            ->fetchFirstColumn('SELECT identifier FROM tx_nrvault_service WHERE deleted = 0 AND hidden = 0 ORDER BY identifier');
+    }
+
     private static function text(mixed $value): string
     {
         self::assertIsString($value);

@@ -4,9 +4,11 @@ declare(strict_types=1);
 
 namespace Netresearch\NrSecureOutbound\Tests\Integration;
 
+use Netresearch\NrSecureOutbound\Tests\Support\Outdated;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\Attributes\Depends;
 use PHPUnit\Framework\Attributes\Test;
 use PHPUnit\Framework\TestCase;
 
@@ -24,6 +26,7 @@ final class OutboundCommandsTest extends TestCase
         self::$site = new Site('own-commands', [
             'HTTP' => ['verify' => self::$upstream->tls->authority],
             'SYS' => ['nrVault' => ['outbound' => ['internal_hosts' => self::$upstream->config()['internal_hosts']]]],
+            'LOG' => Outdated::LOGGED,
         ]);
         self::$site->typo3('outbound-test:prepare', self::$site->write('prepare.json', (string) json_encode(['services' => [[
             'id' => 'crm',
@@ -219,6 +222,18 @@ final class OutboundCommandsTest extends TestCase
 
         self::assertStringContainsString('main, uid 1, openai: in order', self::$site->typo3('outbound:migrate:nr-llm', '--write'));
         self::assertSame(64, self::$site->tryTypo3('outbound:migrate:nr-llm', '--group=editors')['code']);
+    }
+
+    #[Test]
+    #[Depends('theDoctorSaysWhatItLooksAtAndWhatToDo')]
+    #[Depends('whatAPolicyDecidesIsExplained')]
+    #[Depends('aSecretIsReplacedByAPayloadThatWasJudged')]
+    #[Depends('whatIsOldEnoughGoes')]
+    #[Depends('servicesComeFromAFileAndGoBackToIt')]
+    #[Depends('keysOfNrLlmAreBroughtIntoNrVault')]
+    public function nothingOutdatedWasUsed(): void
+    {
+        Outdated::assertOnlyInOthers(self::$site);
     }
 
     /** The secret gets no owner: before nr-vault 1.0 a command cannot read that of an administrator. */
