@@ -6,8 +6,11 @@
    counts the engine lines from 0 and STATUS is what the call must return. The calls are made in turn, over and over; after
    WARM of them and after CALLS more, one line each tells what the process holds.
 
-   MODE "well" does everything right. "keep" frees no result, "after" reads one that has been freed, and "beyond" passes a
-   length that is one byte more than there is. */
+   Each is made as an exchange too: read to its end, cancelled, let go, left to the end of its thread's work, with a body in
+   pieces, and with one that breaks off.
+
+   MODE "well" does everything right. "keep" frees no result, "open" ends no exchange, "after" reads a result that has been freed,
+   and "beyond" passes a length that is one byte more than there is. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "secure_outbound.h"
@@ -151,7 +154,100 @@ static void decide(const struct call *call, uint64_t engine, size_t number)
     }
 }
 
-/* As PHP does it: open again, which finds the engine, then decide and send; and both at once. */
+/* Waits until there is something of an exchange, or room for its body. */
+static void await(uint64_t exchange)
+{
+    uint64_t ready = 0;
+    while (ready == 0) {
+        if (secure_outbound_wait(&exchange, 1, 100, &ready) != SECURE_OUTBOUND_OK) {
+            exit(7);
+        }
+    }
+}
+
+/* Hands a body over. One that breaks off does so in its middle. */
+static void feed(uint64_t exchange, const struct text *body, int breaks_off)
+{
+    size_t at = 0, until = breaks_off ? body->len / 2 : body->len, taken;
+    while (secure_outbound_write(exchange, body->data + at, until - at, breaks_off ? -1 : 1, &taken) == SECURE_OUTBOUND_OK) {
+        at += taken;
+        if (at == until) {
+            return;
+        }
+        await(exchange);
+    }
+}
+
+/* Reads a response to its end, of which this is the status; the result is the end's. */
+static int32_t drain(uint64_t exchange, secure_outbound_result *result)
+{
+    for (;;) {
+        int32_t status = secure_outbound_read(exchange, 1000, result);
+        if (status != SECURE_OUTBOUND_OK && status != SECURE_OUTBOUND_PENDING) {
+            return status;
+        }
+        let_go(result);
+        if (status == SECURE_OUTBOUND_PENDING) {
+            await(exchange);
+            /* Who has asked for the head is not woken by it again. */
+            secure_outbound_head(exchange, result);
+            let_go(result);
+        }
+    }
+}
+
+/* What becomes of an exchange. */
+enum way { READ, CANCELLED, LET_GO, LEFT, IN_PIECES, BREAKS_OFF, WAYS };
+
+static void begin(const struct call *call, uint64_t engine, enum way way, int whole)
+{
+    secure_outbound_result result;
+    uint64_t exchange;
+    int in_pieces = way == IN_PIECES || way == BREAKS_OFF;
+    /* Nothing is missing of a body without a byte. */
+    int breaks_off = way == BREAKS_OFF && call->body.len > 0;
+    int32_t status =
+        in_pieces ? secure_outbound_start_upload(engine, call->request.data, call->request.len, (int64_t)call->body.len,
+                                                 call->sealed.data, call->sealed.len, whole, 0, &exchange, &result)
+                  : secure_outbound_start(engine, call->request.data, call->request.len, call->body.data, call->body.len,
+                                          call->sealed.data, call->sealed.len, whole, 0, &exchange, &result);
+
+    if (status != SECURE_OUTBOUND_OK) {
+        expect(status, call, &result);
+    }
+    let_go(&result);
+    if (exchange == 0) {
+        return;
+    }
+    if (in_pieces) {
+        feed(exchange, &call->body, breaks_off);
+    }
+    if (way == CANCELLED) {
+        await(exchange);
+        secure_outbound_cancel(exchange);
+    } else if (way != LET_GO && way != LEFT) {
+        status = drain(exchange, &result);
+        if (breaks_off) {
+            status = status == SECURE_OUTBOUND_FAILED ? call->status : status;
+        } else if (status == SECURE_OUTBOUND_END) {
+            status = SECURE_OUTBOUND_OK;
+        }
+        expect(status, call, &result);
+        let_go(&result);
+    }
+    if (strcmp(mode, "open") == 0) {
+        return;
+    }
+    if (way == LEFT && strcmp(mode, "well") == 0) {
+        secure_outbound_thread_results_free();
+        return;
+    }
+    status = secure_outbound_end(exchange, &result);
+    expect(status == SECURE_OUTBOUND_OK ? call->status : status, call, &result);
+    let_go(&result);
+}
+
+/* As PHP does it: open again, which finds the engine, then decide and send; both at once; and as an exchange. */
 static void make(const struct call *call, size_t number)
 {
     secure_outbound_result result;
@@ -168,6 +264,8 @@ static void make(const struct call *call, size_t number)
                                   call->sealed.len, &result);
     expect(status, call, &result);
     let_go(&result);
+    /* Over the rounds, each call in each way. */
+    begin(call, engine, (number % call_count + number / call_count) % WAYS, number % 3 == 0);
 }
 
 static void *work(void *unused)
