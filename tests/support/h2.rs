@@ -94,8 +94,8 @@ impl Connection<'_, '_> {
                 WINDOW_UPDATE if frame.stream == 0 => all += frame.number(0),
                 SETTINGS => {
                     // Each is two bytes that name it, and four of its value (RFC 9113 section 6.5.1).
-                    let places = (0..frame.payload.len()).step_by(6);
-                    let named = places.filter(|place| frame.payload[*place..].starts_with(&[0, 4])).last();
+                    let mut places = (0..frame.payload.len()).step_by(6);
+                    let named = places.find(|place| frame.payload[*place..].starts_with(&[0, 4]));
                     window = named.map_or(window, |place| frame.number(place + 2));
                 }
                 _ => {}
