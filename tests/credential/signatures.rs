@@ -13,6 +13,9 @@ use crate::support::server::{Peer, Received};
 const KEY: [u8; 32] = [3; 32];
 const SHARED: &str = "a shared secret of some length";
 
+/// What a case does to the request.
+type Change = fn(&mut Value);
+
 fn client(handler: impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static) -> Client {
     let keys = json!([{"provider": "raw", "key_base64": support::encode(&KEY)}]);
     Client::with(Over::Http1, |configuration| configuration["master_keys"] = keys, handler)
@@ -118,7 +121,6 @@ fn what_cannot_be_signed_is_not_sent() {
     let header = payload(&client, json!({"template": "{header:x-part}"}));
     let query = payload(&client, json!({"headers": {}, "query": {"sig": "{signature}"}}));
     let bound = payload(&client, json!({"binding": {"hosts": ["other.example"]}}));
-    type Change = fn(&mut Value);
     let cases: [(&Value, Change, &str, &str); 8] = [
         (&plain, |request| request["idempotency_key"] = Value::Null, "invalid_request.malformed", "no idempotency_key"),
         (&header, |_| {}, "invalid_request.malformed", "is missing in the request, or is there twice"),
@@ -243,7 +245,7 @@ fn a_key_of_aws_signs_what_leaves() {
         key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         key
     };
-    let called = |payload: &Value, change: fn(&mut Value)| {
+    let called = |payload: &Value, change: Change| {
         call(&client, payload, b"abc", |request| {
             request["credentials"][0]["type"] = json!("aws_sigv4");
             request["path"] = json!("/bucket/a%20b");
@@ -275,7 +277,7 @@ fn a_key_of_aws_signs_what_leaves() {
     assert_eq!(client.counts().last().header("x-amz-content-sha256"), None);
 
     let sent = client.counts().requests();
-    let refusals: [(fn(&mut Value), &str); 5] = [
+    let refusals: [(Change, &str); 5] = [
         (|request| request["headers"] = json!([["X-Amz-Date", "20150830T123600Z"]]), "policy.header_not_allowed"),
         (|request| request["headers"] = json!([["x-amz-security-token", "t"]]), "policy.header_not_allowed"),
         (
