@@ -18,36 +18,39 @@ require __DIR__ . '/../php/autoload.php';
 
 const WAYS = ['read', 'cancelled', 'ended', 'dropped', 'in pieces', 'broken off'];
 
-final class Body implements BodySource
+/** A body in pieces, which breaks off behind its bytes or ends there. */
+function body(string $bytes, bool $isBroken): BodySource
 {
-    private readonly ?int $length;
+    return new class ($bytes, $isBroken) implements BodySource {
+        private readonly ?int $length;
 
-    public function __construct(private string $bytes, private readonly bool $isBroken)
-    {
-        $this->length = $isBroken ? null : strlen($bytes);
-    }
-
-    public function length(): ?int
-    {
-        return $this->length;
-    }
-
-    public function read(int $max): string
-    {
-        if ($this->bytes === '' && $this->isBroken) {
-            throw new DomainException('of the source');
+        public function __construct(private string $bytes, private readonly bool $isBroken)
+        {
+            $this->length = $isBroken ? null : strlen($bytes);
         }
-        $piece = substr($this->bytes, 0, $max);
-        $this->bytes = substr($this->bytes, strlen($piece));
-        return $piece;
-    }
+
+        public function length(): ?int
+        {
+            return $this->length;
+        }
+
+        public function read(int $max): string
+        {
+            if ($this->bytes === '' && $this->isBroken) {
+                throw new DomainException('of the source');
+            }
+            $piece = substr($this->bytes, 0, $max);
+            $this->bytes = substr($this->bytes, strlen($piece));
+            return $piece;
+        }
+    };
 }
 
 /** The status of a response that was read; null: it was not. */
 function exchange(RustFfiTransport $transport, RequestSpec $request, string $way): ?int
 {
     $isBroken = $way === 'broken off';
-    $body = $isBroken || $way === 'in pieces' ? new Body($request->body, $isBroken) : null;
+    $body = $isBroken || $way === 'in pieces' ? body($request->body, $isBroken) : null;
     $exchange = $transport->start($request, body: $body);
     if (in_array($way, ['cancelled', 'ended', 'dropped'], true)) {
         $transport->wait([$exchange], 1000);

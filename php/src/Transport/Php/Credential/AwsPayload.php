@@ -27,7 +27,7 @@ final class AwsPayload
     {
         $places = Payload::fields(CredentialReference::AWS_SIGV4, $document);
         $value = static fn (string $name): mixed => json_decode(substr($document, ...$places[$name]));
-        if (!self::isText($value('access_key_id'), '/\A[\x21-\x7E]+\z/') || strpbrk($value('access_key_id'), '/,=') !== false) {
+        if (!self::isText($value('access_key_id'), '~\A(?:(?![/,=])[\x21-\x7E])+\z~')) {
             throw new InvalidPayload('"access_key_id" is empty, or holds a blank, a slash, a comma or an equals sign');
         }
         foreach (['region', 'service'] as $name) {

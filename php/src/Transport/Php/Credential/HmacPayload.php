@@ -53,7 +53,7 @@ final class HmacPayload
         $form = self::isOneOf('key_encoding', $value('key_encoding', 'text'), array_keys(self::KEY_FORMS));
         self::checkKey(Payload::text($document, $places, 'key'), $form);
         $parts = self::parts($value('template', null), 'template');
-        if (array_filter($parts) === [] || in_array('signature', $parts, true)) {
+        if (array_diff($parts, ['']) === [] || in_array('signature', $parts, true)) {
             throw new InvalidPayload('"template" has no part of a request in braces, or has the signature');
         }
         $isPlaced = false;
