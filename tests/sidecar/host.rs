@@ -208,8 +208,9 @@ impl Sidecar {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the Debian package systemd");
-        // The first connection is what starts it.
-        assert!(alone::until(|| UnixStream::connect(self.path(sockets[0].0)).is_ok()));
+        // The first connection is what starts it; the sockets are there one after the other.
+        let is_there = |(file, _): &(&str, &str)| UnixStream::connect(self.path(file)).is_ok();
+        assert!(alone::until(|| sockets.iter().all(is_there)));
     }
 
     /// The lines of its records.
