@@ -10,7 +10,7 @@ use super::binding::Binding;
 use super::encoding::hex;
 use super::header;
 use super::payload::{check_kind, plain, utf8};
-use super::unsigned::{Fresh, Signed, Unsigned};
+use super::unsigned::{Fresh, Signed, Unsigned, in_pieces};
 use crate::document::CredentialKind;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
@@ -98,7 +98,8 @@ impl AwsSigV4 {
         let payload = match request.body {
             _ if self.unsigned_payload => UNSIGNED_PAYLOAD.to_owned(),
             Some(body) => hash(body),
-            None => return Err(in_pieces(self.is_s3())),
+            None if self.is_s3() => return Err(in_pieces_for_s3()),
+            None => return Err(in_pieces()),
         };
         let mut filled = vec![(X_AMZ_DATE, value(&time)?)];
         if self.is_s3() {
@@ -107,14 +108,11 @@ impl AwsSigV4 {
         if let Some(token) = &self.session_token {
             filled.push((X_AMZ_SECURITY_TOKEN, header::value(b"", token.expose())?));
         }
-        let mut headers = request.headers.clone();
-        for (name, value) in &filled {
-            headers.insert(name, value.clone());
-        }
+        let headers = request.headers_with(&filled);
         let canonical = canonical(request, &headers, &payload, self.is_s3())?;
         let scope = format!("{date}/{}/{}/aws4_request", self.region, self.service);
         let text = format!("{ALGORITHM}\n{time}\n{scope}\n{}", hash(canonical.text.as_bytes()));
-        let signature = hex(self.key(date).mac(text.as_bytes()).expose());
+        let signature = hex(Hash::Sha256.mac(&self.key(date), [text.as_bytes()]).expose());
         let (key_id, signed_headers) = (&self.key_id, &canonical.signed_headers);
         let authorization = Zeroizing::new(format!(
             "{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={signed_headers}, Signature={signature}"
@@ -126,21 +124,12 @@ impl AwsSigV4 {
     }
 
     /// The key of a day, a region and a service.
-    fn key(&self, date: &str) -> Link {
+    fn key(&self, date: &str) -> Secret {
         let mut first = Zeroizing::new(Vec::with_capacity("AWS4".len() + self.secret_key.expose().len()));
         first.extend_from_slice(b"AWS4");
         first.extend_from_slice(self.secret_key.expose());
         let steps = [date, &self.region, &self.service, "aws4_request"];
-        steps.into_iter().fold(Link(Secret::from(first)), |key, step| Link(key.mac(step.as_bytes())))
-    }
-}
-
-/// A key in the chain of keys.
-struct Link(Secret);
-
-impl Link {
-    fn mac(&self, message: &[u8]) -> Secret {
-        Hash::Sha256.mac(&self.0, [message])
+        steps.into_iter().fold(Secret::from(first), |key, step| Hash::Sha256.mac(&key, [step.as_bytes()]))
     }
 }
 
@@ -149,13 +138,10 @@ fn value(text: &str) -> Result<HeaderValue, Error> {
         .map_err(|_| Error::new(Code::CredentialUnusable, "it fills a header with what none can carry"))
 }
 
-fn in_pieces(is_s3: bool) -> Error {
-    let why = match is_s3 {
-        true => {
-            "the body is signed, and is read in pieces while it is sent: give it as a text, or seal \"unsigned_payload\""
-        }
-        false => "the body is signed, and is read in pieces while it is sent: give the body as a text",
-    };
+/// Of a body that is read while it is sent.
+fn in_pieces_for_s3() -> Error {
+    let why =
+        "the body is signed, and is read in pieces while it is sent: give it as a text, or seal \"unsigned_payload\"";
     Error::new(Code::PlacementConflict, why)
 }
 

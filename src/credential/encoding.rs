@@ -1,10 +1,10 @@
 //! Bytes as text, and back: keys and signatures that no text holds as they are.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use ::base64::Engine;
+use ::base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use crate::envelope::base64;
 use crate::secret::Secret;
 use crate::secret::json::Invalid;
 
@@ -81,8 +81,8 @@ impl KeyText {
         match self {
             Self::Text => Ok(text),
             Self::Hex => from_hex(text.expose()),
-            Self::Base64 => from_base64(text.expose(), &alphabet::STANDARD),
-            Self::Base64Url => from_base64(text.expose(), &alphabet::URL_SAFE),
+            Self::Base64 => base64::decode_exactly(text.expose()).map(Secret::from).ok_or(Invalid),
+            Self::Base64Url => base64::decode_url_exactly(text.expose()).map(Secret::from).ok_or(Invalid),
         }
     }
 }
@@ -94,19 +94,6 @@ fn from_hex(digits: &[u8]) -> Result<Secret, Invalid> {
         let [high, low] = pair else { return Err(Invalid) };
         bytes.push(value(*high)? << 4 | value(*low)?);
     }
-    Ok(Secret::from(bytes))
-}
-
-/// With all of its padding or none. What its last digit has beyond the last byte may be anything, as PHP takes it.
-fn from_base64(text: &[u8], alphabet: &alphabet::Alphabet) -> Result<Secret, Invalid> {
-    let digits = match text {
-        [digits @ .., b'=', b'='] | [digits @ .., b'='] if text.len().is_multiple_of(4) => digits,
-        digits => digits,
-    };
-    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(digits.len())]);
-    let engine = GeneralPurpose::new(alphabet, NO_PAD.with_decode_allow_trailing_bits(true));
-    let length = engine.decode_slice(digits, &mut bytes).map_err(|_| Invalid)?;
-    bytes.truncate(length);
     Ok(Secret::from(bytes))
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
@@ -106,10 +106,7 @@ impl Hmac {
             signature: None,
         };
         let mut filled = self.fill_headers(draft)?;
-        let mut headers: HeaderMap = request.headers.clone();
-        for (name, value) in &filled {
-            headers.insert(name, value.clone());
-        }
+        let headers = request.headers_with(&filled);
         let query = self.fill_query(draft)?;
         let dated =
             Scene { headers: &headers, query: query.as_ref().map(|query| query.as_str()).or(draft.query), ..draft };
@@ -153,7 +150,7 @@ fn unusable(why: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, Uri};
+    use http::{HeaderMap, Method, Uri};
     use jiff::Timestamp;
 
     use super::*;

@@ -8,6 +8,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::encoding::Encoding;
 use super::header;
+use super::unsigned::in_pieces;
 use crate::error::{Code, Error};
 use crate::secret::json::Invalid;
 use crate::sign::Hash;
@@ -187,11 +188,6 @@ impl TimeForm {
 
 fn without_id() -> Error {
     Error::new(Code::Malformed, "the request has no idempotency_key, which is signed: give it one")
-}
-
-fn in_pieces() -> Error {
-    let why = "the body is signed, and is read in pieces while it is sent: give the body as a text";
-    Error::new(Code::PlacementConflict, why)
 }
 
 /// The name is under the seal and stays there.

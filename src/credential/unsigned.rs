@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::error::{Code, Error};
 use crate::secret::Secret;
 
 /// A request that is complete but for its signature.
@@ -18,6 +19,23 @@ pub struct Unsigned<'a> {
     pub body: Option<&'a [u8]>,
     /// Its idempotency key, the same for every attempt.
     pub id: Option<&'a str>,
+}
+
+impl Unsigned<'_> {
+    /// Its header fields, and these in the place of those that have their names.
+    pub(super) fn headers_with(&self, filled: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        for (name, value) in filled {
+            headers.insert(name, value.clone());
+        }
+        headers
+    }
+}
+
+/// Why a body that is read while it is sent cannot be signed.
+pub(super) fn in_pieces() -> Error {
+    let why = "the body is signed, and is read in pieces while it is sent: give the body as a text";
+    Error::new(Code::PlacementConflict, why)
 }
 
 /// What is new in every attempt.

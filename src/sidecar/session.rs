@@ -20,6 +20,7 @@ use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
 use super::peer::{Gone, Peer, until};
 use super::pending::{AwaitedBody, PendingCall, SEALED_BYTES};
 use super::records::{Asker, Ended};
+use super::rights::Rights;
 use super::running::Running;
 use crate::engine::{DecidedLimits, RequestHead};
 
@@ -231,10 +232,14 @@ impl Session {
 
     /// Room for what does not fit into one frame, beside the calls' own.
     fn reserve(&self, bytes: usize) -> Result<[Held; 2], Gone> {
-        let (rights, bytes) = (self.daemon.rights(), bytes as u64);
-        let most = rights.caller(self.subject).ok_or(Gone)?.limits.bytes;
-        let own = Held::bytes(&self.daemon.account(self.subject), bytes, most).ok_or(Gone)?;
-        Ok([own, Held::bytes(self.daemon.total(), bytes, rights.limits.bytes).ok_or(Gone)?])
+        self.hold(&self.daemon.rights(), bytes as u64).ok_or(Gone)
+    }
+
+    /// Bytes of this caller's and of all callers' together, where neither has too many.
+    fn hold(&self, rights: &Rights, bytes: u64) -> Option<[Held; 2]> {
+        let most = rights.caller(self.subject)?.limits.bytes;
+        let own = Held::bytes(&self.daemon.account(self.subject), bytes, most)?;
+        Some([own, Held::bytes(self.daemon.total(), bytes, rights.limits.bytes)?])
     }
 
     /// Decides about a call, and tells it.
@@ -280,8 +285,8 @@ impl Session {
         let unknown = || DaemonFailure::unknown_service(&document.service_id);
         let caller = rights.caller(self.subject).ok_or_else(unknown)?;
         let (service, engine) = caller.service(&document.service_id).ok_or_else(unknown)?;
-        let account = self.daemon.account(self.subject);
-        let place = Held::call(&account, caller.limits.calls).ok_or_else(|| DaemonFailure::at_limit("calls"))?;
+        let place = Held::call(&self.daemon.account(self.subject), caller.limits.calls);
+        let place = place.ok_or_else(|| DaemonFailure::at_limit("calls"))?;
         let head = RequestHead { service: Some(&service.document), request: document.request.get().as_bytes() };
         let decide = || engine.decide(head, document.body_bytes.unwrap_or_default(), TRANSPORT);
         let (reply, decided) = caught(decide).ok_or_else(DaemonFailure::panicked)?;
@@ -289,9 +294,7 @@ impl Session {
         let DecidedLimits { deadline, total, response_bytes } = decided.limits(&engine);
         let long = if length > PAYLOAD_BYTES { length as u64 } else { 0 };
         let bytes = document.held_bytes(response_bytes).saturating_add(long);
-        let held =
-            |account: &_, most| Held::bytes(account, bytes, most).ok_or_else(|| DaemonFailure::at_limit("bytes"));
-        let memory = [held(&account, caller.limits.bytes)?, held(self.daemon.total(), rights.limits.bytes)?];
+        let memory = self.hold(&rights, bytes).ok_or_else(|| DaemonFailure::at_limit("bytes"))?;
         let waiting = PendingCall {
             asker,
             service,
