@@ -26,12 +26,12 @@ final class AwsPayload
     public static function check(#[\SensitiveParameter] string $document): ?BindingRules
     {
         $places = Payload::fields(CredentialReference::AWS_SIGV4, $document);
-        $value = static fn (string $name): mixed => json_decode(substr($document, ...$places[$name]));
-        if (!self::isText($value('access_key_id'), '~\A(?:(?![/,=])[\x21-\x7E])+\z~')) {
+        $value = PayloadValues::of($document, $places);
+        if (!self::isText($value('access_key_id', null), '~\A(?:(?![/,=])[\x21-\x7E])+\z~')) {
             throw new InvalidPayload('"access_key_id" is empty, or holds a blank, a slash, a comma or an equals sign');
         }
         foreach (['region', 'service'] as $name) {
-            if (!self::isText($value($name), '/\A[a-z0-9-]+\z/')) {
+            if (!self::isText($value($name, null), '/\A[a-z0-9-]+\z/')) {
                 throw new InvalidPayload('"' . $name . '" is no name of lower-case letters, digits and hyphens');
             }
         }
@@ -49,14 +49,11 @@ final class AwsPayload
                 throw new InvalidPayload('"session_token" is empty or no printable ASCII');
             }
         }
-        $isUnsigned = isset($places['unsigned_payload']) ? $value('unsigned_payload') : false;
-        if (!is_bool($isUnsigned) || $isUnsigned && $value('service') !== 's3') {
+        $isUnsigned = $value('unsigned_payload', false);
+        if (!is_bool($isUnsigned) || $isUnsigned && $value('service', null) !== 's3') {
             throw new InvalidPayload('"unsigned_payload" is true or false, and true for the service s3 alone');
         }
-        $binding = isset($places['binding']) ? $value('binding') : null;
-        if (!$binding instanceof \stdClass || !isset($binding->hosts)) {
-            throw new InvalidPayload('a payload that signs needs "binding.hosts"');
-        }
+        PayloadValues::demandHosts($document, $places, 'that signs');
         return Payload::binding($document, $places);
     }
 

@@ -45,12 +45,10 @@ final class HmacPayload
     public static function check(#[\SensitiveParameter] string $document): ?BindingRules
     {
         $places = Payload::fields(CredentialReference::HMAC, $document);
-        // Only values that are not secret are decoded; an absent value is the same as its default.
-        $value = static fn (string $name, mixed $default): mixed
-            => isset($places[$name]) ? json_decode(substr($document, ...$places[$name])) : $default;
-        self::isOneOf('alg', $value('alg', null), self::ALGORITHMS);
-        self::isOneOf('encoding', $value('encoding', 'hex'), self::ENCODINGS);
-        $form = self::isOneOf('key_encoding', $value('key_encoding', 'text'), array_keys(self::KEY_FORMS));
+        $value = PayloadValues::of($document, $places);
+        PayloadValues::oneOf('alg', $value('alg', null), self::ALGORITHMS);
+        PayloadValues::oneOf('encoding', $value('encoding', 'hex'), self::ENCODINGS);
+        $form = PayloadValues::oneOf('key_encoding', $value('key_encoding', 'text'), array_keys(self::KEY_FORMS));
         self::checkKey(Payload::text($document, $places, 'key'), $form);
         $parts = self::parts($value('template', null), 'template');
         if (array_diff($parts, ['']) === [] || in_array('signature', $parts, true)) {
@@ -65,22 +63,8 @@ final class HmacPayload
         if (!$isPlaced) {
             throw new InvalidPayload('"headers" and "query" have no "{signature}"');
         }
-        $binding = isset($places['binding']) ? json_decode(substr($document, ...$places['binding'])) : null;
-        if (!$binding instanceof \stdClass || !isset($binding->hosts)) {
-            throw new InvalidPayload('a payload that signs needs "binding.hosts"');
-        }
+        PayloadValues::demandHosts($document, $places, 'that signs');
         return Payload::binding($document, $places);
-    }
-
-    /**
-     * @param list<string> $known
-     * @throws InvalidPayload
-     */
-    private static function isOneOf(string $name, mixed $value, array $known): string
-    {
-        return is_string($value) && in_array($value, $known, true)
-            ? $value
-            : throw new InvalidPayload('"' . $name . '" is one of ' . implode(', ', $known));
     }
 
     private static function checkKey(#[\SensitiveParameter] Secret $key, string $form): void

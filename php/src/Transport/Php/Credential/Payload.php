@@ -100,16 +100,15 @@ final class Payload
                     return new Credential($type, null, $payload, placement: $placement, identifier: $declared->identifier);
                 }
             }
-            if (in_array($type, CredentialReference::FETCHING, true)) {
+            $lacks = match (true) {
+                in_array($type, CredentialReference::FETCHING, true) => 'fetch tokens',
+                in_array($type, CredentialReference::SIGNING, true) => 'sign requests',
+                default => null,
+            };
+            if ($lacks !== null) {
                 throw OutboundException::create(
                     'credential.unsupported',
-                    $type . ' needs the library: this transport does not fetch tokens',
-                );
-            }
-            if (in_array($type, CredentialReference::SIGNING, true)) {
-                throw OutboundException::create(
-                    'credential.unsupported',
-                    $type . ' needs the library: this transport does not sign requests',
+                    $type . ' needs the library: this transport does not ' . $lacks,
                 );
             }
             return self::parse($type, $payload->expose(), $placement, $declared->identifier);

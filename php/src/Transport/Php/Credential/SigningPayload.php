@@ -36,18 +36,12 @@ final class SigningPayload
         if (isset($places['x5t#S256']) && (!is_string($digest) || preg_match('/\A[A-Za-z0-9_-]{43}\z/', $digest) !== 1)) {
             throw new InvalidPayload('"x5t#S256" is no SHA-256 in base64url, 43 characters');
         }
-        $algorithm = $value('alg', null);
-        if (!is_string($algorithm) || !in_array($algorithm, $algorithms, true)) {
-            throw new InvalidPayload('"alg" is one of ' . implode(', ', $algorithms));
-        }
+        $algorithm = PayloadValues::oneOf('alg', $value('alg', null), $algorithms);
         PrivateKey::check(Payload::text($document, $places, 'private_key'), $algorithm);
         $lifetime = isset($places['lifetime']) ? substr($document, ...$places['lifetime']) : '1';
         if (preg_match('/\A[1-9][0-9]{0,3}\z/', $lifetime) !== 1 || (int) $lifetime > $longest) {
             throw new InvalidPayload('"lifetime" is no whole number of seconds from 1 to ' . $longest);
         }
-        $binding = isset($places['binding']) ? json_decode(substr($document, ...$places['binding'])) : null;
-        if (!$binding instanceof \stdClass || !isset($binding->hosts)) {
-            throw new InvalidPayload('a payload with a private key needs "binding.hosts"');
-        }
+        PayloadValues::demandHosts($document, $places, 'with a private key');
     }
 }

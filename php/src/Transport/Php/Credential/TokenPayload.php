@@ -29,9 +29,7 @@ final class TokenPayload
     public static function check(string $type, #[\SensitiveParameter] string $document): ?BindingRules
     {
         $places = Payload::fields($type, $document);
-        // Only values that are not secret are decoded; an absent value is the same as its default.
-        $value = static fn (string $name, mixed $default): mixed
-            => isset($places[$name]) ? json_decode(substr($document, ...$places[$name])) : $default;
+        $value = PayloadValues::of($document, $places);
         $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
             ? ClientPayload::check($document, $places, $value)
             : AssertionPayload::check($document, $places, $value);
