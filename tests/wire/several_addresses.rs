@@ -67,15 +67,20 @@ fn every_address_has_its_share_of_the_time() {
         let _silent_too = Silent::at(SIXTH, 443);
         let server = world.server(SECOND);
         let many: Vec<&str> = silent.iter().map(String::as_str).chain([SIXTH]).collect();
-        // Before the last address is tried, each of the others gets 250 ms, or less where the time limit is short.
-        for (names, connect_timeout_ms) in [(&many[11..], 10_000), (&many[11..], 300), (&many[..], 2000)] {
+        // Before the last address is tried, each of the others gets 250 ms, or less where the time limit is short. What is left of a short one
+        // may end during the handshake on a busy machine.
+        for (call, (names, connect_timeout_ms)) in
+            [(&many[11..], 10_000), (&many[11..], 300), (&many[..], 2000)].into_iter().enumerate()
+        {
             let with_server: Vec<&str> = names.iter().copied().chain([SECOND]).collect();
             world.dns.set(NAME, vec![addresses(&with_server)]);
             let reply = world.get(connect_timeout_ms, |_| {});
-            assert_eq!(response_from(&reply), (Some(200), SECOND), "{with_server:?}: {reply:?}");
-            assert_eq!(reply.head["audit"]["attempts"], 1);
+            assert!(until(|| server.counts.connections() == call + 1), "{with_server:?}: {reply:?}");
+            if call == 0 || reply.code() != "timeout.connect" {
+                assert_eq!(response_from(&reply), (Some(200), SECOND), "{with_server:?}: {reply:?}");
+                assert_eq!(reply.head["audit"]["attempts"], 1);
+            }
         }
-        assert_eq!(server.counts.requests(), 3);
     });
 }
 
