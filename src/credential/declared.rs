@@ -69,7 +69,8 @@ pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
             CredentialKind::Bearer
             | CredentialKind::Basic
             | CredentialKind::Oauth2ClientCredentials
-            | CredentialKind::Oauth2JwtBearer,
+            | CredentialKind::Oauth2JwtBearer
+            | CredentialKind::Jwt,
             _,
         ) => vec![AUTHORIZATION],
         (CredentialKind::AwsSigv4, _) => aws_sigv4::FILLED.to_vec(),

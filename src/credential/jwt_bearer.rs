@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
 use super::binding::Binding;
 use super::grant::{Authority, Grant, JwtBearer, Signer};
-use super::payload::{algorithm, check_kind, name_of_bearer, plain, scopes, seconds, utf8};
+use super::payload::{added, algorithm, check_kind, name_of_bearer, plain, scopes, seconds, utf8};
 use crate::document::CredentialKind;
-use crate::secret::json::{Invalid, entries, members, text};
+use crate::secret::json::{Invalid, members, text};
 use crate::sign::SigningAlgorithm;
 
 /// How long an assertion is valid unless the payload says otherwise. It is used at once; the rest is for clocks.
@@ -85,13 +83,6 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         by: Authority::Assertion(bearer),
     };
     Ok((grant, Some(Binding::of_key(binding)?)))
-}
-
-/// Members with names of their own choice, which are not empty and not the library's.
-fn added<'a>(value: &'a RawValue, own: &[&str]) -> Result<Vec<(String, &'a RawValue)>, Invalid> {
-    let added = entries(value.get())?;
-    let is_free = |name: &str| !name.is_empty() && !own.contains(&name);
-    if added.iter().all(|(name, _)| is_free(name)) { Ok(added) } else { Err(Invalid) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! [`declared`] judges what a request says of its credentials, [`Credential`] reads what an envelope held, [`placement`] puts it into a request, [`Redactor`] looks for it in what comes
 //! back. A [`Signature`] is made last, over the request as it leaves, anew for every attempt. Below are `document`, which has what the request declares of a credential, `policy`, which says what fields nobody may
 //! fill, `sign`, whose keys a payload may hold, and `secret`. Above, `engine` opens the envelopes and brings both together, and
-//! `oauth` asks for a token with a [`Grant`].
+//! `oauth` gets the token whose [`Provenance`] was sealed.
 
 mod aws_request;
 mod aws_sigv4;
@@ -15,10 +15,12 @@ mod encoding;
 mod grant;
 mod header;
 mod hmac;
+mod jwt;
 mod jwt_bearer;
 mod opened;
 mod payload;
 pub mod placement;
+mod provenance;
 mod redact;
 mod signature;
 mod template;
@@ -28,7 +30,9 @@ mod urlencoded;
 pub use binding::Binding;
 pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;
+pub use jwt::Jwt;
 pub use opened::Credential;
+pub use provenance::Provenance;
 pub use redact::{REDACTED, Redactor};
 pub use signature::Signature;
 pub use unsigned::{Fresh, Signed, Unsigned};

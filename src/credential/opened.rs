@@ -11,8 +11,10 @@ use super::declared::misplaced;
 use super::grant::Grant;
 use super::header;
 use super::hmac;
+use super::jwt;
 use super::jwt_bearer;
 use super::payload::{check_kind, utf8};
+use super::provenance::Provenance;
 use super::signature::Signature;
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
@@ -32,7 +34,7 @@ pub(super) enum Value {
     ApiKey { key: Secret, header: HeaderName, prefix: Option<Secret> },
     Basic { username: Secret, password: Secret },
     Plain { secret: Secret, placement: Placement },
-    Grant(Box<Grant>),
+    Token(Box<Provenance>),
     Signature(Box<Signature>),
 }
 
@@ -46,6 +48,9 @@ impl Credential {
         let read = match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => granted(client::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Oauth2JwtBearer, _) => granted(jwt_bearer::parse(payload.expose())).map_err(invalid),
+            (CredentialKind::Jwt, _) => jwt::parse(payload.expose())
+                .map(|(jwt, binding)| (Value::Token(Box::new(Provenance::Jwt(jwt))), Some(binding)))
+                .map_err(invalid),
             (CredentialKind::AwsSigv4, _) => aws_sigv4::parse(payload.expose())
                 .map(|(key, binding)| signing(Signature::AwsSigV4(key), binding))
                 .map_err(invalid),
@@ -74,14 +79,14 @@ impl Credential {
             | Value::ApiKey { key: secret, .. }
             | Value::Basic { password: secret, .. }
             | Value::Plain { secret, .. } => secret.expose().ends_with(suffix),
-            Value::Grant(_) | Value::Signature(_) => false,
+            Value::Token(_) | Value::Signature(_) => false,
         }
     }
 
     /// The token endpoint, where a token has to be asked for.
     pub fn token_url(&self) -> Option<&str> {
         match &self.value {
-            Value::Grant(grant) => Some(&grant.token_url),
+            Value::Token(provenance) => provenance.token_url(),
             _ => None,
         }
     }
@@ -89,7 +94,7 @@ impl Credential {
     /// Refuses what only a token request would find out.
     pub fn check(&self) -> Result<(), Error> {
         match &self.value {
-            Value::Grant(grant) => grant.check().map_err(|error| error.of_credential(&self.identifier)),
+            Value::Token(provenance) => provenance.check().map_err(|error| error.of_credential(&self.identifier)),
             _ => Ok(()),
         }
     }
@@ -135,7 +140,7 @@ fn pair(payload: &[u8]) -> Result<Bindable, Invalid> {
 }
 
 fn granted(read: Result<(Grant, Option<Binding>), Invalid>) -> Result<Bindable, Invalid> {
-    read.map(|(grant, binding)| (Value::Grant(Box::new(grant)), binding))
+    read.map(|(grant, binding)| (Value::Token(Box::new(Provenance::Grant(grant))), binding))
 }
 
 fn signing(signature: Signature, binding: Binding) -> Bindable {
@@ -143,13 +148,14 @@ fn signing(signature: Signature, binding: Binding) -> Bindable {
 }
 
 /// The types that are documents, each with its required keys, and again where there are others.
-const DOCUMENTS: [(CredentialKind, &[&str]); 8] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 9] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "private_key", "alg", "token_url"]),
     (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
+    (CredentialKind::Jwt, &["private_key", "alg"]),
     (CredentialKind::AwsSigv4, &["access_key_id", "secret_access_key", "region", "service"]),
     (CredentialKind::Hmac, &["key", "alg", "template"]),
 ];

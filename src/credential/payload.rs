@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::document::CredentialKind;
-use crate::secret::json::{Invalid, text};
+use crate::secret::json::{Invalid, entries, text};
 use crate::sign::SigningAlgorithm;
 
 /// The payload as the text that it has to be.
@@ -44,6 +44,13 @@ pub(super) fn scopes(value: &RawValue) -> Result<Vec<String>, Invalid> {
 pub(super) fn name_of_bearer(value: &RawValue) -> Result<String, Invalid> {
     let name: String = serde_json::from_str(value.get()).map_err(|_| Invalid)?;
     if name.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(name) } else { Err(Invalid) }
+}
+
+/// Members with names of their own choice, which are not empty and not the library's.
+pub(super) fn added<'a>(value: &'a RawValue, own: &[&str]) -> Result<Vec<(String, &'a RawValue)>, Invalid> {
+    let added = entries(value.get())?;
+    let is_free = |name: &str| !name.is_empty() && !own.contains(&name);
+    if added.iter().all(|(name, _)| is_free(name)) { Ok(added) } else { Err(Invalid) }
 }
 
 /// One of these algorithms.

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::body::BodyKind;
 use super::declared::{no_body_kind, not_settable};
-use super::grant::Grant;
 use super::opened::{Credential, Value};
+use super::provenance::Provenance;
 use super::redact::Redactor;
 use super::signature::Signature;
 use super::{header, urlencoded};
@@ -48,8 +48,8 @@ pub struct Placed {
     pub body: Option<Bytes>,
     /// Finds in a response what was put into the request.
     pub redactor: Redactor,
-    /// What the token that goes into `Authorization` is asked for with; see [`bearer`].
-    pub grant: Option<Grant>,
+    /// Where the token comes from that goes into `Authorization`; see [`bearer`].
+    pub token: Option<Provenance>,
     /// What signs the request, attempt by attempt.
     pub signature: Option<Signature>,
 }
@@ -87,7 +87,7 @@ struct Placing<'a> {
     fields: Vec<(String, Secret)>,
     username: Option<Secret>,
     password: Option<Secret>,
-    grant: Option<Grant>,
+    token: Option<Provenance>,
     signature: Option<Signature>,
     redactor: Redactor,
 }
@@ -101,7 +101,7 @@ impl<'a> Placing<'a> {
             fields: Vec::new(),
             username: None,
             password: None,
-            grant: None,
+            token: None,
             signature: None,
             redactor: Redactor::default(),
         }
@@ -115,7 +115,7 @@ impl<'a> Placing<'a> {
             }
             Value::Basic { username, password } => self.basic(username, password),
             Value::Plain { secret, placement } => self.plain(secret, placement),
-            Value::Grant(grant) => self.grant(*grant),
+            Value::Token(provenance) => self.token(*provenance),
             Value::Signature(signature) => self.sign(*signature),
         }
     }
@@ -175,12 +175,12 @@ impl<'a> Placing<'a> {
     }
 
     /// The token comes later; its place is taken now.
-    fn grant(&mut self, grant: Grant) -> Result<(), Error> {
+    fn token(&mut self, provenance: Provenance) -> Result<(), Error> {
         self.claim(&AUTHORIZATION)?;
-        if grant.is_empty() {
+        if provenance.is_empty() {
             return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
         }
-        self.grant = Some(grant);
+        self.token = Some(provenance);
         Ok(())
     }
 
@@ -189,7 +189,7 @@ impl<'a> Placing<'a> {
         let query = self.draft.query.unwrap_or_default();
         let (headers, parameters) = (signature.headers(), signature.parameters());
         let is_filled = |name: &HeaderName| {
-            let is_tokens = self.grant.is_some() && *name == AUTHORIZATION;
+            let is_tokens = self.token.is_some() && *name == AUTHORIZATION;
             is_tokens || self.headers.iter().any(|(taken, _)| taken == name)
         };
         if headers.iter().any(|name| self.draft.headers.contains_key(*name)) {
@@ -222,7 +222,7 @@ impl<'a> Placing<'a> {
         if self.draft.key_header == Some(name) {
             return Err(filled_with_key(name));
         }
-        let has_token = self.grant.is_some() && *name == AUTHORIZATION;
+        let has_token = self.token.is_some() && *name == AUTHORIZATION;
         if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
             // An `api_key` names its header under the seal, so the name stays there.
             return Err(conflict("another credential fills the same header"));
@@ -250,9 +250,9 @@ impl<'a> Placing<'a> {
             let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
-        let Self { headers, parameters, fields, grant, signature, mut redactor, .. } = self;
+        let Self { headers, parameters, fields, token, signature, mut redactor, .. } = self;
         parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
-        Ok(Placed { headers, query, body, redactor, grant, signature })
+        Ok(Placed { headers, query, body, redactor, token, signature })
     }
 }
 

@@ -30,6 +30,8 @@ pub enum CredentialKind {
     Oauth2ClientCredentials,
     /// RFC 7523 section 2.1.
     Oauth2JwtBearer,
+    /// A JWT that a sealed key signs.
+    Jwt,
     /// AWS Signature Version 4.
     AwsSigv4,
     /// A keyed hash of an owner's template.
@@ -47,15 +49,16 @@ impl CredentialKind {
             CredentialKind::Basic => "basic",
             CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
             CredentialKind::Oauth2JwtBearer => "oauth2_jwt_bearer",
+            CredentialKind::Jwt => "jwt",
             CredentialKind::AwsSigv4 => "aws_sigv4",
             CredentialKind::Hmac => "hmac",
             CredentialKind::Secret => "secret",
         }
     }
 
-    /// Whether it is there to ask for an access token, which is what the request carries.
+    /// Whether the request carries a token in its place, which is kept.
     pub fn fetches_token(self) -> bool {
-        matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer)
+        matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer | Self::Jwt)
     }
 
     /// Whether the request carries the secret itself, and nothing that was made with it.

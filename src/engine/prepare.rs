@@ -89,8 +89,8 @@ pub fn prepare(
     let key_header = call.idempotency_key.as_ref().map(|_| &idempotency_header);
     let draft = Draft { headers: &headers, query: target.query(), body: whole, key_header };
     let placed = placement::place(credentials, draft)?;
-    let token = match placed.grant.zip(bindings.token_uri) {
-        Some((grant, uri)) => Some(token::of_grant(engine, grant, uri, specs, envelopes)?),
+    let token = match placed.token {
+        Some(provenance) => Some(token::of(engine, provenance, bindings.token_uri, specs, envelopes)?),
         None => None,
     };
     let mut fields = Fields::of_caller(headers);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::send::Outgoing;
 use super::state::Engine;
-use crate::credential::{Grant, Redactor, placement};
+use crate::credential::{Provenance, Redactor, placement};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::{SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
@@ -28,23 +28,23 @@ pub struct CallToken {
     renewed: bool,
 }
 
-/// The token that this grant gets at this endpoint. Its place is that of the one credential that fetches one: two would put
-/// their tokens into one header, and are refused.
-pub fn of_grant(
+/// The token that comes from there, by way of this endpoint if it has one. Its place is that of the one credential that has one:
+/// two would put their tokens into one header, and are refused.
+pub fn of(
     engine: &Engine,
-    grant: Grant,
-    uri: Uri,
+    provenance: Provenance,
+    uri: Option<Uri>,
     specs: &[CredentialSpec],
     envelopes: &[Vec<u8>],
 ) -> Result<CallToken, Error> {
     let mut pairs = specs.iter().zip(envelopes);
     let (spec, envelope) = pairs
         .find(|(spec, _)| spec.kind.fetches_token())
-        .ok_or_else(|| Error::new(Code::Panic, "a grant without a credential wants a token"))?;
+        .ok_or_else(|| Error::new(Code::Panic, "a token without a credential is wanted"))?;
     let settings = &*engine.settings;
     let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: engine.keyring().keys() });
     let source = TokenSource {
-        grant,
+        provenance,
         uri,
         user_agent: settings.user_agent.clone(),
         network: Arc::clone(engine.network()?),

@@ -11,8 +11,8 @@ use super::single_flight::SingleFlight;
 use super::slot::SlotId;
 use super::store::Store;
 use super::token::{Moment, Token};
-use super::{endpoint, request, response};
-use crate::credential::Grant;
+use super::{assertion, endpoint, request, response};
+use crate::credential::{Grant, Jwt, Provenance};
 use crate::document::ByteLimit;
 use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
@@ -29,12 +29,15 @@ const LEASE_PAUSE: Duration = Duration::from_millis(20);
 /// and then it goes on with that worker's next call.
 const RENEWAL_LASTS: Duration = Duration::from_secs(30);
 
+/// The part of a signed token's life that is not used.
+const LAST: Duration = Duration::from_secs(60);
+
 /// Where one credential's token comes from.
 pub struct TokenSource {
-    /// Who asks, and for what.
-    pub grant: Grant,
-    /// The token endpoint, as [`endpoint::check`] allowed it.
-    pub uri: Uri,
+    /// What was sealed: who asks and for what, or who signs.
+    pub provenance: Provenance,
+    /// The token endpoint, as [`endpoint::check`] allowed it, where one is asked.
+    pub uri: Option<Uri>,
     /// `user-agent` of the token request.
     pub user_agent: HeaderValue,
     /// How the token endpoint is reached.
@@ -53,11 +56,16 @@ pub struct SharedStore {
     pub keys: Vec<Arc<MasterKey>>,
 }
 
-impl SharedStore {
-    fn read(&self, slot: &SlotId, fetch: &SingleFlight) -> Option<Token> {
+impl TokenSource {
+    /// The token that the host's workers share, if it is another than the one that the fetch is to replace.
+    fn find(&self, shared: &SharedStore, slot: &SlotId, fetch: &SingleFlight) -> Option<Token> {
         let now = Moment::now();
-        let found = self.store.read(slot, &self.keys, now.unix())?;
+        let found = shared.store.read(slot, &shared.keys, now.unix())?;
         let token = Token::shared(found, now, random::number());
+        let token = match &self.provenance {
+            Provenance::Grant(_) => token,
+            Provenance::Jwt(_) => token.used_to_its_end(),
+        };
         (Some(token.id()) != fetch.replaces && token.is_current(now)).then_some(token)
     }
 }
@@ -71,7 +79,7 @@ pub async fn fetch(
 ) -> Result<Token, Error> {
     let Some(shared) = &source.shared else { return ask(source, fetch.deadline, asking).await };
     loop {
-        if let Some(token) = shared.read(slot, fetch) {
+        if let Some(token) = source.find(shared, slot, fetch) {
             return Ok(token);
         }
         // Nobody waits for a fetch that is paused, and it must not keep the others from theirs.
@@ -90,7 +98,7 @@ pub async fn fetch(
         sleep(LEASE_PAUSE).await;
     }
     // Another may have renewed it just before the lease was free.
-    if let Some(token) = shared.read(slot, fetch) {
+    if let Some(token) = source.find(shared, slot, fetch) {
         drop(fetch.take_lease());
         return Ok(token);
     }
@@ -99,7 +107,7 @@ pub async fn fetch(
     // writes a token.
     let lease = fetch.take_lease().or_else(|| shared.store.try_lease(slot).ok().flatten());
     let token = asked?;
-    if let Some(later) = shared.read(slot, fetch).filter(|found| found.is_later_than(&token)) {
+    if let Some(later) = source.find(shared, slot, fetch).filter(|found| found.is_later_than(&token)) {
         // This process was stopped, and another one has asked in its place.
         return Ok(later);
     }
@@ -110,10 +118,26 @@ pub async fn fetch(
     Ok(token)
 }
 
-/// One token request.
+/// A new token.
 async fn ask(source: &TokenSource, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
-    let (asked, grant) = (Moment::now(), &source.grant);
-    let request = wiped(|| request::token_request(grant, &source.uri, &source.user_agent, asked.unix()))?;
+    match &source.provenance {
+        Provenance::Grant(grant) => request(source, grant, deadline, asking).await,
+        Provenance::Jwt(jwt) => wiped(|| sign(jwt)),
+    }
+}
+
+/// A token that is used until a minute before its end. Signing takes a millisecond, so nobody does it earlier.
+fn sign(jwt: &Jwt) -> Result<Token, Error> {
+    let now = Moment::now();
+    let token = assertion::of_jwt(jwt, now.unix())?;
+    Ok(Token::granted(token, now, jwt.signer.lifetime.saturating_sub(LAST), 0).used_to_its_end())
+}
+
+/// One token request.
+async fn request(source: &TokenSource, grant: &Grant, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
+    let asked = Moment::now();
+    let uri = source.uri.as_ref().ok_or_else(|| Error::new(Code::Panic, "a grant has no token endpoint"))?;
+    let request = wiped(|| request::token_request(grant, uri, &source.user_agent, asked.unix()))?;
     asking();
     let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
     let body = Zeroizing::new(response.body);
@@ -128,5 +152,35 @@ fn failed(error: Error) -> Error {
         "response" => response::invalid(&error.message),
         "protocol" if error.code != Code::ClosedEarly => response::invalid(&error.message),
         _ => response::unreachable(&error.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::Credential;
+    use crate::credential::placement::{Draft, place};
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_signed_token_is_used_until_a_minute_before_its_end() {
+        let key = std::fs::read_to_string(format!("{}/tests/vectors/keys/p256-pkcs8.pem", env!("CARGO_MANIFEST_DIR")));
+        let payload = serde_json::json!({
+            "private_key": key.expect("a file"), "alg": "ES256", "lifetime": 1200, "binding": {"hosts": ["a.example"]},
+        });
+        let spec = serde_json::from_str(r#"{"identifier": "i", "type": "jwt"}"#).expect("a declaration");
+        let credential = Credential::from_payload(&spec, Secret::new(payload.to_string().into_bytes()));
+        let headers = http::HeaderMap::new();
+        let draft = Draft { headers: &headers, query: None, body: b"", key_header: None };
+        let placed = place(vec![credential.expect("a payload")], draft).expect("a place");
+        let Some(Provenance::Jwt(jwt)) = placed.token else { panic!("a token is signed") };
+        let before = Moment::now();
+        let token = sign(&jwt).expect("signs");
+        let second = Duration::from_secs(1);
+        assert!(token.is_current(before.plus(1139 * second)));
+        assert!(!token.is_due(before.plus(1139 * second)), "nobody signs another one earlier");
+        assert!(!token.is_current(Moment::now().plus(1140 * second)));
+        let shared = Token::shared(token.stored(), before, u64::MAX).used_to_its_end();
+        assert!(shared.is_current(before.plus(1139 * second)) && !shared.is_due(before.plus(1139 * second)));
     }
 }

@@ -42,7 +42,7 @@ impl Moment {
     }
 
     #[cfg(test)]
-    fn plus(self, time: Duration) -> Self {
+    pub(super) fn plus(self, time: Duration) -> Self {
         Self { monotonic: self.monotonic + time, unix_ms: self.unix_ms + time.as_millis() as u64 }
     }
 }
@@ -77,6 +77,12 @@ impl Token {
         let lifetime = Duration::from_millis(expires_ms.saturating_sub(issued_ms));
         let due = expires.checked_sub(lead(lifetime, jitter)).unwrap_or(expires);
         Self { id: TokenId::of(&secret), secret: LockedSecret::new(secret), issued_ms, expires_ms, expires, due }
+    }
+
+    /// The same, which nobody renews before its end: another is made in no time.
+    pub fn used_to_its_end(mut self) -> Self {
+        self.due = self.expires;
+        self
     }
 
     /// The token itself.

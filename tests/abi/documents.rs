@@ -211,8 +211,17 @@ fn the_payloads_have_every_key_of_their_type() {
     let (page, payloads) = (file("docs/wire.md"), document("payloads"));
     let (_, binding) = page.split_once("\"binding\": {").expect("a binding");
     let binding = named(binding.split_once('}').expect("its end").0);
-    let kinds =
-        ["bearer", "api_key", "basic", "secret", "oauth2_client_credentials", "oauth2_jwt_bearer", "aws_sigv4", "hmac"];
+    let kinds = [
+        "bearer",
+        "api_key",
+        "basic",
+        "secret",
+        "oauth2_client_credentials",
+        "oauth2_jwt_bearer",
+        "jwt",
+        "aws_sigv4",
+        "hmac",
+    ];
     assert_eq!(keys(&payloads), BTreeSet::from(kinds));
     for kind in kinds {
         let payload = &payloads[kind];

@@ -319,7 +319,7 @@ fn an_assertion_takes_the_place_of_its_token() {
     let grant = r#"{"private_key":"k","alg":"RS256","iss":"i","token_url":"https://a.example/","binding":{"hosts":["a.example"]}}"#;
     let again = || (spec("oauth2_jwt_bearer", None), grant);
     let placed = place_all(&[again()]).expect("places");
-    assert!(placed.headers.is_empty() && placed.grant.is_some(), "the token is fetched later");
+    assert!(placed.headers.is_empty() && placed.token.is_some(), "the token is fetched later");
     for other in [again(), (plain(r#""bearer""#), "t")] {
         assert_eq!(code(place_all(&[again(), (other.0, other.1)])), Code::PlacementConflict);
     }
@@ -332,7 +332,7 @@ fn a_client_takes_the_place_of_its_token() {
     let client = r#"{"client_id":"c","client_secret":"s","token_url":"https://a.example/token"}"#;
     let spec = spec("oauth2_client_credentials", None);
     let placed = place_all(&[(spec, client)]).expect("places");
-    assert!(placed.headers.is_empty() && placed.grant.is_some(), "the token is fetched later");
+    assert!(placed.headers.is_empty() && placed.token.is_some(), "the token is fetched later");
     let again = || (self::spec("oauth2_client_credentials", None), client);
     for other in [again(), (plain(r#""bearer""#), "t"), (plain(r#""basic""#), "a:b")] {
         assert_eq!(code(place_all(&[again(), (other.0, other.1)])), Code::PlacementConflict);

@@ -1,25 +1,14 @@
 //! Tokens that a signed assertion is exchanged for: what it says, who can verify it, and what is refused before any is made.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support;
+use crate::support::jwt::{key, read_jwt, verifies, verifies_with};
 use crate::support::library::Reply;
 use crate::support::oauth::{Site, nth, requests, response, token};
 use crate::support::server::Received;
-
-fn keys() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/keys")
-}
-
-fn key(name: &str) -> String {
-    fs::read_to_string(keys().join(format!("{name}.pem"))).expect("a key")
-}
 
 fn payload(site: &Site, name: &str, alg: &str) -> Value {
     let ports = [site.endpoint.address.port(), site.api.address.port()];
@@ -41,48 +30,11 @@ fn form(site: &Site) -> Vec<(String, String)> {
     url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
-/// The last assertion: header, claims, what was signed, and the signature.
+/// The last assertion.
 fn assertion(site: &Site) -> (Value, Value, String, Vec<u8>) {
     let form = form(site);
     let (_, text) = form.iter().find(|(name, _)| name.ends_with("assertion")).expect("an assertion");
-    let parts: Vec<&str> = text.split('.').collect();
-    let bytes = |part: &str| support::base64(&padded(&part.replace('-', "+").replace('_', "/")));
-    let read = |part: &str| serde_json::from_slice(&bytes(part)).expect("JSON");
-    (read(parts[0]), read(parts[1]), format!("{}.{}", parts[0], parts[1]), bytes(parts[2]))
-}
-
-fn padded(digits: &str) -> String {
-    format!("{digits}{}", "=".repeat(digits.len().wrapping_neg() % 4))
-}
-
-/// Whether OpenSSL verifies it. Of P-256 it reads the two numbers in DER.
-fn verifies(directory: &Path, name: &str, signed: &str, signature: &[u8]) -> bool {
-    verifies_with(directory, name, &[], signed, signature)
-}
-
-/// The same with options of its own.
-fn verifies_with(directory: &Path, name: &str, options: &[&str], signed: &str, signature: &[u8]) -> bool {
-    let number = |bytes: &[u8]| {
-        let digits = bytes.iter().position(|byte| *byte != 0).map_or(&[0][..], |start| &bytes[start..]);
-        let sign: &[u8] = if digits[0] >= 0x80 { &[0] } else { &[] };
-        [&[2, (sign.len() + digits.len()) as u8][..], sign, digits].concat()
-    };
-    let signature = if name == "p256" {
-        let numbers = [number(&signature[..32]), number(&signature[32..])].concat();
-        [&[0x30, numbers.len() as u8][..], &numbers].concat()
-    } else {
-        signature.to_vec()
-    };
-    fs::write(directory.join("signed"), signed).expect("a file");
-    fs::write(directory.join("signature"), signature).expect("a file");
-    let public = keys().join(format!("{name}-public.pem"));
-    let verify = Command::new("openssl")
-        .args(["dgst", "-sha256", "-verify", public.to_str().expect("text")])
-        .args(options)
-        .args(["-signature", "signature", "signed"])
-        .current_dir(directory)
-        .output();
-    verify.expect("openssl, which Debian has").status.success()
+    read_jwt(text)
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod support;
 
 mod assertions;
+mod jwts;
 mod requests;
 mod servers;
 mod sharing;

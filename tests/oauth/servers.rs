@@ -148,7 +148,31 @@ fn django_oauth_toolkit_serves() {
     serves(&Running::python(), "/o/token/");
 }
 
-/// A client whose key signs: RSA in both ways, and P-256. It refuses a flipped bit, another key and another audience.
+/// Tokens that a key of each kind signs. One whose signature has a bit flipped is refused, and one that says something else.
+fn takes_signed_tokens(server: &Running, engine: u64) {
+    for (alg, file) in [("ES256", "p256-pkcs8"), ("PS256", "rsa-pkcs8"), ("RS256", "rsa-pkcs1")] {
+        let key = std::fs::read_to_string(root().join(format!("tests/vectors/keys/{file}.pem"))).expect("a key");
+        let payload = json!({
+            "private_key": key, "alg": alg, "kid": "k", "iss": "robot", "sub": "it is", "aud": "api",
+            "binding": {"hosts": [format!("localhost:{}", server.port)]},
+        });
+        let taken = server.call_as("jwt", engine, &format!("/signed/{alg}"), &payload);
+        assert_eq!((taken.http_status(), &*taken.body), (Some(200), &b"it is"[..]), "{alg}: {}", taken.head);
+        let other = if alg == "ES256" { "RS256" } else { "ES256" };
+        for path in [format!("/signed/{alg}/flipped"), format!("/signed/{other}")] {
+            assert_eq!(server.call_as("jwt", engine, &path, &payload).http_status(), Some(401), "{alg}: {path}");
+        }
+        for claim in ["iss", "aud"] {
+            let mut payload = payload.clone();
+            payload[claim] = json!("another");
+            let refused = server.call_as("jwt", engine, &format!("/signed/{alg}"), &payload);
+            assert_eq!(refused.http_status(), Some(401), "{alg}: another {claim}");
+        }
+    }
+}
+
+/// A client whose key signs: RSA in both ways, and P-256. It refuses a flipped bit, another key and another audience. So does jose,
+/// which comes with it, of tokens.
 #[test]
 fn oidc_provider_verifies_clients_with_a_key() {
     let server = Running::node();
@@ -183,6 +207,7 @@ fn oidc_provider_verifies_clients_with_a_key() {
             assert_eq!(refused.head["error"]["message"], "the token endpoint refused the client: invalid_client");
         }
     }
+    takes_signed_tokens(&server, engine);
 }
 
 /// Assertions of both kinds of keys: a token for one that is used again, another after that is revoked, and none for one whose
@@ -223,4 +248,5 @@ fn authlib_verifies_assertions() {
             assert_eq!(refused.head["error"]["message"], "the token endpoint refused the client: invalid_grant");
         }
     }
+    takes_signed_tokens(&server, engine);
 }

@@ -164,26 +164,31 @@ pub(super) fn searching(needles: &Arc<Needles>, seen: &Arc<Mutex<Seen>>) -> u16 
     port
 }
 
-/// Runs the signer and gives what was found at each stage.
-fn stages(name: &str, alg: &str) -> Seen {
+/// Runs the signer and gives what was found at each stage: `during` is when the token endpoint is asked, and of a `jwt` the API.
+fn stages(kind: &str, name: &str, alg: &str) -> Seen {
     let file = format!("{}/tests/vectors/keys/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     let pem = fs::read_to_string(&file).expect("a key");
     let needles = Arc::new(needles(&pem));
     let seen = Arc::new(Mutex::new(Seen::default()));
     let port = searching(&needles, &seen);
-    let site = Site::closing({
+    let look = {
         let (needles, seen) = (Arc::clone(&needles), Arc::clone(&seen));
-        move |_, _| {
-            seen.lock().expect("no poison").look("during", &needles);
+        move || seen.lock().expect("no poison").look("during", &needles)
+    };
+    let site = match kind {
+        "jwt" => Site::closing_after(look),
+        _ => Site::closing(move |_, _| {
+            look();
             token("t")
-        }
-    });
+        }),
+    };
     let hosts = [&site.endpoint, &site.api].map(|server| format!("localhost:{}", server.address.port()));
-    let payload = json!({
-        "private_key": pem, "alg": alg, "iss": "robot", "token_url": site.token_url(), "binding": {"hosts": hosts},
-    });
+    let mut payload = json!({"private_key": pem, "alg": alg, "iss": "robot", "binding": {"hosts": hosts}});
+    if kind != "jwt" {
+        payload["token_url"] = json!(site.token_url());
+    }
     let mut request = site.request("GET");
-    request["credentials"][0]["type"] = json!("oauth2_jwt_bearer");
+    request["credentials"][0]["type"] = json!(kind);
     let task = json!({
         "configuration": site.configuration, "request": request, "sealed": sealed(&payload), "port": port, "key": file, "alg": alg,
     });
@@ -196,17 +201,20 @@ fn nothing_remains_of_a_key_that_signed() {
     if let Some(task) = alone::task() {
         return signer(&task);
     }
-    for (name, alg, names) in
-        [("rsa-pkcs1", "RS256", &["d", "p", "q", "dP", "dQ", "qInv"][..]), ("p256-sec1", "ES256", &["d"])]
-    {
-        let seen = stages(name, alg);
+    let of_rsa = &["d", "p", "q", "dP", "dQ", "qInv"][..];
+    for (kind, name, alg, names) in [
+        ("oauth2_jwt_bearer", "rsa-pkcs1", "RS256", of_rsa),
+        ("oauth2_jwt_bearer", "p256-sec1", "ES256", &["d"]),
+        ("jwt", "rsa-pkcs1", "PS256", of_rsa),
+    ] {
+        let seen = stages(kind, name, alg);
         let (stages, at) = (&seen.stages, |stage: &str| seen.at(stage));
         println!("{name}: {stages:?}");
         assert!(at("before").is_empty(), "{name}: {stages:?}");
         assert_eq!(
             at("during"),
             &["PEM"],
-            "{name}: the sealed text is there while its token is asked for, and nothing parsed"
+            "{kind} {name}: the sealed text is there while its token is asked for or used, and nothing parsed"
         );
         assert!(at("after").is_empty(), "{name}: {stages:?}");
         let parsed = at("parsed");

@@ -8,6 +8,7 @@ pub mod coding;
 pub mod dns;
 pub mod h2;
 pub mod hpack;
+pub mod jwt;
 pub mod library;
 pub mod memory;
 pub mod namespace;

@@ -35,19 +35,24 @@ impl Site {
         response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self::made(change, response, accepts, true)
+        Self::made(change, response, accepts, None)
     }
 
     /// An API that takes every token, does not repeat it in the response, and ends its connections.
     pub fn closing(response: impl Fn(usize, &Received) -> String + Send + Sync + 'static) -> Self {
-        Self::made(|_| {}, response, |_| true, false)
+        Self::made(|_| {}, response, |_| true, Some(Box::new(|| {})))
+    }
+
+    /// The same, and before it responds it does this. The endpoint is asked by nobody.
+    pub fn closing_after(seen: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::made(|_| {}, |_, _| token("asked"), |_| true, Some(Box::new(seen)))
     }
 
     fn made(
         change: impl FnOnce(&mut Value),
         response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
-        echoes: bool,
+        closing: Option<Box<dyn Fn() + Send + Sync>>,
     ) -> Self {
         let authority = Authority::new();
         let tls = || Some(authority.server(&["localhost"], &[], |_| {}));
@@ -57,7 +62,8 @@ impl Site {
         });
         let api = Server::start(tls(), move |peer| {
             while let Some(received) = peer.read() {
-                if !echoes {
+                if let Some(seen) = &closing {
+                    seen();
                     return peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
                 }
                 let token = received.header("authorization").and_then(|value| value.strip_prefix("Bearer "));

@@ -20,6 +20,7 @@ final readonly class CredentialReference
     public const BASIC = 'basic';
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
     public const OAUTH2_JWT_BEARER = 'oauth2_jwt_bearer';
+    public const JWT = 'jwt';
     public const AWS_SIGV4 = 'aws_sigv4';
     public const HMAC = 'hmac';
     public const SECRET = 'secret';
@@ -27,8 +28,8 @@ final readonly class CredentialReference
     /** An optional prefix of the identifier, as in the settings of extensions. */
     public const PREFIX = 'vault:';
 
-    /** The types that are exchanged for an access token, which is what a request carries. */
-    public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER];
+    /** The types that a token is fetched or signed with, which is kept and is what a request carries. */
+    public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER, self::JWT];
 
     /** The types that sign a request, which carries what was made with the secret. */
     public const SIGNING = [self::AWS_SIGV4, self::HMAC];
@@ -39,6 +40,7 @@ final readonly class CredentialReference
         self::BASIC,
         self::OAUTH2_CLIENT_CREDENTIALS,
         self::OAUTH2_JWT_BEARER,
+        self::JWT,
         self::AWS_SIGV4,
         self::HMAC,
         self::SECRET,

@@ -167,7 +167,7 @@ final class Deviations
         ],
         'oauth' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A credential of type `oauth2_client_credentials` or `oauth2_jwt_bearer` is `credential.unsupported`: only the library '
+            'instead' => 'A credential of type `oauth2_client_credentials`, `oauth2_jwt_bearer` or `jwt` is `credential.unsupported`: only the library '
                 . 'fetches and keeps tokens. `token_cache` is read and does nothing.',
         ],
         'signing' => [

@@ -2,7 +2,8 @@
 
 The issuers "rsa" and "p256" have the public keys of the directory that PUBLIC_KEYS names. GET /api answers 200 to a token that is
 valid, and 401 to any other; GET /api/revoke makes it invalid afterwards. POST /flipped is POST /token with one bit of the
-assertion's signature flipped before it is looked at.
+assertion's signature flipped before it is looked at. GET /signed/ALG answers 200 to a bearer that joserfc verifies with the key of that
+algorithm, and 401 to any other; /signed/ALG/flipped flips one bit of it before.
 """
 
 import base64
@@ -31,6 +32,8 @@ django.setup()
 from authlib.integrations.django_oauth2 import AuthorizationServer  # noqa: E402
 from authlib.oauth2.rfc6749 import ClientMixin  # noqa: E402
 from authlib.oauth2.rfc7523 import JWTBearerGrant  # noqa: E402
+from joserfc import jwt  # noqa: E402
+from joserfc.errors import JoseError  # noqa: E402
 from joserfc.jwk import ECKey, RSAKey  # noqa: E402
 
 keys = os.environ["PUBLIC_KEYS"]
@@ -94,14 +97,39 @@ def token(request):
     return authorization.create_token_response(request)
 
 
-def flipped(request):
-    form = dict(parse_qsl(request.body.decode()))
-    signed, _, signature = form["assertion"].rpartition(".")
+def flip(token):
+    signed, _, signature = token.rpartition(".")
     octets = bytearray(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)))
     octets[len(octets) // 2] ^= 1
-    form["assertion"] = signed + "." + base64.urlsafe_b64encode(octets).decode().rstrip("=")
+    return signed + "." + base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+
+def flipped(request):
+    form = dict(parse_qsl(request.body.decode()))
+    form["assertion"] = flip(form["assertion"])
     request._post = QueryDict(urlencode(form))
     return token(request)
+
+
+def signed(request, alg, change=lambda token: token):
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    claims = jwt.JWTClaimsRegistry(
+        leeway=0,
+        iss={"essential": True, "value": "robot"},
+        aud={"essential": True, "value": "api"},
+        iat={"essential": True},
+        exp={"essential": True},
+    )
+    try:
+        token = jwt.decode(change(value), public["p256" if alg == "ES256" else "rsa"], algorithms=[alg])
+        claims.validate(token.claims)
+    except JoseError:
+        return HttpResponse("no", status=401)
+    return HttpResponse(token.claims["sub"])
+
+
+def signed_flipped(request, alg):
+    return signed(request, alg, flip)
 
 
 def api(request):
@@ -114,7 +142,14 @@ def api(request):
     return HttpResponse(said)
 
 
-urlpatterns = [path("token", token), path("flipped", flipped), path("api", api), path("api/revoke", api)]
+urlpatterns = [
+    path("token", token),
+    path("flipped", flipped),
+    path("signed/<alg>", signed),
+    path("signed/<alg>/flipped", signed_flipped),
+    path("api", api),
+    path("api/revoke", api),
+]
 
 server = bind(get_wsgi_application())
 serve(server)

@@ -1,6 +1,7 @@
 // oidc-provider as a token endpoint, and an API that takes its tokens: node oidc-provider.mjs CERTIFICATE KEY
 //
-// GET /api answers 200 to a token that is valid, and 401 to any other; GET /api/revoke makes it invalid afterwards.
+// GET /api answers 200 to a token that is valid, and 401 to any other; GET /api/revoke makes it invalid afterwards. GET /signed/ALG answers
+// 200 to a bearer that jose verifies with the key of that algorithm, and 401 to any other; /signed/ALG/flipped flips one bit of it before.
 // The packages are found in the directory that NODE_MODULES names.
 
 import { createPublicKey } from 'node:crypto';
@@ -11,6 +12,8 @@ import { pathToFileURL } from 'node:url';
 
 const found = createRequire(`${process.env.NODE_MODULES}/`).resolve('oidc-provider');
 const { default: Provider } = await import(pathToFileURL(found));
+// The one that oidc-provider uses.
+const { jwtVerify } = await import(pathToFileURL(createRequire(found).resolve('jose')));
 
 const client = (client_id, token_endpoint_auth_method) => ({
   client_id,
@@ -28,6 +31,17 @@ const signing = (alg, file) => {
   const jwk = createPublicKey(readFileSync(`${process.env.PUBLIC_KEYS}/${file}-public.pem`)).export({ format: 'jwk' });
   return { ...rest, token_endpoint_auth_signing_alg: alg, jwks: { keys: [{ ...jwk, kid: 'k', use: 'sig' }] } };
 };
+
+// One bit of the signature in the middle of a token.
+const flip = (token) => {
+  const parts = token.split('.');
+  const signature = Buffer.from(parts[2], 'base64url');
+  signature[signature.length >> 1] ^= 1;
+  parts[2] = signature.toString('base64url');
+  return parts.join('.');
+};
+
+const publicKey = (alg) => createPublicKey(readFileSync(`${process.env.PUBLIC_KEYS}/${alg === 'ES256' ? 'p256' : 'rsa'}-public.pem`));
 
 const [certificate, key] = process.argv.slice(2).map((file) => readFileSync(file));
 const server = createServer({ cert: certificate, key });
@@ -53,11 +67,7 @@ server.listen(0, '127.0.0.1', () => {
     const chunks = [];
     for await (const chunk of context.req) chunks.push(chunk);
     const form = new URLSearchParams(Buffer.concat(chunks).toString());
-    const parts = form.get('client_assertion').split('.');
-    const signature = Buffer.from(parts[2], 'base64url');
-    signature[signature.length >> 1] ^= 1;
-    parts[2] = signature.toString('base64url');
-    form.set('client_assertion', parts.join('.'));
+    form.set('client_assertion', flip(form.get('client_assertion')));
     context.req.body = form.toString();
     context.path = '/token';
     return next();
@@ -69,6 +79,22 @@ server.listen(0, '127.0.0.1', () => {
     context.status = token?.isValid ? 200 : 401;
     context.body = token?.isValid ? `${token.clientId}: ${token.scope}` : 'no';
     if (token && context.path === '/api/revoke') await token.destroy();
+    return undefined;
+  });
+  provider.use(async (context, next) => {
+    const [, alg, flipped] = /^\/signed\/(\w+)(\/flipped)?$/.exec(context.path) ?? [];
+    if (!alg) return next();
+    const [, value] = /^Bearer (.+)$/.exec(context.get('authorization')) ?? [];
+    try {
+      const { payload } = await jwtVerify(flipped ? flip(value) : value, publicKey(alg), {
+        algorithms: [alg], issuer: 'robot', audience: 'api', typ: 'JWT', requiredClaims: ['iat', 'exp'],
+      });
+      context.status = 200;
+      context.body = payload.sub;
+    } catch {
+      context.status = 401;
+      context.body = 'no';
+    }
     return undefined;
   });
   server.on('request', provider.callback());

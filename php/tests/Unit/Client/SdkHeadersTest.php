@@ -34,7 +34,7 @@ final class SdkHeadersTest extends ClientTestCase
     public static function filled(): iterable
     {
         yield 'none' => [[], []];
-        foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer'] as $type) {
+        foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer', 'jwt'] as $type) {
             yield $type => [[self::CREDENTIAL + ['type' => $type]], ['Authorization']];
         }
         yield 'aws_sigv4' => [[self::CREDENTIAL + ['type' => 'aws_sigv4']], ['Authorization']];

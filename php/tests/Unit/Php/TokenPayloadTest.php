@@ -23,6 +23,9 @@ final class TokenPayloadTest extends TestCase
         foreach (PolicyVectors::section('jwt_bearers') as [$payload, $isSound]) {
             self::assertSame($isSound, self::isTaken($payload, CredentialReference::OAUTH2_JWT_BEARER), $payload);
         }
+        foreach (PolicyVectors::section('jwts') as [$payload, $isSound]) {
+            self::assertSame($isSound, self::isTaken($payload, CredentialReference::JWT), $payload);
+        }
     }
 
     /** Keys as the library's tests read them, and a weak one and one of another curve. */

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
-use Netresearch\NrVault\Transport\Secret\JsonScanner;
 
 /**
  * What is special in the payload of a signed assertion: what it says, and what else goes into the form.
@@ -35,41 +34,8 @@ final class AssertionPayload
                 throw new InvalidPayload('"' . $name . '" is empty or no text');
             }
         }
-        SigningPayload::check($document, $places, $value, ['RS256', 'ES256'], self::LONGEST);
-        if (isset($places['claims'])) {
-            self::checkAdded('claims', substr($document, ...$places['claims']), self::OWN_CLAIMS, false);
-        }
-        if (isset($places['fields'])) {
-            self::checkAdded('fields', substr($document, ...$places['fields']), self::OWN_FIELDS, true);
-        }
-    }
-
-    /**
-     * @param list<string> $own names that the library fills
-     * @throws InvalidPayload
-     */
-    private static function checkAdded(string $name, #[\SensitiveParameter] string $json, array $own, bool $isText): void
-    {
-        $count = 0;
-        $fault = null;
-        $isObject = (new JsonScanner($json))->members(
-            ['', ...$own],
-            static function (?string $key, int $offset, int $length) use ($json, $isText, &$count, &$fault): void {
-                $count++;
-                if ($key !== null) {
-                    $fault = $key === '' ? 'has a key that is empty' : 'has "' . $key . '", which is not for it to say';
-                } elseif ($isText && JsonScanner::text($json, $offset, $length) === null) {
-                    $fault = 'has a value that is no text';
-                }
-            },
-        );
-        if (!$isObject) {
-            throw new InvalidPayload('"' . $name . '" is no JSON object');
-        }
-        // json_decode() keeps the last of two.
-        $fault ??= $count === count((array) json_decode($json, true)) ? null : 'has a key twice';
-        if ($fault !== null) {
-            throw new InvalidPayload('"' . $name . '" ' . $fault);
-        }
+        SigningPayload::check($document, $places, $value, ['RS256', 'ES256'], 1, self::LONGEST);
+        SigningPayload::checkAdded($document, $places, 'claims', self::OWN_CLAIMS, false);
+        SigningPayload::checkAdded($document, $places, 'fields', self::OWN_FIELDS, true);
     }
 }

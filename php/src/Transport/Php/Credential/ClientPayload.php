@@ -48,7 +48,7 @@ final class ClientPayload
             }
         }
         if ($auth === self::PRIVATE_KEY_JWT) {
-            SigningPayload::check($document, $places, $value, ['PS256', 'ES256', 'RS256'], self::LONGEST);
+            SigningPayload::check($document, $places, $value, ['PS256', 'ES256', 'RS256'], 1, self::LONGEST);
         }
         $resource = $value('resource', []);
         if (!TokenPayload::isText($resource) && !TokenPayload::isListOf($resource, TokenPayload::isText(...))) {

@@ -60,6 +60,10 @@ final class Payload
                 'token_type',
             ],
         ],
+        CredentialReference::JWT => [
+            ['private_key', 'alg'],
+            ['iss', 'sub', 'aud', 'kid', 'lifetime', 'claims', 'exp'],
+        ],
         CredentialReference::AWS_SIGV4 => [
             ['access_key_id', 'secret_access_key', 'region', 'service'],
             ['session_token', 'unsigned_payload'],
@@ -101,6 +105,7 @@ final class Payload
                 }
             }
             $lacks = match (true) {
+                $type === CredentialReference::JWT => 'sign tokens',
                 in_array($type, CredentialReference::FETCHING, true) => 'fetch tokens',
                 in_array($type, CredentialReference::SIGNING, true) => 'sign requests',
                 default => null,

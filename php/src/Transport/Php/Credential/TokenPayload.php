@@ -11,8 +11,8 @@ use Netresearch\NrVault\Transport\Php\Policy\Canonicalizer;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 
 /**
- * The payloads that are exchanged for an access token. Only the library requests tokens. A payload that it would refuse must not be
- * sealed, so it is checked here as well.
+ * The payloads that a token is fetched or signed with. Only the library does so. A payload that it would refuse must not be sealed, so
+ * it is checked here as well.
  *
  * @internal
  */
@@ -30,9 +30,11 @@ final class TokenPayload
     {
         $places = Payload::fields($type, $document);
         $value = PayloadValues::of($document, $places);
-        $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
-            ? ClientPayload::check($document, $places, $value)
-            : AssertionPayload::check($document, $places, $value);
+        match ($type) {
+            CredentialReference::OAUTH2_CLIENT_CREDENTIALS => ClientPayload::check($document, $places, $value),
+            CredentialReference::JWT => JwtPayload::check($document, $places, $value),
+            default => AssertionPayload::check($document, $places, $value),
+        };
         if (!self::isListOf($value('scopes', []), self::isScope(...))) {
             throw new InvalidPayload('"scopes" is no list of scopes, each without a blank');
         }
@@ -41,7 +43,9 @@ final class TokenPayload
             throw new InvalidPayload('"token_type" is no name of a type, nor empty where the token endpoint gives none');
         }
         $binding = Payload::binding($document, $places);
-        self::checkEndpoint($value('token_url', ''), $binding);
+        if ($type !== CredentialReference::JWT) {
+            self::checkEndpoint($value('token_url', ''), $binding);
+        }
         return $binding;
     }
 

@@ -1,0 +1,78 @@
+//! The payload of `jwt`: the key that signs a token, and what the token says.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::binding::Binding;
+use super::grant::Signer;
+use super::payload::{added, algorithm, check_kind, plain, seconds, utf8};
+use crate::document::CredentialKind;
+use crate::secret::json::{Invalid, members, text};
+use crate::sign::SigningAlgorithm;
+
+/// How long a token is valid unless the payload says otherwise, at least, and at most. The last minute of it is never used.
+const USUAL: Duration = Duration::from_secs(600);
+const SHORTEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Claims with keys of their own in the payload, and those that are the library's.
+const OWN_CLAIMS: [&str; 7] = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"];
+
+/// A signed token that is the bearer's, as it was sealed.
+pub struct Jwt {
+    /// Who signs, and for how long.
+    pub signer: Signer,
+    /// Who says so.
+    pub issuer: Option<String>,
+    /// About whom.
+    pub subject: Option<String>,
+    /// What else the token says: names, and JSON.
+    pub claims: Vec<(String, Box<RawValue>)>,
+    /// Whether the token itself says when it ends. Some receivers count from when it was issued.
+    pub says_end: bool,
+}
+
+/// Reads a payload. The key is parsed where it signs.
+pub(super) fn parse(payload: &[u8]) -> Result<(Jwt, Binding), Invalid> {
+    let names = ["private_key", "alg", "iss", "sub", "aud", "kid", "lifetime", "claims", "exp", "type", "binding"];
+    let [key, alg, issuer, subject, audience, key_id, lifetime, claims, exp, kind, binding] =
+        members(utf8(payload)?, names)?;
+    check_kind(kind, CredentialKind::Jwt)?;
+    let known = [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::Ps256];
+    let lifetime = lifetime.map(|lifetime| seconds(lifetime, LONGEST)).transpose()?.unwrap_or(USUAL);
+    if lifetime < SHORTEST {
+        return Err(Invalid);
+    }
+    let signer = Signer {
+        private_key: text(key.ok_or(Invalid)?)?,
+        algorithm: algorithm(alg.ok_or(Invalid)?, &known)?,
+        key_id: key_id.map(plain).transpose()?,
+        thumbprint: None,
+        audience: audience.map(plain).transpose()?,
+        lifetime,
+    };
+    let claims = claims.map(|claims| added(claims, &OWN_CLAIMS)).transpose()?.unwrap_or_default();
+    let jwt = Jwt {
+        signer,
+        issuer: issuer.map(plain).transpose()?,
+        subject: subject.map(plain).transpose()?,
+        claims: claims.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+        says_end: exp.map_or(Ok(true), |exp| serde_json::from_str(exp.get()).map_err(|_| Invalid))?,
+    };
+    Ok((jwt, Binding::of_key(binding)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::vectors::section;
+
+    #[test]
+    fn misspelt_is_refused() {
+        for (payload, is_sound) in section::<Vec<(String, bool)>>("jwts") {
+            let read = parse(payload.as_bytes()).is_ok_and(|(jwt, _)| jwt.signer.key().is_ok());
+            assert_eq!(read, is_sound, "{payload}");
+        }
+    }
+}
