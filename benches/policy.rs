@@ -14,7 +14,8 @@ const REQUEST: &[u8] = br#"{ "version": 1, "service_id": "stripe", "method": "PO
 
 fn decision(criterion: &mut Criterion) {
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, request_bytes: 1 << 20, filled_headers: &[] };
+    let context =
+        Context { internal_hosts: &internal_hosts, request_bytes: 1 << 20, filled_headers: &[], signs_for_aws: false };
     let request = Request::parse(REQUEST).expect("a request");
     criterion.bench_function("policy parse", |bencher| bencher.iter(|| Request::parse(REQUEST)));
     let rules = ServiceRules::of(&request.service, None);

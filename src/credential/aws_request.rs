@@ -3,59 +3,61 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::percent_decode_str;
 
 use super::encoding::hex;
 use super::unsigned::Unsigned;
 use crate::error::{Code, Error};
+use crate::policy::{plus_in_query, uri_encode};
 use crate::sign::Hash;
 
-/// AWS's UriEncode: everything but RFC 3986's unreserved characters.
-const URI_ENCODE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A request in the form that is hashed, and the names of its signed fields.
-pub(super) struct CanonicalRequest {
-    pub text: String,
-    pub signed_headers: String,
+/// The header fields that are signed: their lines, and their names.
+pub(super) struct SignedHeaders {
+    lines: String,
+    pub names: String,
 }
 
-/// The canonical form of a request with these fields and this hash of its body. S3 takes the path as it is sent, other services
-/// encode it once more.
+impl SignedHeaders {
+    /// Those of a request that has these header fields.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Result<Self, Error> {
+        let mut fields = vec![("host", host(uri))];
+        for name in headers.keys().filter(|name| is_signed(name)) {
+            let values = headers.get_all(name).iter().map(|value| single_spaced(value.as_bytes()));
+            let values: Vec<String> = values.collect::<Result<_, _>>()?;
+            fields.push((name.as_str(), values.join(",")));
+        }
+        fields.sort();
+        Ok(Self {
+            lines: fields.iter().map(|(name, value)| format!("{name}:{value}\n")).collect(),
+            names: fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";"),
+        })
+    }
+}
+
+/// A request in the form that is hashed, with this query and this hash of its body. S3 takes the path as it is sent, other
+/// services encode it once more.
 pub(super) fn canonical(
     request: &Unsigned<'_>,
-    headers: &HeaderMap,
+    headers: &SignedHeaders,
+    query: &str,
     payload: &str,
     is_s3: bool,
-) -> Result<CanonicalRequest, Error> {
-    let path = path(request.uri.path(), is_s3)?;
-    let query = query(request.uri.query().unwrap_or_default())?;
-    let mut fields = vec![("host", host(request.uri))];
-    for name in headers.keys().filter(|name| is_signed(name)) {
-        let values = headers.get_all(name).iter().map(|value| single_spaced(value.as_bytes()));
-        let values: Vec<String> = values.collect::<Result<_, _>>()?;
-        fields.push((name.as_str(), values.join(",")));
-    }
-    fields.sort();
-    let signed_headers = fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let method = request.method;
-    Ok(CanonicalRequest {
-        text: format!("{method}\n{path}\n{query}\n{fields}\n{signed_headers}\n{payload}"),
-        signed_headers,
-    })
+) -> Result<String, Error> {
+    let (method, path, query) = (request.method, path(request.uri.path(), is_s3), sorted(query)?);
+    let SignedHeaders { lines, names } = headers;
+    Ok(format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"))
+}
+
+/// A query with these parameters behind its own.
+pub(super) fn append(query: &str, parameters: &[(&str, &str)]) -> String {
+    let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", uri_encode(value.as_bytes())));
+    let own = (!query.is_empty()).then(|| query.to_owned());
+    own.into_iter().chain(pairs).collect::<Vec<_>>().join("&")
 }
 
 /// The SHA-256 of these bytes, as the texts have it.
 pub(super) fn hash(bytes: &[u8]) -> String {
     hex(&Hash::Sha256.digest(bytes))
-}
-
-/// Whether a parameter of the query is one of a presigned URL.
-pub(super) fn has_parameter_of_signature(query: &str) -> bool {
-    let names = query.split('&').filter_map(|pair| pair.split('=').next());
-    names
-        .map(|name| percent_decode_str(name).collect::<Vec<u8>>())
-        .any(|name| name.get(.."x-amz-".len()).is_some_and(|start| start.eq_ignore_ascii_case(b"x-amz-")))
 }
 
 fn is_signed(name: &HeaderName) -> bool {
@@ -73,29 +75,19 @@ fn single_spaced(value: &[u8]) -> Result<String, Error> {
     Ok(value.split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
-fn path(sent: &str, is_s3: bool) -> Result<Cow<'_, str>, Error> {
-    let encoded = |text: &[u8]| percent_encode(text, URI_ENCODE).to_string();
-    if !is_s3 {
-        return Ok(sent.split('/').map(|segment| encoded(segment.as_bytes())).collect::<Vec<_>>().join("/").into());
+fn path(sent: &str, is_s3: bool) -> Cow<'_, str> {
+    match is_s3 {
+        true => sent.into(),
+        false => sent.split('/').map(|segment| uri_encode(segment.as_bytes())).collect::<Vec<_>>().join("/").into(),
     }
-    let is_encoded = sent.split('/').all(|segment| {
-        let decoded: Vec<u8> = percent_decode_str(segment).collect();
-        encoded(&decoded) == segment
-    });
-    if is_encoded {
-        return Ok(sent.into());
-    }
-    let why = "S3 signs a path whose characters are all percent-encoded but A-Z a-z 0-9 - . _ ~ and the slash, in upper-case hex: \
-        give it so, as rawurlencode() does for each segment";
-    Err(Error::new(Code::Malformed, why))
 }
 
-fn query(sent: &str) -> Result<String, Error> {
+/// In the order of names and values, all of them percent-encoded in one way.
+fn sorted(sent: &str) -> Result<String, Error> {
     if sent.contains('+') {
-        let why = "the query has a plus, which is a space to some and a plus to others: write %20 or %2B";
-        return Err(Error::new(Code::Malformed, why));
+        return Err(plus_in_query());
     }
-    let encoded = |text: &str| percent_encode(&percent_decode_str(text).collect::<Vec<u8>>(), URI_ENCODE).to_string();
+    let encoded = |text: &str| uri_encode(&percent_decode_str(text).collect::<Vec<u8>>());
     let pairs = sent.split('&').filter(|pair| !pair.is_empty());
     let mut pairs: Vec<(String, String)> = pairs
         .map(|pair| {

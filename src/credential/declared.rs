@@ -26,6 +26,12 @@ fn check_alone(spec: &CredentialSpec) -> Result<(), Error> {
     if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
         return Err(misplaced());
     }
+    if let Some(service) = &spec.service {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(is_name) {
+            return malformed("an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one");
+        }
+    }
     match &spec.placement {
         Some(Placement::Header { name, .. }) if header::settable(name.as_bytes()).is_none() => Err(not_settable()),
         Some(Placement::Header { prefix, .. }) if !prefix.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) => {
@@ -73,7 +79,7 @@ pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
             | CredentialKind::Jwt,
             _,
         ) => vec![AUTHORIZATION],
-        (CredentialKind::AwsSigv4, _) => aws_sigv4::FILLED.to_vec(),
+        (CredentialKind::AwsSigv4, _) => aws_sigv4::filled(spec.is_s3()).cloned().collect(),
         (CredentialKind::ApiKey | CredentialKind::Hmac, _) => Vec::new(),
         (CredentialKind::Secret, placement) => placement.and_then(filled_by).into_iter().collect(),
     };

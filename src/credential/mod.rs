@@ -6,6 +6,7 @@
 //! `oauth` gets the token whose [`Provenance`] was sealed.
 
 mod aws_request;
+mod aws_signature;
 mod aws_sigv4;
 mod binding;
 mod body;

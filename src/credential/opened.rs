@@ -16,7 +16,7 @@ use super::jwt_bearer;
 use super::payload::{check_kind, utf8};
 use super::provenance::Provenance;
 use super::signature::Signature;
-use crate::document::{CredentialKind, CredentialSpec, Placement};
+use crate::document::{CredentialKind, CredentialSpec, Placement, S3};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, for_each_member, members, text};
@@ -89,6 +89,20 @@ impl Credential {
             Value::Token(provenance) => provenance.token_url(),
             _ => None,
         }
+    }
+
+    /// Refuses a declaration that names another service than what is sealed. That it is S3 has to be declared: the URL is spelt
+    /// by it before anything is opened.
+    pub fn check_service(&self, spec: &CredentialSpec) -> Result<(), Error> {
+        let Value::Signature(signature) = &self.value else { return Ok(()) };
+        let why = match (signature.service(), spec.service.as_deref()) {
+            (None, _) => return Ok(()),
+            (Some(sealed), Some(declared)) if sealed == declared => return Ok(()),
+            (Some(sealed), None) if sealed != S3 => return Ok(()),
+            (Some(_), None) => "signs for S3, which its entry has to say: give the entry \"service\": \"s3\"",
+            (Some(_), Some(_)) => "is sealed for another service than its entry names",
+        };
+        Err(Error::new(Code::BindingViolated, format!("the credential \"{}\" {why}", self.identifier)))
     }
 
     /// Refuses what only a token request would find out.

@@ -2,7 +2,6 @@
 
 use http::HeaderName;
 
-use super::aws_request;
 use super::aws_sigv4::AwsSigV4;
 use super::hmac::Hmac;
 use super::unsigned::{Fresh, Signed, Unsigned};
@@ -12,7 +11,7 @@ use crate::error::Error;
 pub enum Signature {
     /// A keyed hash of a template.
     Hmac(Hmac),
-    /// AWS Signature Version 4, in a header.
+    /// AWS Signature Version 4, in the header or in the query.
     AwsSigV4(AwsSigV4),
 }
 
@@ -23,11 +22,6 @@ impl Signature {
             Self::Hmac(hmac) => hmac.sign(request, fresh),
             Self::AwsSigV4(key) => key.sign(request, fresh),
         }
-    }
-
-    /// Whether the query has a parameter that is not for a request to have, beside those that are filled.
-    pub(super) fn is_in_query(&self, query: &str) -> bool {
-        matches!(self, Self::AwsSigV4(_)) && aws_request::has_parameter_of_signature(query)
     }
 
     /// The header fields that it fills.
@@ -42,7 +36,15 @@ impl Signature {
     pub(super) fn parameters(&self) -> Vec<&str> {
         match self {
             Self::Hmac(hmac) => hmac.parameters().collect(),
-            Self::AwsSigV4(_) => Vec::new(),
+            Self::AwsSigV4(key) => key.parameters().to_vec(),
+        }
+    }
+
+    /// The service of AWS that it is for.
+    pub(super) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Hmac(_) => None,
+            Self::AwsSigV4(key) => Some(&key.service),
         }
     }
 }

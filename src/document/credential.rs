@@ -14,7 +14,20 @@ pub struct CredentialSpec {
     /// Where a plain secret goes; only and always for `secret`.
     #[serde(default)]
     pub placement: Option<Placement>,
+    /// The service of AWS that an `aws_sigv4` signs for; required where that is `s3`.
+    #[serde(default)]
+    pub service: Option<String>,
 }
+
+impl CredentialSpec {
+    /// Whether it signs for S3, whose URLs are spelt in a way of their own.
+    pub fn is_s3(&self) -> bool {
+        self.kind == CredentialKind::AwsSigv4 && self.service.as_deref() == Some(S3)
+    }
+}
+
+/// S3 among the services of AWS.
+pub const S3: &str = "s3";
 
 /// The types of credentials.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

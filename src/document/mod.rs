@@ -15,7 +15,7 @@ pub use configuration::{
     Configuration, Defaults, HttpVersion, InternalHostSpec, Limits, ProxySpec, Resolution, RootSource, SidecarSpec,
     TlsSpec, TokenCacheSpec,
 };
-pub use credential::{CredentialKind, CredentialSpec, Placement};
+pub use credential::{CredentialKind, CredentialSpec, Placement, S3};
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use parse::parse;

@@ -8,7 +8,7 @@ use crate::credential::{Binding, Credential};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::endpoint;
-use crate::policy::{Bound, Policy, Rules};
+use crate::policy::{Bound, Policy, Rules, Spelling};
 
 /// What the credentials of a call are bound to.
 #[derive(Default)]
@@ -34,8 +34,10 @@ pub fn bind(
         if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
             return Err(unbound(&spec.identifier));
         }
-        let bound = credential.binding().map(|binding| bound(&spec.identifier, binding)).transpose()?;
+        let bound =
+            credential.binding().map(|binding| bound(&spec.identifier, binding, policy.spelling())).transpose()?;
         bound.as_ref().map(&allows).transpose()?;
+        credential.check_service(spec)?;
         if let Some(url) = credential.token_url() {
             bindings.token_uri = Some(endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts)?);
         }
@@ -50,10 +52,11 @@ fn unbound(identifier: &str) -> Error {
 }
 
 /// What a binding that has not expired allows.
-fn bound(identifier: &str, binding: &Binding) -> Result<Bound, Error> {
+fn bound(identifier: &str, binding: &Binding, spelling: Spelling) -> Result<Bound, Error> {
     let of_credential = |error: Error| error.of_credential(identifier);
     binding.check_expiry(Timestamp::now()).map_err(of_credential)?;
-    Rules::parse_sealed(binding.hosts.as_deref(), binding.methods.as_deref(), binding.paths.as_deref())
+    let (hosts, methods) = (binding.hosts.as_deref(), binding.methods.as_deref());
+    Rules::parse_sealed(hosts, methods, binding.paths.as_deref(), spelling)
         .map(|rules| Bound::new(identifier, rules))
         .map_err(|_| Error::new(Code::PayloadInvalid, "its binding has an entry that cannot be read"))
         .map_err(of_credential)

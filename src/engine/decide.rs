@@ -78,5 +78,6 @@ pub fn context<'a>(engine: &'a Engine, service: &'a Service) -> Context<'a> {
         internal_hosts: &settings.internal_hosts,
         request_bytes: settings.limits.request_bytes,
         filled_headers: &service.filled_headers,
+        signs_for_aws: service.signs_for_aws,
     }
 }

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use crate::cache::ByBytes;
 use crate::credential::declared;
-use crate::document::ServiceHead;
+use crate::document::{CredentialKind, ServiceHead};
 use crate::error::Error;
 use crate::policy::{Rules, ServiceRules};
 
@@ -21,6 +21,8 @@ pub struct Service {
     pub rules: ServiceRules,
     /// The header fields that its credentials will fill.
     pub filled_headers: Vec<HeaderName>,
+    /// Whether one of its credentials signs for AWS.
+    pub signs_for_aws: bool,
     /// Whether its declarations of credentials make sense.
     pub placements: Result<(), Error>,
 }
@@ -31,6 +33,7 @@ impl Service {
         Self {
             rules: ServiceRules::of(&head, host_limit),
             filled_headers: declared::filled_headers(&head.credentials),
+            signs_for_aws: head.credentials.iter().any(|spec| spec.kind == CredentialKind::AwsSigv4),
             placements: declared::check(&head.credentials),
             head,
         }

@@ -47,7 +47,7 @@ pub(super) fn admit_all(
 ) -> Result<Vec<Alternative<Admitted>>, Error> {
     let rest = policy.base_path.as_deref().and_then(|base| target.path().strip_prefix(base)).unwrap_or_default();
     judge_all(service, policy, internal_hosts, |parts, policy| {
-        let base = parts.canonical_path(policy.allow_encoded_slash)?;
+        let base = parts.canonical_path(policy.spelling)?;
         let path = if rest.is_empty() { base.clone() } else { canonical::join(&base, rest) };
         let target = Target::new(parts.origin.into_owned(), path, target.query().map(str::to_owned))?;
         policy.base_path = Some(base);

@@ -1,35 +1,84 @@
 //! The one spelling of paths and queries. What could be read in two ways is refused, never repaired.
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 
 use super::refusal::malformed;
 use crate::error::{Code, Error};
 
-/// Encodes a name or a value of a query by RFC 3986: everything but unreserved characters.
-fn encode_component(text: &str) -> impl std::fmt::Display {
-    utf8_percent_encode(text, NOT_UNRESERVED)
+/// How paths and queries are spelt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spelling {
+    /// Whether a segment of a path may have an encoded slash.
+    pub encoded_slash: bool,
+    /// Whether everything but unreserved characters is percent-encoded, in upper-case hex: AWS's UriEncode, in which S3 signs.
+    pub uri_encode: bool,
+}
+
+impl Spelling {
+    /// The spelling of a service. S3 reads an encoded slash as a slash.
+    pub(super) fn of(allow_encoded_slash: bool, is_s3: bool) -> Self {
+        Self { encoded_slash: allow_encoded_slash && !is_s3, uri_encode: is_s3 }
+    }
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters.
+pub fn uri_encode(bytes: &[u8]) -> String {
+    percent_encode(bytes, NOT_UNRESERVED).to_string()
+}
+
+/// A plus in a query that is to be signed.
+pub fn plus_in_query() -> Error {
+    malformed("the query has a plus, which is a space to some and a plus to others: write %20 or %2B")
+}
+
+/// What is percent-encoded in one way or the other, percent-encoded in one.
+fn respelt(text: &str) -> String {
+    uri_encode(&percent_decode_str(text).collect::<Vec<u8>>())
 }
 
 /// The query of names and values, or `None` where there are none.
 pub(super) fn query_of_pairs(pairs: &[(String, String)]) -> Option<String> {
-    let fields = pairs.iter().map(|(name, value)| format!("{}={}", encode_component(name), encode_component(value)));
+    let encode = |text: &str| uri_encode(text.as_bytes());
+    let fields = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     (!pairs.is_empty()).then(|| fields.collect::<Vec<_>>().join("&"))
 }
 
 /// A query that came in a URL stays byte for byte, broken escapes included, which the server has to judge. Only what a URL's
 /// query cannot hold is percent-encoded, as browsers and PHP's clients do it. No part of a query decides where a request may
-/// go.
-pub(super) fn query(raw: &str) -> Result<String, Error> {
-    match raw.bytes().any(|byte| byte.is_ascii_control() || byte == b'#') {
-        true => Err(malformed("a query holds a control character or a number sign")),
-        false => Ok(utf8_percent_encode(raw, NOT_QUERY).to_string()),
+/// go. That of S3 is spelt anew: its names, values and order stay, and what reads in two ways is refused.
+pub(super) fn query(raw: &str, spelling: Spelling) -> Result<String, Error> {
+    if raw.bytes().any(|byte| byte.is_ascii_control() || byte == b'#') {
+        return Err(malformed("a query holds a control character or a number sign"));
     }
+    if !spelling.uri_encode {
+        return Ok(utf8_percent_encode(raw, NOT_QUERY).to_string());
+    }
+    if raw.contains('+') {
+        return Err(plus_in_query());
+    }
+    if has_broken_escape(raw) {
+        return Err(malformed("a query of S3 holds a broken escape"));
+    }
+    let pairs = raw.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) => format!("{}={}", respelt(name), respelt(value)),
+        None => respelt(pair),
+    });
+    Ok(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether a parameter of the query is one of those of a signed URL of AWS.
+pub(super) fn has_amz_parameter(query: &str) -> bool {
+    const START: &[u8] = b"x-amz-";
+    let names = query.split('&').filter_map(|pair| pair.split('=').next());
+    names
+        .map(|name| percent_decode_str(name).collect::<Vec<u8>>())
+        .any(|name| name.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START)))
 }
 
 /// The canonical spelling of a whole path: what RFC 3986 does not allow in a segment is percent-encoded, escapes stay as they
-/// are.
-pub(super) fn path(raw: &str, allow_encoded_slash: bool) -> Result<String, Error> {
-    check_bytes(raw, allow_encoded_slash)?;
+/// are. That of S3 is spelt anew.
+pub(super) fn path(raw: &str, spelling: Spelling) -> Result<String, Error> {
+    check_bytes(raw, spelling.encoded_slash)?;
     let segments = raw.strip_prefix('/').ok_or_else(|| refused("it does not start with a slash"))?;
     // Only the last segment may be empty: that is a trailing slash.
     if segments.contains("//") || segments.starts_with('/') {
@@ -38,7 +87,10 @@ pub(super) fn path(raw: &str, allow_encoded_slash: bool) -> Result<String, Error
     if segments.split('/').any(is_dot_segment) {
         return Err(refused("it holds a dot segment"));
     }
-    Ok(utf8_percent_encode(raw, NOT_PATH).to_string())
+    Ok(match spelling.uri_encode {
+        true => raw.split('/').map(respelt).collect::<Vec<_>>().join("/"),
+        false => utf8_percent_encode(raw, NOT_PATH).to_string(),
+    })
 }
 
 /// A path below a base path. There is one slash between them, whichever of the two has it.
@@ -79,6 +131,11 @@ fn unescape(high: Option<u8>, low: Option<u8>) -> Result<u8, Error> {
         (Some(high), Some(low)) => Ok(high << 4 | low),
         _ => Err(refused("it holds a broken escape")),
     }
+}
+
+fn has_broken_escape(text: &str) -> bool {
+    let mut escapes = text.split('%').skip(1).map(str::bytes);
+    escapes.any(|mut digits| unescape(digits.next(), digits.next()).is_err())
 }
 
 /// A server may decode escapes, an encoded slash too, or cut off a `;` parameter before it looks for dots.
@@ -124,8 +181,9 @@ mod tests {
 
     #[test]
     fn paths_have_one_spelling() {
-        for (raw, allow_encoded_slash, expected) in section::<Vec<(String, bool, Option<String>)>>("paths") {
-            let found = path(&raw, allow_encoded_slash).map_err(|error| error.code);
+        for (raw, encoded_slash, expected) in section::<Vec<(String, bool, Option<String>)>>("paths") {
+            let spelling = Spelling { encoded_slash, uri_encode: false };
+            let found = path(&raw, spelling).map_err(|error| error.code);
             assert_eq!(found, expected.ok_or(Code::PathNotCanonical), "{raw:?}");
         }
     }
@@ -133,7 +191,20 @@ mod tests {
     #[test]
     fn queries_have_one_spelling() {
         for (raw, expected) in section::<Vec<(String, Option<String>)>>("queries") {
-            let found = query(&raw).map_err(|error| error.code);
+            let found = query(&raw, Spelling::default()).map_err(|error| error.code);
+            assert_eq!(found, expected.ok_or(Code::Malformed), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn those_of_s3_are_uri_encoded() {
+        let spelling = Spelling::of(true, true);
+        for (raw, expected) in section::<Vec<(String, Option<String>)>>("s3_paths") {
+            let found = path(&raw, spelling).map_err(|error| error.code);
+            assert_eq!(found, expected.ok_or(Code::PathNotCanonical), "{raw:?}");
+        }
+        for (raw, expected) in section::<Vec<(String, Option<String>)>>("s3_queries") {
+            let found = query(&raw, spelling).map_err(|error| error.code);
             assert_eq!(found, expected.ok_or(Code::Malformed), "{raw:?}");
         }
     }

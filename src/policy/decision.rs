@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method};
 
 use super::alternative::{self, Alternative};
+use super::canonical;
 use super::destination::{Destination, Wanted, check_below};
 use super::headers::{self, check_headers, parse_headers, parse_method};
 use super::internal::InternalHosts;
@@ -23,6 +24,8 @@ pub struct Context<'a> {
     pub request_bytes: u64,
     /// The headers that credentials will fill.
     pub filled_headers: &'a [HeaderName],
+    /// Whether a credential signs for AWS, whose parameters in the query are its own then.
+    pub signs_for_aws: bool,
 }
 
 /// A request that may be sent, once its addresses are judged too.
@@ -65,7 +68,7 @@ impl<'a> Approach<'a> {
         let path = call.path.as_deref().unwrap_or_default();
         let query = call.query.as_deref().unwrap_or_default();
         let base = service.base.as_ref().map_err(Error::clone)?;
-        let wanted = Wanted::parse(base.as_ref(), call.url.as_deref(), path, query)?;
+        let wanted = Wanted::parse(base.as_ref(), call.url.as_deref(), path, query, service.spelling)?;
         alternative::check_form(&service.alternatives)?;
         let method = parse_method(&call.method)?;
         let headers = parse_headers(&call.headers)?;
@@ -96,7 +99,7 @@ pub fn decide(
     let Approach { policy, method, destination, idempotency_header, fills_credentials, headers } =
         Approach::of(call, service, context)?;
     let base_path = service.base_path.as_ref().map_err(Error::clone)?;
-    let target = destination.canonical(policy.allow_encoded_slash)?;
+    let target = destination.canonical(policy.spelling)?;
     check_below(&target, base_path.as_deref())?;
     let admitted = policy.admit(target)?;
     let alternatives = alternative::admit_all(service, policy, &admitted.target, context.internal_hosts)?;
@@ -106,6 +109,10 @@ pub fn decide(
     check_headers(&headers, &taken)?;
     if fills_credentials {
         return Err(headers::filled_with_key(&idempotency_header));
+    }
+    if context.signs_for_aws && admitted.target.query().is_some_and(canonical::has_amz_parameter) {
+        let why = "the query has a parameter X-Amz-…, which the signature of a credential fills";
+        return Err(Error::new(Code::PlacementConflict, why));
     }
     let limit = request_limit(service, context);
     if body_bytes > limit.bytes {
@@ -141,6 +148,7 @@ pub struct OriginDecision {
 
 /// Where a request would go, whether it may or not: for the record of a refusal.
 pub fn origin(call: &CallHead, service: &ServiceRules) -> Option<Origin> {
-    let wanted = Wanted::parse(service.base.as_ref().ok()?.as_ref(), call.url.as_deref(), "", &[]).ok()?;
+    let base = service.base.as_ref().ok()?.as_ref();
+    let wanted = Wanted::parse(base, call.url.as_deref(), "", &[], service.spelling).ok()?;
     Some(wanted.destination().ok()?.origin().clone())
 }

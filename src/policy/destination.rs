@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::canonical;
+use super::canonical::{self, Spelling};
 use super::host::parse_host_and_port;
 use super::refusal::{malformed, refuse};
 use super::url::{Origin, Scheme, Target};
@@ -91,22 +91,22 @@ impl Base {
     }
 
     /// Its path in canonical form; nothing of a foreign one.
-    pub(super) fn canonical_path(&self, allow_encoded_slash: bool) -> Result<Option<String>, Error> {
+    pub(super) fn canonical_path(&self, spelling: Spelling) -> Result<Option<String>, Error> {
         match self.absolute() {
-            Absolute::Web(parts) => parts.canonical_path(allow_encoded_slash).map(Some),
+            Absolute::Web(parts) => parts.canonical_path(spelling).map(Some),
             Absolute::Foreign(_) => Ok(None),
         }
     }
 }
 
 impl Parts<'_> {
-    pub(super) fn canonical_path(&self, allow_encoded_slash: bool) -> Result<String, Error> {
-        canonical::path(if self.path.is_empty() { "/" } else { self.path }, allow_encoded_slash)
+    pub(super) fn canonical_path(&self, spelling: Spelling) -> Result<String, Error> {
+        canonical::path(if self.path.is_empty() { "/" } else { self.path }, spelling)
     }
 
-    pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
-        let query = self.query.map(canonical::query).transpose()?;
-        Target::new(self.origin.clone().into_owned(), self.canonical_path(allow_encoded_slash)?, query)
+    pub(super) fn target(&self, spelling: Spelling) -> Result<Target, Error> {
+        let query = self.query.map(|query| canonical::query(query, spelling)).transpose()?;
+        Target::new(self.origin.clone().into_owned(), self.canonical_path(spelling)?, query)
     }
 }
 
@@ -133,11 +133,12 @@ impl<'a> Wanted<'a> {
         url: Option<&'a str>,
         path: &'a str,
         query: &'a [(String, String)],
+        spelling: Spelling,
     ) -> Result<Self, Error> {
         let base = base.map(Base::absolute);
         let url = url.map(|url| Absolute::parse("url", url)).transpose()?;
         if let Some(Absolute::Web(Parts { query: Some(query), .. })) = url {
-            canonical::query(query)?;
+            canonical::query(query, spelling)?;
         }
         Ok(Self { base, url, path, query })
     }
@@ -188,21 +189,21 @@ impl<'a> Destination<'a> {
     }
 
     /// The target in canonical form. It has yet to be held against the base path.
-    pub(super) fn canonical(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
+    pub(super) fn canonical(&self, spelling: Spelling) -> Result<Target, Error> {
         match self {
-            Self::Whole { url, .. } => url.target(allow_encoded_slash),
+            Self::Whole { url, .. } => url.target(spelling),
             Self::Below { base, path, query } => {
-                let path = canonical::path(&canonical::join(base.path, path), allow_encoded_slash)?;
+                let path = canonical::path(&canonical::join(base.path, path), spelling)?;
                 Target::new(base.origin.clone().into_owned(), path, canonical::query_of_pairs(query))
             }
         }
     }
 
     /// The target in canonical form, where it has the origin of the base URL and lies below it.
-    pub(super) fn target(&self, allow_encoded_slash: bool) -> Result<Target, Error> {
+    pub(super) fn target(&self, spelling: Spelling) -> Result<Target, Error> {
         self.check_origin()?;
-        let base_path = self.base().map(|base| base.canonical_path(allow_encoded_slash)).transpose()?;
-        let target = self.canonical(allow_encoded_slash)?;
+        let base_path = self.base().map(|base| base.canonical_path(spelling)).transpose()?;
+        let target = self.canonical(spelling)?;
         check_below(&target, base_path.as_deref())?;
         Ok(target)
     }
@@ -213,7 +214,7 @@ impl Target {
     pub fn from_url(url: &str, base: Option<&str>, allow_encoded_slash: bool) -> Result<Self, Error> {
         let url = Absolute::parse("the URL", url)?.web()?;
         let base = base.map(|base| Absolute::parse("base_url", base)?.web()).transpose()?;
-        Destination::Whole { url, base }.target(allow_encoded_slash)
+        Destination::Whole { url, base }.target(Spelling { encoded_slash: allow_encoded_slash, uri_encode: false })
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) mod vectors;
 pub use address::{AddressReason, classify};
 pub use alternative::Alternative;
 pub use bound::Bound;
+pub use canonical::{Spelling, plus_in_query, uri_encode};
 pub use decision::{Context, Decision, OriginDecision, decide, decide_origin, origin, request_limit};
 pub use headers::{filled_with_key, is_connections, parse_method};
 pub use host::HostRule;

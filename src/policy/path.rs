@@ -3,7 +3,7 @@
 //! A router crate does not fit: it wants at least one character for the rest, allows a placeholder inside a segment and picks
 //! one of several patterns by its own priorities. Here the first pattern of the list that matches counts.
 
-use super::canonical;
+use super::canonical::{self, Spelling};
 use super::refusal::malformed;
 use crate::error::Error;
 
@@ -32,11 +32,12 @@ impl PathPattern {
     /// Reads a pattern. Its literals are brought into the form that paths have, so `/Bücher/{id}` may be written as it is.
     ///
     /// A `*` is refused in any other place than a final `**`: it would be a literal where a wildcard was meant.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str, spelling: Spelling) -> Result<Self, Error> {
         let Some(relative) = text.strip_prefix('/') else {
             return Err(malformed("a path pattern does not start with a slash"));
         };
-        let mut segments = relative.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut segments =
+            relative.split('/').map(|segment| Segment::parse(segment, spelling)).collect::<Result<Vec<_>, _>>()?;
         let last = segments.pop();
         if segments.contains(&Segment::Rest) || segments.contains(&Segment::Literal(String::new())) {
             return Err(malformed("a path pattern has an empty segment, or ** before its end"));
@@ -47,8 +48,8 @@ impl PathPattern {
 
     /// Reads a pattern of a binding. Whoever sealed it did not see the policy's `allow_encoded_slash`. Many servers read two
     /// segments where a segment has an encoded slash, so neither `{name}` nor `**` matches one.
-    pub fn parse_sealed(text: &str) -> Result<Self, Error> {
-        Ok(Self { spans_encoded_slash: false, ..Self::parse(text)? })
+    pub fn parse_sealed(text: &str, spelling: Spelling) -> Result<Self, Error> {
+        Ok(Self { spans_encoded_slash: false, ..Self::parse(text, spelling)? })
     }
 
     /// The pattern as it was written.
@@ -93,7 +94,7 @@ fn prefix(segments: &[Segment]) -> String {
 }
 
 impl Segment {
-    fn parse(text: &str) -> Result<Self, Error> {
+    fn parse(text: &str, spelling: Spelling) -> Result<Self, Error> {
         if text == "**" {
             return Ok(Self::Rest);
         }
@@ -110,8 +111,8 @@ impl Segment {
             return Err(malformed("a path pattern has a placeholder or wildcard that is no whole segment"));
         }
         // A pattern may hold an encoded slash. Where a path may not, the pattern never matches.
-        let path =
-            canonical::path(&format!("/{text}"), true).map_err(|_| malformed("a path pattern is not canonical"))?;
+        let path = canonical::path(&format!("/{text}"), Spelling { encoded_slash: true, ..spelling })
+            .map_err(|_| malformed("a path pattern is not canonical"))?;
         Ok(Self::Literal(path.strip_prefix('/').unwrap_or_default().to_owned()))
     }
 }
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn patterns_match_whole_paths() {
         for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("patterns") {
-            let matches = PathPattern::parse(&pattern).map(|pattern| pattern.matches(&path));
+            let matches = PathPattern::parse(&pattern, Spelling::default()).map(|pattern| pattern.matches(&path));
             assert_eq!(matches, Ok(expected), "{pattern} on {path}");
         }
     }
@@ -143,22 +144,36 @@ mod tests {
             ("/Bücher/{id}", "/B%C3%BCcher/"),
         ];
         for (pattern, expected) in prefixes {
-            assert_eq!(PathPattern::parse(pattern).map(|pattern| pattern.prefix), Ok(expected.to_owned()), "{pattern}");
+            assert_eq!(
+                PathPattern::parse(pattern, Spelling::default()).map(|pattern| pattern.prefix),
+                Ok(expected.to_owned()),
+                "{pattern}"
+            );
         }
     }
 
     #[test]
     fn a_sealed_pattern_spans_no_encoded_slash() {
         for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("sealed_patterns") {
-            let matches = PathPattern::parse_sealed(&pattern).map(|pattern| pattern.matches(&path));
+            let matches =
+                PathPattern::parse_sealed(&pattern, Spelling::default()).map(|pattern| pattern.matches(&path));
             assert_eq!(matches, Ok(expected), "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn those_of_s3_are_uri_encoded() {
+        let spelling = Spelling::of(false, true);
+        for (pattern, path, expected) in section::<Vec<(String, String, bool)>>("s3_patterns") {
+            let matches = PathPattern::parse(&pattern, spelling).map(|pattern| pattern.matches(&path));
+            assert_eq!(matches, Ok(expected), "{pattern} {path}");
         }
     }
 
     #[test]
     fn bad_patterns_are_malformed() {
         for pattern in section::<Vec<String>>("bad_patterns") {
-            assert!(PathPattern::parse(&pattern).is_err(), "{pattern:?}");
+            assert!(PathPattern::parse(&pattern, Spelling::default()).is_err(), "{pattern:?}");
         }
     }
 }

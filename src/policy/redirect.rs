@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::canonical::Spelling;
 use super::destination::{Absolute, Parts, split_scheme};
 use super::internal::InternalHosts;
 use super::refusal::refuse;
@@ -31,7 +32,7 @@ impl Policy {
     }
 
     fn judge_hop(&self, hop: &Redirect<'_>, internal_hosts: &InternalHosts) -> Result<Admitted, Error> {
-        let target = hop.from.redirect(hop.location, self.allow_encoded_slash)?;
+        let target = hop.from.redirect(hop.location, self.spelling)?;
         let (old, new) = (hop.from.origin(), target.origin());
         if old.scheme == Scheme::Https && new.scheme == Scheme::Http {
             return refuse(Code::SchemeNotAllowed, "it leads from https to http");
@@ -51,7 +52,7 @@ impl Target {
     ///
     /// Plain dot segments belong to relative references, so they are resolved here; encoded ones are refused. The fragment
     /// is for browsers and is dropped.
-    pub fn redirect(&self, location: &str, allow_encoded_slash: bool) -> Result<Self, Error> {
+    pub fn redirect(&self, location: &str, spelling: Spelling) -> Result<Self, Error> {
         let location = location.split_once('#').map_or(location, |(url, _fragment)| url);
         let text = match split_scheme(location) {
             Some(_) => location.to_owned(),
@@ -60,7 +61,7 @@ impl Target {
         };
         let parts = Absolute::parse("its location", &text)?.web()?;
         let path = remove_dot_segments(parts.path);
-        Parts { path: &path, ..parts }.target(allow_encoded_slash)
+        Parts { path: &path, ..parts }.target(spelling)
     }
 
     /// A reference without scheme and authority, made absolute.
@@ -113,7 +114,7 @@ mod tests {
     fn references_resolve_as_in_rfc_3986_section_5_4_or_are_refused() {
         for (from, location, expected) in section::<Vec<(String, String, Option<String>)>>("references") {
             let from = Target::from_url(&from, None, false).expect("canonical");
-            let target = from.redirect(&location, false).ok();
+            let target = from.redirect(&location, Spelling::default()).ok();
             assert_eq!(target.map(|target| target.text(target.query())), expected, "{location:?}");
         }
     }

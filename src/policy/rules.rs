@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::canonical::Spelling;
 use super::headers::parse_method;
 use super::host::HostRule;
 use super::path::PathPattern;
@@ -26,11 +27,12 @@ impl Rules {
         hosts: Option<&[String]>,
         methods: Option<&[String]>,
         paths: Option<&[String]>,
+        spelling: Spelling,
     ) -> Result<Self, Error> {
         Ok(Self {
             hosts: parse_named("allowed_hosts", hosts, HostRule::parse)?,
             methods: parse_named("allowed_methods", methods, parse_method)?,
-            paths: parse_named("allowed_paths", paths, PathPattern::parse)?,
+            paths: parse_named("allowed_paths", paths, |path| PathPattern::parse(path, spelling))?,
         })
     }
 
@@ -46,11 +48,12 @@ impl Rules {
         hosts: Option<&[String]>,
         methods: Option<&[String]>,
         paths: Option<&[String]>,
+        spelling: Spelling,
     ) -> Result<Self, Error> {
         Ok(Self {
             hosts: parse_list(hosts, HostRule::parse_sealed)?,
             methods: parse_list(methods, parse_method)?,
-            paths: parse_list(paths, PathPattern::parse_sealed)?,
+            paths: parse_list(paths, |path| PathPattern::parse_sealed(path, spelling))?,
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
+use super::canonical::Spelling;
 use super::destination::{Base, check_below};
 use super::headers;
 use super::host::HostRule;
@@ -13,7 +14,7 @@ use super::path::PathPattern;
 use super::refusal::{self, malformed, refuse};
 use super::rules::Rules;
 use super::url::{Origin, Scheme, Target};
-use crate::document::{AlternativeSpec, ByteLimit, PolicySpec, ServiceHead};
+use crate::document::{AlternativeSpec, ByteLimit, CredentialSpec, PolicySpec, ServiceHead};
 use crate::error::{Code, Error};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
@@ -40,16 +41,23 @@ pub struct Policy {
     /// What `allowed_paths` falls back to; without a base URL, to everything.
     pub(super) base_path: Option<String>,
     allow_http: bool,
-    pub(super) allow_encoded_slash: bool,
+    pub(super) spelling: Spelling,
 }
 
 impl Policy {
     /// Reads a policy. One without a method would allow nothing, and counts as missing.
-    fn from_spec(spec: &PolicySpec, base: Option<&Base>, host_limit: Option<&Arc<Rules>>) -> Result<Self, Error> {
+    fn from_spec(
+        spec: &PolicySpec,
+        base: Option<&Base>,
+        host_limit: Option<&Arc<Rules>>,
+        is_s3: bool,
+    ) -> Result<Self, Error> {
+        let spelling = Spelling::of(spec.allow_encoded_slash, is_s3);
         let mut rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
             spec.allowed_methods.as_deref(),
             spec.allowed_paths.as_deref(),
+            spelling,
         )?;
         if spec.timeout_ms == Some(0) {
             return Err(malformed("timeout_ms of the policy must be at least 1"));
@@ -75,14 +83,8 @@ impl Policy {
             Some(Base::Web { origin, .. }) => vec![HostRule::of(origin)],
             Some(Base::Foreign) | None => Vec::new(),
         });
-        let base_path = base.and_then(|base| base.canonical_path(spec.allow_encoded_slash).ok().flatten());
-        Ok(Self {
-            rules,
-            host_limit: host_limit.cloned(),
-            base_path,
-            allow_http: spec.allow_http,
-            allow_encoded_slash: spec.allow_encoded_slash,
-        })
+        let base_path = base.and_then(|base| base.canonical_path(spelling).ok().flatten());
+        Ok(Self { rules, host_limit: host_limit.cloned(), base_path, allow_http: spec.allow_http, spelling })
     }
 
     /// Judges the origin of a request that the library itself makes for this one, such as that for a token. `allowed_hosts`
@@ -92,6 +94,11 @@ impl Policy {
         self.check_scheme(origin, internal_hosts)?;
         self.check_host_limit(origin)?;
         check_internal_port(origin, internal_hosts)
+    }
+
+    /// How its paths are spelt, and those of the bindings of its credentials.
+    pub fn spelling(&self) -> Spelling {
+        self.spelling
     }
 
     pub(super) fn check_scheme(&self, origin: &Origin, internal_hosts: &InternalHosts) -> Result<(), Error> {
@@ -154,6 +161,7 @@ impl Policy {
 #[derive(Clone, Debug)]
 pub struct ServiceRules {
     pub(super) base: Result<Option<Base>, Error>,
+    pub(super) spelling: Spelling,
     pub(super) idempotency_header: Result<HeaderName, Error>,
     pub(super) policy: Result<Arc<Policy>, Error>,
     pub(super) base_path: Result<Option<String>, Error>,
@@ -168,12 +176,13 @@ impl ServiceRules {
     pub fn of(service: &ServiceHead, host_limit: Option<&Arc<Rules>>) -> Self {
         let base = service.base_url.as_deref().map(Base::parse).transpose();
         let known = base.as_ref().ok().and_then(Option::as_ref);
+        let is_s3 = service.credentials.iter().any(CredentialSpec::is_s3);
         let policy = match &service.policy {
-            Some(spec) => Policy::from_spec(spec, known, host_limit).map(Arc::new),
+            Some(spec) => Policy::from_spec(spec, known, host_limit, is_s3).map(Arc::new),
             None => refuse(Code::PolicyMissing, "the request has no policy"),
         };
-        let allow_encoded_slash = policy.as_ref().is_ok_and(|policy| policy.allow_encoded_slash);
-        let base_path = known.map(|base| base.canonical_path(allow_encoded_slash)).transpose().map(Option::flatten);
+        let spelling = policy.as_ref().map_or(Spelling::of(false, is_s3), |policy| policy.spelling);
+        let base_path = known.map(|base| base.canonical_path(spelling)).transpose().map(Option::flatten);
         let request_bytes = service.policy.as_ref().and_then(|spec| spec.request_bytes).unwrap_or(u64::MAX);
         Self {
             idempotency_header: headers::idempotency(service.idempotency_header.as_deref()),
@@ -181,6 +190,7 @@ impl ServiceRules {
             names_hosts: service.policy.as_ref().is_some_and(|spec| spec.allowed_hosts.is_some()),
             alternatives: service.alternatives.clone(),
             base,
+            spelling,
             policy,
             base_path,
         }

@@ -226,6 +226,26 @@ fn a_body_in_pieces_is_sent_where_it_is_not_signed() {
     assert_eq!(client.counts().last().body, b"abc");
 }
 
+/// A key of AWS for S3, with these changes.
+fn key_of_aws(client: &Client, more: Value) -> Value {
+    let mut key = json!({
+        "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG", "session_token": "AQoDYXdz//8=",
+        "region": "eu-central-1", "service": "s3",
+        "binding": {"hosts": [format!("localhost:{}", client.server.address.port())]},
+    });
+    key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    key
+}
+
+/// A call for a key of AWS, whose entry has the service S3.
+fn call_aws(client: &Client, payload: &Value, change: impl FnOnce(&mut Value)) -> Reply {
+    call(client, payload, b"abc", |request| {
+        request["credentials"][0] = json!({"identifier": "signer", "type": "aws_sigv4", "service": "s3"});
+        request["path"] = json!("/bucket/a b");
+        change(request);
+    })
+}
+
 #[test]
 fn a_key_of_aws_signs_what_leaves() {
     let client = client(|peer| {
@@ -236,24 +256,10 @@ fn a_key_of_aws_signs_what_leaves() {
             "HTTP/1.1 200 OK\r\nx-a: {token}\r\nx-b: {signature}\r\nx-c: AKIDEXAMPLE\r\ncontent-length: 0\r\n\r\n"
         ))
     });
-    let key = |more: Value| {
-        let mut key = json!({
-            "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG", "session_token": "AQoDYXdz//8=",
-            "region": "eu-central-1", "service": "s3",
-            "binding": {"hosts": [format!("localhost:{}", client.server.address.port())]},
-        });
-        key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        key
-    };
-    let called = |payload: &Value, change: Change| {
-        call(&client, payload, b"abc", |request| {
-            request["credentials"][0]["type"] = json!("aws_sigv4");
-            request["path"] = json!("/bucket/a%20b");
-            change(request);
-        })
-    };
-    let reply =
-        called(&key(json!({})), |request| request["headers"] = json!([["X-Amz-Meta-A", "1"], ["x-other", "2"]]));
+    let key = |more: Value| key_of_aws(&client, more);
+    let reply = call_aws(&client, &key(json!({})), |request| {
+        request["headers"] = json!([["X-Amz-Meta-A", "1"], ["x-other", "2"]]);
+    });
     assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
     for (at, value) in ["[redacted]", "[redacted]", "AKIDEXAMPLE"].into_iter().enumerate() {
         assert_eq!(reply.head["headers"][at][1], value, "{}", reply.head);
@@ -271,25 +277,149 @@ fn a_key_of_aws_signs_what_leaves() {
         "{}",
         received.head
     );
-    called(&key(json!({"unsigned_payload": true})), |_| {});
+    call_aws(&client, &key(json!({"unsigned_payload": true})), |_| {});
     assert_eq!(of(&client.counts().last(), "x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
-    called(&key(json!({"service": "ses"})), |_| {});
+    call_aws(&client, &key(json!({"service": "ses"})), |request| request["credentials"][0]["service"] = json!("ses"));
     assert_eq!(client.counts().last().header("x-amz-content-sha256"), None);
 
     let sent = client.counts().requests();
-    let refusals: [(Change, &str); 5] = [
+    let refusals: [(Change, &str); 6] = [
         (|request| request["headers"] = json!([["X-Amz-Date", "20150830T123600Z"]]), "policy.header_not_allowed"),
         (|request| request["headers"] = json!([["x-amz-security-token", "t"]]), "policy.header_not_allowed"),
-        (
-            |request| request["headers"] = json!([["x-amz-content-sha256", "UNSIGNED-PAYLOAD"]]),
-            "credential.placement_conflict",
-        ),
+        (|request| request["headers"] = json!([["x-amz-content-sha256", "x"]]), "policy.header_not_allowed"),
         (|request| request["query"] = json!([["X-Amz-Expires", "60"]]), "credential.placement_conflict"),
-        (|request| request["path"] = json!("/bucket/a(b"), "invalid_request.malformed"),
+        (|request| request["query"] = json!([["x-amz-other", ""]]), "credential.placement_conflict"),
+        (|request| request["path"] = json!("/bucket//b"), "policy.path_not_canonical"),
     ];
     for (change, code) in refusals {
-        let reply = called(&key(json!({})), change);
+        let reply = call_aws(&client, &key(json!({})), change);
         assert_eq!((reply.code(), reply.sent()), (code, "no"), "{}", reply.head);
     }
     assert_eq!(client.counts().requests(), sent);
+}
+
+#[test]
+fn a_key_of_aws_signs_the_query() {
+    let client = client(|peer| {
+        let Some(received) = peer.read() else { return false };
+        let signature = received.line().split(['=', ' ']).rev().nth(1).expect("a signature").to_owned();
+        peer.write(format!("HTTP/1.1 503 No\r\nx-a: {signature}\r\nx-b: AQoDYXdz//8=\r\ncontent-length: 0\r\n\r\n"))
+    });
+    let key = key_of_aws(&client, json!({"in": "query", "lifetime": 60, "unsigned_payload": true}));
+    let reply = call_aws(&client, &key, |request| {
+        request["query"] = json!([["list type", "2"]]);
+        request["policy"]["max_attempts"] = json!(2);
+    });
+    assert_eq!(reply.http_status(), Some(503), "{}", reply.head);
+    for at in 0..2 {
+        assert_eq!(reply.head["headers"][at][1], "[redacted]", "{}", reply.head);
+    }
+    let requests = client.counts().received.lock().expect("no poison").clone();
+    assert_eq!(requests.len(), 2);
+    for received in &requests {
+        let target = received.line().split(' ').nth(1).expect("a target").to_owned();
+        let names: Vec<_> = target.split(['?', '&']).map(|pair| pair.split('=').next().unwrap_or_default()).collect();
+        let filled = ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Security-Token", "Signature"];
+        let filled = filled.map(|name| format!("X-Amz-{name}"));
+        assert_eq!(names[..2], ["/bucket/a%20b", "list%20type"], "{target}");
+        assert_eq!(names[2..], filled, "{target}");
+        assert!(target.contains("&X-Amz-Expires=60&X-Amz-SignedHeaders=host&"), "{target}");
+        for name in ["authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"] {
+            assert_eq!(received.header(name), None, "{name}");
+        }
+    }
+    // Neither URL nor record of the call has anything of it.
+    for sealed in ["X-Amz-", "AQoDYXdz", "AKIDEXAMPLE"] {
+        assert!(!reply.head.to_string().contains(sealed), "{}", reply.head);
+    }
+}
+
+/// The URL of S3 takes the form in which it is signed before it is matched.
+#[test]
+fn what_is_matched_sent_and_signed_of_s3_is_one_text() {
+    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let mut key = key_of_aws(&client, json!({}));
+    key["binding"]["paths"] = json!(["/b/a(b)/{key}", "/b/%61%3d"]);
+    let called = |change: Change| {
+        call_aws(&client, &key, |request| {
+            request["policy"]["allowed_paths"] = json!(["/b/a%28b)/{key}", "/b/a="]);
+            change(request);
+        })
+    };
+    let sent: [(Change, &str); 4] = [
+        (|request| request["path"] = json!("/b/a(b)/c+d"), "/b/a%28b%29/c%2Bd"),
+        (|request| request["path"] = json!("/b/a%28b%29/%c3%a4"), "/b/a%28b%29/%C3%A4"),
+        (|request| request["path"] = json!("/b/a="), "/b/a%3D"),
+        (
+            |request| {
+                request["url"] =
+                    json!(format!("{}/b/%61=?x=(%7e)&versions", request["base_url"].as_str().unwrap_or_default()));
+                request.as_object_mut().expect("an object").remove("path");
+            },
+            "/b/a%3D?x=%28~%29&versions",
+        ),
+    ];
+    for (change, target) in sent {
+        let reply = called(change);
+        assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
+        assert_eq!(client.counts().last().line(), format!("PUT {target} HTTP/1.1"));
+    }
+    let reply = called(|request| request["path"] = json!("/b/a+b/c"));
+    assert_eq!(reply.code(), "policy.path_not_allowed", "{}", reply.head);
+}
+
+#[test]
+fn the_entry_names_the_service_that_is_sealed() {
+    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let called = |sealed: &str, declared: Value| {
+        let key = key_of_aws(&client, json!({"service": sealed}));
+        let reply = call_aws(&client, &key, |request| {
+            request["credentials"][0]["service"] = declared;
+        });
+        reply.head["error"]["code"].as_str().map(str::to_owned)
+    };
+    for (sealed, declared) in [("s3", json!("s3")), ("ses", json!("ses")), ("ses", Value::Null)] {
+        assert_eq!(called(sealed, declared.clone()), None, "{sealed} {declared}");
+    }
+    let sent = client.counts().requests();
+    for (sealed, declared) in [("s3", Value::Null), ("s3", json!("ses")), ("ses", json!("s3")), ("ses", json!("es"))] {
+        assert_eq!(called(sealed, declared.clone()).as_deref(), Some("policy.binding_violated"), "{sealed} {declared}");
+    }
+    for declared in ["", "S3", "a b"] {
+        assert_eq!(called("s3", json!(declared)).as_deref(), Some("invalid_request.malformed"), "{declared}");
+    }
+    let reply = call(&client, &payload(&client, json!({})), b"", |request| {
+        request["credentials"][0]["service"] = json!("s3");
+    });
+    assert_eq!(reply.code(), "invalid_request.malformed", "{}", reply.head);
+    assert_eq!(client.counts().requests(), sent);
+}
+
+#[test]
+fn a_body_in_pieces_is_for_s3_and_unsigned() {
+    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let begun = |more: Value, service: &str| {
+        let request = client.request("PUT", |request| {
+            request["credentials"] = json!([{"identifier": "signer", "type": "aws_sigv4", "service": service}]);
+        });
+        let envelope = sealed(&key_of_aws(&client, more), "signer");
+        let (status, upload, refused) = start_upload(client.engine, &request, Some(3), &envelope, 0);
+        assert_eq!(status, 0, "{refused}");
+        write(upload, b"abc", 1);
+        wait(&[upload], 10_000);
+        let (_, head) = head(upload);
+        end(upload);
+        head
+    };
+    for (more, service) in
+        [(json!({}), "s3"), (json!({"service": "ses"}), "ses"), (json!({"service": "ses", "in": "query"}), "ses")]
+    {
+        let refused = begun(more, service);
+        assert_eq!(refused["error"]["code"], "credential.placement_conflict", "{refused}");
+    }
+    assert_eq!(client.counts().connections(), 0);
+    for more in [json!({"unsigned_payload": true}), json!({"unsigned_payload": true, "in": "query"})] {
+        assert_eq!(begun(more, "s3")["status"], 200);
+        assert_eq!(client.counts().last().body, b"abc");
+    }
 }

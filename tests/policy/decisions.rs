@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use secure_outbound::document::{CallHead, InternalHostSpec, Request, ServiceHead};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::policy::{
-    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, ServiceRules, Target, decide, parse_method,
+    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, ServiceRules, Spelling, Target, decide,
+    parse_method,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -96,7 +97,12 @@ fn judge(changes: Value) -> Result<Decision, Error> {
         &request.call,
         &ServiceRules::of(&request.service, None),
         100,
-        &Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &authorization },
+        &Context {
+            internal_hosts: &internal_hosts,
+            request_bytes: 1000,
+            filled_headers: &authorization,
+            signs_for_aws: false,
+        },
     )
 }
 
@@ -141,7 +147,8 @@ fn the_smaller_limit_of_the_body_counts() {
     assert!(judge(json!({"policy": {"request_bytes": 100}})).is_ok());
     assert_eq!(refusal(json!({"policy": {"request_bytes": 99}})), Code::RequestTooLarge);
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &[] };
+    let context =
+        Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &[], signs_for_aws: false };
     let generous = request(json!({"policy": {"request_bytes": 5000}})).expect("a request document");
     assert!(decide(&generous.call, &ServiceRules::of(&generous.service, None), 1000, &context).is_ok());
     assert_eq!(
@@ -194,7 +201,7 @@ fn rules_serve_a_binding_as_well() {
     let get = http::Method::GET;
     let hosts = list(&["api.example.com"]);
     let sealed = |methods: Option<&[String]>, paths: Option<&[String]>| {
-        let rules = Rules::parse_sealed(Some(&hosts), methods, paths).expect("valid");
+        let rules = Rules::parse_sealed(Some(&hosts), methods, paths, Spelling::default()).expect("valid");
         Bound::new("an_id", rules).allows(&target, &get).map_err(|error| (error.code, error.message.to_string()))
     };
     assert_eq!(sealed(None, None), Ok(()));
@@ -208,7 +215,7 @@ fn rules_serve_a_binding_as_well() {
 fn a_bound_client_asks_over_https_unless_it_is_sealed_otherwise() {
     let endpoint = |url: &str| Target::from_url(url, None, false).expect("canonical").origin().clone();
     let asks = |host: &str, url: &str| {
-        let rules = Rules::parse_sealed(Some(&[host.to_owned()]), None, Some(&[])).expect("valid");
+        let rules = Rules::parse_sealed(Some(&[host.to_owned()]), None, Some(&[]), Spelling::default()).expect("valid");
         Bound::new("an_id", rules).allows_token_endpoint(&endpoint(url))
     };
     assert_eq!(asks("idp.internal:81", "https://idp.internal:81/token"), Ok(()));

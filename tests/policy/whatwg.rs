@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use secure_outbound::policy::Target;
+use secure_outbound::policy::{Spelling, Target};
 use serde_json::Value;
 
 /// The output of a cargo command, which has to succeed.
@@ -39,7 +39,9 @@ fn accepted(case: &Value) -> impl Iterator<Item = Target> {
     let base = case["base"].as_str().and_then(|base| Target::from_url(base, None, true).ok());
     // A field's value has no white space around it (RFC 9110 section 5.5).
     let location = (input.trim() == input).then_some(&input);
-    let hop = base.zip(location).and_then(|(from, location)| from.redirect(location, true).ok());
+    let hop = base
+        .zip(location)
+        .and_then(|(from, location)| from.redirect(location, Spelling { encoded_slash: true, uri_encode: false }).ok());
     whole.into_iter().chain(hop)
 }
 

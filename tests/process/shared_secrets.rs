@@ -120,6 +120,9 @@ fn search(test: &str, kind: &str, mut payload: Value, needles: Needles, date: Op
     let request = client.request("PUT", |request| {
         request["policy"]["max_attempts"] = json!(2);
         request["credentials"] = json!([{"identifier": "signer", "type": kind}]);
+        if let Some(service) = payload.get("service") {
+            request["credentials"][0]["service"] = service.clone();
+        }
     });
     let envelope = support::seal(payload.to_string().as_bytes(), "signer", &MASTER_KEY, Algorithm::Aes256Gcm);
     let task =
@@ -158,4 +161,18 @@ fn nothing_remains_of_a_key_of_aws_that_signed() {
     let date = Timestamp::now().strftime("%Y%m%d").to_string();
     let needles = aws_needles(&date);
     search("nothing_remains_of_a_key_of_aws_that_signed", "aws_sigv4", payload, needles, Some(&date));
+}
+
+#[test]
+fn nothing_remains_of_a_key_of_aws_that_signed_a_query() {
+    if let Some(task) = alone::task() {
+        return signer(&task);
+    }
+    let payload = json!({
+        "access_key_id": "AKIDEXAMPLE", "secret_access_key": support::encode(&secret()), "region": "eu-central-1",
+        "service": "s3", "in": "query", "unsigned_payload": true,
+    });
+    let date = Timestamp::now().strftime("%Y%m%d").to_string();
+    let needles = aws_needles(&date);
+    search("nothing_remains_of_a_key_of_aws_that_signed_a_query", "aws_sigv4", payload, needles, Some(&date));
 }

@@ -25,6 +25,9 @@ final readonly class CredentialReference
     public const HMAC = 'hmac';
     public const SECRET = 'secret';
 
+    /** S3 among the services of AWS. */
+    public const S3 = 's3';
+
     /** An optional prefix of the identifier, as in the settings of extensions. */
     public const PREFIX = 'vault:';
 
@@ -46,7 +49,7 @@ final readonly class CredentialReference
         self::SECRET,
     ];
 
-    private const KEYS = ['identifier', 'type', 'placement'];
+    private const KEYS = ['identifier', 'type', 'placement', 'service'];
 
     /** Without the prefix: the exact bytes that the envelope is bound to, in nr-vault's case and spelling. */
     public string $identifier;
@@ -55,10 +58,16 @@ final readonly class CredentialReference
      * @param string $identifier "identifier" or "vault:identifier", 1 to 255 bytes
      * @param string $type one of the constants; it says what the envelope holds
      * @param Placement|null $placement required for SECRET, and not allowed for other types
+     * @param string|null $service the service of AWS that an AWS_SIGV4 signs for, in a-z 0-9 -; required where it is S3, and not
+     *        allowed for other types
      * @throws OutboundException invalid_request.malformed
      */
-    public function __construct(string $identifier, public string $type, public ?Placement $placement = null)
-    {
+    public function __construct(
+        string $identifier,
+        public string $type,
+        public ?Placement $placement = null,
+        public ?string $service = null,
+    ) {
         $this->identifier = str_starts_with($identifier, self::PREFIX)
             ? substr($identifier, strlen(self::PREFIX))
             : $identifier;
@@ -73,6 +82,21 @@ final readonly class CredentialReference
                 'the credential "' . $this->identifier . '": a secret needs a placement, and nothing else has one',
             );
         }
+        if ($service !== null && ($type !== self::AWS_SIGV4 || preg_match('/\A[a-z0-9-]+\z/', $service) !== 1)) {
+            throw OutboundException::malformed(
+                'the credential "' . $this->identifier . '": an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one',
+            );
+        }
+    }
+
+    /**
+     * Whether one of them signs for S3, whose URLs are spelt in a way of their own.
+     *
+     * @param list<self> $references
+     */
+    public static function haveS3(array $references): bool
+    {
+        return in_array(self::S3, array_column($references, 'service'), true);
     }
 
     /** Whether a request carries the secret itself, and nothing that was made with it. */
@@ -94,13 +118,16 @@ final readonly class CredentialReference
     /**
      * The entry of "credentials" in the request head. The envelope is sent separately.
      *
-     * @return array{identifier: string, type: string, placement?: array{type: string, name?: string, prefix?: string}}
+     * @return array{identifier: string, type: string, placement?: array{type: string, name?: string, prefix?: string}, service?: string}
      */
     public function toWire(): array
     {
         $wire = ['identifier' => $this->identifier, 'type' => $this->type];
         if ($this->placement !== null) {
             $wire['placement'] = $this->placement->toWire();
+        }
+        if ($this->service !== null) {
+            $wire['service'] = $this->service;
         }
         return $wire;
     }
@@ -118,9 +145,9 @@ final readonly class CredentialReference
             throw OutboundException::malformed($unknown);
         }
         $placement = isset($wire['placement']) ? Placement::fromWire($wire['placement']) : null;
-        [$identifier, $type] = [$wire['identifier'] ?? '', $wire['type'] ?? ''];
-        return is_string($identifier) && is_string($type)
-            ? new self($identifier, $type, $placement)
+        [$identifier, $type, $service] = [$wire['identifier'] ?? '', $wire['type'] ?? '', $wire['service'] ?? null];
+        return is_string($identifier) && is_string($type) && ($service === null || is_string($service))
+            ? new self($identifier, $type, $placement, $service)
             : throw OutboundException::malformed('a value of a credential has the wrong type');
     }
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use secure_outbound::policy::PathPattern;
+use secure_outbound::policy::{PathPattern, Spelling};
 
 /// Whether the path's segments match, found by simple recursion.
 fn fits(pattern: &[&str], path: &[&str]) -> bool {
@@ -20,7 +20,7 @@ fn fits(pattern: &[&str], path: &[&str]) -> bool {
 
 fuzz_target!(|text: &str| {
     let (pattern, path) = text.split_once('\n').unwrap_or((text, "/"));
-    let Ok(parsed) = PathPattern::parse(pattern) else { return };
+    let Ok(parsed) = PathPattern::parse(pattern, Spelling::default()) else { return };
     assert_eq!(parsed.as_str(), pattern);
     if path.starts_with('/') {
         let (patterns, segments): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());

@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
     }
     let Ok(request) = Request::parse(document.to_string().as_bytes()) else { return };
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[] };
+    let context = Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[], signs_for_aws: false };
     let Ok(decision) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) else { return };
 
     let target = &decision.admitted.target;

@@ -16,6 +16,7 @@ fuzz_target!(|document: &[u8]| {
                
                 request_bytes: 1 << 20,
                 filled_headers: &[],
+                signs_for_aws: false,
             };
             if let Err(error) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) {
                 assert!(["invalid_request", "policy"].contains(&error.code.class()), "{error:?}");

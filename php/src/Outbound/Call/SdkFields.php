@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\Php\Policy\DeclaredCredentials;
 use Netresearch\NrVault\Transport\Placement;
 
 /**
@@ -15,12 +16,27 @@ use Netresearch\NrVault\Transport\Placement;
  */
 final class SdkFields
 {
+    /** The parameters of a signed URL of AWS; S3's may name the hash of the body. */
+    private const OF_AWS = [
+        'X-Amz-Algorithm',
+        'X-Amz-Credential',
+        'X-Amz-Date',
+        'X-Amz-Expires',
+        'X-Amz-Security-Token',
+        'X-Amz-SignedHeaders',
+        'X-Amz-Signature',
+        'X-Amz-Content-Sha256',
+    ];
+
     /**
      * The URL without the parameters that a credential fills. Everything else stays as it was written.
      */
     public static function url(ServiceDefinition $service, #[\SensitiveParameter] string $url): string
     {
         $names = self::filled($service, 'query');
+        if (DeclaredCredentials::signForAws($service->credentials)) {
+            array_push($names, ...self::OF_AWS);
+        }
         $parts = explode('?', $url, 2);
         if ($names === [] || !isset($parts[1])) {
             return $url;

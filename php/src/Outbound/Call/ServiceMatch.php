@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Call;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\Spelling;
 use Netresearch\NrVault\Transport\Php\Policy\Url;
 
@@ -43,7 +44,7 @@ final readonly class ServiceMatch
             );
         }
         $service = $this->calls->service($id);
-        [$origin, $path] = self::read($url);
+        [$origin, $path] = self::read($url, self::isOfS3($service));
         [$baseOrigin, $basePath] = self::base($service);
         if ($origin !== $baseOrigin) {
             throw OutboundException::create(
@@ -68,7 +69,7 @@ final readonly class ServiceMatch
      */
     public function byUrl(#[\SensitiveParameter] string $url): ServiceDefinition
     {
-        [$origin, $path] = self::read($url);
+        [$origin] = self::read($url);
         $found = [];
         $longest = -1;
         [$problem, $hasOrigin] = [null, false];
@@ -76,6 +77,7 @@ final readonly class ServiceMatch
             try {
                 $service = $this->calls->service($id);
                 [$baseOrigin, $basePath] = self::base($service);
+                [, $path] = self::read($url, self::isOfS3($service));
             } catch (OutboundException $unusable) {
                 $problem ??= $unusable;
                 continue;
@@ -126,20 +128,25 @@ final readonly class ServiceMatch
         return $found[0] ?? null;
     }
 
-    /**
-     * @return array{string, string} origin and canonical path
-     */
-    private static function base(ServiceDefinition $service): array
+    private static function isOfS3(ServiceDefinition $service): bool
     {
-        return self::read($service->baseUrl, 'base_url');
+        return CredentialReference::haveS3($service->credentials);
     }
 
     /**
      * @return array{string, string} origin and canonical path
      */
-    private static function read(#[\SensitiveParameter] string $url, string $name = 'url'): array
+    private static function base(ServiceDefinition $service): array
+    {
+        return self::read($service->baseUrl, self::isOfS3($service), 'base_url');
+    }
+
+    /**
+     * @return array{string, string} origin and canonical path
+     */
+    private static function read(#[\SensitiveParameter] string $url, bool $ofS3 = false, string $name = 'url'): array
     {
         $read = Url::parse($name, $url);
-        return [$read->origin()->text(), $read->canonicalPath(true)];
+        return [$read->origin()->text(), $read->canonicalPath(true, $ofS3)];
     }
 }

@@ -241,7 +241,7 @@ final class EntryReader
             if ($reference === null) {
                 $this->problem(
                     'credentials.' . $index,
-                    'must be an object with identifier, a known type, and a placement where the type is secret',
+                    'must be an object with identifier, a known type, a placement where the type is secret, and a service for aws_sigv4 alone',
                 );
             } else {
                 $references[] = $reference;
@@ -294,6 +294,10 @@ final class EntryReader
                 return null;
             }
             unset($map['set']);
+        }
+        // In a registry a null is a fault, and not the same as a key that is absent.
+        if (array_key_exists('service', $map ?? []) && !is_string($map['service'])) {
+            return null;
         }
         try {
             $reference = CredentialReference::fromWire($map ?? ['' => 0]);

@@ -7,6 +7,7 @@ namespace Netresearch\NrVault\Outbound\Tests\Contract\Cases;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Tests\Contract\Vectors;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\RequestSpec;
 use Netresearch\NrVault\Transport\TransportInterface;
@@ -182,6 +183,24 @@ trait UrlCases
             $sent = self::call($request->withCredentials([self::bearer()]), self::deciding());
             self::assertFailed($refusal->errorCode(), 'no', $sent);
             return $refusal->errorCode();
+        }
+    }
+
+    /** The URL of S3 takes the form in which it is signed before it is matched. */
+    public function testDecisionsAboutUrlsOfS3(): void
+    {
+        $signing = [new CredentialReference('my_key', CredentialReference::AWS_SIGV4, service: CredentialReference::S3)];
+        foreach (Vectors::read('policy.json')['s3_requests'] as $case) {
+            $request = RequestSpec::fromWire(
+                json_encode(self::merge(self::HEAD, $case['request']), JSON_THROW_ON_ERROR),
+                str_repeat('x', 100),
+            );
+            try {
+                $judged = self::deciding()->decide($request, $signing)->url;
+            } catch (OutboundException $refusal) {
+                $judged = $refusal->errorCode();
+            }
+            self::assertSame($case['url'] ?? $case['code'], $judged, json_encode($case['request']));
         }
     }
 

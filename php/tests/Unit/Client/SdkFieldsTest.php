@@ -39,6 +39,16 @@ final class SdkFieldsTest extends ClientTestCase
         yield 'others' => ['?API%20KEY=1&api%20key[]=2&x=api%20key', '?API%20KEY=1&api%20key%5B%5D=2&x=api%20key'];
     }
 
+    public function testTheSignatureOfAnSdkGivesWayToThatOfAKeyOfAws(): void
+    {
+        $service = ['credentials' => [['identifier' => 'key', 'type' => 'aws_sigv4', 'service' => 's3']]];
+        $names = ['Algorithm', 'Credential', 'Date', 'Expires', 'SignedHeaders', 'Security-Token', 'Content-Sha256', 'Signature'];
+        $signed = implode('&', array_map(static fn (string $name): string => "X-Amz-$name=1", $names));
+        $sent = $this->sent($service, "https://api.example.com/v1/x?a=1&$signed&X-Amz-Other=2");
+
+        self::assertSame('https://api.example.com/v1/x?a=1&X-Amz-Other=2', $sent->url);
+    }
+
     /**
      * @dataProvider forms
      */

@@ -22,7 +22,7 @@ final class SdkHeadersTest extends ClientTestCase
      */
     public function testAPlaceholderGivesWayToTheCredential(array $credentials, array $names): void
     {
-        $all = ['Authorization', 'X-API-Key', 'X-Secret', 'Cookie', 'X-Other'];
+        $all = ['Authorization', 'X-API-Key', 'X-Secret', 'Cookie', 'X-Other', 'X-Amz-Date', 'X-Amz-Security-Token', 'X-Amz-Content-Sha256'];
         $left = $this->sent(array_fill_keys($all, 'placeholder'), ['credentials' => $credentials]);
 
         self::assertSame(array_values(array_diff($all, $names)), array_column($left, 0));
@@ -37,7 +37,12 @@ final class SdkHeadersTest extends ClientTestCase
         foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer', 'jwt'] as $type) {
             yield $type => [[self::CREDENTIAL + ['type' => $type]], ['Authorization']];
         }
-        yield 'aws_sigv4' => [[self::CREDENTIAL + ['type' => 'aws_sigv4']], ['Authorization']];
+        $aws = ['Authorization', 'X-Amz-Date', 'X-Amz-Security-Token'];
+        yield 'aws_sigv4' => [[self::CREDENTIAL + ['type' => 'aws_sigv4']], $aws];
+        yield 'aws_sigv4 for S3' => [
+            [self::CREDENTIAL + ['type' => 'aws_sigv4', 'service' => 's3']],
+            [...$aws, 'X-Amz-Content-Sha256'],
+        ];
         yield 'hmac' => [[self::CREDENTIAL + ['type' => 'hmac']], []];
         yield 'api_key' => [[self::CREDENTIAL + ['type' => 'api_key']], ['X-API-Key']];
         $placements = [

@@ -152,7 +152,11 @@ final class SchemaTest extends TestCase
                 '[{"identifier": "a", "type": "secret", "placement": {"type": "header", "name": "X-K", "prefix": ""}}]',
                 '[{"identifier": "a", "type": "secret", "placement": {"type": "query", "name": "key"}}]',
                 '[{"set": "crm-token", "identifier": "a", "type": "bearer"}]',
+                '[{"identifier": "a", "type": "aws_sigv4"}]', '[{"identifier": "a", "type": "aws_sigv4", "service": "s3"}]',
             ], [
+                '[{"identifier": "a", "type": "aws_sigv4", "service": ""}]',
+                '[{"identifier": "a", "type": "aws_sigv4", "service": "S3"}]',
+                '[{"identifier": "a", "type": "aws_sigv4", "service": null}]', '[{"identifier": "a", "type": "hmac", "service": "s3"}]',
                 '[{"set": "", "identifier": "a", "type": "bearer"}]', '[{"set": null, "identifier": "a", "type": "bearer"}]',
                 '[{"set": "A b", "identifier": "a", "type": "bearer"}]',
                 'null', '{}', '["vault:my_key"]', '[{"identifier": "vault:", "type": "bearer"}]', '[{}]', '[[]]',

@@ -103,7 +103,13 @@ final class PortableEntry
         $wire = CredentialReference::fromWire($credential)->toWire();
         $placement = isset($wire['placement']) ? self::reduced($wire['placement'], ['type' => '', 'name' => '', 'prefix' => '']) : null;
         return array_filter(
-            ['set' => $set, 'identifier' => $wire['identifier'], 'type' => $wire['type'], 'placement' => $placement],
+            [
+                'set' => $set,
+                'identifier' => $wire['identifier'],
+                'type' => $wire['type'],
+                'placement' => $placement,
+                'service' => $wire['service'] ?? null,
+            ],
             static fn (mixed $part): bool => $part !== null,
         );
     }

@@ -72,6 +72,7 @@ final class RowColumns
             'placement' => $placement?->string('type') ?? 'bearer',
             'placement_name' => $placement?->string('name', '') ?? '',
             'placement_prefix' => $placement?->string('prefix', '') ?? '',
+            'service' => $set->string('service', ''),
         ];
     }
 

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Registry;
 
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\CredentialReference;
 
 /**
  * Turns a stored credential set into an entry of "credentials" of the JSON registry, or says what is wrong with it.
@@ -21,11 +22,14 @@ final class CredentialSetReader
     public static function entry(CredentialSetRow $set): array
     {
         $type = Cell::text($set->fields, 'type');
+        $service = $type === CredentialReference::AWS_SIGV4 ? Cell::text($set->fields, 'service') : '';
         return [
             'identifier' => Cell::text($set->secret ?? [], 'identifier'),
             'type' => $type,
             'set' => $set->id(),
-        ] + ($type === 'secret' ? ['placement' => self::placement($set->fields)] : []);
+        ]
+            + ($type === 'secret' ? ['placement' => self::placement($set->fields)] : [])
+            + ($service === '' ? [] : ['service' => $service]);
     }
 
     /**
@@ -68,7 +72,11 @@ final class CredentialSetReader
      */
     private static function placementProblems(array $fields): array
     {
-        if (Cell::text($fields, 'type') !== 'secret') {
+        $type = Cell::text($fields, 'type');
+        if ($type === CredentialReference::AWS_SIGV4 && preg_match('/\A[a-z0-9-]*\z/', Cell::text($fields, 'service')) !== 1) {
+            return ['service' => 'is no name of a service of AWS: lower-case letters, digits and hyphens, such as s3'];
+        }
+        if ($type !== 'secret') {
             return [];
         }
         $isNamed = in_array(Cell::text($fields, 'placement'), self::NAMED, true);

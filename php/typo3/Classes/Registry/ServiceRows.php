@@ -26,6 +26,7 @@ final readonly class ServiceRows
     private const JOINED = [
         'credential_set' => [
             'uid', 'deleted', 'hidden', 'identifier', 'secret_uid', 'type', 'placement', 'placement_name', 'placement_prefix',
+            'service',
         ],
         'secret' => ['uid', 'identifier', 'adapter', 'deleted'],
         'technical_user' => ['uid', 'username', 'admin', 'disable', 'deleted'],

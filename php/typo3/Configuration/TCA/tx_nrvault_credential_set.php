@@ -41,12 +41,19 @@ return (static function (): array {
                 'size' => 30,
                 'max' => 255,
             ]) + ['displayCond' => ['AND' => [$isPlain, 'FIELD:placement:=:header']]],
+            'service' => $columns->column('service', [
+                'type' => 'input',
+                'size' => 20,
+                'max' => 64,
+                'eval' => 'trim',
+                'placeholder' => 's3',
+            ]) + ['displayCond' => 'FIELD:type:=:aws_sigv4'],
         ],
         'palettes' => [
             'placement' => ['showitem' => 'placement, placement_name, placement_prefix'],
         ],
         'types' => [
-            '0' => ['showitem' => 'identifier, secret_uid, type, --palette--;;placement, hidden, description'],
+            '0' => ['showitem' => 'identifier, secret_uid, type, --palette--;;placement, service, hidden, description'],
         ],
     ];
 })();

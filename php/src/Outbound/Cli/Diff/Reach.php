@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Diff;
 
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\HostRule;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
@@ -38,9 +39,10 @@ final readonly class Reach
     public static function of(ServiceDefinition $service): ?self
     {
         try {
-            $wanted = Destination::read($service->baseUrl, null);
+            $ofS3 = CredentialReference::haveS3($service->credentials);
+            $wanted = Destination::read($service->baseUrl, null, ofS3: $ofS3);
             $origin = $wanted->origin();
-            $policy = RequestPolicy::read($service->policy)->withDefaultHost($origin);
+            $policy = RequestPolicy::read($service->policy, $ofS3)->withDefaultHost($origin);
             [$target, $basePath] = $wanted->canonical($service->policy->allowEncodedSlash);
             $self = new self($service, $policy->withBasePath($basePath), $origin, $target->path);
         } catch (OutboundException) {
@@ -87,7 +89,7 @@ final readonly class Reach
         $base = $this->basePath === '/' ? [] : explode('/', trim($this->basePath, '/'));
         $beyond = [];
         foreach ($this->service->policy->allowedPaths ?? [null] as $text) {
-            $pattern = $text === null ? null : PathPattern::parse($text);
+            $pattern = $text === null ? null : PathPattern::parse($text, CredentialReference::haveS3($this->service->credentials));
             $calls = $pattern?->examples($base, self::ANY, $depth) ?? $this->belowBase($depth);
             $redirects = match (true) {
                 $this->service->policy->maxRedirects === 0 => [],

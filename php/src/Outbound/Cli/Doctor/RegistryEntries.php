@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\JsonFileServiceRegistry;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\PhpTransport;
 use Netresearch\NrVault\Transport\Php\Policy\Destination;
 use Netresearch\NrVault\Transport\Php\Policy\Origin;
@@ -252,9 +253,10 @@ final class RegistryEntries
     {
         $patterns = $service->policy->allowedPaths ?? [];
         try {
-            $destination = Destination::read($service->baseUrl, null);
+            $ofS3 = CredentialReference::haveS3($service->credentials);
+            $destination = Destination::read($service->baseUrl, null, ofS3: $ofS3);
             $base = (string) $destination->canonical($service->policy->allowEncodedSlash)[1];
-            $isIdle = static fn (string $pattern): bool => !PathPattern::parse($pattern)->reachesBelow($base);
+            $isIdle = static fn (string $pattern): bool => !PathPattern::parse($pattern, $ofS3)->reachesBelow($base);
             $idle = array_values(array_filter($patterns, $isIdle));
         } catch (OutboundException) {
             // Another finding reports it.

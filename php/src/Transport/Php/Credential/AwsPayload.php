@@ -19,6 +19,9 @@ final class AwsPayload
     /** Bytes of a secret key at least. */
     private const SHORTEST_KEY = 8;
 
+    /** Seconds for which a signature in the query is good, at most. */
+    private const LONGEST_LIFETIME = 604_800;
+
     /**
      * @return BindingRules|null its binding
      * @throws InvalidPayload
@@ -50,11 +53,31 @@ final class AwsPayload
             }
         }
         $isUnsigned = $value('unsigned_payload', false);
-        if (!is_bool($isUnsigned) || $isUnsigned && $value('service', null) !== 's3') {
+        if (!is_bool($isUnsigned) || $isUnsigned && $value('service', null) !== CredentialReference::S3) {
             throw new InvalidPayload('"unsigned_payload" is true or false, and true for the service s3 alone');
         }
+        self::checkPlace($document, $places, $value, $isUnsigned);
         PayloadValues::demandHosts($document, $places, 'that signs');
         return Payload::binding($document, $places);
+    }
+
+    /**
+     * @param array<string, array{int, int}> $places
+     * @param \Closure(string, mixed): mixed $value
+     */
+    private static function checkPlace(#[\SensitiveParameter] string $document, array $places, \Closure $value, bool $isUnsigned): void
+    {
+        $isQuery = PayloadValues::oneOf('in', $value('in', 'header'), ['header', 'query']) === 'query';
+        if ($isQuery && !$isUnsigned && $value('service', null) === CredentialReference::S3) {
+            throw new InvalidPayload('"unsigned_payload" is true where a signature for s3 is in the query: it signs no body');
+        }
+        if (!isset($places['lifetime'])) {
+            return;
+        }
+        PayloadValues::checkLifetime($document, $places, self::LONGEST_LIFETIME);
+        if (!$isQuery) {
+            throw new InvalidPayload('"lifetime" is for a signature in the query');
+        }
     }
 
     private static function isText(mixed $text, string $pattern): bool

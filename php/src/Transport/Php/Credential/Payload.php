@@ -66,7 +66,7 @@ final class Payload
         ],
         CredentialReference::AWS_SIGV4 => [
             ['access_key_id', 'secret_access_key', 'region', 'service'],
-            ['session_token', 'unsigned_payload'],
+            ['session_token', 'unsigned_payload', 'in', 'lifetime'],
         ],
         CredentialReference::HMAC => [
             ['key', 'alg', 'template'],

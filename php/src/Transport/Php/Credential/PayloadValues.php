@@ -37,6 +37,27 @@ final class PayloadValues
     }
 
     /**
+     * Checks "lifetime", where there is one.
+     *
+     * @param array<string, array{int, int}> $places
+     * @param int $longest seconds
+     * @param int $shortest seconds
+     * @throws InvalidPayload
+     */
+    public static function checkLifetime(
+        #[\SensitiveParameter] string $document,
+        array $places,
+        int $longest,
+        int $shortest = 1,
+    ): void {
+        $lifetime = isset($places['lifetime']) ? substr($document, ...$places['lifetime']) : (string) $shortest;
+        $isWhole = preg_match('/\A[1-9][0-9]{0,6}\z/', $lifetime) === 1;
+        if (!$isWhole || (int) $lifetime < $shortest || (int) $lifetime > $longest) {
+            throw new InvalidPayload('"lifetime" is no whole number of seconds from ' . $shortest . ' to ' . $longest);
+        }
+    }
+
+    /**
      * Refuses a payload with a key that may be used for any host.
      *
      * @param array<string, array{int, int}> $places

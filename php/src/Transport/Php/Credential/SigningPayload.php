@@ -41,11 +41,7 @@ final class SigningPayload
         }
         $algorithm = PayloadValues::oneOf('alg', $value('alg', null), $algorithms);
         PrivateKey::check(Payload::text($document, $places, 'private_key'), $algorithm);
-        $lifetime = isset($places['lifetime']) ? substr($document, ...$places['lifetime']) : (string) $shortest;
-        $isWhole = preg_match('/\A[1-9][0-9]{0,3}\z/', $lifetime) === 1;
-        if (!$isWhole || (int) $lifetime < $shortest || (int) $lifetime > $longest) {
-            throw new InvalidPayload('"lifetime" is no whole number of seconds from ' . $shortest . ' to ' . $longest);
-        }
+        PayloadValues::checkLifetime($document, $places, $longest, $shortest);
         PayloadValues::demandHosts($document, $places, 'with a private key');
     }
 

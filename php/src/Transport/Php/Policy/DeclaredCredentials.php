@@ -67,7 +67,11 @@ final class DeclaredCredentials
         $names = [];
         foreach ($references as $reference) {
             $filled = match ($reference->type) {
-                CredentialReference::AWS_SIGV4 => [HeaderRules::AUTHORIZATION, ...self::OF_AWS],
+                CredentialReference::AWS_SIGV4 => [
+                    HeaderRules::AUTHORIZATION,
+                    ...self::OF_AWS,
+                    ...($reference->service === CredentialReference::S3 ? ['x-amz-content-sha256'] : []),
+                ],
                 CredentialReference::API_KEY, CredentialReference::HMAC => null,
                 CredentialReference::SECRET => match ($reference->placement?->type) {
                     'bearer', 'basic', 'basic_username', 'basic_password' => HeaderRules::AUTHORIZATION,
@@ -80,6 +84,16 @@ final class DeclaredCredentials
             array_push($names, ...(array) $filled);
         }
         return $names;
+    }
+
+    /**
+     * Whether one of them signs for AWS, whose parameters in the query are its own then.
+     *
+     * @param list<CredentialReference> $references
+     */
+    public static function signForAws(array $references): bool
+    {
+        return in_array(CredentialReference::AWS_SIGV4, array_column($references, 'type'), true);
     }
 
     /**

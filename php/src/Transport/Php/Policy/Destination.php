@@ -22,6 +22,7 @@ final readonly class Destination
         private ?Url $url,
         #[\SensitiveParameter] private string $path,
         #[\SensitiveParameter] private array $query,
+        private bool $ofS3,
     ) {
     }
 
@@ -36,17 +37,18 @@ final readonly class Destination
         #[\SensitiveParameter] ?string $url,
         #[\SensitiveParameter] string $path = '',
         #[\SensitiveParameter] array $query = [],
+        bool $ofS3 = false,
     ): self {
         $base = $baseUrl === null ? null : Url::parse('base_url', $baseUrl);
         if ($base?->query !== null) {
             throw OutboundException::malformed('base_url holds a query');
         }
         $whole = $url === null ? null : Url::parse('url', $url);
-        $whole?->canonicalQuery();
+        $whole?->canonicalQuery($ofS3);
         if ($base === null && $whole === null) {
             throw self::missing();
         }
-        return new self($base, $whole, $path, $query);
+        return new self($base, $whole, $path, $query, $ofS3);
     }
 
     /** @throws OutboundException policy.scheme_not_allowed for an unknown scheme, of the base URL as well */
@@ -82,13 +84,13 @@ final readonly class Destination
      */
     public function canonical(bool $allowEncodedSlash): array
     {
-        $basePath = $this->base?->canonicalPath($allowEncodedSlash);
+        $basePath = $this->base?->canonicalPath($allowEncodedSlash, $this->ofS3);
         if ($this->url !== null) {
-            $path = $this->url->canonicalPath($allowEncodedSlash);
-            return [new Target($this->origin(), $path, $this->url->canonicalQuery()), $basePath];
+            $path = $this->url->canonicalPath($allowEncodedSlash, $this->ofS3);
+            return [new Target($this->origin(), $path, $this->url->canonicalQuery($this->ofS3)), $basePath];
         }
         $base = $this->base ?? throw self::missing();
-        $path = Spelling::path(Spelling::join($base->path, $this->path), $allowEncodedSlash);
+        $path = Spelling::path(Spelling::join($base->path, $this->path), $allowEncodedSlash, $this->ofS3);
         return [new Target($this->origin(), $path, Spelling::queryOfPairs($this->query)), $basePath];
     }
 

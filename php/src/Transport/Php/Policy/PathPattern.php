@@ -36,12 +36,15 @@ final readonly class PathPattern
      *
      * @throws OutboundException invalid_request.malformed
      */
-    public static function parse(string $text): self
+    public static function parse(string $text, bool $ofS3 = false): self
     {
         if (!str_starts_with($text, '/')) {
             throw OutboundException::malformed('a path pattern does not start with a slash');
         }
-        $segments = array_map(self::segment(...), explode('/', substr($text, 1)));
+        $segments = array_map(
+            static fn (string $segment): string|bool => self::segment($segment, $ofS3),
+            explode('/', substr($text, 1)),
+        );
         foreach (array_slice($segments, 0, -1) as $segment) {
             if ($segment === self::REST || $segment === '') {
                 throw OutboundException::malformed('a path pattern has an empty segment, or ** before its end');
@@ -144,7 +147,7 @@ final readonly class PathPattern
         return $this->spansEncodedSlash || stripos($segments, '%2f') === false;
     }
 
-    private static function segment(string $text): string|bool
+    private static function segment(string $text, bool $ofS3): string|bool
     {
         if ($text === '**') {
             return self::REST;
@@ -161,7 +164,8 @@ final readonly class PathPattern
         try {
             // An encoded slash is allowed in a pattern: whether one is allowed in the path is checked there, and otherwise the
             // pattern never matches.
-            return substr(Spelling::path('/' . $text, true), 1);
+            $literal = substr(Spelling::path('/' . $text, true), 1);
+            return $ofS3 ? rawurlencode(rawurldecode($literal)) : $literal;
         } catch (OutboundException) {
             throw OutboundException::malformed('a path pattern is not canonical');
         }

@@ -56,6 +56,12 @@ final readonly class PolicyDecision
         if ($fillsCredentials) {
             throw HeaderRules::filledWithKey($idempotencyHeader);
         }
+        if (DeclaredCredentials::signForAws($references) && Spelling::hasAmzParameter((string) $target->query)) {
+            throw OutboundException::create(
+                'credential.placement_conflict',
+                'the query has a parameter X-Amz-…, which the signature of a credential fills',
+            );
+        }
         $limit = $this->requestLimit($request->policy);
         if (($bodyLength ?? strlen($request->body)) > $limit->bytes) {
             throw OutboundException::create('policy.request_too_large', $limit->exceededBy('the body'));
@@ -142,7 +148,8 @@ final readonly class PolicyDecision
     ): array {
         RequestForm::check($request, $references);
         DeclaredCredentials::check($references);
-        $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query);
+        $ofS3 = CredentialReference::haveS3($references);
+        $wanted = Destination::read($request->baseUrl, $request->url, $request->path, $request->query, $ofS3);
         Alternatives::checkForm($request->alternatives);
         $method = HeaderRules::method($request->method);
         $headers = HeaderRules::read($request->headers);
@@ -154,7 +161,7 @@ final readonly class PolicyDecision
         if ($request->policy === null) {
             throw OutboundException::create('policy.missing', 'the request has no policy');
         }
-        $policy = RequestPolicy::read($request->policy);
+        $policy = RequestPolicy::read($request->policy, $ofS3);
 
         $origin = $wanted->origin();
         $policy = $policy->withDefaultHost($wanted->baseOrigin());

@@ -30,9 +30,9 @@ final readonly class RequestPolicy
      *
      * @throws OutboundException invalid_request.malformed, policy.missing
      */
-    public static function read(Policy $policy): self
+    public static function read(Policy $policy, bool $ofS3 = false): self
     {
-        $rules = Rules::parse($policy->allowedHosts, $policy->allowedMethods, $policy->allowedPaths);
+        $rules = Rules::parse($policy->allowedHosts, $policy->allowedMethods, $policy->allowedPaths, $ofS3);
         if ($policy->allowedMethods === []) {
             throw OutboundException::create('policy.missing', 'the policy has no allowed_methods');
         }

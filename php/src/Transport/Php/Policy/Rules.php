@@ -31,12 +31,12 @@ final readonly class Rules
      * @param list<string>|null $paths
      * @throws OutboundException invalid_request.malformed for an entry that cannot be read
      */
-    public static function parse(?array $hosts, ?array $methods, ?array $paths): self
+    public static function parse(?array $hosts, ?array $methods, ?array $paths, bool $ofS3 = false): self
     {
         return new self(
             self::named('allowed_hosts', $hosts, HostRule::parse(...)),
             self::named('allowed_methods', $methods, HeaderRules::method(...)),
-            self::named('allowed_paths', $paths, PathPattern::parse(...)),
+            self::named('allowed_paths', $paths, static fn (string $path): PathPattern => PathPattern::parse($path, $ofS3)),
         );
     }
 

@@ -20,11 +20,13 @@ final class Spelling
      * The canonical spelling of a whole path: what RFC 3986 does not allow in a segment is percent-encoded, escapes
      * stay as they are.
      *
+     * @param bool $ofS3 whether it is spelt in AWS's UriEncode form, in which S3 signs: everything but unreserved characters is
+     *        percent-encoded, in upper-case hex. S3 reads an encoded slash as a slash.
      * @throws OutboundException policy.path_not_canonical
      */
-    public static function path(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash): string
+    public static function path(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash, bool $ofS3 = false): string
     {
-        self::checkBytes($raw, $allowEncodedSlash);
+        self::checkBytes($raw, $allowEncodedSlash && !$ofS3);
         if (!str_starts_with($raw, '/')) {
             throw self::refused('it does not start with a slash');
         }
@@ -37,21 +39,50 @@ final class Spelling
                 throw self::refused('it holds a dot segment');
             }
         }
-        return self::encode(self::NOT_PATH, $raw);
+        return $ofS3
+            ? implode('/', array_map(self::component(...), explode('/', $raw)))
+            : self::encode(self::NOT_PATH, $raw);
     }
 
     /**
      * A query that came in a URL. It is not changed, and invalid escapes are left to the server; characters that are not allowed
      * in a query are percent-encoded, as browsers and PHP's clients do. The query does not influence where a request may go.
      *
+     * @param bool $ofS3 whether it is spelt in the form of S3's paths; what reads in two ways is refused then
      * @throws OutboundException invalid_request.malformed
      */
-    public static function query(#[\SensitiveParameter] string $raw): string
+    public static function query(#[\SensitiveParameter] string $raw, bool $ofS3 = false): string
     {
         if (preg_match('/[\x00-\x1F\x7F#]/', $raw) !== 0) {
             throw OutboundException::malformed('a query holds a control character or a number sign');
         }
-        return self::encode('/[ "<>\x80-\xFF]/', $raw);
+        if (!$ofS3) {
+            return self::encode('/[ "<>\x80-\xFF]/', $raw);
+        }
+        if (str_contains($raw, '+')) {
+            throw OutboundException::malformed(
+                'the query has a plus, which is a space to some and a plus to others: write %20 or %2B',
+            );
+        }
+        if (preg_match('/%(?![0-9A-Fa-f]{2})/', $raw) !== 0) {
+            throw OutboundException::malformed('a query of S3 holds a broken escape');
+        }
+        $pairs = array_map(
+            static fn (string $pair): string => implode('=', array_map(self::component(...), explode('=', $pair, 2))),
+            explode('&', $raw),
+        );
+        return implode('&', $pairs);
+    }
+
+    /** Whether a parameter of the query is one of those of a signed URL of AWS. */
+    public static function hasAmzParameter(#[\SensitiveParameter] string $query): bool
+    {
+        foreach (explode('&', $query) as $pair) {
+            if (str_starts_with(strtolower(rawurldecode(explode('=', $pair, 2)[0])), 'x-amz-')) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**
@@ -94,6 +125,12 @@ final class Spelling
     {
         return preg_replace_callback($bytes, static fn (array $byte): string => rawurlencode($byte[0]), $raw)
             ?? throw self::refused('it is too long');
+    }
+
+    /** What is percent-encoded in one way or the other, percent-encoded in one. */
+    private static function component(#[\SensitiveParameter] string $text): string
+    {
+        return rawurlencode(rawurldecode($text));
     }
 
     private static function checkBytes(#[\SensitiveParameter] string $raw, bool $allowEncodedSlash): void

@@ -75,14 +75,14 @@ final readonly class Url
     }
 
     /** @throws OutboundException invalid_request.malformed */
-    public function canonicalQuery(): ?string
+    public function canonicalQuery(bool $ofS3 = false): ?string
     {
-        return $this->query === null ? null : Spelling::query($this->query);
+        return $this->query === null ? null : Spelling::query($this->query, $ofS3);
     }
 
     /** @throws OutboundException policy.path_not_canonical */
-    public function canonicalPath(bool $allowEncodedSlash): string
+    public function canonicalPath(bool $allowEncodedSlash, bool $ofS3 = false): string
     {
-        return Spelling::path($this->path === '' ? '/' : $this->path, $allowEncodedSlash);
+        return Spelling::path($this->path === '' ? '/' : $this->path, $allowEncodedSlash, $ofS3);
     }
 }

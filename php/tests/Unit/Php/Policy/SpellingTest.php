@@ -60,6 +60,21 @@ final class SpellingTest extends TestCase
         }
     }
 
+    public function testThoseOfS3AreUriEncoded(): void
+    {
+        foreach (PolicyVectors::section('s3_paths') as [$raw, $expected]) {
+            $verdict = PolicyVectors::verdict(static fn (): array => [Spelling::path($raw, true, true), null]);
+            self::assertSame($expected ?? 'policy.path_not_canonical', $verdict['url'] ?? $verdict['code'], $raw);
+        }
+        foreach (PolicyVectors::section('s3_queries') as [$raw, $expected]) {
+            $verdict = PolicyVectors::verdict(static fn (): array => [Spelling::query($raw, true), null]);
+            self::assertSame($expected ?? 'invalid_request.malformed', $verdict['url'] ?? $verdict['code'], $raw);
+        }
+        foreach (PolicyVectors::section('s3_patterns') as [$pattern, $path, $matches]) {
+            self::assertSame($matches, PathPattern::parse($pattern, true)->matches($path), "$pattern on $path");
+        }
+    }
+
     public function testASealedPatternSpansNoEncodedSlash(): void
     {
         foreach (PolicyVectors::section('sealed_patterns') as [$pattern, $path, $matches]) {

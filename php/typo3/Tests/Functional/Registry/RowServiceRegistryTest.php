@@ -267,6 +267,27 @@ final class RowServiceRegistryTest extends OutboundTestCase
     }
 
     #[Test]
+    public function aKeyOfAwsNamesItsService(): void
+    {
+        $set = $this->saveSet('media-key', $this->storeSecret('media_key', 's3cr3t'), ['type' => 'aws_sigv4', 'service' => 's3']);
+        $this->saveService('media', ['credential_sets' => (string) $set]);
+
+        self::assertSame(
+            [['identifier' => 'media_key', 'type' => 'aws_sigv4', 'service' => 's3']],
+            array_map(
+                static fn (CredentialReference $reference): array => $reference->toWire(),
+                $this->registry()->get('media')->credentials,
+            ),
+        );
+
+        self::connections()->getConnectionForTable(self::SET)->update(self::SET, ['service' => 'S3'], ['uid' => $set]);
+        self::assertStringContainsString('"media-key": service is no name', $this->refusal('media')->getMessage());
+        // What another type does not use does no harm.
+        self::connections()->getConnectionForTable(self::SET)->update(self::SET, ['type' => 'hmac'], ['uid' => $set]);
+        self::assertNull($this->registry()->get('media')->credentials[0]->service);
+    }
+
+    #[Test]
     public function aServiceIsNeverCalledWithoutASetThatItNames(): void
     {
         $set = $this->saveSet('crm-token', $this->storeSecret('crm_token', 's3cr3t'));
