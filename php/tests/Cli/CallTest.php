@@ -32,7 +32,7 @@ final class CallTest extends CommandTestCase
 
         $base = self::$upstream->url();
         self::assertSame(
-            "allowed: GET $base/echo/1%202?a%5B%5D=b%20c\npattern: /v1/echo/{id}\ncredentials: my_api_key\n",
+            "allowed: GET $base/echo/1%202?a%5B%5D=b%20c\npattern: /v1/echo/{id}\ncredentials: my_api_key (bearer)\n",
             $output,
         );
     }
@@ -43,7 +43,7 @@ final class CallTest extends CommandTestCase
         $output = self::printed(['explain', 'crm', 'GET', '/echo', ...$with]);
 
         self::assertStringEndsWith("circuit: not known here; each worker has its own\n", $output);
-        self::assertStringContainsString('circuits are kept by process', self::printed(['explain', '--help']));
+        self::assertStringContainsString('circuits are kept by', self::printed(['explain', '--help']));
     }
 
     public function testExplainAnswersPrograms(): void
@@ -58,7 +58,31 @@ final class CallTest extends CommandTestCase
             'url' => self::$upstream->url() . '/echo',
             'path_template' => '/v1/echo',
             'credentials' => ['my_api_key'],
+            'types' => ['bearer'],
+            'signed' => null,
         ], $answer);
+    }
+
+    /**
+     * There is no envelope of these credentials, so nothing of one can be in what is said.
+     */
+    public function testExplainSaysWhatIsSigned(): void
+    {
+        $options = $this->options();
+        $parts = 'method, path, query, time, host, content-type, content-md5, x-amz-*, ';
+        $signed = [
+            'ses' => ['aws_sigv4', $parts . 'body'],
+            's3' => ['aws_sigv4', $parts . 'body unless unsigned_payload is sealed'],
+            'hook' => ['hmac', 'what the template says that is sealed'],
+        ];
+        foreach ($signed as $service => [$type, $says]) {
+            $output = self::printed(['explain', $service, 'GET', 'a(b', ...$options]);
+            self::assertStringContainsString("credentials: signer ($type)\nsigned: $says\n", $output);
+            self::assertStringContainsString($service === 's3' ? '/a%28b' : '/a(b', $output);
+            $json = json_decode(self::printed(['explain', $service, 'GET', 'a', '--format=json', ...$options]), true);
+            self::assertSame([$type], $json['types']);
+            self::assertSame($says, is_array($json['signed']) ? implode(', ', $json['signed']) : $json['signed']);
+        }
     }
 
     /**
@@ -385,11 +409,27 @@ final class CallTest extends CommandTestCase
             'crm' => $crm,
             'by-php' => ['transport' => 'php'] + $crm,
             'broken' => ['base_url' => 'nowhere'],
+            'ses' => self::signing(['type' => 'aws_sigv4']),
+            's3' => self::signing(['type' => 'aws_sigv4', 'service' => 's3']),
+            'hook' => self::signing(['type' => 'hmac']),
         ]];
         return [
             '--config=' . $this->json('config.json', $config),
             '--registry=' . $this->json('services.json', $registry),
             '--credentials=' . $this->directory->path . '/vault',
+        ];
+    }
+
+    /**
+     * @param array<string, string> $credential
+     * @return array<string, mixed>
+     */
+    private static function signing(array $credential): array
+    {
+        return [
+            'base_url' => self::$upstream->url(),
+            'policy' => ['allowed_methods' => ['GET']],
+            'credentials' => [['identifier' => 'signer'] + $credential],
         ];
     }
 }

@@ -23,8 +23,9 @@ final class ExplainCommand implements Command
             explain SERVICE METHOD PATH $setup
                     [--query=NAME=VALUE]… [--header=NAME:VALUE]… [--format=json]
               Says whether the call would be allowed: its canonical URL and the pattern that matched, or the refusal and
-              what to do. Nothing is sent, no credential is opened and no name is resolved. A circuit that has opened in a
-              worker (policy.circuit_open) is not seen: circuits are kept by process, and this one has none.
+              what to do; the types of the credentials, and what is signed. Nothing is sent, no credential is opened and no
+              name is resolved. A circuit that has opened in a worker (policy.circuit_open) is not seen: circuits are kept by
+              process, and this one has none.
 
             TEXT;
     }

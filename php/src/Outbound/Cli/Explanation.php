@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Cli\Console\Refusal;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Registry\ServiceDefinition;
 use Netresearch\NrVault\Outbound\Registry\ServiceRegistry;
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Decision;
 use Netresearch\NrVault\Transport\Text\Uuid7;
 use Netresearch\NrVault\Transport\TransportSelector;
@@ -21,6 +22,14 @@ use Netresearch\NrVault\Transport\TransportSelector;
  */
 final readonly class Explanation
 {
+    /** What is always signed for AWS, each of it where the request has it. */
+    private const OF_AWS = ['method', 'path', 'query', 'time', 'host', 'content-type', 'content-md5', 'x-amz-*'];
+
+    /** The seal says whether S3's is signed. */
+    private const BODY_OF_S3 = 'body unless unsigned_payload is sealed';
+
+    private const SEALED = 'what the template says that is sealed';
+
     private function __construct(private ServiceDefinition $service, public Decision $decision)
     {
     }
@@ -48,10 +57,16 @@ final readonly class Explanation
     /** Lines for a person. */
     public function text(): string
     {
-        $identifiers = $this->identifiers();
+        $credentials = array_map(
+            static fn (CredentialReference $credential): string => "$credential->identifier ($credential->type)",
+            $this->service->credentials,
+        );
+        $signed = $this->signed();
+        $signed = is_array($signed) ? implode(', ', $signed) : $signed;
         return "allowed: {$this->decision->method} {$this->decision->url}\n"
             . 'pattern: ' . ($this->decision->pathTemplate ?? 'everything below the base path') . "\n"
-            . 'credentials: ' . ($identifiers === [] ? 'none' : implode(', ', $identifiers)) . "\n"
+            . 'credentials: ' . ($credentials === [] ? 'none' : implode(', ', $credentials)) . "\n"
+            . ($signed === null ? '' : "signed: $signed\n")
             . ($this->service->policy->breaker === null ? '' : "circuit: not known here; each worker has its own\n");
     }
 
@@ -68,7 +83,9 @@ final readonly class Explanation
             'method' => $this->decision->method,
             'url' => $this->decision->url,
             'path_template' => $this->decision->pathTemplate,
-            'credentials' => $this->identifiers(),
+            'credentials' => array_column($this->service->credentials, 'identifier'),
+            'types' => array_column($this->service->credentials, 'type'),
+            'signed' => $this->signed(),
         ];
     }
 
@@ -83,10 +100,21 @@ final readonly class Explanation
     }
 
     /**
-     * @return list<string>
+     * The parts of a request that are signed, as far as that is known without opening anything.
+     *
+     * @return list<string>|string|null null if nothing signs
      */
-    private function identifiers(): array
+    private function signed(): array|string|null
     {
-        return array_column($this->service->credentials, 'identifier');
+        foreach ($this->service->credentials as $credential) {
+            if ($credential->type === CredentialReference::HMAC) {
+                return self::SEALED;
+            }
+            if ($credential->type === CredentialReference::AWS_SIGV4) {
+                $isS3 = $credential->service === CredentialReference::S3;
+                return [...self::OF_AWS, $isS3 ? self::BODY_OF_S3 : 'body'];
+            }
+        }
+        return null;
     }
 }
