@@ -140,7 +140,7 @@ final class WireDocumentsTest extends TestCase
         self::assertSaysAll(Alternative::class, $alternatives['alternatives'][0]);
         self::assertSaysAll(Policy::class, $request['policy']);
         self::assertSaysAll(Breaker::class, $request['policy']['breaker']);
-        self::assertSaysAll(CredentialReference::class, $request['credentials'][1]);
+        self::assertSaysAll(CredentialReference::class, $request['credentials'][1] + $request['credentials'][2]);
         self::assertSaysAll(Placement::class, $request['credentials'][1]['placement']);
     }
 
