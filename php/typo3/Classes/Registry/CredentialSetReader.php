@@ -49,6 +49,10 @@ final class CredentialSetReader
         if (preg_match(ServiceDefinition::ID, $set->id()) !== 1) {
             $problems['identifier'] = 'is no id: a lower-case letter and 1 to 63 of a-z 0-9 . _ - after it';
         }
+        $twin = Cell::integer($set->fields, 'twin');
+        if ($twin !== 0) {
+            $problems['identifier'] = "is the id of the record with uid $twin as well: both are disabled";
+        }
         return $problems + self::secretProblems($set->secret) + self::placementProblems($set->fields);
     }
 

@@ -13,7 +13,7 @@ final readonly class CredentialSetRow
 {
     /**
      * @param array<string, mixed> $fields of tx_nrvault_credential_set; without a uid where a service refers to one that
-     *        is no longer there
+     *        is no longer there; "twin" is the uid of another set with the same id, if there is one
      * @param array<string, mixed>|null $secret uid, identifier, adapter and deleted of tx_nrvault_secret; null where
      *        there is none
      */

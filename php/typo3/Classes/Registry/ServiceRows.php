@@ -159,6 +159,14 @@ final readonly class ServiceRows
         foreach (self::JOINED[$alias] as $column) {
             $query->addSelect("$alias.$column AS {$alias}__$column");
         }
+        if ($alias === 'credential_set') {
+            $name = $query->quoteIdentifier(...);
+            $query->addSelectLiteral(
+                "(SELECT MIN({$name('twin.uid')}) FROM {$name(self::SETS)} {$name('twin')}"
+                . " WHERE {$name('twin.identifier')} = {$name('credential_set.identifier')} AND {$name('twin.deleted')} = 0"
+                . " AND {$name('twin.uid')} <> {$name('credential_set.uid')}) AS {$name('credential_set__twin')}",
+            );
+        }
     }
 
     /**
@@ -199,7 +207,8 @@ final readonly class ServiceRows
     private static function set(array $row): CredentialSetRow
     {
         $secret = self::part($row, 'secret');
-        return new CredentialSetRow(self::part($row, 'credential_set'), isset($secret['uid']) ? $secret : null);
+        $fields = self::part($row, 'credential_set') + ['twin' => $row['credential_set__twin'] ?? null];
+        return new CredentialSetRow($fields, isset($secret['uid']) ? $secret : null);
     }
 
     /**

@@ -9,6 +9,9 @@ use Netresearch\NrSecureOutbound\Tests\Support\Chromium;
 use Netresearch\NrSecureOutbound\Tests\Support\Outdated;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
+use Netresearch\NrSecureOutbound\Tests\Support\Stored;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Canaries;
+use Netresearch\NrVault\Outbound\Tests\Support\Memory\Search;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
@@ -26,10 +29,10 @@ final class ModuleTest extends TestCase
     private const SHOWN = ['services-light', 'services-dark', 'service', 'wizard', 'audit'];
     private const IMAGES = __DIR__ . '/../../Documentation/Images/';
 
-    private const KEY = 'k3y-of-the-browser-1f';
     private const DAY = 86400;
 
     private static Upstream $upstream;
+    private static Canaries $canaries;
     private static Site $site;
     private static SiteWorkers $workers;
     private static Backend $backend;
@@ -37,6 +40,7 @@ final class ModuleTest extends TestCase
     public static function setUpBeforeClass(): void
     {
         self::$upstream = new Upstream();
+        self::$canaries = Canaries::make();
         $directory = new TempDir('browser');
         $installation = new Installation($directory);
         self::$site = new Site('browser', [
@@ -129,7 +133,7 @@ final class ModuleTest extends TestCase
 
         $browser->fill('#wizard-id', 'No Id');
         $browser->fill('#wizard-url', 'http://matomo.example.com');
-        $browser->fill('#wizard-key', self::KEY);
+        $browser->fill('#wizard-key', self::$canaries->text('refused'));
         self::$backend->follow('.outbound-wizard button[type=submit]', '.outbound-problem');
         $text = self::$backend->text();
         self::assertStringContainsString('An id is a lower-case letter', $text);
@@ -138,7 +142,7 @@ final class ModuleTest extends TestCase
 
         $browser->fill('#wizard-id', 'statistics');
         $browser->fill('#wizard-url', 'https://localhost:' . parse_url(self::$upstream->url(), PHP_URL_PORT));
-        $browser->fill('#wizard-key', self::KEY);
+        $browser->fill('#wizard-key', self::$canaries->text('taken'));
         self::picture('wizard-refused');
         self::$backend->follow('.outbound-wizard button[type=submit]', '#explain-path');
         self::assertStringContainsString('statistics', self::$backend->text('h1'));
@@ -195,7 +199,8 @@ final class ModuleTest extends TestCase
 
         $received = self::$upstream->nginx->received();
         self::assertSame('/v1/echo', end($received)['uri'] ?? '');
-        self::assertStringContainsString(self::KEY, end($received)['body'] ?? '');
+        parse_str(end($received)['body'] ?? '', $form);
+        self::assertSame(self::$canaries->text('taken'), $form['token_auth'] ?? null);
     }
 
     #[Test]
@@ -209,12 +214,45 @@ final class ModuleTest extends TestCase
         self::$backend->follow('form[role=search] button[type=submit]', 'tbody tr');
         self::assertStringContainsString('POST', self::$backend->text('tbody'));
         self::assertSame(1, $browser->script('return document.querySelectorAll("tbody tr").length'));
-        self::assertStringNotContainsString(self::KEY, self::$backend->text('body'));
+        self::assertSame([], (new Search(self::$canaries))->inText(self::$backend->text('body')));
 
         // A status that there is not is refused by the browser, before it is sent.
         $browser->fill('#filter-status', '9');
         $browser->click('form[role=search] button[type=submit]');
         self::assertTrue($browser->script('return document.querySelector("#filter-status").matches(":invalid")'));
+    }
+
+    #[Test]
+    #[Depends('theAuditLogHasTheCall')]
+    public function theRecordsAreExported(): void
+    {
+        self::$backend->open('audit?service_id=statistics');
+
+        $lines = explode("\r\n", trim(self::$backend->browser->download('a[href*="format=csv"]')));
+        $csv = array_map(static fn (string $line): array => str_getcsv($line, escape: ''), $lines);
+        $json = json_decode(self::$backend->browser->download('a[href*="format=json"]'), true);
+
+        self::assertCount(2, $csv);
+        self::assertSame('statistics', array_combine($csv[0], $csv[1])['service_id'] ?? null);
+        self::assertIsArray($json);
+        self::assertSame(['statistics'], array_column($json, 'service_id'));
+    }
+
+    /**
+     * The form of the wizard was sent with a secret twice: once it was refused, and once its service was made, edited and called.
+     */
+    #[Test]
+    #[Depends('theRecordsAreExported')]
+    public function noCopyOfASecretIsLeft(): void
+    {
+        $search = new Search(self::$canaries);
+        $rows = Stored::inTables(self::$site->database());
+        self::assertStringContainsString('statistics_key', $rows);
+        self::assertSame([], $search->inText($rows), 'in the database');
+        self::assertSame([], $search->inText(self::$workers->log()), 'in the logs');
+        [$found, $read] = Stored::inFiles(self::$site->written(), $search);
+        self::assertSame([], $found);
+        self::assertGreaterThan(50, $read);
     }
 
     /**
@@ -287,6 +325,7 @@ final class ModuleTest extends TestCase
 
     #[Test]
     #[Depends('aUserSeesWhatTheRightsOpen')]
+    #[Depends('theRecordsAreExported')]
     public function nothingOutdatedWasUsed(): void
     {
         Outdated::assertOnlyInOthers(self::$site);

@@ -9,6 +9,7 @@ use Netresearch\NrVault\Service\VaultServiceInterface;
 use TYPO3\CMS\Core\Authentication\BackendUserAuthentication;
 use TYPO3\CMS\Core\Core\SystemEnvironmentBuilder;
 use TYPO3\CMS\Core\Database\ConnectionPool;
+use TYPO3\CMS\Core\Database\Query\QueryBuilder;
 use TYPO3\CMS\Core\DataHandling\DataHandler;
 use TYPO3\CMS\Core\Http\ServerRequest;
 use TYPO3\CMS\Core\Localization\LanguageServiceFactory;
@@ -157,13 +158,7 @@ abstract class OutboundTestCase extends FunctionalTestCase
      */
     protected function rows(string $table, array $where = []): array
     {
-        $query = self::connections()->getQueryBuilderForTable($table);
-        $query->getRestrictions()->removeAll();
-        $query->select('*')->from($table)->orderBy('uid');
-        foreach ($where as $column => $value) {
-            $query->andWhere($query->expr()->eq($column, $query->createNamedParameter($value)));
-        }
-        return $query->executeQuery()->fetchAllAssociative();
+        return self::queryOf($table, $where)->select('*')->orderBy('uid')->executeQuery()->fetchAllAssociative();
     }
 
     /**
@@ -171,7 +166,22 @@ abstract class OutboundTestCase extends FunctionalTestCase
      */
     protected function countRows(string $table, array $where = []): int
     {
-        return count($this->rows($table, $where));
+        // Not by rows(), since a table of relations has no uid.
+        return Cell::integer([self::queryOf($table, $where)->count('*')->executeQuery()->fetchOne()], '0');
+    }
+
+    /**
+     * @param array<string, string|int> $where
+     */
+    private static function queryOf(string $table, array $where): QueryBuilder
+    {
+        $query = self::connections()->getQueryBuilderForTable($table);
+        $query->getRestrictions()->removeAll();
+        $query->from($table);
+        foreach ($where as $column => $value) {
+            $query->andWhere($query->expr()->eq($column, $query->createNamedParameter($value)));
+        }
+        return $query;
     }
 
     /**

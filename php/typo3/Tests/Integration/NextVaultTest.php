@@ -181,12 +181,23 @@ final class NextVaultTest extends TestCase
             'options' => ['owner' => $robot],
             'fields' => $fields,
         ];
-        $this->prepare(['services' => [$service('robots', '2', ['technical_user' => $robot]), $service('nobodys', '1.1', [])]]);
+        $admin = self::number("SELECT uid FROM be_users WHERE username = '" . Site::ADMIN . "'");
+        $this->prepare(['services' => [
+            $service('robots', '2', ['technical_user' => $robot]),
+            $service('nobodys', '1.1', []),
+            $service('rooted', '1.1', ['technical_user' => $admin, 'allowed_paths' => '/v1/rooted']),
+        ]]);
 
         $said = self::$site->typo3('outbound-test:send', self::$upstream->url() . '/echo', 'robots_token');
         self::assertStringContainsString('"authorization":"Bearer tok-of-robots"', $said);
         $said = self::$site->typo3('outbound-test:send', self::$upstream->url('1.1') . '/echo', 'nobodys_token');
         self::assertSame('Netresearch\NrVault\Exception\AccessDeniedException', $said);
+
+        $refused = self::$site->calls('rooted')['rooted'] ?? [];
+        self::assertSame('policy.service_disabled', $refused['code'] ?? null);
+        self::assertStringContainsString('technical_user names an administrator', self::text($refused['message'] ?? null));
+        self::assertSame(0, self::number("SELECT COUNT(*) FROM tx_nrvault_audit_log WHERE secret_identifier = 'rooted_token' AND action = 'read'"));
+        self::$site->database()->update('tx_nrvault_service', ['deleted' => 1], ['identifier' => 'rooted']);
 
         $by = "actor_type = 'cli' AND actor_id = 'outbound-test:send'";
         self::assertSame(1, self::number("SELECT COUNT(*) FROM tx_nrvault_outbound_audit WHERE service_id = 'robots' AND status = 200 AND $by"));

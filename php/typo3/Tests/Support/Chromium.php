@@ -33,6 +33,7 @@ final class Chromium
     private readonly Process $driver;
     private readonly string $service;
     private string $session = '';
+    private int $downloads = 0;
 
     public function __construct(private readonly TempDir $directory)
     {
@@ -137,6 +138,18 @@ final class Chromium
                 return str_contains($failure->getMessage(), 'element click intercepted') ? false : throw $failure;
             }
         }, "a click on $selector");
+    }
+
+    /** @return string the file that a click on a link downloads */
+    public function download(string $selector): string
+    {
+        $place = $this->directory->path . '/downloads-' . ++$this->downloads;
+        $this->devTools('Browser.setDownloadBehavior', ['behavior' => 'allow', 'downloadPath' => $place]);
+        $this->click($selector);
+        // Until a file is whole, its name has another ending.
+        $whole = static fn (): array => array_filter(glob($place . '/*') ?: [], static fn (string $file): bool => !str_ends_with($file, '.crdownload'));
+        Poll::until(static fn (): bool => $whole() !== [], "the download of $selector");
+        return (string) file_get_contents(current($whole()) ?: '');
     }
 
     /** Writes into a field, in place of what is there. */

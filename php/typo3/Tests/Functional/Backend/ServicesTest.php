@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Tests\Functional\Backend;
 
 use PHPUnit\Framework\Attributes\Test;
+use TYPO3\CMS\Backend\Module\ModuleInterface;
+use TYPO3\CMS\Backend\Module\ModuleProvider;
 use TYPO3\CMS\Backend\Routing\Exception\MissingRequestTokenException;
 use TYPO3\CMS\Backend\Routing\Exception\RouteNotFoundException;
 
@@ -104,6 +106,23 @@ final class ServicesTest extends ModuleTestCase
         self::assertSame(403, $response->getStatusCode());
         self::assertStringContainsString('None of your groups has the right "See services"', self::text($response));
         self::assertStringNotContainsString('crm', self::text($response));
+    }
+
+    /**
+     * It lies among the tools, for users and not for administrators alone, and in the live workspace.
+     */
+    #[Test]
+    public function itIsAModuleOfItsOwn(): void
+    {
+        $modules = $this->get(ModuleProvider::class);
+        $module = $modules->getModule(self::ROUTE);
+
+        self::assertInstanceOf(ModuleInterface::class, $module);
+        self::assertSame(
+            // From version 14 on, the module of the tools has another name beside this one.
+            [$modules->getModule('tools')?->getIdentifier(), 'user', 'live', '/module/tools/outbound'],
+            [$module->getParentIdentifier(), $module->getAccess(), $module->getWorkspaceAccess(), $module->getPath()],
+        );
     }
 
     #[Test]

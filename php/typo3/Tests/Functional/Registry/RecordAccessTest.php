@@ -7,6 +7,7 @@ namespace Netresearch\NrSecureOutbound\Tests\Functional\Registry;
 use Netresearch\NrSecureOutbound\Tests\Functional\OutboundTestCase;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\Attributes\Test;
+use TYPO3\CMS\Core\Configuration\SiteWriter;
 use TYPO3\CMS\Core\Utility\GeneralUtility;
 use TYPO3\CMS\Impexp\Exception\ImportFailedException;
 use TYPO3\CMS\Impexp\Exception\PrerequisitesNotMetException;
@@ -160,6 +161,35 @@ final class RecordAccessTest extends OutboundTestCase
         self::assertSame(1, $row['hidden']);
         self::assertNotSame('mine', $row['identifier']);
         self::assertSame(['mine', 0], [$this->row($table, $uid)['identifier'], $this->row($table, $uid)['hidden']]);
+    }
+
+    /**
+     * @param array<string, mixed> $fields
+     */
+    #[Test]
+    #[DataProvider('tables')]
+    public function noRecordIsTranslated(string $table, array $fields): void
+    {
+        $this->get(SiteWriter::class)->write('main', ['rootPageId' => 1, 'base' => '/', 'languages' => array_map(
+            static fn (int $id, string $locale): array => ['languageId' => $id, 'title' => $locale, 'locale' => $locale, 'base' => "/$locale/"],
+            ...[[0, 1], ['en', 'de']],
+        )]);
+        $uid = $this->save($table, $fields);
+
+        foreach (['localize', 'copyToLanguage'] as $command) {
+            self::assertNotSame([], $this->edit([], [$table => [$uid => [$command => 1]]])->errorLog);
+        }
+
+        self::assertSame(1, $this->countRows($table));
+    }
+
+    /** Nobody edits a record of a call, so no form and no DataHandler knows its table. */
+    #[Test]
+    public function theAuditTableHasNoForm(): void
+    {
+        self::assertIsArray($GLOBALS['TCA']);
+        self::assertArrayHasKey(self::SERVICE, $GLOBALS['TCA']);
+        self::assertArrayNotHasKey('tx_nrvault_outbound_audit', $GLOBALS['TCA']);
     }
 
     private function export(string $table, int $uid): void

@@ -251,6 +251,32 @@ final class RowServiceRegistryTest extends OutboundTestCase
         self::assertSame('crm', $this->registry()->get('crm')->id);
     }
 
+    /**
+     * DataHandler keeps a second set from getting the id of the first one, and undeletes it with that id.
+     */
+    #[Test]
+    public function twoCredentialSetsOfOneIdDisableTheServicesOfBothAndAreNamed(): void
+    {
+        $secret = $this->storeSecret('crm_token', 's3cr3t');
+        $first = $this->saveSet('crm-token', $secret);
+        $this->edit([], [self::SET => [$first => ['delete' => 1]]]);
+        $second = $this->saveSet('crm-token', $secret);
+        $this->edit([], [self::SET => [$first => ['undelete' => 1]]]);
+        foreach (['one' => $first, 'other' => $second] as $id => $set) {
+            $this->saveService($id, ['credential_sets' => (string) $set]);
+        }
+        $this->saveService('sound', ['credential_sets' => (string) $this->saveSet('sound-token', $secret)]);
+
+        $message = static fn (int $uid): string
+            => "the credential set \"crm-token\": identifier is the id of the record with uid $uid as well: both are disabled";
+        self::assertStringContainsString($message($second), $this->refusal('one')->getMessage());
+        self::assertStringContainsString($message($first), $this->refusal('other')->getMessage());
+        self::assertSame('sound', $this->registry()->get('sound')->id);
+
+        $this->edit([], [self::SET => [$second => ['delete' => 1]]]);
+        self::assertSame('one', $this->registry()->get('one')->id);
+    }
+
     #[Test]
     public function anIdThatIsTakenIsNotSavedTwice(): void
     {

@@ -25,24 +25,31 @@ final class SchemaTest extends OutboundTestCase
     #[Test]
     public function theDatabaseAnalyserProposesNothing(): void
     {
-        $statements = $this->get(SqlReader::class)->getCreateTableStatementArray(
-            $this->get(SqlReader::class)->getTablesDefinitionString(),
-        );
-        $migrator = $this->get(SchemaMigrator::class);
-        $proposals = [];
-        foreach ([$migrator->getUpdateSuggestions($statements), $migrator->getUpdateSuggestions($statements, true)] as $all) {
-            array_walk_recursive($all, static function (mixed $value) use (&$proposals): void {
-                $proposals[] = is_string($value) ? $value : '';
-            });
-        }
-        $ours = array_filter(
-            $proposals,
-            static fn (string $sql): bool => preg_match('/' . implode('|', self::TABLES) . '/', $sql) === 1,
-        );
-
-        self::assertSame([], array_values($ours));
+        self::assertSame([], $this->proposals($this->get(SqlReader::class)->getTablesDefinitionString()));
         foreach (self::TABLES as $table) {
             self::assertTrue(self::connections()->getConnectionForTable($table)->createSchemaManager()->tablesExist([$table]));
+        }
+    }
+
+    /**
+     * Without any of its lines, TYPO3 would make the column from TCA, and in another way.
+     */
+    #[Test]
+    public function theFileSaysOnlyWhatTcaCannot(): void
+    {
+        $defined = $this->get(SqlReader::class)->getTablesDefinitionString();
+        preg_match_all(
+            '/^CREATE TABLE (' . implode('|', array_slice(self::TABLES, 0, 3)) . ') \((.*?)^\);/ms',
+            (string) file_get_contents(__DIR__ . '/../../../ext_tables.sql'),
+            $tables,
+        );
+        self::assertSame(array_slice(self::TABLES, 0, 2), $tables[1]);
+        preg_match_all('/^\t(?!KEY)(\w+) .*,\n/m', implode('', $tables[2]), $columns, PREG_SET_ORDER);
+        self::assertNotSame([], $columns);
+
+        foreach ($columns as [$line, $column]) {
+            self::assertSame(1, substr_count($defined, $line));
+            self::assertStringContainsString($column, implode("\n", $this->proposals(str_replace($line, '', $defined))), $column);
         }
     }
 
@@ -82,5 +89,24 @@ final class SchemaTest extends OutboundTestCase
         $messages = call_user_func([is_object($result) ? $result : $migration, 'getMessages']);
 
         self::assertSame([], $messages);
+    }
+
+    /**
+     * What the database analyser proposes for the extension's tables.
+     *
+     * @param string $defined SQL, as the files of all extensions have it together
+     * @return list<string>
+     */
+    private function proposals(string $defined): array
+    {
+        $statements = $this->get(SqlReader::class)->getCreateTableStatementArray($defined);
+        $migrator = $this->get(SchemaMigrator::class);
+        $proposals = [];
+        foreach ([$migrator->getUpdateSuggestions($statements), $migrator->getUpdateSuggestions($statements, true)] as $all) {
+            array_walk_recursive($all, static function (mixed $value) use (&$proposals): void {
+                $proposals[] = is_string($value) ? $value : '';
+            });
+        }
+        return array_values(preg_grep('/' . implode('|', self::TABLES) . '/', $proposals) ?: []);
     }
 }

@@ -19,7 +19,7 @@ final readonly class Timings
     }
 
     /**
-     * @return array<string, array{status: int, us: float}> by client
+     * @return array<string, array{status: int, us: float, cpu: int}> by client; "cpu" is what the worker itself needed, in µs
      */
     public function asked(ServerRequestInterface $request): array
     {
@@ -31,10 +31,19 @@ final readonly class Timings
         ];
         $results = [];
         foreach ($first === 'library' ? $calls : array_reverse($calls) as $client => $call) {
-            $begun = hrtime(true);
+            [$begun, $used] = [hrtime(true), self::used()];
             $status = $call();
-            $results[$client] = ['status' => $status, 'us' => (hrtime(true) - $begun) / 1000];
+            $results[$client] = ['status' => $status, 'us' => (hrtime(true) - $begun) / 1000, 'cpu' => self::used() - $used];
         }
         return $results;
+    }
+
+    private static function used(): int
+    {
+        $usage = getrusage() ?: [];
+        return array_sum(array_map(
+            static fn (string $of): int => ($usage["ru_$of.tv_sec"] ?? 0) * 1_000_000 + ($usage["ru_$of.tv_usec"] ?? 0),
+            ['utime', 'stime'],
+        ));
     }
 }
