@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
 use super::aws_request::{SignedHeaders, append, canonical, hash};
-use super::aws_sigv4::{AwsSigV4, Place, X_AMZ_CONTENT_SHA256, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
+use super::aws_sigv4::{AwsSigV4, SignedIn, X_AMZ_CONTENT_SHA256, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
 use super::encoding::hex;
 use super::header;
 use super::unsigned::{Fresh, Signed, Unsigned, in_pieces};
@@ -17,7 +17,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// When a request is signed, and for what.
-struct Scope {
+struct SigningScope {
     time: String,
     date: String,
     text: String,
@@ -29,11 +29,11 @@ impl AwsSigV4 {
         let time = fresh.time.strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = time.split('T').next().unwrap_or_default().to_owned();
         let text = format!("{date}/{}/{}/aws4_request", self.region, self.service);
-        let scope = Scope { time, date, text };
+        let scope = SigningScope { time, date, text };
         let payload = self.payload(request)?;
         match self.place {
-            Place::Header => self.sign_header(request, &scope, &payload),
-            Place::Query(lifetime) => self.sign_query(request, &scope, &payload, lifetime.as_secs()),
+            SignedIn::Header => self.sign_header(request, &scope, &payload),
+            SignedIn::Query(lifetime) => self.sign_query(request, &scope, &payload, lifetime.as_secs()),
         }
     }
 
@@ -46,7 +46,7 @@ impl AwsSigV4 {
         }
     }
 
-    fn sign_header(&self, request: &Unsigned<'_>, scope: &Scope, payload: &str) -> Result<Signed, Error> {
+    fn sign_header(&self, request: &Unsigned<'_>, scope: &SigningScope, payload: &str) -> Result<Signed, Error> {
         let mut filled = vec![(X_AMZ_DATE, value(&scope.time)?)];
         if self.is_s3() {
             filled.push((X_AMZ_CONTENT_SHA256, value(payload)?));
@@ -65,7 +65,13 @@ impl AwsSigV4 {
         Ok(Signed { headers: filled, query: None, secrets: self.secrets(signature) })
     }
 
-    fn sign_query(&self, request: &Unsigned<'_>, scope: &Scope, payload: &str, seconds: u64) -> Result<Signed, Error> {
+    fn sign_query(
+        &self,
+        request: &Unsigned<'_>,
+        scope: &SigningScope,
+        payload: &str,
+        seconds: u64,
+    ) -> Result<Signed, Error> {
         let headers = SignedHeaders::of(request.uri, request.headers)?;
         let credential = format!("{}/{}", self.key_id, scope.text);
         let seconds = seconds.to_string();
@@ -85,8 +91,8 @@ impl AwsSigV4 {
         Ok(Signed { headers: Vec::new(), query: Some(query), secrets: self.secrets(signature) })
     }
 
-    fn signature(&self, scope: &Scope, canonical: &str) -> String {
-        let Scope { time, date, text } = scope;
+    fn signature(&self, scope: &SigningScope, canonical: &str) -> String {
+        let SigningScope { time, date, text } = scope;
         let text = format!("{ALGORITHM}\n{time}\n{text}\n{}", hash(canonical.as_bytes()));
         hex(Hash::Sha256.mac(&self.key(date), [text.as_bytes()]).expose())
     }

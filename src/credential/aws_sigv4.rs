@@ -48,11 +48,11 @@ pub struct AwsSigV4 {
     pub(super) region: String,
     pub(super) service: String,
     pub(super) unsigned_payload: bool,
-    pub(super) place: Place,
+    pub(super) place: SignedIn,
 }
 
 /// Where the signature goes.
-pub(super) enum Place {
+pub(super) enum SignedIn {
     Header,
     /// Into the query, and the URL is good for so long.
     Query(Duration),
@@ -102,11 +102,11 @@ fn of_bytes(value: Option<&RawValue>, is_allowed: impl Fn(u8) -> bool) -> Result
 }
 
 /// The place, and for how long where it is the query.
-fn of(place: Option<&RawValue>, lifetime: Option<&RawValue>) -> Result<Place, Invalid> {
+fn of(place: Option<&RawValue>, lifetime: Option<&RawValue>) -> Result<SignedIn, Invalid> {
     let lifetime = lifetime.map(|lifetime| seconds(lifetime, LONGEST_LIFETIME)).transpose()?;
     match (place.map(plain).transpose()?.as_deref(), lifetime) {
-        (None | Some("header"), None) => Ok(Place::Header),
-        (Some("query"), lifetime) => Ok(Place::Query(lifetime.unwrap_or(LIFETIME))),
+        (None | Some("header"), None) => Ok(SignedIn::Header),
+        (Some("query"), lifetime) => Ok(SignedIn::Query(lifetime.unwrap_or(LIFETIME))),
         _ => Err(Invalid),
     }
 }
@@ -123,7 +123,7 @@ impl AwsSigV4 {
     }
 
     fn is_header(&self) -> bool {
-        matches!(self.place, Place::Header)
+        matches!(self.place, SignedIn::Header)
     }
 
     /// The fields that nothing else may fill: those of the header form in the query form too, whose servers take one signature.
