@@ -89,6 +89,8 @@ codes! {
     CredentialUnusable = "credential.unusable";
     /// The place is already taken.
     PlacementConflict = "credential.placement_conflict";
+    /// This host's clock is off, so what was signed is refused.
+    ClockSkew = "credential.clock_skew";
     /// No usable master key.
     KeyUnavailable = "credential.key_unavailable";
     /// The token endpoint refused the client.

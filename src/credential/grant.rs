@@ -117,6 +117,14 @@ impl Grant {
         }
     }
 
+    /// Whether an assertion shows who asks, which says when it was made.
+    pub fn is_signed(&self) -> bool {
+        match &self.by {
+            Authority::Client(client) => matches!(client.auth, ClientAuth::Assertion(_)),
+            Authority::Assertion(_) => true,
+        }
+    }
+
     /// The member of the token endpoint's response that has the token.
     pub fn token_member(&self) -> &'static str {
         match &self.by {

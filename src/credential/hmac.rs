@@ -92,6 +92,11 @@ impl Hmac {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
+    pub(super) fn is_timed(&self) -> bool {
+        let places = self.headers.iter().map(|(_, value)| value).chain(self.query.iter().map(|(_, value)| value));
+        places.chain([&self.template]).any(Template::has_time)
+    }
+
     /// Fills in what has no signature, signs the request with it, and fills in the rest.
     pub(super) fn sign(&self, request: &Unsigned<'_>, fresh: &Fresh) -> Result<Signed, Error> {
         let draft = Scene {

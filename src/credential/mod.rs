@@ -11,6 +11,7 @@ mod aws_sigv4;
 mod binding;
 mod body;
 mod client;
+pub mod clock;
 pub mod declared;
 mod encoding;
 mod grant;

@@ -24,6 +24,14 @@ impl Signature {
         }
     }
 
+    /// Whether it says when it was made.
+    pub fn is_timed(&self) -> bool {
+        match self {
+            Self::Hmac(hmac) => hmac.is_timed(),
+            Self::AwsSigV4(_) => true,
+        }
+    }
+
     /// The header fields that it fills.
     pub(super) fn headers(&self) -> Vec<&HeaderName> {
         match self {

@@ -92,6 +92,11 @@ impl Template {
         self.0.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
+    /// Whether it says when the request is made.
+    pub(super) fn has_time(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Time(_)))
+    }
+
     /// Whether the signature is in it.
     pub(super) fn has_signature(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Signature))

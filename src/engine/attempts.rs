@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::prepare::Prepared;
 use super::response::drain;
 use super::token::{CallToken, DRAINING};
-use super::{breaker, hops, pause, retry};
+use super::{breaker, clock, hops, pause, retry};
 use crate::audit::{Outcome, Recorder};
-use crate::error::{Error, Sent};
+use crate::error::{Code, Error, Sent};
 use crate::net::{Network, Response};
 use crate::sys::random;
 
@@ -27,17 +27,27 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
             let authorized = token.authorize(&mut outgoing, &mut run.redactor, budget.deadline).await;
             authorized.map_err(|error| error.sent(worst))?;
         }
-        if let Some(signing) = &run.signing {
+        if let Some(signing) = &mut run.signing {
             let signed = signing.sign(&mut outgoing, &mut run.redactor);
             signed.map_err(|error| error.sent(worst))?;
         }
         made += 1;
         recorder.attempt();
-        let ended = hops::follow(network, route, budget, outgoing, recorder).await;
+        let mut ended = hops::follow(network, route, budget, outgoing, recorder).await;
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
         let is_left = retry::body_is_left(&request.body, outcome);
-        if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
+        if let Some(skew) = clock::told(&mut ended, route, run, budget.deadline).await {
+            recorder.attempt_ended(Outcome::Failed { code: Code::ClockSkew, sent: Sent::Yes });
+            if is_left && skew.is_corrected() && clock::correct(run, skew, budget.deadline).await {
+                made -= 1;
+                worst = worst.max(sent(outcome));
+                if let Ok(response) = ended {
+                    drain(response, budget.deadline.min(Instant::now() + DRAINING), recorder).await;
+                }
+                continue;
+            }
+        } else if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
             && let Some(token) = &mut run.token
             && renews(token, is_left, budget.deadline).await
         {

@@ -16,6 +16,7 @@ mod breaker;
 mod budget;
 mod call;
 mod circuits;
+mod clock;
 mod decide;
 mod decided;
 mod engines;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::Offset;
+
+use crate::net::{date, http_date};
 
 /// The bound of the first pause; it doubles with every further one.
 const FIRST: Duration = Duration::from_millis(100);
@@ -30,22 +31,14 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = http_date(text)?;
-    let from = date(headers, DATE).unwrap_or_else(|| Offset::UTC.to_datetime(now));
+    let from = date(headers).unwrap_or_else(|| Offset::UTC.to_datetime(now));
     Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
-}
-
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<DateTime> {
-    http_date(headers.get(name)?.to_str().ok()?.trim())
-}
-
-/// A date in any of the three forms that RFC 9110 section 5.6.7 has recipients accept, UTC.
-fn http_date(text: &str) -> Option<DateTime> {
-    let forms = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    forms.iter().find_map(|form| DateTime::strptime(form, text).ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::DATE;
+
     use super::*;
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Run {
     pub token: Option<CallToken>,
     /// What signs every attempt.
     pub signing: Option<Signing>,
+    /// Whether an attempt was signed by the server's clock.
+    pub corrected: bool,
     /// Finds injected secrets in the response.
     pub redactor: Redactor,
     /// The caller's own fields: an echo of one is not taken for a secret's.
@@ -122,7 +124,8 @@ pub fn prepare(
     };
     let budget = Budget::of(engine, &service.head, call, recorder.begun());
     let signing = placed.signature.map(|signature| Signing::new(signature, specs, call.idempotency_key.as_deref()));
-    let run = Run { permit, token, signing, redactor: placed.redactor, callers_headers: fields.callers };
+    let run =
+        Run { permit, token, signing, corrected: false, redactor: placed.redactor, callers_headers: fields.callers };
     Ok(Prepared { route, outgoing, budget, run })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! - A call makes another attempt where [`repeats`] says so, as often as the policy's `max_attempts` leaves.
 //! - After a 401 it sends the request again with a new access token, once, if one comes (`token`). That is no attempt.
+//! - After a refusal that names the time it sends the request again, signed by the server's clock, once and not beside the other
+//!   (`clock`). That is no attempt.
 //! - An attempt sends a hop's request again by [`Resends`]. That is no attempt either.
 //! - A body that comes in pieces is sent once: after a response nothing of these is done, and after a failure only where none of
 //!   the body had left ([`body_is_left`]).

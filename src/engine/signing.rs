@@ -5,6 +5,7 @@ use http::uri::PathAndQuery;
 use jiff::Timestamp;
 
 use super::send::Outgoing;
+use crate::credential::clock::Skew;
 use crate::credential::{Fresh, Redactor, Signature, Unsigned};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
@@ -18,6 +19,8 @@ pub struct Signing {
     /// The credential's, for messages.
     identifier: String,
     idempotency_key: Option<String>,
+    /// How far this host's clock is off, for the next attempt alone.
+    clock: Option<Skew>,
 }
 
 impl Signing {
@@ -28,19 +31,32 @@ impl Signing {
             signature,
             identifier: identifier.unwrap_or_default(),
             idempotency_key: idempotency_key.map(str::to_owned),
+            clock: None,
         }
     }
 
-    /// Signs an attempt, and lets the signature be found again in the response.
-    pub fn sign(&self, outgoing: &mut Outgoing, redactor: &mut Redactor) -> Result<(), Error> {
-        wiped(|| self.apply(outgoing, redactor)).map_err(|error| error.of_credential(&self.identifier))
+    /// Whether what is signed says when.
+    pub fn is_timed(&self) -> bool {
+        self.signature.is_timed()
     }
 
-    fn apply(&self, outgoing: &mut Outgoing, redactor: &mut Redactor) -> Result<(), Error> {
+    /// Has the next attempt signed by the server's clock.
+    pub fn correct(&mut self, skew: Skew) {
+        self.clock = Some(skew);
+    }
+
+    /// Signs an attempt, and lets the signature be found again in the response.
+    pub fn sign(&mut self, outgoing: &mut Outgoing, redactor: &mut Redactor) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let time = self.clock.take().map_or(now, |skew| skew.correct(now));
+        wiped(|| self.apply(time, outgoing, redactor)).map_err(|error| error.of_credential(&self.identifier))
+    }
+
+    fn apply(&self, time: Timestamp, outgoing: &mut Outgoing, redactor: &mut Redactor) -> Result<(), Error> {
         let mut nonce = [0; 16];
         random::fill(&mut nonce)
             .ok_or_else(|| Error::new(Code::CredentialUnusable, "there is no randomness for a signature"))?;
-        let fresh = Fresh { time: Timestamp::now(), nonce: sign::encoded(&nonce) };
+        let fresh = Fresh { time, nonce: sign::encoded(&nonce) };
         let request = Unsigned {
             method: &outgoing.method,
             uri: &outgoing.uri,

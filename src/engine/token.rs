@@ -1,6 +1,6 @@
 //! The access token of a call: looked up before every attempt, and renewed once where the API rejects it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Uri;
@@ -9,11 +9,13 @@ use tokio::time::Instant;
 
 use super::send::Outgoing;
 use super::state::Engine;
+use crate::credential::clock::Skew;
 use crate::credential::{Provenance, Redactor, placement};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::{SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
 use crate::secret::Secret;
+use crate::sys::lock;
 
 /// How long a 401 that is followed by another try may take to end. It only saves a connection.
 pub const DRAINING: Duration = Duration::from_millis(200);
@@ -49,6 +51,7 @@ pub fn of(
         user_agent: settings.user_agent.clone(),
         network: Arc::clone(engine.network()?),
         shared,
+        clock: Mutex::new(None),
         time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),
     };
     let slot = engine.tokens.slot(SlotId::new(&spec.identifier, envelope));
@@ -82,6 +85,23 @@ impl CallToken {
         if let Some(used) = self.used {
             self.slot.reject_for_next(used);
         }
+    }
+
+    /// Whether it says when it was made, by this host's clock.
+    pub fn is_timed(&self) -> bool {
+        matches!(self.source.provenance, Provenance::Jwt(_))
+    }
+
+    /// After a refusal for the time: has the token signed by the server's clock. It counts as the renewal after a 401, and says the
+    /// same.
+    pub async fn correct(&mut self, skew: Skew, deadline: Instant) -> bool {
+        *lock(&self.source.clock) = Some(skew);
+        self.renew(deadline).await
+    }
+
+    /// Notes that the repeat after a 401 is used up.
+    pub fn use_up(&mut self) -> bool {
+        !std::mem::replace(&mut self.renewed, true)
     }
 
     /// After a 401: has the token renewed, once in a call, unless a renewal a short time ago did not help. Says whether

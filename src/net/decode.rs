@@ -1,7 +1,7 @@
 //! Reads a response's body: content codings are undone and every stage is capped.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,6 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
@@ -19,6 +18,7 @@ use super::classify;
 use super::coding::{Coding, Source};
 use super::connection::Facts;
 use super::idle::IdleLimit;
+use super::lookahead::Lookahead;
 use super::paced::{Paced, read_buffered};
 use crate::document::ByteLimit;
 use crate::error::{Code, Error};
@@ -30,7 +30,7 @@ const CHUNK: usize = 16 * 1024;
 /// failure too; so does `idle`, and where the body is let go as well.
 pub async fn read_body(
     head: &Parts,
-    body: Incoming,
+    body: Lookahead,
     cap: ByteLimit,
     deadline: Instant,
     idle: Option<&Arc<IdleLimit>>,
@@ -49,7 +49,7 @@ pub async fn read_body(
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
     let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
     let mut bytes = Vec::with_capacity(room as usize);
-    let read = timeout_at(deadline, read_decoded(source, codings, cap.bytes, &mut bytes)).await;
+    let read = timeout_at(deadline, read_decoded(Box::new(source), codings, cap.bytes, &mut bytes)).await;
     *wire = lock(&body).arrived;
     match read {
         Ok(Ok(())) => Ok((bytes, decoded)),
@@ -61,7 +61,7 @@ pub async fn read_body(
 /// Hands the body over as it comes, until its end. `idle` counts what arrives.
 pub async fn pass_body(
     head: &Parts,
-    body: Incoming,
+    body: Lookahead,
     cap: ByteLimit,
     taker: &mut impl Taker,
     idle: &Arc<IdleLimit>,
@@ -74,7 +74,7 @@ pub async fn pass_body(
     let body = WireBody::new(body, connection, cap, Some(Arc::clone(idle)));
     let source = Wire { body: Arc::new(Mutex::new(body)), chunk: Bytes::new() };
     let body = Arc::clone(&source.body);
-    let read = read_decoded(source, Coding::of(&head.headers), cap.bytes, taker).await;
+    let read = read_decoded(Box::new(source), Coding::of(&head.headers), cap.bytes, taker).await;
     read.map_err(|reading| lock(&body).explain(reading, length))
 }
 
@@ -102,9 +102,17 @@ impl Taker for Vec<u8> {
     }
 }
 
+/// The beginning of a body as its coding says, up to `cap`: as far as it has come, and can be undone.
+pub async fn decode_beginning(headers: &HeaderMap, coded: Vec<u8>, cap: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // It may be cut off, and then it fails at its end.
+    let _ = read_decoded(Box::new(Cursor::new(coded)), Coding::of(headers), cap, &mut bytes).await;
+    bytes
+}
+
 /// Reads what comes of a body by `until`, up to `cap`, and says how much that was. A body that has ended by then leaves its
 /// connection fit for use.
-pub async fn drain_body(mut body: Incoming, cap: u64, until: Instant) -> u64 {
+pub async fn drain_body(mut body: Lookahead, cap: u64, until: Instant) -> u64 {
     let mut arrived = 0;
     let drained = async {
         while arrived <= cap {
@@ -143,12 +151,11 @@ impl From<io::Error> for Reading {
 }
 
 async fn read_decoded(
-    wire: Wire,
+    mut source: Source,
     codings: Result<Vec<Coding>, Error>,
     cap: u64,
     taker: &mut impl Taker,
 ) -> Result<(), Reading> {
-    let mut source: Source = Box::new(wire);
     // Servers label empty bodies as well. No coding has an empty form, so there is nothing to undo.
     if source.fill_buf().await?.is_empty() {
         return Ok(());
@@ -178,7 +185,7 @@ async fn read_decoded(
 
 /// The body on the wire, shared between the decoders that read it and the one who asks why they stopped.
 struct WireBody {
-    body: Incoming,
+    body: Lookahead,
     connection: Option<Arc<Facts>>,
     cap: ByteLimit,
     arrived: u64,
@@ -188,7 +195,7 @@ struct WireBody {
 }
 
 impl WireBody {
-    fn new(body: Incoming, connection: Option<Arc<Facts>>, cap: ByteLimit, idle: Option<Arc<IdleLimit>>) -> Self {
+    fn new(body: Lookahead, connection: Option<Arc<Facts>>, cap: ByteLimit, idle: Option<Arc<IdleLimit>>) -> Self {
         Self { body, connection, cap, arrived: 0, idle, failure: None, over: false }
     }
 

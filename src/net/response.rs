@@ -9,9 +9,10 @@ use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::Instant;
 
 use super::body_task::BodyTaskEnd;
-use super::decode::{Taker, drain_body, is_decoded, pass_body, read_body};
+use super::decode::{Taker, decode_beginning, drain_body, is_decoded, pass_body, read_body};
 use super::idle::IdleLimit;
 use super::lanes::LanePlace;
+use super::lookahead::Lookahead;
 use super::watch::{Observed, is_last, use_no_more};
 use crate::document::ByteLimit;
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::error::Error;
 /// A response whose head has come; its body is still on the wire.
 pub struct Response {
     head: Parts,
-    body: Incoming,
+    body: Lookahead,
     method: Method,
     connection: CaptureConnection,
     observed: Observed,
@@ -53,7 +54,7 @@ impl Response {
         place: Option<LanePlace>,
     ) -> Self {
         let (head, body) = response.into_parts();
-        Self { head, body, method, connection, observed, sender, place }
+        Self { head, body: Lookahead::new(body), method, connection, observed, sender, place }
     }
 
     /// The status.
@@ -111,6 +112,15 @@ impl Response {
 
     fn is_bodiless(&self) -> bool {
         is_bodiless(&self.method, self.head.status)
+    }
+
+    /// The beginning of the body, content codings undone: what comes of it by `until`, about `most` bytes. It stays to be read.
+    pub async fn look(&mut self, most: usize, until: Instant) -> Vec<u8> {
+        if self.is_bodiless() {
+            return Vec::new();
+        }
+        let coded = self.body.look(most, until).await;
+        decode_beginning(&self.head.headers, coded, most as u64).await
     }
 
     /// Hands the body over as it comes, until its end. `idle` counts what arrives, on failure too.

@@ -1,9 +1,11 @@
 //! Fetching a token: from the file that the workers of the host share, or from the token endpoint.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{HeaderValue, Uri};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -12,12 +14,13 @@ use super::slot::SlotId;
 use super::store::Store;
 use super::token::{Moment, Token};
 use super::{assertion, endpoint, request, response};
+use crate::credential::clock::Skew;
 use crate::credential::{Grant, Jwt, Provenance};
 use crate::document::ByteLimit;
 use crate::envelope::MasterKey;
 use crate::error::{Code, Error};
 use crate::net::Network;
-use crate::sys::{random, wiped};
+use crate::sys::{lock, random, wiped};
 
 /// Cap of a token endpoint's response.
 const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response" };
@@ -46,6 +49,8 @@ pub struct TokenSource {
     pub shared: Option<SharedStore>,
     /// How long a fetch may take, whoever waits for it.
     pub time_limit: Duration,
+    /// How far the clock is off by which a token is signed, where its receiver has said so.
+    pub clock: Mutex<Option<Skew>>,
 }
 
 /// A shared store, and the keys to it.
@@ -122,27 +127,74 @@ pub async fn fetch(
 async fn ask(source: &TokenSource, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
     match &source.provenance {
         Provenance::Grant(grant) => request(source, grant, deadline, asking).await,
-        Provenance::Jwt(jwt) => wiped(|| sign(jwt)),
+        Provenance::Jwt(jwt) => wiped(|| sign(jwt, *lock(&source.clock))),
     }
 }
 
 /// A token that is used until a minute before its end. Signing takes a millisecond, so nobody does it earlier.
-fn sign(jwt: &Jwt) -> Result<Token, Error> {
+fn sign(jwt: &Jwt, skew: Option<Skew>) -> Result<Token, Error> {
     let now = Moment::now();
-    let token = assertion::of_jwt(jwt, now.unix())?;
+    let issued = skew.map_or(now.unix(), |skew| unix(skew.correct(Timestamp::now())));
+    let token = assertion::of_jwt(jwt, issued)?;
     Ok(Token::granted(token, now, jwt.signer.lifetime.saturating_sub(LAST), 0).used_to_its_end())
 }
 
-/// One token request.
+/// One token request, and where this host's clock is why its assertion is refused, another one by the endpoint's clock.
 async fn request(source: &TokenSource, grant: &Grant, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
+    match request_at(source, grant, deadline, &asking, None).await? {
+        Asked::Granted(token) => Ok(token),
+        Asked::Refused(error, None) => Err(error),
+        Asked::Refused(error, Some(skew)) if skew.is_corrected() => {
+            match request_at(source, grant, deadline, &asking, Some(skew)).await? {
+                Asked::Granted(token) => Ok(token),
+                Asked::Refused(..) => Err(Error::new(error.code, format!("{}; {skew}", error.message))),
+            }
+        }
+        Asked::Refused(error, Some(skew)) => Err(Error::new(
+            Code::ClockSkew,
+            format!("{skew}, which refuses what is signed by it: set it ({})", error.message),
+        )),
+    }
+}
+
+/// What came of a token request.
+enum Asked {
+    Granted(Token),
+    /// With what the refusal says of the clock.
+    Refused(Error, Option<Skew>),
+}
+
+async fn request_at(
+    source: &TokenSource,
+    grant: &Grant,
+    deadline: Instant,
+    asking: &impl Fn(),
+    skew: Option<Skew>,
+) -> Result<Asked, Error> {
     let asked = Moment::now();
     let uri = source.uri.as_ref().ok_or_else(|| Error::new(Code::Panic, "a grant has no token endpoint"))?;
-    let request = wiped(|| request::token_request(grant, uri, &source.user_agent, asked.unix()))?;
+    let now = skew.map_or(asked.unix(), |skew| unix(skew.correct(Timestamp::now())));
+    let request = wiped(|| request::token_request(grant, uri, &source.user_agent, now))?;
     asking();
     let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
     let body = Zeroizing::new(response.body);
-    let granted = wiped(|| response::read(response.status, &body, grant.token_member(), grant.token_type.as_deref()))?;
-    Ok(Token::granted(granted.token, asked, granted.lifetime, random::number()))
+    let granted = wiped(|| response::read(response.status, &body, grant.token_member(), grant.token_type.as_deref()));
+    match granted {
+        Ok(granted) => Ok(Asked::Granted(Token::granted(granted.token, asked, granted.lifetime, random::number()))),
+        Err(error) => {
+            let is_told = grant.is_signed() && is_tls(uri) && response::refuses_assertion(response.status, &body);
+            let skew = is_told.then(|| Skew::of(&response.headers, Timestamp::now())).flatten();
+            Ok(Asked::Refused(error, skew))
+        }
+    }
+}
+
+fn is_tls(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
+}
+
+fn unix(moment: Timestamp) -> u64 {
+    u64::try_from(moment.as_second()).unwrap_or_default()
 }
 
 /// What a failed exchange with the token endpoint is to the caller, whose own request never left.
@@ -175,7 +227,7 @@ mod tests {
         let placed = place(vec![credential.expect("a payload")], draft).expect("a place");
         let Some(Provenance::Jwt(jwt)) = placed.token else { panic!("a token is signed") };
         let before = Moment::now();
-        let token = sign(&jwt).expect("signs");
+        let token = sign(&jwt, None).expect("signs");
         let second = Duration::from_secs(1);
         assert!(token.is_current(before.plus(1139 * second)));
         assert!(!token.is_due(before.plus(1139 * second)), "nobody signs another one earlier");

@@ -8,6 +8,7 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use crate::credential::ACCESS_TOKEN;
+use crate::credential::clock::may_refuse;
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, for_each_member, text};
@@ -54,6 +55,14 @@ pub fn read(status: StatusCode, body: &[u8], wanted: &str, bearer: Option<&str>)
         300..400 => Err(invalid("it redirects, which a token request does not follow")),
         _ => Err(invalid("its status is neither 200 nor 201")),
     }
+}
+
+/// Whether such a response refuses an assertion, as it may for its time: a grant's (RFC 7523 section 3.1) or a client's (3.2).
+pub fn refuses_assertion(status: StatusCode, body: &[u8]) -> bool {
+    let said =
+        Members::parse(body, ACCESS_TOKEN).ok().and_then(|members| members.error.and_then(|error| text(error).ok()));
+    let is_refused = |said: Secret| [&b"invalid_grant"[..], b"invalid_client"].contains(&said.expose());
+    may_refuse(status) && said.is_some_and(is_refused)
 }
 
 /// The token endpoint gave no response that counts.

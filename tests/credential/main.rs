@@ -5,6 +5,7 @@ mod support;
 
 mod alternatives;
 mod check;
+mod clocks;
 mod envelopes;
 mod keys;
 mod never_indexed;

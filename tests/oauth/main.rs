@@ -4,6 +4,7 @@
 mod support;
 
 mod assertions;
+mod clocks;
 mod jwts;
 mod requests;
 mod servers;

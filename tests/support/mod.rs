@@ -4,6 +4,7 @@
 
 pub mod alone;
 pub mod client;
+pub mod clock;
 pub mod coding;
 pub mod dns;
 pub mod h2;

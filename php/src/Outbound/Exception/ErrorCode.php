@@ -34,6 +34,7 @@ enum ErrorCode: string
     case CredentialExpired = 'credential.expired';
     case CredentialUnusable = 'credential.unusable';
     case CredentialPlacementConflict = 'credential.placement_conflict';
+    case CredentialClockSkew = 'credential.clock_skew';
     case CredentialKeyUnavailable = 'credential.key_unavailable';
     case OauthTokenEndpointRejected = 'oauth.token_endpoint_rejected';
     case OauthTokenResponseInvalid = 'oauth.token_response_invalid';
@@ -129,6 +130,10 @@ enum ErrorCode: string
                 'the value cannot be put where it is to go',
             self::CredentialPlacementConflict =>
                 'the place is taken already',
+            self::CredentialClockSkew =>
+                'this host\'s clock is off by more than 15 minutes, and the token endpoint refuses what is signed by '
+                    . 'it: set the clock. Of an attempt that an API refused for the time it is in `attempt_errors`, see '
+                    . 'signing.md',
             self::CredentialKeyUnavailable =>
                 'no usable master key; look at the warnings of `open`',
             self::OauthTokenEndpointRejected =>

@@ -45,6 +45,7 @@ final class Refusal
         'credential.expired' => 'seal a new credential: expires_at of its binding is over',
         'credential.unusable' => 'the secret cannot be put where it is to be placed: look for line breaks in it',
         'credential.placement_conflict' => 'two credentials, or a credential and the request, fill one place',
+        'credential.clock_skew' => "set this host's clock, and keep it by NTP",
         'credential.key_unavailable' => 'secure-outbound doctor --config=FILE names the master key that cannot be read',
         'credential.not_found' => 'lay the envelope down under the identifier that the registry names',
         'credential.access_denied' => 'give the caller access to the credential, and PHP access to its file',
