@@ -99,6 +99,10 @@ codes! {
     TokenResponseInvalid = "oauth.token_response_invalid";
     /// The token endpoint cannot be reached.
     TokenEndpointUnreachable = "oauth.token_endpoint_unreachable";
+    /// The refresh token serves no more.
+    ConsentRequired = "oauth.consent_required";
+    /// Refresh tokens cannot be kept.
+    RefreshStoreUnavailable = "oauth.store_unavailable";
     /// The name does not exist.
     DnsNotFound = "dns.not_found";
     /// The name could not be resolved now.

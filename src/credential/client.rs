@@ -37,20 +37,12 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
     let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding, key @ ..] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
-    let (auth, binding) = match auth.map(plain).transpose()?.as_deref() {
-        Some("private_key_jwt") if secret.is_none() => {
-            (ClientAuth::Assertion(Box::new(signer(key)?)), Some(Binding::of_key(binding)?))
-        }
-        form if key.iter().all(Option::is_none) => {
-            let secret = text(secret.ok_or(Invalid)?)?;
-            let auth = match form {
-                None | Some("body") => ClientAuth::Body(secret),
-                Some("basic") => ClientAuth::Basic(secret),
-                Some(_) => return Err(Invalid),
-            };
-            (auth, binding.map(Binding::parse).transpose()?)
-        }
-        _ => return Err(Invalid),
+    let auth = authentication(auth, secret, key)?;
+    let binding = match &auth {
+        ClientAuth::Assertion(_) => Some(Binding::of_key(binding)?),
+        ClientAuth::Body(_) | ClientAuth::Basic(_) => binding.map(Binding::parse).transpose()?,
+        // Anybody may say that name.
+        ClientAuth::Public => return Err(Invalid),
     };
     let client = Client {
         id: text(id.ok_or(Invalid)?)?,
@@ -65,6 +57,23 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         by: Authority::Client(client),
     };
     Ok((grant, binding))
+}
+
+/// How a client authenticates, by `client_auth`, and with it by a secret or by what belongs to a key.
+pub(super) fn authentication(
+    form: Option<&RawValue>,
+    secret: Option<&RawValue>,
+    key: [Option<&RawValue>; 6],
+) -> Result<ClientAuth, Invalid> {
+    let form = form.map(plain).transpose()?;
+    let has_key = key.iter().any(Option::is_some);
+    match (form.as_deref(), secret) {
+        (Some("private_key_jwt"), None) => Ok(ClientAuth::Assertion(Box::new(signer(key)?))),
+        (None | Some("body"), Some(secret)) if !has_key => Ok(ClientAuth::Body(text(secret)?)),
+        (Some("basic"), Some(secret)) if !has_key => Ok(ClientAuth::Basic(text(secret)?)),
+        (Some("none"), None) if !has_key => Ok(ClientAuth::Public),
+        _ => Err(Invalid),
+    }
 }
 
 /// RFC 8707 lets a request name several resources.
@@ -106,7 +115,7 @@ mod tests {
         assert_eq!((grant.token_url.as_str(), grant.token_member()), ("https://a.example/token", "access_token"));
         match grant.by {
             Authority::Client(client) => (client, grant.scopes, grant.token_type),
-            Authority::Assertion(_) => panic!("a client asks by itself"),
+            Authority::Assertion(_) | Authority::Consent(_) => panic!("a client asks by itself"),
         }
     }
 

@@ -76,6 +76,7 @@ pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
             | CredentialKind::Basic
             | CredentialKind::Oauth2ClientCredentials
             | CredentialKind::Oauth2JwtBearer
+            | CredentialKind::Oauth2RefreshToken
             | CredentialKind::Jwt,
             _,
         ) => vec![AUTHORIZATION],

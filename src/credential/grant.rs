@@ -29,6 +29,8 @@ pub enum Authority {
     Client(Client),
     /// An assertion that a key signs, RFC 7523 section 2.1.
     Assertion(JwtBearer),
+    /// A refresh token, RFC 6749 section 6.
+    Consent(Consent),
 }
 
 /// How the client says to the token endpoint who it is.
@@ -39,6 +41,8 @@ pub enum ClientAuth {
     Basic(Secret),
     /// An assertion in the body that a key signs, RFC 7523 section 2.2.
     Assertion(Box<Signer>),
+    /// `client_id` alone: a client that cannot keep a secret (RFC 6749 section 2.1).
+    Public,
 }
 
 /// A client of RFC 6749 section 4.4, as it was sealed.
@@ -51,6 +55,25 @@ pub struct Client {
     pub resources: Vec<String>,
     /// How it authenticates.
     pub auth: ClientAuth,
+}
+
+impl Client {
+    fn is_empty(&self) -> bool {
+        let secret = match &self.auth {
+            ClientAuth::Body(secret) | ClientAuth::Basic(secret) => secret,
+            ClientAuth::Assertion(signer) => &signer.private_key,
+            ClientAuth::Public => &self.id,
+        };
+        self.id.expose().is_empty() || secret.expose().is_empty()
+    }
+}
+
+/// What somebody has consented to, as it was sealed.
+pub struct Consent {
+    /// Who was given the consent.
+    pub client: Client,
+    /// The refresh token that came with the consent. The token endpoint may have replaced it since.
+    pub first: Secret,
 }
 
 /// Who signs assertions, and for whom.
@@ -95,32 +118,30 @@ pub struct JwtBearer {
 impl Grant {
     /// Refuses what the next token request would be refused for before it leaves: a key that cannot sign.
     pub fn check(&self) -> Result<(), Error> {
-        let signer = match &self.by {
-            Authority::Client(Client { auth: ClientAuth::Assertion(signer), .. }) => signer,
-            Authority::Client(_) => return Ok(()),
-            Authority::Assertion(bearer) => &bearer.signer,
-        };
-        signer.key().map(drop)
+        match &self.by {
+            Authority::Client(client) | Authority::Consent(Consent { client, .. }) => match &client.auth {
+                ClientAuth::Assertion(signer) => signer.key().map(drop),
+                _ => Ok(()),
+            },
+            Authority::Assertion(bearer) => bearer.signer.key().map(drop),
+        }
     }
 
     /// Whether a secret that every such grant has is empty.
     pub(super) fn is_empty(&self) -> bool {
         match &self.by {
-            Authority::Client(client) => {
-                let secret = match &client.auth {
-                    ClientAuth::Body(secret) | ClientAuth::Basic(secret) => secret,
-                    ClientAuth::Assertion(signer) => &signer.private_key,
-                };
-                client.id.expose().is_empty() || secret.expose().is_empty()
-            }
+            Authority::Client(client) => client.is_empty(),
             Authority::Assertion(bearer) => bearer.signer.private_key.expose().is_empty(),
+            Authority::Consent(consent) => consent.client.is_empty() || consent.first.expose().is_empty(),
         }
     }
 
     /// Whether an assertion shows who asks, which says when it was made.
     pub fn is_signed(&self) -> bool {
         match &self.by {
-            Authority::Client(client) => matches!(client.auth, ClientAuth::Assertion(_)),
+            Authority::Client(client) | Authority::Consent(Consent { client, .. }) => {
+                matches!(client.auth, ClientAuth::Assertion(_))
+            }
             Authority::Assertion(_) => true,
         }
     }

@@ -12,6 +12,7 @@ mod binding;
 mod body;
 mod client;
 pub mod clock;
+mod consent;
 pub mod declared;
 mod encoding;
 mod grant;
@@ -30,7 +31,7 @@ mod unsigned;
 mod urlencoded;
 
 pub use binding::Binding;
-pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Grant, JwtBearer, Signer};
+pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Consent, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;
 pub use jwt::Jwt;
 pub use opened::Credential;

@@ -7,6 +7,7 @@ use http::HeaderName;
 use super::aws_sigv4;
 use super::binding::Binding;
 use super::client;
+use super::consent;
 use super::declared::misplaced;
 use super::grant::Grant;
 use super::header;
@@ -48,6 +49,7 @@ impl Credential {
         let read = match (spec.kind, &spec.placement) {
             (CredentialKind::Oauth2ClientCredentials, _) => granted(client::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Oauth2JwtBearer, _) => granted(jwt_bearer::parse(payload.expose())).map_err(invalid),
+            (CredentialKind::Oauth2RefreshToken, _) => granted(consent::parse(payload.expose())).map_err(invalid),
             (CredentialKind::Jwt, _) => jwt::parse(payload.expose())
                 .map(|(jwt, binding)| (Value::Token(Box::new(Provenance::Jwt(jwt))), Some(binding)))
                 .map_err(invalid),
@@ -162,13 +164,14 @@ fn signing(signature: Signature, binding: Binding) -> Bindable {
 }
 
 /// The types that are documents, each with its required keys, and again where there are others.
-const DOCUMENTS: [(CredentialKind, &[&str]); 9] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 10] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "client_secret", "token_url"]),
     (CredentialKind::Oauth2ClientCredentials, &["client_id", "private_key", "alg", "token_url"]),
     (CredentialKind::Oauth2JwtBearer, &["private_key", "alg", "iss", "token_url"]),
+    (CredentialKind::Oauth2RefreshToken, &["client_id", "refresh_token", "token_url"]),
     (CredentialKind::Jwt, &["private_key", "alg"]),
     (CredentialKind::AwsSigv4, &["access_key_id", "secret_access_key", "region", "service"]),
     (CredentialKind::Hmac, &["key", "alg", "template"]),

@@ -39,6 +39,9 @@ pub struct Configuration {
     /// Where the workers of the host share access tokens; without it each process has its own.
     #[serde(default)]
     pub token_cache: Option<TokenCacheSpec>,
+    /// Where refresh tokens are kept; without it no credential that has one is used.
+    #[serde(default)]
+    pub refresh_tokens: Option<RefreshTokensSpec>,
     /// Whether the transport in PHP may be used. PHP reads it; the library knows the key, since one document serves both.
     #[serde(default = "yes")]
     pub php_transport: bool,
@@ -137,6 +140,14 @@ pub enum Resolution {
 pub struct TokenCacheSpec {
     /// An absolute path. What is wrong with the directory itself is a warning, since it can be repaired while the process
     /// runs.
+    pub directory: PathBuf,
+}
+
+/// Where refresh tokens are kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshTokensSpec {
+    /// An absolute path. What is wrong with the directory itself is a warning, as with the token cache.
     pub directory: PathBuf,
 }
 
@@ -252,6 +263,9 @@ impl Configuration {
         // A worker's current directory is not the administrator's.
         if self.token_cache.as_ref().is_some_and(|cache| !cache.directory.is_absolute()) {
             return refuse("token_cache.directory must be an absolute path");
+        }
+        if self.refresh_tokens.as_ref().is_some_and(|tokens| !tokens.directory.is_absolute()) {
+            return refuse("refresh_tokens.directory must be an absolute path");
         }
         if self.sidecar.as_ref().is_some_and(|sidecar| !sidecar.socket.is_absolute()) {
             return refuse("sidecar.socket must be an absolute path");

@@ -43,6 +43,8 @@ pub enum CredentialKind {
     Oauth2ClientCredentials,
     /// RFC 7523 section 2.1.
     Oauth2JwtBearer,
+    /// RFC 6749 section 6.
+    Oauth2RefreshToken,
     /// A JWT that a sealed key signs.
     Jwt,
     /// AWS Signature Version 4.
@@ -62,6 +64,7 @@ impl CredentialKind {
             CredentialKind::Basic => "basic",
             CredentialKind::Oauth2ClientCredentials => "oauth2_client_credentials",
             CredentialKind::Oauth2JwtBearer => "oauth2_jwt_bearer",
+            CredentialKind::Oauth2RefreshToken => "oauth2_refresh_token",
             CredentialKind::Jwt => "jwt",
             CredentialKind::AwsSigv4 => "aws_sigv4",
             CredentialKind::Hmac => "hmac",
@@ -71,7 +74,7 @@ impl CredentialKind {
 
     /// Whether the request carries a token in its place, which is kept.
     pub fn fetches_token(self) -> bool {
-        matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer | Self::Jwt)
+        matches!(self, Self::Oauth2ClientCredentials | Self::Oauth2JwtBearer | Self::Oauth2RefreshToken | Self::Jwt)
     }
 
     /// Whether the request carries the secret itself, and nothing that was made with it.

@@ -1,20 +1,20 @@
 //! An open configuration: what calls share, and what a forked child may have of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 
 use super::breaker::Breakers;
 use super::services::Services;
 use crate::document::{Configuration, Defaults, HttpVersion, Limits, MasterKeySpec};
-use crate::envelope::Forms;
+use crate::envelope::{Forms, MasterKey};
 use crate::error::{Code, Error, Warning};
 use crate::keys::{KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots};
-use crate::oauth::{Store, Tokens};
+use crate::oauth::{RefreshStore, Store, Tokens};
 use crate::policy::{InternalHosts, Rules};
-use crate::sys::lock;
+use crate::sys::{lock, wiped};
 
 /// An open configuration: its settings, its keys, its connections; and the lookups of the process, which all of them share.
 pub struct Engine {
@@ -26,6 +26,14 @@ pub struct Engine {
     network: OnceLock<Arc<Network>>,
     pub(super) breakers: Arc<Breakers>,
     pub(super) tokens: Tokens,
+    left: Mutex<Option<LeftTokens>>,
+}
+
+/// What was found among the refresh tokens, with these keys, when a file had last come or gone.
+struct LeftTokens {
+    changed: Option<SystemTime>,
+    keys: Vec<Arc<MasterKey>>,
+    warnings: Vec<Warning>,
 }
 
 /// Settings and keys without a connection. It has no lock, so a child can read it whatever the parent's threads were doing.
@@ -43,6 +51,7 @@ pub(super) struct Settings {
     pub(super) user_agent: HeaderValue,
     pub(super) network: NetworkOptions,
     pub(super) tokens: Option<Store>,
+    pub(super) refresh_tokens: Option<RefreshStore>,
     warnings: Vec<Warning>,
 }
 
@@ -77,6 +86,7 @@ impl Settings {
                 .map_err(|_| invalid("user_agent cannot be sent in a header"))?,
             network,
             tokens: configuration.token_cache.map(|cache| Store::new(cache.directory)),
+            refresh_tokens: configuration.refresh_tokens.map(|tokens| RefreshStore::new(tokens.directory)),
             warnings,
         })
     }
@@ -126,6 +136,7 @@ impl Engine {
             network: OnceLock::new(),
             breakers: Arc::default(),
             tokens: Tokens::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -139,7 +150,27 @@ impl Engine {
         let mut warnings = self.settings.warnings.clone();
         warnings.extend(self.keyring().warnings());
         warnings.extend(self.settings.tokens.as_ref().and_then(Store::warning));
+        if let Some(store) = &self.settings.refresh_tokens {
+            warnings.extend(store.warning());
+            warnings.extend(self.left_refresh_tokens(store));
+        }
         warnings
+    }
+
+    /// What is left of refresh tokens under other keys. The files are read where one of them or a key has changed.
+    fn left_refresh_tokens(&self, store: &RefreshStore) -> Vec<Warning> {
+        let (changed, keys) = (store.changed(), self.keyring().keys());
+        let mut left = lock(&self.left);
+        let is_same = |seen: &LeftTokens| {
+            seen.changed == changed
+                && seen.keys.len() == keys.len()
+                && seen.keys.iter().zip(&keys).all(|(seen, key)| Arc::ptr_eq(seen, key))
+        };
+        if !left.as_ref().is_some_and(is_same) {
+            let warnings = wiped(|| store.left(&keys));
+            *left = Some(LeftTokens { changed, keys, warnings });
+        }
+        left.as_ref().map(|seen| seen.warnings.clone()).unwrap_or_default()
     }
 
     /// Takes over key material that came with a later `open` of the same configuration: all of it, or nothing where some

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::send::Outgoing;
 use super::state::Engine;
 use crate::credential::clock::Skew;
-use crate::credential::{Provenance, Redactor, placement};
+use crate::credential::{Authority, Provenance, Redactor, placement};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
-use crate::oauth::{SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
+use crate::oauth::{self, Files, KeptTokens, SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
 use crate::secret::Secret;
 use crate::sys::lock;
 
@@ -44,17 +44,36 @@ pub fn of(
         .find(|(spec, _)| spec.kind.fetches_token())
         .ok_or_else(|| Error::new(Code::Panic, "a token without a credential is wanted"))?;
     let settings = &*engine.settings;
-    let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: engine.keyring().keys() });
+    let keys = || engine.keyring().keys();
+    let consented = match &provenance {
+        Provenance::Grant(grant) => match &grant.by {
+            Authority::Consent(consent) => Some((grant, consent)),
+            Authority::Client(_) | Authority::Assertion(_) => None,
+        },
+        Provenance::Jwt(_) => None,
+    };
+    let (id, files) = match consented {
+        Some((grant, consent)) => {
+            let unset = || oauth::unavailable("is not configured").of_credential(&spec.identifier);
+            let store = settings.refresh_tokens.clone().ok_or_else(unset)?;
+            let id = SlotId::of_consent(&spec.identifier, &grant.token_url, consent);
+            (id, Files::Kept(KeptTokens { store, keys: keys() }))
+        }
+        None => {
+            let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: keys() });
+            (SlotId::new(&spec.identifier, envelope), shared.map_or(Files::None, Files::Shared))
+        }
+    };
     let source = TokenSource {
         provenance,
         uri,
         user_agent: settings.user_agent.clone(),
         network: Arc::clone(engine.network()?),
-        shared,
+        files,
         clock: Mutex::new(None),
         time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),
     };
-    let slot = engine.tokens.slot(SlotId::new(&spec.identifier, envelope));
+    let slot = engine.tokens.slot(id);
     Ok(CallToken { slot, source: Arc::new(source), renewal: None, used: None, renewed: false })
 }
 

@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 
 use crate::error::{Code, Error};
 use crate::net;
+use crate::oauth;
 use crate::sys::{epoll, lock, wiped};
 
 /// One single-threaded runtime for a process. It has no thread of its own: whoever waits for a response drives it, and
@@ -67,11 +68,19 @@ impl Runtime {
     /// Drives the runtime until the future ends.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let output = self.runtime.block_on(future);
+        self.end_refreshes();
         if self.is_watched() {
             // What was left to do shows at the descriptor by a task that comes from outside, and by nothing else.
             drop(self.runtime.spawn(std::future::ready(())));
         }
         output
+    }
+
+    /// Drives on what may not be left alone: a refresh token that was sent, until what it was exchanged for is kept.
+    fn end_refreshes(&self) {
+        if oauth::is_refreshing() {
+            wiped(|| self.runtime.block_on(oauth::refreshed()));
+        }
     }
 
     /// The same, and wipes the stack afterwards. Whatever decrypts and reads the response of a token endpoint leaves pieces of the
@@ -89,24 +98,37 @@ impl Runtime {
     /// then. Afterwards the descriptor is readable as soon as there is something to do again.
     pub fn settle_and_wipe<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         wiped(|| {
-            let begun = self.rest.times.load(Ordering::Acquire);
-            self.runtime.block_on(poll_fn(|cx| {
-                // Timers are looked at after it has come to rest, so it has to come to rest once more.
-                // What came while it was about to wait is no longer at the descriptor, and has woken a task that did not go on yet.
-                if self.rest.times.load(Ordering::Acquire) > begun + 1 && !self.has_woken() {
-                    return Poll::Ready(());
-                }
-                lock(&self.rest.asking).push(cx.waker().clone());
-                Poll::Pending
-            }));
-            self.runtime.block_on(async {
+            self.come_to_rest();
+            while oauth::is_refreshing() {
+                self.end_refreshes();
+                self.come_to_rest();
+            }
+            let output = self.runtime.block_on(async {
                 tokio::select! {
                     biased;
                     output = future => Some(output),
                     () = std::future::ready(()) => None,
                 }
-            })
+            });
+            if oauth::is_refreshing() {
+                self.block_on(oauth::refreshed());
+            }
+            output
         })
+    }
+
+    /// Drives it until there is nothing left to do but to wait.
+    fn come_to_rest(&self) {
+        let begun = self.rest.times.load(Ordering::Acquire);
+        self.runtime.block_on(poll_fn(|cx| {
+            // Timers are looked at after it has come to rest, so it has to come to rest once more.
+            // What came while it was about to wait is no longer at the descriptor, and has woken a task that did not go on yet.
+            if self.rest.times.load(Ordering::Acquire) > begun + 1 && !self.has_woken() {
+                return Poll::Ready(());
+            }
+            lock(&self.rest.asking).push(cx.waker().clone());
+            Poll::Pending
+        }));
     }
 
     /// Whether a task was woken since the runtime was about to wait: by its sockets and timers, or by another thread.

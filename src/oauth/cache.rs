@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
-use super::fetch::{TokenSource, fetch};
-use super::response::unreachable;
+use super::fetch::fetch;
 use super::single_flight::{Ended, SingleFlight, Waiter};
 use super::slot::SlotId;
+use super::source::TokenSource;
 use super::token::{Moment, Token, TokenId};
 use crate::error::{Code, Error};
 use crate::net;
@@ -101,6 +101,8 @@ enum Step {
     Use(Arc<Token>, Option<Waiter>),
     /// Wait for a fetch.
     Wait(Waiter),
+    /// Wait for a renewal, and use this token where it comes to nothing.
+    Renew(Arc<Token>, Waiter),
     /// Give up.
     Fail(Error),
 }
@@ -116,6 +118,10 @@ impl Slot {
             let waiter = match self.step(source) {
                 Step::Use(token, renewal) => return Ok((token, renewal)),
                 Step::Fail(error) => return Err(error),
+                Step::Renew(token, waiter) => match timeout_at(deadline, waiter.ended()).await {
+                    Ok(Ok(())) => continue,
+                    _ => return Ok((token, None)),
+                },
                 Step::Wait(waiter) => waiter,
             };
             waiter.fetch().need(deadline);
@@ -173,24 +179,34 @@ impl Slot {
             state.failure.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, error)| error.clone());
         let waiter = state.fetch.as_ref().map(SingleFlight::join);
         match (state.token.clone().filter(|token| token.is_current(now)), waiter, failed) {
+            // Whoever has begun it waits for it.
+            (Some(token), Some(_), _) if !source.renews_in_passing() => Step::Use(token, None),
             (Some(token), renewal @ Some(_), _) => Step::Use(token, renewal),
             (Some(token), None, failed) => {
                 let renews = token.is_due(now) && failed.is_none();
-                let renewal = renews.then(|| self.start(&mut state, Some(token.id()), source));
-                Step::Use(token, renewal)
+                match renews.then(|| self.start(&mut state, Some(token.id()), true, source)) {
+                    Some(renewal) if !source.renews_in_passing() => Step::Renew(token, renewal),
+                    renewal => Step::Use(token, renewal),
+                }
             }
             (None, Some(waiter), _) => Step::Wait(waiter),
             (None, None, Some(error)) => Step::Fail(error),
             (None, None, None) => {
                 let replaces = state.rejected;
-                Step::Wait(self.start(&mut state, replaces, source))
+                Step::Wait(self.start(&mut state, replaces, false, source))
             }
         }
     }
 
-    fn start(self: &Arc<Self>, state: &mut SlotState, replaces: Option<TokenId>, source: &Arc<TokenSource>) -> Waiter {
+    fn start(
+        self: &Arc<Self>,
+        state: &mut SlotState,
+        replaces: Option<TokenId>,
+        early: bool,
+        source: &Arc<TokenSource>,
+    ) -> Waiter {
         let deadline = tokio::time::Instant::now() + source.time_limit;
-        let flight = SingleFlight::new(replaces, deadline);
+        let flight = SingleFlight::new(replaces, early, deadline);
         let waiter = flight.join();
         let ending = Ending { slot: Arc::clone(self), fetch: Arc::clone(&flight) };
         let source = Arc::clone(source);
@@ -199,9 +215,7 @@ impl Slot {
             let asking = || {
                 slot.requests.fetch_add(1, Ordering::AcqRel);
             };
-            let fetched = timeout_at(flight.deadline, fetch(&source, &slot.id, flight, asking)).await;
-            let late = |_| Err(unreachable("no response came in time"));
-            ending.end(fetched.unwrap_or_else(late));
+            ending.end(fetch(&source, &slot.id, flight, asking).await);
         });
         flight.set_task(task.abort_handle());
         state.fetch = Some(flight);

@@ -1,65 +1,25 @@
 //! Fetching a token: from the file that the workers of the host share, or from the token endpoint.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::uri::Scheme;
-use http::{HeaderValue, Uri};
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
-use zeroize::Zeroizing;
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::ask::{exchange, unix};
+use super::lease::{LEASE_PAUSE, RENEWAL_LASTS};
+use super::refresh::refresh;
 use super::single_flight::SingleFlight;
 use super::slot::SlotId;
-use super::store::Store;
+use super::source::{Files, SharedStore, TokenSource};
 use super::token::{Moment, Token};
-use super::{assertion, endpoint, request, response};
+use super::{assertion, response};
 use crate::credential::clock::Skew;
-use crate::credential::{Grant, Jwt, Provenance};
-use crate::document::ByteLimit;
-use crate::envelope::MasterKey;
-use crate::error::{Code, Error};
-use crate::net::Network;
+use crate::credential::{Authority, Grant, Jwt, Provenance};
+use crate::error::{Error, Sent};
 use crate::sys::{lock, random, wiped};
-
-/// Cap of a token endpoint's response.
-const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response" };
-
-/// How long a worker waits before it looks again whether another one has renewed the token.
-const LEASE_PAUSE: Duration = Duration::from_millis(20);
-
-/// How long an early renewal is left to the worker that began it. Its call may have ended before the token endpoint responded,
-/// and then it goes on with that worker's next call.
-const RENEWAL_LASTS: Duration = Duration::from_secs(30);
 
 /// The part of a signed token's life that is not used.
 const LAST: Duration = Duration::from_secs(60);
-
-/// Where one credential's token comes from.
-pub struct TokenSource {
-    /// What was sealed: who asks and for what, or who signs.
-    pub provenance: Provenance,
-    /// The token endpoint, as [`endpoint::check`] allowed it, where one is asked.
-    pub uri: Option<Uri>,
-    /// `user-agent` of the token request.
-    pub user_agent: HeaderValue,
-    /// How the token endpoint is reached.
-    pub network: Arc<Network>,
-    /// Where the workers of the host share their tokens.
-    pub shared: Option<SharedStore>,
-    /// How long a fetch may take, whoever waits for it.
-    pub time_limit: Duration,
-    /// How far the clock is off by which a token is signed, where its receiver has said so.
-    pub clock: Mutex<Option<Skew>>,
-}
-
-/// A shared store, and the keys to it.
-pub struct SharedStore {
-    /// The store.
-    pub store: Store,
-    /// The master keys, in their order.
-    pub keys: Vec<Arc<MasterKey>>,
-}
 
 impl TokenSource {
     /// The token that the host's workers share, if it is another than the one that the fetch is to replace.
@@ -82,7 +42,26 @@ pub async fn fetch(
     fetch: &SingleFlight,
     asking: impl Fn(),
 ) -> Result<Token, Error> {
-    let Some(shared) = &source.shared else { return ask(source, fetch.deadline, asking).await };
+    if let (Files::Kept(kept), Provenance::Grant(grant)) = (&source.files, &source.provenance)
+        && let Authority::Consent(consent) = &grant.by
+    {
+        return refresh(source, grant, consent, kept, slot, fetch, asking).await;
+    }
+    let fetched = match &source.files {
+        Files::Shared(shared) => timeout_at(fetch.deadline, share(source, shared, slot, fetch, asking)).await,
+        _ => timeout_at(fetch.deadline, ask(source, fetch.deadline, asking)).await,
+    };
+    fetched.unwrap_or_else(|_| Err(response::unreachable("no response came in time")))
+}
+
+/// The same where the workers of the host share their tokens.
+async fn share(
+    source: &TokenSource,
+    shared: &SharedStore,
+    slot: &SlotId,
+    fetch: &SingleFlight,
+    asking: impl Fn(),
+) -> Result<Token, Error> {
     loop {
         if let Some(token) = source.find(shared, slot, fetch) {
             return Ok(token);
@@ -139,72 +118,11 @@ fn sign(jwt: &Jwt, skew: Option<Skew>) -> Result<Token, Error> {
     Ok(Token::granted(token, now, jwt.signer.lifetime.saturating_sub(LAST), 0).used_to_its_end())
 }
 
-/// One token request, and where this host's clock is why its assertion is refused, another one by the endpoint's clock.
+/// One token request.
 async fn request(source: &TokenSource, grant: &Grant, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
-    match request_at(source, grant, deadline, &asking, None).await? {
-        Asked::Granted(token) => Ok(token),
-        Asked::Refused(error, None) => Err(error),
-        Asked::Refused(error, Some(skew)) if skew.is_corrected() => {
-            match request_at(source, grant, deadline, &asking, Some(skew)).await? {
-                Asked::Granted(token) => Ok(token),
-                Asked::Refused(..) => Err(Error::new(error.code, format!("{}; {skew}", error.message))),
-            }
-        }
-        Asked::Refused(error, Some(skew)) => Err(Error::new(
-            Code::ClockSkew,
-            format!("{skew}, which refuses what is signed by it: set it ({})", error.message),
-        )),
-    }
-}
-
-/// What came of a token request.
-enum Asked {
-    Granted(Token),
-    /// With what the refusal says of the clock.
-    Refused(Error, Option<Skew>),
-}
-
-async fn request_at(
-    source: &TokenSource,
-    grant: &Grant,
-    deadline: Instant,
-    asking: &impl Fn(),
-    skew: Option<Skew>,
-) -> Result<Asked, Error> {
-    let asked = Moment::now();
-    let uri = source.uri.as_ref().ok_or_else(|| Error::new(Code::Panic, "a grant has no token endpoint"))?;
-    let now = skew.map_or(asked.unix(), |skew| unix(skew.correct(Timestamp::now())));
-    let request = wiped(|| request::token_request(grant, uri, &source.user_agent, now))?;
-    asking();
-    let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
-    let body = Zeroizing::new(response.body);
-    let granted = wiped(|| response::read(response.status, &body, grant.token_member(), grant.token_type.as_deref()));
-    match granted {
-        Ok(granted) => Ok(Asked::Granted(Token::granted(granted.token, asked, granted.lifetime, random::number()))),
-        Err(error) => {
-            let is_told = grant.is_signed() && is_tls(uri) && response::refuses_assertion(response.status, &body);
-            let skew = is_told.then(|| Skew::of(&response.headers, Timestamp::now())).flatten();
-            Ok(Asked::Refused(error, skew))
-        }
-    }
-}
-
-fn is_tls(uri: &Uri) -> bool {
-    uri.scheme() == Some(&Scheme::HTTPS)
-}
-
-fn unix(moment: Timestamp) -> u64 {
-    u64::try_from(moment.as_second()).unwrap_or_default()
-}
-
-/// What a failed exchange with the token endpoint is to the caller, whose own request never left.
-fn failed(error: Error) -> Error {
-    match error.code.class() {
-        "policy" => endpoint::refused(Error::new(error.code, error.message)),
-        "response" => response::invalid(&error.message),
-        "protocol" if error.code != Code::ClosedEarly => response::invalid(&error.message),
-        _ => response::unreachable(&error.message),
-    }
+    let (asked, granted) =
+        exchange(source, grant, None, deadline, asking).await.map_err(|error| error.sent(Sent::No))?;
+    Ok(Token::granted(granted.token, asked, granted.lifetime, random::number()))
 }
 
 #[cfg(test)]

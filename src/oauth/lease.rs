@@ -1,6 +1,5 @@
 //! The right to renew one slot's token: one process of the host has it, and in it one caller. Others replace one that hangs.
 
-use std::borrow::Borrow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,13 +10,19 @@ use std::time::{Duration, SystemTime};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
-use super::sealed::{self, StoredToken};
 use super::slot::SlotId;
-use crate::envelope::MasterKey;
+
+/// How long a worker waits before it looks again whether another one has renewed the token.
+pub(super) const LEASE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long an early renewal is left to the worker that began it. Its call may have ended before the token endpoint responded,
+/// and then it goes on with that worker's next call.
+pub(super) const RENEWAL_LASTS: Duration = Duration::from_secs(30);
 
 /// The paths of one slot.
 pub(super) struct Paths {
-    pub(super) token: PathBuf,
+    /// What is kept.
+    pub(super) lasting: PathBuf,
     pub(super) lock: PathBuf,
 }
 
@@ -33,25 +38,28 @@ pub(super) struct Paths {
 /// no harm: each has a file of its own until it is whole.
 #[derive(Debug)]
 pub struct Lease {
-    slot: SlotId,
-    token: PathBuf,
-    fresh: PathBuf,
+    /// Whose it is.
+    pub(super) slot: SlotId,
+    /// What is kept.
+    pub(super) lasting: PathBuf,
+    /// What is being written.
+    pub(super) fresh: PathBuf,
     // Fields are dropped in their order: the file is closed before the next caller of this process may open it.
     lock: File,
     place: Place,
 }
 
 impl Paths {
-    pub(super) fn new(directory: &Path, slot: &SlotId) -> Self {
+    pub(super) fn new(directory: &Path, slot: &SlotId, extension: &str) -> Self {
         let name = slot.hex();
         let path = |extension| directory.join(format!("{name}.{extension}"));
-        Self { token: path("token"), lock: path("lock") }
+        Self { lasting: path(extension), lock: path("lock") }
     }
 
     /// What is being written by whoever has this place.
-    fn fresh(&self, byte: u32) -> PathBuf {
+    pub(super) fn fresh(&self, byte: u32) -> PathBuf {
         let extension = if byte == 0 { "new".to_owned() } else { format!("new{byte}") };
-        self.token.with_extension(extension)
+        self.lasting.with_extension(extension)
     }
 }
 
@@ -79,38 +87,44 @@ impl Lease {
         }
         lock.set_modified(SystemTime::now())?;
         let fresh = paths.fresh(byte);
-        Ok(Some(Self { slot: *slot, token: paths.token, fresh, lock, place }))
+        Ok(Some(Self { slot: *slot, lasting: paths.lasting, fresh, lock, place }))
     }
 
-    /// Puts the token where a reader of the directory finds it, sealed under the first of the keys.
+    /// Puts a sealed token where a reader of the directory finds it.
     ///
     /// Readers see the file before or the file after, never half of one. It is not synced: after a crash of the machine it
     /// may be empty or torn, then it does not authenticate, and that costs one token request.
-    pub(super) fn write(&self, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
-        if !self.place.is_own() {
-            return Err(io::Error::other("a forked child does not have its parent's lease"));
+    pub(super) fn write(&self, file: &[u8]) -> io::Result<()> {
+        let mut fresh = self.create_fresh()?;
+        let written = fresh.write_all(file).and_then(|()| fs::rename(&self.fresh, &self.lasting));
+        match &written {
+            Ok(()) => self.is_over(),
+            // What remains is found above the next time.
+            Err(_) => drop(fs::remove_file(&self.fresh)),
         }
-        let file = master_keys.first().and_then(|key| sealed::seal(token, &self.slot, key.borrow()));
-        let file = file.ok_or_else(|| io::Error::other("the token cannot be sealed"))?;
+        written
+    }
+
+    /// Refuses what only the process may do that took the lease.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let others = || io::Error::other("a forked child does not have its parent's lease");
+        if self.place.is_own() { Ok(()) } else { Err(others()) }
+    }
+
+    fn create_fresh(&self) -> io::Result<File> {
+        self.check()?;
         // A file may be left of a writer that was killed. Nobody else writes it: each place has its own.
         match fs::remove_file(&self.fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         // `create_new` makes its own file or none, so it does not follow a link either.
-        let mut fresh = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&self.fresh)?;
-        // No renewal is under way any more, though that is known only to spare a request.
-        let ended = || self.lock.set_modified(SystemTime::UNIX_EPOCH).or(Ok(()));
-        let written = fresh.write_all(&file).and_then(|()| fs::rename(&self.fresh, &self.token)).and_then(|()| ended());
-        written.inspect_err(|_| {
-            // What remains is found above the next time.
-            let _ = fs::remove_file(&self.fresh);
-        })
+        OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&self.fresh)
+    }
+
+    /// Notes that no renewal is under way any more, though that is known only to spare a request.
+    pub(super) fn is_over(&self) {
+        let _ = self.lock.set_modified(SystemTime::UNIX_EPOCH);
     }
 
     /// Removes a file of the slot that nobody has written for so long. The lock stays.
@@ -118,8 +132,7 @@ impl Lease {
         if is_older(path, unwritten_for) {
             let _ = fs::remove_file(path);
         }
-        // No renewal was begun.
-        let _ = self.lock.set_modified(SystemTime::UNIX_EPOCH);
+        self.is_over();
     }
 }
 
@@ -166,7 +179,7 @@ struct Place {
 
 impl Place {
     fn take(slot: &SlotId) -> Option<Self> {
-        let [first, second, ..] = *slot.as_bytes();
+        let [.., first, second] = *slot.as_bytes();
         let at = HELD.get(usize::from(u16::from_be_bytes([first, second])) % HELD.len())?;
         let pid = std::process::id();
         let seen = at.load(Ordering::Acquire);

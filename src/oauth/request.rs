@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
 use super::assertion;
-use crate::credential::{self, Authority, Client, ClientAuth, Grant};
+use crate::credential::{self, Authority, Client, ClientAuth, Consent, Grant};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -20,9 +20,16 @@ const JWT_BEARER: &[u8] = b"urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// `client_assertion_type` of the same section.
 const CLIENT_ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The request, whose secrets are wiped when it goes. An assertion in it is valid from now on, in Unix seconds.
-pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u64) -> Result<Request<Bytes>, Error> {
-    let mut request = Request::new(Bytes::from_owner(body(grant, now)?));
+/// The request, whose secrets are wiped when it goes. An assertion in it is valid from now on, in Unix seconds. A consent is shown by
+/// this refresh token, or by its first.
+pub fn token_request(
+    grant: &Grant,
+    refresh: Option<&Secret>,
+    uri: &Uri,
+    user_agent: &HeaderValue,
+    now: u64,
+) -> Result<Request<Bytes>, Error> {
+    let mut request = Request::new(Bytes::from_owner(body(grant, refresh, now)?));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
@@ -32,46 +39,66 @@ pub fn token_request(grant: &Grant, uri: &Uri, user_agent: &HeaderValue, now: u6
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(USER_AGENT, user_agent.clone());
-    if let Authority::Client(Client { id, auth: ClientAuth::Basic(secret), .. }) = &grant.by {
-        headers.insert(AUTHORIZATION, basic(id, secret)?);
+    if let Authority::Client(client) | Authority::Consent(Consent { client, .. }) = &grant.by
+        && let ClientAuth::Basic(secret) = &client.auth
+    {
+        headers.insert(AUTHORIZATION, basic(&client.id, secret)?);
     }
     Ok(request)
 }
 
-fn body(grant: &Grant, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn body(grant: &Grant, refresh: Option<&Secret>, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {
     let assertion;
     let scope = grant.scopes.join(" ");
     let scope = (!scope.is_empty()).then_some(("scope", scope.as_bytes()));
     let mut fields: Vec<(&str, &[u8])> = Vec::new();
     match &grant.by {
         Authority::Client(client) => {
+            assertion = assertion_of(client, &grant.token_url, now)?;
             fields.push(("grant_type", b"client_credentials"));
-            match &client.auth {
-                ClientAuth::Body(secret) => {
-                    fields.push(("client_id", client.id.expose()));
-                    fields.push(("client_secret", secret.expose()));
-                }
-                ClientAuth::Basic(_) => {}
-                ClientAuth::Assertion(signer) => {
-                    assertion = assertion::of_client(client, signer, &grant.token_url, now)?;
-                    fields.push(("client_id", client.id.expose()));
-                    fields.push(("client_assertion_type", CLIENT_ASSERTION));
-                    fields.push(("client_assertion", assertion.expose()));
-                }
-            }
+            authenticate(&mut fields, client, assertion.as_ref());
             fields.extend(scope);
             fields.extend(client.audience.as_deref().map(|audience| ("audience", audience.as_bytes())));
             fields.extend(client.resources.iter().map(|resource| ("resource", resource.as_bytes())));
         }
         Authority::Assertion(bearer) => {
-            assertion = assertion::of_bearer(bearer, &grant.token_url, now)?;
+            assertion = Some(assertion::of_bearer(bearer, &grant.token_url, now)?);
             fields.push(("grant_type", JWT_BEARER));
-            fields.push(("assertion", assertion.expose()));
+            fields.extend(assertion.as_ref().map(|assertion| ("assertion", assertion.expose())));
             fields.extend(scope);
             fields.extend(bearer.fields.iter().map(|(name, value)| (name.as_str(), value.expose())));
         }
+        Authority::Consent(consent) => {
+            assertion = assertion_of(&consent.client, &grant.token_url, now)?;
+            fields.push(("grant_type", b"refresh_token"));
+            fields.push(("refresh_token", refresh.unwrap_or(&consent.first).expose()));
+            authenticate(&mut fields, &consent.client, assertion.as_ref());
+            fields.extend(scope);
+        }
     }
     Ok(encoded(&fields))
+}
+
+/// The assertion that shows who the client is, where one does.
+fn assertion_of(client: &Client, token_url: &str, now: u64) -> Result<Option<Secret>, Error> {
+    match &client.auth {
+        ClientAuth::Assertion(signer) => assertion::of_client(client, signer, token_url, now).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Adds what shows who the client is. With HTTP Basic that is a header.
+fn authenticate<'a>(fields: &mut Vec<(&'a str, &'a [u8])>, client: &'a Client, assertion: Option<&'a Secret>) {
+    if !matches!(client.auth, ClientAuth::Basic(_)) {
+        fields.push(("client_id", client.id.expose()));
+    }
+    if let ClientAuth::Body(secret) = &client.auth {
+        fields.push(("client_secret", secret.expose()));
+    }
+    if let Some(assertion) = assertion {
+        fields.push(("client_assertion_type", CLIENT_ASSERTION));
+        fields.push(("client_assertion", assertion.expose()));
+    }
 }
 
 fn encoded(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {

@@ -36,18 +36,31 @@ pub struct Granted {
     pub token: Secret,
     /// How long it lives from when it was asked for.
     pub lifetime: Duration,
+    /// The refresh token that replaces the one that was sent, where one was and another one came.
+    pub refresh: Option<Secret>,
 }
 
-/// Reads a response whose token is the member of this name. `bearer` is what its `token_type` may be beside `bearer` itself, empty
-/// where it may have none.
-pub fn read(status: StatusCode, body: &[u8], wanted: &str, bearer: Option<&str>) -> Result<Granted, Error> {
-    let members = Members::parse(body, wanted);
+/// What a response is read for.
+#[derive(Clone, Copy)]
+pub struct ExpectedToken<'a> {
+    /// The member that has the token.
+    pub member: &'a str,
+    /// What `token_type` may be beside `bearer` itself, empty where there may be none.
+    pub bearer: Option<&'a str>,
+    /// Whether a refresh token was sent, and is over with `invalid_grant`.
+    pub refresh: bool,
+}
+
+/// Reads a response.
+pub fn read(status: StatusCode, body: &[u8], wanted: ExpectedToken<'_>) -> Result<Granted, Error> {
+    let members = Members::parse(body, wanted.member);
+    let rejected = |error| rejected(error, wanted.refresh);
     match status.as_u16() {
         // Some servers create a token.
         200 | 201 => match members {
             // Some servers refuse with 200.
             Ok(members) if members.token.is_none() && members.error.is_some() => Err(rejected(members.error)),
-            Ok(members) => members.granted(wanted, bearer),
+            Ok(members) => members.granted(wanted),
             Err(Invalid) => Err(invalid("it is not a JSON object")),
         },
         408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
@@ -75,9 +88,12 @@ pub fn invalid(why: &str) -> Error {
     Error::new(Code::TokenResponseInvalid, format!("the token endpoint's response is not acceptable: {why}"))
 }
 
-fn rejected(error: Option<&RawValue>) -> Error {
+fn rejected(error: Option<&RawValue>, refresh: bool) -> Error {
     let said = error.and_then(|error| text(error).ok());
     let known = said.and_then(|said| ERRORS.into_iter().find(|known| known.as_bytes() == said.expose()));
+    if refresh && known == Some("invalid_grant") {
+        return Error::new(Code::ConsentRequired, "the token endpoint refused the refresh token");
+    }
     let code = known.map(|known| format!(": {known}")).unwrap_or_default();
     Error::new(Code::TokenEndpointRejected, format!("the token endpoint refused the client{code}"))
 }
@@ -89,6 +105,7 @@ struct Members<'a> {
     kind: Option<&'a RawValue>,
     lifetime: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
+    refresh: Option<&'a RawValue>,
 }
 
 impl<'a> Members<'a> {
@@ -96,13 +113,14 @@ impl<'a> Members<'a> {
         // Some servers put a byte order mark in front, which RFC 8259 section 8.1 lets a reader leave out.
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         let mut members = Self::default();
-        let names = [wanted, "token_type", "expires_in", "error"];
+        let names = [wanted, "token_type", "expires_in", "error", "refresh_token"];
         for_each_member(str::from_utf8(body).map_err(|_| Invalid)?, &names, |index, value| {
             let place = match index {
                 Some(0) => &mut members.token,
                 Some(1) => &mut members.kind,
                 Some(2) => &mut members.lifetime,
                 Some(3) => &mut members.error,
+                Some(4) => &mut members.refresh,
                 _ => return Ok(()),
             };
             // Of two values nobody could say which one counts.
@@ -111,7 +129,8 @@ impl<'a> Members<'a> {
         Ok(members)
     }
 
-    fn granted(self, wanted: &str, bearer: Option<&str>) -> Result<Granted, Error> {
+    fn granted(self, wanted: ExpectedToken<'_>) -> Result<Granted, Error> {
+        let ExpectedToken { member: wanted, bearer, refresh } = wanted;
         let token = self.token.and_then(|token| text(token).ok());
         let token = token.ok_or_else(|| invalid(&format!("it has no {wanted}")))?;
         // RFC 6749 appendix A.12, less the blank, which ends the token for the receiver (RFC 6750 section 2.1).
@@ -124,7 +143,10 @@ impl<'a> Members<'a> {
                 "its token_type is not bearer; if it means the same, seal what it says with the client, as token_type",
             ));
         }
-        Ok(Granted { token, lifetime: lifetime(self.lifetime)? })
+        // One that is no text, or empty, replaces nothing.
+        let next = self.refresh.filter(|_| refresh).and_then(|next| text(next).ok());
+        let next = next.filter(|next| !next.expose().is_empty());
+        Ok(Granted { token, lifetime: lifetime(self.lifetime)?, refresh: next })
     }
 }
 
@@ -158,17 +180,14 @@ fn is_digits(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PLAIN: ExpectedToken<'_> = ExpectedToken { member: ACCESS_TOKEN, bearer: None, refresh: false };
+
     fn code(read: Result<Granted, Error>) -> Option<(Code, String)> {
         read.err().map(|error| (error.code, error.message.into_owned()))
     }
 
     fn granted(rest: &str) -> Result<Granted, Error> {
-        read(
-            StatusCode::OK,
-            format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes(),
-            ACCESS_TOKEN,
-            None,
-        )
+        read(StatusCode::OK, format!(r#"{{"access_token": "t0k/en", "token_type": "Bearer"{rest}}}"#).as_bytes(), PLAIN)
     }
 
     #[test]
@@ -243,13 +262,13 @@ mod tests {
             (r#"{"access_token": "a", "token_type": "mac"}"#, "token_type"),
             (r#"{"access_token": "a", "token_type": ["bearer"]}"#, "token_type"),
         ] {
-            let (code, message) = code(read(StatusCode::OK, body.as_bytes(), ACCESS_TOKEN, None)).expect(body);
+            let (code, message) = code(read(StatusCode::OK, body.as_bytes(), PLAIN)).expect(body);
             assert_eq!(code, Code::TokenResponseInvalid, "{body}");
             assert!(message.contains(why), "{body}: {message}");
         }
         let odd = br#" {"token_type": "bEaReR", "x": {"access_token": 1}, "access_token": "~!\u0041", "scope": "r"} "#;
         assert_eq!(
-            read(StatusCode::OK, odd, ACCESS_TOKEN, None).ok().map(|grant| grant.token.expose().to_vec()),
+            read(StatusCode::OK, odd, PLAIN).ok().map(|grant| grant.token.expose().to_vec()),
             Some(b"~!A".to_vec())
         );
     }
@@ -273,7 +292,7 @@ mod tests {
             (307, Code::TokenResponseInvalid),
         ] {
             let body = br#"{"access_token": "t", "token_type": "bearer", "expires_in": 60}"#;
-            let read = read(StatusCode::from_u16(status).expect("a status"), body, ACCESS_TOKEN, None);
+            let read = read(StatusCode::from_u16(status).expect("a status"), body, PLAIN);
             assert_eq!(code(read).expect("no token").0, expected, "{status}");
         }
     }
@@ -282,8 +301,7 @@ mod tests {
     fn an_error_is_named_and_nothing_else_is() {
         let said = |status: u16, error: &str| {
             let body = format!(r#"{{"error": {error}, "error_description": "s3cr3t", "error_uri": "https://s3cr3t"}}"#);
-            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), ACCESS_TOKEN, None))
-                .expect("an error")
+            code(read(StatusCode::from_u16(status).expect("a status"), body.as_bytes(), PLAIN)).expect("an error")
         };
         for known in ERRORS {
             for status in [400, 401, 200, 201] {

@@ -1,35 +1,23 @@
-//! A token as it lies in its file: one authenticated block that only a holder of the master key can read or make.
-//!
-//! `SOBTOK01`, a nonce of 24 bytes, and under XChaCha20-Poly1305: when the token was issued and when it expires, each as
-//! 8 bytes, big-endian, Unix seconds, then the token. The marker and the slot are the associated data, so that neither a
-//! file of another slot nor one of another version passes.
+//! A token as it lies in its file, under the marker `SOBTOK01`: when the token was issued and when it expires, each as 8 bytes,
+//! big-endian, Unix seconds, then the token.
 
 use std::borrow::Borrow;
 
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::aead::{AeadInOut, KeyInit, Nonce};
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::block::{BlockForm, OVERHEAD};
 use super::slot::SlotId;
 use crate::envelope::MasterKey;
-use crate::envelope::aead::{self, Algorithm, KEY_LEN, TAG_LEN};
 use crate::secret::Secret;
-use crate::sys::random;
 
-const MARKER: &[u8; 8] = b"SOBTOK01";
-const NONCE_LEN: usize = 24;
+const FORM: BlockForm = BlockForm { marker: b"SOBTOK01", info: b"secure-outbound token cache" };
 const TIMES_LEN: usize = 16;
 
 /// Bytes of the longest token that is shared. No header that a server takes holds a longer one.
 pub(super) const MAX_TOKEN_LEN: usize = 64 << 10;
 
 /// Bytes of the longest file.
-pub(super) const MAX_FILE_LEN: usize = MARKER.len() + NONCE_LEN + TIMES_LEN + MAX_TOKEN_LEN + TAG_LEN;
-
-/// The key in the files is this one and not the master key itself, which so has a single use.
-const KEY_INFO: &[u8] = b"secure-outbound token cache";
+pub(super) const MAX_FILE_LEN: usize = OVERHEAD + TIMES_LEN + MAX_TOKEN_LEN;
 
 /// An access token with its times, in Unix seconds. A forced renewal knows a rejected token again by `token`.
 #[derive(Debug)]
@@ -56,17 +44,11 @@ pub(super) fn seal(token: &StoredToken, slot: &SlotId, master_key: &MasterKey) -
     if secret.len() > MAX_TOKEN_LEN {
         return None;
     }
-    let mut nonce = [0; NONCE_LEN];
-    random::fill(&mut nonce)?;
-
     let mut block = Zeroizing::new(Vec::with_capacity(TIMES_LEN + secret.len()));
     block.extend(token.issued_at.to_be_bytes());
     block.extend(token.expires_at.to_be_bytes());
     block.extend_from_slice(secret);
-    let cipher = XChaCha20Poly1305::new_from_slice(derive(master_key)?.expose()).ok()?;
-    let nonce = Nonce::<XChaCha20Poly1305>::from(nonce);
-    let tag = cipher.encrypt_inout_detached(&nonce, &associated_data(slot), block.as_mut_slice().into()).ok()?;
-    Some([MARKER, nonce.as_slice(), &block, &tag].concat())
+    FORM.seal(block, slot, master_key)
 }
 
 /// Opens with the first key that fits. `None` for whatever is no current token of this slot.
@@ -76,12 +58,7 @@ pub(super) fn open(
     master_keys: &[impl Borrow<MasterKey>],
     now: u64,
 ) -> Option<StoredToken> {
-    let (nonce, sealed) = file.strip_prefix(MARKER)?.split_at_checked(NONCE_LEN)?;
-    let associated_data = associated_data(slot);
-    let block = master_keys.iter().find_map(|key| {
-        let key = derive(key.borrow())?;
-        aead::open(Algorithm::XChaCha20Poly1305, key.expose(), nonce, &associated_data, sealed)
-    })?;
+    let (_, block) = FORM.open(file, slot, master_keys)?;
     let (issued_at, rest) = block.expose().split_first_chunk()?;
     let (expires_at, token) = rest.split_first_chunk()?;
     let token = StoredToken {
@@ -92,23 +69,11 @@ pub(super) fn open(
     token.is_current(now).then_some(token)
 }
 
-fn associated_data(slot: &SlotId) -> [u8; 40] {
-    let mut data = [0; 40];
-    let (marker, rest) = data.split_at_mut(MARKER.len());
-    marker.copy_from_slice(MARKER);
-    rest.copy_from_slice(slot.as_bytes());
-    data
-}
-
-fn derive(master_key: &MasterKey) -> Option<Secret> {
-    let mut key = Zeroizing::new(vec![0; KEY_LEN]);
-    Hkdf::<Sha256>::new(None, master_key.expose()).expand(KEY_INFO, &mut key).ok()?;
-    Some(Secret::from(key))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::envelope::aead::KEY_LEN;
 
     const TOKEN: &[u8] = b"2YotnFZFEjr1zCsicMWpAA";
 
@@ -176,20 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn the_master_key_itself_does_not_open_it() {
-        let file = sealed();
-        let (nonce, block) = file[MARKER.len()..].split_at(NONCE_LEN);
-        let opened = |key: &[u8]| {
-            aead::open(Algorithm::XChaCha20Poly1305, key, nonce, &associated_data(&slot()), block).is_some()
-        };
-        assert!(opened(derive(&key(1)).expect("a key").expose()));
-        assert!(!opened(&[1; KEY_LEN]));
-    }
-
-    #[test]
     fn no_two_files_have_one_nonce() {
-        let nonces: std::collections::BTreeSet<_> =
-            (0..100).map(|_| sealed()[MARKER.len()..MARKER.len() + NONCE_LEN].to_vec()).collect();
+        let nonces: std::collections::BTreeSet<_> = (0..100).map(|_| sealed()[8..32].to_vec()).collect();
         assert_eq!(nonces.len(), 100);
     }
 

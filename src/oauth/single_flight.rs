@@ -27,6 +27,8 @@ pub type Ended = Result<(), Error>;
 pub struct SingleFlight {
     /// The token that this one is to replace: finding it once more is no success.
     pub replaces: Option<TokenId>,
+    /// Whether that one still served when this began.
+    early: bool,
     /// When the fetch gives up, whoever waits for it.
     pub deadline: Instant,
     begun: Instant,
@@ -41,16 +43,19 @@ pub struct SingleFlight {
 struct Waiting {
     waiters: usize,
     lease: Option<Lease>,
+    /// Whether it goes on to its end, whoever waits.
+    committed: bool,
     /// Since when and until when somebody waits who cannot do without the token: the one that has to give up first.
     needed: Option<(Instant, Instant)>,
 }
 
 impl SingleFlight {
     /// A fetch that is about to begin.
-    pub fn new(replaces: Option<TokenId>, deadline: Instant) -> Arc<Self> {
+    pub fn new(replaces: Option<TokenId>, early: bool, deadline: Instant) -> Arc<Self> {
         let (ended, _) = watch::channel(None);
         Arc::new(Self {
             replaces,
+            early,
             deadline,
             begun: Instant::now(),
             waiting: Mutex::default(),
@@ -87,6 +92,11 @@ impl SingleFlight {
         lock(&self.waiting).needed.is_some()
     }
 
+    /// Whether nobody would miss it.
+    pub fn is_early(&self) -> bool {
+        self.early && !self.is_needed()
+    }
+
     /// How many may ask beside the holder of the lease by now. A process that is stopped keeps its lease, and a token endpoint
     /// that is slow is not to be asked by everybody.
     pub fn substitutes(&self) -> u32 {
@@ -103,7 +113,15 @@ impl SingleFlight {
 
     /// Whether nobody drives it now, at least not for its own sake.
     pub fn is_paused(&self) -> bool {
-        lock(&self.waiting).waiters == 0
+        let waiting = lock(&self.waiting);
+        waiting.waiters == 0 && !waiting.committed
+    }
+
+    /// Has it go on to its end from now on, whoever waits for it. False where nobody does: then it may not.
+    pub fn commit(&self) -> bool {
+        let mut waiting = lock(&self.waiting);
+        waiting.committed = waiting.waiters > 0;
+        waiting.committed
     }
 
     /// Whether its time passed while nobody drove it.
@@ -131,8 +149,11 @@ impl SingleFlight {
         self.ended.send_replace(Some(ended));
     }
 
-    /// Ends the task where it is.
+    /// Ends the task where it is, unless it has to come to its end.
     pub fn abort(&self) {
+        if lock(&self.waiting).committed {
+            return;
+        }
         if let Some(task) = self.task.get() {
             task.abort();
         }
@@ -174,7 +195,7 @@ impl Drop for Waiter {
     fn drop(&mut self) {
         let mut waiting = lock(&self.fetch.waiting);
         waiting.waiters = waiting.waiters.saturating_sub(1);
-        if waiting.waiters == 0 && !self.fetch.has_ended() {
+        if waiting.waiters == 0 && !waiting.committed && !self.fetch.has_ended() {
             self.fetch.paused.store(true, Ordering::Release);
             waiting.lease = None;
             waiting.needed = None;

@@ -2,6 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::credential::Consent;
+use crate::sign::Hash;
+
 /// The place of one credential: SHA-256 of its identifier and of its envelope's digest. A rotated credential has another
 /// envelope and so another place, and never meets the old one's token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -17,6 +20,23 @@ impl SlotId {
             digest.update(part);
         }
         Self(digest.finalize().into())
+    }
+
+    /// The place of what this consent has come to, whatever key it is sealed with and whatever the client's secret is by now. Another
+    /// consent, which began with another refresh token, has another place.
+    ///
+    /// The first half tells the identifier. The second is a digest of the client with the first token as its key: whoever
+    /// reads the name learns nothing of either, and finds no token by trying.
+    pub fn of_consent(identifier: &str, token_url: &str, consent: &Consent) -> Self {
+        let parts = [consent.client.id.expose(), token_url.as_bytes()];
+        let lengths = parts.map(|part| (part.len() as u64).to_be_bytes());
+        let pieces = lengths.iter().zip(parts).flat_map(|(length, part)| [length.as_slice(), part]);
+        let digest = Hash::Sha256.mac(&consent.first, pieces);
+        let identifier = Sha256::digest(identifier.as_bytes());
+        let mut slot = [0; 32];
+        let halves = identifier.iter().take(16).chain(digest.expose().iter().take(16));
+        slot.iter_mut().zip(halves).for_each(|(byte, half)| *byte = *half);
+        Self(slot)
     }
 
     /// The place of the files with this name.
@@ -47,6 +67,8 @@ impl SlotId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::{Client, ClientAuth};
+    use crate::secret::Secret;
 
     #[test]
     fn identifier_and_envelope_both_count() {
@@ -56,6 +78,33 @@ mod tests {
             assert!(slots.iter().skip(index + 1).all(|other| other != slot), "{index}");
         }
         assert_eq!(SlotId::new("a", b"b"), slots[0]);
+    }
+
+    fn consent(id: &str, first: &str) -> Consent {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        let client = Client { id: secret(id), audience: None, resources: vec![], auth: ClientAuth::Public };
+        Consent { client, first: secret(first) }
+    }
+
+    #[test]
+    fn a_consent_has_one_place_and_another_one_has_another() {
+        let slots = [
+            ("api", "https://a.example/", "client", "first"),
+            ("api", "https://a.example/", "client", "second"),
+            ("api", "https://a.example/", "clien", "first"),
+            ("api", "thttps://a.example/", "clien", "first"),
+            ("other", "https://a.example/", "client", "first"),
+        ]
+        .map(|(identifier, url, id, first)| SlotId::of_consent(identifier, url, &consent(id, first)).hex());
+        for (index, slot) in slots.iter().enumerate() {
+            assert!(slots.iter().skip(index + 1).all(|other| other != slot), "{index}");
+        }
+        assert!(slots[..4].iter().all(|slot| slot[..32] == slots[0][..32]), "one identifier");
+        // From another implementation (Python's hashlib and hmac), as below.
+        assert_eq!(slots[0], "14c2529eb4498c5d1ffd6915d05bf58a0ff7da610b891ba811ad9732b8fae82f");
+        let mut same = consent("client", "first");
+        same.client.auth = ClientAuth::Body(Secret::new(b"another secret".to_vec()));
+        assert_eq!(SlotId::of_consent("api", "https://a.example/", &same).hex(), slots[0]);
     }
 
     /// From another implementation (Python's hashlib): files of one version are found again by the next.

@@ -5,18 +5,15 @@
 //! credential's; nothing else in the file or about it is believed.
 
 use std::borrow::Borrow;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::unistd::{AccessFlags, Uid, eaccess};
-
+use super::directory::{check, read_file};
 use super::lease::{Lease, Paths};
 use super::sealed::{self, MAX_FILE_LEN, StoredToken};
 use super::slot::SlotId;
-use super::sweep::sweep;
+use super::sweep::{TOKEN, sweep};
 use crate::envelope::MasterKey;
 use crate::error::Warning;
 
@@ -39,14 +36,18 @@ impl Store {
 
     /// Why the directory is not used, as it is now.
     pub fn warning(&self) -> Option<Warning> {
-        check(&self.directory).err().map(|(code, message)| Warning { code, message: message.to_owned() })
+        let codes = ["token_cache.missing", "token_cache.owner", "token_cache.permissions"];
+        check(&self.directory).err().map(|fault| Warning {
+            code: fault.among(codes),
+            message: format!("token_cache.directory {}; tokens are not shared", fault.why()),
+        })
     }
 
     /// The slot's token, if one is there that can be sent `now` (Unix seconds): not expired, authentic under one of the
     /// keys, and this slot's. What is absent, damaged or somebody else's is simply not there.
     pub fn read(&self, slot: &SlotId, master_keys: &[impl Borrow<MasterKey>], now: u64) -> Option<StoredToken> {
         check(&self.directory).ok()?;
-        let file = read_file(&Paths::new(&self.directory, slot).token).ok()?;
+        let file = read_file(&Paths::new(&self.directory, slot, TOKEN).lasting, MAX_FILE_LEN).ok()?;
         sealed::open(&file, slot, master_keys, now)
     }
 
@@ -60,53 +61,18 @@ impl Store {
     /// `quiet` ago that has brought no token yet. With `substitutes`, so many may have a lease beside the first one: its holder
     /// may have been stopped.
     pub fn try_lease_among(&self, slot: &SlotId, quiet: Duration, substitutes: u32) -> io::Result<Option<Lease>> {
-        check(&self.directory).map_err(|(_, message)| io::Error::other(message))?;
-        Lease::take(slot, Paths::new(&self.directory, slot), quiet, substitutes)
+        check(&self.directory).map_err(|fault| io::Error::other(fault.why()))?;
+        Lease::take(slot, Paths::new(&self.directory, slot, TOKEN), quiet, substitutes)
     }
 
     /// Puts the token of the lease's slot where [`read`](Self::read) finds it, sealed under the first of the keys, and removes
     /// what credentials that are gone have left.
     pub fn write(&self, lease: &Lease, token: &StoredToken, master_keys: &[impl Borrow<MasterKey>]) -> io::Result<()> {
-        let written = lease.write(token, master_keys);
+        let file = master_keys.first().and_then(|key| sealed::seal(token, &lease.slot, key.borrow()));
+        let written =
+            file.ok_or_else(|| io::Error::other("the token cannot be sealed")).and_then(|file| lease.write(&file));
         // Above all where there was no room for it.
         sweep(&self.directory);
         written
     }
-}
-
-/// Whoever can write the directory can keep every worker from its lease, and whoever runs as another user would leave files
-/// there that the owner cannot open: so it belongs to the process's own user and to nobody else.
-fn check(directory: &Path) -> Result<(), (&'static str, &'static str)> {
-    const MISSING: &str = "token_cache.missing";
-    const OWNER: &str = "token_cache.owner";
-    const PERMISSIONS: &str = "token_cache.permissions";
-
-    let metadata = fs::metadata(directory)
-        .map_err(|_| (MISSING, "token_cache.directory does not exist or cannot be reached; tokens are not shared"))?;
-    if !metadata.is_dir() {
-        return Err((MISSING, "token_cache.directory is not a directory; tokens are not shared"));
-    }
-    if metadata.uid() != Uid::effective().as_raw() {
-        return Err((OWNER, "token_cache.directory belongs to another user; tokens are not shared"));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err((
-            PERMISSIONS,
-            "token_cache.directory can be written by others than its owner; tokens are not shared",
-        ));
-    }
-    eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|_| (PERMISSIONS, "token_cache.directory cannot be written by its owner; tokens are not shared"))
-}
-
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    // Opening a pipe that nobody writes to would otherwise hang the host.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // One byte more tells a file that is too long, which then does not authenticate.
-    let mut contents = Vec::new();
-    file.take(MAX_FILE_LEN as u64 + 1).read_to_end(&mut contents)?;
-    Ok(contents)
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::lease::{Lease, Paths, is_older};
 use super::slot::SlotId;
 
+/// How the name of a token's file ends.
+pub(super) const TOKEN: &str = "token";
+
 /// A token lives a day at most, so one that was written so long ago has been over for a month.
 const LEFT: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 
@@ -19,7 +22,7 @@ pub(super) fn sweep(directory: &Path) {
         let path = entry.path();
         if let Some(slot) = slot(&path)
             && is_older(&path, LEFT)
-            && let Ok(Some(lease)) = Lease::take(&slot, Paths::new(directory, &slot), Duration::ZERO, 0)
+            && let Ok(Some(lease)) = Lease::take(&slot, Paths::new(directory, &slot, TOKEN), Duration::ZERO, 0)
         {
             lease.remove(&path, LEFT);
         }
@@ -30,6 +33,6 @@ pub(super) fn sweep(directory: &Path) {
 fn slot(path: &Path) -> Option<SlotId> {
     let kind = path.extension()?.to_str()?;
     let is_begun = kind.strip_prefix("new").is_some_and(|place| place.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_ours = kind == "token" || is_begun;
+    let is_ours = kind == TOKEN || is_begun;
     SlotId::from_hex(path.file_stem().filter(|_| is_ours)?.to_str()?)
 }

@@ -16,6 +16,7 @@ use super::daemon::Daemon;
 use super::notify;
 use super::peer::Peer;
 use super::session::Session;
+use crate::oauth;
 
 /// How long it waits where the process has no file descriptor for a connection.
 pub(super) const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
@@ -60,6 +61,8 @@ pub async fn accept(daemon: Arc<Daemon>, mut listeners: Vec<Named>, mut wishes: 
     let all = async { while sessions.join_next().await.is_some() {} };
     // What has not ended by then ends with the process: PHP sees it as `maybe`.
     let _ = timeout(drain, all).await;
+    // Each takes ten seconds at most. What they have exchanged a refresh token for would be lost.
+    oauth::refreshed().await;
 }
 
 /// The next connection of any of the sockets.

@@ -218,6 +218,7 @@ fn the_payloads_have_every_key_of_their_type() {
         "secret",
         "oauth2_client_credentials",
         "oauth2_jwt_bearer",
+        "oauth2_refresh_token",
         "jwt",
         "aws_sigv4",
         "hmac",

@@ -6,6 +6,7 @@ mod support;
 mod assertions;
 mod clocks;
 mod jwts;
+mod refreshing;
 mod requests;
 mod servers;
 mod sharing;

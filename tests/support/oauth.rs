@@ -133,6 +133,41 @@ impl Drop for Site {
     }
 }
 
+/// Refresh tokens of an endpoint that rotates them: `refresh-0` is the first one, each serves once, and one that comes back ends them
+/// all (RFC 9700 section 4.14.2).
+#[derive(Clone, Default)]
+pub struct Rotation(Arc<Mutex<Rotated>>);
+
+#[derive(Default)]
+struct Rotated {
+    times: u32,
+    is_over: bool,
+}
+
+impl Rotation {
+    /// What a token request is answered: with `access-N` and `refresh-N`, of which N - 1 came before.
+    pub fn answer(&self, received: &Received) -> String {
+        let form = String::from_utf8_lossy(&received.body).into_owned();
+        let sent = form.split('&').find_map(|field| field.strip_prefix("refresh_token=")).unwrap_or_default();
+        let mut rotated = self.0.lock().expect("no poison");
+        rotated.is_over |= sent != format!("refresh-{}", rotated.times);
+        if rotated.is_over {
+            return response("400 Bad Request", &json!({"error": "invalid_grant"}));
+        }
+        rotated.times += 1;
+        let (access, refresh) = (format!("access-{}", rotated.times), format!("refresh-{}", rotated.times));
+        let token =
+            json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh});
+        response("200 OK", &token)
+    }
+
+    /// How often a token was exchanged for another; nothing once all are over.
+    pub fn times(&self) -> Option<u32> {
+        let rotated = self.0.lock().expect("no poison");
+        (!rotated.is_over).then_some(rotated.times)
+    }
+}
+
 /// A payload's envelope.
 pub fn sealed(payload: &Value) -> String {
     seal(payload.to_string().as_bytes(), IDENTIFIER, &KEY, Algorithm::Aes256Gcm)

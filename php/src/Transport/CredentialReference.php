@@ -20,6 +20,7 @@ final readonly class CredentialReference
     public const BASIC = 'basic';
     public const OAUTH2_CLIENT_CREDENTIALS = 'oauth2_client_credentials';
     public const OAUTH2_JWT_BEARER = 'oauth2_jwt_bearer';
+    public const OAUTH2_REFRESH_TOKEN = 'oauth2_refresh_token';
     public const JWT = 'jwt';
     public const AWS_SIGV4 = 'aws_sigv4';
     public const HMAC = 'hmac';
@@ -32,7 +33,7 @@ final readonly class CredentialReference
     public const PREFIX = 'vault:';
 
     /** The types that a token is fetched or signed with, which is kept and is what a request carries. */
-    public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER, self::JWT];
+    public const FETCHING = [self::OAUTH2_CLIENT_CREDENTIALS, self::OAUTH2_JWT_BEARER, self::OAUTH2_REFRESH_TOKEN, self::JWT];
 
     /** The types that sign a request, which carries what was made with the secret. */
     public const SIGNING = [self::AWS_SIGV4, self::HMAC];
@@ -43,6 +44,7 @@ final readonly class CredentialReference
         self::BASIC,
         self::OAUTH2_CLIENT_CREDENTIALS,
         self::OAUTH2_JWT_BEARER,
+        self::OAUTH2_REFRESH_TOKEN,
         self::JWT,
         self::AWS_SIGV4,
         self::HMAC,

@@ -407,7 +407,7 @@ final class SealTest extends CommandTestCase
         yield 'an object of scopes' => [$client(['scopes' => ['a' => 'read']]), '"scopes" is no list'];
         yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is neither'];
         yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
-        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is body, basic or private_key_jwt'];
+        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is one of body, basic, private_key_jwt'];
         yield 'a type of token with a blank' => [$client(['token_type' => 'Bearer Token']), '"token_type" is no'];
         yield 'a list of types of token' => [$client(['token_type' => ['Bearer']]), '"token_type" is no'];
         yield 'no type of token' => [$client(['token_type' => null]), '"token_type" is no'];

@@ -167,8 +167,9 @@ final class Deviations
         ],
         'oauth' => [
             'transports' => [Transports::PHP],
-            'instead' => 'A credential of type `oauth2_client_credentials`, `oauth2_jwt_bearer` or `jwt` is `credential.unsupported`: only the library '
-                . 'fetches and keeps tokens. `token_cache` is read and does nothing.',
+            'instead' => 'A credential of type `oauth2_client_credentials`, `oauth2_jwt_bearer`, `oauth2_refresh_token` or `jwt` is '
+                . '`credential.unsupported`: only the library fetches and keeps tokens. `token_cache` and `refresh_tokens` are read and '
+                . 'do nothing.',
         ],
         'signing' => [
             'transports' => [Transports::PHP],

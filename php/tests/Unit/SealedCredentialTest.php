@@ -73,6 +73,7 @@ final class SealedCredentialTest extends TestCase
         yield ['basic'];
         yield ['oauth2_client_credentials'];
         yield ['oauth2_jwt_bearer'];
+        yield ['oauth2_refresh_token'];
         yield ['jwt'];
         yield ['aws_sigv4'];
         yield ['hmac'];

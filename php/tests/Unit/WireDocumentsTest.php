@@ -263,7 +263,8 @@ final class WireDocumentsTest extends TestCase
             $document = (string) json_encode($payload);
             self::assertTrue(Payload::binding($document, Payload::fields($type, $document))?->hasHosts(), $type);
             // A client has a secret, as in the document, or a key, as the second row of the page has it.
-            $ofKey = $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
+            $clients = [CredentialReference::OAUTH2_CLIENT_CREDENTIALS, CredentialReference::OAUTH2_REFRESH_TOKEN];
+            $ofKey = in_array($type, $clients, true)
                 ? ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime']
                 : [];
             $known = [...array_keys($payload), ...$ofKey];

@@ -39,6 +39,8 @@ enum ErrorCode: string
     case OauthTokenEndpointRejected = 'oauth.token_endpoint_rejected';
     case OauthTokenResponseInvalid = 'oauth.token_response_invalid';
     case OauthTokenEndpointUnreachable = 'oauth.token_endpoint_unreachable';
+    case OauthConsentRequired = 'oauth.consent_required';
+    case OauthStoreUnavailable = 'oauth.store_unavailable';
     case DnsNotFound = 'dns.not_found';
     case DnsFailed = 'dns.failed';
     case ConnectRefused = 'connect.refused';
@@ -148,6 +150,13 @@ enum ErrorCode: string
                 'the token endpoint\'s name, port, certificate or TLS failed, no response came in time or to its end, '
                     . 'or it responded with 408, 429 or 5xx. What the policy or the address guard refuses stays '
                     . '`policy.…`, with "the token URL is refused"',
+            self::OauthConsentRequired =>
+                'the token endpoint has refused the refresh token (`invalid_grant`), now or before: somebody has to '
+                    . 'consent anew, and what comes of that to be sealed',
+            self::OauthStoreUnavailable =>
+                '`refresh_tokens.directory` is not configured, is not as it has to be, cannot be written, or has a '
+                    . 'file for the credential that no master key opens; nothing was sent to the token endpoint, unless the '
+                    . 'message says that an answer is lost',
             self::DnsNotFound =>
                 'the name does not exist',
             self::DnsFailed =>

@@ -34,7 +34,7 @@ final class SdkHeadersTest extends ClientTestCase
     public static function filled(): iterable
     {
         yield 'none' => [[], []];
-        foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer', 'jwt'] as $type) {
+        foreach (['bearer', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer', 'oauth2_refresh_token', 'jwt'] as $type) {
             yield $type => [[self::CREDENTIAL + ['type' => $type]], ['Authorization']];
         }
         $aws = ['Authorization', 'X-Amz-Date', 'X-Amz-Security-Token'];

@@ -26,6 +26,9 @@ final class TokenPayloadTest extends TestCase
         foreach (PolicyVectors::section('jwts') as [$payload, $isSound]) {
             self::assertSame($isSound, self::isTaken($payload, CredentialReference::JWT), $payload);
         }
+        foreach (PolicyVectors::section('refresh_tokens') as [$payload, $isSound]) {
+            self::assertSame($isSound, self::isTaken($payload, CredentialReference::OAUTH2_REFRESH_TOKEN), $payload);
+        }
     }
 
     /** Keys as the library's tests read them, and a weak one and one of another curve. */

@@ -53,6 +53,8 @@ final class Refusal
             . 'client again',
         'oauth.token_response_invalid' => 'look at token_url: what responds there gives no token',
         'oauth.token_endpoint_unreachable' => 'try again; if it stays, look at the token endpoint and the way there',
+        'oauth.consent_required' => 'consent anew, and seal what comes of it',
+        'oauth.store_unavailable' => 'secure-outbound doctor --config=FILE names what is wrong with refresh_tokens.directory',
         'dns.not_found' => 'correct the host of the base URL',
         'dns.failed' => "try again; if it stays, look at this machine's resolver",
         'connect.refused' => 'nobody listens there: look at the port, and at the service',

@@ -25,6 +25,7 @@ final class Configuration
         'token_cache.missing',
         'token_cache.owner',
         'token_cache.permissions',
+        'refresh_tokens.old_key',
     ];
 
     /**
@@ -101,6 +102,10 @@ final class Configuration
                     $name,
                     'The command line shares no tokens: token_cache.directory belongs to another user.',
                 ),
+                $code === 'refresh_tokens.owner' && $process === '' => Finding::ok(
+                    $name,
+                    'The command line uses no refresh token: refresh_tokens.directory belongs to another user.',
+                ),
                 in_array($code, self::MINOR, true) => Finding::warning($name, $process . $message, $remedy),
                 default => Finding::critical($name, $process . $message, $remedy),
             };
@@ -123,6 +128,9 @@ final class Configuration
             'key_variable.missing', 'key_variable.invalid' => $remedies->poolVariable(),
             'memory.not_locked' => $remedies->lockedMemory(),
             'token_cache.missing', 'token_cache.owner', 'token_cache.permissions' => $remedies->tokenCache(),
+            'refresh_tokens.missing', 'refresh_tokens.owner', 'refresh_tokens.permissions' => $remedies->refreshTokens(),
+            'refresh_tokens.old_key' => 'less ' . Installation::page('oauth.md') . '   # "A new master key"',
+            'refresh_tokens.unreadable' => 'less ' . Installation::page('oauth.md') . '   # "What is kept of a consent"',
             'tls.no_roots' => 'apt-get install ca-certificates   # or name a file in tls.ca_file',
             default => 'less ' . Installation::page('wire.md') . '   # "Configuration"',
         };

@@ -20,7 +20,7 @@ final readonly class Remedies
      * @param string|null $configFile of the transport
      * @param list<string> $keyFiles that it names
      * @param list<string> $variables names of environment variables that contain keys
-     * @param string $tokens the directory of its token cache
+     * @param array{string, string} $tokens the directories of its token cache and of its refresh tokens
      * @param list<string> $keyIds of its keys
      */
     private function __construct(
@@ -29,7 +29,7 @@ final readonly class Remedies
         private ?string $configFile,
         private array $keyFiles,
         private array $variables,
-        private string $tokens,
+        private array $tokens,
         public array $keyIds,
     ) {
     }
@@ -57,8 +57,11 @@ final readonly class Remedies
                 $variables[] = $key['name'];
             }
         }
-        $tokens = is_array($config['token_cache'] ?? null) ? $config['token_cache']['directory'] ?? '' : '';
-        $tokens = is_string($tokens) ? $tokens : '';
+        $directory = static function (string $key) use ($config): string {
+            $directory = is_array($config[$key] ?? null) ? $config[$key]['directory'] ?? '' : '';
+            return is_string($directory) ? $directory : '';
+        };
+        $tokens = [$directory('token_cache'), $directory('refresh_tokens')];
         return new self($version, self::poolUser($version), $configFile, $files, $variables, $tokens, $ids);
     }
 
@@ -216,8 +219,17 @@ final readonly class Remedies
 
     public function tokenCache(): string
     {
-        $directory = escapeshellarg($this->tokens === '' ? '/run/secure-outbound' : $this->tokens);
-        return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . $directory;
+        return $this->ownDirectory($this->tokens[0] === '' ? '/run/secure-outbound' : $this->tokens[0]);
+    }
+
+    public function refreshTokens(): string
+    {
+        return $this->ownDirectory($this->tokens[1] === '' ? '/var/lib/secure-outbound' : $this->tokens[1]);
+    }
+
+    private function ownDirectory(string $directory): string
+    {
+        return 'install -d -o ' . $this->user . ' -g ' . $this->user . ' -m 0700 ' . escapeshellarg($directory);
     }
 
     /** Opens a file that only a person can change; the line contains nothing from a registry. */

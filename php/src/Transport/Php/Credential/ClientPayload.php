@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Transport\Php\Credential;
 
+use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 
 /**
@@ -13,7 +14,10 @@ use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
  */
 final class ClientPayload
 {
-    private const PRIVATE_KEY_JWT = 'private_key_jwt';
+    public const PRIVATE_KEY_JWT = 'private_key_jwt';
+
+    /** A client that cannot keep a secret. */
+    public const NONE = 'none';
 
     private const OF_KEY = ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime'];
 
@@ -27,16 +31,41 @@ final class ClientPayload
      */
     public static function check(#[\SensitiveParameter] string $document, array $places, \Closure $value): void
     {
-        $auth = $value('client_auth', 'body');
-        if (!in_array($auth, ['body', 'basic', self::PRIVATE_KEY_JWT], true)) {
-            throw new InvalidPayload('"client_auth" is body, basic or ' . self::PRIVATE_KEY_JWT);
+        $type = CredentialReference::OAUTH2_CLIENT_CREDENTIALS;
+        self::authentication($type, $document, $places, $value, ['body', 'basic', self::PRIVATE_KEY_JWT]);
+        $resource = $value('resource', []);
+        if (!TokenPayload::isText($resource) && !TokenPayload::isListOf($resource, TokenPayload::isText(...))) {
+            throw new InvalidPayload('"resource" is neither a text nor a list of texts, or one of them is empty');
         }
-        [$needed, $others] = $auth === self::PRIVATE_KEY_JWT
-            ? [['client_id', 'private_key', 'alg'], ['client_secret']]
-            : [['client_id', 'client_secret'], self::OF_KEY];
+        if (!TokenPayload::isText($value('audience', 'any'))) {
+            throw new InvalidPayload('"audience" is empty or no text');
+        }
+    }
+
+    /**
+     * How a client shows the token endpoint who it is.
+     *
+     * @param array<string, array{int, int}> $places
+     * @param \Closure(string, mixed): mixed $value
+     * @param list<string> $known the forms that this type has
+     * @throws InvalidPayload
+     */
+    public static function authentication(
+        string $type,
+        #[\SensitiveParameter] string $document,
+        array $places,
+        \Closure $value,
+        array $known,
+    ): void {
+        $auth = PayloadValues::oneOf('client_auth', $value('client_auth', 'body'), $known);
+        [$needed, $others] = match ($auth) {
+            self::PRIVATE_KEY_JWT => [['client_id', 'private_key', 'alg'], ['client_secret']],
+            self::NONE => [['client_id'], ['client_secret', ...self::OF_KEY]],
+            default => [['client_id', 'client_secret'], self::OF_KEY],
+        };
         foreach ($needed as $name) {
             if (!isset($places[$name])) {
-                throw new InvalidPayload('a payload of type oauth2_client_credentials needs "' . $name . '"');
+                throw new InvalidPayload('a payload of type ' . $type . ' needs "' . $name . '"');
             }
             if (Payload::text($document, $places, $name)->expose() === '') {
                 throw new InvalidPayload('"' . $name . '" is empty');
@@ -49,13 +78,6 @@ final class ClientPayload
         }
         if ($auth === self::PRIVATE_KEY_JWT) {
             SigningPayload::check($document, $places, $value, ['PS256', 'ES256', 'RS256'], 1, self::LONGEST);
-        }
-        $resource = $value('resource', []);
-        if (!TokenPayload::isText($resource) && !TokenPayload::isListOf($resource, TokenPayload::isText(...))) {
-            throw new InvalidPayload('"resource" is neither a text nor a list of texts, or one of them is empty');
-        }
-        if (!TokenPayload::isText($value('audience', 'any'))) {
-            throw new InvalidPayload('"audience" is empty or no text');
         }
     }
 }

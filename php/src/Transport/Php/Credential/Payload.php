@@ -64,6 +64,21 @@ final class Payload
             ['private_key', 'alg'],
             ['iss', 'sub', 'aud', 'kid', 'lifetime', 'claims', 'exp'],
         ],
+        CredentialReference::OAUTH2_REFRESH_TOKEN => [
+            ['client_id', 'refresh_token', 'token_url'],
+            [
+                'client_secret',
+                'client_auth',
+                'scopes',
+                'token_type',
+                'private_key',
+                'alg',
+                'kid',
+                'x5t#S256',
+                'assertion_audience',
+                'lifetime',
+            ],
+        ],
         CredentialReference::AWS_SIGV4 => [
             ['access_key_id', 'secret_access_key', 'region', 'service'],
             ['session_token', 'unsigned_payload', 'in', 'lifetime'],

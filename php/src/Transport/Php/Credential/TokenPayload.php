@@ -32,6 +32,7 @@ final class TokenPayload
         $value = PayloadValues::of($document, $places);
         match ($type) {
             CredentialReference::OAUTH2_CLIENT_CREDENTIALS => ClientPayload::check($document, $places, $value),
+            CredentialReference::OAUTH2_REFRESH_TOKEN => ConsentPayload::check($document, $places, $value),
             CredentialReference::JWT => JwtPayload::check($document, $places, $value),
             default => AssertionPayload::check($document, $places, $value),
         };

@@ -62,7 +62,8 @@ final class Configuration
         $hosts = InternalHosts::read($config['internal_hosts']);
         [$trust, $isPostQuantum] = self::trust($config['tls']);
         $proxy = $config['proxy'] === null ? null : self::proxy($config['proxy']);
-        self::checkTokenCache($config['token_cache']);
+        self::checkDirectory('token_cache', $config['token_cache']);
+        self::checkDirectory('refresh_tokens', $config['refresh_tokens']);
         self::checkSidecar($config['sidecar']);
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
         [$limits, $hostLimit, $requireBinding] = self::limits($config['limits']);
@@ -132,6 +133,7 @@ final class Configuration
             'tls' => [],
             'proxy' => null,
             'token_cache' => null,
+            'refresh_tokens' => null,
             'defaults' => [],
             'limits' => [],
             'php_transport' => true,
@@ -203,11 +205,11 @@ final class Configuration
     }
 
     /** Only the library uses tokens, but the same configuration may be used for both transports. */
-    private static function checkTokenCache(mixed $cache): void
+    private static function checkDirectory(string $key, mixed $tokens): void
     {
-        $directory = $cache === null ? '/' : self::object($cache, 'token_cache', ['directory' => null])['directory'];
+        $directory = $tokens === null ? '/' : self::object($tokens, $key, ['directory' => null])['directory'];
         if (!is_string($directory) || !str_starts_with($directory, '/')) {
-            throw self::invalid('token_cache.directory must be an absolute path');
+            throw self::invalid($key . '.directory must be an absolute path');
         }
     }
 
