@@ -5,7 +5,7 @@
  * by which the largest size of the process has grown}. One call before is not measured.
  *
  * Input: {"client": "secure", "curl" or "guzzle", "task", "size": in bytes, "host": the directory of a host, "log", "service", "url",
- *   "authority", "token", "http", "files": a directory with a file of that size, "sink": a file}
+ *   "authority", "token", "http", "far": the server's address from far away, "files": a directory with a file of that size, "sink": a file}
  */
 
 declare(strict_types=1);
@@ -30,12 +30,15 @@ $largest = static function (): int {
 };
 $passed = static fn (string $line): float => (hrtime(true) - (int) $line) / 1000;
 $checked = static fn (int $status): bool => $status === 200 || throw new RuntimeException('A call came to ' . $status . '.');
-$handle = static function (string $path, array $options = []) use ($input): CurlHandle {
+// libcurl does not look localhost up.
+$far = $input['task'] === 'far' ? [sprintf('localhost:%d:%s', parse_url($input['url'], PHP_URL_PORT), $input['far'])] : [];
+$handle = static function (string $path, array $options = []) use ($input, $far): CurlHandle {
     $handle = curl_init($input['url'] . $path);
     // In this order, because each of these options replaces what the one before says about the body.
     curl_setopt_array($handle, array_replace([
         CURLOPT_RETURNTRANSFER => true,
         CURLOPT_CAINFO => $input['authority'],
+        CURLOPT_RESOLVE => $far,
         CURLOPT_HTTPHEADER => ['Authorization: Bearer ' . $input['token'], 'Expect:'],
         CURLOPT_HTTP_VERSION => $input['http'] === '2' ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
         // Calls wait for a connection that can have all of them, as those of this library do.
@@ -49,8 +52,9 @@ $ofCurl = static function (string $path, array $options = []) use ($handle, $che
     $checked(curl_getinfo($one, CURLINFO_RESPONSE_CODE));
 };
 $secure = $input['client'] === 'secure' ? SecureOutbound::fromDirectory($input['host'], $input['log'], registryCache: null) : null;
-$guzzle = new Client(['verify' => $input['authority'], 'version' => (float) $input['http'], 'timeout' => 300]);
+$guzzle = new Client(['verify' => $input['authority'], 'version' => (float) $input['http'], 'timeout' => 300, 'curl' => [CURLOPT_RESOLVE => $far]]);
 $multi = curl_multi_init();
+$reused = $handle('/');
 
 $times = [];
 $tasks = [
@@ -127,6 +131,23 @@ $tasks = [
         }]);
         $read === $size || throw new RuntimeException('A body had ' . $read . ' bytes.');
     },
+    'secure whole' => $whole = static function (int $size) use ($secure, $service): void {
+        $read = strlen($secure->get($service, '/files/' . $size)->body());
+        $read === $size || throw new RuntimeException('A body had ' . $read . ' bytes.');
+    },
+    'secure far' => $whole,
+    'curl whole' => $whole = static function (int $size) use ($reused, $input): void {
+        curl_setopt($reused, CURLOPT_URL, $input['url'] . '/files/' . $size);
+        $read = strlen((string) curl_exec($reused));
+        $read === $size || throw new RuntimeException('A body had ' . $read . ' bytes.');
+    },
+    'curl far' => $whole,
+    'guzzle whole' => $whole = static function (int $size) use ($guzzle, $input): void {
+        $options = ['headers' => ['Authorization' => 'Bearer ' . $input['token']]];
+        $read = strlen((string) $guzzle->get($input['url'] . '/files/' . $size, $options)->getBody());
+        $read === $size || throw new RuntimeException('A body had ' . $read . ' bytes.');
+    },
+    'guzzle far' => $whole,
     'secure sink' => static function (int $size) use ($secure, $service, $input, $checked): void {
         $checked($secure->get($service, '/files/' . $size, ['sink' => $input['sink']])->statusCode());
     },

@@ -13,13 +13,18 @@ use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
  */
 final class StreamServer
 {
-    private const SIZES = [1, 25_000_000, 100_000_000, 200_000_000];
+    private const SIZES = [1, 10_000_000, 25_000_000, 100_000_000, 200_000_000];
+
+    /** How long a round trip to the same server takes from far away, in milliseconds. */
+    private const FAR = 80;
 
     /** @var array<string, int> by HTTP version */
     private readonly array $ports;
 
     /** @var list<Process> */
     private array $processes = [];
+
+    private readonly FarNetwork $far;
 
     /**
      * @param Api $api whose certificate, credential and host the server has as well
@@ -34,9 +39,11 @@ final class StreamServer
             $file = fopen($path . '/files/' . $size, 'w') ?: throw new \RuntimeException('There is no file.');
             ftruncate($file, $size);
         }
+        $this->far = new FarNetwork($api->directory, self::FAR);
         $this->start();
         $configuration = $api->configuration();
         array_push($configuration['internal_hosts'][0]['ports'], ...array_values($this->ports));
+        $configuration['internal_hosts'][0]['networks'][] = FarNetwork::NETWORK;
         $limits = ['limits' => ['response_bytes' => 1 << 30, 'request_bytes' => 1 << 30]];
         $api->directory->write('stream/transport.json', (string) json_encode($configuration + $limits));
         $api->directory->write('stream/vault/api_key', $api->envelope . "\n");
@@ -59,6 +66,7 @@ final class StreamServer
             'host' => $path . '/stream',
             'log' => $path . '/stream-log/audit.jsonl',
             'url' => $this->url($http),
+            'far' => FarNetwork::SERVER,
             'authority' => $this->api->tls->authority,
             'token' => $this->api->token,
             'files' => $path . '/files',
@@ -66,9 +74,20 @@ final class StreamServer
         ];
     }
 
+    /**
+     * What has to stand before the command of a client that is far away.
+     *
+     * @return list<string>
+     */
+    public function farRunner(): array
+    {
+        return $this->far->runner('client');
+    }
+
     public function stop(): void
     {
         array_map(static fn (Process $process) => $process->stop(), $this->processes);
+        $this->far->stop();
     }
 
     private function url(string $http): string
@@ -92,39 +111,52 @@ final class StreamServer
     private function start(): void
     {
         [$path, $backend] = [$this->api->directory->path, Port::free()];
-        $servers = '';
+        $servers = $far = '';
         foreach ($this->ports as $http => $port) {
             $servers .= sprintf("server { listen 127.0.0.1:%d ssl%s; server_name localhost;\n", $port, (string) $http === '2' ? ' http2' : '')
                 . "location /v1/files/ { alias $path/files/; }\n"
                 . "location / { proxy_pass http://127.0.0.1:$backend; proxy_http_version 1.1; proxy_buffering off;\n"
                 . "proxy_request_buffering off; client_max_body_size 0; } }\n";
+            $far .= sprintf("server { listen %s:%d ssl%s; server_name localhost;\n", FarNetwork::SERVER, $port, (string) $http === '2' ? ' http2' : '')
+                . "location /v1/files/ { alias $path/files/; } }\n";
         }
-        $configuration = $this->api->directory->write('stream.conf', <<<CONF
+        $script = dirname(__DIR__) . '/stream/server.py';
+        $this->processes = [
+            new Process(['python3', '-B', $script, (string) $backend], $path . '/stream-server.out'),
+            $this->nginx('stream', $servers, []),
+            $this->nginx('far', $far, $this->far->runner('server')),
+        ];
+        $this->processes[2]->waitUntil(static fn (): bool => is_file($path . '/far.pid'), 'the server that is far away');
+        foreach ([$backend, ...array_values($this->ports)] as $port) {
+            $this->processes[0]->waitUntil(static fn (): bool => Port::isOpen($port), 'the server of streams');
+        }
+    }
+
+    /**
+     * @param list<string> $runner a command that runs nginx
+     */
+    private function nginx(string $name, string $servers, array $runner): Process
+    {
+        $path = $this->api->directory->path;
+        $configuration = $this->api->directory->write($name . '.conf', <<<CONF
             daemon off;
             master_process off;
-            pid $path/stream.pid;
-            error_log $path/stream.log warn;
+            pid $path/$name.pid;
+            error_log $path/$name.log warn;
             events { }
             http {
                 access_log off;
-                client_body_temp_path $path/stream-body;
-                proxy_temp_path $path/stream-proxy;
-                fastcgi_temp_path $path/stream-fastcgi;
-                uwsgi_temp_path $path/stream-uwsgi;
-                scgi_temp_path $path/stream-scgi;
+                client_body_temp_path $path/$name-body;
+                proxy_temp_path $path/$name-proxy;
+                fastcgi_temp_path $path/$name-fastcgi;
+                uwsgi_temp_path $path/$name-uwsgi;
+                scgi_temp_path $path/$name-scgi;
                 ssl_certificate {$this->api->tls->certificate};
                 ssl_certificate_key {$this->api->tls->key};
                 ssl_protocols TLSv1.3;
                 $servers
             }
             CONF);
-        $script = dirname(__DIR__) . '/stream/server.py';
-        $this->processes = [
-            new Process(['python3', '-B', $script, (string) $backend], $path . '/stream-server.out'),
-            new Process(['nginx', '-c', $configuration, '-p', $path, '-e', $path . '/stream.log'], $path . '/stream.out'),
-        ];
-        foreach ([$backend, ...array_values($this->ports)] as $port) {
-            $this->processes[0]->waitUntil(static fn (): bool => Port::isOpen($port), 'the server of streams');
-        }
+        return new Process([...$runner, 'nginx', '-c', $configuration, '-p', $path, '-e', "$path/$name.log"], "$path/$name.out");
     }
 }

@@ -20,6 +20,8 @@ final class Streams
         'from written to read (bar: 50 ms)' => ['lines', 0],
         '50 calls of 200 ms at once (bar: 300 ms)' => ['calls', 0],
         'from asked to cancelled (bar: 100 ms)' => ['cancel', 0],
+        '10 MB into a string, round trip 80 ms (bar: 1.05)' => ['far', 10_000_000],
+        '100 MB into a string' => ['whole', 100_000_000],
         '100 MB read by stream()' => ['read', 100_000_000],
         '200 MB into a sink' => ['sink', 200_000_000],
         '200 MB as a body' => ['body', 200_000_000],
@@ -66,9 +68,9 @@ final class Streams
     private function case(string $title, string $task, int $size, string $http, array $clients, int $turns): array
     {
         $times = new Samples('stream', $title, self::BASE);
-        $grown = new Samples('stream', "$title, growth (bar: 4 MiB)", self::BASE, Samples::KIBIBYTES);
+        $grown = new Samples('stream', "$title, growth (bar: " . ($task === 'whole' ? '205 MB)' : '4 MiB)'), self::BASE, Samples::KIBIBYTES);
         // Guzzle reads streams without curl, by HTTP/1.1 alone, and cancels nothing that it waits for.
-        $clients = $task === 'calls' ? $clients : array_diff_key($clients, ['Guzzle 7' => 0]);
+        $clients = in_array($task, ['calls', 'far', 'whole'], true) ? $clients : array_diff_key($clients, ['Guzzle 7' => 0]);
         for ($turn = 0; $turn < $turns; ++$turn) {
             foreach ($clients as $name => [$client, $service]) {
                 $measured = $this->run(['client' => $client, 'service' => $service, 'task' => $task, 'size' => $size, 'http' => $http]);
@@ -78,7 +80,7 @@ final class Streams
                 $grown->add($name, $measured['grown']);
             }
         }
-        return $size === 0 || $task === 'body' && $size < 100_000_000 ? [$times] : [$times, $grown];
+        return $size < 100_000_000 ? [$times] : [$times, $grown];
     }
 
     /**
@@ -88,7 +90,7 @@ final class Streams
     private function run(array $input): array
     {
         $result = Process::run(
-            [PHP_BINARY, dirname(__DIR__) . '/stream/client.php'],
+            [...$input['task'] === 'far' ? $this->server->farRunner() : [], PHP_BINARY, dirname(__DIR__) . '/stream/client.php'],
             ['SECURE_OUTBOUND_LIBRARY' => Build::library()],
             (string) json_encode($input + $this->server->input($input['http'])),
         );

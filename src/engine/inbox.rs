@@ -11,7 +11,7 @@ use crate::audit::Recorder;
 use crate::document::{RecordHead, StreamHead};
 use crate::error::{Code, Error};
 use crate::net::{IdleLimit, Taker, Upload, WAITING};
-use crate::sys::lock;
+use crate::sys::{Buffer, lock};
 
 /// Shared by the task of an exchange and its host.
 pub struct Inbox {
@@ -28,7 +28,7 @@ pub struct Inbox {
 struct State {
     head: Option<Vec<u8>>,
     head_told: bool,
-    bytes: Vec<u8>,
+    bytes: Buffer,
     end: Option<End>,
     cancel: Option<Code>,
     host: Option<Waker>,
@@ -56,7 +56,7 @@ pub enum Piece {
     /// Nothing yet.
     Nothing,
     /// The next bytes.
-    Bytes(Vec<u8>),
+    Bytes(Buffer),
     /// All of it has been given.
     End,
     /// The call has failed, and all is given that came before.
@@ -106,8 +106,7 @@ impl Inbox {
                 Some(End { failure: Some(failure), .. }) => Piece::Failed(reply(false, failure)),
             };
         }
-        let bytes =
-            if max < state.bytes.len() { state.bytes.drain(..max).collect() } else { std::mem::take(&mut state.bytes) };
+        let bytes = state.bytes.take_front(max);
         // Who has bytes has no more to learn of the head by waiting.
         state.head_told = true;
         let task = state.task.take();
@@ -178,7 +177,7 @@ impl Inbox {
     }
 
     /// Notes the head, and what is there of the body.
-    pub(super) fn came(&self, head: &StreamHead, body: Vec<u8>) {
+    pub(super) fn came(&self, head: &StreamHead, body: Buffer) {
         self.change(|state| {
             state.head = Some(document(true, head).head);
             state.bytes = body;
@@ -239,7 +238,7 @@ impl Taker for Filling<'_> {
 }
 
 fn reply(ok: bool, head: &[u8]) -> Reply {
-    Reply { ok, head: head.to_vec(), body: Vec::new() }
+    Reply { ok, head: head.to_vec(), body: Buffer::default() }
 }
 
 /// Waits until one of these has something, and says which have.

@@ -21,6 +21,7 @@ use crate::audit::{Outcome, Recorder};
 use crate::document::StreamHead;
 use crate::error::{Code, Error, Sent};
 use crate::net::{self, Content, IdleLimit, IdleWait, Network, Response};
+use crate::sys::Buffer;
 
 pub use super::inbox::{Piece, Ready};
 pub use crate::net::Rest;
@@ -210,7 +211,7 @@ async fn make(
     run.permit.settle(breaker::verdict(Outcome::Response(response.status())), Clock::now());
     let headers = header_fields(response.headers(), response.is_decoded(), &run.redactor, &run.callers_headers);
     let version = if response.is_http2() { "2" } else { "1.1" };
-    inbox.came(&StreamHead::new(response.status().as_u16(), version, headers), Vec::new());
+    inbox.came(&StreamHead::new(response.status().as_u16(), version, headers), Buffer::default());
     let status = response.status().as_u16();
     let passed = pass(response, budget, inbox).await.map_err(|error| error.with_status(status));
     if let Err(error) = &passed {

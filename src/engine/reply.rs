@@ -7,6 +7,7 @@ use crate::audit::Recorder;
 use crate::credential::{REDACTED, Redactor};
 use crate::document::{AuditRecord, ResponseHead};
 use crate::error::{Code, Error, Sent};
+use crate::sys::Buffer;
 
 /// What a call gives back.
 pub struct Reply {
@@ -15,13 +16,13 @@ pub struct Reply {
     /// UTF-8 JSON.
     pub head: Vec<u8>,
     /// The response's body.
-    pub body: Vec<u8>,
+    pub body: Buffer,
 }
 
 /// A reply of one document.
 pub fn document(ok: bool, head: &impl Serialize) -> Reply {
     // These types have string keys and finite numbers only, so serde_json has nothing to refuse.
-    Reply { ok, head: serde_json::to_vec(head).unwrap_or_default(), body: Vec::new() }
+    Reply { ok, head: serde_json::to_vec(head).unwrap_or_default(), body: Buffer::default() }
 }
 
 /// The reply to a call that was refused or failed. `idempotent` says whether its request may be processed twice.

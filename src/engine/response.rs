@@ -13,6 +13,7 @@ use crate::audit::{Outcome, Recorder};
 use crate::document::{ResponseHead, StreamHead};
 use crate::error::Error;
 use crate::net::{self, Collected, IdleLimit, Response};
+use crate::sys::Buffer;
 
 /// How much of an unread body is read, so that an HTTP/1.1 connection can be used again.
 const DRAINED_BYTES: u64 = 64 * 1024;
@@ -22,12 +23,12 @@ pub struct Whole {
     status: u16,
     http2: bool,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    body: Buffer,
 }
 
 impl Whole {
     /// Its head, and its body.
-    pub fn into_parts(self) -> (StreamHead, Vec<u8>) {
+    pub fn into_parts(self) -> (StreamHead, Buffer) {
         let version = if self.http2 { "2" } else { "1.1" };
         (StreamHead::new(self.status, version, self.headers), self.body)
     }

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use super::by_thread::ByThread;
+use crate::sys::Buffer;
 
 /// A result. The library owns what it points to until `secure_outbound_result_free`.
 #[repr(C)]
@@ -32,12 +33,12 @@ pub struct Results(ByThread<OwnedResult>);
 
 struct OwnedResult {
     _head: Box<[u8]>,
-    _body: Vec<u8>,
+    _body: Buffer,
 }
 
 impl Results {
     /// Keeps the bytes and gives the view that points to them.
-    pub fn keep(&self, head: Vec<u8>, body: Vec<u8>) -> ResultView {
+    pub fn keep(&self, head: Vec<u8>, body: Buffer) -> ResultView {
         let head = head.into_boxed_slice();
         let (head_start, body_start) = (start(&head), start(&body));
         let (head_len, body_len) = (head.len(), body.len());

@@ -26,12 +26,22 @@ pub const WAITING: u32 = 64 * 1024;
 /// How much more of it may be on its way: all in all a mebibyte is held.
 const WINDOW: u32 = (1 << 20) - WAITING;
 
+/// How much of a response that is read to its end at once may be on its way. What a server sends in a round trip is no more than that, so
+/// less would make large responses from far away slow.
+const WHOLE_WINDOW: u32 = 16 << 20;
+
+/// The same for all the responses on one connection.
+const WHOLE_CONNECTION_WINDOW: u32 = 64 << 20;
+
 /// The client type that the pool works with.
 pub type HttpClient = Client<Connector, WitnessBody>;
 
 /// A client that keeps connections.
 pub fn pooled(connector: &Connector, options: &NetworkOptions) -> HttpClient {
-    builder(options, Spawner, IDLE_PER_ORIGIN).build(connector.clone())
+    builder(options, Spawner, IDLE_PER_ORIGIN)
+        .http2_initial_stream_window_size(WHOLE_WINDOW)
+        .http2_initial_connection_window_size(WHOLE_CONNECTION_WINDOW)
+        .build(connector.clone())
 }
 
 /// A client that keeps connections on which so many exchanges go on beside each other.

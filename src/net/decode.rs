@@ -22,7 +22,7 @@ use super::lookahead::Lookahead;
 use super::paced::{Paced, read_buffered};
 use crate::document::ByteLimit;
 use crate::error::{Code, Error};
-use crate::sys::lock;
+use crate::sys::{Buffer, lock};
 
 const CHUNK: usize = 16 * 1024;
 
@@ -35,7 +35,7 @@ pub async fn read_body(
     deadline: Instant,
     idle: Option<&Arc<IdleLimit>>,
     wire: &mut u64,
-) -> Result<(Vec<u8>, bool), Error> {
+) -> Result<(Buffer, bool), Error> {
     let length = content_length(&head.headers)?;
     if length.is_some_and(|length| length > cap.bytes) {
         return Err(too_large(cap));
@@ -45,10 +45,10 @@ pub async fn read_body(
     let body = WireBody::new(body, connection, cap, idle.cloned());
     let source = Wire { body: Arc::new(Mutex::new(body)), chunk: Bytes::new() };
     let body = Arc::clone(&source.body);
-    // An announced length is allocated at once up to a bound, so that a body is not copied while it grows.
+    // An announced length is reserved at once, so that a body is not copied while it grows.
     let decoded = codings.as_ref().is_ok_and(|codings| !codings.is_empty());
-    let room = if decoded { 0 } else { length.unwrap_or(0).min(1 << 20) };
-    let mut bytes = Vec::with_capacity(room as usize);
+    let room = if decoded { 0 } else { length.unwrap_or(0) };
+    let mut bytes = Buffer::with_room(usize::try_from(room).unwrap_or(0));
     let read = timeout_at(deadline, read_decoded(Box::new(source), codings, cap.bytes, &mut bytes)).await;
     *wire = lock(&body).arrived;
     match read {
@@ -92,7 +92,7 @@ pub trait Taker: Send {
     fn take(&mut self, bytes: &[u8]);
 }
 
-impl Taker for Vec<u8> {
+impl Taker for Buffer {
     fn poll_room(&mut self, _: &mut Context<'_>) -> Poll<usize> {
         Poll::Ready(usize::MAX)
     }
@@ -103,8 +103,8 @@ impl Taker for Vec<u8> {
 }
 
 /// The beginning of a body as its coding says, up to `cap`: as far as it has come, and can be undone.
-pub async fn decode_beginning(headers: &HeaderMap, coded: Vec<u8>, cap: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
+pub async fn decode_beginning(headers: &HeaderMap, coded: Vec<u8>, cap: u64) -> Buffer {
+    let mut bytes = Buffer::default();
     // It may be cut off, and then it fails at its end.
     let _ = read_decoded(Box::new(Cursor::new(coded)), Coding::of(headers), cap, &mut bytes).await;
     bytes

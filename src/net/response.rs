@@ -16,6 +16,7 @@ use super::lookahead::Lookahead;
 use super::watch::{Observed, is_last, use_no_more};
 use crate::document::ByteLimit;
 use crate::error::Error;
+use crate::sys::Buffer;
 
 /// A response whose head has come; its body is still on the wire.
 pub struct Response {
@@ -38,7 +39,7 @@ pub struct Collected {
     /// Its header fields, as they came.
     pub headers: HeaderMap,
     /// Its body, content codings undone.
-    pub body: Vec<u8>,
+    pub body: Buffer,
     /// Whether there was one to undo.
     pub decoded: bool,
 }
@@ -83,7 +84,7 @@ impl Response {
     ) -> Result<Collected, Error> {
         let Self { head, body, method, connection, observed, sender: _sender, place: _place } = self;
         let (body, decoded) = if is_bodiless(&method, head.status) {
-            (Vec::new(), false)
+            (Buffer::default(), false)
         } else {
             let read = read_body(&head, body, cap, deadline, idle, wire).await;
             if is_last(read.as_ref().err(), observed.connection.as_deref()) {
@@ -115,9 +116,9 @@ impl Response {
     }
 
     /// The beginning of the body, content codings undone: what comes of it by `until`, about `most` bytes. It stays to be read.
-    pub async fn look(&mut self, most: usize, until: Instant) -> Vec<u8> {
+    pub async fn look(&mut self, most: usize, until: Instant) -> Buffer {
         if self.is_bodiless() {
-            return Vec::new();
+            return Buffer::default();
         }
         let coded = self.body.look(most, until).await;
         decode_beginning(&self.head.headers, coded, most as u64).await

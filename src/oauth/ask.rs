@@ -4,7 +4,6 @@ use http::Uri;
 use http::uri::Scheme;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::response::{ExpectedToken, Granted};
 use super::source::TokenSource;
@@ -67,7 +66,7 @@ async fn ask_at(
     let request = wiped(|| request::token_request(grant, refresh, uri, &source.user_agent, now))?;
     asking();
     let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
-    let body = Zeroizing::new(response.body);
+    let body = response.body;
     let expected =
         ExpectedToken { member: grant.token_member(), bearer: grant.token_type.as_deref(), refresh: refresh.is_some() };
     match wiped(|| response::read(response.status, &body, expected)) {

@@ -21,6 +21,7 @@ use super::rights::Rights;
 use super::running::Running;
 use crate::engine::{Delivery, Exchange, Ongoing, Piece};
 use crate::error::Sent;
+use crate::sys::Buffer;
 
 /// The work of a call, which gives its id at its end.
 pub type Work = Pin<Box<dyn Future<Output = u64> + Send>>;
@@ -110,7 +111,7 @@ impl Making {
         };
         let (head, body) = match reply {
             Some(reply) => (reply.head, reply.body),
-            None => (panicked(&self.service.id), Vec::new()),
+            None => (panicked(&self.service.id), Buffer::default()),
         };
         let summary = HeadSummary::of(&head);
         self.ended(if summary.is_failure() { "failed" } else { "response" }, &summary);
@@ -179,8 +180,8 @@ impl Making {
     }
 
     /// Hands a body over, as credit comes.
-    async fn pour(&self, body: Vec<u8>, running: &Running, ends: bool) {
-        let mut rest = Bytes::from(body);
+    async fn pour(&self, body: Buffer, running: &Running, ends: bool) {
+        let mut rest = Bytes::from_owner(body);
         while !rest.is_empty() {
             self.out.has_room().await;
             let piece = rest.split_to(running.take(rest.len().min(PAYLOAD_BYTES)).await);

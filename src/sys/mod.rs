@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod alloc;
+mod buffer;
 #[cfg(feature = "ffi")]
 pub mod epoll;
 #[cfg(feature = "sidecar")]
@@ -17,6 +18,7 @@ pub mod random;
 mod signals;
 mod stack;
 
+pub use buffer::Buffer;
 #[cfg(feature = "sidecar")]
 pub use inherited::inherited_listeners;
 pub use mutex::lock;

@@ -1,8 +1,9 @@
-//! Decompression bombs are stopped at the limit of the body, with bounded memory, whatever window size they declare.
+//! Decompression bombs are stopped at the limit of the body, with bounded memory, whatever window size they declare. A length that is only
+//! announced takes none.
 
 use serde_json::{Value, json};
 
-use crate::support::client::raw;
+use crate::support::client::{Client, raw};
 use crate::support::coding::{encode, vectors};
 use crate::support::{alone, base64, peak};
 
@@ -69,6 +70,28 @@ fn illegal_windows() {
         let outer = encode("gzip", &body);
         stops(&format!("{name}, in gzip"), &format!("{coding}, gzip"), &outer, "response.decoding_failed", ROOM);
     }
+}
+
+#[test]
+fn a_length_that_is_only_announced() {
+    const ANNOUNCED: usize = 256 << 20;
+    alone::in_own_process("a_length_that_is_only_announced", || {
+        let http1 = raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {ANNOUNCED}\r\n\r\na"));
+        let http2 = Client::http2(|connection| {
+            if let Some(stream) = connection.request() {
+                let length = ANNOUNCED.to_string();
+                connection.head(stream, &[(":status", b"200"), ("content-length", length.as_bytes())], false);
+                connection.data(stream, b"a", false);
+            }
+            false
+        });
+        for (name, client) in [("HTTP/1.1", http1), ("HTTP/2", http2)] {
+            let allowed = |request: &mut Value| request["policy"]["response_bytes"] = json!(ANNOUNCED);
+            let (reply, cost) = peak::cost(|| client.call("GET", b"", allowed));
+            assert_eq!((reply.code(), reply.sent()), ("protocol.closed_early", "yes"), "{name}: {reply:?}");
+            assert!(cost < ROOM, "{name}: cost {cost} KiB");
+        }
+    });
 }
 
 /// A call whose response has this body and coding ends with this code, and takes less memory than this many KiB.

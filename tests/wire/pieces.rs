@@ -75,7 +75,7 @@ impl Host {
     fn read(&self, ongoing: &Arc<Ongoing>, max: usize) -> Result<Vec<u8>, String> {
         loop {
             match ongoing.read(max) {
-                Piece::Bytes(bytes) => return Ok(bytes),
+                Piece::Bytes(bytes) => return Ok(bytes.to_vec()),
                 Piece::End => return Ok(Vec::new()),
                 Piece::Failed(reply) => return Err(code(reply)),
                 Piece::Nothing => drop(self.runtime.block_on(Ongoing::any_ready(std::slice::from_ref(ongoing)))),
@@ -475,7 +475,7 @@ fn a_call_that_is_collected_has_a_connection_of_its_own_with_larger_windows() {
     let document = request("GET", &host.base, "/").to_string();
     let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
     let exchange = host.engine.start(call, "test").map_err(code).expect("a call that is allowed");
-    assert_eq!(host.runtime.block_on(exchange.collect()).body, b"done");
+    assert_eq!(*host.runtime.block_on(exchange.collect()).body, *b"done");
     let [in_pieces, collected] = [(); 2].map(|()| told.recv().expect("a server"));
     assert!(collected.0 > in_pieces.0, "{collected:?} and {in_pieces:?}");
     assert_eq!(host.counts().connections(), 2);

@@ -1,0 +1,54 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Netresearch\NrVault\Outbound\Benches;
+
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
+use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
+
+/**
+ * Two network namespaces, between which a round trip takes a certain time: stream/delay.py. For a client in one of them, the other is localhost.
+ */
+final class FarNetwork
+{
+    /** The address of the server, and the network of both. */
+    public const SERVER = '10.99.0.1';
+    public const NETWORK = '10.99.0.0/24';
+
+    private const CLIENT = '10.99.0.2';
+
+    private readonly Process $wire;
+
+    /** @var array{server: string, client: string} process IDs */
+    private readonly array $ends;
+
+    public function __construct(TempDir $directory, int $milliseconds)
+    {
+        $hosts = $directory->write('hosts', self::SERVER . " localhost\n");
+        $script = dirname(__DIR__) . '/stream/delay.py';
+        $this->wire = new Process(
+            ['python3', '-B', $script, (string) $milliseconds, self::SERVER, self::CLIENT, $hosts],
+            $directory->path . '/delay.out',
+        );
+        $this->wire->waitUntil(fn (): bool => preg_match('/^\d+ \d+$/m', $this->wire->log()) === 1, 'the wire');
+        [$server, $client] = explode(' ', trim($this->wire->log()));
+        $this->ends = ['server' => $server, 'client' => $client];
+    }
+
+    /**
+     * What has to stand before a command that runs at one of the ends.
+     *
+     * @param 'server'|'client' $end
+     * @return non-empty-list<string>
+     */
+    public function runner(string $end): array
+    {
+        return ['nsenter', '--net', '--mount', '--target', $this->ends[$end], '--'];
+    }
+
+    public function stop(): void
+    {
+        $this->wire->stop();
+    }
+}
