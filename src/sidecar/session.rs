@@ -11,24 +11,18 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::account::{Held, Subject};
-use super::call::{Work, caught, refuse};
-use super::configuration::EnvelopeOwner;
+use super::account::Subject;
+use super::asking::Asking;
+use super::call::Work;
 use super::daemon::Daemon;
-use super::documents::{self, CallDocument, DaemonFailure, Greeting, HeadSummary, ResponseForm, TRANSPORT};
-use super::frame::{Kind, PAYLOAD_BYTES, Pieces, SocketFrame};
+use super::documents::{self, Greeting};
+use super::frame::{Kind, SocketFrame};
 use super::peer::{Gone, Peer, until};
 use super::pending::{AwaitedBody, PendingCall, SEALED_BYTES};
-use super::records::{Asker, Ended};
-use super::rights::Rights;
 use super::running::Running;
-use crate::engine::{DecidedLimits, RequestHead};
 
 /// How long PHP may take to greet.
 const GREETING_TIME: Duration = Duration::from_secs(5);
-
-/// The longest document of a call.
-pub const CALL_BYTES: usize = 1 << 20;
 
 /// How long a caller may read nothing of what there is for it, where it has no response that it may read at its leisure.
 const STANDING_TIME: Duration = Duration::from_secs(10);
@@ -38,23 +32,23 @@ pub const LATE: Duration = Duration::from_secs(1);
 
 /// A connection of a caller.
 pub struct Session {
-    daemon: Arc<Daemon>,
-    peer: Peer,
-    subject: Subject,
-    pid: Option<i32>,
+    pub(super) daemon: Arc<Daemon>,
+    pub(super) peer: Peer,
+    pub(super) subject: Subject,
+    pub(super) pid: Option<i32>,
     stop: watch::Receiver<bool>,
-    is_stopping: bool,
+    pub(super) is_stopping: bool,
     /// The highest id that was seen, and the highest of a call that was handed over.
-    seen: u64,
+    pub(super) seen: u64,
     taken: u64,
     /// The call of which a part of its document is there.
-    document: Option<(u64, Pieces, Option<[Held; 2]>)>,
-    calls: HashMap<u64, Stage>,
+    pub(super) asking: Option<Asking>,
+    pub(super) calls: HashMap<u64, Stage>,
     works: Vec<Work>,
 }
 
 /// How far a call is.
-enum Stage {
+pub(super) enum Stage {
     Waiting(Box<PendingCall>),
     Running(Arc<Running>),
 }
@@ -73,7 +67,7 @@ impl Session {
     pub fn new(daemon: Arc<Daemon>, peer: Peer, subject: Subject, pid: Option<i32>) -> Self {
         let stop = daemon.stopping();
         let (calls, works) = (HashMap::new(), Vec::new());
-        Self { daemon, peer, subject, pid, stop, is_stopping: false, seen: 0, taken: 0, document: None, calls, works }
+        Self { daemon, peer, subject, pid, stop, is_stopping: false, seen: 0, taken: 0, asking: None, calls, works }
     }
 
     /// Serves it to its end.
@@ -159,7 +153,13 @@ impl Session {
     fn take(&mut self, frame: SocketFrame, payload: &[u8]) -> Result<(), Gone> {
         let waits_for_room = |stage: &Stage| matches!(stage, Stage::Waiting(call) if call.needs_room(frame));
         let room = match self.calls.get(&frame.id).is_some_and(waits_for_room) {
-            true => Some(self.reserve(SEALED_BYTES)?),
+            true => match self.reserve(SEALED_BYTES) {
+                Some(room) => Some(room),
+                None => {
+                    self.crowd_out(frame.id);
+                    return Ok(());
+                }
+            },
             false => None,
         };
         match (frame.kind, self.calls.entry(frame.id)) {
@@ -206,111 +206,6 @@ impl Session {
             }
             _ => Err(Gone),
         }
-    }
-
-    /// Takes a part of the document of a call, and decides about the call when it is whole.
-    fn ask(&mut self, frame: SocketFrame, payload: &[u8]) -> Result<(), Gone> {
-        let (id, mut document, mut room) = self.document.take().unwrap_or((frame.id, Pieces::default(), None));
-        if id != frame.id || id <= self.seen {
-            return Err(Gone);
-        }
-        document.add(payload, CALL_BYTES).map_err(|_| Gone)?;
-        if !frame.last {
-            if room.is_none() {
-                room = Some(self.reserve(CALL_BYTES)?);
-            }
-            self.document = Some((id, document, room));
-        } else {
-            self.seen = id;
-            // After its farewell it processes nothing that is above the id in it.
-            if !self.is_stopping {
-                self.decide(id, &document.whole());
-            }
-        }
-        Ok(())
-    }
-
-    /// Room for what does not fit into one frame, beside the calls' own.
-    fn reserve(&self, bytes: usize) -> Result<[Held; 2], Gone> {
-        self.hold(&self.daemon.rights(), bytes as u64).ok_or(Gone)
-    }
-
-    /// Bytes of this caller's and of all callers' together, where neither has too many.
-    fn hold(&self, rights: &Rights, bytes: u64) -> Option<[Held; 2]> {
-        let most = rights.caller(self.subject)?.limits.bytes;
-        let own = Held::bytes(&self.daemon.account(self.subject), bytes, most)?;
-        Some([own, Held::bytes(self.daemon.total(), bytes, rights.limits.bytes)?])
-    }
-
-    /// Decides about a call, and tells it.
-    fn decide(&mut self, id: u64, document: &[u8]) {
-        let asker = Asker { socket: self.subject.socket, uid: self.subject.uid, pid: self.pid, call: id };
-        let read = CallDocument::parse(document);
-        let (service_id, form, known) = match &read {
-            Ok(call) => (Some(call.service_id.clone()), call.response, call.known_timeout_ms.map(u128::from)),
-            Err(_) => (None, ResponseForm::Once, None),
-        };
-        let decided = read.map_err(DaemonFailure::from).and_then(|call| self.decision(asker, &call, document.len()));
-        let (head, waiting) = match decided {
-            Ok(decided) => decided,
-            Err(failure) => (failure.head(DaemonFailure::record(service_id.as_deref()), known.is_none()), None),
-        };
-        let Some(waiting) = waiting else {
-            let outcome = HeadSummary::of(&head);
-            self.daemon.ended(&Ended::new(asker, "refused", outcome.sent(), outcome.audit));
-            match known {
-                None => {
-                    self.peer.out.tell(Kind::Decision, id, &documents::decision(&head, None, EnvelopeOwner::Daemon))
-                }
-                Some(_) => refuse(&self.peer.out, id, form, &head),
-            }
-            return;
-        };
-        let left = |time: Instant| time.saturating_duration_since(Instant::now()).as_millis();
-        let times = [left(waiting.deadline), left(waiting.total)];
-        if known.is_none_or(|known| known < times[0]) {
-            let decision = documents::decision(&head, Some(times), waiting.service.envelopes);
-            self.peer.out.tell(Kind::Decision, id, &decision);
-        }
-        self.calls.insert(id, Stage::Waiting(Box::new(waiting)));
-    }
-
-    fn decision(
-        &self,
-        asker: Asker,
-        document: &CallDocument,
-        length: usize,
-    ) -> Result<(Vec<u8>, Option<PendingCall>), DaemonFailure> {
-        let rights = self.daemon.rights();
-        let unknown = || DaemonFailure::unknown_service(&document.service_id);
-        let caller = rights.caller(self.subject).ok_or_else(unknown)?;
-        let (service, engine) = caller.service(&document.service_id).ok_or_else(unknown)?;
-        let place = Held::call(&self.daemon.account(self.subject), caller.limits.calls);
-        let place = place.ok_or_else(|| DaemonFailure::at_limit("calls"))?;
-        let head = RequestHead { service: Some(&service.document), request: document.request.get().as_bytes() };
-        let decide = || engine.decide(head, document.body_bytes.unwrap_or_default(), TRANSPORT);
-        let (reply, decided) = caught(decide).ok_or_else(DaemonFailure::panicked)?;
-        let Some(decided) = decided else { return Ok((reply.head, None)) };
-        let DecidedLimits { deadline, total, response_bytes } = decided.limits(&engine);
-        let long = if length > PAYLOAD_BYTES { length as u64 } else { 0 };
-        let bytes = document.held_bytes(response_bytes).saturating_add(long);
-        let memory = self.hold(&rights, bytes).ok_or_else(|| DaemonFailure::at_limit("bytes"))?;
-        let waiting = PendingCall {
-            asker,
-            service,
-            engine,
-            decided,
-            deadline: deadline.into(),
-            total: total.into(),
-            form: document.response,
-            body: AwaitedBody::of(document),
-            sealed: Pieces::default(),
-            room: None,
-            rights: Arc::clone(&rights),
-            place,
-            memory,
-        };
-        Ok((reply.head, Some(waiting)))
     }
 
     /// Says what was taken, and takes nothing more.

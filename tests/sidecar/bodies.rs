@@ -1,7 +1,7 @@
 //! Bodies in pieces, with credit.
 
-use secure_outbound::sidecar::{Kind, WINDOW, write_piece};
-use serde_json::json;
+use secure_outbound::sidecar::{CALL_BYTES, Kind, PAYLOAD_BYTES, WINDOW, write_piece};
+use serde_json::{Value, json};
 
 use super::host::{Caller, Sidecar, echo, next_id, own};
 use crate::support::alone;
@@ -99,13 +99,64 @@ fn half_documents_and_half_envelopes_count_as_well() {
         decision["decision"]["error"]["code"] == "policy.caller_limit"
     };
     assert!(alone::until(is_full));
-    half(Kind::Call, &mut callers[3], next_id());
-    assert!(callers[3].frame().is_none(), "there is no room for one more");
+    let mut caller = callers.pop().expect("the fourth");
+    assert_eq!(caller.call("shop", &long_head(), b"").code(), "policy.caller_limit", "there is no room for one more");
+    assert_eq!(caller.call("shop", &own("GET"), b"").code(), "policy.caller_limit", "and the connection is still good");
     callers.clear();
     assert!(alone::until(|| !is_full()));
+    assert_eq!(caller.call("none", &long_head(), b"").code(), "policy.service_unknown");
     // Room for envelopes is 4 MiB.
-    let (mut caller, id) = (sidecar.caller(), next_id());
-    caller.decide(id, "shop", &own("GET"), 0).expect("a decision");
+    let id = next_id();
+    caller.decide(id, "shop", &own("POST"), 1).expect("a decision");
     half(Kind::Sealed, &mut caller, id);
-    assert!(caller.frame().is_none());
+    half(Kind::Sealed, &mut caller, id);
+    caller.send(id, b"x");
+    assert_eq!(caller.answer(id).expect("an answer").code(), "policy.caller_limit");
+    assert_eq!(
+        caller.call("none", &own("GET"), b"").code(),
+        "policy.service_unknown",
+        "and the connection is still good"
+    );
+}
+
+/// The own part of a request that does not fit into one frame.
+fn long_head() -> Value {
+    let mut request = own("GET");
+    request["query"] = json!([["q", "x".repeat(2 * PAYLOAD_BYTES)]]);
+    request
+}
+
+/// The end of a call whose document has no room comes in the form that its beginning asks for, and has its line.
+#[test]
+fn a_document_without_room_is_refused_as_its_caller_expects_it() {
+    let sidecar = Sidecar::with(echo, |document| {
+        document["callers"][0]["limits"] = json!({"bytes": 1024});
+    });
+    let mut caller = sidecar.caller();
+    for (response, kind) in [("once", Kind::Response), ("whole", Kind::End), ("pieces", Kind::End)] {
+        let id = next_id();
+        let head = json!({"version": 1, "service_id": "shop", "body_bytes": 0, "response": response, "known_timeout_ms": 1000});
+        let mut document = head.to_string();
+        document.truncate(document.len() - 1);
+        document += &format!(r#","request":{}}}"#, long_head());
+        caller.tell(Kind::Call, id, document.as_bytes());
+        let end = caller.document(kind).expect("an end");
+        let seen =
+            [&end["error"]["code"], &end["error"]["sent"], &end["audit"]["service_id"], &end["audit"]["error_code"]];
+        assert_eq!(seen, ["policy.caller_limit", "no", "shop", "policy.caller_limit"], "{response}");
+        assert_eq!(end["error"]["retryable"], true);
+        if kind == Kind::Response {
+            assert_eq!(caller.frame().expect("an empty body").0.kind, Kind::Body);
+        }
+    }
+    let record = |record: &Value| [record["outcome"].clone(), record["audit"]["service_id"].clone()];
+    assert_eq!(sidecar.records().iter().map(record).collect::<Vec<_>>(), vec![[json!("refused"), json!("shop")]; 3]);
+    // One that never becomes whole is too long all the same.
+    let id = next_id();
+    let mut bytes = Vec::new();
+    for _ in 0..=CALL_BYTES / PAYLOAD_BYTES {
+        write_piece(&mut bytes, Kind::Call, id, &[b'x'; PAYLOAD_BYTES], false);
+    }
+    let _ = std::io::Write::write_all(&mut caller.stream, &bytes);
+    assert!(caller.frame().is_none(), "the connection ends");
 }
