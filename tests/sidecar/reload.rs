@@ -33,7 +33,7 @@ fn serve(peer: &mut Peer<'_>) -> bool {
 }
 
 /// A daemon whose service `other` fetches a token, and whose `shop` has a circuit.
-fn sidecar() -> Sidecar {
+pub fn sidecar() -> Sidecar {
     Sidecar::with(serve, |document| {
         let base = document["services"]["shop"]["base_url"].as_str().expect("a URL").replace("/v1", "");
         let payload = json!({"client_id": "client", "client_secret": "s3cr3t", "token_url": base + "/token"});
@@ -54,7 +54,7 @@ fn broken() -> Value {
 }
 
 /// How many connections and requests a server has seen.
-fn seen(sidecar: &Sidecar) -> (usize, usize) {
+pub fn seen(sidecar: &Sidecar) -> (usize, usize) {
     (sidecar.server.counts.connections(), sidecar.server.counts.requests())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::host::{Caller, DAEMON, SHOP, STRANGER, Sidecar, as_user, echo, next_id, own};
+use super::reload;
 
 #[test]
 fn each_user_has_its_services_and_a_stranger_gets_no_byte() {
@@ -48,6 +49,33 @@ fn connections_circuits_and_tokens_are_not_shared_by_users() {
     assert_eq!(sidecar.server.counts.connections(), 1);
     as_user(SHOP, call);
     assert_eq!(sidecar.server.counts.connections(), 2);
+}
+
+/// As those of a pool of which each calls once a minute: what one worker has opened is there for all.
+#[test]
+fn the_workers_of_a_user_make_one_handshake_and_ask_for_one_token() {
+    let sidecar = reload::sidecar();
+    for worker in 0..64 {
+        assert_eq!(sidecar.caller().call("other", &own("GET"), b"").head["status"], 200, "{worker}");
+    }
+    // Tokens come by a connection of their own.
+    assert_eq!(reload::seen(&sidecar), (2, 64 + 1));
+}
+
+#[test]
+fn workers_who_need_a_token_at_once_ask_for_one() {
+    let sidecar = reload::sidecar();
+    let together = Barrier::new(64);
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                let mut caller = sidecar.caller();
+                together.wait();
+                assert_eq!(caller.call("other", &own("GET"), b"").head["status"], 200);
+            });
+        }
+    });
+    assert_eq!(reload::seen(&sidecar).1, 64 + 1);
 }
 
 #[test]
