@@ -8,7 +8,7 @@ use super::binding::Binding;
 use super::grant::Signer;
 use super::payload::{added, algorithm, check_kind, plain, seconds, utf8};
 use crate::document::CredentialKind;
-use crate::secret::json::{Invalid, members, text};
+use crate::secret::json::{Invalid, entries, members, text};
 use crate::sign::SigningAlgorithm;
 
 /// How long a token is valid unless the payload says otherwise, at least, and at most. The last minute of it is never used.
@@ -29,14 +29,27 @@ pub struct Jwt {
     pub subject: Option<String>,
     /// What else the token says: names, and JSON.
     pub claims: Vec<(String, Box<RawValue>)>,
+    /// Where it is exchanged for the token that is sent, if it is not that itself.
+    pub exchange: Option<TokenExchange>,
     /// Whether the token itself says when it ends. Some receivers count from when it was issued.
     pub says_end: bool,
 }
 
+/// What a signed token is exchanged for, and where: a POST that has it as bearer.
+pub struct TokenExchange {
+    /// An absolute URL.
+    pub url: String,
+    /// The request's body, a JSON object.
+    pub body: Option<Box<RawValue>>,
+    /// The member of the response that has the token.
+    pub member: String,
+}
+
 /// Reads a payload. The key is parsed where it signs.
 pub(super) fn parse(payload: &[u8]) -> Result<(Jwt, Binding), Invalid> {
-    let names = ["private_key", "alg", "iss", "sub", "aud", "kid", "lifetime", "claims", "exp", "type", "binding"];
-    let [key, alg, issuer, subject, audience, key_id, lifetime, claims, exp, kind, binding] =
+    let names =
+        ["private_key", "alg", "iss", "sub", "aud", "kid", "lifetime", "claims", "exp", "exchange", "type", "binding"];
+    let [key, alg, issuer, subject, audience, key_id, lifetime, claims, exp, exchange, kind, binding] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Jwt)?;
     let known = [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::Ps256];
@@ -58,9 +71,21 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Jwt, Binding), Invalid> {
         issuer: issuer.map(plain).transpose()?,
         subject: subject.map(plain).transpose()?,
         claims: claims.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+        exchange: exchange.map(token_exchange).transpose()?,
         says_end: exp.map_or(Ok(true), |exp| serde_json::from_str(exp.get()).map_err(|_| Invalid))?,
     };
     Ok((jwt, Binding::of_key(binding)?))
+}
+
+fn token_exchange(value: &RawValue) -> Result<TokenExchange, Invalid> {
+    let [url, body, member] = members(value.get(), ["url", "body", "token"])?;
+    // An object, whatever its members say.
+    body.map(|body| entries(body.get())).transpose()?;
+    Ok(TokenExchange {
+        url: plain(url.ok_or(Invalid)?)?,
+        body: body.map(ToOwned::to_owned),
+        member: member.map(plain).transpose()?.unwrap_or_else(|| "token".to_owned()),
+    })
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ mod urlencoded;
 pub use binding::Binding;
 pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Consent, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;
-pub use jwt::Jwt;
+pub use jwt::{Jwt, TokenExchange};
 pub use opened::Credential;
 pub use provenance::Provenance;
 pub use redact::{REDACTED, Redactor};

@@ -107,6 +107,11 @@ impl Credential {
         Err(Error::new(Code::BindingViolated, format!("the credential \"{}\" {why}", self.identifier)))
     }
 
+    /// Whether the token endpoint is not for a service to call.
+    pub fn is_exchanged(&self) -> bool {
+        matches!(&self.value, Value::Token(provenance) if provenance.is_exchanged())
+    }
+
     /// Refuses what only a token request would find out.
     pub fn check(&self) -> Result<(), Error> {
         match &self.value {

@@ -13,12 +13,17 @@ pub enum Provenance {
 }
 
 impl Provenance {
-    /// The token endpoint, where there is one.
+    /// Where the token is asked for, if it is.
     pub fn token_url(&self) -> Option<&str> {
         match self {
             Self::Grant(grant) => Some(&grant.token_url),
-            Self::Jwt(_) => None,
+            Self::Jwt(jwt) => jwt.exchange.as_ref().map(|exchange| exchange.url.as_str()),
         }
+    }
+
+    /// Whether that is a URL of the API itself, which a service must not call.
+    pub fn is_exchanged(&self) -> bool {
+        matches!(self, Self::Jwt(Jwt { exchange: Some(_), .. }))
     }
 
     /// Refuses what only the next token would be refused for: a key that cannot sign.

@@ -34,12 +34,17 @@ pub fn bind(
         if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
             return Err(unbound(&spec.identifier));
         }
-        let bound =
+        let mut bound =
             credential.binding().map(|binding| bound(&spec.identifier, binding, policy.spelling())).transpose()?;
         bound.as_ref().map(&allows).transpose()?;
         credential.check_service(spec)?;
         if let Some(url) = credential.token_url() {
-            bindings.token_uri = Some(endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts)?);
+            let (uri, target) = endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts)?;
+            bindings.token_uri = Some(uri);
+            if credential.is_exchanged() {
+                bound = bound.map(|bound| bound.with_exchange(target));
+                bound.as_ref().map(&allows).transpose()?;
+            }
         }
         bindings.bounds.extend(bound);
     }

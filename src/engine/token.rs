@@ -108,7 +108,7 @@ impl CallToken {
 
     /// Whether it says when it was made, by this host's clock.
     pub fn is_timed(&self) -> bool {
-        matches!(self.source.provenance, Provenance::Jwt(_))
+        matches!(&self.source.provenance, Provenance::Jwt(jwt) if jwt.exchange.is_none())
     }
 
     /// After a refusal for the time: has the token signed by the server's clock. It counts as the renewal after a 401, and says the

@@ -5,15 +5,14 @@ use http::uri::Scheme;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::response::{ExpectedToken, Granted};
+use super::question::Question;
+use super::response::Granted;
 use super::source::TokenSource;
 use super::token::Moment;
-use super::{endpoint, request, response};
-use crate::credential::Grant;
+use super::{endpoint, response};
 use crate::credential::clock::Skew;
 use crate::document::ByteLimit;
 use crate::error::{Code, Error, Sent};
-use crate::secret::Secret;
 use crate::sys::wiped;
 
 /// Cap of a token endpoint's response.
@@ -23,16 +22,15 @@ const RESPONSE: ByteLimit = ByteLimit { bytes: 64 * 1024, of: "a token response"
 /// was asked. An error says whether the request can have reached the endpoint.
 pub(super) async fn exchange(
     source: &TokenSource,
-    grant: &Grant,
-    refresh: Option<&Secret>,
+    question: &Question<'_>,
     deadline: Instant,
     asking: impl Fn(),
 ) -> Result<(Moment, Granted), Error> {
-    match ask_at(source, grant, refresh, deadline, &asking, None).await? {
+    match ask_at(source, question, deadline, &asking, None).await? {
         Asked::Granted(at, granted) => Ok((at, granted)),
         Asked::Refused(error, None) => Err(error),
         Asked::Refused(error, Some(skew)) if skew.is_corrected() => {
-            match ask_at(source, grant, refresh, deadline, &asking, Some(skew)).await? {
+            match ask_at(source, question, deadline, &asking, Some(skew)).await? {
                 Asked::Granted(at, granted) => Ok((at, granted)),
                 Asked::Refused(..) => Err(Error::new(error.code, format!("{}; {skew}", error.message)).sent(Sent::Yes)),
             }
@@ -54,8 +52,7 @@ enum Asked {
 
 async fn ask_at(
     source: &TokenSource,
-    grant: &Grant,
-    refresh: Option<&Secret>,
+    question: &Question<'_>,
     deadline: Instant,
     asking: &impl Fn(),
     skew: Option<Skew>,
@@ -63,21 +60,18 @@ async fn ask_at(
     let asked = Moment::now();
     let uri = source.uri.as_ref().ok_or_else(|| Error::new(Code::Panic, "a grant has no token endpoint"))?;
     let now = skew.map_or(asked.unix(), |skew| unix(skew.correct(Timestamp::now())));
-    let request = wiped(|| request::token_request(grant, refresh, uri, &source.user_agent, now))?;
+    let request = wiped(|| question.request(uri, &source.user_agent, now))?;
     asking();
     let response = source.network.one_shot(request, RESPONSE, deadline).await.map_err(failed)?;
-    let body = response.body;
-    let expected =
-        ExpectedToken { member: grant.token_member(), bearer: grant.token_type.as_deref(), refresh: refresh.is_some() };
-    match wiped(|| response::read(response.status, &body, expected)) {
+    let (status, headers, body) = (response.status, response.headers, response.body);
+    match wiped(|| question.read(status, &headers, &body)) {
         Ok(granted) => Ok(Asked::Granted(asked, granted)),
         Err(error) => {
             // A refused refresh token is none of the clock's.
             let is_told = error.code != Code::ConsentRequired
-                && grant.is_signed()
                 && is_tls(uri)
-                && response::refuses_assertion(response.status, &body);
-            let skew = is_told.then(|| Skew::of(&response.headers, Timestamp::now())).flatten();
+                && question.is_refused_for_time(status, &headers, &body);
+            let skew = is_told.then(|| Skew::of(&headers, Timestamp::now())).flatten();
             Ok(Asked::Refused(error.sent(Sent::Yes), skew))
         }
     }

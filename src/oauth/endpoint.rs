@@ -14,7 +14,7 @@ pub fn check(
     policy: &Policy,
     binding: Option<&Bound>,
     internal_hosts: &InternalHosts,
-) -> Result<Uri, Error> {
+) -> Result<(Uri, Target), Error> {
     let target = Target::from_url(token_url, None, false).map_err(|error| match error.code {
         Code::Malformed => Error::new(Code::PayloadInvalid, "the credential's token_url is no absolute URL"),
         _ => refused(error),
@@ -23,8 +23,9 @@ pub fn check(
     if let Some(bound) = binding {
         bound.allows_token_endpoint(target.origin())?;
     }
-    Uri::try_from(target.text(target.query()))
-        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's token_url cannot be sent as it is"))
+    let uri = Uri::try_from(target.text(target.query()))
+        .map_err(|_| Error::new(Code::PayloadInvalid, "the credential's token_url cannot be sent as it is"))?;
+    Ok((uri, target))
 }
 
 /// The same refusal, of the token URL.

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ask::{exchange, unix};
 use super::lease::{LEASE_PAUSE, RENEWAL_LASTS};
+use super::question::Question;
 use super::refresh::refresh;
 use super::single_flight::SingleFlight;
 use super::slot::SlotId;
@@ -14,7 +15,7 @@ use super::source::{Files, SharedStore, TokenSource};
 use super::token::{Moment, Token};
 use super::{assertion, response};
 use crate::credential::clock::Skew;
-use crate::credential::{Authority, Grant, Jwt, Provenance};
+use crate::credential::{Authority, Jwt, Provenance};
 use crate::error::{Error, Sent};
 use crate::sys::{lock, random, wiped};
 
@@ -28,8 +29,8 @@ impl TokenSource {
         let found = shared.store.read(slot, &shared.keys, now.unix())?;
         let token = Token::shared(found, now, random::number());
         let token = match &self.provenance {
-            Provenance::Grant(_) => token,
-            Provenance::Jwt(_) => token.used_to_its_end(),
+            Provenance::Jwt(jwt) if jwt.exchange.is_none() => token.used_to_its_end(),
+            _ => token,
         };
         (Some(token.id()) != fetch.replaces && token.is_current(now)).then_some(token)
     }
@@ -105,7 +106,10 @@ async fn share(
 /// A new token.
 async fn ask(source: &TokenSource, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
     match &source.provenance {
-        Provenance::Grant(grant) => request(source, grant, deadline, asking).await,
+        Provenance::Grant(grant) => request(source, &Question::Grant(grant, None), deadline, asking).await,
+        Provenance::Jwt(jwt @ Jwt { exchange: Some(exchange), .. }) => {
+            request(source, &Question::Exchange(jwt, exchange), deadline, asking).await
+        }
         Provenance::Jwt(jwt) => wiped(|| sign(jwt, *lock(&source.clock))),
     }
 }
@@ -119,9 +123,13 @@ fn sign(jwt: &Jwt, skew: Option<Skew>) -> Result<Token, Error> {
 }
 
 /// One token request.
-async fn request(source: &TokenSource, grant: &Grant, deadline: Instant, asking: impl Fn()) -> Result<Token, Error> {
-    let (asked, granted) =
-        exchange(source, grant, None, deadline, asking).await.map_err(|error| error.sent(Sent::No))?;
+async fn request(
+    source: &TokenSource,
+    question: &Question<'_>,
+    deadline: Instant,
+    asking: impl Fn(),
+) -> Result<Token, Error> {
+    let (asked, granted) = exchange(source, question, deadline, asking).await.map_err(|error| error.sent(Sent::No))?;
     Ok(Token::granted(granted.token, asked, granted.lifetime, random::number()))
 }
 

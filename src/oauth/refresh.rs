@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::ask::exchange;
 use super::lease::{LEASE_PAUSE, Lease, RENEWAL_LASTS};
+use super::question::Question;
 use super::record::Record;
 use super::refresh_store::unavailable;
 use super::response::{Granted, unreachable};
@@ -74,7 +75,7 @@ pub async fn refresh(
     kept.store.begin(&lease)?;
     let until = Instant::now() + ANSWERED;
     let refresh = last.as_ref().unwrap_or(&consent.first);
-    match exchange(source, grant, Some(refresh), until, asking).await {
+    match exchange(source, &Question::Grant(grant, Some(refresh)), until, asking).await {
         Ok((asked, granted)) => {
             let Granted { token, lifetime, refresh: next } = granted;
             let token = Token::granted(token, asked, lifetime, random::number());

@@ -29,22 +29,40 @@ pub fn token_request(
     user_agent: &HeaderValue,
     now: u64,
 ) -> Result<Request<Bytes>, Error> {
-    let mut request = Request::new(Bytes::from_owner(body(grant, refresh, now)?));
+    let mut request = post(uri, user_agent, Written::UrlEncoded, Bytes::from_owner(body(grant, refresh, now)?));
+    if let Authority::Client(client) | Authority::Consent(Consent { client, .. }) = &grant.by
+        && let ClientAuth::Basic(secret) = &client.auth
+    {
+        request.headers_mut().insert(AUTHORIZATION, basic(&client.id, secret)?);
+    }
+    Ok(request)
+}
+
+/// How the body of a request is written.
+pub enum Written {
+    /// As a form of HTML.
+    UrlEncoded,
+    /// As JSON.
+    Json,
+}
+
+/// What every request for a token has. Its connection ends with it.
+pub fn post(uri: &Uri, user_agent: &HeaderValue, form: Written, body: Bytes) -> Request<Bytes> {
+    let content_type = match form {
+        Written::UrlEncoded => "application/x-www-form-urlencoded",
+        Written::Json => "application/json",
+    };
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     // A decoder would keep copies.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(USER_AGENT, user_agent.clone());
-    if let Authority::Client(client) | Authority::Consent(Consent { client, .. }) = &grant.by
-        && let ClientAuth::Basic(secret) = &client.auth
-    {
-        headers.insert(AUTHORIZATION, basic(&client.id, secret)?);
-    }
-    Ok(request)
+    request
 }
 
 fn body(grant: &Grant, refresh: Option<&Secret>, now: u64) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -17,7 +17,7 @@ use crate::secret::json::{Invalid, for_each_member, text};
 const UNSAID: Duration = Duration::from_secs(3600);
 
 /// No token is held for longer, whatever it says.
-const LONGEST: Duration = Duration::from_secs(86_400);
+pub(super) const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The error codes of RFC 6749 section 5.2, and the one that RFC 8707 adds. Whatever else a response says is not repeated.
 const ERRORS: [&str; 7] = [
@@ -159,7 +159,7 @@ fn is_bearer(kind: Option<&RawValue>, sealed: Option<&str>) -> bool {
 
 /// Seconds, as a number or as a text that is one, in whole or not. Absent and null say nothing; what is longer than a day
 /// counts as a day.
-fn lifetime(value: Option<&RawValue>) -> Result<Duration, Error> {
+pub(super) fn lifetime(value: Option<&RawValue>) -> Result<Duration, Error> {
     let Some(value) = value.map(RawValue::get).filter(|text| *text != "null") else { return Ok(UNSAID) };
     let number = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     // The grammar of JSON's numbers, in a text as well. One too large for it is too large for us too.

@@ -11,17 +11,31 @@ use crate::error::{Code, Error};
 pub struct Bound {
     identifier: String,
     rules: Rules,
+    /// Where the library itself exchanges what the credential signs: nobody else calls it.
+    exchange: Option<Target>,
 }
 
 impl Bound {
     /// The rules that were sealed with the credential of this identifier.
     pub fn new(identifier: &str, rules: Rules) -> Self {
-        Self { identifier: identifier.to_owned(), rules }
+        Self { identifier: identifier.to_owned(), rules, exchange: None }
+    }
+
+    /// The same of a credential that the library has exchanged there.
+    pub fn with_exchange(self, exchange: Target) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// Whether the credential may go with this request.
     pub fn allows(&self, target: &Target, method: &Method) -> Result<(), Error> {
-        self.rules.allows(target, method).map(|_| ()).map_err(|error| self.violated("", &error))
+        self.rules.allows(target, method).map_err(|error| self.violated("", &error))?;
+        if self.exchange.as_ref().is_some_and(|exchange| is_same_place(exchange, target)) {
+            let identifier = &self.identifier;
+            let why =
+                format!("the URL is where the credential \"{identifier}\" is exchanged, and for the library alone");
+            return Err(Error::new(Code::BindingViolated, why));
+        }
+        Ok(())
     }
 
     /// Whether the credential may go there with this method, by some path.
@@ -41,4 +55,10 @@ impl Bound {
         let why = format!("{what}the credential \"{identifier}\" is bound elsewhere: {}", error.message);
         Error::new(Code::BindingViolated, why)
     }
+}
+
+/// Whether both reach one thing at a server that does not mind case or a slash at the end.
+fn is_same_place(one: &Target, other: &Target) -> bool {
+    let path = |target: &Target| target.path().trim_end_matches('/').to_ascii_lowercase();
+    one.origin() == other.origin() && path(one) == path(other)
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod assertions;
 mod clocks;
+mod exchanges;
 mod jwts;
 mod refreshing;
 mod requests;

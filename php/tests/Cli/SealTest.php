@@ -438,6 +438,24 @@ final class SealTest extends CommandTestCase
         yield 'a client with a weak key' => [$keyed(['private_key' => $key('rsa-1024')]), 'PS256 needs a whole RSA key'];
         yield 'an assertion of an hour' => [$keyed(['lifetime' => 3600]), 'seconds from 1 to 300'];
         yield 'a thumbprint in hex' => [$keyed(['x5t#S256' => str_repeat('ab', 32)]), '"x5t#S256" is no SHA-256'];
+        $signed = static fn (array $more): string => (string) json_encode($more + [
+            'type' => 'jwt',
+            'private_key' => $key('p256-pkcs8'),
+            'alg' => 'ES256',
+            'binding' => ['hosts' => ['a.example']],
+        ], JSON_UNESCAPED_SLASHES);
+        yield 'a token of a minute' => [$signed(['lifetime' => 60]), 'seconds from 120 to 3600'];
+        yield 'a token with another end' => [$signed(['exp' => 3600]), '"exp" is true or false'];
+        yield 'a token with an id' => [$signed(['claims' => ['jti' => 'a']]), '"claims" has "jti"'];
+        yield 'a token that is bound nowhere' => [$signed(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
+        yield 'an exchange elsewhere' => [
+            $signed(['exchange' => ['url' => 'https://b.example/']]),
+            '"exchange.url": the host is not among',
+        ];
+        yield 'an exchange of a list' => [
+            $signed(['exchange' => ['url' => 'https://a.example/', 'body' => []]]),
+            '"exchange.body" is no JSON object',
+        ];
         yield 'a grant without its key' => ['{"type":"oauth2_jwt_bearer"}', 'needs "private_key"'];
         yield 'a grant that is bound nowhere' => [$grant(['binding' => ['methods' => ['GET']]]), 'needs "binding.hosts"'];
         yield 'a token endpoint that a grant is not bound to' => [

@@ -38,5 +38,33 @@ final class JwtPayload
         }
         SigningPayload::check($document, $places, $value, self::ALGORITHMS, ...self::LIFETIME);
         SigningPayload::checkAdded($document, $places, 'claims', self::OWN_CLAIMS, false);
+        if (isset($places['exchange'])) {
+            self::checkExchange($value('exchange', null));
+        }
+    }
+
+    /**
+     * @param \Closure(string, mixed): mixed $value the decoded value of a key, or the default
+     */
+    public static function exchangeUrl(\Closure $value): mixed
+    {
+        return $value('exchange', new \stdClass())->url ?? '';
+    }
+
+    /**
+     * @throws InvalidPayload
+     */
+    private static function checkExchange(mixed $exchange): void
+    {
+        $keys = $exchange instanceof \stdClass ? array_keys((array) $exchange) : null;
+        if ($keys === null || array_diff($keys, ['url', 'body', 'token']) !== []) {
+            throw new InvalidPayload('"exchange" is an object with "url", and perhaps "body" and "token"');
+        }
+        if (in_array('body', $keys, true) && !$exchange->body instanceof \stdClass) {
+            throw new InvalidPayload('"exchange.body" is no JSON object');
+        }
+        if (in_array('token', $keys, true) && !TokenPayload::isText($exchange->token)) {
+            throw new InvalidPayload('"exchange.token" is empty or no text');
+        }
     }
 }

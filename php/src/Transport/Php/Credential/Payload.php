@@ -62,7 +62,7 @@ final class Payload
         ],
         CredentialReference::JWT => [
             ['private_key', 'alg'],
-            ['iss', 'sub', 'aud', 'kid', 'lifetime', 'claims', 'exp'],
+            ['iss', 'sub', 'aud', 'kid', 'lifetime', 'claims', 'exp', 'exchange'],
         ],
         CredentialReference::OAUTH2_REFRESH_TOKEN => [
             ['client_id', 'refresh_token', 'token_url'],

@@ -44,9 +44,11 @@ final class TokenPayload
             throw new InvalidPayload('"token_type" is no name of a type, nor empty where the token endpoint gives none');
         }
         $binding = Payload::binding($document, $places);
-        if ($type !== CredentialReference::JWT) {
-            self::checkEndpoint($value('token_url', ''), $binding);
-        }
+        match (true) {
+            $type !== CredentialReference::JWT => self::checkEndpoint('token_url', $value('token_url', ''), $binding),
+            isset($places['exchange']) => self::checkEndpoint('exchange.url', JwtPayload::exchangeUrl($value), $binding),
+            default => null,
+        };
         return $binding;
     }
 
@@ -63,16 +65,16 @@ final class TokenPayload
         return is_array($list) && array_filter($list, $fits) === $list;
     }
 
-    private static function checkEndpoint(#[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
+    private static function checkEndpoint(string $name, #[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
     {
         if (!is_string($url) || $url === '') {
-            throw new InvalidPayload('"token_url" is empty or no text');
+            throw new InvalidPayload('"' . $name . '" is empty or no text');
         }
         try {
             $origin = Canonicalizer::fromUrl($url, 'it')->origin;
             $binding?->checkTokenEndpoint($origin);
         } catch (OutboundException $refusal) {
-            throw new InvalidPayload('"token_url": ' . $refusal->reason());
+            throw new InvalidPayload('"' . $name . '": ' . $refusal->reason());
         }
     }
 
