@@ -7,6 +7,8 @@ mod assertions;
 mod clocks;
 mod exchanges;
 mod jwts;
+mod refresh_disk;
+mod refresh_workers;
 mod refreshing;
 mod requests;
 mod servers;

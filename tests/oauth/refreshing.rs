@@ -23,10 +23,10 @@ const KEY: [u8; 32] = [7; 32];
 const NEXT_KEY: [u8; 32] = [8; 32];
 
 /// A directory of this test's own, removed at its end.
-struct Scratch(PathBuf);
+pub struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("refresh-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -36,7 +36,7 @@ impl Scratch {
     }
 
     /// The files whose names end so.
-    fn files(&self, extension: &str) -> Vec<PathBuf> {
+    pub fn files(&self, extension: &str) -> Vec<PathBuf> {
         let files = fs::read_dir(&self.0).expect("lists").flatten().map(|entry| entry.path());
         files.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
     }
@@ -48,7 +48,7 @@ impl Scratch {
     }
 
     /// The refresh token that is kept, opened with this key.
-    fn kept(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
+    pub fn kept(&self, key: &[u8; 32]) -> Option<Vec<u8>> {
         let slot = SlotId::from_hex(self.file().file_stem()?.to_str()?)?;
         match RefreshStore::new(self.0.clone()).read(&slot, &[support::master_key(key)]).ok()?? {
             Record::Serves { refresh, .. } => Some(refresh.expose().to_vec()),

@@ -67,9 +67,16 @@ impl Other {
     /// Starts this binary again with only that test of the caller's file, in which `task` returns this value.
     #[track_caller]
     pub fn start(test: &str, task: &Value) -> Self {
+        Self::start_with(test, task, &[])
+    }
+
+    /// The same with these environment variables.
+    #[track_caller]
+    pub fn start_with(test: &str, task: &Value, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("a path"))
             .args(only(test))
             .env(TASK, task.to_string())
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -80,14 +87,19 @@ impl Other {
 
     /// What it says next. That comes after `> `, because the test harness writes to the same pipe.
     pub fn says(&mut self) -> String {
+        self.says_or_ends().expect("the process ended")
+    }
+
+    /// The same, or nothing where it ends.
+    pub fn says_or_ends(&mut self) -> Option<String> {
         let mut line = String::new();
-        loop {
-            line.clear();
-            assert!(self.1.read_line(&mut line).expect("a pipe") > 0, "the process ended");
+        while self.1.read_line(&mut line).expect("a pipe") > 0 {
             if let Some((_, said)) = line.split_once("> ") {
-                return said.trim_end().to_owned();
+                return Some(said.trim_end().to_owned());
             }
+            line.clear();
         }
+        None
     }
 
     /// Tells it to go on.
