@@ -5,6 +5,7 @@ mod support;
 
 mod forks;
 mod memory;
+mod refresh_tokens;
 mod resolver_thread;
 mod shared_secrets;
 mod signing_keys;

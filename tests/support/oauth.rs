@@ -43,7 +43,15 @@ impl Site {
         Self::made(|_| {}, response, |_| true, Some(Box::new(|| {})))
     }
 
-    /// The same, and before it responds it does this. The endpoint is asked by nobody.
+    /// The same, and an API that takes the tokens it is told to.
+    pub fn closing_if(
+        response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::made(|_| {}, response, accepts, Some(Box::new(|| {})))
+    }
+
+    /// The same as the first, and before it responds it does this. The endpoint is asked by nobody.
     pub fn closing_after(seen: impl Fn() + Send + Sync + 'static) -> Self {
         Self::made(|_| {}, |_, _| token("asked"), |_| true, Some(Box::new(seen)))
     }
@@ -62,15 +70,16 @@ impl Site {
         });
         let api = Server::start(tls(), move |peer| {
             while let Some(received) = peer.read() {
-                if let Some(seen) = &closing {
-                    seen();
-                    return peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
-                }
                 let token = received.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
                 let (status, body) = match token {
                     Some(token) if accepts(token) => ("200 OK", token),
                     _ => ("401 Unauthorized", "no"),
                 };
+                if let Some(seen) = &closing {
+                    seen();
+                    return peer
+                        .write(format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"));
+                }
                 let head = format!(
                     "HTTP/1.1 {status}\r\nx-echo: {}\r\ncontent-length: {}",
                     token.unwrap_or("none"),
