@@ -117,6 +117,8 @@ codes! {
     CertificateInvalid = "tls.certificate_invalid";
     /// TLS could not be agreed.
     HandshakeFailed = "tls.handshake_failed";
+    /// The server refused the client's certificate.
+    ClientCertificateRefused = "tls.client_certificate_refused";
     /// Connecting took longer than `connect_timeout_ms`.
     ConnectTimeout = "timeout.connect";
     /// The whole took longer than `timeout_ms`.

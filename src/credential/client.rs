@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::binding::Binding;
 use super::grant::{Authority, Client, ClientAuth, Grant, Signer};
+use super::mtls;
 use super::payload::{algorithm, check_kind, list, name_of_bearer, plain, scopes, seconds, utf8};
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, members, text};
@@ -13,6 +14,9 @@ use crate::sign::SigningAlgorithm;
 
 /// How long an assertion is valid at most, and unless the payload says otherwise.
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// How a client authenticates by RFC 8705. Which of both it is, only the token endpoint has to know.
+const BY_CERTIFICATE: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
 /// Reads a payload. The policy judges the URL, and a key is parsed where it signs.
 pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid> {
@@ -33,14 +37,23 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         "x5t#S256",
         "assertion_audience",
         "lifetime",
+        "certificate_chain",
+        "tls_client_certificate_bound_access_tokens",
     ];
-    let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding, key @ ..] =
+    let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding, key @ .., chain, bound] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
-    let auth = authentication(auth, secret, key)?;
+    let is_by_certificate = auth.map(plain).transpose()?.is_some_and(|form| BY_CERTIFICATE.contains(&form.as_str()));
+    let auth = match (chain, bound) {
+        _ if is_by_certificate && secret.is_none() => by_certificate(key, chain, bound)?,
+        (None, None) if !is_by_certificate => authentication(auth, secret, key)?,
+        _ => return Err(Invalid),
+    };
     let binding = match &auth {
-        ClientAuth::Assertion(_) => Some(Binding::of_key(binding)?),
-        ClientAuth::Body(_) | ClientAuth::Basic(_) => binding.map(Binding::parse).transpose()?,
+        ClientAuth::Assertion(_) | ClientAuth::OwnCertificate { .. } => Some(Binding::of_key(binding)?),
+        ClientAuth::Body(_) | ClientAuth::Basic(_) | ClientAuth::CertificateBeside => {
+            binding.map(Binding::parse).transpose()?
+        }
         // Anybody may say that name.
         ClientAuth::Public => return Err(Invalid),
     };
@@ -76,10 +89,31 @@ pub(super) fn authentication(
     }
 }
 
+/// A client that a certificate stands for: its own, or that of another credential.
+fn by_certificate(
+    [key, others @ ..]: [Option<&RawValue>; 6],
+    chain: Option<&RawValue>,
+    bound: Option<&RawValue>,
+) -> Result<ClientAuth, Invalid> {
+    match (key, chain, bound) {
+        _ if others.iter().any(Option::is_some) => Err(Invalid),
+        (Some(key), Some(chain), bound) => Ok(ClientAuth::OwnCertificate {
+            certificate: mtls::certificate(key, chain)?,
+            is_bound: bound.map_or(Ok(false), flag)?,
+        }),
+        (None, None, None) => Ok(ClientAuth::CertificateBeside),
+        _ => Err(Invalid),
+    }
+}
+
 /// RFC 8707 lets a request name several resources.
 fn one_or_more(value: &RawValue) -> Result<Vec<String>, Invalid> {
     let resources = plain(value).map(|resource| vec![resource]).or_else(|_| list(value))?;
     if resources.iter().any(String::is_empty) { Err(Invalid) } else { Ok(resources) }
+}
+
+fn flag(value: &RawValue) -> Result<bool, Invalid> {
+    serde_json::from_str(value.get()).map_err(|_| Invalid)
 }
 
 /// Who signs the assertion of a client.

@@ -81,7 +81,7 @@ pub fn filled_headers(specs: &[CredentialSpec]) -> Vec<HeaderName> {
             _,
         ) => vec![AUTHORIZATION],
         (CredentialKind::AwsSigv4, _) => aws_sigv4::filled(spec.is_s3()).cloned().collect(),
-        (CredentialKind::ApiKey | CredentialKind::Hmac, _) => Vec::new(),
+        (CredentialKind::ApiKey | CredentialKind::Hmac | CredentialKind::Mtls, _) => Vec::new(),
         (CredentialKind::Secret, placement) => placement.and_then(filled_by).into_iter().collect(),
     };
     specs.iter().flat_map(names).collect()

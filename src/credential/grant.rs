@@ -1,12 +1,13 @@
 //! What a token is asked for with, whatever the type of the credential: where, for what, and by whom.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::sign::{SigningAlgorithm, SigningKey};
+use crate::sign::{ClientCertificate, SigningAlgorithm, SigningKey};
 
 /// The member of a response that has the token, unless an ID token is asked for.
 pub const ACCESS_TOKEN: &str = "access_token";
@@ -43,6 +44,15 @@ pub enum ClientAuth {
     Assertion(Box<Signer>),
     /// `client_id` alone: a client that cannot keep a secret (RFC 6749 section 2.1).
     Public,
+    /// `client_id` in the body, and this certificate in the handshake, RFC 8705.
+    OwnCertificate {
+        /// It and its key.
+        certificate: Arc<ClientCertificate>,
+        /// Whether the token is bound to it, so that the API sees it as well.
+        is_bound: bool,
+    },
+    /// The same with the certificate of another credential of the service.
+    CertificateBeside,
 }
 
 /// A client of RFC 6749 section 4.4, as it was sealed.
@@ -59,12 +69,13 @@ pub struct Client {
 
 impl Client {
     fn is_empty(&self) -> bool {
-        let secret = match &self.auth {
-            ClientAuth::Body(secret) | ClientAuth::Basic(secret) => secret,
-            ClientAuth::Assertion(signer) => &signer.private_key,
-            ClientAuth::Public => &self.id,
+        let is_empty = match &self.auth {
+            ClientAuth::Body(secret) | ClientAuth::Basic(secret) => secret.expose().is_empty(),
+            ClientAuth::Assertion(signer) => signer.private_key.expose().is_empty(),
+            ClientAuth::OwnCertificate { certificate, .. } => certificate.is_empty(),
+            ClientAuth::Public | ClientAuth::CertificateBeside => false,
         };
-        self.id.expose().is_empty() || secret.expose().is_empty()
+        self.id.expose().is_empty() || is_empty
     }
 }
 
@@ -121,6 +132,7 @@ impl Grant {
         match &self.by {
             Authority::Client(client) | Authority::Consent(Consent { client, .. }) => match &client.auth {
                 ClientAuth::Assertion(signer) => signer.key().map(drop),
+                ClientAuth::OwnCertificate { certificate, .. } => certificate.check().map(drop),
                 _ => Ok(()),
             },
             Authority::Assertion(bearer) => bearer.signer.key().map(drop),
@@ -144,6 +156,30 @@ impl Grant {
             }
             Authority::Assertion(_) => true,
         }
+    }
+
+    /// The certificate that was sealed with it, for the token endpoint.
+    pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.own_certificate().map(|(certificate, _)| certificate)
+    }
+
+    /// The same for the API, where the token is bound to it.
+    pub(super) fn bound_certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.own_certificate().and_then(|(certificate, is_bound)| is_bound.then_some(certificate))
+    }
+
+    fn own_certificate(&self) -> Option<(&Arc<ClientCertificate>, bool)> {
+        match &self.by {
+            Authority::Client(Client { auth: ClientAuth::OwnCertificate { certificate, is_bound }, .. }) => {
+                Some((certificate, *is_bound))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it needs the certificate of another credential.
+    pub fn needs_certificate(&self) -> bool {
+        matches!(&self.by, Authority::Client(Client { auth: ClientAuth::CertificateBeside, .. }))
     }
 
     /// The member of the token endpoint's response that has the token.

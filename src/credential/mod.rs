@@ -20,6 +20,7 @@ mod header;
 mod hmac;
 mod jwt;
 mod jwt_bearer;
+mod mtls;
 mod opened;
 mod payload;
 pub mod placement;

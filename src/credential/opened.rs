@@ -1,6 +1,7 @@
 //! Credentials whose envelope was opened.
 
 use std::str;
+use std::sync::Arc;
 
 use http::HeaderName;
 
@@ -14,6 +15,7 @@ use super::header;
 use super::hmac;
 use super::jwt;
 use super::jwt_bearer;
+use super::mtls;
 use super::payload::{check_kind, utf8};
 use super::provenance::Provenance;
 use super::signature::Signature;
@@ -21,6 +23,7 @@ use crate::document::{CredentialKind, CredentialSpec, Placement, S3};
 use crate::error::{Code, Error};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, for_each_member, members, text};
+use crate::sign::ClientCertificate;
 
 /// A credential whose envelope was opened. Its secrets are wiped when it goes.
 pub struct Credential {
@@ -37,6 +40,7 @@ pub(super) enum Value {
     Plain { secret: Secret, placement: Placement },
     Token(Box<Provenance>),
     Signature(Box<Signature>),
+    Certificate(Arc<ClientCertificate>),
 }
 
 impl Credential {
@@ -58,6 +62,9 @@ impl Credential {
                 .map_err(invalid),
             (CredentialKind::Hmac, _) => hmac::parse(payload.expose())
                 .map(|(hmac, binding)| signing(Signature::Hmac(hmac), binding))
+                .map_err(invalid),
+            (CredentialKind::Mtls, _) => mtls::parse(payload.expose())
+                .map(|(certificate, binding)| (Value::Certificate(certificate), Some(binding)))
                 .map_err(invalid),
             (CredentialKind::Secret, Some(placement)) => plain(payload, placement).map_err(invalid),
             (CredentialKind::Secret, None) => Err(misplaced()),
@@ -81,7 +88,7 @@ impl Credential {
             | Value::ApiKey { key: secret, .. }
             | Value::Basic { password: secret, .. }
             | Value::Plain { secret, .. } => secret.expose().ends_with(suffix),
-            Value::Token(_) | Value::Signature(_) => false,
+            Value::Token(_) | Value::Signature(_) | Value::Certificate(_) => false,
         }
     }
 
@@ -112,12 +119,22 @@ impl Credential {
         matches!(&self.value, Value::Token(provenance) if provenance.is_exchanged())
     }
 
-    /// Refuses what only a token request would find out.
+    /// The certificate, where it is one that every server of the binding may see.
+    pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        match &self.value {
+            Value::Certificate(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+
+    /// Refuses what only a token request or a handshake would find out.
     pub fn check(&self) -> Result<(), Error> {
         match &self.value {
-            Value::Token(provenance) => provenance.check().map_err(|error| error.of_credential(&self.identifier)),
+            Value::Token(provenance) => provenance.check(),
+            Value::Certificate(certificate) => certificate.check().map(drop),
             _ => Ok(()),
         }
+        .map_err(|error| error.of_credential(&self.identifier))
     }
 }
 
@@ -169,7 +186,7 @@ fn signing(signature: Signature, binding: Binding) -> Bindable {
 }
 
 /// The types that are documents, each with its required keys, and again where there are others.
-const DOCUMENTS: [(CredentialKind, &[&str]); 10] = [
+const DOCUMENTS: [(CredentialKind, &[&str]); 11] = [
     (CredentialKind::Bearer, &["token"]),
     (CredentialKind::ApiKey, &["key"]),
     (CredentialKind::Basic, &["username", "password"]),
@@ -180,6 +197,7 @@ const DOCUMENTS: [(CredentialKind, &[&str]); 10] = [
     (CredentialKind::Jwt, &["private_key", "alg"]),
     (CredentialKind::AwsSigv4, &["access_key_id", "secret_access_key", "region", "service"]),
     (CredentialKind::Hmac, &["key", "alg", "template"]),
+    (CredentialKind::Mtls, &["private_key", "certificate_chain"]),
 ];
 
 /// Reads a secret that is sealed with its binding, `{"type": "secret", "secret": …, "binding": …}`. `None` for bytes that

@@ -1,6 +1,7 @@
 //! Puts credentials where they belong in a request.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -18,6 +19,7 @@ use crate::document::Placement;
 use crate::error::{Code, Error};
 use crate::policy::filled_with_key;
 use crate::secret::{LockedSecret, Secret};
+use crate::sign::ClientCertificate;
 
 /// A longer name in a placement is in no message.
 const LONGEST_NAME: usize = 256;
@@ -52,6 +54,8 @@ pub struct Placed {
     pub token: Option<Provenance>,
     /// What signs the request, attempt by attempt.
     pub signature: Option<Signature>,
+    /// What the connection of the request shows.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The `Authorization` of an access token.
@@ -89,6 +93,7 @@ struct Placing<'a> {
     password: Option<Secret>,
     token: Option<Provenance>,
     signature: Option<Signature>,
+    certificate: Option<Arc<ClientCertificate>>,
     redactor: Redactor,
 }
 
@@ -103,6 +108,7 @@ impl<'a> Placing<'a> {
             password: None,
             token: None,
             signature: None,
+            certificate: None,
             redactor: Redactor::default(),
         }
     }
@@ -117,6 +123,7 @@ impl<'a> Placing<'a> {
             Value::Plain { secret, placement } => self.plain(secret, placement),
             Value::Token(provenance) => self.token(*provenance),
             Value::Signature(signature) => self.sign(*signature),
+            Value::Certificate(certificate) => self.show(certificate),
         }
     }
 
@@ -180,8 +187,20 @@ impl<'a> Placing<'a> {
         if provenance.is_empty() {
             return Err(Error::new(Code::CredentialUnusable, "the secret is empty"));
         }
+        let bound = provenance.bound_certificate().map(Arc::clone);
         self.token = Some(provenance);
-        Ok(())
+        bound.map_or(Ok(()), |certificate| self.show(certificate))
+    }
+
+    /// A connection shows one certificate.
+    fn show(&mut self, certificate: Arc<ClientCertificate>) -> Result<(), Error> {
+        if certificate.is_empty() {
+            return Err(Error::new(Code::CredentialUnusable, "the private key is empty"));
+        }
+        match self.certificate.replace(certificate) {
+            None => Ok(()),
+            Some(_) => Err(conflict("another credential shows a client certificate")),
+        }
     }
 
     /// The signature is made as the request leaves; its places are free now. Their names stay under the seal.
@@ -250,9 +269,9 @@ impl<'a> Placing<'a> {
             let kind = BodyKind::of(self.draft.headers).ok_or_else(no_body_kind)?;
             Some(kind.with_fields(self.draft.body, &self.fields)?)
         };
-        let Self { headers, parameters, fields, token, signature, mut redactor, .. } = self;
+        let Self { headers, parameters, fields, token, signature, certificate, mut redactor, .. } = self;
         parameters.into_iter().chain(fields).for_each(|(_, secret)| redactor.add(secret));
-        Ok(Placed { headers, query, body, redactor, token, signature })
+        Ok(Placed { headers, query, body, redactor, token, signature, certificate })
     }
 }
 

@@ -1,8 +1,11 @@
 //! Where the token of a request comes from, as it was sealed.
 
+use std::sync::Arc;
+
 use super::grant::Grant;
 use super::jwt::Jwt;
 use crate::error::Error;
+use crate::sign::ClientCertificate;
 
 /// Where the token comes from that a request carries.
 pub enum Provenance {
@@ -24,6 +27,28 @@ impl Provenance {
     /// Whether that is a URL of the API itself, which a service must not call.
     pub fn is_exchanged(&self) -> bool {
         matches!(self, Self::Jwt(Jwt { exchange: Some(_), .. }))
+    }
+
+    /// The certificate that the token endpoint is to see, as it was sealed with this.
+    pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.grant().and_then(Grant::certificate)
+    }
+
+    /// The same for the API, where the token is bound to it.
+    pub(super) fn bound_certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.grant().and_then(Grant::bound_certificate)
+    }
+
+    /// Whether it needs the certificate of another credential.
+    pub fn needs_certificate(&self) -> bool {
+        self.grant().is_some_and(Grant::needs_certificate)
+    }
+
+    fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Grant(grant) => Some(grant),
+            Self::Jwt(_) => None,
+        }
     }
 
     /// Refuses what only the next token would be refused for: a key that cannot sign.

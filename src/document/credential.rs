@@ -51,6 +51,8 @@ pub enum CredentialKind {
     AwsSigv4,
     /// A keyed hash of an owner's template.
     Hmac,
+    /// A client certificate, shown in the handshake of TLS.
+    Mtls,
     /// The bytes themselves.
     Secret,
 }
@@ -68,6 +70,7 @@ impl CredentialKind {
             CredentialKind::Jwt => "jwt",
             CredentialKind::AwsSigv4 => "aws_sigv4",
             CredentialKind::Hmac => "hmac",
+            CredentialKind::Mtls => "mtls",
             CredentialKind::Secret => "secret",
         }
     }
@@ -79,7 +82,7 @@ impl CredentialKind {
 
     /// Whether the request carries the secret itself, and nothing that was made with it.
     pub fn is_sent(self) -> bool {
-        !self.fetches_token() && !self.signs()
+        !self.fetches_token() && !self.signs() && self != Self::Mtls
     }
 
     /// Whether it signs the request.

@@ -12,13 +12,13 @@ use super::token::{CallToken, DRAINING};
 use super::{breaker, clock, hops, pause, retry};
 use crate::audit::{Outcome, Recorder};
 use crate::error::{Code, Error, Sent};
-use crate::net::{Network, Response};
+use crate::net::Response;
 use crate::sys::random;
 
 /// Makes attempts until one ends the call, and gives the response whose head has come. A failure's `sent` is the worst of
 /// all attempts. The first attempt has its permit already, and the permit of a failed last one is settled here.
-pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Response, Error> {
-    let Prepared { route, outgoing: request, budget, run } = prepared;
+pub async fn make(prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Response, Error> {
+    let Prepared { network, route, outgoing: request, budget, run } = prepared;
     let mut worst = Sent::No;
     let mut made = 0;
     loop {
@@ -75,6 +75,8 @@ pub async fn make(network: &Network, prepared: &mut Prepared, recorder: &mut Rec
                 continue;
             }
         }
+        // No connection follows, and a response may be read for a long time.
+        run.certificate = None;
         return ended.map_err(|error| {
             run.permit.settle(breaker::verdict(outcome), Clock::now());
             let sent = error.sent.max(worst);

@@ -1,5 +1,7 @@
 //! Compares opened credentials with the bindings that were sealed with them.
 
+use std::sync::Arc;
+
 use http::Uri;
 use jiff::Timestamp;
 
@@ -9,6 +11,7 @@ use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::endpoint;
 use crate::policy::{Bound, Policy, Rules, Spelling};
+use crate::sign::ClientCertificate;
 
 /// What the credentials of a call are bound to.
 #[derive(Default)]
@@ -17,6 +20,8 @@ pub struct Bindings {
     pub bounds: Vec<Bound>,
     /// The token endpoint of the credential that has one.
     pub token_uri: Option<Uri>,
+    /// The certificate of a credential that is bound to the token endpoint's host as well.
+    pub token_certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// Judges credentials by their bindings: `allows` says whether one covers the request. A token endpoint is judged by its
@@ -30,6 +35,7 @@ pub fn bind(
 ) -> Result<Bindings, Error> {
     let settings = &*engine.settings;
     let mut bindings = Bindings::default();
+    let (mut asked, mut certificate) = (None, None);
     for (spec, credential) in specs.iter().zip(credentials) {
         if settings.limits.require_binding && credential.binding().is_none_or(|binding| binding.hosts.is_none()) {
             return Err(unbound(&spec.identifier));
@@ -41,12 +47,20 @@ pub fn bind(
         if let Some(url) = credential.token_url() {
             let (uri, target) = endpoint::check(url, policy, bound.as_ref(), &settings.internal_hosts)?;
             bindings.token_uri = Some(uri);
+            asked = Some(target.origin().clone());
             if credential.is_exchanged() {
                 bound = bound.map(|bound| bound.with_exchange(target));
                 bound.as_ref().map(&allows).transpose()?;
             }
         }
+        certificate = certificate.or(credential.certificate().zip(bound.clone()));
         bindings.bounds.extend(bound);
+    }
+    // What is sealed for other hosts is not for the token endpoint to see.
+    if let (Some(asked), Some((certificate, bound))) = (asked, certificate)
+        && bound.allows_token_endpoint(&asked).is_ok()
+    {
+        bindings.token_certificate = Some(Arc::clone(certificate));
     }
     Ok(bindings)
 }

@@ -14,7 +14,7 @@ use super::token::CallToken;
 use super::unseal::split;
 use crate::audit::Recorder;
 use crate::error::Error;
-use crate::net::{self, IdleLimit, Network};
+use crate::net::{self, IdleLimit};
 use crate::policy::Decision;
 use crate::sys::wiped;
 
@@ -22,7 +22,6 @@ use crate::sys::wiped;
 pub struct Exchange {
     /// Lives as long as the exchange: fetches of tokens end with their engine.
     engine: Arc<Engine>,
-    network: Arc<Network>,
     prepared: Prepared,
     recorder: Recorder,
 }
@@ -31,8 +30,6 @@ pub struct Exchange {
 pub(super) struct ExchangeParts {
     /// Fetches of tokens end with it.
     pub(super) engine: Arc<Engine>,
-    /// The engine's connections.
-    pub(super) network: Arc<Network>,
     /// The request.
     pub(super) prepared: Prepared,
     /// The record.
@@ -70,17 +67,14 @@ impl Exchange {
         envelopes: Vec<Vec<u8>>,
         mut recorder: Recorder,
     ) -> Result<Self, Reply> {
-        let prepared =
-            wiped(|| prepare(engine, request, decision, body, &envelopes, &mut recorder)).and_then(|prepared| {
-                #[cfg(feature = "test-hooks")]
-                assert_ne!(
-                    request.service.head.service_id, "test.panic.opened",
-                    "a test wants to see a panic with an open credential"
-                );
-                Ok((prepared, Arc::clone(engine.network()?)))
-            });
+        let prepared = wiped(|| prepare(engine, request, decision, body, &envelopes, &mut recorder));
+        #[cfg(feature = "test-hooks")]
+        assert!(
+            prepared.is_err() || request.service.head.service_id != "test.panic.opened",
+            "a test wants to see a panic with an open credential"
+        );
         match prepared {
-            Ok((prepared, network)) => Ok(Self { engine: Arc::clone(engine), network, prepared, recorder }),
+            Ok(prepared) => Ok(Self { engine: Arc::clone(engine), prepared, recorder }),
             Err(error) => Err(failure(&error, request.is_idempotent(), recorder)),
         }
     }
@@ -88,12 +82,12 @@ impl Exchange {
     /// Sends the request and reads the whole response. The sockets are polled before, for what has arrived since the last
     /// call, and after a failure, so that the server learns of its end.
     pub async fn collect(self) -> Reply {
-        let Self { engine: _engine, network, mut prepared, mut recorder } = self;
+        let Self { engine: _engine, mut prepared, mut recorder } = self;
         let idempotent = prepared.budget.idempotent;
         net::poll_sockets().await;
         let collected = match prepared.budget.idle.whole(None) {
-            None => send_and_collect(&network, &mut prepared, &mut recorder).await,
-            Some(limit) => Box::pin(collect_by_clock(&network, &mut prepared, &mut recorder, limit)).await,
+            None => send_and_collect(&mut prepared, &mut recorder).await,
+            Some(limit) => Box::pin(collect_by_clock(&mut prepared, &mut recorder, limit)).await,
         };
         if collected.is_err() {
             net::poll_sockets().await;
@@ -110,8 +104,8 @@ impl Exchange {
     }
 
     pub(super) fn into_parts(self) -> ExchangeParts {
-        let Self { engine, network, prepared, recorder } = self;
-        ExchangeParts { engine, network, prepared, recorder }
+        let Self { engine, prepared, recorder } = self;
+        ExchangeParts { engine, prepared, recorder }
     }
 
     /// Ends it unsent, because the host cannot drive it.
@@ -121,8 +115,8 @@ impl Exchange {
     }
 }
 
-async fn send_and_collect(network: &Network, prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Whole, Error> {
-    let collected = match attempts::make(network, prepared, recorder).await {
+async fn send_and_collect(prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Whole, Error> {
+    let collected = match attempts::make(prepared, recorder).await {
         Ok(response) => response::collect(response, &prepared.budget, &mut prepared.run, recorder).await,
         Err(error) => Err(error),
     };
@@ -131,16 +125,11 @@ async fn send_and_collect(network: &Network, prepared: &mut Prepared, recorder: 
 }
 
 /// The same where it is limited for how long nothing may come: its host waits for it all the time.
-async fn collect_by_clock(
-    network: &Network,
-    prepared: &mut Prepared,
-    recorder: &mut Recorder,
-    limit: Duration,
-) -> Result<Whole, Error> {
+async fn collect_by_clock(prepared: &mut Prepared, recorder: &mut Recorder, limit: Duration) -> Result<Whole, Error> {
     let clock = Arc::new(IdleLimit::new(Some(limit), None));
     prepared.budget.clock = Some(Arc::clone(&clock));
     let _waiting = clock.wait();
-    let collected = send_and_collect(network, prepared, recorder).await;
+    let collected = send_and_collect(prepared, recorder).await;
     recorder.received(clock.bytes());
     collected
 }

@@ -20,7 +20,7 @@ use super::token::CallToken;
 use crate::audit::{Outcome, Recorder};
 use crate::document::StreamHead;
 use crate::error::{Code, Error, Sent};
-use crate::net::{self, Content, IdleLimit, IdleWait, Network, Response};
+use crate::net::{self, Content, IdleLimit, IdleWait, Response};
 use crate::sys::Buffer;
 
 pub use super::inbox::{Piece, Ready};
@@ -147,14 +147,14 @@ impl Drop for EndOfTask<'_> {
 }
 
 async fn run(parts: ExchangeParts, inbox: Arc<Inbox>, whole: bool) {
-    let ExchangeParts { engine: _engine, network, mut prepared, mut recorder } = parts;
+    let ExchangeParts { engine: _engine, mut prepared, mut recorder } = parts;
     let _end = EndOfTask(&inbox, recorder.transport());
     let mut status = None;
     let ended = tokio::select! {
         biased;
         code = inbox.cancelled() => Err(Stopped::ByHost(cancelled(code))),
         error = inbox.upload_failed() => Err(Stopped::ByHost(error)),
-        made = make(&network, &mut prepared, &mut recorder, &inbox, whole, &mut status) => made.map_err(Stopped::ByError),
+        made = make(&mut prepared, &mut recorder, &inbox, whole, &mut status) => made.map_err(Stopped::ByError),
     };
     let error = ended.err().map(|stopped| match stopped {
         Stopped::ByError(error) => error,
@@ -190,7 +190,6 @@ fn cancelled(code: Code) -> Error {
 
 /// The attempts, and the body of the response that ends them.
 async fn make(
-    network: &Network,
     prepared: &mut Prepared,
     recorder: &mut Recorder,
     inbox: &Inbox,
@@ -199,7 +198,7 @@ async fn make(
 ) -> Result<(), Error> {
     // Its host may have been away for a while, and servers close connections that are idle.
     net::poll_sockets().await;
-    let response = attempts::make(network, prepared, recorder).await?;
+    let response = attempts::make(prepared, recorder).await?;
     *status = Some(response.status().as_u16());
     let Prepared { budget, run, .. } = prepared;
     if whole {

@@ -21,12 +21,16 @@ use super::unseal::{choose, unseal};
 use crate::audit::Recorder;
 use crate::credential::placement::{self, Draft};
 use crate::credential::{Redactor, declared};
+use crate::document::{CredentialKind, CredentialSpec};
 use crate::error::{Code, Error};
-use crate::net::{Content, Upload};
+use crate::net::{Content, Network, Upload};
 use crate::policy::{self, Decision};
+use crate::sign::ClientCertificate;
 
 /// A request that may be sent, credential included.
 pub struct Prepared {
+    /// The connections that it may have.
+    pub network: Arc<Network>,
     /// Where it goes.
     pub route: Route,
     /// The request itself.
@@ -39,6 +43,8 @@ pub struct Prepared {
 
 /// The state of a call that is being made.
 pub struct Run {
+    /// What its connections show, whose key new ones need.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// The permit for the current attempt.
     pub permit: Permit,
     /// The access token, where one has to be fetched.
@@ -91,8 +97,17 @@ pub fn prepare(
     let key_header = call.idempotency_key.as_ref().map(|_| &idempotency_header);
     let draft = Draft { headers: &headers, query: target.query(), body: whole, key_header };
     let placed = placement::place(credentials, draft)?;
+    let network = match &placed.certificate {
+        Some(certificate) => {
+            let refused = |error: Error| error.of_credential(shown_by(specs));
+            engine.network()?.certified(certificate).map_err(refused)?
+        }
+        None => Arc::clone(engine.network()?),
+    };
     let token = match placed.token {
-        Some(provenance) => Some(token::of(engine, provenance, bindings.token_uri, specs, envelopes)?),
+        Some(provenance) => {
+            Some(token::of(engine, provenance, bindings.token_uri, bindings.token_certificate, specs, envelopes)?)
+        }
         None => None,
     };
     let mut fields = Fields::of_caller(headers);
@@ -124,9 +139,23 @@ pub fn prepare(
     };
     let budget = Budget::of(engine, &service.head, call, recorder.begun());
     let signing = placed.signature.map(|signature| Signing::new(signature, specs, call.idempotency_key.as_deref()));
-    let run =
-        Run { permit, token, signing, corrected: false, redactor: placed.redactor, callers_headers: fields.callers };
-    Ok(Prepared { route, outgoing, budget, run })
+    let run = Run {
+        certificate: placed.certificate,
+        permit,
+        token,
+        signing,
+        corrected: false,
+        redactor: placed.redactor,
+        callers_headers: fields.callers,
+    };
+    Ok(Prepared { network, route, outgoing, budget, run })
+}
+
+/// Which of these shows a certificate to the API, where one does.
+fn shown_by(specs: &[CredentialSpec]) -> &str {
+    let of = |shows: fn(CredentialKind) -> bool| specs.iter().find(|spec| shows(spec.kind));
+    let shows = of(|kind| kind == CredentialKind::Mtls).or_else(|| of(CredentialKind::fetches_token));
+    shows.map_or("", |spec| spec.identifier.as_str())
 }
 
 /// The header fields of a request in the making.

@@ -15,10 +15,15 @@ use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::{self, Files, KeptTokens, SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
 use crate::secret::Secret;
+use crate::sign::ClientCertificate;
 use crate::sys::lock;
 
 /// How long a 401 that is followed by another try may take to end. It only saves a connection.
 pub const DRAINING: Duration = Duration::from_millis(200);
+
+/// Why a client that authenticates by a certificate cannot.
+const NO_CERTIFICATE: &str = "its client_auth wants a client certificate: seal private_key and certificate_chain with it, or \
+    give the service an mtls credential whose binding.hosts has the token endpoint's host";
 
 /// Where a call has its token from.
 pub struct CallToken {
@@ -36,6 +41,7 @@ pub fn of(
     engine: &Engine,
     provenance: Provenance,
     uri: Option<Uri>,
+    beside: Option<Arc<ClientCertificate>>,
     specs: &[CredentialSpec],
     envelopes: &[Vec<u8>],
 ) -> Result<CallToken, Error> {
@@ -43,6 +49,25 @@ pub fn of(
     let (spec, envelope) = pairs
         .find(|(spec, _)| spec.kind.fetches_token())
         .ok_or_else(|| Error::new(Code::Panic, "a token without a credential is wanted"))?;
+    if provenance.needs_certificate() && beside.is_none() {
+        return Err(Error::new(Code::CredentialUnusable, NO_CERTIFICATE).of_credential(&spec.identifier));
+    }
+    let own = provenance.certificate().map(Arc::clone);
+    // A token may be bound to the certificate that was shown for it, so another one has another token.
+    let slot = match beside.as_ref().filter(|_| own.is_none()) {
+        None => SlotId::new(&spec.identifier, envelope),
+        Some(certificate) => {
+            SlotId::new(&spec.identifier, &[envelope.as_slice(), certificate.id().as_bytes()].concat())
+        }
+    };
+    let certificate = own.or(beside);
+    let network = match &certificate {
+        Some(certificate) => {
+            let refused = |error: Error| error.of_credential(&spec.identifier);
+            engine.network()?.certified(certificate).map_err(refused)?
+        }
+        None => Arc::clone(engine.network()?),
+    };
     let settings = &*engine.settings;
     let keys = || engine.keyring().keys();
     let consented = match &provenance {
@@ -61,14 +86,15 @@ pub fn of(
         }
         None => {
             let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: keys() });
-            (SlotId::new(&spec.identifier, envelope), shared.map_or(Files::None, Files::Shared))
+            (slot, shared.map_or(Files::None, Files::Shared))
         }
     };
     let source = TokenSource {
         provenance,
         uri,
         user_agent: settings.user_agent.clone(),
-        network: Arc::clone(engine.network()?),
+        network,
+        certificate,
         files,
         clock: Mutex::new(None),
         time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use rustls::AlertDescription;
+
 use crate::error::{Code, Error};
 
 /// The first error of type `T` in the chain that starts at `error`.
@@ -50,11 +52,13 @@ pub struct Cause {
     pub unprocessed: bool,
     /// The other side wants HTTP/1.1 for the request.
     pub wants_http1: bool,
+    /// The alert of TLS by which the other side has ended the connection.
+    pub alert: Option<AlertDescription>,
 }
 
 impl From<Error> for Cause {
     fn from(error: Error) -> Self {
-        Self { error, unprocessed: false, wants_http1: false }
+        Self { error, unprocessed: false, wants_http1: false, alert: None }
     }
 }
 
@@ -69,6 +73,7 @@ pub fn exchange_error(error: &(dyn StdError + 'static)) -> Cause {
         error: transfer_error(error),
         unprocessed: remote.is_some_and(h2::Error::is_go_away) || reason == Some(h2::Reason::REFUSED_STREAM),
         wants_http1: reason == Some(h2::Reason::HTTP_1_1_REQUIRED),
+        alert: find::<io::Error>(error).and_then(alert),
     }
 }
 
@@ -90,10 +95,17 @@ pub fn transfer_error(error: &(dyn StdError + 'static)) -> Error {
     }
 }
 
+/// The alert that an error of reading is.
+pub fn alert(error: &io::Error) -> Option<AlertDescription> {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    }
+}
+
 fn io_error(error: &io::Error) -> Error {
     // In TLS 1.3 a server judges the client when the client's own handshake is already complete.
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let Some(rustls::Error::AlertReceived(_)) = tls {
+    if alert(error).is_some() {
         return Error::new(
             Code::HandshakeFailed,
             "the server ended TLS with an alert; it may want a client's certificate",

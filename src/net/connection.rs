@@ -4,16 +4,17 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use rustls::ProtocolVersion;
+use rustls::{AlertDescription, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
 
+use super::classify;
 use super::frames::Frames;
 use super::http1::Http1Origins;
 use super::socket::Socket;
@@ -50,9 +51,16 @@ pub struct Facts {
     /// How many streams the server takes at a time, plus one; 0 where it has not said so.
     max_streams: AtomicU32,
     settled: Notify,
+    /// The alert of TLS that ended it.
+    alert: OnceLock<AlertDescription>,
 }
 
 impl Facts {
+    /// The alert of TLS by which the other side has ended it.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        self.alert.get().copied()
+    }
+
     /// Whether an earlier request had used this connection.
     pub fn use_once(&self) -> bool {
         self.used.swap(true, Ordering::AcqRel)
@@ -212,6 +220,7 @@ impl Stream {
             leaves_for_http1: AtomicBool::new(false),
             max_streams: AtomicU32::new(0),
             settled: Notify::new(),
+            alert: OnceLock::new(),
         };
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
     }
@@ -259,6 +268,12 @@ impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = self.io().poll_read(cx, buf);
+        // The HTTP stack does not hand it on to every stream.
+        if let Poll::Ready(Err(error)) = &polled
+            && let Some(alert) = classify::alert(error)
+        {
+            let _ = self.facts.alert.set(alert);
+        }
         let arrived = buf.filled().get(before..).unwrap_or_default();
         self.facts.read(arrived.len());
         let this = &mut *self;

@@ -21,6 +21,7 @@ use super::connection::Stream;
 use super::dial::Dialler;
 use super::guard::Guard;
 use super::http1::{Http1Origins, origin as origin_of};
+use super::identity::Identity;
 use super::options::NetworkOptions;
 use super::proxy::Proxy;
 use super::resolve::Lookups;
@@ -44,14 +45,19 @@ struct Inner {
     timeout: Duration,
     http2_only: bool,
     post_quantum: bool,
+    is_certified: bool,
 }
 
 impl Connector {
-    /// A connector of these settings, whose TLS offers what they allow.
-    pub fn new(options: &NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
+    /// A connector of these settings, whose TLS offers what they allow, and shows this certificate where it is asked for one.
+    pub fn new(
+        options: &NetworkOptions,
+        lookups: Arc<Lookups>,
+        identity: Option<&Arc<Identity>>,
+    ) -> Result<Self, Error> {
         let versions = [(options.http2, &b"h2"[..]), (options.http1, b"http/1.1")];
         let offered = versions.iter().filter(|(allowed, _)| *allowed).map(|(_, name)| name.to_vec()).collect();
-        let tls = tls::client_config(&options.roots, offered, options.post_quantum)?;
+        let tls = tls::client_config(&options.roots, offered, options.post_quantum, identity)?;
         let http1_tls = options.http1.then(|| {
             let mut tls = tls.clone();
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -67,6 +73,7 @@ impl Connector {
             timeout: options.connect_timeout,
             http2_only: !options.http1,
             post_quantum: options.post_quantum,
+            is_certified: identity.is_some(),
         })))
     }
 }
@@ -99,6 +106,10 @@ impl Service<Uri> for Connector {
 impl Inner {
     async fn dial(&self, origin: &Uri, deadline: Instant) -> Result<Stream, Error> {
         let secure = origin.scheme_str() == Some("https");
+        if self.is_certified && !secure {
+            let why = "a client certificate is shown over https only, and the URL is http";
+            return Err(Error::new(Code::CredentialUnusable, why));
+        }
         let host = host(origin)?;
         let tcp = match &self.proxy {
             Some(proxy) if proxy.serves(secure, &host) => {
@@ -117,7 +128,8 @@ impl Inner {
         let key = origin_of(origin);
         let http1 = self.http1_tls.as_ref().filter(|_| self.origins.contains(&key));
         let session = TlsConnector::from(Arc::clone(http1.unwrap_or(&self.tls))).connect(name, tcp).await;
-        let stream = session.map(Stream::tls).map_err(|error| tls::handshake_error(&error, self.post_quantum))?;
+        let refused = |error| tls::handshake_error(&error, self.post_quantum, self.is_certified);
+        let stream = session.map(Stream::tls).map_err(refused)?;
         if self.http2_only && !stream.http2() {
             return Err(Error::new(
                 Code::HandshakeFailed,

@@ -21,6 +21,7 @@ use super::network::{Network, Way};
 use super::poll::poll_sockets;
 use super::pool::Pool;
 use super::response::Response;
+use super::tls;
 use super::watch::{Observed, Watch, is_last, use_no_more};
 use crate::error::{Code, Error, Sent};
 
@@ -179,6 +180,11 @@ impl Network {
                 }
             }
             Ok(Err(mut cause)) => {
+                // The server was still in its handshake then, and has processed none of the request.
+                let judgement = cause.alert.or_else(|| watch.alert()).filter(|alert| tls::judges_client(*alert));
+                if let Some(alert) = judgement.filter(|_| self.is_certified()) {
+                    cause.error = tls::client_refused(alert);
+                }
                 let closed = cause.error.code == Code::ClosedEarly;
                 let wants_http1 = closed && (cause.wants_http1 || watch.is_left_for_http1());
                 if wants_http1 {
@@ -187,7 +193,7 @@ impl Network {
                 // A connection that ends as soon as it is there hands the request back before any of it was written. So does the
                 // pool, where a request waited for another one's dial that failed.
                 let unprocessed = cause.unprocessed || closed && watch.sent() == Sent::No;
-                let sent = if unprocessed { Sent::No } else { watch.sent() };
+                let sent = if unprocessed || judgement.is_some() { Sent::No } else { watch.sent() };
                 Err(Box::new(Failure {
                     error: cause.error.sent(sent),
                     // Where nothing but HTTP/2 may be spoken, it would only be refused again.

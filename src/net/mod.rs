@@ -2,7 +2,8 @@
 //!
 //! A [`Network`] has the connections of one engine. [`Network::exchange`] sends a request on one of its pool and gives the
 //! [`Response`] as soon as its head is there; Exchanges that go on beside each other have connections of their own (`lanes`);
-//! [`Network::one_shot`] has a connection for one request alone. A connection is made
+//! [`Network::one_shot`] has a connection for one request alone, and [`Network::certified`] gives those that show a client certificate.
+//! A connection is made
 //! by `connector`, to addresses that [`Guard`] has resolved and judged.
 //!
 //! No other room knows the HTTP stack. `policy`, below, says which addresses may be dialled; `oauth` and `engine`, above, say
@@ -23,6 +24,7 @@ mod frames;
 mod guard;
 mod head;
 mod http1;
+mod identity;
 mod idle;
 mod lanes;
 mod lookahead;

@@ -10,17 +10,21 @@ use tokio::sync::Semaphore;
 use super::client::{self, HttpClient, Tasks};
 use super::connector::Connector;
 use super::http1::origin;
+use super::identity::Identity;
 use super::lanes::{self, LanePlace, Lanes};
 use super::options::NetworkOptions;
 use super::pool::Pool;
 use super::resolve::Lookups;
 use crate::error::Error;
+use crate::sign::ClientCertificate;
 use crate::sys::lock;
 
 /// Of all origins that calls went to.
 const IDLE: usize = 64;
 /// Of all that only redirects led to: their number is the servers' choice.
 const IDLE_REDIRECTED: usize = 8;
+/// Client certificates whose connections are kept. The one that was not used for the longest time goes with its connections.
+const CERTIFIED: usize = 16;
 /// Gates of origins that nobody waits at are swept above this number.
 const GATES: usize = 64;
 
@@ -37,6 +41,11 @@ pub enum Way {
 pub struct Network {
     connector: Connector,
     options: NetworkOptions,
+    lookups: Arc<Lookups>,
+    /// Who its connections are, if they show a certificate.
+    identity: Option<Arc<Identity>>,
+    /// Those that show one, each with its own pools and sessions of TLS; the last one used comes last.
+    certified: Mutex<Vec<Arc<Self>>>,
     called: Pool,
     redirected: Pool,
     called_beside: Lanes,
@@ -47,10 +56,37 @@ pub struct Network {
 impl Network {
     /// Prepares connections. Nothing is opened yet.
     pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
-        let connector = Connector::new(&options, lookups)?;
+        Self::with(options, lookups, None)
+    }
+
+    /// The connections that show this certificate, to whoever asks for one. They are apart from all others: a call with another
+    /// one, with another key or with none never meets them. The key is used for as long as the caller keeps it.
+    pub fn certified(&self, certificate: &Arc<ClientCertificate>) -> Result<Arc<Self>, Error> {
+        let is_its = |network: &Arc<Self>| network.identity.as_ref().is_some_and(|known| known.is(certificate.id()));
+        let mut certified = lock(&self.certified);
+        let network = match certified.iter().position(is_its) {
+            Some(place) => certified.remove(place),
+            None => {
+                let identity = Some(Arc::new(Identity::of(certificate)?));
+                if certified.len() >= CERTIFIED {
+                    certified.remove(0);
+                }
+                Arc::new(Self::with(self.options.clone(), Arc::clone(&self.lookups), identity)?)
+            }
+        };
+        network.identity.iter().for_each(|identity| identity.lend(certificate));
+        certified.push(Arc::clone(&network));
+        Ok(network)
+    }
+
+    fn with(options: NetworkOptions, lookups: Arc<Lookups>, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
+        let connector = Connector::new(&options, Arc::clone(&lookups), identity.as_ref())?;
         Ok(Self {
             connector,
             options,
+            lookups,
+            identity,
+            certified: Mutex::default(),
             called: Pool::new(IDLE),
             redirected: Pool::new(IDLE_REDIRECTED),
             called_beside: Lanes::new(IDLE),
@@ -67,6 +103,11 @@ impl Network {
     /// Limit of making one connection.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.options.connect_timeout
+    }
+
+    /// Whether its connections show a certificate.
+    pub(super) fn is_certified(&self) -> bool {
+        self.identity.is_some()
     }
 
     /// Whether HTTP/1.1 may be spoken.

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig, OtherError, RootCertStore};
 use sha2::{Digest, Sha256};
 
+use super::identity::Identity;
 use super::pins::{Pin, Verifier};
 use crate::document::{RootSource, TlsSpec};
 use crate::error::{Code, Error};
@@ -134,17 +135,25 @@ fn chains(
         .map_err(|_| Error::new(Code::ConfigurationInvalid, unusable))
 }
 
-/// TLS 1.2 and 1.3 with these anchors, offering these protocols by ALPN. Its session cache is fresh, so a forked child
-/// makes its own.
-pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>, post_quantum: bool) -> Result<ClientConfig, Error> {
-    let mut config = ClientConfig::builder_with_provider(provider(post_quantum))
+/// TLS 1.2 and 1.3 with these anchors, offering these protocols by ALPN, and this certificate to servers that ask for one. Its
+/// session cache is fresh: a forked child makes its own, and no session of one certificate is resumed by a call with another.
+pub fn client_config(
+    roots: &Roots,
+    alpn: Vec<Vec<u8>>,
+    post_quantum: bool,
+    identity: Option<&Arc<Identity>>,
+) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider(post_quantum))
         .with_safe_default_protocol_versions()
         .map_err(|_| Error::new(Code::HandshakeFailed, "the TLS provider offers no usable version"))?
         // rustls calls every verifier but its own dangerous. This one takes nothing from a server but what its own takes, and
         // certificates that the operator has named.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&roots.verifier) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::clone(&roots.verifier) as Arc<dyn ServerCertVerifier>);
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::clone(identity) as Arc<dyn ResolvesClientCert>),
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = alpn;
     Ok(config)
 }
@@ -153,10 +162,53 @@ pub fn client_config(roots: &Roots, alpn: Vec<Vec<u8>>, post_quantum: bool) -> R
 const REMEDY: &str =
     "; an old firewall or proxy may not let a large ClientHello pass: tls.post_quantum false sends a small one";
 
+/// Whether an alert judges the client's certificate or what its key has signed. It only comes in a handshake, of which a server of
+/// TLS 1.3 has the second half when the client's is over: nothing that came after it was processed.
+pub fn judges_client(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    [
+        A::BadCertificate,
+        A::UnsupportedCertificate,
+        A::CertificateRevoked,
+        A::CertificateExpired,
+        A::CertificateUnknown,
+        A::UnknownCA,
+        A::AccessDenied,
+        A::DecryptError,
+        A::CertificateRequired,
+    ]
+    .contains(&alert)
+}
+
+/// What it means where a certificate was shown.
+pub fn client_refused(alert: AlertDescription) -> Error {
+    let why = match alert {
+        AlertDescription::CertificateExpired => "it has expired",
+        AlertDescription::CertificateRevoked => "it is revoked",
+        AlertDescription::UnknownCA => "it does not trust its issuer, or certificate_chain lacks an intermediate one",
+        AlertDescription::CertificateRequired => "it takes no key of this kind, or none was shown",
+        AlertDescription::DecryptError => "a signature is not right, that of the certificate or that of its key",
+        AlertDescription::AccessDenied => "its owner has no access",
+        _ => "it is not one that it takes",
+    };
+    Error::new(Code::ClientCertificateRefused, format!("the server refused the client certificate: {why}"))
+}
+
 /// Why a handshake failed, in words that hold nothing of the peer's.
-pub fn handshake_error(error: &std::io::Error, post_quantum: bool) -> Error {
+pub fn handshake_error(error: &std::io::Error, post_quantum: bool, is_certified: bool) -> Error {
     use rustls::CertificateError as C;
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::AlertReceived(alert)) if is_certified && judges_client(*alert) => {
+            return client_refused(*alert);
+        }
+        Some(rustls::Error::Other(OtherError(other))) => {
+            if let Some(own) = other.downcast_ref::<Error>() {
+                return own.clone();
+            }
+        }
+        _ => {}
+    }
     let certificate = |message| Error::new(Code::CertificateInvalid, message);
     let remedy = if post_quantum { REMEDY } else { "" };
     let handshake = |message| Error::new(Code::HandshakeFailed, format!("{message}{remedy}"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper_util::client::legacy::connect::CaptureConnection;
+use rustls::AlertDescription;
 
 use super::body::Witness;
 use super::connection::{Facts, InUse, reads};
@@ -101,6 +102,11 @@ impl Watch {
     /// Whether the server left the connection because it wants HTTP/1.1.
     pub fn is_left_for_http1(&self) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.leaves_for_http1())
+    }
+
+    /// The alert of TLS by which the server has ended the connection.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        self.facts.as_ref().and_then(|facts| facts.alert())
     }
 
     /// Keeps an HTTP/2 connection from being used again on which nothing came since the request went to it: the other side

@@ -89,6 +89,10 @@ pub(super) fn unix(moment: Timestamp) -> u64 {
 fn failed(error: Error) -> Error {
     let sent = error.sent;
     let error = match error.code.class() {
+        _ if error.code == Code::ClientCertificateRefused => {
+            Error::new(Code::TokenEndpointRejected, format!("the token endpoint: {}", error.message))
+        }
+        "credential" => error,
         "policy" => endpoint::refused(Error::new(error.code, error.message)),
         "response" => response::invalid(&error.message),
         "protocol" if error.code != Code::ClosedEarly => response::invalid(&error.message),

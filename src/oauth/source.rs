@@ -11,6 +11,7 @@ use crate::credential::Provenance;
 use crate::credential::clock::Skew;
 use crate::envelope::MasterKey;
 use crate::net::Network;
+use crate::sign::ClientCertificate;
 
 /// Where one credential's token comes from.
 pub struct TokenSource {
@@ -22,6 +23,8 @@ pub struct TokenSource {
     pub user_agent: HeaderValue,
     /// How the token endpoint is reached.
     pub network: Arc<Network>,
+    /// What its connections show, whose key they need for as long as a fetch goes on.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// What lies in files.
     pub files: Files,
     /// How far the clock is off by which a token is signed, where its receiver has said so.

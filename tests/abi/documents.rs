@@ -222,6 +222,7 @@ fn the_payloads_have_every_key_of_their_type() {
         "jwt",
         "aws_sigv4",
         "hmac",
+        "mtls",
     ];
     assert_eq!(keys(&payloads), BTreeSet::from(kinds));
     for kind in kinds {

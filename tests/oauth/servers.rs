@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support;
 use crate::support::library::{Reply, open, send};
 use crate::support::oauth::{requests, sealed};
-use crate::support::server::{Authority, configuration, request};
+use crate::support::server::{Authority, ClientPair, configuration, request};
 
 const SECRET: &str = "se cret/+~:%&=\"";
 
@@ -51,6 +51,7 @@ impl Running {
             .args(arguments)
             // The servers in Python share a file, whose bytecode is not to lie among the sources.
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("CLIENT_AUTHORITY", authority.file())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -249,4 +250,80 @@ fn authlib_verifies_assertions() {
         }
     }
     takes_signed_tokens(&server, engine);
+}
+
+/// A client that a certificate stands for, by its subject and by itself (RFC 8705). It refuses another one, one with a flipped bit
+/// and none; a token that is bound to it is valid at the API with it only.
+#[test]
+fn oidc_provider_verifies_clients_with_a_certificate() {
+    let server = Running::node();
+    let engine = server.engine();
+    let host = format!("localhost:{}", server.port);
+    let file =
+        |name: &str| std::fs::read_to_string(root().join(format!("tests/vectors/keys/{name}.pem"))).expect("a file");
+    let of_file = ClientPair { private_key: file("p256-sec1"), certificate_chain: file("p256-self-signed") };
+    let client = |id: &str, auth: &str, pair: &ClientPair| {
+        json!({
+            "client_id": id, "client_auth": auth, "private_key": pair.private_key, "scopes": ["read"],
+            "certificate_chain": pair.certificate_chain, "token_url": format!("https://{host}/token"),
+            "binding": {"hosts": [host]},
+        })
+    };
+    let issued = |name: &str| server.authority.client(name, |_| {});
+    let rejected = |payload: &Value, what: &str| {
+        let refused = server.call(engine, "/api", payload);
+        assert_eq!(refused.code(), "oauth.token_endpoint_rejected", "{what}: {}", refused.head);
+        assert_eq!(refused.head["error"]["message"], "the token endpoint refused the client: invalid_client", "{what}");
+    };
+    for (id, auth, pair) in [
+        ("by subject", "tls_client_auth", issued("by subject")),
+        ("by itself", "self_signed_tls_client_auth", of_file.clone()),
+    ] {
+        let payload = client(id, auth, &pair);
+        let first = server.call(engine, "/api", &payload);
+        assert_eq!(first.http_status(), Some(200), "{id}: {}", first.head);
+        assert_eq!((String::from_utf8_lossy(&first.body).as_ref(), requests(&first)), (&*format!("{id}: read"), 1));
+        let revoking = server.call(engine, "/api/revoke", &payload);
+        assert_eq!((revoking.http_status(), requests(&revoking)), (Some(200), 0), "{id}: the token is used again");
+        let renewed = server.call(engine, "/api", &payload);
+        assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{id}: {}", renewed.head);
+        rejected(&client(id, auth, &issued("another")), "another");
+        // Node ends some of the connections whose certificate has a broken signature, and responds on the others.
+        let flipped = server.call(engine, "/api", &client(id, auth, &pair.flipped()));
+        let refusals = ["oauth.token_endpoint_rejected", "oauth.token_endpoint_unreachable"];
+        assert!(refusals.contains(&flipped.code()), "{id}: {}", flipped.head);
+    }
+    rejected(&client("by subject", "tls_client_auth", &of_file), "an issuer of its own");
+
+    // What is bound needs the certificate at the API as well.
+    let mut bound = client("bound", "tls_client_auth", &issued("bound"));
+    assert_eq!(server.call(engine, "/api", &bound).http_status(), Some(401));
+    bound["tls_client_certificate_bound_access_tokens"] = json!(true);
+    let allowed = server.call(engine, "/api", &bound);
+    assert_eq!(allowed.body, b"bound: read", "{}", allowed.head);
+
+    // The same with the certificate of another credential, which is bound to the token endpoint; and without one.
+    let mut beside = json!({
+        "client_id": "bound", "client_auth": "tls_client_auth", "scopes": ["read"], "token_url": format!("https://{host}/token"),
+    });
+    let both = |client: &Value, certificate: &Value| {
+        let mut request = request("GET", &format!("https://{host}"), "/api");
+        request["credentials"] = json!([
+            {"identifier": "an_id", "type": "oauth2_client_credentials"}, {"identifier": "an_id", "type": "mtls"},
+        ]);
+        send(engine, &request, b"", &json!([sealed(client), sealed(certificate)]).to_string())
+    };
+    let certificate = issued("bound").payload(std::slice::from_ref(&host));
+    let allowed = both(&beside, &certificate);
+    assert_eq!((allowed.body.as_slice(), requests(&allowed)), (&b"bound: read"[..], 1), "{}", allowed.head);
+    // Another certificate has another token.
+    let renewed = both(&beside, &issued("bound").payload(std::slice::from_ref(&host)));
+    assert_eq!((renewed.body.as_slice(), requests(&renewed)), (&b"bound: read"[..], 1), "{}", renewed.head);
+    assert_eq!(renewed.head["audit"]["attempts"], 1);
+    let alone = server.call(engine, "/api", &beside);
+    assert_eq!((alone.code(), alone.sent()), ("credential.unusable", "no"), "{}", alone.head);
+    // The token endpoint is no host of the certificate.
+    beside["token_url"] = json!(format!("https://127.0.0.1:{}/token", server.port));
+    let elsewhere = both(&beside, &certificate);
+    assert_eq!((elsewhere.code(), elsewhere.sent()), ("credential.unusable", "no"), "{}", elsewhere.head);
 }

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod client_keys;
 mod forks;
 mod memory;
 mod refresh_tokens;

@@ -48,7 +48,7 @@ fn numbers(der: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
-fn needles(pem: &str) -> Needles {
+pub(super) fn needles(pem: &str) -> Needles {
     let line = pem.lines().nth(2).expect("a line of base64");
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let der = crate::support::base64(&body);

@@ -18,13 +18,29 @@ pub struct Nginx {
 impl Nginx {
     /// Starts it with this `keepalive_timeout`.
     pub fn start(authority: &Authority, keepalive: &str) -> Self {
+        Self::made(authority, keepalive, "", "")
+    }
+
+    /// One with this `ssl_verify_client`, which trusts the authority's certificates of clients. It responds with what it made of the
+    /// client's certificate as well, whether the session was resumed, and the certificate's subject.
+    pub fn verifying(authority: &Authority, keepalive: &str, verify: &str) -> Self {
+        let authorities = authority.file();
+        let verify = format!(
+            "ssl_verify_client {verify}; ssl_client_certificate {}; ssl_verify_depth 2;",
+            authorities.display()
+        );
+        Self::made(authority, keepalive, &verify, " $ssl_client_verify $ssl_session_reused $ssl_client_s_dn")
+    }
+
+    fn made(authority: &Authority, keepalive: &str, verify: &str, says: &str) -> Self {
         let (tls12, tls13) = (free_port(), free_port());
         let (certificate, key) = authority.files(&["localhost"]);
         let directory = authority.directory().display();
         let server = |port: u16, versions: &str| {
             format!(
                 "server {{ listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
-                 location / {{ return 200 \"$connection $connection_requests $server_protocol $ssl_protocol\"; }} }}"
+                 {verify}
+                 location / {{ return 200 \"$connection $connection_requests $server_protocol $ssl_protocol{says}\"; }} }}"
             )
         };
         // A single process, so that no worker is left when it is killed.

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
 
 /// A certificate authority of the test's own, in a directory of its own.
@@ -73,6 +75,25 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// A server that takes certificates of clients that another authority has issued, with one version of TLS.
+    pub fn judging(&self, of: &Self, version: &'static SupportedProtocolVersion, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(of.file()).expect("a file") {
+            roots.add(certificate.expect("a certificate")).expect("a root");
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let (chain, key) = self.issue(&["localhost"], |_| {});
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .expect("versions")
+            .with_client_cert_verifier(verifier.build().expect("a verifier"))
+            .with_single_cert(vec![chain], key)
+            .expect("a certificate");
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    }
+
     /// Certificate and key as PEM files, for servers that are programs of their own.
     pub fn files(&self, names: &[&str]) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().expect("a key");
@@ -81,6 +102,31 @@ impl Authority {
         std::fs::write(&chain_file, certificate.pem()).expect("a file");
         std::fs::write(&key_file, key.serialize_pem()).expect("a file");
         (chain_file, key_file)
+    }
+
+    /// A certificate of a client with this name, after `change`.
+    pub fn client(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> ClientPair {
+        self.client_of(&KeyPair::generate().expect("a key"), name, change)
+    }
+
+    /// The same for this key.
+    pub fn client_of(&self, key: &KeyPair, name: &str, change: impl FnOnce(&mut CertificateParams)) -> ClientPair {
+        let mut params = parameters(&[]);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
+        ClientPair { private_key: key.serialize_pem(), certificate_chain: certificate.pem() }
+    }
+
+    /// An authority below this one, and its certificate in PEM.
+    pub fn below(&self, name: &str) -> (Self, String) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = parameters(&[]);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        (Self { issuer: Issuer::new(params, key), directory: self.directory.join(name) }, certificate)
     }
 
     fn issue(
@@ -93,6 +139,32 @@ impl Authority {
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         (certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+    }
+}
+
+/// A client's key and its chain, in PEM.
+#[derive(Clone)]
+pub struct ClientPair {
+    pub private_key: String,
+    pub certificate_chain: String,
+}
+
+impl ClientPair {
+    /// The same with one bit of the certificate's signature flipped.
+    pub fn flipped(&self) -> Self {
+        let mut der =
+            CertificateDer::from_pem_slice(self.certificate_chain.as_bytes()).expect("a certificate").to_vec();
+        *der.last_mut().expect("bytes") ^= 1;
+        let body = super::encode(&der);
+        let certificate_chain = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        Self { certificate_chain, ..self.clone() }
+    }
+
+    /// The payload of `mtls`, bound to these hosts.
+    pub fn payload(&self, hosts: &[String]) -> Value {
+        json!({
+            "private_key": self.private_key, "certificate_chain": self.certificate_chain, "binding": {"hosts": hosts},
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 mod body;
+mod certificates;
 mod chains;
 mod codings;
 mod fields;

@@ -24,6 +24,7 @@ final readonly class CredentialReference
     public const JWT = 'jwt';
     public const AWS_SIGV4 = 'aws_sigv4';
     public const HMAC = 'hmac';
+    public const MTLS = 'mtls';
     public const SECRET = 'secret';
 
     /** S3 among the services of AWS. */
@@ -48,6 +49,7 @@ final readonly class CredentialReference
         self::JWT,
         self::AWS_SIGV4,
         self::HMAC,
+        self::MTLS,
         self::SECRET,
     ];
 
@@ -104,7 +106,7 @@ final readonly class CredentialReference
     /** Whether a request carries the secret itself, and nothing that was made with it. */
     public function isSent(): bool
     {
-        return !in_array($this->type, [...self::FETCHING, ...self::SIGNING], true);
+        return !in_array($this->type, [...self::FETCHING, ...self::SIGNING, self::MTLS], true);
     }
 
     /**

@@ -60,7 +60,19 @@ final class CallTest extends CommandTestCase
             'credentials' => ['my_api_key'],
             'types' => ['bearer'],
             'signed' => null,
+            'client_certificate' => null,
         ], $answer);
+    }
+
+    public function testExplainNamesAClientCertificate(): void
+    {
+        $with = $this->options(credentials: [
+            ['identifier' => 'my_api_key', 'type' => 'bearer'], ['identifier' => 'my_certificate', 'type' => 'mtls'],
+        ]);
+        $output = self::printed(['explain', 'crm', 'GET', '/echo', ...$with]);
+        self::assertStringEndsWith("credentials: my_api_key (bearer), my_certificate (mtls)\nclient certificate: my_certificate\n", $output);
+        $answer = json_decode(self::printed(['explain', 'crm', 'GET', '/echo', '--format=json', ...$with]), true);
+        self::assertSame('my_certificate', $answer['client_certificate']);
     }
 
     /**
@@ -384,9 +396,10 @@ final class CallTest extends CommandTestCase
     /**
      * @param array<string, mixed> $more of the configuration
      * @param array<string, mixed> $policy of the service
+     * @param list<array<string, string>> $credentials of the service, in place of the one that it has
      * @return list<string>
      */
-    private function options(array $more = [], array $policy = []): array
+    private function options(array $more = [], array $policy = [], array $credentials = []): array
     {
         $key = $this->directory->path . '/vault.key';
         if (!is_file($key)) {
@@ -403,7 +416,7 @@ final class CallTest extends CommandTestCase
                 'allowed_methods' => ['GET', 'POST'],
                 'allowed_paths' => ['/v1/echo', '/v1/echo/{id}', '/v1/status/**'],
             ],
-            'credentials' => [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
+            'credentials' => $credentials ?: [['identifier' => 'vault:my_api_key', 'type' => 'bearer']],
         ];
         $registry = ['version' => 1, 'services' => [
             'crm' => $crm,

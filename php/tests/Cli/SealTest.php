@@ -253,6 +253,35 @@ final class SealTest extends CommandTestCase
         yield 'bytes' => [self::SECRET, ['--plain']];
     }
 
+    /** Key, certificates and what else a client certificate's payload has. */
+    private static function certificate(string $key, string $chain, mixed ...$changes): string
+    {
+        $read = static fn (string $name): string
+            => (string) file_get_contents(dirname(__DIR__, 3) . '/tests/vectors/keys/' . $name . '.pem');
+        return (string) json_encode($changes + [
+            'type' => 'mtls',
+            'private_key' => $read($key),
+            'certificate_chain' => implode('', array_map($read, explode(' ', $chain))),
+            'binding' => ['hosts' => ['a.example']],
+        ]);
+    }
+
+    public function testWhenACertificateExpiresIsTold(): void
+    {
+        $client = ['type' => 'oauth2_client_credentials', 'client_auth' => 'tls_client_auth', 'client_id' => 'c', 'token_url' => 'https://a.example/'];
+        foreach (
+            [
+                [self::certificate('p256-sec1', 'p256-chain'), 'seal: the certificate expires on 21'],
+                [self::certificate('p256-pkcs8', 'p256-self-signed', ...$client), 'seal: the certificate expires on 21'],
+                [self::certificate('p256-sec1', 'p256-expired'), 'seal: warning: the certificate expired on 2021-01-01 00:00 UTC'],
+            ] as [$payload, $says]
+        ) {
+            $output = self::printed(['seal', self::IDENTIFIER, '--key-file=' . $this->keyFile()], $payload);
+            self::assertStringContainsString($says, $output);
+            self::assertMatchesRegularExpression('/^nrv1:\S+$/m', $output);
+        }
+    }
+
     public function testWhatIsBoundToHostsIsSealedWithoutAWord(): void
     {
         $payload = '{"type":"bearer","token":"' . self::SECRET . '","binding":{"hosts":["api.example.com"]}}';
@@ -407,7 +436,7 @@ final class SealTest extends CommandTestCase
         yield 'an object of scopes' => [$client(['scopes' => ['a' => 'read']]), '"scopes" is no list'];
         yield 'a resource that is empty' => [$client(['resource' => ['']]), '"resource" is neither'];
         yield 'an audience that is empty' => [$client(['audience' => '']), '"audience" is empty'];
-        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is one of body, basic, private_key_jwt'];
+        yield 'another authentication' => [$client(['client_auth' => 'post']), '"client_auth" is one of body, basic, private_key_jwt, tls_client_auth'];
         yield 'a type of token with a blank' => [$client(['token_type' => 'Bearer Token']), '"token_type" is no'];
         yield 'a list of types of token' => [$client(['token_type' => ['Bearer']]), '"token_type" is no'];
         yield 'no type of token' => [$client(['token_type' => null]), '"token_type" is no'];
@@ -511,6 +540,22 @@ final class SealTest extends CommandTestCase
         yield 'a part of the connection' => [$hmac(['template' => '{header:host}']), 'that belongs to the connection'];
         yield 'a header twice' => [$hmac(['headers' => ['x-a' => '{signature}', 'X-A' => '1']]), '"headers" has a name twice'];
         yield 'a header of the connection' => [$hmac(['headers' => ['host' => '{signature}']]), '"headers" has a name that is none'];
+        yield 'a certificate that is bound nowhere' => [self::certificate('p256-sec1', 'p256-chain', binding: []), 'needs "binding.hosts"'];
+        yield "another key's certificate" => [self::certificate('rsa-pkcs8', 'p256-chain'), 'first certificate is not that of "private_key"'];
+        yield 'an issuer of somebody else' => [self::certificate('p256-sec1', 'p256-chain p256-self-signed'), 'certificate 3 is not of the issuer'];
+        yield 'a chain that begins with the issuer' => [
+            self::certificate('p256-sec1', 'p256-self-signed p256-chain'),
+            'certificate 2 is not of the issuer of the one before it',
+        ];
+        yield 'a chain with a key' => [self::certificate('p256-sec1', 'p256-chain p256-sec1'), 'it has a block that is no certificate'];
+        yield 'a short key of TLS' => [self::certificate('rsa-1024', 'p256-chain'), 'TLS needs a whole RSA key of 2048 to 8192 bits'];
+        yield 'a certificate beside a secret' => [
+            self::certificate('p256-sec1', 'p256-chain', ...[
+                'type' => 'oauth2_client_credentials', 'client_auth' => 'tls_client_auth', 'client_id' => 'c',
+                'client_secret' => self::SECRET, 'token_url' => 'https://a.example/',
+            ]),
+            '"client_secret" does not go with this "client_auth"',
+        ];
         yield 'a missing key' => ['{"type":"basic","password":"' . self::SECRET . '"}', 'needs "username"'];
         yield 'a key too many' => [$bearer(',"' . self::SECRET . '":1'), 'a key that is not one of'];
         yield 'a key of another type' => [$bearer(',"username":"u"'), 'a key that is not one of'];

@@ -175,6 +175,10 @@ final class Deviations
             'transports' => [Transports::PHP],
             'instead' => 'A credential of type `aws_sigv4` or `hmac` is `credential.unsupported`: only the library signs requests.',
         ],
+        'client-certificates' => [
+            'transports' => [Transports::PHP],
+            'instead' => 'A credential of type `mtls` is `credential.unsupported`: only the library shows client certificates.',
+        ],
         'check' => [
             'transports' => [Transports::SIDECAR],
             'instead' => 'A credential is not tested without a call: no verb of the daemon returns, lists or tests one.',

@@ -77,6 +77,7 @@ final class SealedCredentialTest extends TestCase
         yield ['jwt'];
         yield ['aws_sigv4'];
         yield ['hmac'];
+        yield ['mtls'];
     }
 
     /**

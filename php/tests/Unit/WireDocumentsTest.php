@@ -262,10 +262,13 @@ final class WireDocumentsTest extends TestCase
         foreach ($payloads as $type => $payload) {
             $document = (string) json_encode($payload);
             self::assertTrue(Payload::binding($document, Payload::fields($type, $document))?->hasHosts(), $type);
-            // A client has a secret, as in the document, or a key, as the second row of the page has it.
+            // A client has a secret, as in the document, a key or a certificate, as the further rows of the page have it.
             $clients = [CredentialReference::OAUTH2_CLIENT_CREDENTIALS, CredentialReference::OAUTH2_REFRESH_TOKEN];
+            $ofCertificate = $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
+                ? ['certificate_chain', 'tls_client_certificate_bound_access_tokens']
+                : [];
             $ofKey = in_array($type, $clients, true)
-                ? ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime']
+                ? ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime', ...$ofCertificate]
                 : [];
             $known = [...array_keys($payload), ...$ofKey];
             self::assertEqualsCanonicalizing($known, self::listed($type, ['one_more' => 1] + $payload));

@@ -2,9 +2,10 @@
 //
 // GET /api answers 200 to a token that is valid, and 401 to any other; GET /api/revoke makes it invalid afterwards. GET /signed/ALG answers
 // 200 to a bearer that jose verifies with the key of that algorithm, and 401 to any other; /signed/ALG/flipped flips one bit of it before.
+// Certificates of clients are verified by the authority that CLIENT_AUTHORITY names; a token that is bound to one is valid with it only.
 // The packages are found in the directory that NODE_MODULES names.
 
-import { createPublicKey } from 'node:crypto';
+import { X509Certificate, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { createRequire } from 'node:module';
@@ -43,8 +44,30 @@ const flip = (token) => {
 
 const publicKey = (alg) => createPublicKey(readFileSync(`${process.env.PUBLIC_KEYS}/${alg === 'ES256' ? 'p256' : 'rsa'}-public.pem`));
 
+// Clients that a certificate stands for: by its subject, or by itself.
+const bySubject = (client_id, bound) => {
+  const { client_secret, ...rest } = client(client_id, 'tls_client_auth');
+  return { ...rest, tls_client_auth_subject_dn: `CN=${client_id}`, tls_client_certificate_bound_access_tokens: bound };
+};
+const byItself = (client_id, file) => {
+  const { client_secret, ...rest } = client(client_id, 'self_signed_tls_client_auth');
+  const { raw, publicKey } = new X509Certificate(readFileSync(`${process.env.PUBLIC_KEYS}/${file}`));
+  return { ...rest, jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), x5c: [raw.toString('base64')] }] } };
+};
+const shown = (ctx) => {
+  const { raw } = ctx.socket.getPeerCertificate();
+  return raw && new X509Certificate(raw);
+};
+const thumbprint = (shown) => shown && Buffer.from(shown.fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
+
 const [certificate, key] = process.argv.slice(2).map((file) => readFileSync(file));
-const server = createServer({ cert: certificate, key });
+const server = createServer({
+  cert: certificate,
+  key,
+  ca: readFileSync(process.env.CLIENT_AUTHORITY),
+  requestCert: true,
+  rejectUnauthorized: false,
+});
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address();
   const provider = new Provider(`https://localhost:${port}`, {
@@ -54,11 +77,28 @@ server.listen(0, '127.0.0.1', () => {
       signing('RS256', 'rsa'),
       signing('PS256', 'rsa'),
       signing('ES256', 'p256'),
+      bySubject('by subject', false),
+      bySubject('bound', true),
+      byItself('by itself', 'p256-self-signed.pem'),
     ],
-    clientAuthMethods: ['client_secret_post', 'client_secret_basic', 'private_key_jwt'],
+    clientAuthMethods: [
+      'client_secret_post', 'client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
+    ],
     enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256'] },
     scopes: ['read', 'write', 'admin'],
-    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: shown,
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, property, expected) => shown(ctx).subject === expected,
+      },
+    },
     ttl: { ClientCredentials: 600 },
   });
   // POST /flipped is POST /token with one bit of the assertion's signature flipped before it is looked at.
@@ -76,8 +116,10 @@ server.listen(0, '127.0.0.1', () => {
     if (!context.path.startsWith('/api')) return next();
     const [, value] = /^Bearer (.+)$/.exec(context.get('authorization')) ?? [];
     const token = value && await provider.ClientCredentials.find(value);
-    context.status = token?.isValid ? 200 : 401;
-    context.body = token?.isValid ? `${token.clientId}: ${token.scope}` : 'no';
+    const bound = token?.['x5t#S256'];
+    const isValid = token?.isValid && (!bound || bound === thumbprint(shown(context)));
+    context.status = isValid ? 200 : 401;
+    context.body = isValid ? `${token.clientId}: ${token.scope}` : 'no';
     if (token && context.path === '/api/revoke') await token.destroy();
     return undefined;
   });

@@ -67,6 +67,7 @@ final readonly class Explanation
             . 'pattern: ' . ($this->decision->pathTemplate ?? 'everything below the base path') . "\n"
             . 'credentials: ' . ($credentials === [] ? 'none' : implode(', ', $credentials)) . "\n"
             . ($signed === null ? '' : "signed: $signed\n")
+            . ($this->certificate() === null ? '' : 'client certificate: ' . $this->certificate() . "\n")
             . ($this->service->policy->breaker === null ? '' : "circuit: not known here; each worker has its own\n");
     }
 
@@ -86,6 +87,7 @@ final readonly class Explanation
             'credentials' => array_column($this->service->credentials, 'identifier'),
             'types' => array_column($this->service->credentials, 'type'),
             'signed' => $this->signed(),
+            'client_certificate' => $this->certificate(),
         ];
     }
 
@@ -97,6 +99,17 @@ final readonly class Explanation
     public static function ofRefusal(OutboundException $refusal): array
     {
         return ['version' => 1, 'allowed' => false, 'refusal' => Refusal::toArray($refusal)];
+    }
+
+    /** The credential that shows a client certificate; what an OAuth client shows is under its seal. */
+    private function certificate(): ?string
+    {
+        foreach ($this->service->credentials as $credential) {
+            if ($credential->type === CredentialReference::MTLS) {
+                return $credential->identifier;
+            }
+        }
+        return null;
     }
 
     /**

@@ -10,6 +10,7 @@ use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Php\Credential\AwsPayload;
 use Netresearch\NrVault\Transport\Php\Credential\CredentialInjector;
 use Netresearch\NrVault\Transport\Php\Credential\HmacPayload;
+use Netresearch\NrVault\Transport\Php\Credential\MtlsPayload;
 use Netresearch\NrVault\Transport\Php\Credential\RequestDraft;
 use Netresearch\NrVault\Transport\Php\Credential\Payload as TransportPayload;
 use Netresearch\NrVault\Transport\Php\Credential\TokenPayload;
@@ -43,6 +44,7 @@ final class Payload
                 in_array($type, CredentialReference::FETCHING, true) => TokenPayload::check($type, $payload->expose()),
                 $type === CredentialReference::AWS_SIGV4 => AwsPayload::check($payload->expose()),
                 $type === CredentialReference::HMAC => HmacPayload::check($payload->expose()),
+                $type === CredentialReference::MTLS => MtlsPayload::check($payload->expose()),
                 default => self::place($type, $payload->expose()),
             };
             $binding?->verify();
@@ -52,6 +54,17 @@ final class Payload
         } catch (OutboundException $refusal) {
             throw self::refused($refusal->reason());
         }
+    }
+
+    /**
+     * When the client certificate of a payload that was checked expires, if there is one.
+     */
+    public static function certificateExpiry(#[\SensitiveParameter] Secret $payload): ?\DateTimeImmutable
+    {
+        $places = TransportPayload::fields(self::type($payload->expose()), $payload->expose());
+        return isset($places['certificate_chain'])
+            ? new \DateTimeImmutable('@' . MtlsPayload::chain($payload->expose(), $places)->expiresAt)
+            : null;
     }
 
     /**

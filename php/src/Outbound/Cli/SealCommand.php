@@ -67,12 +67,22 @@ final class SealCommand implements Command
             $hasHosts = false;
         } else {
             $hasHosts = Payload::check($payload);
+            self::tellExpiry(Payload::certificateExpiry($payload), $streams);
         }
         if (!$hasHosts) {
             $streams->error(self::UNBOUND);
         }
         $streams->write(Envelope::seal($masterKey, $identifier, $payload, $algorithm) . "\n");
         return Application::OK;
+    }
+
+    private static function tellExpiry(?\DateTimeImmutable $end, Streams $streams): void
+    {
+        if ($end !== null) {
+            $isOver = $end->getTimestamp() <= time();
+            $streams->error('secure-outbound seal: ' . ($isOver ? 'warning: ' : '') . 'the certificate '
+                . ($isOver ? 'expired' : 'expires') . ' on ' . $end->format('Y-m-d H:i') . " UTC\n");
+        }
     }
 
     private static function payload(Arguments $arguments, Streams $streams): Secret

@@ -48,6 +48,7 @@ enum ErrorCode: string
     case ConnectProxyRefused = 'connect.proxy_refused';
     case TlsCertificateInvalid = 'tls.certificate_invalid';
     case TlsHandshakeFailed = 'tls.handshake_failed';
+    case TlsClientCertificateRefused = 'tls.client_certificate_refused';
     case TimeoutConnect = 'timeout.connect';
     case TimeoutTotal = 'timeout.total';
     case TimeoutIdle = 'timeout.idle';
@@ -172,6 +173,9 @@ enum ErrorCode: string
             self::TlsHandshakeFailed =>
                 'TLS 1.2 or 1.3 could not be agreed. Where a firewall or proxy on the way does not let a large '
                     . 'ClientHello pass, `tls.post_quantum: false` sends a small one',
+            self::TlsClientCertificateRefused =>
+                'the server refused the client certificate in the handshake; the message says why. Nothing of the '
+                    . 'request was processed',
             self::TimeoutConnect =>
                 'no connection within `connect_timeout_ms`',
             self::TimeoutTotal =>

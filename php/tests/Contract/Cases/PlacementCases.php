@@ -281,6 +281,28 @@ trait PlacementCases
         self::assertEqualsWithDelta(time(), (int) $time, 60);
     }
 
+    public function testAClientCertificateIsShown(): void
+    {
+        $keys = dirname(__DIR__, 4) . '/tests/vectors/keys/';
+        $payload = [
+            'private_key' => (string) file_get_contents($keys . 'p256-sec1.pem'),
+            'certificate_chain' => (string) file_get_contents($keys . 'p256-self-signed.pem'),
+            'binding' => ['hosts' => [substr(self::url('tls'), strlen('https://'), strrpos(self::url('tls'), '/') - strlen('https://'))]],
+        ];
+        $shown = self::seal(CredentialReference::MTLS, $payload, identifier: 'shown');
+        $token = self::seal(CredentialReference::BEARER, ['token' => 'tok-' . self::CANARY], identifier: 'token');
+        self::$server->answers('tls', [FaultServer::answer()]);
+        $outcome = self::call(self::request('tls', credentials: [$shown, $token]));
+        if (self::deviates('client-certificates')) {
+            self::assertFailed('credential.unsupported', 'no', $outcome);
+            self::assertStringContainsString('mtls needs the library', $outcome->message());
+            self::assertSame(0, self::connections('tls'));
+        } else {
+            self::assertSame('200', $outcome->brief(), $outcome->message());
+            self::assertSame(['Bearer tok-' . self::CANARY], self::received('tls')->values('authorization'));
+        }
+    }
+
     public function testARequestIsSignedWithAKeyOfAws(): void
     {
         $payload = [

@@ -7,11 +7,12 @@ namespace Netresearch\NrVault\Outbound\Tests\Unit\Php;
 use Netresearch\NrVault\Outbound\Tests\Unit\Php\Policy\PolicyVectors;
 use Netresearch\NrVault\Transport\Php\Credential\AwsPayload;
 use Netresearch\NrVault\Transport\Php\Credential\HmacPayload;
+use Netresearch\NrVault\Transport\Php\Credential\MtlsPayload;
 use Netresearch\NrVault\Transport\Php\Policy\InvalidPayload;
 use PHPUnit\Framework\TestCase;
 
 /**
- * Payloads that sign, by the cases that the library's tests use as well.
+ * Payloads that sign or are shown, by the cases that the library's tests use as well.
  */
 final class SigningPayloadTest extends TestCase
 {
@@ -20,6 +21,7 @@ final class SigningPayloadTest extends TestCase
         $cases = [
             ...array_map(static fn (array $case): array => [HmacPayload::check(...), ...$case], PolicyVectors::section('hmacs')),
             ...array_map(static fn (array $case): array => [AwsPayload::check(...), ...$case], PolicyVectors::section('aws_sigv4s')),
+            ...array_map(static fn (array $case): array => [MtlsPayload::check(...), ...$case], PolicyVectors::section('mtls')),
         ];
         foreach ($cases as [$check, $payload, $isSound]) {
             try {

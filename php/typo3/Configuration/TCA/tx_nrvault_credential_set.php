@@ -25,7 +25,7 @@ return (static function (): array {
             ]),
             'type' => $columns->words('type', [
                 'secret', 'bearer', 'api_key', 'basic', 'oauth2_client_credentials', 'oauth2_jwt_bearer',
-                'oauth2_refresh_token', 'jwt', 'aws_sigv4', 'hmac',
+                'oauth2_refresh_token', 'jwt', 'aws_sigv4', 'hmac', 'mtls',
             ]) + ['onChange' => 'reload'],
             'placement' => $columns->words('placement', [
                 'bearer', 'header', 'api_key', 'basic', 'basic_username', 'basic_password', 'query', 'body_field',

@@ -63,6 +63,8 @@ final class Refusal
         'tls.certificate_invalid' => "correct the server's certificate, or name its authority in tls.ca_file",
         'tls.handshake_failed' => 'the server has to speak TLS 1.2 or 1.3; where an old firewall or proxy on the way ends it, '
             . 'set tls.post_quantum to false',
+        'tls.client_certificate_refused' => 'look at the certificate: its end, its issuer, the intermediate ones in certificate_chain; '
+            . 'and seal the one that the server takes',
         'timeout.connect' => 'look at the way there, or raise connect_timeout_ms',
         'timeout.total' => 'raise timeout_ms; look at sent before you repeat the call',
         'timeout.idle' => 'raise idle_timeout_ms, if the service may be silent for so long',

@@ -19,6 +19,13 @@ final class ClientPayload
     /** A client that cannot keep a secret. */
     public const NONE = 'none';
 
+    /** RFC 8705. Which of both it is, only the token endpoint has to know. */
+    private const BY_CERTIFICATE = ['tls_client_auth', 'self_signed_tls_client_auth'];
+
+    private const BOUND_TOKENS = 'tls_client_certificate_bound_access_tokens';
+
+    private const OF_CERTIFICATE = ['certificate_chain', self::BOUND_TOKENS];
+
     private const OF_KEY = ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime'];
 
     /** Seconds that an assertion may be valid. */
@@ -32,7 +39,7 @@ final class ClientPayload
     public static function check(#[\SensitiveParameter] string $document, array $places, \Closure $value): void
     {
         $type = CredentialReference::OAUTH2_CLIENT_CREDENTIALS;
-        self::authentication($type, $document, $places, $value, ['body', 'basic', self::PRIVATE_KEY_JWT]);
+        self::authentication($type, $document, $places, $value, ['body', 'basic', self::PRIVATE_KEY_JWT, ...self::BY_CERTIFICATE]);
         $resource = $value('resource', []);
         if (!TokenPayload::isText($resource) && !TokenPayload::isListOf($resource, TokenPayload::isText(...))) {
             throw new InvalidPayload('"resource" is neither a text nor a list of texts, or one of them is empty');
@@ -58,11 +65,17 @@ final class ClientPayload
         array $known,
     ): void {
         $auth = PayloadValues::oneOf('client_auth', $value('client_auth', 'body'), $known);
-        [$needed, $others] = match ($auth) {
-            self::PRIVATE_KEY_JWT => [['client_id', 'private_key', 'alg'], ['client_secret']],
-            self::NONE => [['client_id'], ['client_secret', ...self::OF_KEY]],
-            default => [['client_id', 'client_secret'], self::OF_KEY],
+        $isByCertificate = in_array($auth, self::BY_CERTIFICATE, true);
+        // Without its own, it is that of another credential of the service.
+        $hasOwn = $isByCertificate && (isset($places['private_key']) || isset($places['certificate_chain']));
+        [$needed, $others] = match (true) {
+            $auth === self::PRIVATE_KEY_JWT => [['private_key', 'alg'], ['client_secret', ...self::OF_CERTIFICATE]],
+            $auth === self::NONE => [[], ['client_secret', ...self::OF_KEY]],
+            $hasOwn => [['private_key', 'certificate_chain'], ['client_secret', ...array_diff(self::OF_KEY, ['private_key'])]],
+            $isByCertificate => [[], ['client_secret', self::BOUND_TOKENS, ...self::OF_KEY]],
+            default => [['client_secret'], [...self::OF_KEY, ...self::OF_CERTIFICATE]],
         };
+        $needed = ['client_id', ...$needed];
         foreach ($needed as $name) {
             if (!isset($places[$name])) {
                 throw new InvalidPayload('a payload of type ' . $type . ' needs "' . $name . '"');
@@ -78,6 +91,12 @@ final class ClientPayload
         }
         if ($auth === self::PRIVATE_KEY_JWT) {
             SigningPayload::check($document, $places, $value, ['PS256', 'ES256', 'RS256'], 1, self::LONGEST);
+        }
+        if ($hasOwn) {
+            MtlsPayload::chain($document, $places);
+            if (!is_bool($value(self::BOUND_TOKENS, false))) {
+                throw new InvalidPayload('"' . self::BOUND_TOKENS . '" is true or false');
+            }
         }
     }
 }

@@ -44,6 +44,8 @@ final class Payload
                 'x5t#S256',
                 'assertion_audience',
                 'lifetime',
+                'certificate_chain',
+                'tls_client_certificate_bound_access_tokens',
             ],
         ],
         CredentialReference::OAUTH2_JWT_BEARER => [
@@ -87,6 +89,7 @@ final class Payload
             ['key', 'alg', 'template'],
             ['key_encoding', 'encoding', 'headers', 'query'],
         ],
+        CredentialReference::MTLS => [['private_key', 'certificate_chain'], []],
         // A document of this type has "type" or "binding"; without them it is a plain secret.
         CredentialReference::SECRET => [['secret'], []],
     ];
@@ -123,6 +126,7 @@ final class Payload
                 $type === CredentialReference::JWT => 'sign tokens',
                 in_array($type, CredentialReference::FETCHING, true) => 'fetch tokens',
                 in_array($type, CredentialReference::SIGNING, true) => 'sign requests',
+                $type === CredentialReference::MTLS => 'show client certificates',
                 default => null,
             };
             if ($lacks !== null) {

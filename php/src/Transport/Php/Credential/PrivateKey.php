@@ -24,16 +24,6 @@ final class PrivateKey
         'CERTIFICATE', 'PUBLIC KEY', 'RSA PUBLIC KEY', 'EC PARAMETERS', 'DSA PRIVATE KEY', 'OPENSSH PRIVATE KEY',
     ];
 
-    private const INTEGER = 0x02;
-    private const OCTETS = 0x04;
-    private const IDENTIFIER = 0x06;
-    private const SEQUENCE = 0x30;
-    private const PARAMETERS = 0xA0;
-
-    private const OF_RSA = "\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01";
-    private const OF_CURVES = "\x2A\x86\x48\xCE\x3D\x02\x01";
-    private const P256 = "\x2A\x86\x48\xCE\x3D\x03\x01\x07";
-
     private const BITS = [2048, 8192];
 
     /**
@@ -41,6 +31,34 @@ final class PrivateKey
      * @throws InvalidPayload
      */
     public static function check(#[\SensitiveParameter] Secret $text, string $algorithm): void
+    {
+        [$label, $der] = self::block($text);
+        $kind = $algorithm === 'ES256' ? PublicKey::P256 : PublicKey::RSA;
+        if (self::publicPart($label, $der)?->kind !== $kind) {
+            throw self::unusable($algorithm . ' needs a whole '
+                . ($algorithm === 'ES256' ? 'key of the curve P-256' : 'RSA key of 2048 to 8192 bits'));
+        }
+    }
+
+    /**
+     * What of a key for TLS is no secret.
+     *
+     * @throws InvalidPayload
+     */
+    public static function ofTls(#[\SensitiveParameter] Secret $text): PublicKey
+    {
+        return self::publicPart(...self::block($text)) ?? throw self::unusable(
+            'TLS needs a whole RSA key of 2048 to 8192 bits, or one of P-256, P-384, P-521 or Ed25519',
+        );
+    }
+
+    /**
+     * The label of the one block, and its bytes.
+     *
+     * @return array{string, string}
+     * @throws InvalidPayload
+     */
+    private static function block(#[\SensitiveParameter] Secret $text): array
     {
         $form = '/\A\s*-----BEGIN ([^\r\n-]*)-----([^-]*)-----END \1-----\s*\z/';
         if (preg_match($form, $text->expose(), $found) !== 1) {
@@ -55,84 +73,54 @@ final class PrivateKey
                 . (in_array($label, self::MISTAKEN, true) ? $label : 'a label that is not known')
                 . ', and not one of ' . implode(', ', [self::PKCS8, self::PKCS1, self::SEC1]));
         }
-        $der = base64_decode((string) preg_replace('/[ \t\r\n\f]/', '', $body), true);
-        if ($der === false || $der === '') {
-            throw self::unusable('its block holds no base64');
-        }
-        $isFit = $algorithm === 'ES256' ? self::isP256($label, $der) : self::isRsa($label, $der);
-        if (!$isFit) {
-            throw self::unusable($algorithm . ' needs a whole '
-                . ($algorithm === 'ES256' ? 'key of the curve P-256' : 'RSA key of 2048 to 8192 bits'));
-        }
+        return [$label, Der::ofBase64($body) ?? throw self::unusable('its block holds no base64')];
     }
 
-    private static function isRsa(string $label, #[\SensitiveParameter] string $der): bool
+    private static function publicPart(string $label, #[\SensitiveParameter] string $der): ?PublicKey
     {
-        $der = $label === self::PKCS8 ? self::inside($der, self::OF_RSA, null) : $der;
-        $numbers = $label === self::SEC1 || $der === null ? null : self::all($der, self::SEQUENCE);
+        if ($label !== self::PKCS8) {
+            return $label === self::PKCS1 ? self::ofRsa($der) : self::ofCurve($der, null);
+        }
+        [, $rest] = Der::one(Der::all($der, Der::SEQUENCE), Der::INTEGER) ?? [null, null];
+        [$algorithm, $rest] = Der::one($rest, Der::SEQUENCE) ?? [null, null];
+        [$kind, $parameters] = Der::one($algorithm, Der::IDENTIFIER) ?? [null, null];
+        $key = Der::one($rest, Der::OCTETS)[0] ?? '';
+        return match ($kind) {
+            PublicKey::RSA => self::ofRsa($key),
+            PublicKey::OF_CURVES => self::ofCurve($key, Der::one($parameters, Der::IDENTIFIER)[0] ?? ''),
+            PublicKey::ED25519 => strlen((string) Der::all($key, Der::OCTETS)) === 32 ? new PublicKey($kind, null) : null,
+            default => null,
+        };
+    }
+
+    private static function ofRsa(#[\SensitiveParameter] string $der): ?PublicKey
+    {
+        $numbers = Der::all($der, Der::SEQUENCE);
         // The version, the modulus, and seven numbers more.
-        [$count, $bits] = [0, 0];
+        [$count, $modulus] = [0, ''];
         while ($numbers !== null && $numbers !== '') {
-            [$number, $numbers] = self::one($numbers, self::INTEGER) ?? ['', null];
-            if ($count++ === 1) {
-                $digits = ltrim($number, "\0");
-                $bits = $digits === '' ? 0 : 8 * (strlen($digits) - 1) + strlen(sprintf('%b', ord($digits[0])));
-            }
+            [$number, $numbers] = Der::one($numbers, Der::INTEGER) ?? ['', null];
+            $modulus = $count++ === 1 ? ltrim($number, "\0") : $modulus;
         }
-        return $numbers === '' && $count === 9 && $bits >= self::BITS[0] && $bits <= self::BITS[1];
-    }
-
-    private static function isP256(string $label, #[\SensitiveParameter] string $der): bool
-    {
-        $der = $label === self::PKCS8 ? self::inside($der, self::OF_CURVES, self::P256) : $der;
-        $parts = $label === self::PKCS1 || $der === null ? null : self::all($der, self::SEQUENCE);
-        [$version, $parts] = self::one($parts, self::INTEGER) ?? [null, null];
-        [$number, $parts] = self::one($parts, self::OCTETS) ?? [null, null];
-        $curve = self::one(self::one($parts, self::PARAMETERS)[0] ?? null, self::IDENTIFIER)[0] ?? null;
-        return $version === "\x01" && strlen((string) $number) === 32
-            && ($curve === self::P256 || ($curve === null && $label === self::PKCS8));
-    }
-
-    /** The key inside PKCS#8, if it is of this kind. */
-    private static function inside(#[\SensitiveParameter] string $der, string $kind, ?string $curve): ?string
-    {
-        [, $rest] = self::one(self::all($der, self::SEQUENCE), self::INTEGER) ?? [null, null];
-        [$algorithm, $rest] = self::one($rest, self::SEQUENCE) ?? [null, null];
-        [$found, $parameters] = self::one($algorithm, self::IDENTIFIER) ?? [null, null];
-        $isKind = $found === $kind
-            && ($curve === null || (self::one($parameters, self::IDENTIFIER)[0] ?? null) === $curve);
-        return $isKind ? self::one($rest, self::OCTETS)[0] ?? null : null;
-    }
-
-    /** The contents of an element with nothing behind it. */
-    private static function all(#[\SensitiveParameter] string $der, int $tag): ?string
-    {
-        [$contents, $rest] = self::one($der, $tag) ?? [null, null];
-        return $rest === '' ? $contents : null;
+        $bits = $modulus === '' ? 0 : 8 * (strlen($modulus) - 1) + strlen(sprintf('%b', ord($modulus[0])));
+        $isWhole = $numbers === '' && $count === 9 && $bits >= self::BITS[0] && $bits <= self::BITS[1];
+        return $isWhole ? new PublicKey(PublicKey::RSA, $modulus) : null;
     }
 
     /**
-     * The contents of the element that comes first, and what is behind it.
-     *
-     * @return array{string, string}|null
+     * @param string|null $curve that PKCS#8 says, or null if it is not PKCS#8
      */
-    private static function one(#[\SensitiveParameter] ?string $der, int $tag): ?array
+    private static function ofCurve(#[\SensitiveParameter] string $der, ?string $curve): ?PublicKey
     {
-        if ($der === null || strlen($der) < 2 || ord($der[0]) !== $tag) {
-            return null;
-        }
-        [$length, $start] = [ord($der[1]), 2];
-        if ($length >= 0x80) {
-            // Two bytes of length are enough for the longest key.
-            $digits = substr($der, 2, $length & 0x7F);
-            if (strlen($digits) !== ($length & 0x7F) || strlen($digits) < 1 || strlen($digits) > 2) {
-                return null;
-            }
-            $start += strlen($digits);
-            $length = (int) hexdec(bin2hex($digits));
-        }
-        $contents = substr($der, $start, $length);
-        return strlen($contents) === $length ? [$contents, substr($der, $start + $length)] : null;
+        [$version, $parts] = Der::one(Der::all($der, Der::SEQUENCE), Der::INTEGER) ?? [null, null];
+        [$number, $parts] = Der::one($parts, Der::OCTETS) ?? [null, null];
+        [$parameters, $rest] = Der::one($parts, Der::FIRST) ?? [null, $parts];
+        $own = Der::one($parameters, Der::IDENTIFIER)[0] ?? null;
+        $point = Der::all(Der::one($rest, Der::SECOND)[0] ?? null, Der::BITS);
+        $curve ??= (string) $own;
+        $isWhole = $version === "\x01" && ($own === null || $own === $curve)
+            && strlen((string) $number) === (PublicKey::CURVES[$curve] ?? -1);
+        return $isWhole ? new PublicKey($curve, $point === null ? null : substr($point, 1)) : null;
     }
 
     private static function unusable(string $why): InvalidPayload
