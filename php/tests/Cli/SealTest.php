@@ -701,4 +701,57 @@ final class SealTest extends CommandTestCase
             credentials: [(new CredentialReference(self::IDENTIFIER, $type, $placement))->seal(trim($envelope))],
         ));
     }
+
+    public function testTryShowsWhatIsSignedAndNothingSecret(): void
+    {
+        $token = 't0k3n-of-the-session';
+        $aws = [
+            'type' => 'aws_sigv4',
+            'access_key_id' => 'AKIDEXAMPLE',
+            'secret_access_key' => self::SECRET . 'and more of it',
+            'session_token' => $token,
+            'region' => 'eu-central-1',
+            'service' => 's3',
+            'binding' => ['hosts' => ['a.example']],
+        ];
+        $body = $this->directory->write('body', 'the body');
+        $try = ['seal', '--try', 'PUT', 'https://a.example/b(c?x=y&a=1', '--header=X-Amz-Meta-A: 1  2', '--body=' . $body];
+        foreach ([[], ['in' => 'query', 'unsigned_payload' => true]] as $more) {
+            $shown = self::printed($try, (string) json_encode($more + $aws));
+            self::assertStringStartsWith("PUT\n/b%28c\n", $shown);
+            self::assertStringContainsString("x-amz-meta-a:1 2\n", $shown);
+            self::assertStringContainsString($more === [] ? "x-amz-security-token:[secret]\n" : '&X-Amz-Security-Token=[secret]&', $shown);
+            self::assertStringEndsWith(($more === [] ? hash('sha256', 'the body') : 'UNSIGNED-PAYLOAD') . "\n", $shown);
+            // No digest of the token either, which the hash of the text that is signed would be.
+            self::assertStringNotContainsString('AWS4-HMAC-SHA256\n', $shown);
+            foreach ([self::SECRET, $token, rawurlencode($token), hash('sha256', $token)] as $secret) {
+                self::assertStringNotContainsString($secret, $shown);
+            }
+        }
+        $hmac = [
+            'type' => 'hmac',
+            'key' => self::SECRET . 'and more of it',
+            'alg' => 'sha256',
+            'template' => '{method}|{target}|{id}|{header:authorization}|{body}',
+            'headers' => ['x-signature' => '{signature}'],
+            'binding' => ['hosts' => ['a.example']],
+        ];
+        $shown = self::printed([...$try, '--id=order-7', '--header=Authorization: Bearer t'], (string) json_encode($hmac));
+        self::assertSame("PUT|/b(c?x=y&a=1|order-7|[secret]|the body\n", $shown);
+        self::assertSame([], glob($this->directory->path . '/vault/*'));
+    }
+
+    public function testTryRefusesWhatSignsNothingAndWhatCouldNotBeSealed(): void
+    {
+        $try = ['seal', '--try', 'GET', 'https://a.example/'];
+        $faults = [
+            '{"type":"bearer","token":"t"}' => 'One of type bearer signs no request: it is put into the request as it is.',
+            '{"type":"hmac","key":"k"}' => 'The payload cannot be used: a payload of type hmac needs "alg"',
+        ];
+        foreach ($faults as $payload => $message) {
+            $result = self::command($try, $payload);
+            self::assertSame(64, $result['code'], $result['output']);
+            self::assertStringContainsString($message, $result['output']);
+        }
+    }
 }

@@ -21,6 +21,7 @@ use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Integration\IntegrationTestCase;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Double\SdkClock;
 use Netresearch\NrVault\Outbound\Tests\Support\Double\UnhashedS3Signature;
 use Netresearch\NrVault\Outbound\TransportFactory;
 use Netresearch\NrVault\Transport\CredentialReference;
@@ -50,8 +51,7 @@ final class AwsSignatureTest extends IntegrationTestCase
     public static function setUpBeforeClass(): void
     {
         parent::setUpBeforeClass();
-        // Its file has the SDK's clock as well, which has to be there before the SDK first asks for the time.
-        class_exists(UnhashedS3Signature::class);
+        SdkClock::set();
     }
 
     public function testTheSdkSignsAlike(): void
@@ -142,7 +142,7 @@ final class AwsSignatureTest extends IntegrationTestCase
         $signature = $service === 's3'
             ? new S3SignatureV4($service, self::REGION, ['unsigned-body' => $isUnsigned])
             : new SignatureV4($service, self::REGION);
-        \Aws\Signature\Clock::$now = self::moment($seen['headers']['x-amz-date']);
+        SdkClock::$now = self::moment($seen['headers']['x-amz-date']);
         $unsigned = self::unsigned($seen, $seen['uri']);
         if ($isUnsigned) {
             // As the SDK's client for S3 gives it to the signature.

@@ -82,6 +82,16 @@ final class Payload
         }
     }
 
+    /**
+     * The type that a payload says it is of.
+     *
+     * @throws UsageError
+     */
+    public static function typeOf(#[\SensitiveParameter] Secret $payload): string
+    {
+        return self::type($payload->expose());
+    }
+
     /** The type is required, because a reader would otherwise have to guess it. */
     private static function type(#[\SensitiveParameter] string $payload): string
     {

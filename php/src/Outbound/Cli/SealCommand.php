@@ -45,11 +45,18 @@ final class SealCommand implements Command
                 --encryption-key-env=NAME
                 --config=FILE [--key-id=ID]   the first master key of the transport's configuration, or that with the id
 
+            seal --try METHOD URL [--header=NAME:VALUE]… [--body=FILE] [--id=IDEMPOTENCY-KEY] < PAYLOAD
+              Seals nothing: shows the text that a payload of type hmac or aws_sigv4 would sign of this request now (of
+              aws_sigv4 the canonical request), with [secret] in place of what is secret.
+
             TEXT;
     }
 
     public function run(array $argv, Streams $streams): int
     {
+        if (in_array('--' . SealTry::FLAG, $argv, true)) {
+            return SealTry::run($argv, $streams);
+        }
         $arguments = Arguments::parse(
             $argv,
             ['plain'],

@@ -93,10 +93,21 @@ final class HmacPayload
      */
     private static function parts(mixed $template, string $name): array
     {
+        return array_map(static fn (array $piece): string => $piece[0] ? $piece[1] : '', self::pieces($template, $name));
+    }
+
+    /**
+     * A template as its parts, and the text between them.
+     *
+     * @return list<array{bool, string}> whether it is a part, and what stands between its braces, or the text
+     * @throws InvalidPayload
+     */
+    public static function pieces(mixed $template, string $name): array
+    {
         if (!is_string($template)) {
             throw new InvalidPayload('"' . $name . '" has a template that is no text');
         }
-        $parts = [];
+        $pieces = [];
         preg_match_all('/\{\{|\}\}|\{([^}]*)\}|[{}]|[^{}]+/s', $template, $found, PREG_SET_ORDER);
         foreach ($found as $match) {
             $isPart = isset($match[1]);
@@ -108,9 +119,9 @@ final class HmacPayload
             if ($isPart && isset($part['name']) && HeaderRules::settable($part['name']) === null) {
                 throw new InvalidPayload('"' . $name . '" has a header that is none, or that belongs to the connection');
             }
-            $parts[] = $isPart ? $match[1] : '';
+            $pieces[] = [$isPart, $isPart ? $match[1] : str_replace(['{{', '}}'], ['{', '}'], $match[0])];
         }
-        return $parts;
+        return $pieces;
     }
 
     /**
