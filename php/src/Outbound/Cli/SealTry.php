@@ -54,8 +54,11 @@ final class SealTry
     private static function shown(string $type, #[\SensitiveParameter] Secret $payload): JsonObject
     {
         if (!isset(self::SHOWN[$type])) {
-            $isToken = in_array($type, CredentialReference::FETCHING, true);
-            $instead = $isToken ? 'the library sends a token in its place.' : 'it is put into the request as it is.';
+            $instead = match (true) {
+                in_array($type, CredentialReference::FETCHING, true) => 'the library sends a token in its place.',
+                $type === CredentialReference::MTLS => 'it is for the TLS handshake.',
+                default => 'it is put into the request as it is.',
+            };
             throw new UsageError('--try shows what a payload of type ' . implode(' or ', array_keys(self::SHOWN)) . ' signs. One of type '
                 . $type . ' signs no request: ' . $instead);
         }
