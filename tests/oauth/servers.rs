@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use super::refreshing::Scratch;
 use crate::support;
 use crate::support::library::{Reply, open, send};
 use crate::support::oauth::{requests, sealed};
@@ -79,8 +80,13 @@ impl Running {
     }
 
     fn engine(&self) -> u64 {
+        self.engine_with(|_| {})
+    }
+
+    fn engine_with(&self, change: impl FnOnce(&mut Value)) -> u64 {
         let mut configuration = configuration(&self.authority, &["localhost"], &[self.port]);
         configuration["master_keys"] = json!([{"provider": "raw", "key_base64": support::encode(&[7; 32])}]);
+        change(&mut configuration);
         let (status, engine, head) = open(&configuration);
         assert_eq!(status, 0, "{head}");
         engine
@@ -95,6 +101,46 @@ impl Running {
         request["credentials"] = json!([{"identifier": "an_id", "type": kind}]);
         send(engine, &request, b"", &sealed(payload))
     }
+}
+
+#[test]
+fn refresh_tokens_of_oidc_provider_rotate() {
+    let server = Running::node();
+    let kept_in = |scratch: &Scratch| {
+        let directory = scratch.0.clone();
+        server.engine_with(|document| document["refresh_tokens"] = json!({"directory": directory}))
+    };
+    let (scratch, restored) = (Scratch::new(), Scratch::new());
+    let engine = kept_in(&scratch);
+    let url = format!("https://localhost:{}", server.port);
+    let consent = send(engine, &request("GET", &url, "/api/consent"), b"", "");
+    assert_eq!(consent.http_status(), Some(200), "{}", consent.head);
+    let payload = json!({
+        "client_id": "consented", "client_secret": SECRET, "token_url": format!("{url}/token"),
+        "refresh_token": String::from_utf8_lossy(&consent.body), "binding": {"hosts": [format!("localhost:{}", server.port)]},
+    });
+    let call = |engine: u64, path: &str| server.call_as("oauth2_refresh_token", engine, path, &payload);
+    let first = call(engine, "/api");
+    assert_eq!(
+        (String::from_utf8_lossy(&first.body).as_ref(), requests(&first)),
+        ("consented: openid offline_access", 1)
+    );
+    let mut kept = vec![scratch.kept(&[7; 32])];
+    // Each time it is the last token that is exchanged, or the second of these would be over.
+    for _ in 0..2 {
+        assert_eq!(call(engine, "/api/revoke").http_status(), Some(200));
+        let renewed = call(engine, "/api");
+        assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{}", renewed.head);
+        kept.push(scratch.kept(&[7; 32]));
+    }
+    kept.dedup();
+    assert_eq!(kept.len(), 3, "three tokens that differ");
+
+    // A host that has lost what was kept sends the first one again, and that is the end of them all.
+    let replayed = call(kept_in(&restored), "/api");
+    assert_eq!(replayed.code(), "oauth.consent_required", "{}", replayed.head);
+    assert_eq!(call(engine, "/api/revoke").http_status(), Some(401));
+    assert_eq!(scratch.kept(&[7; 32]).as_deref(), Some(&b"refused"[..]));
 }
 
 impl Drop for Running {

@@ -74,6 +74,13 @@ server.listen(0, '127.0.0.1', () => {
     clients: [
       client('in body', 'client_secret_post'),
       client('by:basic', 'client_secret_basic'),
+      {
+        ...client('consented', 'client_secret_post'),
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: ['https://localhost/'],
+        scope: 'openid offline_access',
+      },
       signing('RS256', 'rsa'),
       signing('PS256', 'rsa'),
       signing('ES256', 'p256'),
@@ -85,7 +92,9 @@ server.listen(0, '127.0.0.1', () => {
       'client_secret_post', 'client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
     ],
     enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256'] },
-    scopes: ['read', 'write', 'admin'],
+    scopes: ['openid', 'offline_access', 'read', 'write', 'admin'],
+    findAccount: (context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    rotateRefreshToken: true,
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
@@ -99,7 +108,8 @@ server.listen(0, '127.0.0.1', () => {
         certificateSubjectMatches: (ctx, property, expected) => shown(ctx).subject === expected,
       },
     },
-    ttl: { ClientCredentials: 600 },
+    // Without them it writes notices to where nobody reads.
+    ttl: { ClientCredentials: 600, AccessToken: 600, RefreshToken: 600, Grant: 600, IdToken: 600 },
   });
   // POST /flipped is POST /token with one bit of the assertion's signature flipped before it is looked at.
   provider.use(async (context, next) => {
@@ -112,10 +122,22 @@ server.listen(0, '127.0.0.1', () => {
     context.path = '/token';
     return next();
   });
+  // GET /api/consent is what a consent comes to: the first refresh token.
+  provider.use(async (context, next) => {
+    if (context.path !== '/api/consent') return next();
+    const consented = await provider.Client.find('consented');
+    const grant = new provider.Grant({ accountId: 'somebody', clientId: consented.clientId });
+    grant.addOIDCScope('openid offline_access');
+    const grantId = await grant.save();
+    const scope = 'openid offline_access';
+    const rest = { accountId: 'somebody', grantId, scope, gty: 'authorization_code', authTime: 1, claims: {} };
+    context.body = await new provider.RefreshToken({ client: consented, ...rest }).save();
+    return undefined;
+  });
   provider.use(async (context, next) => {
     if (!context.path.startsWith('/api')) return next();
     const [, value] = /^Bearer (.+)$/.exec(context.get('authorization')) ?? [];
-    const token = value && await provider.ClientCredentials.find(value);
+    const token = value && (await provider.ClientCredentials.find(value) ?? await provider.AccessToken.find(value));
     const bound = token?.['x5t#S256'];
     const isValid = token?.isValid && (!bound || bound === thumbprint(shown(context)));
     context.status = isValid ? 200 : 401;
