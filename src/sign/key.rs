@@ -127,6 +127,40 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Group {
+        bits: usize,
+        is_valid: bool,
+        key: String,
+        tests: Vec<(String, String)>,
+    }
+
+    /// Wycheproof's sets for the generation of signatures, which there are for PKCS#1 alone: the others are random.
+    #[test]
+    fn wycheproof_rsa_generation() {
+        let bytes = |hex: &str| -> Vec<u8> {
+            let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits");
+            (0..hex.len()).step_by(2).map(digits).collect()
+        };
+        let groups: Vec<Group> =
+            serde_json::from_str(include_str!("../../tests/vectors/rsa_sig_gen.json")).expect("JSON");
+        let mut seen = [0, 0];
+        for group in groups {
+            let key = SigningKey::read(&Secret::new(group.key.into_bytes()), SigningAlgorithm::Rs256);
+            // What is acceptable may be refused, and what is signed with it is right.
+            let Some(key) = key.ok() else {
+                assert!(!group.is_valid, "a key of {} bits is refused", group.bits);
+                continue;
+            };
+            for (message, expected) in &group.tests {
+                let made = key.sign(&bytes(message)).expect("signs");
+                assert_eq!(made.expose(), bytes(expected), "{} bits, message {message}", group.bits);
+                seen[usize::from(group.is_valid)] += 1;
+            }
+        }
+        assert_eq!(seen[1], 24, "{seen:?}");
+    }
+
     #[test]
     fn a_weak_key_and_another_curve_are_refused() {
         for (name, algorithm, why) in

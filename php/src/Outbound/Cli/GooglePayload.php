@@ -33,17 +33,36 @@ final class GooglePayload
      */
     public static function of(Arguments $arguments): Secret
     {
-        $account = self::account($arguments->required(self::FILE));
-        $scopes = $arguments->values('scope');
-        $audience = $arguments->value('target-audience');
+        return self::make(
+            self::file($arguments->required(self::FILE)),
+            $arguments->values('scope'),
+            $arguments->values('host'),
+            array_filter([
+                'target-audience' => $arguments->value('target-audience'),
+                'sub' => $arguments->value('sub'),
+                'token-url' => $arguments->value('token-url'),
+            ], is_string(...)),
+        );
+    }
+
+    /**
+     * @param string $json what is in the file
+     * @param list<string> $scopes
+     * @param list<string> $hosts those of the API
+     * @param array<string, string> $options the other OPTIONS, as far as they were given
+     * @throws UsageError
+     */
+    public static function make(#[\SensitiveParameter] string $json, array $scopes, array $hosts, array $options): Secret
+    {
+        $account = self::account($json);
+        $audience = $options['target-audience'] ?? null;
         if (($scopes === []) === ($audience === null)) {
             throw new UsageError('--google needs --scope, as often as there are scopes, or --target-audience.');
         }
-        $hosts = $arguments->values('host');
         if ($hosts === []) {
             throw new UsageError('--google needs --host, as often as there are hosts of the API: the key is bound to them.');
         }
-        $tokenUrl = $arguments->value('token-url') ?? self::TOKEN_URL;
+        $tokenUrl = $options['token-url'] ?? self::TOKEN_URL;
         $port = parse_url($tokenUrl, PHP_URL_PORT);
         $tokenHost = parse_url($tokenUrl, PHP_URL_HOST) . (is_int($port) ? ":$port" : '');
         $payload = [
@@ -52,7 +71,7 @@ final class GooglePayload
             'alg' => 'RS256',
             'iss' => $account['client_email'],
             'kid' => $account['private_key_id'],
-            'sub' => $arguments->value('sub'),
+            'sub' => $options['sub'] ?? null,
             'token_url' => $tokenUrl,
             'lifetime' => self::LIFETIME,
             'target_audience' => $audience,
@@ -65,15 +84,22 @@ final class GooglePayload
     }
 
     /**
+     * @throws UsageError
+     */
+    private static function file(string $path): string
+    {
+        $json = LocalFile::read(LocalFile::local($path), self::MAX_BYTES);
+        return $json !== null && strlen($json) <= self::MAX_BYTES
+            ? $json
+            : throw new UsageError('The file of --google cannot be read, or is too long.');
+    }
+
+    /**
      * @return array{private_key: string, client_email: string, private_key_id: string}
      * @throws UsageError
      */
-    private static function account(string $path): array
+    private static function account(#[\SensitiveParameter] string $json): array
     {
-        $json = LocalFile::read(LocalFile::local($path), self::MAX_BYTES);
-        if ($json === null || strlen($json) > self::MAX_BYTES) {
-            throw new UsageError('The file of --google cannot be read, or is too long.');
-        }
         $account = json_decode($json, true);
         if (!is_array($account) || ($account['type'] ?? null) !== 'service_account') {
             throw new UsageError('The file of --google is not that of a service account: its "type" would be service_account.');

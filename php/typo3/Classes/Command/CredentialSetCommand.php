@@ -11,6 +11,7 @@ use Netresearch\NrVault\Exception\VaultException;
 use Netresearch\NrVault\Outbound\Cli\Application;
 use Netresearch\NrVault\Outbound\Cli\Console\Streams;
 use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
+use Netresearch\NrVault\Outbound\Cli\GooglePayload;
 use Netresearch\NrVault\Outbound\Cli\Payload;
 use Netresearch\NrVault\Outbound\Exception\PartFailure;
 use Netresearch\NrVault\Service\VaultServiceInterface;
@@ -45,6 +46,12 @@ final class CredentialSetCommand extends OutboundCommand
             ->withFormat()
             ->addArgument('identifier', InputArgument::REQUIRED, 'of the secret in nr-vault')
             ->addOption('plain', null, InputOption::VALUE_NONE, 'the secret is its bytes, without the line break at their end')
+            ->addOption(GooglePayload::FILE, null, InputOption::VALUE_NONE, 'the input is the JSON file of a Google service account')
+            ->addOption('scope', null, InputOption::VALUE_REQUIRED | InputOption::VALUE_IS_ARRAY, 'with --google: what its tokens are for')
+            ->addOption('host', null, InputOption::VALUE_REQUIRED | InputOption::VALUE_IS_ARRAY, 'with --google: a host of the API, to which the key is bound')
+            ->addOption('target-audience', null, InputOption::VALUE_REQUIRED, 'with --google in place of scopes: for whom an ID token is asked')
+            ->addOption('sub', null, InputOption::VALUE_REQUIRED, 'with --google: the user of the domain to act for')
+            ->addOption('token-url', null, InputOption::VALUE_REQUIRED, 'with --google: where tokens are asked for, if not at Google')
             ->setHelp(<<<'TEXT'
                 Reads the payload from standard input, has the rules of the transport judge it, and stores it through nr-vault: as a new secret, or
                 in place of the value that the identifier has, whose owner, groups and dates stay.
@@ -52,6 +59,10 @@ final class CredentialSetCommand extends OutboundCommand
                   <info>vendor/bin/typo3 outbound:credential:set crm_token < payload.json</info>
 
                 The payload is JSON, {"type": "bearer", "token": "…", "binding": {"hosts": ["api.example.com"]}}, or with <info>--plain</info> bytes.
+                <info>--google</info> makes the payload of the JSON file of a service account, bound to the hosts of the API:
+
+                  <info>vendor/bin/typo3 outbound:credential:set importer --google --scope=SCOPE --host=www.googleapis.com < account.json</info>
+
                 A credential without a binding is stored with a warning, and refused where require_binding is set.
 
                 nr-vault decides whether the user of commands may store it, and records it.
@@ -95,6 +106,11 @@ final class CredentialSetCommand extends OutboundCommand
     {
         $stream = ($input instanceof StreamableInputInterface ? $input->getStream() : null) ?? STDIN;
         $payload = new Secret((new Streams($stream, STDOUT, STDERR))->read('The payload'));
+        if ($input->getOption(GooglePayload::FILE) === true) {
+            $payload = self::google($input, $payload);
+        } else {
+            self::refuseOptionsOfGoogle($input);
+        }
         if ($input->getOption('plain') !== true) {
             return [$payload, Payload::check($payload)];
         }
@@ -102,6 +118,34 @@ final class CredentialSetCommand extends OutboundCommand
         $payload = new Secret((string) preg_replace('/\r?\n\z/', '', $payload->expose()));
         Payload::checkPlain($payload);
         return [$payload, false];
+    }
+
+    /**
+     * @throws UsageError
+     */
+    private static function google(InputInterface $input, #[\SensitiveParameter] Secret $account): Secret
+    {
+        if ($input->getOption('plain') === true) {
+            throw new UsageError('--google makes a typed payload: leave --plain out.');
+        }
+        $others = [];
+        foreach (array_diff(GooglePayload::OPTIONS, ['scope', 'host']) as $name) {
+            $others[$name] = self::option($input, $name);
+        }
+        $others = array_filter($others, is_string(...));
+        return GooglePayload::make($account->expose(), self::options($input, 'scope'), self::options($input, 'host'), $others);
+    }
+
+    /**
+     * @throws UsageError
+     */
+    private static function refuseOptionsOfGoogle(InputInterface $input): void
+    {
+        foreach (GooglePayload::OPTIONS as $name) {
+            if (!in_array($input->getOption($name), [null, []], true)) {
+                throw new UsageError('--' . $name . ' goes with --google; a payload has it inside.');
+            }
+        }
     }
 
     /** Messages of other exceptions may contain the value that nr-vault was given. */

@@ -117,6 +117,33 @@ final class OutboundCommandsTest extends TestCase
         self::assertStringNotContainsString('pl4in', $result['output']);
     }
 
+    #[Test]
+    public function aServiceAccountsFileBecomesAPayload(): void
+    {
+        $google = ['outbound:credential:set', 'importer', '--google', '--host=www.example.com'];
+
+        $result = self::$site->feedTypo3(self::serviceAccount(), ...[...$google, '--scope=a', '--format=json']);
+
+        self::assertSame(0, $result['code'], $result['output']);
+        self::assertSame(
+            ['version' => 1, 'identifier' => 'importer', 'new' => true, 'bound' => true],
+            json_decode((string) strstr($result['output'], '{' . "\n"), true),
+        );
+        self::assertStringNotContainsString('PRIVATE', $result['output']);
+    }
+
+    /** A file such as Google's, with a key that is as good as one of its own. */
+    private static function serviceAccount(string $key = ''): string
+    {
+        $generated = openssl_pkey_new(['private_key_bits' => 2048, 'private_key_type' => OPENSSL_KEYTYPE_RSA]);
+        if ($key === '' && ($generated === false || !openssl_pkey_export($generated, $key))) {
+            self::fail('There is no key.');
+        }
+        return (string) json_encode([
+            'type' => 'service_account', 'private_key_id' => '4f1c', 'private_key' => $key, 'client_email' => 'importer@project.example',
+        ]);
+    }
+
     /**
      * @return array<string, array{string, list<string>, int, string}>
      */
@@ -128,6 +155,9 @@ final class OutboundCommandsTest extends TestCase
             'a payload that cannot be used' => ['{"type": "bearer", "token": "s3cr3t\n"}', [], 64, 'The payload cannot be used: '],
             'nothing' => ['', ['--plain'], 64, 'The secret is empty.'],
             'a typed payload as bytes' => ['{"type": "bearer", "token": "s3cr3t"}', ['--plain'], 64, 'seal it without --plain'],
+            'a service account without scopes' => [self::serviceAccount('s3cr3t'), ['--google'], 64, '--google needs --scope'],
+            'what is no service account' => ['{"s3cr3t": 1}', ['--google'], 64, 'not that of a service account'],
+            'an option of Google alone' => ['{"type": "bearer", "token": "s3cr3t"}', ['--sub=user'], 64, '--sub goes with --google'],
             'an identifier that nr-vault does not take' => ['s3cr3t', ['--plain', 'no identifier'], 1, 'Invalid secret identifier'],
         ];
     }

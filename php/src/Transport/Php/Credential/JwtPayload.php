@@ -48,7 +48,8 @@ final class JwtPayload
      */
     public static function exchangeUrl(\Closure $value): mixed
     {
-        return $value('exchange', new \stdClass())->url ?? '';
+        $exchange = $value('exchange', null);
+        return $exchange instanceof \stdClass ? $exchange->url ?? '' : '';
     }
 
     /**
