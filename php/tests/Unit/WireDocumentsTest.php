@@ -38,8 +38,8 @@ final class WireDocumentsTest extends TestCase
 
     /** Place of an object in the document => the keys that exist for it. */
     private const CONFIGURATION = [
-        '' => ['version', 'master_keys', 'internal_hosts', 'tls', 'proxy', 'token_cache', 'defaults', 'limits', 'php_transport', 'sidecar',
-            'http_versions', 'user_agent'],
+        '' => ['version', 'master_keys', 'internal_hosts', 'tls', 'proxy', 'token_cache', 'refresh_tokens', 'defaults', 'limits',
+            'php_transport', 'sidecar', 'http_versions', 'user_agent'],
         'master_keys.0' => ['id', 'provider', 'path'],
         'master_keys.1' => ['provider', 'name'],
         'master_keys.2' => ['provider', 'encryption_key'],
@@ -48,6 +48,7 @@ final class WireDocumentsTest extends TestCase
         'tls' => ['roots', 'ca_file', 'crl_file', 'post_quantum'],
         'proxy' => ['url', 'no_proxy', 'resolve'],
         'token_cache' => ['directory'],
+        'refresh_tokens' => ['directory'],
         'defaults' => ['timeout_ms', 'connect_timeout_ms', 'response_bytes'],
         'limits' => ['timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes', 'header_bytes', 'hosts', 'require_binding'],
         'sidecar' => ['socket'],
