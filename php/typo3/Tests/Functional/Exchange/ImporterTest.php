@@ -61,6 +61,12 @@ final class ImporterTest extends OutboundTestCase
         ],
     ];
 
+    private const SIGNED = [
+        'base_url' => 'https://media.example.com',
+        'policy' => ['allowed_methods' => ['PUT']],
+        'credentials' => [['set' => 'media-key', 'identifier' => 'media_key', 'type' => 'aws_sigv4', 'service' => 's3']],
+    ];
+
     protected function setUp(): void
     {
         parent::setUp();
@@ -72,12 +78,13 @@ final class ImporterTest extends OutboundTestCase
     #[Test]
     public function exportImportAndExportGiveTheSameBytes(): void
     {
-        $file = $this->file(['full' => self::FULL, 'crm' => self::SMALL]);
+        $this->storeSecret('media_key', 's3cr3t');
+        $file = $this->file(['full' => self::FULL, 'crm' => self::SMALL, 'media' => self::SIGNED]);
 
         $this->import($file);
 
         $first = $this->export();
-        self::assertSame(RegistryFile::text(['crm' => self::SMALL, 'full' => self::FULL]), $first);
+        self::assertSame(RegistryFile::text(['crm' => self::SMALL, 'full' => self::FULL, 'media' => self::SIGNED]), $first);
         self::assertStringNotContainsString('s3cr3t', $first);
         self::assertSame([], $this->registry()->problems());
         self::assertEquals((new ArrayServiceRegistry(['full' => self::FULL]))->get('full'), $this->registry()->get('full'));
