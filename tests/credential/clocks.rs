@@ -81,7 +81,7 @@ fn payload(client: &Client, kind: &str) -> Value {
             "headers": {"x-time": "{time}", "x-signature": "{signature}"},
         }),
         "aws_sigv4" => json!({
-            "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI", "region": "eu-central-1", "service": "s3",
+            "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI", "region": "eu-central-1", "service": "ses",
         }),
         _ => json!({"private_key": key("p256-pkcs8"), "alg": "ES256", "iss": "robot"}),
     };
