@@ -13,6 +13,7 @@ mod ends;
 mod frames;
 mod host;
 mod metrics;
+mod refreshes;
 mod reload;
 mod sockets;
 mod units;
