@@ -80,7 +80,7 @@ impl CallBeginning {
     fn of(beginning: &[u8]) -> Self {
         let mut read = Self::default();
         // It breaks off within a value, which is an error behind all that is wanted.
-        let _ = serde_json::Deserializer::from_slice(beginning).deserialize_map(Filling(&mut read));
+        let _ = serde_json::Deserializer::from_slice(beginning).deserialize_map(BeginningReader(&mut read));
         read
     }
 }
@@ -95,9 +95,9 @@ impl From<&CallDocument> for CallBeginning {
     }
 }
 
-struct Filling<'a>(&'a mut CallBeginning);
+struct BeginningReader<'a>(&'a mut CallBeginning);
 
-impl<'de> Visitor<'de> for Filling<'_> {
+impl<'de> Visitor<'de> for BeginningReader<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
