@@ -21,6 +21,12 @@ fn client(handler: impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static) -> Cl
     Client::with(Over::Http1, |configuration| configuration["master_keys"] = keys, handler)
 }
 
+/// To each request, so that no call meets a connection that is about to be closed.
+fn responds(peer: &mut Peer<'_>) -> bool {
+    while peer.read().is_some() && peer.respond("ok") {}
+    true
+}
+
 fn sealed(payload: &Value, identifier: &str) -> String {
     support::seal(payload.to_string().as_bytes(), identifier, &KEY, Algorithm::XChaCha20Poly1305)
 }
@@ -84,7 +90,7 @@ fn every_attempt_is_signed_anew() {
 
 #[test]
 fn a_signature_goes_into_the_query_behind_a_key_of_another_credential() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let signing = payload(&client, json!({"template": "{target}", "headers": {}, "query": {"sig": "{signature}"}}));
     let request = client.request("GET", |request| {
         request["path"] = json!("/map");
@@ -116,7 +122,7 @@ fn a_signature_that_comes_back_is_redacted() {
 
 #[test]
 fn what_cannot_be_signed_is_not_sent() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let plain = payload(&client, json!({}));
     let header = payload(&client, json!({"template": "{header:x-part}"}));
     let query = payload(&client, json!({"headers": {}, "query": {"sig": "{signature}"}}));
@@ -172,7 +178,7 @@ fn what_cannot_be_signed_is_not_sent() {
 
 #[test]
 fn two_signatures_and_a_place_that_is_taken() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let signing = payload(&client, json!({"headers": {"authorization": "{signature}"}}));
     for (other, kind) in [(signing.clone(), "hmac"), (json!({"token": "t"}), "bearer")] {
         let request = client.request("PUT", |request| {
@@ -205,7 +211,7 @@ fn a_signed_request_follows_no_redirect() {
 
 #[test]
 fn a_body_in_pieces_is_sent_where_it_is_not_signed() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let begun = |template: &str| {
         let request = client.request("PUT", |request| {
             request["credentials"] = json!([{"identifier": "signer", "type": "hmac"}]);
@@ -337,7 +343,7 @@ fn a_key_of_aws_signs_the_query() {
 /// The URL of S3 takes the form in which it is signed before it is matched.
 #[test]
 fn what_is_matched_sent_and_signed_of_s3_is_one_text() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let mut key = key_of_aws(&client, json!({}));
     key["binding"]["paths"] = json!(["/b/a(b)/{key}", "/b/%61%3d"]);
     let called = |change: Change| {
@@ -370,7 +376,7 @@ fn what_is_matched_sent_and_signed_of_s3_is_one_text() {
 
 #[test]
 fn the_entry_names_the_service_that_is_sealed() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let called = |sealed: &str, declared: Value| {
         let key = key_of_aws(&client, json!({"service": sealed}));
         let reply = call_aws(&client, &key, |request| {
@@ -397,7 +403,7 @@ fn the_entry_names_the_service_that_is_sealed() {
 
 #[test]
 fn a_body_in_pieces_is_for_s3_and_unsigned() {
-    let client = client(|peer| peer.read().is_some() && peer.respond("ok"));
+    let client = client(responds);
     let begun = |more: Value, service: &str| {
         let request = client.request("PUT", |request| {
             request["credentials"] = json!([{"identifier": "signer", "type": "aws_sigv4", "service": service}]);
