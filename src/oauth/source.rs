@@ -17,7 +17,7 @@ use crate::sign::ClientCertificate;
 pub struct TokenSource {
     /// What was sealed: who asks and for what, or who signs.
     pub provenance: Provenance,
-    /// The token endpoint, as [`endpoint::check`] allowed it, where one is asked.
+    /// The token endpoint, as [`super::endpoint::check`] allowed it, where one is asked.
     pub uri: Option<Uri>,
     /// `user-agent` of the token request.
     pub user_agent: HeaderValue,

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::document::Request;
-use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, ServiceRules, Target, decide};
+use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, ServiceRules, Spelling, Target, decide};
 use serde_json::json;
 
 fuzz_target!(|text: &str| {
@@ -23,7 +23,8 @@ fuzz_target!(|text: &str| {
     }
     let Ok(request) = Request::parse(document.to_string().as_bytes()) else { return };
     let internal_hosts = InternalHosts::default();
-    let context = Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[], signs_for_aws: false };
+    let context =
+        Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[], signs_for_aws: false };
     let Ok(decision) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) else { return };
 
     let target = &decision.admitted.target;
@@ -33,6 +34,8 @@ fuzz_target!(|text: &str| {
     assert_eq!(again.text(again.query()), text, "a fixed point");
     let allows = |entry: &String| HostRule::parse(entry).is_ok_and(|rule| rule.allows(target.origin()));
     assert!(hosts.iter().any(allows), "{text} with {hosts:?}");
-    let matches = |entry: &String| PathPattern::parse(entry).is_ok_and(|pattern| pattern.matches(target.path()));
+    let matches = |entry: &String| {
+        PathPattern::parse(entry, Spelling::default()).is_ok_and(|pattern| pattern.matches(target.path()))
+    };
     assert!(paths.iter().any(matches), "{text} with {paths:?}");
 });
