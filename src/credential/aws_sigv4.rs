@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use serde_json::value::RawValue;
 
 use super::binding::Binding;
-use super::payload::{check_kind, plain, seconds, utf8};
+use super::payload::{check_kind, flag, plain, seconds, utf8};
 use crate::document::{CredentialKind, S3};
 use crate::secret::Secret;
 use crate::secret::json::{Invalid, members, text};
@@ -75,14 +75,13 @@ pub(super) fn parse(payload: &[u8]) -> Result<(AwsSigV4, Binding), Invalid> {
     let [key_id, secret_key, token, region, service, unsigned, place, lifetime, kind, binding] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::AwsSigv4)?;
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let signer = AwsSigV4 {
         key_id: of_bytes(key_id, |byte| byte.is_ascii_graphic() && !b"/,=".contains(&byte))?,
         secret_key: text(secret_key.ok_or(Invalid)?)?,
         session_token: token.map(text).transpose()?,
-        region: of_bytes(region, is_name)?,
-        service: of_bytes(service, is_name)?,
-        unsigned_payload: unsigned.map_or(Ok(false), |value| serde_json::from_str(value.get()).map_err(|_| Invalid))?,
+        region: of_bytes(region, is_in_name)?,
+        service: of_bytes(service, is_in_name)?,
+        unsigned_payload: unsigned.map_or(Ok(false), flag)?,
         place: of(place, lifetime)?,
     };
     let is_token = |token: &Secret| !token.expose().is_empty() && token.expose().iter().all(u8::is_ascii_graphic);
@@ -94,6 +93,11 @@ pub(super) fn parse(payload: &[u8]) -> Result<(AwsSigV4, Binding), Invalid> {
         return Err(Invalid);
     }
     Ok((signer, Binding::of_key(binding)?))
+}
+
+/// Whether names of regions and services have this byte.
+pub(super) fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
 fn of_bytes(value: Option<&RawValue>, is_allowed: impl Fn(u8) -> bool) -> Result<String, Invalid> {

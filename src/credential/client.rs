@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::binding::Binding;
 use super::grant::{Authority, Client, ClientAuth, Grant, Signer};
 use super::mtls;
-use super::payload::{algorithm, check_kind, list, name_of_bearer, plain, scopes, seconds, utf8};
+use super::payload::{algorithm, check_kind, flag, list, name_of_bearer, plain, scopes, seconds, utf8};
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, members, text};
 use crate::sign::SigningAlgorithm;
@@ -110,10 +110,6 @@ fn by_certificate(
 fn one_or_more(value: &RawValue) -> Result<Vec<String>, Invalid> {
     let resources = plain(value).map(|resource| vec![resource]).or_else(|_| list(value))?;
     if resources.iter().any(String::is_empty) { Err(Invalid) } else { Ok(resources) }
-}
-
-fn flag(value: &RawValue) -> Result<bool, Invalid> {
-    serde_json::from_str(value.get()).map_err(|_| Invalid)
 }
 
 /// Who signs the assertion of a client.

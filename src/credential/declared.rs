@@ -27,8 +27,7 @@ fn check_alone(spec: &CredentialSpec) -> Result<(), Error> {
         return Err(misplaced());
     }
     if let Some(service) = &spec.service {
-        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(is_name) {
+        if spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(aws_sigv4::is_in_name) {
             return malformed("an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one");
         }
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::binding::Binding;
 use super::grant::Signer;
-use super::payload::{added, algorithm, check_kind, plain, seconds, utf8};
+use super::payload::{added, algorithm, check_kind, flag, plain, seconds, utf8};
 use crate::document::CredentialKind;
 use crate::secret::json::{Invalid, entries, members, text};
 use crate::sign::SigningAlgorithm;
@@ -72,7 +72,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Jwt, Binding), Invalid> {
         subject: subject.map(plain).transpose()?,
         claims: claims.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
         exchange: exchange.map(token_exchange).transpose()?,
-        says_end: exp.map_or(Ok(true), |exp| serde_json::from_str(exp.get()).map_err(|_| Invalid))?,
+        says_end: exp.map_or(Ok(true), flag)?,
     };
     Ok((jwt, Binding::of_key(binding)?))
 }

@@ -26,6 +26,11 @@ pub(super) fn plain(value: &RawValue) -> Result<String, Invalid> {
     if text.is_empty() { Err(Invalid) } else { Ok(text) }
 }
 
+/// True or false.
+pub(super) fn flag(value: &RawValue) -> Result<bool, Invalid> {
+    serde_json::from_str(value.get()).map_err(|_| Invalid)
+}
+
 /// The texts of a JSON array of nothing else.
 pub(super) fn list(value: &RawValue) -> Result<Vec<String>, Invalid> {
     serde_json::from_str(value.get()).map_err(|_| Invalid)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::grant::Grant;
+use super::grant::{Authority, Consent, Grant};
 use super::jwt::Jwt;
 use crate::error::Error;
 use crate::sign::ClientCertificate;
@@ -42,6 +42,14 @@ impl Provenance {
     /// Whether it needs the certificate of another credential.
     pub fn needs_certificate(&self) -> bool {
         self.grant().is_some_and(Grant::needs_certificate)
+    }
+
+    /// The consent that it rests on, where it is one, with the grant that has it.
+    pub fn consent(&self) -> Option<(&Grant, &Consent)> {
+        self.grant().and_then(|grant| match &grant.by {
+            Authority::Consent(consent) => Some((grant, consent)),
+            Authority::Client(_) | Authority::Assertion(_) => None,
+        })
     }
 
     fn grant(&self) -> Option<&Grant> {

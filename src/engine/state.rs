@@ -14,6 +14,7 @@ use crate::keys::{KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots};
 use crate::oauth::{RefreshStore, Store, Tokens};
 use crate::policy::{InternalHosts, Rules};
+use crate::sign::ClientCertificate;
 use crate::sys::{lock, wiped};
 
 /// An open configuration: its settings, its keys, its connections; and the lookups of the process, which all of them share.
@@ -203,6 +204,20 @@ impl Engine {
         // Two threads may come here together: the network of one goes unused.
         let network = Arc::new(Network::new(self.settings.network.clone(), Arc::clone(&self.lookups))?);
         Ok(self.network.get_or_init(|| network))
+    }
+
+    /// The connections that show this certificate; without one, those that show none. What is wrong with it is said of the credential
+    /// that has it.
+    pub(super) fn network_showing<'a>(
+        &self,
+        certificate: Option<&Arc<ClientCertificate>>,
+        identifier: impl FnOnce() -> &'a str,
+    ) -> Result<Arc<Network>, Error> {
+        let network = self.network()?;
+        match certificate {
+            Some(certificate) => network.certified(certificate).map_err(|error| error.of_credential(identifier())),
+            None => Ok(Arc::clone(network)),
+        }
     }
 }
 

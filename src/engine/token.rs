@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::send::Outgoing;
 use super::state::Engine;
 use crate::credential::clock::Skew;
-use crate::credential::{Authority, Provenance, Redactor, placement};
+use crate::credential::{Provenance, Redactor, placement};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::oauth::{self, Files, KeptTokens, SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
@@ -53,31 +53,10 @@ pub fn of(
         return Err(Error::new(Code::CredentialUnusable, NO_CERTIFICATE).of_credential(&spec.identifier));
     }
     let own = provenance.certificate().map(Arc::clone);
-    // A token may be bound to the certificate that was shown for it, so another one has another token.
-    let slot = match beside.as_ref().filter(|_| own.is_none()) {
-        None => SlotId::new(&spec.identifier, envelope),
-        Some(certificate) => {
-            SlotId::new(&spec.identifier, &[envelope.as_slice(), certificate.id().as_bytes()].concat())
-        }
-    };
-    let certificate = own.or(beside);
-    let network = match &certificate {
-        Some(certificate) => {
-            let refused = |error: Error| error.of_credential(&spec.identifier);
-            engine.network()?.certified(certificate).map_err(refused)?
-        }
-        None => Arc::clone(engine.network()?),
-    };
+    let network = engine.network_showing(own.as_ref().or(beside.as_ref()), || &spec.identifier)?;
     let settings = &*engine.settings;
     let keys = || engine.keyring().keys();
-    let consented = match &provenance {
-        Provenance::Grant(grant) => match &grant.by {
-            Authority::Consent(consent) => Some((grant, consent)),
-            Authority::Client(_) | Authority::Assertion(_) => None,
-        },
-        Provenance::Jwt(_) => None,
-    };
-    let (id, files) = match consented {
+    let (id, files) = match provenance.consent() {
         Some((grant, consent)) => {
             let unset = || oauth::unavailable("is not configured").of_credential(&spec.identifier);
             let store = settings.refresh_tokens.clone().ok_or_else(unset)?;
@@ -86,7 +65,14 @@ pub fn of(
         }
         None => {
             let shared = settings.tokens.clone().map(|store| SharedStore { store, keys: keys() });
-            (slot, shared.map_or(Files::None, Files::Shared))
+            // A token may be bound to the certificate that was shown for it, so another one has another token.
+            let id = match beside.as_ref().filter(|_| own.is_none()) {
+                None => SlotId::new(&spec.identifier, envelope),
+                Some(certificate) => {
+                    SlotId::new(&spec.identifier, &[envelope.as_slice(), certificate.id().as_bytes()].concat())
+                }
+            };
+            (id, shared.map_or(Files::None, Files::Shared))
         }
     };
     let source = TokenSource {
@@ -94,7 +80,7 @@ pub fn of(
         uri,
         user_agent: settings.user_agent.clone(),
         network,
-        certificate,
+        certificate: own.or(beside),
         files,
         clock: Mutex::new(None),
         time_limit: Duration::from_millis(settings.defaults.timeout_ms.min(settings.limits.timeout_ms)),

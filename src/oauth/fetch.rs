@@ -15,7 +15,7 @@ use super::source::{Files, SharedStore, TokenSource};
 use super::token::{Moment, Token};
 use super::{assertion, response};
 use crate::credential::clock::Skew;
-use crate::credential::{Authority, Jwt, Provenance};
+use crate::credential::{Jwt, Provenance};
 use crate::error::{Error, Sent};
 use crate::sys::{lock, random, wiped};
 
@@ -43,9 +43,7 @@ pub async fn fetch(
     fetch: &SingleFlight,
     asking: impl Fn(),
 ) -> Result<Token, Error> {
-    if let (Files::Kept(kept), Provenance::Grant(grant)) = (&source.files, &source.provenance)
-        && let Authority::Consent(consent) = &grant.by
-    {
+    if let (Files::Kept(kept), Some((grant, consent))) = (&source.files, source.provenance.consent()) {
         return refresh(source, grant, consent, kept, slot, fetch, asking).await;
     }
     let fetched = match &source.files {
