@@ -31,6 +31,18 @@ fn sealed(payload: &Value, identifier: &str) -> String {
     support::seal(payload.to_string().as_bytes(), identifier, &KEY, Algorithm::XChaCha20Poly1305)
 }
 
+/// The head that comes back to a body in pieces, signed with this.
+fn head_of_pieces(client: &Client, entry: &Value, payload: &Value) -> Value {
+    let request = client.request("PUT", |request| request["credentials"] = json!([entry]));
+    let (status, upload, refused) = start_upload(client.engine, &request, Some(3), &sealed(payload, "signer"), 0);
+    assert_eq!(status, 0, "{refused}");
+    write(upload, b"abc", 1);
+    wait(&[upload], 10_000);
+    let (_, head) = head(upload);
+    end(upload);
+    head
+}
+
 fn payload(client: &Client, more: Value) -> Value {
     let mut payload = json!({
         "key": SHARED, "alg": "sha256", "template": "{method} {target} {id} {time} {nonce} {body}",
@@ -213,17 +225,8 @@ fn a_signed_request_follows_no_redirect() {
 fn a_body_in_pieces_is_sent_where_it_is_not_signed() {
     let client = client(responds);
     let begun = |template: &str| {
-        let request = client.request("PUT", |request| {
-            request["credentials"] = json!([{"identifier": "signer", "type": "hmac"}]);
-        });
-        let envelope = sealed(&payload(&client, json!({"template": template})), "signer");
-        let (status, upload, refused) = start_upload(client.engine, &request, Some(3), &envelope, 0);
-        assert_eq!(status, 0, "{refused}");
-        write(upload, b"abc", 1);
-        wait(&[upload], 10_000);
-        let (_, head) = head(upload);
-        end(upload);
-        head
+        let payload = payload(&client, json!({"template": template}));
+        head_of_pieces(&client, &json!({"identifier": "signer", "type": "hmac"}), &payload)
     };
     let refused = begun("{time} {body:sha256:hex}");
     assert_eq!(refused["error"]["code"], "credential.placement_conflict", "{refused}");
@@ -405,17 +408,8 @@ fn the_entry_names_the_service_that_is_sealed() {
 fn a_body_in_pieces_is_for_s3_and_unsigned() {
     let client = client(responds);
     let begun = |more: Value, service: &str| {
-        let request = client.request("PUT", |request| {
-            request["credentials"] = json!([{"identifier": "signer", "type": "aws_sigv4", "service": service}]);
-        });
-        let envelope = sealed(&key_of_aws(&client, more), "signer");
-        let (status, upload, refused) = start_upload(client.engine, &request, Some(3), &envelope, 0);
-        assert_eq!(status, 0, "{refused}");
-        write(upload, b"abc", 1);
-        wait(&[upload], 10_000);
-        let (_, head) = head(upload);
-        end(upload);
-        head
+        let entry = json!({"identifier": "signer", "type": "aws_sigv4", "service": service});
+        head_of_pieces(&client, &entry, &key_of_aws(&client, more))
     };
     for (more, service) in
         [(json!({}), "s3"), (json!({"service": "ses"}), "ses"), (json!({"service": "ses", "in": "query"}), "ses")]

@@ -9,8 +9,9 @@ use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
 use super::refreshing::Scratch;
+use super::workers;
 use crate::support;
-use crate::support::alone::{self, Other, listen, say, until};
+use crate::support::alone::{self, Other, until};
 use crate::support::library;
 use crate::support::oauth::Rotation;
 use crate::support::server::{Authority, Peer, Server, configuration, request};
@@ -103,11 +104,7 @@ pub fn call_when_told(task: &Value) {
     let mut request = request("GET", &url, "/api");
     request["timeout_ms"] = task["timeout_ms"].clone();
     request["credentials"] = json!([{"identifier": IDENTIFIER, "type": "oauth2_refresh_token"}]);
-    say("ready");
-    while listen() {
-        let reply = library::send(engine, &request, b"", &sealed);
-        say(&reply.http_status().map_or_else(|| reply.code().to_owned(), |status| status.to_string()));
-    }
+    workers::call_for_each_line(engine, &request, &sealed);
 }
 
 #[test]

@@ -14,8 +14,9 @@ use secure_outbound::oauth::{SlotId, Store, StoredToken};
 use secure_outbound::secret::Secret;
 use serde_json::{Value, json};
 
+use super::workers;
 use crate::support;
-use crate::support::alone::{self, Other, listen, say, until};
+use crate::support::alone::{self, Other, until};
 use crate::support::library;
 use crate::support::server::{Authority, Peer, Server, configuration, request};
 
@@ -186,11 +187,7 @@ fn call_when_told(task: &Value) {
     // wait that long.
     request["timeout_ms"] = json!(20_000);
     request["credentials"] = json!([{"identifier": IDENTIFIER, "type": "oauth2_client_credentials"}]);
-    say("ready");
-    while listen() {
-        let reply = library::send(engine, &request, b"", &sealed);
-        say(&reply.http_status().map_or_else(|| reply.code().to_owned(), |status| status.to_string()));
-    }
+    workers::call_for_each_line(engine, &request, &sealed);
 }
 
 #[test]

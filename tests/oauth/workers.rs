@@ -12,7 +12,7 @@ use secure_outbound::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::support;
-use crate::support::alone;
+use crate::support::alone::{self, listen, say};
 use crate::support::library::{Reply, open, send};
 use crate::support::oauth::{Gate, Site, nth, requests, sealed, token};
 
@@ -32,6 +32,15 @@ fn sharing(
     let mut configuration = site.configuration.clone();
     configuration["token_cache"] = json!({"directory": directory(&site.authority)});
     (site, configuration)
+}
+
+/// What another process does: it says "ready", and for each line that it reads it makes this call and says its status, or its code.
+pub fn call_for_each_line(engine: u64, request: &Value, sealed: &str) {
+    say("ready");
+    while listen() {
+        let reply = send(engine, request, b"", sealed);
+        say(&reply.http_status().map_or_else(|| reply.code().to_owned(), |status| status.to_string()));
+    }
 }
 
 /// An engine that shares only the directory with the others.
