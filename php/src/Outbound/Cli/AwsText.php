@@ -117,7 +117,7 @@ final class AwsText
         $pairs = [];
         foreach (array_filter(explode('&', $query), static fn (string $pair): bool => $pair !== '') as $pair) {
             [$name, $value] = [...explode('=', $pair, 2), ''];
-            $pairs[] = [rawurlencode(rawurldecode($name)), rawurlencode(rawurldecode($value))];
+            $pairs[] = [Spelling::component($name), Spelling::component($value)];
         }
         return $pairs;
     }

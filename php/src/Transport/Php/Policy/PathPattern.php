@@ -165,7 +165,7 @@ final readonly class PathPattern
             // An encoded slash is allowed in a pattern: whether one is allowed in the path is checked there, and otherwise the
             // pattern never matches.
             $literal = substr(Spelling::path('/' . $text, true), 1);
-            return $ofS3 ? rawurlencode(rawurldecode($literal)) : $literal;
+            return $ofS3 ? Spelling::component($literal) : $literal;
         } catch (OutboundException) {
             throw OutboundException::malformed('a path pattern is not canonical');
         }

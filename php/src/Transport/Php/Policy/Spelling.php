@@ -128,7 +128,7 @@ final class Spelling
     }
 
     /** What is percent-encoded in one way or the other, percent-encoded in one. */
-    private static function component(#[\SensitiveParameter] string $text): string
+    public static function component(#[\SensitiveParameter] string $text): string
     {
         return rawurlencode(rawurldecode($text));
     }
