@@ -26,10 +26,10 @@ fn check_alone(spec: &CredentialSpec) -> Result<(), Error> {
     if (spec.kind == CredentialKind::Secret) != spec.placement.is_some() {
         return Err(misplaced());
     }
-    if let Some(service) = &spec.service {
-        if spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(aws_sigv4::is_in_name) {
-            return malformed("an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one");
-        }
+    if let Some(service) = &spec.service
+        && (spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(aws_sigv4::is_in_name))
+    {
+        return malformed("an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one");
     }
     match &spec.placement {
         Some(Placement::Header { name, .. }) if header::settable(name.as_bytes()).is_none() => Err(not_settable()),
