@@ -29,8 +29,8 @@ const SCHEMES: [SignatureScheme; 10] = [
     SignatureScheme::RSA_PKCS1_SHA256,
 ];
 
-/// Tells one chain with its key from another without a copy of either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Tells one chain with its key from another without a copy of either. It is a digest of the key, so nothing prints it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CertificateId([u8; 32]);
 
 impl CertificateId {
