@@ -43,12 +43,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
     let [id, secret, url, scope, audience, resource, auth, token_type, kind, binding, key @ .., chain, bound] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2ClientCredentials)?;
-    let is_by_certificate = auth.map(plain).transpose()?.is_some_and(|form| BY_CERTIFICATE.contains(&form.as_str()));
-    let auth = match (chain, bound) {
-        _ if is_by_certificate && secret.is_none() => by_certificate(key, chain, bound)?,
-        (None, None) if !is_by_certificate => authentication(auth, secret, key)?,
-        _ => return Err(Invalid),
-    };
+    let auth = authentication(auth, secret, key, [chain, bound])?;
     let binding = match &auth {
         ClientAuth::Assertion(_) | ClientAuth::OwnCertificate { .. } => Some(Binding::of_key(binding)?),
         ClientAuth::Body(_) | ClientAuth::Basic(_) | ClientAuth::CertificateBeside => {
@@ -72,15 +67,19 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
     Ok((grant, binding))
 }
 
-/// How a client authenticates, by `client_auth`, and with it by a secret or by what belongs to a key.
+/// How a client authenticates, by `client_auth`, and with it by a secret, by what belongs to a key, or by a certificate: its chain, and
+/// whether tokens are bound to it.
 pub(super) fn authentication(
     form: Option<&RawValue>,
     secret: Option<&RawValue>,
     key: [Option<&RawValue>; 6],
+    certificate @ [chain, bound]: [Option<&RawValue>; 2],
 ) -> Result<ClientAuth, Invalid> {
     let form = form.map(plain).transpose()?;
     let has_key = key.iter().any(Option::is_some);
     match (form.as_deref(), secret) {
+        (Some(form), None) if BY_CERTIFICATE.contains(&form) => by_certificate(key, chain, bound),
+        _ if certificate.iter().any(Option::is_some) => Err(Invalid),
         (Some("private_key_jwt"), None) => Ok(ClientAuth::Assertion(Box::new(signer(key)?))),
         (None | Some("body"), Some(secret)) if !has_key => Ok(ClientAuth::Body(text(secret)?)),
         (Some("basic"), Some(secret)) if !has_key => Ok(ClientAuth::Basic(text(secret)?)),

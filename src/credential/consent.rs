@@ -25,14 +25,17 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Grant, Option<Binding>), Invalid>
         "x5t#S256",
         "assertion_audience",
         "lifetime",
+        "certificate_chain",
+        "tls_client_certificate_bound_access_tokens",
     ];
-    let [id, first, url, secret, auth, scope, token_type, kind, binding, key @ ..] = members(utf8(payload)?, names)?;
+    let [id, first, url, secret, auth, scope, token_type, kind, binding, key @ .., chain, bound] =
+        members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::Oauth2RefreshToken)?;
     let client = Client {
         id: text(id.ok_or(Invalid)?)?,
         audience: None,
         resources: Vec::new(),
-        auth: authentication(auth, secret, key)?,
+        auth: authentication(auth, secret, key, [chain, bound])?,
     };
     let grant = Grant {
         token_url: plain(url.ok_or(Invalid)?)?,

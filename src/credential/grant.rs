@@ -169,17 +169,23 @@ impl Grant {
     }
 
     fn own_certificate(&self) -> Option<(&Arc<ClientCertificate>, bool)> {
-        match &self.by {
-            Authority::Client(Client { auth: ClientAuth::OwnCertificate { certificate, is_bound }, .. }) => {
-                Some((certificate, *is_bound))
-            }
+        match self.client().map(|client| &client.auth) {
+            Some(ClientAuth::OwnCertificate { certificate, is_bound }) => Some((certificate, *is_bound)),
             _ => None,
         }
     }
 
     /// Whether it needs the certificate of another credential.
     pub fn needs_certificate(&self) -> bool {
-        matches!(&self.by, Authority::Client(Client { auth: ClientAuth::CertificateBeside, .. }))
+        self.client().is_some_and(|client| matches!(client.auth, ClientAuth::CertificateBeside))
+    }
+
+    /// Who asks, where it is a client that authenticates.
+    pub fn client(&self) -> Option<&Client> {
+        match &self.by {
+            Authority::Client(client) | Authority::Consent(Consent { client, .. }) => Some(client),
+            Authority::Assertion(_) => None,
+        }
     }
 
     /// The member of the token endpoint's response that has the token.

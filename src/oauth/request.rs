@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
 use super::assertion;
-use crate::credential::{self, Authority, Client, ClientAuth, Consent, Grant};
+use crate::credential::{self, Authority, Client, ClientAuth, Grant};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -30,7 +30,7 @@ pub fn token_request(
     now: u64,
 ) -> Result<Request<Bytes>, Error> {
     let mut request = post(uri, user_agent, Written::UrlEncoded, Bytes::from_owner(body(grant, refresh, now)?));
-    if let Authority::Client(client) | Authority::Consent(Consent { client, .. }) = &grant.by
+    if let Some(client) = grant.client()
         && let ClientAuth::Basic(secret) = &client.auth
     {
         request.headers_mut().insert(AUTHORIZATION, basic(&client.id, secret)?);

@@ -113,7 +113,7 @@ fn refresh_tokens_of_oidc_provider_rotate() {
     let (scratch, restored) = (Scratch::new(), Scratch::new());
     let engine = kept_in(&scratch);
     let url = format!("https://localhost:{}", server.port);
-    let consent = send(engine, &request("GET", &url, "/api/consent"), b"", "");
+    let consent = send(engine, &request("GET", &url, "/api/consent/consented"), b"", "");
     assert_eq!(consent.http_status(), Some(200), "{}", consent.head);
     let payload = json!({
         "client_id": "consented", "client_secret": SECRET, "token_url": format!("{url}/token"),
@@ -372,4 +372,63 @@ fn oidc_provider_verifies_clients_with_a_certificate() {
     beside["token_url"] = json!(format!("https://127.0.0.1:{}/token", server.port));
     let elsewhere = both(&beside, &certificate);
     assert_eq!((elsewhere.code(), elsewhere.sent()), ("credential.unusable", "no"), "{}", elsewhere.head);
+}
+
+/// The same of a refresh token, whose access tokens are bound to the certificate: rotated with it, and by no other.
+#[test]
+fn refresh_tokens_of_oidc_provider_rotate_by_certificate() {
+    let server = Running::node();
+    let (scratch, untouched) = (Scratch::new(), Scratch::new());
+    let kept_in = |scratch: &Scratch| {
+        let directory = scratch.0.clone();
+        server.engine_with(|document| document["refresh_tokens"] = json!({"directory": directory}))
+    };
+    let engine = kept_in(&scratch);
+    let (host, url) = (format!("localhost:{}", server.port), format!("https://localhost:{}", server.port));
+    let consent = send(engine, &request("GET", &url, "/api/consent/consented%20by%20subject"), b"", "");
+    assert_eq!(consent.http_status(), Some(200), "{}", consent.head);
+    let pair = server.authority.client("consented by subject", |_| {});
+    let client = |pair: &ClientPair| {
+        json!({
+            "client_id": "consented by subject", "client_auth": "tls_client_auth", "private_key": pair.private_key,
+            "certificate_chain": pair.certificate_chain, "tls_client_certificate_bound_access_tokens": true,
+            "refresh_token": String::from_utf8_lossy(&consent.body), "token_url": format!("{url}/token"),
+            "binding": {"hosts": [host]},
+        })
+    };
+    let call = |path: &str, payload: &Value| server.call_as("oauth2_refresh_token", engine, path, payload);
+
+    let payload = client(&pair);
+    let first = call("/api", &payload);
+    let said = "consented by subject: openid offline_access";
+    assert_eq!((String::from_utf8_lossy(&first.body).as_ref(), requests(&first)), (said, 1), "{}", first.head);
+    let kept = scratch.kept(&[7; 32]);
+    assert_eq!(call("/api/revoke", &payload).http_status(), Some(200));
+    let renewed = call("/api", &payload);
+    assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{}", renewed.head);
+    assert_ne!(scratch.kept(&[7; 32]), kept, "rotated");
+
+    let another = client(&server.authority.client("another", |_| {}));
+    let refused = server.call_as("oauth2_refresh_token", kept_in(&untouched), "/api", &another);
+    assert_eq!(refused.code(), "oauth.token_endpoint_rejected", "{}", refused.head);
+    assert!(untouched.files("refresh").is_empty(), "nothing is kept");
+
+    // A new certificate finds the consent; what was bound to the one before it is refreshed after the API's 401.
+    let renewed = call("/api", &client(&server.authority.client("consented by subject", |_| {})));
+    assert_eq!((renewed.http_status(), requests(&renewed)), (Some(200), 1), "{}", renewed.head);
+    assert_eq!(renewed.head["audit"]["attempts"], 2);
+
+    // The same with the certificate of another credential, and without one.
+    let mut beside = payload.clone();
+    for key in ["private_key", "certificate_chain", "tls_client_certificate_bound_access_tokens"] {
+        beside.as_object_mut().expect("an object").remove(key);
+    }
+    let mut both = request("GET", &url, "/api");
+    both["credentials"] =
+        json!([{"identifier": "an_id", "type": "oauth2_refresh_token"}, {"identifier": "an_id", "type": "mtls"}]);
+    let certificate = pair.payload(std::slice::from_ref(&host));
+    let allowed = send(engine, &both, b"", &json!([sealed(&beside), sealed(&certificate)]).to_string());
+    assert_eq!((String::from_utf8_lossy(&allowed.body).as_ref(), requests(&allowed)), (said, 1), "{}", allowed.head);
+    let alone = call("/api", &beside);
+    assert_eq!((alone.code(), alone.sent()), ("credential.unusable", "no"), "{}", alone.head);
 }

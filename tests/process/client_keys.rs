@@ -32,6 +32,11 @@ fn shower(task: &Value) {
     }
     tell(&task["port"], "pooled");
     close(engine);
+    tell_parsed(task);
+}
+
+/// Has the key of this file in every form while the search goes on.
+pub(super) fn tell_parsed(task: &Value) {
     let pem = fs::read(task["key"].as_str().expect("a path")).expect("a file");
     let body: String = String::from_utf8_lossy(&pem).lines().filter(|line| !line.starts_with('-')).collect();
     let der = crate::support::base64(&body);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use rustls::version::TLS13;
 use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
@@ -43,12 +44,15 @@ impl Site {
         Self::made(|_| {}, response, |_| true, Some(Box::new(|| {})))
     }
 
-    /// The same, and an API that takes the tokens it is told to.
+    /// The same of this authority, with an endpoint that judges its clients' certificates if it is told to, and an API that takes the
+    /// tokens it is told to.
     pub fn closing_if(
+        authority: Authority,
+        judges: bool,
         response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self::made(|_| {}, response, accepts, Some(Box::new(|| {})))
+        Self::of(authority, judges, |_| {}, response, accepts, Some(Box::new(|| {})))
     }
 
     /// The same as the first, and before it responds it does this. The endpoint is asked by nobody.
@@ -62,10 +66,21 @@ impl Site {
         accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
         closing: Option<Box<dyn Fn() + Send + Sync>>,
     ) -> Self {
-        let authority = Authority::new();
+        Self::of(Authority::new(), false, change, response, accepts, closing)
+    }
+
+    fn of(
+        authority: Authority,
+        judges: bool,
+        change: impl FnOnce(&mut Value),
+        response: impl Fn(usize, &Received) -> String + Send + Sync + 'static,
+        accepts: impl Fn(&str) -> bool + Send + Sync + 'static,
+        closing: Option<Box<dyn Fn() + Send + Sync>>,
+    ) -> Self {
         let tls = || Some(authority.server(&["localhost"], &[], |_| {}));
+        let judging = judges.then(|| authority.judging(&authority, &TLS13, &[]));
         let numbers = AtomicUsize::new(0);
-        let endpoint = Server::start(tls(), move |peer| {
+        let endpoint = Server::start(judging.or_else(tls), move |peer| {
             peer.read().is_some_and(|received| peer.write(response(numbers.fetch_add(1, Ordering::SeqCst), &received)))
         });
         let api = Server::start(tls(), move |peer| {

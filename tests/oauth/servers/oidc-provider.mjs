@@ -54,6 +54,14 @@ const byItself = (client_id, file) => {
   const { raw, publicKey } = new X509Certificate(readFileSync(`${process.env.PUBLIC_KEYS}/${file}`));
   return { ...rest, jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), x5c: [raw.toString('base64')] }] } };
 };
+// The same client with what somebody has consented to.
+const consenting = (client) => ({
+  ...client,
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+  redirect_uris: ['https://localhost/'],
+  scope: 'openid offline_access',
+});
 const shown = (ctx) => {
   const { raw } = ctx.socket.getPeerCertificate();
   return raw && new X509Certificate(raw);
@@ -74,19 +82,14 @@ server.listen(0, '127.0.0.1', () => {
     clients: [
       client('in body', 'client_secret_post'),
       client('by:basic', 'client_secret_basic'),
-      {
-        ...client('consented', 'client_secret_post'),
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        redirect_uris: ['https://localhost/'],
-        scope: 'openid offline_access',
-      },
+      consenting(client('consented', 'client_secret_post')),
       signing('RS256', 'rsa'),
       signing('PS256', 'rsa'),
       signing('ES256', 'p256'),
       bySubject('by subject', false),
       bySubject('bound', true),
       byItself('by itself', 'p256-self-signed.pem'),
+      consenting(bySubject('consented by subject', true)),
     ],
     clientAuthMethods: [
       'client_secret_post', 'client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
@@ -122,10 +125,10 @@ server.listen(0, '127.0.0.1', () => {
     context.path = '/token';
     return next();
   });
-  // GET /api/consent is what a consent comes to: the first refresh token.
+  // GET /api/consent/CLIENT is what a consent comes to: the first refresh token.
   provider.use(async (context, next) => {
-    if (context.path !== '/api/consent') return next();
-    const consented = await provider.Client.find('consented');
+    if (!context.path.startsWith('/api/consent/')) return next();
+    const consented = await provider.Client.find(decodeURIComponent(context.path.slice('/api/consent/'.length)));
     const grant = new provider.Grant({ accountId: 'somebody', clientId: consented.clientId });
     grant.addOIDCScope('openid offline_access');
     const grantId = await grant.save();

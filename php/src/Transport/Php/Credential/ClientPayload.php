@@ -20,7 +20,7 @@ final class ClientPayload
     public const NONE = 'none';
 
     /** RFC 8705. Which of both it is, only the token endpoint has to know. */
-    private const BY_CERTIFICATE = ['tls_client_auth', 'self_signed_tls_client_auth'];
+    public const BY_CERTIFICATE = ['tls_client_auth', 'self_signed_tls_client_auth'];
 
     private const BOUND_TOKENS = 'tls_client_certificate_bound_access_tokens';
 
@@ -70,7 +70,7 @@ final class ClientPayload
         $hasOwn = $isByCertificate && (isset($places['private_key']) || isset($places['certificate_chain']));
         [$needed, $others] = match (true) {
             $auth === self::PRIVATE_KEY_JWT => [['private_key', 'alg'], ['client_secret', ...self::OF_CERTIFICATE]],
-            $auth === self::NONE => [[], ['client_secret', ...self::OF_KEY]],
+            $auth === self::NONE => [[], ['client_secret', ...self::OF_KEY, ...self::OF_CERTIFICATE]],
             $hasOwn => [['private_key', 'certificate_chain'], ['client_secret', ...array_diff(self::OF_KEY, ['private_key'])]],
             $isByCertificate => [[], ['client_secret', self::BOUND_TOKENS, ...self::OF_KEY]],
             default => [['client_secret'], [...self::OF_KEY, ...self::OF_CERTIFICATE]],

@@ -22,7 +22,7 @@ final class ConsentPayload
     public static function check(#[\SensitiveParameter] string $document, array $places, \Closure $value): void
     {
         $type = CredentialReference::OAUTH2_REFRESH_TOKEN;
-        $known = ['body', 'basic', ClientPayload::PRIVATE_KEY_JWT, ClientPayload::NONE];
+        $known = ['body', 'basic', ClientPayload::PRIVATE_KEY_JWT, ...ClientPayload::BY_CERTIFICATE, ClientPayload::NONE];
         PayloadValues::demandHosts($document, $places, 'of type ' . $type);
         ClientPayload::authentication($type, $document, $places, $value, $known);
         if (Payload::text($document, $places, 'refresh_token')->expose() === '') {

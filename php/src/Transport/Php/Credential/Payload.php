@@ -79,6 +79,8 @@ final class Payload
                 'x5t#S256',
                 'assertion_audience',
                 'lifetime',
+                'certificate_chain',
+                'tls_client_certificate_bound_access_tokens',
             ],
         ],
         CredentialReference::AWS_SIGV4 => [
