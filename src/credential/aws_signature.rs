@@ -4,6 +4,7 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
+use super::aws_keys::AwsKeys;
 use super::aws_request::{SignedHeaders, append, canonical, hash};
 use super::aws_sigv4::{AwsSigV4, SignedIn, X_AMZ_CONTENT_SHA256, X_AMZ_DATE, X_AMZ_SECURITY_TOKEN};
 use super::encoding::hex;
@@ -31,9 +32,10 @@ impl AwsSigV4 {
         let text = format!("{date}/{}/{}/aws4_request", self.region, self.service);
         let scope = SigningScope { time, date, text };
         let payload = self.payload(request)?;
+        let keys = self.keys.as_ref().ok_or_else(|| unusable("its temporary keys are not there"))?;
         match self.place {
-            SignedIn::Header => self.sign_header(request, &scope, &payload),
-            SignedIn::Query(lifetime) => self.sign_query(request, &scope, &payload, lifetime.as_secs()),
+            SignedIn::Header => self.sign_header(keys, request, &scope, &payload),
+            SignedIn::Query(lifetime) => self.sign_query(keys, request, &scope, &payload, lifetime.as_secs()),
         }
     }
 
@@ -46,34 +48,41 @@ impl AwsSigV4 {
         }
     }
 
-    fn sign_header(&self, request: &Unsigned<'_>, scope: &SigningScope, payload: &str) -> Result<Signed, Error> {
+    fn sign_header(
+        &self,
+        keys: &AwsKeys,
+        request: &Unsigned<'_>,
+        scope: &SigningScope,
+        payload: &str,
+    ) -> Result<Signed, Error> {
         let mut filled = vec![(X_AMZ_DATE, value(&scope.time)?)];
         if self.is_s3() {
             filled.push((X_AMZ_CONTENT_SHA256, value(payload)?));
         }
-        if let Some(token) = &self.session_token {
+        if let Some(token) = &keys.session_token {
             filled.push((X_AMZ_SECURITY_TOKEN, header::value(b"", token.expose())?));
         }
         let headers = SignedHeaders::of(request.uri, &request.headers_with(&filled))?;
         let query = request.uri.query().unwrap_or_default();
-        let signature = self.signature(scope, &canonical(request, &headers, query, payload, self.is_s3())?);
-        let (key_id, scope, names) = (&self.key_id, &scope.text, &headers.names);
+        let signature = self.signature(keys, scope, &canonical(request, &headers, query, payload, self.is_s3())?);
+        let (key_id, scope, names) = (&keys.id, &scope.text, &headers.names);
         let authorization = Zeroizing::new(format!(
             "{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
         ));
         filled.push((AUTHORIZATION, header::value(b"", authorization.as_bytes())?));
-        Ok(Signed { headers: filled, query: None, secrets: self.secrets(signature) })
+        Ok(Signed { headers: filled, query: None, secrets: keys.secrets(signature) })
     }
 
     fn sign_query(
         &self,
+        keys: &AwsKeys,
         request: &Unsigned<'_>,
         scope: &SigningScope,
         payload: &str,
         seconds: u64,
     ) -> Result<Signed, Error> {
         let headers = SignedHeaders::of(request.uri, request.headers)?;
-        let credential = format!("{}/{}", self.key_id, scope.text);
+        let credential = format!("{}/{}", keys.id, scope.text);
         let seconds = seconds.to_string();
         let mut parameters = vec![
             ("X-Amz-Algorithm", ALGORITHM),
@@ -82,34 +91,28 @@ impl AwsSigV4 {
             ("X-Amz-Expires", &seconds),
             ("X-Amz-SignedHeaders", &headers.names),
         ];
-        let token = self.session_token.as_ref().map(|token| std::str::from_utf8(token.expose())).transpose();
+        let token = keys.session_token.as_ref().map(|token| std::str::from_utf8(token.expose())).transpose();
         let token = token.map_err(|_| unusable("its session token is no text"))?;
         parameters.extend(token.map(|token| ("X-Amz-Security-Token", token)));
         let query = Zeroizing::new(append(request.uri.query().unwrap_or_default(), &parameters));
-        let signature = self.signature(scope, &canonical(request, &headers, &query, payload, self.is_s3())?);
+        let signature = self.signature(keys, scope, &canonical(request, &headers, &query, payload, self.is_s3())?);
         let query = Zeroizing::new(append(&query, &[("X-Amz-Signature", &signature)]));
-        Ok(Signed { headers: Vec::new(), query: Some(query), secrets: self.secrets(signature) })
+        Ok(Signed { headers: Vec::new(), query: Some(query), secrets: keys.secrets(signature) })
     }
 
-    fn signature(&self, scope: &SigningScope, canonical: &str) -> String {
+    fn signature(&self, keys: &AwsKeys, scope: &SigningScope, canonical: &str) -> String {
         let SigningScope { time, date, text } = scope;
         let text = format!("{ALGORITHM}\n{time}\n{text}\n{}", hash(canonical.as_bytes()));
-        hex(Hash::Sha256.mac(&self.key(date), [text.as_bytes()]).expose())
+        hex(Hash::Sha256.mac(&self.key(keys, date), [text.as_bytes()]).expose())
     }
 
     /// The key of a day, a region and a service.
-    fn key(&self, date: &str) -> Secret {
-        let mut first = Zeroizing::new(Vec::with_capacity("AWS4".len() + self.secret_key.expose().len()));
+    fn key(&self, keys: &AwsKeys, date: &str) -> Secret {
+        let mut first = Zeroizing::new(Vec::with_capacity("AWS4".len() + keys.secret.expose().len()));
         first.extend_from_slice(b"AWS4");
-        first.extend_from_slice(self.secret_key.expose());
+        first.extend_from_slice(keys.secret.expose());
         let steps = [date, &self.region, &self.service, "aws4_request"];
         steps.into_iter().fold(Secret::from(first), |key, step| Hash::Sha256.mac(&key, [step.as_bytes()]))
-    }
-
-    /// What has to be found in a response.
-    fn secrets(&self, signature: String) -> Vec<Secret> {
-        let token = self.session_token.as_ref().map(|token| Secret::new(token.expose().to_vec()));
-        [Secret::new(signature.into_bytes())].into_iter().chain(token).collect()
     }
 }
 

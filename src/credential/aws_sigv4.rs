@@ -6,11 +6,12 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use serde_json::value::RawValue;
 
+use super::aws_keys::AwsKeys;
 use super::binding::Binding;
-use super::payload::{check_kind, flag, plain, seconds, utf8};
+use super::payload::{check_kind, flag, is_in_name, of_bytes, plain, seconds, utf8};
+use super::role::{self, Role};
 use crate::document::{CredentialKind, S3};
-use crate::secret::Secret;
-use crate::secret::json::{Invalid, members, text};
+use crate::secret::json::{Invalid, members};
 
 pub(super) const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -37,14 +38,12 @@ static PARAMETERS: [&str; 7] = [
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Characters of a secret key at least. Those of AWS have 40, those of other stores fewer.
-const SHORTEST_KEY: usize = 8;
-
-/// A key of AWS, as it was sealed.
+/// How a key of AWS signs, as it was sealed.
 pub struct AwsSigV4 {
-    pub(super) key_id: String,
-    pub(super) secret_key: Secret,
-    pub(super) session_token: Option<Secret>,
+    /// What it signs with. None where the sealed ones were taken to get temporary ones, until these are there.
+    pub(super) keys: Option<AwsKeys>,
+    /// The role whose temporary keys sign in place of the sealed ones.
+    pub(super) role: Option<Role>,
     pub(super) region: String,
     pub(super) service: String,
     pub(super) unsigned_payload: bool,
@@ -69,40 +68,28 @@ pub(super) fn parse(payload: &[u8]) -> Result<(AwsSigV4, Binding), Invalid> {
         "unsigned_payload",
         "in",
         "lifetime",
+        "exchange",
         "type",
         "binding",
     ];
-    let [key_id, secret_key, token, region, service, unsigned, place, lifetime, kind, binding] =
+    let [key_id, secret_key, token, region, service, unsigned, place, lifetime, exchange, kind, binding] =
         members(utf8(payload)?, names)?;
     check_kind(kind, CredentialKind::AwsSigv4)?;
+    let region = of_bytes(region, is_in_name)?;
     let signer = AwsSigV4 {
-        key_id: of_bytes(key_id, |byte| byte.is_ascii_graphic() && !b"/,=".contains(&byte))?,
-        secret_key: text(secret_key.ok_or(Invalid)?)?,
-        session_token: token.map(text).transpose()?,
-        region: of_bytes(region, is_in_name)?,
+        keys: Some(AwsKeys::sealed(key_id, secret_key, token)?),
+        role: exchange.map(|exchange| role::parse(exchange, &region)).transpose()?,
+        region,
         service: of_bytes(service, is_in_name)?,
         unsigned_payload: unsigned.map_or(Ok(false), flag)?,
         place: of(place, lifetime)?,
     };
-    let is_token = |token: &Secret| !token.expose().is_empty() && token.expose().iter().all(u8::is_ascii_graphic);
-    let is_sound = signer.secret_key.expose().len() >= SHORTEST_KEY
-        && signer.session_token.as_ref().is_none_or(is_token)
-        && (signer.is_s3() || !signer.unsigned_payload)
+    let is_sound = (signer.is_s3() || !signer.unsigned_payload)
         && (signer.is_header() || !signer.is_s3() || signer.unsigned_payload);
     if !is_sound {
         return Err(Invalid);
     }
     Ok((signer, Binding::of_key(binding)?))
-}
-
-/// Whether names of regions and services have this byte.
-pub(super) fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
-}
-
-fn of_bytes(value: Option<&RawValue>, is_allowed: impl Fn(u8) -> bool) -> Result<String, Invalid> {
-    let text = plain(value.ok_or(Invalid)?)?;
-    if text.bytes().all(is_allowed) { Ok(text) } else { Err(Invalid) }
 }
 
 /// The place, and for how long where it is the query.
@@ -122,6 +109,12 @@ pub(super) fn filled(is_s3: bool) -> impl Iterator<Item = &'static HeaderName> {
 }
 
 impl AwsSigV4 {
+    /// What signs requests to STS, in the header.
+    pub(super) fn of_sts(keys: AwsKeys, region: String) -> Self {
+        let (service, place) = ("sts".to_owned(), SignedIn::Header);
+        Self { keys: Some(keys), role: None, region, service, unsigned_payload: false, place }
+    }
+
     pub(super) fn is_s3(&self) -> bool {
         self.service == S3
     }

@@ -73,10 +73,15 @@ pub fn may_refuse(status: StatusCode) -> bool {
 
 /// Whether such a response names the time: in its header, or in the beginning of its body.
 pub fn names_time(headers: &HeaderMap, body: &[u8]) -> bool {
+    names_any(&NAMES, headers, body)
+}
+
+/// Whether such a response has one of these names, which are in lower case.
+pub(super) fn names_any(names: &[&str], headers: &HeaderMap, body: &[u8]) -> bool {
     let fields = FIELDS.iter().flat_map(|name| headers.get_all(name)).map(http::HeaderValue::as_bytes);
     fields.chain([body]).any(|text| {
         let text = text.to_ascii_lowercase();
-        NAMES.iter().any(|name| memchr::memmem::find(&text, name.as_bytes()).is_some())
+        names.iter().any(|name| memchr::memmem::find(&text, name.as_bytes()).is_some())
     })
 }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName};
 use super::aws_sigv4;
 use super::body::BodyKind;
 use super::header;
+use super::payload::is_in_name;
 use crate::document::{CredentialKind, CredentialSpec, Placement};
 use crate::error::{Code, Error};
 
@@ -27,7 +28,7 @@ fn check_alone(spec: &CredentialSpec) -> Result<(), Error> {
         return Err(misplaced());
     }
     if let Some(service) = &spec.service
-        && (spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(aws_sigv4::is_in_name))
+        && (spec.kind != CredentialKind::AwsSigv4 || service.is_empty() || !service.bytes().all(is_in_name))
     {
         return malformed("an aws_sigv4 may name its service, in a-z 0-9 -, and nothing else has one");
     }

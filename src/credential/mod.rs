@@ -5,6 +5,9 @@
 //! fill, `sign`, whose keys a payload may hold, and `secret`. Above, `engine` opens the envelopes and brings both together, and
 //! `oauth` gets the token whose [`Provenance`] was sealed.
 
+mod assume_role;
+mod aws_keys;
+mod aws_refusal;
 mod aws_request;
 mod aws_signature;
 mod aws_sigv4;
@@ -26,11 +29,15 @@ mod payload;
 pub mod placement;
 mod provenance;
 mod redact;
+mod role;
 mod signature;
 mod template;
 mod unsigned;
 mod urlencoded;
 
+pub use assume_role::AssumeRole;
+pub use aws_keys::AwsKeys;
+pub use aws_refusal::rejects_keys;
 pub use binding::Binding;
 pub use grant::{ACCESS_TOKEN, Authority, Client, ClientAuth, Consent, Grant, JwtBearer, Signer};
 pub(crate) use header::basic;

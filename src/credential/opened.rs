@@ -96,6 +96,7 @@ impl Credential {
     pub fn token_url(&self) -> Option<&str> {
         match &self.value {
             Value::Token(provenance) => provenance.token_url(),
+            Value::Signature(signature) => signature.role().map(|role| role.url.as_str()),
             _ => None,
         }
     }
@@ -116,7 +117,11 @@ impl Credential {
 
     /// Whether the token endpoint is not for a service to call.
     pub fn is_exchanged(&self) -> bool {
-        matches!(&self.value, Value::Token(provenance) if provenance.is_exchanged())
+        match &self.value {
+            Value::Token(provenance) => provenance.is_exchanged(),
+            Value::Signature(signature) => signature.role().is_some(),
+            _ => false,
+        }
     }
 
     /// The certificate, where it is one that every server of the binding may see.

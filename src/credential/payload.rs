@@ -26,6 +26,17 @@ pub(super) fn plain(value: &RawValue) -> Result<String, Invalid> {
     if text.is_empty() { Err(Invalid) } else { Ok(text) }
 }
 
+/// Whether names of AWS's regions and services have this byte.
+pub(super) fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
+/// A text of such bytes alone, and of one at least.
+pub(super) fn of_bytes(value: Option<&RawValue>, is_allowed: impl Fn(u8) -> bool) -> Result<String, Invalid> {
+    let text = plain(value.ok_or(Invalid)?)?;
+    if text.bytes().all(is_allowed) { Ok(text) } else { Err(Invalid) }
+}
+
 /// True or false.
 pub(super) fn flag(value: &RawValue) -> Result<bool, Invalid> {
     serde_json::from_str(value.get()).map_err(|_| Invalid)

@@ -50,7 +50,7 @@ pub struct Placed {
     pub body: Option<Bytes>,
     /// Finds in a response what was put into the request.
     pub redactor: Redactor,
-    /// Where the token comes from that goes into `Authorization`; see [`bearer`].
+    /// Where the token comes from that goes into `Authorization`, see [`bearer`]; or the keys that the signature is made with.
     pub token: Option<Provenance>,
     /// What signs the request, attempt by attempt.
     pub signature: Option<Signature>,
@@ -204,7 +204,7 @@ impl<'a> Placing<'a> {
     }
 
     /// The signature is made as the request leaves; its places are free now. Their names stay under the seal.
-    fn sign(&mut self, signature: Signature) -> Result<(), Error> {
+    fn sign(&mut self, mut signature: Signature) -> Result<(), Error> {
         let query = self.draft.query.unwrap_or_default();
         let (headers, parameters) = (signature.headers(), signature.parameters());
         let is_filled = |name: &HeaderName| {
@@ -226,8 +226,12 @@ impl<'a> Placing<'a> {
         if headers.into_iter().any(is_filled) || parameters.into_iter().any(is_parameter) {
             return Err(conflict("another credential fills the same header or parameter"));
         }
+        let role = signature.take_role();
         match self.signature.replace(signature) {
-            None => Ok(()),
+            None => {
+                self.token = self.token.take().or(role.map(|role| Provenance::Role(Box::new(role))));
+                Ok(())
+            }
             Some(_) => Err(conflict("another credential signs the request")),
         }
     }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use super::assume_role::AssumeRole;
 use super::grant::{Authority, Consent, Grant};
 use super::jwt::Jwt;
 use crate::error::Error;
 use crate::sign::ClientCertificate;
 
-/// Where the token comes from that a request carries.
+/// Where the token comes from that a request carries, or the keys that sign it.
 pub enum Provenance {
     /// A token endpoint grants it.
     Grant(Grant),
     /// A sealed key signs it.
     Jwt(Jwt),
+    /// STS gives temporary keys for a role.
+    Role(Box<AssumeRole>),
 }
 
 impl Provenance {
@@ -21,12 +24,13 @@ impl Provenance {
         match self {
             Self::Grant(grant) => Some(&grant.token_url),
             Self::Jwt(jwt) => jwt.exchange.as_ref().map(|exchange| exchange.url.as_str()),
+            Self::Role(role) => Some(&role.role.url),
         }
     }
 
     /// Whether that is a URL of the API itself, which a service must not call.
     pub fn is_exchanged(&self) -> bool {
-        matches!(self, Self::Jwt(Jwt { exchange: Some(_), .. }))
+        matches!(self, Self::Jwt(Jwt { exchange: Some(_), .. }) | Self::Role(_))
     }
 
     /// The certificate that the token endpoint is to see, as it was sealed with this.
@@ -55,7 +59,7 @@ impl Provenance {
     fn grant(&self) -> Option<&Grant> {
         match self {
             Self::Grant(grant) => Some(grant),
-            Self::Jwt(_) => None,
+            Self::Jwt(_) | Self::Role(_) => None,
         }
     }
 
@@ -64,6 +68,7 @@ impl Provenance {
         match self {
             Self::Grant(grant) => grant.check(),
             Self::Jwt(jwt) => jwt.signer.key().map(drop),
+            Self::Role(_) => Ok(()),
         }
     }
 
@@ -72,6 +77,8 @@ impl Provenance {
         match self {
             Self::Grant(grant) => grant.is_empty(),
             Self::Jwt(jwt) => jwt.signer.private_key.expose().is_empty(),
+            // Shorter keys than those of AWS are no payload.
+            Self::Role(_) => false,
         }
     }
 }

@@ -2,10 +2,14 @@
 
 use http::HeaderName;
 
+use super::assume_role::AssumeRole;
+use super::aws_keys::AwsKeys;
 use super::aws_sigv4::AwsSigV4;
 use super::hmac::Hmac;
+use super::role::Role;
 use super::unsigned::{Fresh, Signed, Unsigned};
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::secret::LockedSecret;
 
 /// How a request is signed, as it was sealed.
 pub enum Signature {
@@ -29,6 +33,37 @@ impl Signature {
         match self {
             Self::Hmac(hmac) => hmac.is_timed(),
             Self::AwsSigV4(_) => true,
+        }
+    }
+
+    /// Signs with these keys from now on, which were got for it.
+    pub fn use_keys(&mut self, joined: &LockedSecret) -> Result<(), Error> {
+        let foreign = || Error::new(Code::CredentialUnusable, "its temporary keys are not keys of AWS");
+        match self {
+            Self::Hmac(_) => Err(foreign()),
+            Self::AwsSigV4(key) => {
+                key.keys = Some(AwsKeys::split(joined.expose()).ok_or_else(foreign)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The role whose keys it signs with, if not with the sealed ones.
+    pub(super) fn role(&self) -> Option<&Role> {
+        match self {
+            Self::Hmac(_) => None,
+            Self::AwsSigV4(key) => key.role.as_ref(),
+        }
+    }
+
+    /// What gets them, with the sealed ones.
+    pub(super) fn take_role(&mut self) -> Option<AssumeRole> {
+        match self {
+            Self::Hmac(_) => None,
+            Self::AwsSigV4(key) => {
+                let role = key.role.take()?;
+                Some(AssumeRole::new(key.keys.take()?, role))
+            }
         }
     }
 

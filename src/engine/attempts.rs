@@ -2,7 +2,6 @@
 
 use std::time::Instant as Clock;
 
-use http::StatusCode;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
@@ -24,7 +23,8 @@ pub async fn make(prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Re
     loop {
         let mut outgoing = request.clone();
         if let Some(token) = &mut run.token {
-            let authorized = token.authorize(&mut outgoing, &mut run.redactor, budget.deadline).await;
+            let authorized =
+                token.authorize(&mut outgoing, run.signing.as_mut(), &mut run.redactor, budget.deadline).await;
             authorized.map_err(|error| error.sent(worst))?;
         }
         if let Some(signing) = &mut run.signing {
@@ -47,8 +47,8 @@ pub async fn make(prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Re
                 }
                 continue;
             }
-        } else if let Outcome::Response(StatusCode::UNAUTHORIZED) = outcome
-            && let Some(token) = &mut run.token
+        } else if let Some(token) = &mut run.token
+            && token.is_rejected(&mut ended, budget.deadline).await
             && renews(token, is_left, budget.deadline).await
         {
             // A 401 is a response, so nothing is done twice, and none of the attempts that the policy gives is used up.

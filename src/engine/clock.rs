@@ -1,20 +1,15 @@
 //! A refusal for the time: told, and where this host's clock is off by little, one repeat by the server's.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::prepare::Run;
+use super::refusal::look;
 use super::route::Route;
 use crate::credential::clock::{Skew, may_refuse, names_time};
 use crate::error::Error;
 use crate::net::Response;
 use crate::policy::Scheme;
-
-/// How much of a refusal is looked at, and for how long at most.
-const LOOKED_AT: usize = 64 * 1024;
-const LOOKING: Duration = Duration::from_secs(1);
 
 /// How far the clock is off, where what was signed with it is refused for that. Only the origin that was called counts, over TLS:
 /// where redirects are followed, nobody knows here who has refused.
@@ -26,7 +21,7 @@ pub async fn told(ended: &mut Result<Response, Error>, route: &Route, run: &Run,
         return None;
     }
     let skew = Skew::of(response.headers(), Timestamp::now())?;
-    let body = response.look(LOOKED_AT, deadline.min(Instant::now() + LOOKING)).await;
+    let body = look(response, deadline).await;
     names_time(response.headers(), &body).then_some(skew)
 }
 

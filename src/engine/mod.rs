@@ -27,6 +27,7 @@ mod inbox;
 mod ongoing;
 mod pause;
 mod prepare;
+mod refusal;
 mod reply;
 mod response;
 mod retry;

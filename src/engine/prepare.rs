@@ -47,7 +47,7 @@ pub struct Run {
     pub certificate: Option<Arc<ClientCertificate>>,
     /// The permit for the current attempt.
     pub permit: Permit,
-    /// The access token, where one has to be fetched.
+    /// The access token, or the temporary keys, where they have to be fetched.
     pub token: Option<CallToken>,
     /// What signs every attempt.
     pub signing: Option<Signing>,

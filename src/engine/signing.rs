@@ -10,6 +10,7 @@ use crate::credential::{Fresh, Redactor, Signature, Unsigned};
 use crate::document::CredentialSpec;
 use crate::error::{Code, Error};
 use crate::net::Content;
+use crate::secret::LockedSecret;
 use crate::sign;
 use crate::sys::{random, wiped};
 
@@ -38,6 +39,11 @@ impl Signing {
     /// Whether what is signed says when.
     pub fn is_timed(&self) -> bool {
         self.signature.is_timed()
+    }
+
+    /// Signs with these temporary keys from now on.
+    pub fn use_keys(&mut self, joined: &LockedSecret) -> Result<(), Error> {
+        self.signature.use_keys(joined).map_err(|error| error.of_credential(&self.identifier))
     }
 
     /// Has the next attempt signed by the server's clock.

@@ -3,16 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Uri;
 use http::header::AUTHORIZATION;
+use http::{StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::refusal::look;
 use super::send::Outgoing;
+use super::signing::Signing;
 use super::state::Engine;
-use crate::credential::clock::Skew;
-use crate::credential::{Provenance, Redactor, placement};
-use crate::document::CredentialSpec;
+use crate::credential::clock::{Skew, may_refuse};
+use crate::credential::{Provenance, Redactor, placement, rejects_keys};
+use crate::document::{CredentialKind, CredentialSpec};
 use crate::error::{Code, Error};
+use crate::net::Response;
 use crate::oauth::{self, Files, KeptTokens, SharedStore, Slot, SlotId, TokenId, TokenSource, Waiter};
 use crate::secret::Secret;
 use crate::sign::ClientCertificate;
@@ -47,7 +50,10 @@ pub fn of(
 ) -> Result<CallToken, Error> {
     let mut pairs = specs.iter().zip(envelopes);
     let (spec, envelope) = pairs
-        .find(|(spec, _)| spec.kind.fetches_token())
+        .find(|(spec, _)| match provenance {
+            Provenance::Role(_) => spec.kind == CredentialKind::AwsSigv4,
+            Provenance::Grant(_) | Provenance::Jwt(_) => spec.kind.fetches_token(),
+        })
         .ok_or_else(|| Error::new(Code::Panic, "a token without a credential is wanted"))?;
     if provenance.needs_certificate() && beside.is_none() {
         return Err(Error::new(Code::CredentialUnusable, NO_CERTIFICATE).of_credential(&spec.identifier));
@@ -95,20 +101,39 @@ impl CallToken {
         self.slot.take_requests()
     }
 
-    /// Puts a token that may be sent now into the request, and lets it be found again in the response.
+    /// Puts a token that may be sent now into the request, and lets it be found again in the response; or has the request signed with it,
+    /// where it is temporary keys.
     pub async fn authorize(
         &mut self,
         outgoing: &mut Outgoing,
+        signing: Option<&mut Signing>,
         redactor: &mut Redactor,
         deadline: Instant,
     ) -> Result<(), Error> {
         let (token, renewal) = self.slot.token(&self.source, deadline).await?;
-        outgoing.headers.insert(AUTHORIZATION, placement::bearer(token.secret())?);
-        if self.used.replace(token.id()) != Some(token.id()) {
-            redactor.add(Secret::new(token.secret().expose().to_vec()));
+        let is_new = self.used.replace(token.id()) != Some(token.id());
+        match (&self.source.provenance, signing) {
+            (Provenance::Role(_), Some(signing)) => signing.use_keys(token.secret())?,
+            _ => {
+                outgoing.headers.insert(AUTHORIZATION, placement::bearer(token.secret())?);
+                if is_new {
+                    redactor.add(Secret::new(token.secret().expose().to_vec()));
+                }
+            }
         }
         self.renewal = renewal;
         Ok(())
+    }
+
+    /// Whether a response rejects the token: with a 401, or with a refusal that names the keys, as AWS's services have it.
+    pub async fn is_rejected(&self, ended: &mut Result<Response, Error>, deadline: Instant) -> bool {
+        let Ok(response) = ended else { return false };
+        let names_keys = matches!(self.source.provenance, Provenance::Role(_)) && may_refuse(response.status());
+        response.status() == StatusCode::UNAUTHORIZED
+            || names_keys && {
+                let body = look(response, deadline).await;
+                rejects_keys(response.headers(), &body)
+            }
     }
 
     /// After a 401 to a request that cannot be sent again: the next call gets another token.

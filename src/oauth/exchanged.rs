@@ -41,19 +41,25 @@ pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], wanted: &str) 
         return Err(invalid(&format!("its {wanted} cannot be sent in a header")));
     }
     let lifetime = match end.filter(|end| end.get() != "null") {
-        Some(end) => until(end, headers)?,
+        Some(end) => {
+            let end = serde_json::from_str::<String>(end.get()).map_err(|_| no_time("expires_at"))?;
+            until(&end, "expires_at", headers)?
+        }
         None => lifetime(seconds)?,
     };
     Ok(Granted { token, lifetime, refresh: None })
 }
 
 /// How long it is until then by the clock of who says so, which is not always this host's.
-fn until(end: &RawValue, headers: &HeaderMap) -> Result<Duration, Error> {
-    let end = serde_json::from_str::<String>(end.get()).ok().and_then(|end| end.parse::<Timestamp>().ok());
-    let end = end.ok_or_else(|| invalid("its expires_at is not a time"))?;
+pub(super) fn until(end: &str, name: &str, headers: &HeaderMap) -> Result<Duration, Error> {
+    let end = end.parse::<Timestamp>().map_err(|_| no_time(name))?;
     let now = net::date(headers).and_then(|date| Offset::UTC.to_timestamp(date).ok()).unwrap_or_else(Timestamp::now);
     match Duration::try_from(end.duration_since(now)) {
         Ok(left) if left.as_secs() > 0 => Ok(left.min(LONGEST)),
-        _ => Err(invalid("its expires_at says that the token has expired already")),
+        _ => Err(invalid(&format!("its {name} says that the token has expired already"))),
     }
+}
+
+fn no_time(name: &str) -> Error {
+    invalid(&format!("its {name} is not a time"))
 }

@@ -108,6 +108,7 @@ async fn ask(source: &TokenSource, deadline: Instant, asking: impl Fn()) -> Resu
         Provenance::Jwt(jwt @ Jwt { exchange: Some(exchange), .. }) => {
             request(source, &Question::Exchange(jwt, exchange), deadline, asking).await
         }
+        Provenance::Role(role) => request(source, &Question::Role(role), deadline, asking).await,
         Provenance::Jwt(jwt) => wiped(|| sign(jwt, *lock(&source.clock))),
     }
 }

@@ -1,5 +1,5 @@
 //! Tokens: OAuth 2.0 access tokens, by client credentials (RFC 6749 section 4.4), by signed assertions (RFC 7523 section 2.1) and by
-//! refresh tokens (RFC 6749 section 6), and JWTs that a sealed key signs.
+//! refresh tokens (RFC 6749 section 6), JWTs that a sealed key signs, and temporary keys of AWS.
 //!
 //! [`Tokens`] are those of an engine, with a [`Slot`] for each credential. Where a slot has none that may be sent, one fetch gets
 //! it for everybody who waits (single-flight): from the [`Store`] that the workers of a host share, or as the [`TokenSource`]
@@ -10,6 +10,7 @@
 
 mod ask;
 mod assertion;
+mod assumed;
 mod block;
 mod cache;
 mod directory;
@@ -31,6 +32,7 @@ mod store;
 mod sweep;
 mod token;
 mod under_way;
+mod xml;
 
 pub use cache::{Slot, Tokens};
 pub use lease::Lease;

@@ -1,4 +1,4 @@
-//! What a token is asked for with: a grant, or a signed token that is exchanged. Each has its request, its response, and its way of
+//! What a token is asked for with: a grant, a signed token that is exchanged, or keys that may assume a role. Each has its request, its response, and its way of
 //! saying that the time is wrong.
 
 use bytes::Bytes;
@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 
 use super::request::{Written, post};
 use super::response::ExpectedToken;
-use super::{assertion, exchanged, request, response};
+use super::{assertion, assumed, exchanged, request, response};
 use crate::credential::clock::{may_refuse, names_time};
 use crate::credential::placement::bearer;
-use crate::credential::{Grant, Jwt, TokenExchange};
+use crate::credential::{AssumeRole, Grant, Jwt, TokenExchange};
 use crate::error::Error;
 use crate::secret::{LockedSecret, Secret};
 
@@ -20,6 +20,8 @@ pub enum Question<'a> {
     Grant(&'a Grant, Option<&'a Secret>),
     /// Where a signed token is exchanged.
     Exchange(&'a Jwt, &'a TokenExchange),
+    /// At STS, for temporary keys of this role.
+    Role(&'a AssumeRole),
 }
 
 impl Question<'_> {
@@ -34,6 +36,7 @@ impl Question<'_> {
                 request.headers_mut().insert(AUTHORIZATION, bearer(&token)?);
                 Ok(request)
             }
+            Self::Role(role) => assumed::request(role, uri, user_agent, now),
         }
     }
 
@@ -45,6 +48,7 @@ impl Question<'_> {
                 response::read(status, body, ExpectedToken { member, bearer, refresh: refresh.is_some() })
             }
             Self::Exchange(_, exchange) => exchanged::read(status, headers, body, &exchange.member),
+            Self::Role(_) => assumed::read(status, headers, body),
         }
     }
 
@@ -52,7 +56,7 @@ impl Question<'_> {
     pub fn is_refused_for_time(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
         match self {
             Self::Grant(grant, _) => grant.is_signed() && response::refuses_assertion(status, body),
-            Self::Exchange(..) => may_refuse(status) && names_time(headers, body),
+            Self::Exchange(..) | Self::Role(_) => may_refuse(status) && names_time(headers, body),
         }
     }
 }

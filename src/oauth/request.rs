@@ -119,7 +119,8 @@ fn authenticate<'a>(fields: &mut Vec<(&'a str, &'a [u8])>, client: &'a Client, a
     }
 }
 
-fn encoded(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
+/// A form of these fields, which is wiped when it goes.
+pub fn encoded(fields: &[(&str, &[u8])]) -> Zeroizing<Vec<u8>> {
     let longest = |(name, value): &(&str, &[u8])| 3 * (name.len() + value.len()) + "&=".len();
     // It never grows, so no copy is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(fields.iter().map(longest).sum()));

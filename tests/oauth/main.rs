@@ -11,6 +11,7 @@ mod refresh_disk;
 mod refresh_workers;
 mod refreshing;
 mod requests;
+mod roles;
 mod servers;
 mod sharing;
 mod store;

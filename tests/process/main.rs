@@ -8,5 +8,6 @@ mod forks;
 mod memory;
 mod refresh_tokens;
 mod resolver_thread;
+mod role_keys;
 mod shared_secrets;
 mod signing_keys;

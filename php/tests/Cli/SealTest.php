@@ -521,6 +521,14 @@ final class SealTest extends CommandTestCase
         yield 'a region in capitals' => [$aws(['region' => 'EU']), '"region" is no name'];
         yield 'a short secret key' => [$aws(['secret_access_key' => 'seven b']), '"secret_access_key" has fewer than 8'];
         yield 'a session token with a blank' => [$aws(['session_token' => 'a b']), '"session_token" is empty or no printable'];
+        $role = static fn (array $more): string => $aws(['exchange' => $more + [
+            'url' => 'https://a.example/',
+            'role_arn' => 'arn:aws:iam::123456789012:role/media',
+        ]]);
+        yield 'a role without its ARN' => [$role(['role_arn' => 'media']), '"exchange.role_arn" is no ARN of a role'];
+        yield 'a role for a day' => [$role(['lifetime' => 86_400]), '"exchange.lifetime" is no whole number of seconds from 900 to 43200'];
+        yield 'a role of an STS beyond the binding' => [$role(['url' => 'https://b.example/']), '"exchange.url": '];
+        yield 'a role with a policy' => [$role(['policy' => '{}']), '"exchange" has a key that is not one of url, lifetime'];
         yield 'an unsigned body for SES' => [$aws(['unsigned_payload' => true]), 'true for the service s3 alone'];
         $hmac = static fn (array $more): string => (string) json_encode($more + [
             'type' => 'hmac',
@@ -728,6 +736,12 @@ final class SealTest extends CommandTestCase
                 self::assertStringNotContainsString($secret, $shown);
             }
         }
+        unset($aws['session_token']);
+        $role = ['exchange' => ['url' => 'https://a.example/sts', 'role_arn' => 'arn:aws:iam::123456789012:role/media']] + $aws;
+        self::assertStringContainsString("x-amz-security-token:[secret]\n", self::printed($try, (string) json_encode($role)));
+        $shown = self::printed($try, (string) json_encode(['in' => 'query', 'unsigned_payload' => true] + $role));
+        self::assertStringContainsString('&X-Amz-Credential=[secret]%2F', $shown);
+        self::assertStringContainsString('&X-Amz-Security-Token=[secret]&', $shown);
         $hmac = [
             'type' => 'hmac',
             'key' => self::SECRET . 'and more of it',

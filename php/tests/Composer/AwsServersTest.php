@@ -10,6 +10,7 @@ use GuzzleHttp\Client;
 use GuzzleHttp\HandlerStack;
 use Netresearch\NrVault\Outbound\Call\ServiceCalls;
 use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
+use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Guzzle\SecureHandler;
 use Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
@@ -119,6 +120,31 @@ final class AwsServersTest extends TestCase
         self::assertStatus(403, self::call(self::key($flipped + $sts), 'POST', '/', $asked, $form));
     }
 
+    public function testMotoVerifiesTheKeysOfARole(): void
+    {
+        [$id, $secret] = $this->moto(2);
+        self::manage(['Action' => 'CreateRole', 'RoleName' => 'media', 'AssumeRolePolicyDocument' => self::policy(['Principal' => ['AWS' => 'arn:aws:iam::123456789012:user/caller']])]);
+        self::manage(['Action' => 'PutRolePolicy', 'RoleName' => 'media', 'PolicyName' => 'all', 'PolicyDocument' => self::policy()]);
+        $sts = 'http://localhost:' . self::$port . '/';
+        $role = ['exchange' => ['url' => $sts, 'role_arn' => 'arn:aws:iam::123456789012:role/media', 'session_name' => 'importer']];
+        $user = ['access_key_id' => $id, 'secret_access_key' => $secret, 'region' => 'us-east-1'];
+        $s3 = $role + ['service' => 's3'] + $user;
+        foreach ([['PUT', '/media', ''], ['PUT', '/media/' . self::OBJECT, 'the body'], ['GET', '/media/' . self::OBJECT, '']] as [$method, $path, $body]) {
+            $got = self::call(self::key($s3), $method, $path, $body);
+            self::assertStatus(200, $got);
+        }
+        self::assertSame('the body', $got->body);
+
+        foreach ([[self::flipped($secret), '/media', 'oauth.token_endpoint_rejected'], [$secret, '/', 'policy.binding_violated']] as [$key, $path, $code]) {
+            try {
+                self::call(self::key(['secret_access_key' => $key] + $s3), 'GET', $path);
+                self::fail($code);
+            } catch (OutboundException $refusal) {
+                self::assertSame($code, $refusal->errorCode());
+            }
+        }
+    }
+
     /** What an extension has: the SDK's client for S3 on Guzzle, without a key. */
     public function testTheSdksClientForS3WithoutCredentials(): void
     {
@@ -158,24 +184,32 @@ final class AwsServersTest extends TestCase
     }
 
     /**
+     * @param int $more further actions that are not verified
      * @return array{string, string} id and secret of a user, who may do everything
      */
-    private function moto(): array
+    private function moto(int $more = 0): array
     {
         self::$port = Port::free();
         self::$server = new Process(
             [self::SERVERS . '/pypi/bin/moto_server', '-H', '127.0.0.1', '-p', (string) self::$port],
             self::$directory->path . '/moto.log',
-            ['INITIAL_NO_AUTH_ACTION_COUNT' => '3', 'HOME' => self::$directory->path],
+            ['INITIAL_NO_AUTH_ACTION_COUNT' => (string) (3 + $more), 'HOME' => self::$directory->path],
         );
         self::$server->waitUntil(static fn (): bool => Port::isOpen(self::$port), 'moto');
-        $allow = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}';
         self::manage(['Action' => 'CreateUser', 'UserName' => 'caller']);
-        self::manage(['Action' => 'PutUserPolicy', 'UserName' => 'caller', 'PolicyName' => 'all', 'PolicyDocument' => $allow]);
+        self::manage(['Action' => 'PutUserPolicy', 'UserName' => 'caller', 'PolicyName' => 'all', 'PolicyDocument' => self::policy()]);
         $made = self::manage(['Action' => 'CreateAccessKey', 'UserName' => 'caller']);
         self::assertSame(1, preg_match('~<AccessKeyId>(.+?)</AccessKeyId>~', $made, $id), $made);
         self::assertSame(1, preg_match('~<SecretAccessKey>(.+?)</SecretAccessKey>~', $made, $secret));
         return [$id[1], $secret[1]];
+    }
+
+    /**
+     * @param array<string, string> $more in its one statement
+     */
+    private static function policy(array $more = ['Resource' => '*']): string
+    {
+        return (string) json_encode(['Version' => '2012-10-17', 'Statement' => [['Effect' => 'Allow', 'Action' => '*'] + $more]]);
     }
 
     /**

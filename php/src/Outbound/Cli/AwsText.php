@@ -56,15 +56,16 @@ final class AwsText
         $names = implode(';', array_keys($signed));
         $pairs = self::pairs($query);
         if ($isQuery) {
+            $id = $payload->string('access_key_id');
             $scope = implode('/', [
-                $payload->string('access_key_id'),
+                '',
                 substr($time, 0, 8),
                 $payload->string('region'),
                 $service,
                 'aws4_request',
             ]);
             $pairs[] = ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'];
-            $pairs[] = ['X-Amz-Credential', rawurlencode($scope)];
+            $pairs[] = ['X-Amz-Credential', ($id === TriedRequest::SECRET ? $id : rawurlencode($id)) . rawurlencode($scope)];
             $pairs[] = ['X-Amz-Date', $time];
             $pairs[] = ['X-Amz-Expires', (string) $payload->int('lifetime', self::LIFETIME)];
             $pairs[] = ['X-Amz-SignedHeaders', rawurlencode($names)];

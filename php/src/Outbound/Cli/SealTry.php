@@ -64,12 +64,15 @@ final class SealTry
         }
         $places = TransportPayload::fields($type, $payload->expose());
         $value = PayloadValues::of($payload->expose(), $places);
-        $shown = isset($places['session_token']) ? ['session_token' => TriedRequest::SECRET] : [];
+        $shown = [];
         foreach (array_intersect(self::SHOWN[$type], array_keys($places)) as $name) {
             $read = $value($name, null);
             $shown[$name] = $read instanceof \stdClass ? get_object_vars($read) : $read;
         }
-        return new JsonObject($shown);
+        $isRole = $type === CredentialReference::AWS_SIGV4 && isset($places['exchange']);
+        // The keys of a role come when it is called.
+        $shown = ($isRole ? ['access_key_id' => TriedRequest::SECRET] : []) + $shown;
+        return new JsonObject($shown + ($isRole || isset($places['session_token']) ? ['session_token' => TriedRequest::SECRET] : []));
     }
 
     private static function body(?string $file): string

@@ -22,6 +22,17 @@ final class AwsPayload
     /** Seconds for which a signature in the query is good, at most. */
     private const LONGEST_LIFETIME = 604_800;
 
+    /** Seconds for which a role's keys may be asked for. */
+    private const ROLE_LIFETIME = [900, 43_200];
+
+    /** What STS takes. */
+    private const IN_EXCHANGE = [
+        'role_arn' => ['/\Aarn:[\x21-\x7E]{16,2044}\z/', 'is no ARN of a role: arn:aws:iam::123456789012:role/NAME'],
+        'session_name' => ['/\A[A-Za-z0-9_+=,.@-]{2,64}\z/', 'has not 2 to 64 letters, digits and _+=,.@-'],
+        'external_id' => ['/\A[A-Za-z0-9_+=,.@:\/-]{2,1224}\z/', 'has not 2 to 1224 letters, digits and _+=,.@:/-'],
+        'region' => ['/\A[a-z0-9-]+\z/', 'is no name of lower-case letters, digits and hyphens'],
+    ];
+
     /**
      * @return BindingRules|null its binding
      * @throws InvalidPayload
@@ -58,7 +69,25 @@ final class AwsPayload
         }
         self::checkPlace($document, $places, $value, $isUnsigned);
         PayloadValues::demandHosts($document, $places, 'that signs');
-        return Payload::binding($document, $places);
+        $binding = Payload::binding($document, $places);
+        if (isset($places['exchange'])) {
+            self::checkExchange(substr($document, ...$places['exchange']), $binding);
+        }
+        return $binding;
+    }
+
+    private static function checkExchange(#[\SensitiveParameter] string $exchange, ?BindingRules $binding): void
+    {
+        $places = Payload::members($exchange, ['url', 'lifetime', ...array_keys(self::IN_EXCHANGE)], '"exchange"');
+        $value = PayloadValues::of($exchange, $places);
+        foreach (self::IN_EXCHANGE as $name => [$pattern, $fault]) {
+            if ((isset($places[$name]) || $name === 'role_arn') && !self::isText($value($name, null), $pattern)) {
+                throw new InvalidPayload('"exchange.' . $name . '" ' . $fault);
+            }
+        }
+        [$shortest, $longest] = self::ROLE_LIFETIME;
+        PayloadValues::checkLifetime($exchange, $places, $longest, $shortest, 'exchange.lifetime');
+        TokenPayload::checkEndpoint('exchange.url', $value('url', ''), $binding);
     }
 
     /**

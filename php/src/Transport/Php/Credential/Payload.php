@@ -85,7 +85,7 @@ final class Payload
         ],
         CredentialReference::AWS_SIGV4 => [
             ['access_key_id', 'secret_access_key', 'region', 'service'],
-            ['session_token', 'unsigned_payload', 'in', 'lifetime'],
+            ['session_token', 'unsigned_payload', 'in', 'lifetime', 'exchange'],
         ],
         CredentialReference::HMAC => [
             ['key', 'alg', 'template'],
@@ -247,9 +247,11 @@ final class Payload
      * The positions of an object's values; the object must have no other keys than these, and none of them twice.
      *
      * @param list<string> $names
+     * @param string $what the object, for the message
      * @return array<string, array{int, int}>
+     * @throws InvalidPayload
      */
-    private static function members(#[\SensitiveParameter] string $document, array $names, string $what): array
+    public static function members(#[\SensitiveParameter] string $document, array $names, string $what): array
     {
         $places = [];
         $isTwice = false;

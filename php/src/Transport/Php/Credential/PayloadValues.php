@@ -42,6 +42,7 @@ final class PayloadValues
      * @param array<string, array{int, int}> $places
      * @param int $longest seconds
      * @param int $shortest seconds
+     * @param string $name its key, for the message
      * @throws InvalidPayload
      */
     public static function checkLifetime(
@@ -49,11 +50,12 @@ final class PayloadValues
         array $places,
         int $longest,
         int $shortest = 1,
+        string $name = 'lifetime',
     ): void {
         $lifetime = isset($places['lifetime']) ? substr($document, ...$places['lifetime']) : (string) $shortest;
         $isWhole = preg_match('/\A[1-9][0-9]{0,6}\z/', $lifetime) === 1;
         if (!$isWhole || (int) $lifetime < $shortest || (int) $lifetime > $longest) {
-            throw new InvalidPayload('"lifetime" is no whole number of seconds from ' . $shortest . ' to ' . $longest);
+            throw new InvalidPayload('"' . $name . '" is no whole number of seconds from ' . $shortest . ' to ' . $longest);
         }
     }
 

@@ -65,7 +65,11 @@ final class TokenPayload
         return is_array($list) && array_filter($list, $fits) === $list;
     }
 
-    private static function checkEndpoint(string $name, #[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
+    /**
+     * @param string $name its key, for the message
+     * @throws InvalidPayload if it is no URL that the library asks, or one that the binding does not allow
+     */
+    public static function checkEndpoint(string $name, #[\SensitiveParameter] mixed $url, ?BindingRules $binding): void
     {
         if (!is_string($url) || $url === '') {
             throw new InvalidPayload('"' . $name . '" is empty or no text');
