@@ -177,9 +177,9 @@ final class SealTest extends CommandTestCase
     {
         $scope = ['--scope=a', '--host=api.example.com'];
         $cases = [
-            [$this->serviceAccount(), ['--host=a.example'], '--google needs --scope'],
-            [$this->serviceAccount(), ['--target-audience=a', ...$scope], '--google needs --scope'],
-            [$this->serviceAccount(), ['--scope=a'], '--google needs --host'],
+            [$this->serviceAccount(), ['--host=a.example'], 'of Google needs scopes (--scope)'],
+            [$this->serviceAccount(), ['--target-audience=a', ...$scope], 'of Google needs scopes (--scope)'],
+            [$this->serviceAccount(), ['--scope=a'], 'of Google needs the hosts of the API (--host)'],
             [$this->serviceAccount(), ['--plain', ...$scope], 'leave --plain out'],
             [$this->serviceAccount(), ['--token-url=x', ...$scope], '"token_url": it is not an absolute URL'],
             ['/nonexistent', $scope, 'cannot be read'],

@@ -57,10 +57,10 @@ final class GooglePayload
         $account = self::account($json);
         $audience = $options['target-audience'] ?? null;
         if (($scopes === []) === ($audience === null)) {
-            throw new UsageError('--google needs --scope, as often as there are scopes, or --target-audience.');
+            throw new UsageError('A service account of Google needs scopes (--scope), or for whom an ID token is asked (--target-audience).');
         }
         if ($hosts === []) {
-            throw new UsageError('--google needs --host, as often as there are hosts of the API: the key is bound to them.');
+            throw new UsageError('A service account of Google needs the hosts of the API (--host): the key is bound to them.');
         }
         $tokenUrl = $options['token-url'] ?? self::TOKEN_URL;
         $port = parse_url($tokenUrl, PHP_URL_PORT);
@@ -80,7 +80,7 @@ final class GooglePayload
         ];
         $isThere = static fn (mixed $value): bool => $value !== null;
         $json = json_encode(array_filter($payload, $isThere), JSON_UNESCAPED_SLASHES);
-        return new Secret($json !== false ? $json : throw new UsageError('An option of --google is no text in UTF-8.'));
+        return new Secret($json !== false ? $json : throw new UsageError('What is given beside the file of a service account is no text in UTF-8.'));
     }
 
     /**
@@ -102,14 +102,14 @@ final class GooglePayload
     {
         $account = json_decode($json, true);
         if (!is_array($account) || ($account['type'] ?? null) !== 'service_account') {
-            throw new UsageError('The file of --google is not that of a service account: its "type" would be service_account.');
+            throw new UsageError('The file is not that of a service account of Google: its "type" would be service_account.');
         }
         $texts = [];
         foreach (['private_key', 'client_email', 'private_key_id'] as $key) {
             $text = $account[$key] ?? null;
             $texts[$key] = is_string($text) && $text !== ''
                 ? $text
-                : throw new UsageError('The file of --google has no "' . $key . '".');
+                : throw new UsageError('The file of the service account has no "' . $key . '".');
         }
         return $texts;
     }

@@ -26,7 +26,7 @@ use PHPUnit\Framework\TestCase;
  */
 final class ModuleTest extends TestCase
 {
-    private const SHOWN = ['services-light', 'services-dark', 'service', 'wizard', 'audit'];
+    private const SHOWN = ['services-light', 'services-dark', 'service', 'wizard', 'wizard-google', 'audit'];
     private const IMAGES = __DIR__ . '/../../Documentation/Images/';
 
     private const DAY = 86400;
@@ -124,6 +124,9 @@ final class ModuleTest extends TestCase
         $browser = self::$backend->browser;
         self::$backend->open('wizard');
         self::picture('wizard-templates');
+        self::$backend->follow('a[href*="template=google"]', '#wizard-key');
+        self::picture('wizard-google');
+        self::$backend->open('wizard');
         self::$backend->follow('a[href*="template=matomo"]', '#wizard-key');
         self::picture('wizard');
 
@@ -268,6 +271,7 @@ final class ModuleTest extends TestCase
             'findings' => ['findings', 0],
             'templates' => ['wizard', 10],
             'the wizard' => ['wizard?template=matomo', 5],
+            'the wizard of Google' => ['wizard?template=google', 8],
         ];
     }
 

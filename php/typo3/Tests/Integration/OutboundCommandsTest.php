@@ -155,7 +155,7 @@ final class OutboundCommandsTest extends TestCase
             'a payload that cannot be used' => ['{"type": "bearer", "token": "s3cr3t\n"}', [], 64, 'The payload cannot be used: '],
             'nothing' => ['', ['--plain'], 64, 'The secret is empty.'],
             'a typed payload as bytes' => ['{"type": "bearer", "token": "s3cr3t"}', ['--plain'], 64, 'seal it without --plain'],
-            'a service account without scopes' => [self::serviceAccount('s3cr3t'), ['--google'], 64, '--google needs --scope'],
+            'a service account without scopes' => [self::serviceAccount('s3cr3t'), ['--google'], 64, 'of Google needs scopes (--scope)'],
             'what is no service account' => ['{"s3cr3t": 1}', ['--google'], 64, 'not that of a service account'],
             'an option of Google alone' => ['{"type": "bearer", "token": "s3cr3t"}', ['--sub=user'], 64, '--sub goes with --google'],
             'an identifier that nr-vault does not take' => ['s3cr3t', ['--plain', 'no identifier'], 1, 'Invalid secret identifier'],

@@ -50,6 +50,9 @@ final readonly class ServiceMaker
         foreach ($wish->unusable($template) as $field) {
             $problems[$field] = Labels::get('wizard.problem.secret');
         }
+        if ($template->hasAccount && !$wish->saysWhatFor()) {
+            $problems['scopes'] = Labels::get('wizard.problem.scopes');
+        }
         if ($problems === []) {
             try {
                 Payload::check($wish->payload($template));
@@ -61,6 +64,7 @@ final readonly class ServiceMaker
     }
 
     /**
+     * @param Wish $wish one that has no problems
      * @return int|null the uid of the service; null if one of the three could not be stored, and then none of them is
      */
     public function make(Template $template, Wish $wish): ?int

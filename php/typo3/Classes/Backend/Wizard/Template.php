@@ -13,6 +13,7 @@ final readonly class Template
 {
     public const KEY = 'secret';
     public const CLIENT = 'oauth2_client_credentials';
+    public const ACCOUNT = 'oauth2_jwt_bearer';
 
     /**
      * @param string $baseUrl "" if each customer of the provider has a base URL of its own
@@ -24,6 +25,7 @@ final readonly class Template
      * @param string $idempotencyHeader "" where the provider has none
      * @param array<string, string> $alternatives base URLs by the suffix of the key
      * @param string $tokenUrl where a client gets its tokens; "" where the provider gives a key
+     * @param bool $hasAccount whether the provider gives a service account's file, as Google does
      */
     public function __construct(
         public string $id,
@@ -37,12 +39,17 @@ final readonly class Template
         public string $idempotencyHeader = '',
         public array $alternatives = [],
         public string $tokenUrl = '',
+        public bool $hasAccount = false,
     ) {
     }
 
     public function type(): string
     {
-        return $this->tokenUrl === '' ? self::KEY : self::CLIENT;
+        return match (true) {
+            $this->hasAccount => self::ACCOUNT,
+            $this->tokenUrl !== '' => self::CLIENT,
+            default => self::KEY,
+        };
     }
 
     /**
@@ -91,7 +98,7 @@ final readonly class Template
      */
     public function set(string $id): array
     {
-        return ['identifier' => $id, 'type' => $this->type()] + ($this->type() === self::CLIENT ? [] : [
+        return ['identifier' => $id, 'type' => $this->type()] + ($this->type() !== self::KEY ? [] : [
             'placement' => $this->placement['type'],
             'placement_name' => $this->placement['name'] ?? '',
             'placement_prefix' => $this->placement['prefix'] ?? '',

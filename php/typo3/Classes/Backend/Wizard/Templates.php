@@ -135,6 +135,14 @@ final class Templates
                 test: 'GET /rate_limit',
             ),
             new Template(
+                'google',
+                'Google',
+                '',
+                ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+                ['/**'],
+                hasAccount: true,
+            ),
+            new Template(
                 'matomo',
                 'Matomo',
                 '',

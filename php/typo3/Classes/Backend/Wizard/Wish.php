@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Netresearch\NrSecureOutbound\Backend\Wizard;
 
 use Netresearch\NrSecureOutbound\Backend\Input;
+use Netresearch\NrVault\Outbound\Cli\Console\UsageError;
+use Netresearch\NrVault\Outbound\Cli\GooglePayload;
 use Netresearch\NrVault\Transport\Secret\Secret;
 
 /**
@@ -22,6 +24,9 @@ final readonly class Wish
         public string $baseUrl,
         private Secret $key,
         private Secret $client,
+        public string $scopes,
+        public string $audience,
+        public string $user,
     ) {
     }
 
@@ -35,6 +40,9 @@ final readonly class Wish
             $template->baseUrl === '' ? rtrim(Input::text($fields, 'base_url'), '/') : $template->baseUrl,
             new Secret(Input::text($fields, 'key')),
             new Secret(Input::text($fields, 'client')),
+            Input::text($fields, 'scopes'),
+            Input::text($fields, 'audience'),
+            Input::text($fields, 'user'),
         );
     }
 
@@ -64,6 +72,9 @@ final readonly class Wish
      */
     public function unusable(Template $template): array
     {
+        if ($template->hasAccount) {
+            return [];
+        }
         $secrets = $template->type() === Template::CLIENT ? ['client' => $this->client, 'key' => $this->key] : ['key' => $this->key];
         return array_keys(array_filter(
             $secrets,
@@ -71,9 +82,24 @@ final readonly class Wish
         ));
     }
 
-    /** The secret as it is sealed: bound to the provider's hosts, so that no row can send it elsewhere. */
+    /** Whether it says for what the tokens of a service account are: scopes, or for whom an ID token is asked, and not both. */
+    public function saysWhatFor(): bool
+    {
+        return ($this->scopes === '') !== ($this->audience === '');
+    }
+
+    /**
+     * The secret as it is sealed: bound to the provider's hosts, so that no row can send it elsewhere.
+     *
+     * @throws UsageError if the file of a service account is none
+     */
     public function payload(Template $template): Secret
     {
+        if ($template->hasAccount) {
+            $scopes = preg_split('/[\s,]+/', $this->scopes, -1, PREG_SPLIT_NO_EMPTY);
+            $others = array_filter(['target-audience' => $this->audience, 'sub' => $this->user], static fn (string $text): bool => $text !== '');
+            return GooglePayload::make($this->key->expose(), $scopes === false ? [] : $scopes, $template->hosts($this->baseUrl), $others);
+        }
         $secret = $template->type() === Template::CLIENT
             ? [
                 'client_id' => $this->client->expose(),

@@ -57,6 +57,14 @@ final class WizardTest extends ModuleTestCase
             'DHL' => ['dhl', 'GET', 'https://api-eu.dhl.com/track/shipments', $header('DHL-API-Key'), ['api-eu.dhl.com']],
             'Slack' => ['slack', 'POST', 'https://slack.com/api/chat.postMessage', ['type' => 'bearer'], ['slack.com']],
             'GitHub' => ['github', 'GET', 'https://api.github.com/repos/TYPO3/typo3', ['type' => 'bearer'], ['api.github.com']],
+            'Google' => [
+                'google',
+                'GET',
+                'https://www.googleapis.com/calendar/v3/calendars/a/events',
+                [],
+                ['www.googleapis.com', 'oauth2.googleapis.com'],
+                'https://oauth2.googleapis.com/token',
+            ],
             'Matomo' => [
                 'matomo',
                 'POST',
@@ -110,7 +118,9 @@ final class WizardTest extends ModuleTestCase
         self::assertSame(['hosts' => $hosts], $sealed['binding']);
         self::assertSame($tokenUrl, $sealed['token_url'] ?? '');
         self::assertSame(0, $secret['frontend_accessible']);
-        self::assertStringNotContainsString(self::KEY, json_encode([$this->rows(self::SERVICE), $this->rows(self::SET), $secret], JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
+        // A line of it, as its ends are written in another way.
+        $key = is_string($sealed['private_key'] ?? null) ? explode("\n", $sealed['private_key'])[1] : self::KEY;
+        self::assertStringNotContainsString($key, json_encode([$this->rows(self::SERVICE), $this->rows(self::SET), $secret], JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
     }
 
     /**
@@ -128,6 +138,35 @@ final class WizardTest extends ModuleTestCase
             static fn (Alternative $alternative): array => [$alternative->secretSuffix, $alternative->baseUrl],
             $service->alternatives,
         ));
+    }
+
+    #[Test]
+    public function aServiceAccountsFileBecomesAPayload(): void
+    {
+        $scopes = "https://www.googleapis.com/auth/calendar\r\n https://www.googleapis.com/auth/drive ";
+        // Where tokens are asked for is not the file's to say.
+        $file = self::account(['token_uri' => 'https://elsewhere.example/token']);
+        self::assertSame(303, $this->fill('google', ['key' => $file, 'scopes' => $scopes, 'user' => 'a@example.com'])->getStatusCode());
+        self::assertSame(303, $this->fill('google', ['id' => 'run', 'scopes' => '', 'audience' => 'https://run.example/'])->getStatusCode());
+
+        $sealed = fn (string $id): mixed => json_decode((string) $this->get(VaultServiceInterface::class)->retrieve($id . '_key'), true);
+        self::assertSame([
+            'type' => 'oauth2_jwt_bearer',
+            'private_key' => self::privateKey(),
+            'alg' => 'RS256',
+            'iss' => 'importer@project.example',
+            'kid' => '4f1c',
+            'sub' => 'a@example.com',
+            'token_url' => 'https://oauth2.googleapis.com/token',
+            'lifetime' => 3600,
+            'claims' => ['scope' => 'https://www.googleapis.com/auth/calendar https://www.googleapis.com/auth/drive'],
+            'binding' => ['hosts' => ['www.googleapis.com', 'oauth2.googleapis.com']],
+        ], $sealed('google'));
+        $ofRun = $sealed('run');
+        self::assertIsArray($ofRun);
+        self::assertSame('https://run.example/', $ofRun['target_audience'] ?? null);
+        self::assertArrayNotHasKey('claims', $ofRun);
+        self::assertSame(['oauth2_jwt_bearer', 'oauth2_jwt_bearer'], array_column($this->rows(self::SET), 'type'));
     }
 
     #[Test]
@@ -195,6 +234,13 @@ final class WizardTest extends ModuleTestCase
             'plain http' => ['matomo', ['base_url' => 'http://matomo.example.com'], 'A base URL begins with https://'],
             'a URL that is too long' => ['matomo', ['base_url' => 'https://m.example/' . str_repeat('a', 2048)], 'A base URL begins'],
             'a key that no header can carry' => ['openai', ['key' => "a\nb"], 'A secret is printable ASCII'],
+            'a key in place of a file' => ['google', ['key' => self::KEY], 'The file is not that of a service account of Google'],
+            'the file of a user' => ['google', ['key' => self::account(['type' => 'authorized_user'])], 'would be service_account'],
+            'a file without a key' => ['google', ['key' => self::account(['private_key' => ''])], 'The file of the service account has no "private_key"'],
+            'a file whose key is none' => ['google', ['key' => self::account(['private_key' => self::KEY])], 'it is not one block of PEM'],
+            'no scopes' => ['google', ['scopes' => ''], 'Scopes or an audience are needed'],
+            'scopes and an audience' => ['google', ['audience' => 'a'], 'Scopes or an audience are needed'],
+            'an API without TLS' => ['google', ['base_url' => 'http://www.googleapis.com/'], 'A base URL begins with https://'],
             'a client that none can' => ['paypal', ['client' => 'ä'], 'A secret is printable ASCII'],
         ];
     }
@@ -260,14 +306,35 @@ final class WizardTest extends ModuleTestCase
     {
         $page = (string) $this->open(self::PAGE, ['template' => $template])->getBody();
         self::assertSame(1, preg_match('/name="proof" value="([0-9a-f]+)"/', $page, $match));
-        $isClient = Templates::all()[$template]->type() === Template::CLIENT;
-        return $this->open(self::PAGE, ['template' => $template], $fields + [
+        $type = Templates::all()[$template]->type();
+        $account = ['key' => self::account(), 'scopes' => 'a', 'base_url' => 'https://www.googleapis.com/calendar/v3'];
+        return $this->open(self::PAGE, ['template' => $template], $fields + ($type === Template::ACCOUNT ? $account : []) + [
             'id' => $template,
             'base_url' => 'https://matomo.example.com',
             'key' => self::KEY,
-            'client' => $isClient ? 'a-client' : '',
+            'client' => $type === Template::CLIENT ? 'a-client' : '',
             'proof' => $match[1] ?? '',
         ]);
+    }
+
+    /**
+     * A file such as Google's.
+     *
+     * @param array<string, string> $fields
+     */
+    private static function account(array $fields = []): string
+    {
+        return json_encode($fields + [
+            'type' => 'service_account',
+            'private_key_id' => '4f1c',
+            'private_key' => self::privateKey(),
+            'client_email' => 'importer@project.example',
+        ], JSON_THROW_ON_ERROR);
+    }
+
+    private static function privateKey(): string
+    {
+        return (string) file_get_contents(__DIR__ . '/../../../../../tests/vectors/keys/rsa-pkcs8.pem');
     }
 
     /**
