@@ -44,6 +44,7 @@ final class FloorsTest extends TestCase
         'Outbound/Testing',
         'Outbound',
         'Outbound/Cli/Console',
+        'Outbound/Cli/Authorize',
         'Outbound/Cli/Audit',
         'Outbound/Cli/Diff',
         'Outbound/Cli/Doctor',

@@ -265,9 +265,7 @@ final class WireDocumentsTest extends TestCase
             self::assertTrue(Payload::binding($document, Payload::fields($type, $document))?->hasHosts(), $type);
             // A client has a secret, as in the document, a key or a certificate, as the further rows of the page have it.
             $clients = [CredentialReference::OAUTH2_CLIENT_CREDENTIALS, CredentialReference::OAUTH2_REFRESH_TOKEN];
-            $ofCertificate = $type === CredentialReference::OAUTH2_CLIENT_CREDENTIALS
-                ? ['certificate_chain', 'tls_client_certificate_bound_access_tokens']
-                : [];
+            $ofCertificate = ['certificate_chain', 'tls_client_certificate_bound_access_tokens'];
             $ofKey = in_array($type, $clients, true)
                 ? ['private_key', 'alg', 'kid', 'x5t#S256', 'assertion_audience', 'lifetime', ...$ofCertificate]
                 : [];

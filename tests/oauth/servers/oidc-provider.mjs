@@ -62,6 +62,13 @@ const consenting = (client) => ({
   redirect_uris: ['https://localhost/'],
   scope: 'openid offline_access',
 });
+// A client of `secure-outbound authorize`: its redirect URI is any port of the loopback interface.
+const native = (client) => ({
+  ...consenting(client),
+  application_type: 'native',
+  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  redirect_uris: ['http://127.0.0.1/', 'http://[::1]/back'],
+});
 const shown = (ctx) => {
   const { raw } = ctx.socket.getPeerCertificate();
   return raw && new X509Certificate(raw);
@@ -90,9 +97,13 @@ server.listen(0, '127.0.0.1', () => {
       bySubject('bound', true),
       byItself('by itself', 'p256-self-signed.pem'),
       consenting(bySubject('consented by subject', true)),
+      native(client('native', 'client_secret_post')),
+      native(client('native:basic', 'client_secret_basic')),
+      native({ client_id: 'public', token_endpoint_auth_method: 'none' }),
+      native(byItself('native by itself', 'p256-self-signed.pem')),
     ],
     clientAuthMethods: [
-      'client_secret_post', 'client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
+      'none', 'client_secret_post', 'client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth',
     ],
     enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256'] },
     scopes: ['openid', 'offline_access', 'read', 'write', 'admin'],
@@ -101,6 +112,7 @@ server.listen(0, '127.0.0.1', () => {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: { enabled: true },
       mTLS: {
         enabled: true,
         certificateBoundAccessTokens: true,
@@ -112,7 +124,23 @@ server.listen(0, '127.0.0.1', () => {
       },
     },
     // Without them it writes notices to where nobody reads.
-    ttl: { ClientCredentials: 600, AccessToken: 600, RefreshToken: 600, Grant: 600, IdToken: 600 },
+    ttl: { ClientCredentials: 600, AccessToken: 600, RefreshToken: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600, DeviceCode: 600 },
+  });
+  // Who is asked consents at once, or refuses where the client has said so.
+  provider.use(async (context, next) => {
+    if (!context.path.startsWith('/interaction/')) return next();
+    const { params } = await provider.interactionDetails(context.req, context.res);
+    const grant = new provider.Grant({ accountId: 'somebody', clientId: params.client_id });
+    grant.addOIDCScope('openid offline_access');
+    const result = params.login_hint === 'refuses'
+      ? { error: 'access_denied', error_description: 'no, thanks' }
+      : { login: { accountId: 'somebody' }, consent: { grantId: await grant.save() } };
+    return context.redirect(await provider.interactionResult(context.req, context.res, result));
+  });
+  // It leaves the interval out, which would then be five seconds.
+  provider.use(async (context, next) => {
+    await next();
+    if (context.path === '/device/auth' && context.body?.device_code) context.body.interval = 1;
   });
   // POST /flipped is POST /token with one bit of the assertion's signature flipped before it is looked at.
   provider.use(async (context, next) => {

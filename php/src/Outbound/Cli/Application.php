@@ -27,6 +27,7 @@ final class Application
 
     private const COMMANDS = [
         'seal' => SealCommand::class,
+        'authorize' => AuthorizeCommand::class,
         'explain' => ExplainCommand::class,
         'send' => SendCommand::class,
         'doctor' => DoctorCommand::class,
