@@ -159,20 +159,46 @@ final class AuthorizeServerTest extends AuthorizeTestCase
         ];
     }
 
+    /** A new master key may replace the old one when the doctor counts nothing more that the old one has sealed. */
+    public function testTheDoctorCountsWhatAnOldKeyHasSealed(): void
+    {
+        $this->authorize(self::payload(['client_id' => 'public', 'client_auth' => 'none']), self::code());
+        self::$server->open($this->url());
+        $setup = $this->calls($this->sealed());
+        self::printed(['send', 'api', 'GET', '/api', ...$setup]);
+        self::assertSame([], $this->keysOfFiles());
+
+        $config = json_decode((string) file_get_contents($this->directory->path . '/transport.json'), true);
+        $next = $this->directory->write('next.key', base64_encode(random_bytes(32)), 0400);
+        array_unshift($config['master_keys'], ['id' => 'next', 'provider' => 'file', 'path' => $next]);
+        $this->json('transport.json', $config);
+        [$finding] = $this->keysOfFiles();
+        self::assertSame('warning', $finding['verdict']);
+        self::assertStringContainsString('1 of the files in refresh_tokens.directory', $finding['message']);
+
+        self::printed(['send', 'api', 'GET', '/api/revoke', ...$setup]);
+        self::assertCount(1, $this->keysOfFiles(), 'it is sealed again with the next refresh');
+        self::printed(['send', 'api', 'GET', '/api', ...$setup]);
+        self::assertSame([], $this->keysOfFiles());
+    }
+
+    /**
+     * What the doctor finds of files that an old key has sealed.
+     *
+     * @return list<array<string, string>>
+     */
+    private function keysOfFiles(): array
+    {
+        $config = '--config=' . $this->directory->path . '/transport.json';
+        $report = json_decode(self::command(['doctor', '--no-fpm', '--format=json', $config])['output'], true);
+        $isOfKeys = static fn (array $finding): bool => $finding['code'] === 'config.refresh_tokens.old_key';
+        return array_values(array_filter($report['findings'], $isOfKeys));
+    }
+
     /** Calls with the envelope: the first token, one after it was revoked, and another after that. */
     private function rotates(string $envelope, string $client): void
     {
-        mkdir($this->directory->path . '/vault');
-        file_put_contents($this->directory->path . '/vault/mailbox', $envelope);
-        $setup = [
-            '--config=' . $this->directory->path . '/transport.json',
-            '--registry=' . $this->json('services.json', ['version' => 1, 'services' => ['api' => [
-                'base_url' => self::$server->url,
-                'policy' => ['allowed_methods' => ['GET']],
-                'credentials' => [['identifier' => 'mailbox', 'type' => 'oauth2_refresh_token']],
-            ]]]),
-            '--credentials=' . $this->directory->path . '/vault',
-        ];
+        $setup = $this->calls($envelope);
         $kept = [];
         foreach (['/api', '/api/revoke', '/api', '/api/revoke', '/api'] as $path) {
             $output = self::printed(['send', 'api', 'GET', $path, ...$setup]);
@@ -182,5 +208,23 @@ final class AuthorizeServerTest extends AuthorizeTestCase
             $kept[] = sha1_file($files[0]);
         }
         self::assertCount(3, array_unique($kept), 'three that differ: the first, and two after a token was revoked');
+    }
+
+    /**
+     * @return list<string> the options of a call with the envelope
+     */
+    private function calls(string $envelope): array
+    {
+        mkdir($this->directory->path . '/vault');
+        file_put_contents($this->directory->path . '/vault/mailbox', $envelope);
+        return [
+            '--config=' . $this->directory->path . '/transport.json',
+            '--registry=' . $this->json('services.json', ['version' => 1, 'services' => ['api' => [
+                'base_url' => self::$server->url,
+                'policy' => ['allowed_methods' => ['GET']],
+                'credentials' => [['identifier' => 'mailbox', 'type' => 'oauth2_refresh_token']],
+            ]]]),
+            '--credentials=' . $this->directory->path . '/vault',
+        ];
     }
 }

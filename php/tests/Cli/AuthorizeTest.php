@@ -109,14 +109,15 @@ final class AuthorizeTest extends AuthorizeTestCase
     public function testThePortIsClosedBeforeTheExchange(): void
     {
         self::$server->answers('login', [['hold'], FaultServer::answer(200, [], (string) json_encode(self::GRANT))]);
-        $this->authorize(self::client(), [self::asked()]);
+        // The configuration is the network's here, and the key another one.
+        $this->authorize(self::client(), [self::asked(), '--key-file=' . $this->directory->write('other.key', str_repeat('k', 32), 0400)]);
         parse_str((string) parse_url($this->url(), PHP_URL_QUERY), $asked);
         self::visit($asked['redirect_uri'] . '?code=c&state=' . $asked['state']);
         self::$server->wait('login', 'holding');
         self::assertTrue($this->process->isRunning());
         self::assertFalse(Port::isOpen((int) parse_url($asked['redirect_uri'], PHP_URL_PORT)), 'nothing listens any more');
         self::$server->release('login');
-        $this->sealed();
+        self::assertSame(self::GRANT['refresh_token'], self::opened($this->sealed(), base64_encode(str_repeat('k', 32)))['refresh_token']);
     }
 
     /**
