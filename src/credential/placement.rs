@@ -246,7 +246,8 @@ impl<'a> Placing<'a> {
             return Err(filled_with_key(name));
         }
         let has_token = self.token.is_some() && *name == AUTHORIZATION;
-        if has_token || self.headers.iter().any(|(taken, _)| taken == name) {
+        let is_signatures = self.signature.as_ref().is_some_and(|signature| signature.headers().contains(&name));
+        if has_token || is_signatures || self.headers.iter().any(|(taken, _)| taken == name) {
             // An `api_key` names its header under the seal, so the name stays there.
             return Err(conflict("another credential fills the same header"));
         }

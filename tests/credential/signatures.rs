@@ -202,6 +202,19 @@ fn two_signatures_and_a_place_that_is_taken() {
         let reply = send(client.engine, &request, b"", &envelopes);
         assert_eq!(reply.code(), "credential.placement_conflict", "{}", reply.head);
     }
+    // The halves of a pair are put together at last.
+    let half = |name: &str| support::seal(b"half", name, &KEY, Algorithm::XChaCha20Poly1305);
+    let request = client.request("PUT", |request| {
+        request["idempotency_key"] = json!("order-7");
+        request["credentials"] = json!([
+            {"identifier": "user", "type": "secret", "placement": "basic_username"},
+            {"identifier": "password", "type": "secret", "placement": "basic_password"},
+            {"identifier": "signer", "type": "hmac"},
+        ]);
+    });
+    let envelopes = json!([half("user"), half("password"), sealed(&signing, "signer")]).to_string();
+    let reply = send(client.engine, &request, b"", &envelopes);
+    assert_eq!(reply.code(), "credential.placement_conflict", "{}", reply.head);
     assert_eq!(client.counts().connections(), 0);
 }
 

@@ -10,4 +10,5 @@ mod refresh_tokens;
 mod resolver_thread;
 mod role_keys;
 mod shared_secrets;
+mod signatures;
 mod signing_keys;

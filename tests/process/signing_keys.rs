@@ -146,9 +146,15 @@ impl Seen {
 
 /// Looks into each process that tells how far it is, on the port that this gives.
 pub(super) fn searching(needles: &Arc<Needles>, seen: &Arc<Mutex<Seen>>) -> u16 {
+    let needles = Arc::clone(needles);
+    searching_for(move |look| look(&needles), seen)
+}
+
+/// The same for what is known only as it goes on.
+pub(super) fn searching_for(with: impl Fn(&mut dyn FnMut(&Needles)) + Send + 'static, seen: &Arc<Mutex<Seen>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let (needles, seen) = (Arc::clone(needles), Arc::clone(seen));
+    let seen = Arc::clone(seen);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a stream");
@@ -157,7 +163,7 @@ pub(super) fn searching(needles: &Arc<Needles>, seen: &Arc<Mutex<Seen>>) -> u16 
             let (pid, stage) = line.trim().split_once(' ').expect("who, and how far");
             let mut seen = seen.lock().expect("no poison");
             seen.pid = pid.parse().expect("a number");
-            seen.look(stage, &needles);
+            with(&mut |needles| seen.look(stage, needles));
             writeln!(stream).expect("a stream");
         }
     });
@@ -187,6 +193,11 @@ fn stages(kind: &str, name: &str, alg: &str) -> Seen {
     if kind != "jwt" {
         payload["token_url"] = json!(site.token_url());
     }
+    if kind == "oauth2_client_credentials" {
+        payload.as_object_mut().expect("an object").remove("iss");
+        payload["client_id"] = json!("robot");
+        payload["client_auth"] = json!("private_key_jwt");
+    }
     let mut request = site.request("GET");
     request["credentials"][0]["type"] = json!(kind);
     let task = json!({
@@ -205,6 +216,7 @@ fn nothing_remains_of_a_key_that_signed() {
     for (kind, name, alg, names) in [
         ("oauth2_jwt_bearer", "rsa-pkcs1", "RS256", of_rsa),
         ("oauth2_jwt_bearer", "p256-sec1", "ES256", &["d"]),
+        ("oauth2_client_credentials", "rsa-pkcs1", "PS256", of_rsa),
         ("jwt", "rsa-pkcs1", "PS256", of_rsa),
     ] {
         let seen = stages(kind, name, alg);

@@ -356,6 +356,44 @@ fn redirects_take_it_nowhere_else() {
     close(engine);
 }
 
+/// The token endpoint and the API are one server, which takes no connection without the certificate.
+#[test]
+fn it_is_shown_beside_what_an_assertion_is_exchanged_for() {
+    let authority = Authority::new();
+    let server = Server::start(Some(authority.judging(&authority, &TLS13, &[])), |peer| {
+        while let Some(received) = peer.read() {
+            let body = match received.line().split(' ').nth(1) {
+                Some("/token") => r#"{"access_token": "token-of-the-assertion", "token_type": "bearer"}"#.to_owned(),
+                _ => received.header("authorization").unwrap_or_default().to_owned(),
+            };
+            if !peer.respond(&body) {
+                break;
+            }
+        }
+        true
+    });
+    let port = server.address.port();
+    let engine = engine(&authority, &[port], |_| {});
+    let key = std::fs::read_to_string(format!("{}/tests/vectors/keys/p256-pkcs8.pem", env!("CARGO_MANIFEST_DIR")));
+    let grant = json!({
+        "private_key": key.expect("a file"), "alg": "ES256", "token_url": format!("https://localhost:{port}/token"),
+        "binding": {"hosts": hosts(&[port])},
+    });
+    let certificate = authority.client("one", |_| {}).payload(&hosts(&[port]));
+    for (kind, more) in [
+        ("oauth2_jwt_bearer", json!({"iss": "robot"})),
+        ("oauth2_client_credentials", json!({"client_id": "robot", "client_auth": "private_key_jwt"})),
+    ] {
+        let mut grant = grant.clone();
+        grant.as_object_mut().expect("an object").extend(more.as_object().cloned().expect("an object"));
+        let reply = call(engine, port, &[(kind, grant.clone()), ("mtls", certificate.clone())]);
+        assert_eq!(reply.body, b"Bearer token-of-the-assertion", "{kind}: {}", reply.head);
+        let alone = call(engine, port, &[(kind, grant)]);
+        assert_eq!((alone.http_status(), alone.sent()), (None, "no"), "{kind}: {}", alone.head);
+    }
+    close(engine);
+}
+
 #[test]
 fn what_cannot_be_shown_is_refused() {
     let authority = Authority::new();
