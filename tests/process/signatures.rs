@@ -97,7 +97,7 @@ fn nothing_remains_of_a_signature() {
             move |peer| {
                 let Some(received) = peer.read() else { return false };
                 watch(&received);
-                peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned());
+                peer.write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
                 false
             },
         );
