@@ -10,6 +10,7 @@ use Netresearch\NrVault\Outbound\Credential\ArrayCredentialProvider;
 use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Outbound\Testing\MemoryAuditSink;
 use Netresearch\NrVault\Outbound\Tests\Support\Build;
+use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Certificates;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\FaultServer;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Port;
@@ -206,13 +207,24 @@ final class AuthorizeTest extends AuthorizeTestCase
         self::assertSame([], self::$server->seen('login'));
     }
 
+    /** It may run for as long as it likes, as a browser does. */
     public function testAProgramOpensTheUrlWhereOneIsNamed(): void
     {
-        $this->directory->write('browser', "#!/bin/sh\nprintf '%s' \"$1\" > " . $this->directory->path . "/opened\n", 0755);
-        $this->authorize(self::client(), [self::asked(), '--wait=1', '--open=' . $this->directory->path . '/browser']);
+        self::answers([200, self::GRANT]);
+        $here = $this->directory->path;
+        $program = "#!/bin/sh\nprintf '%s' \"\$1\" > $here/opened\nwhile [ ! -e $here/closed ] && [ -d $here ]; do sleep 0.05; done\n: > $here/over\n";
+        $this->authorize(self::client(), [self::asked(), '--open=' . $this->directory->write('browser', $program, 0755)]);
         $url = $this->url();
-        $this->failed();
-        self::assertSame($url, file_get_contents($this->directory->path . '/opened'));
+        parse_str((string) parse_url($url, PHP_URL_QUERY), $asked);
+        self::visit($asked['redirect_uri'] . '?code=c&state=' . $asked['state']);
+        $this->sealed();
+        Poll::until(static fn (): bool => @file_get_contents("$here/opened") === $url, 'the URL');
+        self::assertFileDoesNotExist("$here/over");
+        touch("$here/closed");
+        Poll::until(static fn (): bool => is_file("$here/over"), 'the end of the program');
+
+        $this->authorize(self::client(), [self::asked(), '--open=' . $here . '/none']);
+        self::assertStringContainsString('--open: there is no such program.', $this->failed(64));
     }
 
     /**

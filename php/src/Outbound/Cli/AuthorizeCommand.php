@@ -175,11 +175,13 @@ final class AuthorizeCommand implements Command
         };
     }
 
+    /** The program goes on by itself: PHP would wait for the end of one that it has started. */
     private static function open(string $program, string $url): void
     {
-        $process = proc_open([$program, $url], [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']], $pipes);
-        if (!is_resource($process)) {
-            throw new UsageError('--open: the program cannot be started.');
+        $shell = ['/bin/sh', '-c', 'command -v "$0" > /dev/null || exit 127; "$0" "$1" &', $program, $url];
+        $process = proc_open($shell, [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']], $pipes);
+        if (!is_resource($process) || proc_close($process) !== 0) {
+            throw new UsageError('--open: there is no such program.');
         }
     }
 
