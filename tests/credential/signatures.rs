@@ -385,6 +385,8 @@ fn what_is_matched_sent_and_signed_of_s3_is_one_text() {
         let reply = called(change);
         assert_eq!(reply.http_status(), Some(200), "{}", reply.head);
         assert_eq!(client.counts().last().line(), format!("PUT {target} HTTP/1.1"));
+        let template = if target.starts_with("/b/a%28") { "/b/a%28b)/{key}" } else { "/b/a=" };
+        assert_eq!(reply.head["audit"]["path_template"], template, "the pattern, as the policy has it");
     }
     let reply = called(|request| request["path"] = json!("/b/a+b/c"));
     assert_eq!(reply.code(), "policy.path_not_allowed", "{}", reply.head);

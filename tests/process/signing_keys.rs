@@ -216,7 +216,7 @@ fn nothing_remains_of_a_key_that_signed() {
     for (kind, name, alg, names) in [
         ("oauth2_jwt_bearer", "rsa-pkcs1", "RS256", of_rsa),
         ("oauth2_jwt_bearer", "p256-sec1", "ES256", &["d"]),
-        ("oauth2_client_credentials", "rsa-pkcs1", "PS256", of_rsa),
+        ("oauth2_client_credentials", "p256-sec1", "ES256", &["d"]),
         ("jwt", "rsa-pkcs1", "PS256", of_rsa),
     ] {
         let seen = stages(kind, name, alg);
