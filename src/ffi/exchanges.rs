@@ -12,7 +12,6 @@ use super::result::ResultView;
 use super::runtime::Runtime;
 use super::status::Status;
 use crate::engine::{self, Call, Delivery, Exchange, Ongoing, Piece, Ready, Reply, RequestBody, Rest};
-use crate::sys::SigpipeBlocked;
 
 /// No call waits longer: a host has signals to handle.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -208,7 +207,6 @@ pub unsafe extern "C" fn secure_outbound_wait(
 ) -> i32 {
     boundary::without_result(|| {
         if count == 0 {
-            let _quiet = SigpipeBlocked::new();
             Process::current().settle();
             return Ok(());
         }
@@ -223,7 +221,6 @@ pub unsafe extern "C" fn secure_outbound_wait(
         let process = Process::current();
         let ongoing = |number: &u64| process.ongoing.get(*number).ok_or(Misuse::UnknownExchange);
         let ongoing: Vec<_> = numbers.iter().map(ongoing).collect::<Result<_, _>>()?;
-        let _quiet = SigpipeBlocked::new();
         let limit = Duration::from_millis(timeout_ms.into()).min(LONGEST);
         let found = process.runtime().ok().and_then(|runtime| {
             if limit.is_zero() && runtime.is_watched() {
@@ -323,7 +320,6 @@ pub unsafe extern "C" fn secure_outbound_read(exchange: u64, max: usize, out: *m
 pub extern "C" fn secure_outbound_cancel(exchange: u64) -> i32 {
     boundary::without_result(|| {
         ongoing(exchange)?.cancel();
-        let _quiet = SigpipeBlocked::new();
         Process::current().poll_sockets();
         Ok(())
     })
@@ -344,7 +340,6 @@ pub unsafe extern "C" fn secure_outbound_end(exchange: u64, out: *mut ResultView
         enter_with_status(out, || {
             let process = Process::current();
             let ongoing = process.ongoing.take(exchange).ok_or(Misuse::UnknownExchange)?;
-            let _quiet = SigpipeBlocked::new();
             // Its task ends when it is polled the next time: nothing is waited for but the turn of another thread.
             let record = process.runtime().ok().and_then(|runtime| {
                 let record = runtime.block_on_and_wipe(ongoing.end());

@@ -31,7 +31,6 @@ use process::Process;
 
 use crate::document::OpenHead;
 use crate::engine::{self, Call, Exchange, Reply, RequestBody, RequestHead};
-use crate::sys::SigpipeBlocked;
 
 /// The version of this ABI. It changes when a declared function changes, which is never meant to be.
 pub const ABI_VERSION: u32 = 1;
@@ -116,7 +115,6 @@ pub unsafe extern "C" fn secure_outbound_send(
             };
             let process = Process::current();
             let engine = boundary::engine(process, engine)?;
-            let _quiet = SigpipeBlocked::new();
             Ok(collect(process, engine.start(call, TRANSPORT)))
         })
     }
@@ -216,7 +214,6 @@ pub unsafe extern "C" fn secure_outbound_send_decided(
             let (body, sealed) = (input(body, body_len)?, input(sealed, sealed_len)?);
             let process = Process::current();
             let (engine, decided) = boundary::decided(process, call)?;
-            let _quiet = SigpipeBlocked::new();
             Ok(collect(process, decided.start(&engine, RequestBody::Whole(body), sealed)))
         })
     }
@@ -282,7 +279,6 @@ pub extern "C" fn secure_outbound_close(engine: u64) -> i32 {
         if !process.change(|engines| engines.close(engine)) {
             return Err(Misuse::UnknownEngine);
         }
-        let _quiet = SigpipeBlocked::new();
         process.poll_sockets();
         Ok(())
     })
@@ -317,7 +313,6 @@ pub extern "C" fn secure_outbound_thread_results_free() {
         process.results.free_of_this_thread();
         process.decided.free_of_this_thread();
         if process.ongoing.free_of_this_thread() {
-            let _quiet = SigpipeBlocked::new();
             process.poll_sockets();
         }
         Ok(())

@@ -9,11 +9,11 @@ use super::result::Results;
 use super::runtime::Runtime;
 use crate::engine::{Decided, Engines, Heritage, Ongoing};
 use crate::error::Error;
-use crate::sys::lock;
+use crate::sys::{BirthMark, lock};
 
 /// The library's state in one process.
 pub struct Process {
-    pid: u32,
+    mark: BirthMark,
     /// Live results.
     pub results: Results,
     /// Calls that were decided about and not sent yet, each with the handle of its engine.
@@ -40,17 +40,16 @@ impl Process {
     /// The state of this process. The first call after a fork makes the child's; the parent's copy is left as it is, for
     /// dropping it would hang up the parent's connections.
     pub fn current() -> &'static Self {
-        let pid = std::process::id();
         let mut seen = CURRENT.load(Ordering::Acquire);
         loop {
             // SAFETY: the pointer is null or came from `Box::into_raw` below and is never freed.
             let inherited = unsafe { seen.as_ref() };
             if let Some(process) = inherited
-                && process.pid == pid
+                && process.mark.is_ours()
             {
                 return process;
             }
-            let fresh = Box::into_raw(Box::new(Self::new(pid, inherited)));
+            let fresh = Box::into_raw(Box::new(Self::new(inherited)));
             match CURRENT.compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Acquire) {
                 // SAFETY: `fresh` came from `Box::into_raw` and is never freed from now on.
                 Ok(_) => return unsafe { &*fresh },
@@ -63,7 +62,7 @@ impl Process {
         }
     }
 
-    fn new(pid: u32, parent: Option<&Self>) -> Self {
+    fn new(parent: Option<&Self>) -> Self {
         let heritage = parent.map_or(ptr::null_mut(), |parent| parent.heritage.load(Ordering::Acquire));
         // SAFETY: a parent's heritage came from `Box::into_raw` below or in `change`, and in this process nobody frees it:
         // only the parent's own threads would, and they are not here.
@@ -71,7 +70,7 @@ impl Process {
         // Not the parent's own: that one may be read here by several threads, so none of them may free it.
         let heritage = AtomicPtr::new(Box::into_raw(Box::new(engines.heritage())));
         Self {
-            pid,
+            mark: BirthMark::new(),
             results: Results::default(),
             decided: ByThread::default(),
             ongoing: ByThread::default(),

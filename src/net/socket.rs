@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use nix::errno::Errno;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop;
 
@@ -26,6 +27,22 @@ impl Socket {
     /// The other end's address.
     pub fn remote(&self) -> Option<SocketAddr> {
         self.tcp.peer_addr().ok()
+    }
+
+    /// Writes what the system takes. A write to a connection that the other side has ended is an error and no SIGPIPE, which would
+    /// end a host that does not ignore it: the standard library's vectored writes have no MSG_NOSIGNAL.
+    fn poll_send(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            let sent = self.tcp.try_io(Interest::WRITABLE, || {
+                SockRef::from(&self.tcp).send_vectored_with_flags(bufs, libc::MSG_NOSIGNAL)
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
     }
 
     /// The other side may have said why it takes nothing any more: a GOAWAY that makes the request one to send again, or an
@@ -72,7 +89,7 @@ impl AsyncWrite for Socket {
         if self.deaf {
             return Poll::Ready(Ok(buf.len()));
         }
-        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        let written = self.poll_send(cx, &[IoSlice::new(buf)]);
         self.taken(written, buf.len())
     }
 
@@ -85,7 +102,7 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        true
     }
 
     fn poll_write_vectored(
@@ -97,7 +114,7 @@ impl AsyncWrite for Socket {
         if self.deaf {
             return Poll::Ready(Ok(length));
         }
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        let written = self.poll_send(cx, bufs);
         self.taken(written, length)
     }
 }

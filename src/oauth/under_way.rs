@@ -36,13 +36,18 @@ fn own(count: u64) -> u64 {
     if count >> 32 == mark() >> 32 { count } else { mark() }
 }
 
+/// The part of the count that is not the process's id.
+const NUMBER: u64 = u32::MAX as u64;
+
 fn mark() -> u64 {
     u64::from(process::id()) << 32
 }
 
-/// Whether there are any. Nobody who drives their runtime may leave it now.
+/// Whether there are any. Nobody who drives their runtime may leave it now. Each call asks several times, so the system is asked
+/// for this process's id only where a process has had some.
 pub fn is_refreshing() -> bool {
-    own(COUNT.load(Ordering::Acquire)) > mark()
+    let count = COUNT.load(Ordering::Acquire);
+    count & NUMBER != 0 && own(count) > mark()
 }
 
 /// Waits until there are none.

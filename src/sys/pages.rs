@@ -72,7 +72,8 @@ impl Drop for LockedPages {
     }
 }
 
-fn page_size() -> usize {
+/// The size of a page in bytes.
+pub(super) fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
