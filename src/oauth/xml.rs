@@ -79,6 +79,8 @@ fn name_of(tag: &str) -> Result<&str, NoXml> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(document: &str) -> Result<[Option<&str>; 2], NoXml> {
@@ -133,5 +135,62 @@ mod tests {
         let deep = |depth: usize| ["<a>".repeat(depth), "</a>".repeat(depth)].concat();
         assert!(read(&deep(DEPTH)).is_ok() && read(&deep(DEPTH + 1)).is_err());
         assert_eq!(texts(b"<a>\xff</a>", [&["a"]]), Err(NoXml));
+    }
+
+    /// An element: its name, and its text or the elements in it.
+    #[derive(Clone, Debug)]
+    struct Element(char, Result<String, Vec<Element>>);
+
+    impl Element {
+        fn written(&self) -> String {
+            let inside = match &self.1 {
+                Ok(text) => text.clone(),
+                Err(elements) => elements.iter().map(Self::written).collect(),
+            };
+            format!("<{0}>{inside}</{0}>", self.0)
+        }
+
+        /// The texts of all elements with this path.
+        fn texts(&self, path: &[&str]) -> Vec<&str> {
+            let Some((_, rest)) = path.split_first().filter(|(name, _)| name.starts_with(self.0)) else {
+                return Vec::new();
+            };
+            match (&self.1, rest) {
+                (Ok(text), []) => vec![text],
+                (Err(elements), [_, ..]) => elements.iter().flat_map(|element| element.texts(rest)).collect(),
+                // An element with nothing in it is one with an empty text.
+                (Err(elements), []) if elements.is_empty() => vec![""],
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    fn elements() -> impl Strategy<Value = Element> {
+        let leaf = (prop::char::range('a', 'c'), "[a-z >]{0,4}").prop_map(|(name, text)| Element(name, Ok(text)));
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            (prop::char::range('a', 'c'), prop::collection::vec(inner, 0..4))
+                .prop_map(|(name, inside)| Element(name, Err(inside)))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_the_document_says(element in elements()) {
+            let paths: [&[&str]; 2] = [&["a", "b"], &["a", "c", "b"]];
+            let all = paths.map(|path| element.texts(path));
+            let document = element.written();
+            let found = texts(document.as_bytes(), paths);
+            if all.iter().any(|texts| texts.len() > 1) {
+                prop_assert_eq!(found, Err(NoXml));
+            } else {
+                prop_assert_eq!(found, Ok(all.map(|texts| texts.first().copied())));
+            }
+        }
+
+        #[test]
+        fn whatever_comes_is_refused_or_read(document in "[<>/abc &?!\\-\"'=\n]{0,80}") {
+            let found = read(&document);
+            prop_assert!(found.iter().flatten().flatten().all(|text| !text.contains(['<', '&'])));
+        }
     }
 }
