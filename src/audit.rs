@@ -137,7 +137,7 @@ impl Recorder {
         if let Some(connection) = &observed.connection {
             self.record.remote_address = connection.remote.map(|address| address.ip().to_string());
             self.record.tls_version = connection.tls_version;
-            self.record.http_version = Some(if connection.http2 { "2" } else { "1.1" });
+            self.record.http_version = Some(connection.http_version);
             self.record.connection_reused = Some(observed.reused);
         }
     }

@@ -209,7 +209,7 @@ async fn make(
     // What follows belongs to a response that the host has: it is never repeated.
     run.permit.settle(breaker::verdict(Outcome::Response(response.status())), Clock::now());
     let headers = header_fields(response.headers(), response.is_decoded(), &run.redactor, &run.callers_headers);
-    let version = if response.is_http2() { "2" } else { "1.1" };
+    let version = response.http_version();
     inbox.came(&StreamHead::new(response.status().as_u16(), version, headers), Buffer::default());
     let status = response.status().as_u16();
     let passed = pass(response, budget, inbox).await.map_err(|error| error.with_status(status));

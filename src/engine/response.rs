@@ -21,7 +21,7 @@ const DRAINED_BYTES: u64 = 64 * 1024;
 /// A response, whole.
 pub struct Whole {
     status: u16,
-    http2: bool,
+    http_version: &'static str,
     headers: Vec<(String, String)>,
     body: Buffer,
 }
@@ -29,15 +29,13 @@ pub struct Whole {
 impl Whole {
     /// Its head, and its body.
     pub fn into_parts(self) -> (StreamHead, Buffer) {
-        let version = if self.http2 { "2" } else { "1.1" };
-        (StreamHead::new(self.status, version, self.headers), self.body)
+        (StreamHead::new(self.status, self.http_version, self.headers), self.body)
     }
 
     /// The documents that go back.
     pub fn reply(self, mut recorder: Recorder) -> Reply {
         recorder.status(self.status);
-        let version = if self.http2 { "2" } else { "1.1" };
-        let head = ResponseHead::received(self.status, version, self.headers, recorder.end());
+        let head = ResponseHead::received(self.status, self.http_version, self.headers, recorder.end());
         Reply { body: self.body, ..document(true, &head) }
     }
 }
@@ -70,7 +68,7 @@ pub async fn collect(
     let collected = collected?;
     Ok(Whole {
         status: collected.status.as_u16(),
-        http2: collected.http2,
+        http_version: collected.http_version,
         headers: header_fields(&collected.headers, collected.decoded, &run.redactor, &run.callers_headers),
         body: collected.body,
     })

@@ -24,6 +24,11 @@ impl Witness {
         self.taken.load(Ordering::Acquire)
     }
 
+    /// Notes that a connection begins to write it.
+    pub(super) fn take(&self) {
+        self.taken.store(true, Ordering::Release);
+    }
+
     /// Body bytes that the connection took until now. There may be more until the request is written, also after a response
     /// has come.
     pub fn bytes(&self) -> u64 {
@@ -134,7 +139,7 @@ impl Body for WitnessBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.witness.taken.store(true, Ordering::Release);
+        self.witness.take();
         match &self.data {
             Data::Whole(bytes) => bytes.is_empty(),
             Data::InPieces(upload, _) => upload.is_sent(),

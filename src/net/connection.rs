@@ -36,6 +36,8 @@ pub struct Facts {
     pub tls_version: Option<&'static str>,
     /// Whether HTTP/2 is spoken.
     pub http2: bool,
+    /// What is spoken: `1.1`, `2` or `3`.
+    pub http_version: &'static str,
     used: AtomicBool,
     ended: AtomicBool,
     users: AtomicUsize,
@@ -56,6 +58,39 @@ pub struct Facts {
 }
 
 impl Facts {
+    fn new(remote: Option<SocketAddr>, tls_version: Option<&'static str>, http_version: &'static str) -> Self {
+        Self {
+            remote,
+            tls_version,
+            http2: http_version == "2",
+            http_version,
+            used: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            users: AtomicUsize::new(0),
+            received: AtomicU64::new(0),
+            before: AtomicU64::new(0),
+            reading: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
+            wants_http1: AtomicBool::new(false),
+            leaves_for_http1: AtomicBool::new(false),
+            max_streams: AtomicU32::new(0),
+            settled: Notify::new(),
+            alert: OnceLock::new(),
+        }
+    }
+
+    /// Those of a connection of QUIC, whose TLS is 1.3 always.
+    #[cfg(feature = "http3")]
+    pub fn of_quic(remote: SocketAddr) -> Self {
+        Self::new(Some(remote), Some("1.3"), "3")
+    }
+
+    /// Notes that it has ended.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.settled.notify_waiters();
+    }
+
     /// The alert of TLS by which the other side has ended it.
     pub fn alert(&self) -> Option<AlertDescription> {
         self.alert.get().copied()
@@ -174,8 +209,7 @@ pub struct Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.facts.ended.store(true, Ordering::Release);
-        self.facts.settled.notify_waiters();
+        self.facts.end();
     }
 }
 
@@ -205,23 +239,7 @@ impl Stream {
     }
 
     fn new(io: Io, remote: Option<SocketAddr>, tls_version: Option<&'static str>, http2: bool) -> Self {
-        let facts = Facts {
-            remote,
-            tls_version,
-            http2,
-            used: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            users: AtomicUsize::new(0),
-            received: AtomicU64::new(0),
-            before: AtomicU64::new(0),
-            reading: AtomicBool::new(false),
-            cut: AtomicBool::new(false),
-            wants_http1: AtomicBool::new(false),
-            leaves_for_http1: AtomicBool::new(false),
-            max_streams: AtomicU32::new(0),
-            settled: Notify::new(),
-            alert: OnceLock::new(),
-        };
+        let facts = Facts::new(remote, tls_version, if http2 { "2" } else { "1.1" });
         Self { io, facts: Arc::new(facts), frames: http2.then(Frames::default), http1: None }
     }
 

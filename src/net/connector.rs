@@ -4,6 +4,8 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "http3")]
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ use super::socket::Socket;
 use super::{classify, tls};
 use crate::document::Resolution;
 use crate::error::{Code, Error};
+#[cfg(feature = "http3")]
+use crate::sys::lock;
 
 /// Dials origins for hyper's pool.
 #[derive(Clone)]
@@ -42,6 +46,9 @@ struct Inner {
     /// What is offered to servers that have asked for HTTP/1.1, where it may be spoken.
     http1_tls: Option<Arc<ClientConfig>>,
     origins: Arc<Http1Origins>,
+    /// Connections that were made before anybody asked for them.
+    #[cfg(feature = "http3")]
+    ready: Mutex<Vec<MadeBefore>>,
     timeout: Duration,
     http2_only: bool,
     post_quantum: bool,
@@ -70,11 +77,60 @@ impl Connector {
             tls: Arc::new(tls),
             http1_tls,
             origins: Arc::default(),
+            #[cfg(feature = "http3")]
+            ready: Mutex::default(),
             timeout: options.connect_timeout,
             http2_only: !options.http1,
             post_quantum: options.post_quantum,
             is_certified: identity.is_some(),
         })))
+    }
+}
+
+/// A connection that hyper's client takes when it asks for one to this origin. One that nobody has taken closes when this is dropped.
+#[cfg(feature = "http3")]
+pub struct HeldConnection(#[allow(dead_code, reason = "it is held")] Held);
+
+#[cfg(feature = "http3")]
+type MadeBefore = (String, std::sync::Weak<Mutex<Option<Stream>>>);
+
+#[cfg(feature = "http3")]
+type Held = Arc<Mutex<Option<Stream>>>;
+
+#[cfg(feature = "http3")]
+impl Connector {
+    /// Whether HTTP/3 may be tried there: over TLS, past no proxy, and by nobody who wants HTTP/1.1.
+    pub fn may_speak_http3(&self, target: &Uri) -> bool {
+        let inner = &self.0;
+        let is_proxied = |host| inner.proxy.as_ref().is_some_and(|proxy| proxy.serves(true, &host));
+        target.scheme_str() == Some("https")
+            && host(target).is_ok_and(|host| !is_proxied(host))
+            && !inner.origins.contains(&origin_of(target))
+    }
+
+    /// The name by which the server shows its certificate, and the addresses that may be dialled.
+    pub async fn resolve(&self, target: &Uri) -> Result<(String, Vec<IpAddr>), Error> {
+        let host = host(target)?;
+        let name = server_name(&host)?.to_str().into_owned();
+        Ok((name, self.0.addresses(&host).await?))
+    }
+
+    /// Makes a connection of TCP, and TLS over it, to one of these addresses.
+    pub async fn dial_over_tcp(&self, target: &Uri, addresses: Vec<IpAddr>) -> Result<Stream, Error> {
+        let deadline = Instant::now() + self.0.timeout;
+        self.0.dial(target, Some(addresses), deadline).await
+    }
+
+    /// Keeps a connection for hyper's client.
+    pub fn hold(&self, target: &Uri, stream: Stream) -> HeldConnection {
+        let held = Arc::new(Mutex::new(Some(stream)));
+        lock(&self.0.ready).push((origin_of(target), Arc::downgrade(&held)));
+        HeldConnection(held)
+    }
+
+    /// Notes that an origin wants HTTP/1.1.
+    pub fn wants_http1(&self, origin: &str) {
+        self.0.origins.insert(origin);
     }
 }
 
@@ -95,16 +151,20 @@ impl Service<Uri> for Connector {
     fn call(&mut self, origin: Uri) -> Self::Future {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
+            #[cfg(feature = "http3")]
+            if let Some(stream) = inner.take_ready(&origin) {
+                return Ok(TokioIo::new(stream));
+            }
             let deadline = Instant::now() + inner.timeout;
             let stream =
-                tokio::time::timeout_at(deadline, inner.dial(&origin, deadline)).await.map_err(|_| late())??;
+                tokio::time::timeout_at(deadline, inner.dial(&origin, None, deadline)).await.map_err(|_| late())??;
             Ok(TokioIo::new(stream))
         })
     }
 }
 
 impl Inner {
-    async fn dial(&self, origin: &Uri, deadline: Instant) -> Result<Stream, Error> {
+    async fn dial(&self, origin: &Uri, known: Option<Vec<IpAddr>>, deadline: Instant) -> Result<Stream, Error> {
         let secure = origin.scheme_str() == Some("https");
         if self.is_certified && !secure {
             let why = "a client certificate is shown over https only, and the URL is http";
@@ -119,7 +179,13 @@ impl Inner {
                 }
                 self.tunnel(proxy, origin, deadline).await?
             }
-            _ => connect(Dialler::new(self.addresses(&host).await?, deadline), origin).await?,
+            _ => {
+                let addresses = match known {
+                    Some(addresses) => addresses,
+                    None => self.addresses(&host).await?,
+                };
+                connect(Dialler::new(addresses, deadline), origin).await?
+            }
         };
         if !secure {
             return Ok(Stream::plain(tcp, self.http2_only));
@@ -137,6 +203,17 @@ impl Inner {
             ));
         }
         Ok(stream.telling(Arc::clone(&self.origins), key))
+    }
+
+    #[cfg(feature = "http3")]
+    fn take_ready(&self, origin: &Uri) -> Option<Stream> {
+        let mut ready = lock(&self.ready);
+        ready.retain(|(_, stream)| stream.strong_count() > 0);
+        if ready.is_empty() {
+            return None;
+        }
+        let key = origin_of(origin);
+        ready.iter().filter(|(of, _)| *of == key).find_map(|(_, stream)| lock(&*stream.upgrade()?).take())
     }
 
     async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Error> {

@@ -223,7 +223,7 @@ impl WireBody {
                     }
                 }
                 Some(Err(error)) => {
-                    self.failure = Some(classify::transfer_error(&error));
+                    self.failure = Some(error);
                     return Poll::Ready(Err(io::ErrorKind::Other.into()));
                 }
             }

@@ -3,12 +3,11 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Request;
 use hyper_util::client::legacy::connect::capture_connection;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::body::{Content, Witness, WitnessBody};
 use super::body_task::{BodyTask, BodyTaskEnd};
@@ -16,50 +15,17 @@ use super::classify;
 use super::client::HttpClient;
 use super::connector;
 use super::head::{self, InterimLimit};
-use super::idle::IdleLimit;
-use super::network::{Network, Way};
+#[cfg(feature = "http3")]
+use super::http3::exchange::{ByHttp3, by_http3};
+use super::lookahead::Incoming;
+use super::network::Network;
 use super::poll::poll_sockets;
 use super::pool::Pool;
 use super::response::Response;
+use super::terms::{Failure, Terms, idle_error};
 use super::tls;
-use super::watch::{Observed, Watch, is_last, use_no_more};
+use super::watch::{Line, Watch, is_last, use_no_more};
 use crate::error::{Code, Error, Sent};
-
-/// An exchange without an acceptable response.
-pub struct Failure {
-    /// What went wrong, with `sent` as it was on the wire.
-    pub error: Error,
-    /// The other side says that it has not processed the request, or cannot have seen any of it.
-    pub unprocessed: bool,
-    /// An HTTP/1.1 connection ended before the first byte of a response.
-    pub without_response: bool,
-    /// The other side wants the request by HTTP/1.1, and the next connection will speak it.
-    pub http1_next: bool,
-    /// What was seen of the exchange.
-    pub observed: Observed,
-}
-
-impl Failure {
-    /// A failure of which nothing else is known.
-    fn plain(error: Error, observed: Observed) -> Box<Self> {
-        Box::new(Self { error, unprocessed: false, without_response: false, http1_next: false, observed })
-    }
-}
-
-/// What an exchange is given.
-#[derive(Clone, Copy)]
-pub struct Terms<'a> {
-    /// Who chose its origin.
-    pub way: Way,
-    /// When its response's head has to be there.
-    pub deadline: Instant,
-    /// How long making a connection may take, where that is less than the network's own limit.
-    pub connect: Option<Duration>,
-    /// Whether it goes on beside others.
-    pub beside: bool,
-    /// How long nothing may come of it, where anybody looks at that.
-    pub idle: Option<&'a IdleLimit>,
-}
 
 impl Network {
     /// Sends a request and waits for the head of its response. `witness` sees what leaves of it.
@@ -69,6 +35,15 @@ impl Network {
         witness: Arc<Witness>,
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
+        // A connection that is made beside them is held until the request has one, which is this where hyper's client has no other.
+        #[cfg(feature = "http3")]
+        let _held = match terms.http3 {
+            false => None,
+            true => match Box::pin(by_http3(self, &request, &witness, terms)).await {
+                ByHttp3::Sent(ended) => return *ended,
+                ByHttp3::OverTcp(held) => held,
+            },
+        };
         let gate = self.gate(request.uri());
         if terms.beside {
             // What goes on beside others is not to make the state of calls that wait any larger.
@@ -169,9 +144,9 @@ impl Network {
                 let interim = if interim.is_exceeded() { Err(InterimLimit::error()) } else { Ok(()) };
                 match interim.and_then(|()| head::check(&response, self.header_bytes())) {
                     Ok(()) => Ok(Response::new(
-                        response,
+                        response.map(Incoming::Tcp),
                         method,
-                        connection.clone(),
+                        Line::Tcp(connection.clone()),
                         observed,
                         sender.map(BodyTaskEnd),
                         place,
@@ -233,9 +208,4 @@ async fn waited(what: &mut Waited<'_>) {
     if let Some(what) = what {
         what.await;
     }
-}
-
-/// Why an exchange ended of which nothing came.
-pub fn idle_error() -> Error {
-    Error::new(Code::IdleTimeout, "nothing came of the response within idle_timeout_ms")
 }

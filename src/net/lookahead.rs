@@ -7,12 +7,41 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
+
+use super::classify;
+use crate::error::Error;
+
+/// A body on the wire.
+pub enum Incoming {
+    /// Over HTTP/1.1 or HTTP/2.
+    Tcp(hyper::body::Incoming),
+    /// Over HTTP/3.
+    #[cfg_attr(not(feature = "http3"), allow(dead_code, reason = "only the other build has one"))]
+    Http3(Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>),
+}
+
+impl Incoming {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self {
+            Self::Tcp(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|error| classify::transfer_error(&error)))),
+            Self::Http3(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Tcp(body) => body.is_end_stream(),
+            Self::Http3(body) => body.is_end_stream(),
+        }
+    }
+}
 
 /// A body of which what was looked at comes first when it is read, and so does the failure that ended the look.
 pub struct Lookahead {
-    seen: VecDeque<Result<Frame<Bytes>, hyper::Error>>,
+    seen: VecDeque<Result<Frame<Bytes>, Error>>,
     rest: Incoming,
 }
 
@@ -27,7 +56,7 @@ impl Lookahead {
         let mut bytes = Vec::new();
         let looked = async {
             while bytes.len() < most
-                && let Some(frame) = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx)).await
+                && let Some(frame) = poll_fn(|cx| self.rest.poll_frame(cx)).await
             {
                 bytes.extend_from_slice(frame.as_ref().ok().and_then(Frame::data_ref).map_or(&[], |data| data));
                 let failed = frame.is_err();
@@ -45,12 +74,12 @@ impl Lookahead {
 
 impl Body for Lookahead {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.seen.pop_front() {
             Some(frame) => Poll::Ready(Some(frame)),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+            None => self.rest.poll_frame(cx),
         }
     }
 

@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 use super::client::{self, HttpClient, Tasks};
 use super::connector::Connector;
 use super::http1::origin;
+#[cfg(feature = "http3")]
+use super::http3::pool::QuicConnections;
 use super::identity::Identity;
 use super::lanes::{self, LanePlace, Lanes};
 use super::options::NetworkOptions;
@@ -51,6 +53,8 @@ pub struct Network {
     called_beside: Lanes,
     redirected_beside: Lanes,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
+    #[cfg(feature = "http3")]
+    http3: QuicConnections,
 }
 
 impl Network {
@@ -80,6 +84,8 @@ impl Network {
     }
 
     fn with(options: NetworkOptions, lookups: Arc<Lookups>, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
+        #[cfg(feature = "http3")]
+        let http3 = QuicConnections::new(&options, identity.as_ref())?;
         let connector = Connector::new(&options, Arc::clone(&lookups), identity.as_ref())?;
         Ok(Self {
             connector,
@@ -92,12 +98,20 @@ impl Network {
             called_beside: Lanes::new(IDLE),
             redirected_beside: Lanes::new(IDLE_REDIRECTED),
             gates: Mutex::default(),
+            #[cfg(feature = "http3")]
+            http3,
         })
     }
 
     /// Cap of a response's head in bytes.
     pub(super) fn header_bytes(&self) -> usize {
         self.options.header_bytes as usize
+    }
+
+    /// The connections of HTTP/3, and what makes those of TCP beside them.
+    #[cfg(feature = "http3")]
+    pub(super) fn http3(&self) -> (&QuicConnections, &Connector) {
+        (&self.http3, &self.connector)
     }
 
     /// Limit of making one connection.

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout};
 
 use super::body::Content;
 use super::client::Tasks;
-use super::exchange::Terms;
 use super::network::{Network, Way};
 use super::response::Collected;
+use super::terms::Terms;
 use crate::document::ByteLimit;
 use crate::error::Error;
 
@@ -31,7 +31,7 @@ impl Network {
         let request = request.map(Content::Whole);
         let (client, tasks) = self.one_shot_client();
         let mut tasks = AbortOnDrop(tasks);
-        let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None };
+        let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: false };
         let gate = Semaphore::new(1);
         let mut exchanged = self.exchange_by(Some(&client), &gate, request.clone(), Arc::default(), terms).await;
         if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::Instant;
 
 use super::body_task::BodyTaskEnd;
 use super::decode::{Taker, decode_beginning, drain_body, is_decoded, pass_body, read_body};
 use super::idle::IdleLimit;
 use super::lanes::LanePlace;
-use super::lookahead::Lookahead;
-use super::watch::{Observed, is_last, use_no_more};
+use super::lookahead::{Incoming, Lookahead};
+use super::watch::{Line, Observed, is_last};
 use crate::document::ByteLimit;
 use crate::error::Error;
 use crate::sys::Buffer;
@@ -23,7 +21,7 @@ pub struct Response {
     head: Parts,
     body: Lookahead,
     method: Method,
-    connection: CaptureConnection,
+    connection: Line,
     observed: Observed,
     sender: Option<BodyTaskEnd>,
     /// Of an exchange that goes on beside others.
@@ -34,8 +32,8 @@ pub struct Response {
 pub struct Collected {
     /// Its status.
     pub status: StatusCode,
-    /// Whether it came by HTTP/2.
-    pub http2: bool,
+    /// By which version of HTTP it came.
+    pub http_version: &'static str,
     /// Its header fields, as they came.
     pub headers: HeaderMap,
     /// Its body, content codings undone.
@@ -49,7 +47,7 @@ impl Response {
     pub(super) fn new(
         response: http::Response<Incoming>,
         method: Method,
-        connection: CaptureConnection,
+        connection: Line,
         observed: Observed,
         sender: Option<BodyTaskEnd>,
         place: Option<LanePlace>,
@@ -88,22 +86,16 @@ impl Response {
         } else {
             let read = read_body(&head, body, cap, deadline, idle, wire).await;
             if is_last(read.as_ref().err(), observed.connection.as_deref()) {
-                use_no_more(&connection);
+                connection.use_no_more();
             }
             read.map_err(|error| error.with_status(head.status.as_u16()))?
         };
-        Ok(Collected {
-            status: head.status,
-            http2: head.version == Version::HTTP_2,
-            headers: head.headers,
-            body,
-            decoded,
-        })
+        Ok(Collected { status: head.status, http_version: version(head.version), headers: head.headers, body, decoded })
     }
 
-    /// Whether it came by HTTP/2.
-    pub fn is_http2(&self) -> bool {
-        self.head.version == Version::HTTP_2
+    /// By which version of HTTP it came.
+    pub fn http_version(&self) -> &'static str {
+        version(self.head.version)
     }
 
     /// Whether its body is handed over without a content coding that it has.
@@ -132,7 +124,7 @@ impl Response {
         let Self { head, body, connection, observed, sender: _sender, place: _place, .. } = self;
         let passed = pass_body(&head, body, cap, taker, idle).await;
         if is_last(passed.as_ref().err(), observed.connection.as_deref()) {
-            use_no_more(&connection);
+            connection.use_no_more();
         }
         passed.map_err(|error| error.with_status(head.status.as_u16()))
     }
@@ -141,6 +133,14 @@ impl Response {
     /// leaves its connection fit for use.
     pub async fn drain(self, cap: u64, until: Instant) -> u64 {
         drain_body(self.body, cap, until).await
+    }
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_3 => "3",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
     }
 }
 

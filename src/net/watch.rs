@@ -24,6 +24,31 @@ pub fn is_last(error: Option<&Error>, connection: Option<&Facts>) -> bool {
     error.is_some_and(|error| error.code == Code::ProtocolInvalid) || connection.is_some_and(Facts::wants_http1)
 }
 
+/// What can be kept from being used again. Requests that are on it already go on.
+pub trait Retire {
+    /// Keeps it from that.
+    fn retire(&self);
+}
+
+/// The connection of an exchange, for as long as it goes on.
+pub enum Line {
+    /// One of hyper's client.
+    Tcp(CaptureConnection),
+    /// One of HTTP/3.
+    #[cfg_attr(not(feature = "http3"), allow(dead_code, reason = "only the other build has one"))]
+    Quic(Arc<dyn Retire + Send + Sync>),
+}
+
+impl Line {
+    /// Keeps it from being used again. Requests that are on it already go on.
+    pub fn use_no_more(&self) {
+        match self {
+            Self::Tcp(connection) => use_no_more(connection),
+            Self::Quic(connection) => connection.retire(),
+        }
+    }
+}
+
 /// Keeps a connection from being used again. Requests that are on it already go on.
 pub fn use_no_more(connection: &CaptureConnection) {
     if let Some(connected) = &*connection.connection_metadata() {

@@ -1,0 +1,97 @@
+//! Two handshakes with one origin: QUIC begins, TCP follows, and the first to be complete is used. No request is ever raced.
+
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Uri;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::connection::Connection;
+use super::pool::QuicConnections;
+use crate::error::Error;
+use crate::net::connection::Stream;
+use crate::net::connector::Connector;
+
+/// When TCP begins where not one datagram has come, and where QUIC is only slow.
+const SILENT: Duration = Duration::from_millis(100);
+const SLOW: Duration = Duration::from_millis(200);
+
+/// Which handshake was complete first.
+pub enum Winner {
+    /// QUIC.
+    Quic(Arc<Connection>),
+    /// TCP, or TLS over it.
+    Tcp(Box<Stream>),
+}
+
+/// Races to the origin of this target, at these addresses. Without a winner there is the error of TCP.
+pub async fn race(
+    http3: &QuicConnections,
+    connector: &Connector,
+    target: &Uri,
+    name: &str,
+    addresses: Vec<IpAddr>,
+) -> Result<Winner, Error> {
+    let has_heard = AtomicBool::new(false);
+    let begin = Notify::new();
+    let port = target.port_u16().unwrap_or(443);
+    let mut quic = pin!(handshake(http3, &addresses, port, name, &has_heard));
+    let mut tcp = pin!(async {
+        tokio::select! {
+            biased;
+            () = begin.notified() => {}
+            () = async {
+                sleep(SILENT).await;
+                if has_heard.load(Ordering::Relaxed) {
+                    sleep(SLOW - SILENT).await;
+                }
+            } => {}
+        }
+        connector.dial_over_tcp(target, addresses.clone()).await
+    });
+    let (mut quic_is_over, mut refusal) = (false, None);
+    loop {
+        tokio::select! {
+            biased;
+            connection = &mut quic, if !quic_is_over => {
+                if let Some(connection) = connection {
+                    return Ok(Winner::Quic(connection));
+                }
+                quic_is_over = true;
+                begin.notify_one();
+            }
+            stream = &mut tcp, if refusal.is_none() => match stream {
+                Ok(stream) => return Ok(Winner::Tcp(Box::new(stream))),
+                Err(error) => refusal = Some(error),
+            },
+        }
+        if let Some(error) = refusal.take_if(|_| quic_is_over) {
+            return Err(error);
+        }
+    }
+}
+
+/// The first of these addresses that speaks HTTP/3. Why another does not is nobody's concern: TCP says it too.
+async fn handshake(
+    http3: &QuicConnections,
+    addresses: &[IpAddr],
+    port: u16,
+    name: &str,
+    has_heard: &AtomicBool,
+) -> Option<Arc<Connection>> {
+    for address in addresses {
+        let Ok(mut connecting) = http3.endpoints.connect(SocketAddr::new(*address, port), name) else { continue };
+        // It comes with the first datagrams.
+        has_heard.store(connecting.handshake_data().await.is_ok(), Ordering::Relaxed);
+        if let Ok(quic) = connecting.await
+            && let Some(connection) = Connection::begin(quic, http3.head).await
+        {
+            return Some(connection);
+        }
+    }
+    None
+}

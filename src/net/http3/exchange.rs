@@ -1,0 +1,272 @@
+//! One request over HTTP/3, and the head of its response.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Buf;
+use h3::client::RequestStream;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request, Uri};
+use http_body::Body as _;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::connect::{Winner, race};
+use super::connection::Connection;
+use super::failure::cause;
+use super::pool::QuicConnections;
+use super::quic::{Both, OPENING, Opening, Send};
+use super::response::{Body, Sender};
+use crate::error::{Code, Error, Sent};
+use crate::net::body::{Content, Leaving, Witness, WitnessBody};
+use crate::net::classify::{self, Cause};
+use crate::net::connection::InUse;
+use crate::net::connector::{Connector, HeldConnection, late};
+use crate::net::frames::INTERIM_RESPONSES;
+use crate::net::head::{self, InterimLimit};
+use crate::net::http1::origin as origin_of;
+use crate::net::lookahead::Incoming;
+use crate::net::network::Network;
+use crate::net::poll::poll_sockets;
+use crate::net::response::Response;
+use crate::net::terms::{Failure, Terms, idle_error};
+use crate::net::watch::{Line, Observed, Retire};
+use crate::net::{tasks, tls};
+
+/// What became of a request for which HTTP/3 was tried.
+pub enum ByHttp3 {
+    /// It was sent.
+    Sent(Box<Result<Response, Box<Failure>>>),
+    /// It goes by TCP, on this connection if there is one.
+    OverTcp(Option<HeldConnection>),
+}
+
+/// Sends a request by HTTP/3, if a connection can be had.
+pub async fn by_http3(
+    network: &Network,
+    request: &Request<Content>,
+    witness: &Arc<Witness>,
+    terms: Terms<'_>,
+) -> ByHttp3 {
+    let (connections, connector) = network.http3();
+    connections.exchange(network, connector, request, witness, terms).await
+}
+
+impl QuicConnections {
+    /// Sends a request by HTTP/3, if a connection can be had. All of it is one exchange with that over TCP: one time limit, one look-up.
+    async fn exchange(
+        &self,
+        network: &Network,
+        connector: &Connector,
+        request: &Request<Content>,
+        witness: &Arc<Witness>,
+        terms: Terms<'_>,
+    ) -> ByHttp3 {
+        let (target, origin) = (request.uri(), origin_of(request.uri()));
+        if !connector.may_speak_http3(target) || self.is_broken(&origin, std::time::Instant::now()) {
+            return ByHttp3::OverTcp(None);
+        }
+        // What has arrived meanwhile is a reason not to use a connection. A datagram passes three tasks.
+        for _ in 0..3 {
+            poll_sockets().await;
+        }
+        let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        let kept = self.kept(&origin, std::time::Instant::now(), is_safe);
+        let connection = match kept {
+            Some(connection) => connection,
+            None => match self.connect(network, connector, target, &origin, terms).await {
+                Ok(Winner::Quic(connection)) => connection,
+                Ok(Winner::Tcp(stream)) => return ByHttp3::OverTcp(Some(connector.hold(target, *stream))),
+                Err(error) => return ByHttp3::Sent(Box::new(Err(Failure::plain(error, Observed::default())))),
+            },
+        };
+        ByHttp3::Sent(Box::new(self.exchange_on(&connection, network, connector, request, witness, terms).await))
+    }
+
+    async fn connect(
+        &self,
+        network: &Network,
+        connector: &Connector,
+        target: &Uri,
+        origin: &str,
+        terms: Terms<'_>,
+    ) -> Result<Winner, Error> {
+        let patience = terms.connect.unwrap_or_else(|| network.connect_timeout());
+        let until = (Instant::now() + patience).min(terms.deadline);
+        let gate = network.gate(target);
+        let _dial = timeout(patience, gate.acquire()).await.ok();
+        let dialled = timeout_at(until, async {
+            let (name, addresses) = connector.resolve(target).await?;
+            race(self, connector, target, &name, addresses).await
+        });
+        let winner = match dialled.await {
+            Ok(winner) => winner,
+            Err(_) if until < terms.deadline => Err(late()),
+            Err(_) => Err(Error::new(Code::TotalTimeout, "no response came within timeout_ms")),
+        };
+        match &winner {
+            Ok(Winner::Quic(connection)) => self.keep(origin, connection),
+            Ok(Winner::Tcp(_)) => self.broke(origin, std::time::Instant::now()),
+            // Nobody is there at all.
+            Err(_) => {}
+        }
+        winner
+    }
+
+    async fn exchange_on(
+        &self,
+        connection: &Arc<Connection>,
+        network: &Network,
+        connector: &Connector,
+        request: &Request<Content>,
+        witness: &Arc<Witness>,
+        terms: Terms<'_>,
+    ) -> Result<Response, Box<Failure>> {
+        let origin = origin_of(request.uri());
+        let reused = connection.facts.use_once();
+        let used = InUse::new(Arc::clone(&connection.facts));
+        let observed = Observed { connection: Some(used), reused };
+        let begun = std::time::Instant::now();
+        let heard = connection.datagrams();
+        let answered = timeout_at(terms.deadline, async {
+            let answer = answer(connection, request, witness);
+            let mut idle: Pin<Box<dyn Future<Output = ()> + std::marker::Send + '_>> = match terms.idle {
+                Some(limit) => Box::pin(limit.exceeded_by(witness)),
+                None => Box::pin(std::future::pending()),
+            };
+            let mut answer = pin!(answer);
+            tokio::select! {
+                biased;
+                answered = &mut answer => answered,
+                () = &mut idle => Err(idle_error().into()),
+            }
+        })
+        .await;
+        let sent = if witness.taken() { Sent::Maybe } else { Sent::No };
+        let is_late = answered.is_err();
+        let mut cause = match answered {
+            Ok(Ok((response, body))) => {
+                self.works(&origin);
+                connection.was_alive(if terms.beside { begun } else { std::time::Instant::now() });
+                let response = response.map(|()| Incoming::Http3(Box::pin(body)));
+                return match head::check(&response, network.header_bytes()) {
+                    Ok(()) => {
+                        let line = Line::Quic(Arc::clone(connection) as Arc<_>);
+                        Ok(Response::new(response, request.method().clone(), line, observed, None, None))
+                    }
+                    Err(error) => Err(Failure::plain(error.with_status(response.status().as_u16()), observed)),
+                };
+            }
+            Ok(Err(cause)) => cause,
+            Err(_) => Error::new(Code::TotalTimeout, "no response came within timeout_ms").into(),
+        };
+        if (is_late || cause.error.code == Code::IdleTimeout) && connection.datagrams() == heard {
+            // The other side may be gone.
+            connection.retire();
+            self.broke(&origin, std::time::Instant::now());
+        }
+        if matches!(connection.end(), Some(quinn::ConnectionError::TimedOut)) {
+            self.broke(&origin, std::time::Instant::now());
+        }
+        if cause.error.code == Code::ProtocolInvalid {
+            connection.retire();
+        }
+        let judgement = cause.alert.filter(|alert| tls::judges_client(*alert));
+        if let Some(alert) = judgement.filter(|_| network.is_certified()) {
+            cause.error = tls::client_refused(alert);
+        }
+        if cause.wants_http1 {
+            connector.wants_http1(&origin);
+            connection.retire();
+            cause.error = classify::wants_http1(network.http1());
+        }
+        let unprocessed = cause.unprocessed || cause.error.code == Code::ClosedEarly && sent == Sent::No;
+        let sent = if unprocessed || judgement.is_some() { Sent::No } else { sent };
+        Err(Box::new(Failure {
+            error: cause.error.sent(sent),
+            unprocessed,
+            without_response: false,
+            http1_next: cause.wants_http1 && network.http1(),
+            observed,
+        }))
+    }
+}
+
+/// Sends a request, and waits for the head of its response.
+async fn answer(
+    connection: &Arc<Connection>,
+    request: &Request<Content>,
+    witness: &Arc<Witness>,
+) -> Result<(http::Response<()>, Body), Cause> {
+    let (parts, content) = request.clone().into_parts();
+    let mut head = Request::from_parts(parts, ());
+    if let Some(length) = content.length().filter(|length| *length > 0 || has_content(head.method())) {
+        head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    let is_bodiless = *head.method() == Method::HEAD;
+    let mut requests = connection.requests();
+    let opening = Arc::new(Opening { witness: Arc::clone(witness), ..Opening::default() });
+    let opened = OPENING.scope(Arc::clone(&opening), requests.send_request(head)).await;
+    let stream: RequestStream<Both<Leaving>, Leaving> = opened.map_err(|error| cause(&error, connection, u64::MAX))?;
+    let id = stream.id().into_inner();
+    let (send, mut receive) = stream.split();
+    let unread = Arc::clone(&opening.unread);
+    let body = WitnessBody::new(content, Arc::clone(witness), None);
+    let mut sending = Box::pin(send_body(send, body));
+    let mut is_sent = false;
+    let mut interim = 0;
+    let response = loop {
+        let mut receiving = pin!(receive.recv_response());
+        let came = poll_fn(|cx| {
+            if !is_sent {
+                is_sent = sending.as_mut().poll(cx).is_ready();
+            }
+            match receiving.as_mut().poll(cx) {
+                Poll::Pending if unread.is_held_back() => Poll::Ready(None),
+                came => came.map(Some),
+            }
+        })
+        .await;
+        let invalid = |message| Cause::from(Error::new(Code::ProtocolInvalid, message));
+        let response = came
+            .ok_or_else(|| invalid("the server sent a frame of HTTP/3 that is too large"))?
+            .map_err(|error| cause(&error, connection, id))?;
+        if !response.status().is_informational() || response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+            break response;
+        }
+        interim += 1;
+        if interim > INTERIM_RESPONSES {
+            return Err(InterimLimit::error().into());
+        }
+    };
+    let sender = (!is_sent).then(|| Sender(tasks::spawn(sending).abort_handle()));
+    let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let missing = length.filter(|_| !is_bodiless && ![204, 304].contains(&response.status().as_u16()));
+    let body = Body {
+        stream: receive,
+        id,
+        unread,
+        connection: Arc::clone(connection),
+        missing,
+        is_over: false,
+        _sender: sender,
+    };
+    Ok((response, body))
+}
+
+fn has_content(method: &Method) -> bool {
+    ![Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS].contains(method)
+}
+
+/// Sends the body of a request. One that breaks off resets its stream; a server that wants no more of it says why in its response.
+async fn send_body(mut stream: RequestStream<Send<Leaving>, Leaving>, mut body: WitnessBody) {
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(frame) = frame else { return };
+        let Ok(data) = frame.into_data() else { continue };
+        if data.has_remaining() && stream.send_data(data).await.is_err() {
+            return;
+        }
+    }
+    let _ = stream.finish().await;
+}

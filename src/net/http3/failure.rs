@@ -1,0 +1,33 @@
+//! What a failure of HTTP/3 means.
+
+use h3::error::{Code as H3, ConnectionError, StreamError};
+
+use super::connection::Connection;
+use crate::error::{Code, Error};
+use crate::net::classify::{self, Cause};
+
+/// What a failure on a stream means.
+pub fn cause(error: &StreamError, connection: &Connection, stream: u64) -> Cause {
+    let invalid = || Error::new(Code::ProtocolInvalid, "the server's response is not acceptable HTTP");
+    let mut cause = Cause::from(classify::closed());
+    match error {
+        StreamError::RemoteTerminate { code, .. } => {
+            cause.unprocessed = *code == H3::H3_REQUEST_REJECTED;
+            cause.wants_http1 = *code == H3::H3_VERSION_FALLBACK;
+        }
+        StreamError::RemoteClosing => cause.unprocessed = true,
+        StreamError::StreamError { .. } | StreamError::HeaderTooBig { .. } => cause.error = invalid(),
+        StreamError::ConnectionError(ConnectionError::Local { .. }) => cause.error = invalid(),
+        _ => {}
+    }
+    match connection.end() {
+        Some(quinn::ConnectionError::ConnectionClosed(closed)) => {
+            let code = u64::from(closed.error_code);
+            cause.alert = u8::try_from(code.wrapping_sub(0x100)).ok().map(Into::into);
+        }
+        Some(quinn::ConnectionError::TransportError(_)) => cause.error = invalid(),
+        _ => {}
+    }
+    cause.unprocessed |= stream != u64::MAX && connection.has_left_out(stream);
+    cause
+}

@@ -1,0 +1,15 @@
+//! HTTP/3: connections of QUIC for origins that are known to have it, beside those of TCP. In builds with the feature `http3` alone.
+//!
+//! `connect` lets both race to an origin, `pool` keeps what was made and knows where QUIC does not get through, `exchange` sends a
+//! request.
+
+mod connect;
+mod connection;
+mod endpoint;
+pub mod exchange;
+mod failure;
+pub mod pool;
+mod quic;
+mod response;
+#[cfg(test)]
+mod tests;
