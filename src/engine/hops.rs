@@ -31,6 +31,7 @@ pub async fn follow(
             connect: budget.connect,
             beside: budget.beside,
             idle: budget.clock.as_deref(),
+            // No policy can say yet that its API has it.
             http3: false,
         };
         let sent = send(network, &hop.outgoing, terms, recorder, &mut worst).await;

@@ -170,7 +170,7 @@ impl Network {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,10 +206,11 @@ mod tests {
         (port, connections)
     }
 
-    fn network(port: u16) -> Network {
+    /// Connections to this port of loopback.
+    pub fn options(port: u16) -> NetworkOptions {
         let networks = vec!["127.0.0.0/8".to_owned()];
         let internal = InternalHostSpec { host: "127.0.0.1".to_owned(), networks, ports: vec![port] };
-        let options = NetworkOptions {
+        NetworkOptions {
             guard: Guard::new(Arc::new(InternalHosts::from_specs(&[internal]).expect("valid"))),
             roots: Roots::load(&TlsSpec::default()).expect("the system's"),
             proxy: None,
@@ -218,8 +219,11 @@ mod tests {
             http2: true,
             post_quantum: true,
             header_bytes: 65536,
-        };
-        Network::new(options, Arc::default()).expect("a network")
+        }
+    }
+
+    fn network(port: u16) -> Network {
+        Network::new(options(port), Arc::default()).expect("a network")
     }
 
     #[test]

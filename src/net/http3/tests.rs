@@ -17,16 +17,15 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use crate::document::{ByteLimit, InternalHostSpec, RootSource, TlsSpec};
+use crate::document::{ByteLimit, RootSource, TlsSpec};
 use crate::error::{Code, Sent};
 use crate::net::body::{Content, Witness};
-use crate::net::guard::Guard;
+use crate::net::network::tests::options;
 use crate::net::network::{Network, Way};
 use crate::net::options::NetworkOptions;
 use crate::net::response::{Collected, Response};
 use crate::net::terms::{Failure, Terms};
 use crate::net::tls::Roots;
-use crate::policy::InternalHosts;
 
 /// HEADERS with `:status: 200`, which is the 25th of QPACK's table.
 const OK: &[u8] = &[1, 3, 0, 0, 0xd9];
@@ -148,19 +147,8 @@ impl Server {
     }
 
     fn network(&self) -> Network {
-        let networks = vec!["127.0.0.0/8".to_owned()];
-        let internal = InternalHostSpec { host: "127.0.0.1".to_owned(), networks, ports: vec![self.port] };
         let tls = TlsSpec { roots: RootSource::File, ca_file: Some(self.ca.clone()), ..TlsSpec::default() };
-        let options = NetworkOptions {
-            guard: Guard::new(Arc::new(InternalHosts::from_specs(&[internal]).expect("valid"))),
-            roots: Roots::load(&tls).expect("roots"),
-            proxy: None,
-            connect_timeout: Duration::from_secs(5),
-            http1: true,
-            http2: true,
-            post_quantum: true,
-            header_bytes: 65536,
-        };
+        let options = NetworkOptions { roots: Roots::load(&tls).expect("roots"), ..options(self.port) };
         Network::new(options, Arc::default()).expect("a network")
     }
 
