@@ -37,7 +37,7 @@ fn head_of_pieces(client: &Client, entry: &Value, payload: &Value) -> Value {
     let (status, upload, refused) = start_upload(client.engine, &request, Some(3), &sealed(payload, "signer"), 0);
     assert_eq!(status, 0, "{refused}");
     write(upload, b"abc", 1);
-    wait(&[upload], 10_000);
+    while wait(&[upload], 100) != (0, vec![1]) {}
     let (_, head) = head(upload);
     end(upload);
     head
