@@ -425,13 +425,16 @@ fn an_unread_exchange_holds_a_mebibyte_on_a_connection_with_room_for_64() {
             let tell = |sent| told_by.lock().expect("no poison").send((window, all, sent)).expect("a test");
             connection.head(stream, &[(":status", b"200")], false);
             let (piece, mut room, mut sent) = ([b'x'; 16_384], window, 0);
-            while sent < SIZE {
+            loop {
                 while room > 0 && sent < SIZE {
                     let length = piece.len().min(room).min(SIZE - sent);
                     if !connection.data(stream, &piece[..length], false) {
                         return false;
                     }
                     (room, sent) = (room - length, sent + length);
+                }
+                if sent == SIZE {
+                    break;
                 }
                 match connection.next() {
                     Some(frame) if frame.kind == h2::WINDOW_UPDATE && frame.stream == stream => room += frame.number(0),
