@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use secure_outbound::document::Request;
-use secure_outbound::policy::{Context, InternalHosts, ServiceRules, classify, decide};
+use secure_outbound::policy::{Ceiling, Context, InternalHosts, ServiceRules, classify, decide};
 
 const REQUEST: &[u8] = br#"{ "version": 1, "service_id": "stripe", "method": "POST",
   "base_url": "https://api.stripe.com/v1", "path": "/customers/cus_1/sources", "query": [["expand[]", "data"]],
@@ -18,9 +18,9 @@ fn decision(criterion: &mut Criterion) {
         Context { internal_hosts: &internal_hosts, request_bytes: 1 << 20, filled_headers: &[], signs_for_aws: false };
     let request = Request::parse(REQUEST).expect("a request");
     criterion.bench_function("policy parse", |bencher| bencher.iter(|| Request::parse(REQUEST)));
-    let rules = ServiceRules::of(&request.service, None);
+    let rules = ServiceRules::of(&request.service, &Ceiling::default());
     criterion.bench_function("policy compile", |bencher| {
-        bencher.iter(|| ServiceRules::of(&request.service, None));
+        bencher.iter(|| ServiceRules::of(&request.service, &Ceiling::default()));
     });
     criterion.bench_function("policy decide", |bencher| bencher.iter(|| decide(&request.call, &rules, 100, &context)));
     let address = "2606:4700::1".parse().expect("an address");

@@ -14,7 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::Request;
 use secure_outbound::document::{ByteLimit, Configuration};
 use secure_outbound::net::{Content, Guard, Network, NetworkOptions, Roots, Terms, Way};
-use secure_outbound::policy::InternalHosts;
+use secure_outbound::policy::{InternalHosts, Versions};
 use support::server::{Authority, Server, configuration};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
@@ -48,8 +48,7 @@ fn stack(criterion: &mut Criterion) {
         roots: Roots::load(&configuration.tls).expect("roots"),
         proxy: None,
         connect_timeout: Duration::from_secs(10),
-        http1: true,
-        http2: true,
+        versions: Versions::default(),
         header_bytes: 65_536,
         post_quantum: true,
     };

@@ -48,7 +48,7 @@ pub struct Configuration {
     /// The daemon that PHP may ask in place of the library. PHP reads it, as `php_transport`.
     #[serde(default)]
     pub sidecar: Option<SidecarSpec>,
-    /// HTTP versions that may be agreed.
+    /// HTTP versions that may be spoken.
     #[serde(default = "both_versions")]
     pub http_versions: Vec<HttpVersion>,
     /// Value of `user-agent` where the caller sets none.
@@ -211,15 +211,25 @@ impl Default for Limits {
     }
 }
 
-/// An HTTP version that may be agreed by ALPN.
+/// An HTTP version.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum HttpVersion {
+    /// HTTP/3, which no call speaks: it is skipped beside others, for documents of later versions.
+    #[serde(rename = "3")]
+    Http3,
     /// HTTP/2.
     #[serde(rename = "2")]
     Http2,
     /// HTTP/1.1.
     #[serde(rename = "1.1")]
     Http11,
+}
+
+impl HttpVersion {
+    /// Whether a list has one that is spoken.
+    pub fn any_spoken(list: &[Self]) -> bool {
+        list.iter().any(|version| *version != Self::Http3)
+    }
 }
 
 fn yes() -> bool {
@@ -272,6 +282,9 @@ impl Configuration {
         }
         if self.http_versions.is_empty() {
             return refuse("http_versions may not be empty");
+        }
+        if !HttpVersion::any_spoken(&self.http_versions) {
+            return refuse("http_versions needs 2 or 1.1 beside 3, which is not spoken yet");
         }
         if http::HeaderValue::from_str(&self.user_agent).is_err() {
             return refuse("user_agent cannot be sent in a header");

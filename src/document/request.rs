@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::configuration::HttpVersion;
 use super::credential::CredentialSpec;
 use super::parse::parse;
 use crate::error::{Code, Error};
@@ -163,6 +164,9 @@ pub struct PolicySpec {
     /// Ceiling of the response's body, after decoding.
     #[serde(default)]
     pub response_bytes: Option<u64>,
+    /// The HTTP versions that may be spoken, of those that the configuration allows; absent is all of them.
+    #[serde(default)]
+    pub http_versions: Option<Vec<HttpVersion>>,
 }
 
 /// When a service that fails gets no requests for a while.

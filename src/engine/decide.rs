@@ -36,14 +36,14 @@ impl ReadRequest {
 
 /// Reads a request.
 pub fn read(engine: &Engine, head: RequestHead<'_>) -> Result<ReadRequest, Error> {
-    let host_limit = engine.settings.host_limit.as_ref();
+    let ceiling = &engine.settings.ceiling;
     match head.service {
         None => {
             let Request { service, call } = Request::parse(head.request)?;
-            Ok(ReadRequest { service: Arc::new(Service::of(service, host_limit)), call })
+            Ok(ReadRequest { service: Arc::new(Service::of(service, ceiling)), call })
         }
         Some(document) => {
-            let service = engine.services.get(document, host_limit)?;
+            let service = engine.services.get(document, ceiling)?;
             let call = CallHead::parse(head.request, &service.head)?;
             Ok(ReadRequest { service, call })
         }

@@ -97,7 +97,7 @@ pub fn prepare(
     let key_header = call.idempotency_key.as_ref().map(|_| &idempotency_header);
     let draft = Draft { headers: &headers, query: target.query(), body: whole, key_header };
     let placed = placement::place(credentials, draft)?;
-    let network = engine.network_showing(placed.certificate.as_ref(), || shown_by(specs))?;
+    let network = engine.network_showing(policy.versions(), placed.certificate.as_ref(), || shown_by(specs))?;
     let token = match placed.token {
         Some(provenance) => {
             Some(token::of(engine, provenance, bindings.token_uri, bindings.token_certificate, specs, envelopes)?)

@@ -8,7 +8,7 @@ use crate::cache::ByBytes;
 use crate::credential::declared;
 use crate::document::{CredentialKind, ServiceHead};
 use crate::error::Error;
-use crate::policy::{Rules, ServiceRules};
+use crate::policy::{Ceiling, ServiceRules};
 
 /// Of all documents whose services are kept. One with a thousand patterns is 50 KiB.
 const BYTES: usize = 2 << 20;
@@ -28,10 +28,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// Compiles a service that was read. `host_limit` is the configured ceiling of all hosts.
-    pub fn of(head: ServiceHead, host_limit: Option<&Arc<Rules>>) -> Self {
+    /// Compiles a service that was read.
+    pub fn of(head: ServiceHead, ceiling: &Ceiling) -> Self {
         Self {
-            rules: ServiceRules::of(&head, host_limit),
+            rules: ServiceRules::of(&head, ceiling),
             filled_headers: declared::filled_headers(&head.credentials),
             signs_for_aws: head.credentials.iter().any(|spec| spec.kind == CredentialKind::AwsSigv4),
             placements: declared::check(&head.credentials),
@@ -51,7 +51,7 @@ impl Default for Services {
 
 impl Services {
     /// The service of a document.
-    pub fn get(&self, document: &[u8], host_limit: Option<&Arc<Rules>>) -> Result<Arc<Service>, Error> {
-        self.0.get_or_make(document, || Ok(Service::of(ServiceHead::parse(document)?, host_limit)))
+    pub fn get(&self, document: &[u8], ceiling: &Ceiling) -> Result<Arc<Service>, Error> {
+        self.0.get_or_make(document, || Ok(Service::of(ServiceHead::parse(document)?, ceiling)))
     }
 }

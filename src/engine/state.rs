@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Warning};
 use crate::keys::{KeySource, Keyring};
 use crate::net::{Guard, Lookups, Network, NetworkOptions, Proxy, Roots};
 use crate::oauth::{RefreshStore, Store, Tokens};
-use crate::policy::{InternalHosts, Rules};
+use crate::policy::{Ceiling, InternalHosts, Rules, Versions};
 use crate::sign::ClientCertificate;
 use crate::sys::{lock, wiped};
 
@@ -48,7 +48,7 @@ pub(super) struct Settings {
     pub(super) internal_hosts: Arc<InternalHosts>,
     pub(super) defaults: Defaults,
     pub(super) limits: Limits,
-    pub(super) host_limit: Option<Arc<Rules>>,
+    pub(super) ceiling: Ceiling,
     pub(super) user_agent: HeaderValue,
     pub(super) network: NetworkOptions,
     pub(super) tokens: Option<Store>,
@@ -66,22 +66,26 @@ impl Settings {
             let message = "no trust anchor was found, so no https server will be trusted; install ca-certificates or set tls.ca_file";
             warnings.push(Warning { code: "tls.no_roots", message: message.to_owned() });
         }
+        let versions = Versions::of(&configuration.http_versions);
+        if configuration.http_versions.contains(&HttpVersion::Http3) {
+            let message = "http_versions has 3, which no call of this release speaks; they speak what else is there";
+            warnings.push(Warning { code: "http_versions.no_http3", message: message.to_owned() });
+        }
         let network = NetworkOptions {
             guard: Guard::new(Arc::clone(&internal_hosts)),
             roots,
             proxy: configuration.proxy.as_ref().map(Proxy::from_spec).transpose()?.map(Arc::new),
             connect_timeout: Duration::from_millis(configuration.defaults.connect_timeout_ms),
-            http1: configuration.http_versions.contains(&HttpVersion::Http11),
-            http2: configuration.http_versions.contains(&HttpVersion::Http2),
+            versions,
             post_quantum: configuration.tls.post_quantum,
             header_bytes: configuration.limits.header_bytes,
         };
         let hosts = configuration.limits.hosts.as_deref();
-        let host_limit = hosts.map(|hosts| Rules::parse_hosts("limits.hosts", hosts)).transpose();
+        let hosts = hosts.map(|hosts| Rules::parse_hosts("limits.hosts", hosts)).transpose();
         Ok(Self {
             internal_hosts,
             defaults: configuration.defaults,
-            host_limit: host_limit?.map(Arc::new),
+            ceiling: Ceiling { hosts: hosts?.map(Arc::new), versions },
             limits: configuration.limits,
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot be sent in a header"))?,
@@ -206,17 +210,20 @@ impl Engine {
         Ok(self.network.get_or_init(|| network))
     }
 
-    /// The connections that show this certificate; without one, those that show none. What is wrong with it is said of the credential
-    /// that has it.
+    /// The connections that speak these versions of HTTP and show this certificate; without one, those that show none. What is wrong
+    /// with it is said of the credential that has it.
     pub(super) fn network_showing<'a>(
         &self,
+        versions: Versions,
         certificate: Option<&Arc<ClientCertificate>>,
         identifier: impl FnOnce() -> &'a str,
     ) -> Result<Arc<Network>, Error> {
         let network = self.network()?;
         match certificate {
-            Some(certificate) => network.certified(certificate).map_err(|error| error.of_credential(identifier())),
-            None => Ok(Arc::clone(network)),
+            Some(certificate) => {
+                network.certified(certificate, versions).map_err(|error| error.of_credential(identifier()))
+            }
+            None => network.speaking(versions),
         }
     }
 }

@@ -59,7 +59,9 @@ pub fn of(
         return Err(Error::new(Code::CredentialUnusable, NO_CERTIFICATE).of_credential(&spec.identifier));
     }
     let own = provenance.certificate().map(Arc::clone);
-    let network = engine.network_showing(own.as_ref().or(beside.as_ref()), || &spec.identifier)?;
+    // What a policy leaves is said of the service's own server, and the token may be that of several services.
+    let versions = engine.settings.ceiling.versions;
+    let network = engine.network_showing(versions, own.as_ref().or(beside.as_ref()), || &spec.identifier)?;
     let settings = &*engine.settings;
     let keys = || engine.keyring().keys();
     let (id, files) = match provenance.consent() {

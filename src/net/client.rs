@@ -68,7 +68,7 @@ fn builder(options: &NetworkOptions, executor: impl Spawns, idle: usize) -> Buil
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIME)
         .pool_max_idle_per_host(idle)
-        .http2_only(!options.http1)
+        .http2_only(!options.versions.http1)
         .http1_max_buf_size(head as usize)
         .http2_max_header_list_size(head);
     builder

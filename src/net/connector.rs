@@ -62,10 +62,10 @@ impl Connector {
         lookups: Arc<Lookups>,
         identity: Option<&Arc<Identity>>,
     ) -> Result<Self, Error> {
-        let versions = [(options.http2, &b"h2"[..]), (options.http1, b"http/1.1")];
+        let versions = [(options.versions.http2, &b"h2"[..]), (options.versions.http1, b"http/1.1")];
         let offered = versions.iter().filter(|(allowed, _)| *allowed).map(|(_, name)| name.to_vec()).collect();
         let tls = tls::client_config(&options.roots, offered, options.post_quantum, identity)?;
-        let http1_tls = options.http1.then(|| {
+        let http1_tls = options.versions.http1.then(|| {
             let mut tls = tls.clone();
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
             Arc::new(tls)
@@ -80,7 +80,7 @@ impl Connector {
             #[cfg(feature = "http3")]
             ready: Mutex::default(),
             timeout: options.connect_timeout,
-            http2_only: !options.http1,
+            http2_only: !options.versions.http1,
             post_quantum: options.post_quantum,
             is_certified: identity.is_some(),
         })))

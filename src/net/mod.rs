@@ -2,7 +2,8 @@
 //!
 //! A [`Network`] has the connections of one engine. [`Network::exchange`] sends a request on one of its pool and gives the
 //! [`Response`] as soon as its head is there; Exchanges that go on beside each other have connections of their own (`lanes`);
-//! [`Network::one_shot`] has a connection for one request alone, and [`Network::certified`] gives those that show a client certificate.
+//! [`Network::one_shot`] has a connection for one request alone, and [`Network::certified`] gives those that show a client certificate,
+//! [`Network::speaking`] those of a policy that narrows the versions of HTTP.
 //! A connection is made
 //! by `connector`, to addresses that [`Guard`] has resolved and judged.
 //!

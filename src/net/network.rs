@@ -18,6 +18,7 @@ use super::options::NetworkOptions;
 use super::pool::Pool;
 use super::resolve::Lookups;
 use crate::error::Error;
+use crate::policy::Versions;
 use crate::sign::ClientCertificate;
 use crate::sys::lock;
 
@@ -25,7 +26,8 @@ use crate::sys::lock;
 const IDLE: usize = 64;
 /// Of all that only redirects led to: their number is the servers' choice.
 const IDLE_REDIRECTED: usize = 8;
-/// Client certificates whose connections are kept. The one that was not used for the longest time goes with its connections.
+/// Client certificates, each with versions of HTTP, whose connections are kept. The one that was not used for the longest time goes
+/// with its connections.
 const CERTIFIED: usize = 16;
 /// Gates of origins that nobody waits at are swept above this number.
 const GATES: usize = 64;
@@ -48,6 +50,8 @@ pub struct Network {
     identity: Option<Arc<Identity>>,
     /// Those that show one, each with its own pools and sessions of TLS; the last one used comes last.
     certified: Mutex<Vec<Arc<Self>>>,
+    /// Those that show none and speak fewer versions of HTTP: of two versions there are two choices.
+    speaking: Mutex<Vec<Arc<Self>>>,
     called: Pool,
     redirected: Pool,
     called_beside: Lanes,
@@ -63,10 +67,29 @@ impl Network {
         Self::with(options, lookups, None)
     }
 
-    /// The connections that show this certificate, to whoever asks for one. They are apart from all others: a call with another
-    /// one, with another key or with none never meets them. The key is used for as long as the caller keeps it.
-    pub fn certified(&self, certificate: &Arc<ClientCertificate>) -> Result<Arc<Self>, Error> {
-        let is_its = |network: &Arc<Self>| network.identity.as_ref().is_some_and(|known| known.is(certificate.id()));
+    /// The connections of whoever may speak these versions. They are apart from those of others, who might have agreed on one that
+    /// is not among them.
+    pub fn speaking(self: &Arc<Self>, versions: Versions) -> Result<Arc<Self>, Error> {
+        if self.options.versions == versions {
+            return Ok(Arc::clone(self));
+        }
+        let mut speaking = lock(&self.speaking);
+        if let Some(network) = speaking.iter().find(|network| network.options.versions == versions) {
+            return Ok(Arc::clone(network));
+        }
+        let network = Arc::new(self.beside(versions, None)?);
+        speaking.push(Arc::clone(&network));
+        Ok(network)
+    }
+
+    /// The connections of whoever may speak these versions and shows this certificate to whoever asks for one. They are apart from all
+    /// others: a call with another one, with another key or with none never meets them. The key is used for as long as the caller
+    /// keeps it.
+    pub fn certified(&self, certificate: &Arc<ClientCertificate>, versions: Versions) -> Result<Arc<Self>, Error> {
+        let is_its = |network: &Arc<Self>| {
+            network.options.versions == versions
+                && network.identity.as_ref().is_some_and(|known| known.is(certificate.id()))
+        };
         let mut certified = lock(&self.certified);
         let network = match certified.iter().position(is_its) {
             Some(place) => certified.remove(place),
@@ -75,12 +98,17 @@ impl Network {
                 if certified.len() >= CERTIFIED {
                     certified.remove(0);
                 }
-                Arc::new(Self::with(self.options.clone(), Arc::clone(&self.lookups), identity)?)
+                Arc::new(self.beside(versions, identity)?)
             }
         };
         network.identity.iter().for_each(|identity| identity.lend(certificate));
         certified.push(Arc::clone(&network));
         Ok(network)
+    }
+
+    fn beside(&self, versions: Versions, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
+        let options = NetworkOptions { versions, ..self.options.clone() };
+        Self::with(options, Arc::clone(&self.lookups), identity)
     }
 
     fn with(options: NetworkOptions, lookups: Arc<Lookups>, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
@@ -93,6 +121,7 @@ impl Network {
             lookups,
             identity,
             certified: Mutex::default(),
+            speaking: Mutex::default(),
             called: Pool::new(IDLE),
             redirected: Pool::new(IDLE_REDIRECTED),
             called_beside: Lanes::new(IDLE),
@@ -126,7 +155,7 @@ impl Network {
 
     /// Whether HTTP/1.1 may be spoken.
     pub(super) fn http1(&self) -> bool {
-        self.options.http1
+        self.options.versions.http1
     }
 
     /// The connections of requests that came this way.
@@ -215,8 +244,7 @@ pub mod tests {
             roots: Roots::load(&TlsSpec::default()).expect("the system's"),
             proxy: None,
             connect_timeout: Duration::from_secs(5),
-            http1: true,
-            http2: true,
+            versions: Versions::default(),
             post_quantum: true,
             header_bytes: 65536,
         }

@@ -7,7 +7,7 @@ use super::guard::Guard;
 use super::proxy::Proxy;
 use super::tls::Roots;
 use crate::document::Resolution;
-use crate::policy::{Scheme, Target};
+use crate::policy::{Scheme, Target, Versions};
 
 /// How an engine's connections are made.
 #[derive(Clone)]
@@ -20,10 +20,8 @@ pub struct NetworkOptions {
     pub proxy: Option<Arc<Proxy>>,
     /// Limit of resolving, TCP, CONNECT and TLS together.
     pub connect_timeout: Duration,
-    /// HTTP/1.1 may be agreed.
-    pub http1: bool,
-    /// HTTP/2 may be agreed.
-    pub http2: bool,
+    /// What may be spoken.
+    pub versions: Versions,
     /// TLS offers key exchanges that a quantum computer does not break.
     pub post_quantum: bool,
     /// Cap of a response's head.

@@ -36,6 +36,7 @@ mod service;
 mod url;
 #[cfg(test)]
 pub(crate) mod vectors;
+mod versions;
 
 pub use address::{AddressReason, classify};
 pub use alternative::Alternative;
@@ -48,7 +49,8 @@ pub use internal::InternalHosts;
 pub use path::PathPattern;
 pub use redirect::Redirect;
 pub use rules::Rules;
-pub use service::{Admitted, Policy, ServiceRules};
+pub use service::{Admitted, Ceiling, Policy, ServiceRules};
 pub use url::{Origin, Scheme, Target};
+pub use versions::Versions;
 
 pub use ::url::Host;

@@ -14,6 +14,7 @@ use super::path::PathPattern;
 use super::refusal::{self, malformed, refuse};
 use super::rules::Rules;
 use super::url::{Origin, Scheme, Target};
+use super::versions::Versions;
 use crate::document::{AlternativeSpec, ByteLimit, CredentialSpec, PolicySpec, ServiceHead};
 use crate::error::{Code, Error};
 
@@ -42,16 +43,21 @@ pub struct Policy {
     pub(super) base_path: Option<String>,
     allow_http: bool,
     pub(super) spelling: Spelling,
+    versions: Versions,
+}
+
+/// What the configuration allows at most, whatever a policy says.
+#[derive(Clone, Debug, Default)]
+pub struct Ceiling {
+    /// The hosts; without it all.
+    pub hosts: Option<Arc<Rules>>,
+    /// The versions of HTTP.
+    pub versions: Versions,
 }
 
 impl Policy {
     /// Reads a policy. One without a method would allow nothing, and counts as missing.
-    fn from_spec(
-        spec: &PolicySpec,
-        base: Option<&Base>,
-        host_limit: Option<&Arc<Rules>>,
-        is_s3: bool,
-    ) -> Result<Self, Error> {
+    fn from_spec(spec: &PolicySpec, base: Option<&Base>, ceiling: &Ceiling, is_s3: bool) -> Result<Self, Error> {
         let spelling = Spelling::of(spec.allow_encoded_slash, is_s3);
         let mut rules = Rules::parse(
             spec.allowed_hosts.as_deref(),
@@ -76,6 +82,7 @@ impl Policy {
                 return Err(malformed("open_ms of the breaker must be from 1 to 86400000"));
             }
         }
+        let versions = ceiling.versions.narrowed(spec)?;
         if rules.methods.as_ref().is_none_or(Vec::is_empty) {
             return refuse(Code::PolicyMissing, "the policy has no allowed_methods");
         }
@@ -84,7 +91,13 @@ impl Policy {
             Some(Base::Foreign) | None => Vec::new(),
         });
         let base_path = base.and_then(|base| base.canonical_path(spelling).ok().flatten());
-        Ok(Self { rules, host_limit: host_limit.cloned(), base_path, allow_http: spec.allow_http, spelling })
+        let (host_limit, allow_http) = (ceiling.hosts.clone(), spec.allow_http);
+        Ok(Self { rules, host_limit, base_path, allow_http, spelling, versions })
+    }
+
+    /// The versions of HTTP that its requests may speak.
+    pub fn versions(&self) -> Versions {
+        self.versions
     }
 
     /// Judges the origin of a request that the library itself makes for this one, such as that for a token. `allowed_hosts`
@@ -172,13 +185,13 @@ pub struct ServiceRules {
 }
 
 impl ServiceRules {
-    /// Reads them. `host_limit` is the configured ceiling of all hosts, where there is one.
-    pub fn of(service: &ServiceHead, host_limit: Option<&Arc<Rules>>) -> Self {
+    /// Reads them.
+    pub fn of(service: &ServiceHead, ceiling: &Ceiling) -> Self {
         let base = service.base_url.as_deref().map(Base::parse).transpose();
         let known = base.as_ref().ok().and_then(Option::as_ref);
         let is_s3 = service.credentials.iter().any(CredentialSpec::is_s3);
         let policy = match &service.policy {
-            Some(spec) => Policy::from_spec(spec, known, host_limit, is_s3).map(Arc::new),
+            Some(spec) => Policy::from_spec(spec, known, ceiling, is_s3).map(Arc::new),
             None => refuse(Code::PolicyMissing, "the request has no policy"),
         };
         let spelling = policy.as_ref().map_or(Spelling::of(false, is_s3), |policy| policy.spelling);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support;
 use crate::support::client::{Client, Over};
 use crate::support::oauth::{Site, lasting, requests, response, sealed, token};
-use crate::support::server::Received;
+use crate::support::server::{Authority, Received};
 
 fn last(site: &Site) -> Received {
     site.endpoint.counts.last()
@@ -67,6 +67,27 @@ fn a_token_request_has_a_connection_of_its_own() {
         assert_eq!((site.asked(), site.endpoint.counts.connections()), (2, 2), "{versions}");
         assert!(site.endpoint.counts.wait_closed(2), "none is kept");
     }
+}
+
+/// One server is both: the API keeps to the policy's versions, and the token endpoint to the configuration's.
+#[test]
+fn a_token_request_speaks_what_the_configuration_allows() {
+    let authority = Authority::new();
+    let tls = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
+    let client = Client::serving(authority, Some(tls), master_key, {
+        support::h2::either(|connection, stream| {
+            let body = json!({"access_token": "t", "token_type": "bearer"}).to_string();
+            connection.head(stream, &[(":status", b"200")], false) && connection.data(stream, body.as_bytes(), true)
+        })
+    });
+    let url = client.server.url("https", "localhost");
+    let payload = json!({"client_id": "c", "client_secret": "s", "token_url": format!("{url}/token")});
+    let mut request = support::server::request("GET", &url, "/");
+    request["credentials"] = json!([{"identifier": "an_id", "type": "oauth2_client_credentials"}]);
+    request["policy"]["http_versions"] = json!(["1.1"]);
+    let reply = support::library::send(client.engine, &request, b"", &sealed(&payload));
+    assert_eq!((reply.http_status(), reply.body.as_slice()), (Some(200), &b"by 1.1"[..]), "{}", reply.head);
+    assert_eq!(reply.head["audit"]["token_requests"], 1, "{}", reply.head);
 }
 
 /// One server, over HTTP/2, is both the token endpoint and the API.

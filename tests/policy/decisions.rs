@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secure_outbound::document::{CallHead, InternalHostSpec, Request, ServiceHead};
 use secure_outbound::error::{Code, Error};
 use secure_outbound::policy::{
-    Bound, Context, Decision, Host, InternalHosts, Redirect, Rules, ServiceRules, Spelling, Target, decide,
+    Bound, Ceiling, Context, Decision, Host, InternalHosts, Redirect, Rules, ServiceRules, Spelling, Target, decide,
     parse_method,
 };
 use serde::Deserialize;
@@ -95,7 +95,7 @@ fn judge(changes: Value) -> Result<Decision, Error> {
     let request = request(changes)?;
     decide(
         &request.call,
-        &ServiceRules::of(&request.service, None),
+        &ServiceRules::of(&request.service, &Ceiling::default()),
         100,
         &Context {
             internal_hosts: &internal_hosts,
@@ -150,9 +150,9 @@ fn the_smaller_limit_of_the_body_counts() {
     let context =
         Context { internal_hosts: &internal_hosts, request_bytes: 1000, filled_headers: &[], signs_for_aws: false };
     let generous = request(json!({"policy": {"request_bytes": 5000}})).expect("a request document");
-    assert!(decide(&generous.call, &ServiceRules::of(&generous.service, None), 1000, &context).is_ok());
+    assert!(decide(&generous.call, &ServiceRules::of(&generous.service, &Ceiling::default()), 1000, &context).is_ok());
     assert_eq!(
-        decide(&generous.call, &ServiceRules::of(&generous.service, None), 1001, &context)
+        decide(&generous.call, &ServiceRules::of(&generous.service, &Ceiling::default()), 1001, &context)
             .map_err(|error| error.code)
             .err(),
         Some(Code::RequestTooLarge)

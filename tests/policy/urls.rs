@@ -5,7 +5,7 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 use secure_outbound::document::{InternalHostSpec, Request};
 use secure_outbound::error::Error;
-use secure_outbound::policy::{Context, InternalHosts, PathPattern, ServiceRules, Spelling, Target, decide};
+use secure_outbound::policy::{Ceiling, Context, InternalHosts, PathPattern, ServiceRules, Spelling, Target, decide};
 use serde_json::json;
 
 /// A list from which the generators select values, and PHP's generators too.
@@ -34,7 +34,7 @@ fn below(base: &str, path: &str, query: &[(String, String)], allow_encoded_slash
     let internal_hosts = &InternalHosts::from_specs(&[plain]).expect("valid");
     let context = Context { internal_hosts, request_bytes: 0, filled_headers: &[], signs_for_aws: false };
     let request = Request::parse(document.to_string().as_bytes())?;
-    decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context)
+    decide(&request.call, &ServiceRules::of(&request.service, &Ceiling::default()), 0, &context)
         .map(|decision| decision.admitted.target)
 }
 

@@ -68,6 +68,22 @@ fn a_call_may_only_narrow() {
     assert_eq!(records.iter().filter(|record| record["outcome"] == "refused").count(), 10);
 }
 
+/// The server has HTTP/1.1 alone.
+#[test]
+fn the_versions_of_a_service_are_its_own() {
+    let sidecar = Sidecar::with(super::host::echo, |document| {
+        document["services"]["other"]["policy"]["http_versions"] = json!(["2"]);
+    });
+    let mut caller = sidecar.caller();
+    for _ in 0..2 {
+        let answer = caller.call("shop", &own("POST"), b"x");
+        assert_eq!((&answer.head["status"], &answer.head["http_version"]), (&json!(200), &json!("1.1")), "{answer:?}");
+        let answer = caller.call("other", &own("POST"), b"x");
+        assert_eq!((answer.code(), answer.sent()), ("tls.handshake_failed", "no"), "{answer:?}");
+    }
+    assert_eq!(sidecar.server.counts.requests(), 2);
+}
+
 #[test]
 fn shorter_times_of_the_caller_count() {
     let sidecar = Sidecar::with(

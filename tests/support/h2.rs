@@ -60,6 +60,31 @@ pub fn over(
     }
 }
 
+/// A handler that uses the version of HTTP with which the client begins: HTTP/2 requests get this, as long as it is true, and others the
+/// response `by 1.1`. The head of an HTTP/1.1 request is read without its first bytes.
+pub fn either(
+    respond: impl Fn(&mut Connection<'_, '_>, u32) -> bool + Send + Sync + 'static,
+) -> impl Fn(&mut Peer<'_>) -> bool + Send + Sync + 'static {
+    move |peer| {
+        while let Some(begun) = peer.take(3) {
+            if begun == b"PRI" {
+                let mut connection = Connection { peer };
+                let settled = connection.peer.take(21).is_some() && connection.frame(SETTINGS, 0, 0, b"");
+                while settled && let Some(stream) = connection.request() {
+                    if !respond(&mut connection, stream) {
+                        break;
+                    }
+                }
+                return true;
+            }
+            if peer.read().is_none() || !peer.respond("by 1.1") {
+                break;
+            }
+        }
+        true
+    }
+}
+
 impl Connection<'_, '_> {
     /// The next frame that the test has to handle; settings and pings are acknowledged here.
     pub fn next(&mut self) -> Option<Frame> {

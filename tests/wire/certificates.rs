@@ -225,6 +225,29 @@ fn connections_are_kept_apart() {
     }
 }
 
+/// A policy that narrows the versions of HTTP has connections of its own for a certificate, too.
+#[test]
+fn connections_of_a_certificate_speak_what_the_policy_leaves() {
+    let authority = Authority::new();
+    let nginx = Nginx::verifying(&authority, "60s", "optional");
+    let port = nginx.tls13;
+    let engine = engine(&authority, &[port], |_| {});
+    let pair = authority.client("one", |_| {});
+    let of = |versions: Value| {
+        let mut plain = request("GET", &format!("https://localhost:{port}"), "/");
+        plain["policy"]["http_versions"] = versions;
+        let (request, sealed) = with_credentials(plain, &[("mtls", pair.payload(&hosts(&[port])))]);
+        let said = said(&send(engine, &request, b"", &sealed));
+        assert_eq!(said[6..].join(" "), "CN=one");
+        (said[0].clone(), said[2].clone())
+    };
+    let (all, first) = (json!(["2", "1.1"]), json!(["1.1"]));
+    let (by_2, by_1) = (of(all.clone()), of(first.clone()));
+    assert_eq!((by_2.1.as_str(), by_1.1.as_str()), ("HTTP/2.0", "HTTP/1.1"));
+    assert_eq!((of(all), of(first)), (by_2, by_1), "each finds its own again");
+    close(engine);
+}
+
 /// The same of calls that go on beside each other.
 #[test]
 fn connections_of_calls_at_once_are_kept_apart() {

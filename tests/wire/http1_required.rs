@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Client;
 use crate::support::h2::{self, Connection, HTTP_1_1_REQUIRED};
 use crate::support::library::Reply;
-use crate::support::server::{Authority, Peer, Server};
+use crate::support::server::{Authority, Server};
 
 type Refusal = fn(&mut Connection<'_, '_>, u32) -> bool;
 
@@ -18,27 +18,7 @@ const LEFT_WITH_ALL: Refusal = |connection, _| !connection.go_away(i32::MAX as u
 fn server(refuse: Refusal, change: impl FnOnce(&mut Value)) -> Client {
     let authority = Authority::new();
     let tls = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
-    Client::serving(authority, Some(tls), change, move |peer| either(peer, refuse))
-}
-
-/// Uses the version of HTTP with which the client begins. The head of an HTTP/1.1 request is read without its first bytes.
-fn either(peer: &mut Peer<'_>, refuse: Refusal) -> bool {
-    while let Some(begun) = peer.take(3) {
-        if begun == b"PRI" {
-            let mut connection = Connection { peer };
-            let settled = connection.peer.take(21).is_some() && connection.frame(h2::SETTINGS, 0, 0, b"");
-            while settled && let Some(stream) = connection.request() {
-                if !refuse(&mut connection, stream) {
-                    break;
-                }
-            }
-            return true;
-        }
-        if peer.read().is_none() || !peer.respond("by 1.1") {
-            break;
-        }
-    }
-    true
+    Client::serving(authority, Some(tls), change, h2::either(refuse))
 }
 
 fn attempts(attempts: u64) -> impl FnOnce(&mut Value) {
@@ -116,7 +96,7 @@ fn a_response_that_is_reset_counts_as_well() {
 fn connections_to_other_servers_are_kept() {
     let authority = Authority::new();
     let asking = authority.server(&["localhost"], &[b"h2", b"http/1.1"], |_| {});
-    let asking = Server::start(Some(asking), |peer| either(peer, RESET));
+    let asking = Server::start(Some(asking), h2::either(RESET));
     let tls = authority.server(&["localhost"], &[], |_| {});
     let both = |configuration: &mut Value| {
         for host in configuration["internal_hosts"].as_array_mut().expect("hosts") {

@@ -20,3 +20,4 @@ mod proxy;
 mod redirects;
 mod several_addresses;
 mod tls;
+mod versions;

@@ -29,6 +29,8 @@ final readonly class Policy
      * @param int $maxAttempts from 1 to MAX_ATTEMPTS
      * @param Breaker|null $breaker null: the service is never blocked
      * @param int|null $idleTimeoutMs for which nothing may come while a call waits
+     * @param list<string>|null $httpVersions of "3", "2" and "1.1" those that may be spoken, if the configuration allows them too; null:
+     *        all of its own
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -44,6 +46,7 @@ final readonly class Policy
         public ?int $responseBytes = null,
         public ?Breaker $breaker = null,
         public ?int $idleTimeoutMs = null,
+        public ?array $httpVersions = null,
     ) {
         foreach ($this->toWire() as $key => $value) {
             $fault = PolicyForm::fault($key, $value);
@@ -73,6 +76,7 @@ final readonly class Policy
             'idle_timeout_ms' => $this->idleTimeoutMs,
             'request_bytes' => $this->requestBytes,
             'response_bytes' => $this->responseBytes,
+            'http_versions' => $this->httpVersions,
         ], static fn (mixed $value): bool => $value !== null);
     }
 
@@ -108,6 +112,7 @@ final readonly class Policy
                     default => throw $policy->unexpected('breaker'),
                 },
                 $policy->intOrNull('idle_timeout_ms'),
+                $policy->stringsOrNull('http_versions'),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type');

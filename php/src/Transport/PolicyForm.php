@@ -15,8 +15,11 @@ final class PolicyForm
 {
     public const KEYS = [
         'allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects', 'max_attempts',
-        'breaker', 'timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes',
+        'breaker', 'timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes', 'http_versions',
     ];
+
+    /** The versions of HTTP that a policy and the configuration can name. */
+    public const HTTP_VERSIONS = ['3', '2', '1.1'];
 
     /** The smallest and the largest integer; readers of JSON disagree about larger ones. */
     private const NUMBERS = [
@@ -44,6 +47,8 @@ final class PolicyForm
             case 'breaker':
                 return self::isBreaker($value) ? null
                     : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day';
+            case 'http_versions':
+                return self::faultOfVersions($value);
         }
         if (!isset(self::NUMBERS[$key])) {
             return self::isTexts($value) ? null : 'must be a list of texts';
@@ -53,6 +58,21 @@ final class PolicyForm
             return null;
         }
         return "must be a whole number from $least to $most";
+    }
+
+    /**
+     * What is wrong with a list of versions of HTTP, as the end of a sentence that begins with its key.
+     */
+    public static function faultOfVersions(mixed $value): ?string
+    {
+        $isVersion = static fn (mixed $version): bool => in_array($version, self::HTTP_VERSIONS, true);
+        $known = is_array($value) && array_is_list($value) ? array_filter($value, $isVersion) : null;
+        return match (true) {
+            $known === null || $known !== $value => 'must be a list of 3, 2 and 1.1, as texts',
+            $value === [] => 'may not be empty',
+            array_filter($known, static fn (mixed $version): bool => $version !== '3') === [] => 'needs 2 or 1.1 beside 3, which is not spoken yet',
+            default => null,
+        };
     }
 
     private static function isTexts(mixed $value): bool

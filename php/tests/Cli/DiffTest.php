@@ -89,6 +89,8 @@ final class DiffTest extends CommandTestCase
         yield 'no limit of that' => $limit('idle_timeout_ms', 1000, null, '1000', 'of the configuration');
         yield 'a limit less' => $limit('request_bytes', 1, null, '1', 'of the configuration');
         yield 'size' => $limit('response_bytes', 5, 6, '5', '6');
+        yield 'a version of HTTP' => $limit('http_versions', ['1.1'], ['2', '1.1'], '1.1', '2, 1.1');
+        yield 'all versions of HTTP' => $limit('http_versions', ['2', '1.1'], null, '2, 1.1', 'of the configuration');
         yield 'no breaker' => $limit('breaker', ['failures' => 3, 'open_ms' => 10], null, '{"failures":3,"open_ms":10}', 'none');
         yield 'a breaker that opens later' => $limit(
             'breaker',

@@ -401,6 +401,16 @@ final class DoctorTest extends CommandTestCase
         self::assertStringContainsString('configuration.invalid', self::finding($report, 'config.open')['message']);
     }
 
+    public function testAVersionOfHttpThatIsNotSpoken(): void
+    {
+        $config = ['http_versions' => ['3', '2', '1.1']] + $this->config();
+
+        self::assertSame(
+            ['config.http_versions.no_http3' => 'warning'],
+            self::wrong($this->doctor(['config' => $this->json('config.json', $config)])),
+        );
+    }
+
     public function testRootsThatAreNotThere(): void
     {
         $empty = $this->directory->write('empty.pem', '');

@@ -144,8 +144,9 @@ final class Deviations
         ],
         'http2-only' => [
             'transports' => [Transports::PHP],
-            'instead' => 'Where `http_versions` has no `1.1`, the configuration is `configuration.invalid`: libcurl tells the version '
-                . 'with the response, when the request has already reached a server without HTTP/2.',
+            'instead' => 'Where `http_versions` has no `1.1`, the configuration is `configuration.invalid`, and the call where a policy '
+                . 'leaves none is `configuration.transport_unavailable`: libcurl tells the version with the response, when the request '
+                . 'has already reached a server without HTTP/2.',
         ],
         'unread-responses' => [
             'transports' => [Transports::PHP],

@@ -120,7 +120,7 @@ final class PhpGuardTest extends TestCase
     {
         $port = self::$server->port('plain');
         $hosts = InternalHosts::read([['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]]]);
-        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
+        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), true);
         $exchange = new Exchange(new Guard($hosts, $resolver), null, $handles, $transfers = new Transfers(), $connectMs, 65536);
         $target = Canonicalizer::fromUrl('http://' . $host . ':' . $port . '/');
         $outgoing = new Outgoing('GET', $target, null, [], '');
@@ -142,7 +142,7 @@ final class PhpGuardTest extends TestCase
         $entry = static fn (string $host): array => ['host' => $host, 'networks' => ['127.0.0.0/8'], 'ports' => [$port]];
         $internal = InternalHosts::read(array_map($entry, array_keys($hosts)));
         $transfers = new Transfers();
-        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), false, true);
+        $handles = new Handles(Trust::load(Trust::SYSTEM, null, null), true);
         $runs = [];
         foreach ($hosts as $host => $address) {
             $guard = new Guard($internal, self::resolver([[$address]]));

@@ -142,6 +142,8 @@ final class PhpTransportTest extends IntegrationTestCase
     {
         $key = self::$upstream->tls->key;
         self::assertSame([], self::php()->open());
+        $warnings = self::php(['http_versions' => ['1.1', '3']])->open();
+        self::assertSame(['http_versions.no_http3'], array_column($warnings, 'code'));
         $loose = tempnam(sys_get_temp_dir(), 'key');
         file_put_contents($loose, base64_encode(random_bytes(32)));
         chmod($loose, 0644);

@@ -47,6 +47,7 @@ final class PolicyTest extends TestCase
             'idle_timeout_ms' => 15000,
             'request_bytes' => 1048576,
             'response_bytes' => 8388608,
+            'http_versions' => ['3', '2', '1.1'],
         ];
 
         self::assertSame($wire, Policy::fromWire($wire)->toWire());
@@ -101,6 +102,9 @@ final class PolicyTest extends TestCase
         yield 'no time' => [['allowed_methods' => ['GET'], 'timeout_ms' => 0]];
         yield 'no idle time' => [['allowed_methods' => ['GET'], 'idle_timeout_ms' => 0]];
         yield 'a negative request size' => [['allowed_methods' => ['GET'], 'request_bytes' => -1]];
+        foreach ([[], ['3'], ['2', '1.0'], ['2', 1.1], ['a' => '2'], '2'] as $fault => $versions) {
+            yield 'versions of HTTP: ' . $fault => [['allowed_methods' => ['GET'], 'http_versions' => $versions]];
+        }
         yield 'a negative response size' => [['allowed_methods' => ['GET'], 'response_bytes' => -1]];
     }
 }

@@ -4,7 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::document::Request;
-use secure_outbound::policy::{Context, HostRule, InternalHosts, PathPattern, ServiceRules, Spelling, Target, decide};
+use secure_outbound::policy::{
+    Ceiling, Context, HostRule, InternalHosts, PathPattern, ServiceRules, Spelling, Target, decide,
+};
 use serde_json::json;
 
 fuzz_target!(|text: &str| {
@@ -25,7 +27,10 @@ fuzz_target!(|text: &str| {
     let internal_hosts = InternalHosts::default();
     let context =
         Context { internal_hosts: &internal_hosts, request_bytes: 0, filled_headers: &[], signs_for_aws: false };
-    let Ok(decision) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) else { return };
+    let Ok(decision) = decide(&request.call, &ServiceRules::of(&request.service, &Ceiling::default()), 0, &context)
+    else {
+        return;
+    };
 
     let target = &decision.admitted.target;
     let text = target.text(target.query());

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use secure_outbound::document::Request;
 use secure_outbound::error::Code;
-use secure_outbound::policy::{Context, InternalHosts, ServiceRules, decide};
+use secure_outbound::policy::{Ceiling, Context, InternalHosts, ServiceRules, decide};
 
 fuzz_target!(|document: &[u8]| {
     match Request::parse(document) {
@@ -13,12 +13,13 @@ fuzz_target!(|document: &[u8]| {
             let internal_hosts = InternalHosts::default();
             let context = Context {
                 internal_hosts: &internal_hosts,
-               
                 request_bytes: 1 << 20,
                 filled_headers: &[],
                 signs_for_aws: false,
             };
-            if let Err(error) = decide(&request.call, &ServiceRules::of(&request.service, None), 0, &context) {
+            if let Err(error) =
+                decide(&request.call, &ServiceRules::of(&request.service, &Ceiling::default()), 0, &context)
+            {
                 assert!(["invalid_request", "policy"].contains(&error.code.class()), "{error:?}");
             }
             assert!(!format!("{request:?}").contains("canary"), "Debug shows a value");

@@ -222,7 +222,7 @@ enum ErrorCode: string
             self::ConfigurationTransportUnavailable =>
                 'the library is not bound, and preload.md says how to fix it; or PHP lacks an extension that '
                     . '`PhpTransport` needs, or `disable_functions` takes away a function, which the message names, or '
-                    . '`php_transport` forbids it',
+                    . '`php_transport` forbids it, or a policy\'s `http_versions` has no `1.1` there',
             self::ConfigurationVaultIncompatible =>
                 'the installed nr-vault is not as this package knows it, and its secrets cannot be asked for; the '
                     . 'message names version and method',

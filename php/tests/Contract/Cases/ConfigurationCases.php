@@ -104,6 +104,7 @@ trait ConfigurationCases
             ['http_versions' => []],
             ['http_versions' => ['3']],
             ['http_versions' => '2'],
+            ['http_versions' => ['2', '3.0']],
             ['user_agent' => "a\nb"],
             ['user_agent' => "\xFF"],
         ];

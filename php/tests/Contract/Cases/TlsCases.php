@@ -293,6 +293,37 @@ trait TlsCases
         self::assertSame(0, self::requests('tls'));
     }
 
+    public function testAPolicyNarrowsTheVersionsOfHttp(): void
+    {
+        self::$server->answers('h2', [FaultServer::answer()]);
+        self::$server->answers('tls', [FaultServer::answer()]);
+        $transport = self::make(['http_versions' => ['3', '2', '1.1']]);
+        $call = static fn (string $listener, ?array $versions, ?TransportInterface $by = null): Outcome
+            => self::call(self::request($listener, policy: self::policy(httpVersions: $versions)), $by ?? $transport);
+        foreach ([[null, self::httpVersion('h2')], [['1.1'], '1.1'], [['3', '1.1'], '1.1'], [null, self::httpVersion('h2')]] as $case) {
+            self::assertSame($case[1], $call('h2', $case[0])->httpVersion, json_encode($case, JSON_THROW_ON_ERROR));
+        }
+        self::redirecting(307, ['/v1/to'], 'h2');
+        $policy = self::policy(maxRedirects: 1, httpVersions: ['1.1']);
+        self::assertSame('1.1', self::call(self::following('POST', 'h2', policy: $policy), $transport)->httpVersion);
+        self::assertSame(2, self::requests('h2'));
+
+        // HTTP/2 alone is insisted on.
+        self::$server->answers('h2', [FaultServer::answer()]);
+        $outcome = $call('tls', ['2']);
+        if (self::deviates('http2-only')) {
+            self::assertFailed('configuration.transport_unavailable', 'no', $outcome);
+        } else {
+            self::assertFailed('tls.handshake_failed', 'no', $outcome);
+            self::assertSame('2', $call('h2', ['2'])->httpVersion);
+        }
+        self::assertSame(0, self::requests('tls'));
+
+        $only = self::make(['http_versions' => ['1.1']]);
+        self::assertSame('1.1', $call('h2', ['2', '1.1'], $only)->httpVersion);
+        self::assertFailed('invalid_request.malformed', 'no', $call('h2', ['2'], $only));
+    }
+
     public function testAServerThatWantsACertificateOfTheClient(): void
     {
         $own = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key, 'client_ca' => self::$tls->authority];

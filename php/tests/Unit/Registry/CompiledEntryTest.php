@@ -28,6 +28,7 @@ final class CompiledEntryTest extends TestCase
             'idle_timeout_ms' => 900,
             'request_bytes' => 2000,
             'response_bytes' => 3000,
+            'http_versions' => ['2', '1.1'],
             'breaker' => ['failures' => 5, 'open_ms' => 600],
         ],
         'headers' => ['accept' => 'application/json', 'x-quoted' => "it's \"\\ \$x \u{1F600}"],
@@ -110,7 +111,7 @@ final class CompiledEntryTest extends TestCase
         $service = (new EntryReader('my-api'))->read(self::WHOLE);
 
         self::assertSame(
-            [5, '295f'],
+            [6, '9ebc'],
             [CompiledEntry::FORM, substr(sha1(serialize(CompiledEntry::of($service))), 0, 4)],
         );
     }

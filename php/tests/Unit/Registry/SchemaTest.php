@@ -135,6 +135,9 @@ final class SchemaTest extends TestCase
             ['policy.idle_timeout_ms', ['1', '15000'], ['0', '-1', '"1"', 'null', '0.5']],
             ['policy.request_bytes', ...$sizes],
             ['policy.response_bytes', ...$sizes],
+            ['policy.http_versions', ['["2"]', '["1.1", "2"]', '["3", "1.1"]'], [
+                '[]', 'null', '["3"]', '"2"', '[2]', '["2.0"]', '["2", ""]', '{}',
+            ]],
             ['headers', ['{}', '{"Accept": "application/json", "x-a": ""}', '{"x": "caf\u00e9\t1"}'], [
                 '[]', 'null', '"x: y"', '{"a b": "c"}', '{"": "c"}', '{"x": 7}', '{"x": ["y"]}', '{"x": "a\nb"}',
                 '{"x": "a\u0000b"}', '{"x:": "y"}', '{"x": null}',

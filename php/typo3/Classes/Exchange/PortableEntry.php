@@ -44,6 +44,7 @@ final class PortableEntry
         'idle_timeout_ms' => null,
         'request_bytes' => null,
         'response_bytes' => null,
+        'http_versions' => null,
         'breaker' => null,
     ];
 

@@ -41,6 +41,7 @@ final class RowColumns
             'idle_timeout_ms' => $number('idle_timeout_ms'),
             'request_bytes' => $number('request_bytes'),
             'response_bytes' => $number('response_bytes'),
+            'http_versions' => implode(',', $policy->strings('http_versions', [])),
             'breaker_failures' => $breaker?->int('failures'),
             'breaker_open_ms' => $breaker?->int('open_ms'),
             'alternatives' => $entry->has('alternatives') ? self::alternatives($entry->objects('alternatives')) : '',

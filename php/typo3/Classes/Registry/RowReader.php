@@ -66,6 +66,7 @@ final readonly class RowReader
     private static function policy(array $fields): array
     {
         $methods = explode(',', Cell::text($fields, 'allowed_methods'));
+        $versions = Cell::text($fields, 'http_versions');
         $failures = Cell::optionalInteger($fields, 'breaker_failures');
         $pause = Cell::optionalInteger($fields, 'breaker_open_ms');
         $list = static fn (string $column): ?array
@@ -83,6 +84,7 @@ final readonly class RowReader
             'idle_timeout_ms' => Cell::optionalInteger($fields, 'idle_timeout_ms'),
             'request_bytes' => Cell::optionalInteger($fields, 'request_bytes'),
             'response_bytes' => Cell::optionalInteger($fields, 'response_bytes'),
+            'http_versions' => $versions === '' ? null : explode(',', $versions),
         ], static fn (mixed $value): bool => $value !== null);
     }
 

@@ -5,6 +5,7 @@ declare(strict_types=1);
 use Netresearch\NrSecureOutbound\Form\Columns;
 use Netresearch\NrSecureOutbound\Form\MethodItems;
 use Netresearch\NrSecureOutbound\Form\UserItems;
+use Netresearch\NrVault\Transport\PolicyForm;
 
 defined('TYPO3') || die();
 
@@ -40,6 +41,15 @@ return (static function (): array {
             'idle_timeout_ms' => $columns->optionalNumber('idle_timeout_ms', 1),
             'request_bytes' => $columns->optionalNumber('request_bytes', 0),
             'response_bytes' => $columns->optionalNumber('response_bytes', 0),
+            'http_versions' => $columns->column('http_versions', [
+                'type' => 'select',
+                'renderType' => 'selectCheckBox',
+                'default' => '',
+                'items' => array_map(
+                    static fn (string $version): array => ['label' => 'HTTP/' . $version, 'value' => $version],
+                    PolicyForm::HTTP_VERSIONS,
+                ),
+            ]),
             'breaker_failures' => $columns->optionalNumber('breaker_failures', 1),
             'breaker_open_ms' => $columns->optionalNumber('breaker_open_ms', 1),
             'credential_sets' => $columns->column('credential_sets', [
@@ -111,7 +121,7 @@ return (static function (): array {
                     'identifier, base_url, credential_sets, alternatives, technical_user, transport, hidden, description',
                     '--div--;' . $label('tab.policy'),
                     'allowed_methods, allowed_paths, allowed_hosts, --palette--;;switches, --palette--;;limits',
-                    '--palette--;;repeats, --palette--;;breaker',
+                    '--palette--;;repeats, --palette--;;breaker, http_versions',
                     '--div--;' . $label('tab.headers'),
                     'headers, placeholder_headers, idempotency_header',
                     '--div--;' . $label('tab.records'),

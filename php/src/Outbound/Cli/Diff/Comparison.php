@@ -9,6 +9,7 @@ use Netresearch\NrVault\Transport\Alternative;
 use Netresearch\NrVault\Transport\Breaker;
 use Netresearch\NrVault\Transport\CredentialReference;
 use Netresearch\NrVault\Transport\Policy;
+use Netresearch\NrVault\Transport\PolicyForm;
 use Netresearch\NrVault\Transport\Wire;
 
 /**
@@ -70,6 +71,7 @@ final class Comparison
         $self->listed('credentials', $was === null ? [] : $old->credentials, $new->credentials);
         if ($was !== null) {
             $self->limits($old->policy, $new->policy);
+            $self->versions($old->policy->httpVersions, $new->policy->httpVersions);
             $self->breaker($old->policy->breaker, $new->policy->breaker);
             $self->modes($old, $new);
             $self->technicalUser($old, $new);
@@ -112,6 +114,18 @@ final class Comparison
             if ($was !== $now && ($now ?? PHP_INT_MAX) > ($was ?? $default)) {
                 $this->change('policy.' . $key, (string) ($was ?? 'of the configuration'), (string) ($now ?? 'of the configuration'));
             }
+        }
+    }
+
+    /**
+     * @param list<string>|null $old null for all of the configuration
+     * @param list<string>|null $new
+     */
+    private function versions(?array $old, ?array $new): void
+    {
+        if (array_diff($new ?? PolicyForm::HTTP_VERSIONS, $old ?? PolicyForm::HTTP_VERSIONS) !== []) {
+            $all = ['of the configuration'];
+            $this->change('policy.http_versions', implode(', ', $old ?? $all), implode(', ', $new ?? $all));
         }
     }
 

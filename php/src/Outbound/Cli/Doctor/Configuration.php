@@ -22,6 +22,7 @@ final class Configuration
         'key_file.permissions',
         'key_file.symlink',
         'memory.not_locked',
+        'http_versions.no_http3',
         'token_cache.missing',
         'token_cache.owner',
         'token_cache.permissions',

@@ -16,6 +16,8 @@ use Netresearch\NrVault\Transport\Php\Net\Trust;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
 use Netresearch\NrVault\Transport\Php\Policy\Rules;
+use Netresearch\NrVault\Transport\Php\Policy\Versions;
+use Netresearch\NrVault\Transport\PolicyForm;
 use Netresearch\NrVault\Transport\System\LocalFile;
 use Netresearch\NrVault\Transport\Text\Names;
 use Netresearch\NrVault\Transport\Wire;
@@ -68,15 +70,20 @@ final class Configuration
         $defaults = self::numbers($config['defaults'], 'defaults', self::DEFAULTS);
         [$limits, $hostLimit, $requireBinding] = self::limits($config['limits']);
         $versions = self::versions($config['http_versions']);
+        // Without 1.1, a server without HTTP/2 would still get the request, because libcurl reports the version only with the
+        // response.
+        if (!$versions->http1) {
+            throw self::invalid('http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2');
+        }
         $userAgent = self::userAgent($config['user_agent']);
         if (!$config['php_transport']) {
             // The setting means that PHP must not read any key, so it is checked before the keys are read.
             throw self::forbidden();
         }
         $keyring = Keyring::open($config['master_keys']);
-        $handles = new Handles($trust, in_array('2', $versions, true), $isPostQuantum);
+        $handles = new Handles($trust, $isPostQuantum);
         return new Settings(
-            new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit),
+            new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit, $versions),
             new CredentialOpener($keyring),
             $requireBinding,
             new Exchange(
@@ -94,7 +101,7 @@ final class Configuration
             $defaults['response_bytes'],
             $limits['response_bytes'],
             $userAgent,
-            [...self::warnings($trust), ...$keyring->warnings()],
+            [...self::warnings($trust, $config['http_versions']), ...$keyring->warnings()],
         );
     }
 
@@ -108,7 +115,8 @@ final class Configuration
     {
         $config = self::document($config);
         [$limits, $hostLimit] = self::limits($config['limits']);
-        return new PolicyDecision(InternalHosts::read($config['internal_hosts']), $limits['request_bytes'], $hostLimit);
+        $hosts = InternalHosts::read($config['internal_hosts']);
+        return new PolicyDecision($hosts, $limits['request_bytes'], $hostLimit, self::versions($config['http_versions']));
     }
 
     /** The exception for a configuration with php_transport: false. */
@@ -253,23 +261,10 @@ final class Configuration
         return $numbers;
     }
 
-    /**
-     * @return non-empty-list<string>
-     */
-    private static function versions(mixed $value): array
+    private static function versions(mixed $value): Versions
     {
-        $versions = self::texts($value, 'http_versions');
-        if (array_diff($versions, self::VERSIONS) !== []) {
-            throw self::invalid('http_versions has a version that is neither 2 nor 1.1');
-        }
-        if ($versions === []) {
-            throw self::invalid('http_versions may not be empty');
-        }
-        // Without 1.1, a server without HTTP/2 would still get the request, because libcurl reports the version only with the
-        // response.
-        return in_array('1.1', $versions, true) ? $versions : throw self::invalid(
-            'http_versions without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
-        );
+        $fault = PolicyForm::faultOfVersions($value);
+        return $fault === null ? Versions::of(self::texts($value, 'http_versions')) : throw self::invalid('http_versions ' . $fault);
     }
 
     private static function userAgent(mixed $value): string
@@ -318,13 +313,23 @@ final class Configuration
     /**
      * @return list<array{code: string, message: string}>
      */
-    private static function warnings(Trust $trust): array
+    private static function warnings(Trust $trust, mixed $versions): array
     {
-        return !$trust->isEmpty() ? [] : [[
-            'code' => 'tls.no_roots',
-            'message' => 'no trust anchor was found, so no https server will be trusted; install ca-certificates or '
-                . 'set tls.ca_file' . (LocalFile::isConfined() ? '; open_basedir may hide them, add /etc/ssl/certs or /etc/pki' : ''),
-        ]];
+        $warnings = [];
+        if ($trust->isEmpty()) {
+            $warnings[] = [
+                'code' => 'tls.no_roots',
+                'message' => 'no trust anchor was found, so no https server will be trusted; install ca-certificates or set tls.ca_file'
+                    . (LocalFile::isConfined() ? '; open_basedir may hide them, add /etc/ssl/certs or /etc/pki' : ''),
+            ];
+        }
+        if (in_array('3', (array) $versions, true)) {
+            $warnings[] = [
+                'code' => 'http_versions.no_http3',
+                'message' => 'http_versions has 3, which no call of this release speaks; they speak what else is there',
+            ];
+        }
+        return $warnings;
     }
 
     private static function invalid(string $message): OutboundException

@@ -85,6 +85,7 @@ final readonly class Preparation
                 $changes->query,
                 $this->headers($request, $admitted, $changes),
                 $source === null ? $changes->body ?? $request->body : $this->upload($request, $source),
+                $admitted->policy->versions->http2,
             ),
             self::callersHeaders($request, $admitted),
             $request->credentials !== [],
@@ -144,7 +145,11 @@ final readonly class Preparation
             throw $refusal;
         }
         $recorder->origin($admitted->target->origin);
-        return $admitted;
+        // As in the configuration: libcurl reports the version only with the response.
+        return $admitted->policy->versions->http1 ? $admitted : throw OutboundException::create(
+            'configuration.transport_unavailable',
+            'http_versions of the policy without 1.1 needs the library: the transport in PHP cannot insist on HTTP/2',
+        );
     }
 
     /**

@@ -78,7 +78,7 @@ final readonly class Exchange
         }
         $share = max(1, intdiv($left, $turns));
         $handle = $this->handles->open($outgoing, $turn, $share);
-        $heads = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing->isSecure()));
+        $heads = new HeadReader($this->headerBytes, $this->handles->offers2($outgoing));
         $reader = new ResponseReader($heads);
         curl_setopt_array($handle, [
             CURLOPT_HEADERFUNCTION => static fn (mixed $handle, string $line): int

@@ -37,10 +37,9 @@ final readonly class Handles
     private const BODY_METHODS = ['POST', 'PUT', 'PATCH'];
 
     /**
-     * @param bool $offersHttp2 in addition to HTTP/1.1; the TLS handshake selects one of them
      * @param bool $offersPostQuantum post-quantum key exchanges, if OpenSSL has them
      */
-    public function __construct(private Trust $trust, private bool $offersHttp2, private bool $offersPostQuantum)
+    public function __construct(private Trust $trust, private bool $offersPostQuantum)
     {
     }
 
@@ -59,7 +58,7 @@ final readonly class Handles
             CURLOPT_URL => $outgoing->target->origin->text() . '/',
             CURLOPT_REQUEST_TARGET => $target,
             CURLOPT_PROTOCOLS => $outgoing->isSecure() ? CURLPROTO_HTTPS : CURLPROTO_HTTP,
-            CURLOPT_HTTP_VERSION => $this->version($outgoing->isSecure()),
+            CURLOPT_HTTP_VERSION => $this->offers2($outgoing) ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
             CURLOPT_RESOLVE => $route->pin(),
             CURLOPT_CONNECTTIMEOUT_MS => $connectMs,
             CURLOPT_SHARE => self::ownNames(),
@@ -127,15 +126,10 @@ final readonly class Handles
             : [constant('CURLOPT_SSL_EC_CURVES') => 'X25519:P-256:P-384'];
     }
 
-    private function version(bool $isSecure): int
+    /** Whether HTTP/2 is offered beside HTTP/1.1; the TLS handshake selects one of them. */
+    public function offers2(#[\SensitiveParameter] Outgoing $outgoing): bool
     {
-        return $this->offers2($isSecure) ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-    }
-
-    /** Whether HTTP/2 is offered beside HTTP/1.1. */
-    public function offers2(bool $isSecure): bool
-    {
-        return $isSecure && $this->offersHttp2 && self::knowsHttp2();
+        return $outgoing->isSecure() && $outgoing->mayBeHttp2 && self::knowsHttp2();
     }
 
     private static function knowsHttp2(): bool

@@ -18,6 +18,7 @@ final readonly class Outgoing
     /**
      * @param Secret|null $query with credentials, in place of the target's
      * @param list<array{string, string|Secret}> $headers names in lower case
+     * @param bool $mayBeHttp2 whether HTTP/2 may be offered beside HTTP/1.1
      */
     public function __construct(
         public string $method,
@@ -25,6 +26,7 @@ final readonly class Outgoing
         public ?Secret $query,
         #[\SensitiveParameter] public array $headers,
         #[\SensitiveParameter] public string|Secret|Upload $body,
+        public bool $mayBeHttp2 = true,
     ) {
     }
 
@@ -45,7 +47,7 @@ final readonly class Outgoing
     {
         $leaves = !$target->origin->equals($this->target->origin);
         $headers = $leaves ? $this->without('authorization', 'cookie') : $this->headers;
-        return new self($this->method, $target, $this->query, $headers, $this->body);
+        return new self($this->method, $target, $this->query, $headers, $this->body, $this->mayBeHttp2);
     }
 
     /** The request after a 303, or after a 301 or 302 to POST (RFC 9110 section 15.4). */
@@ -53,7 +55,7 @@ final readonly class Outgoing
     {
         $headers = $this->without('content-type', 'content-encoding', 'content-language');
         $method = $this->method === 'HEAD' ? 'HEAD' : 'GET';
-        return new self($method, $this->target, $this->query, $headers, '');
+        return new self($method, $this->target, $this->query, $headers, '', $this->mayBeHttp2);
     }
 
     /**

@@ -20,11 +20,13 @@ final readonly class PolicyDecision
     /**
      * @param int $requestBytes the configured maximum of a request's body
      * @param Rules|null $hostLimit the configured limit of all hosts, if there is one
+     * @param Versions $versions the configured versions of HTTP
      */
     public function __construct(
         private InternalHosts $internalHosts,
         private int $requestBytes,
         private ?Rules $hostLimit = null,
+        private Versions $versions = new Versions(),
     ) {
     }
 
@@ -161,7 +163,7 @@ final readonly class PolicyDecision
         if ($request->policy === null) {
             throw OutboundException::create('policy.missing', 'the request has no policy');
         }
-        $policy = RequestPolicy::read($request->policy, $ofS3);
+        $policy = RequestPolicy::read($request->policy, $ofS3, $this->versions);
 
         $origin = $wanted->origin();
         $policy = $policy->withDefaultHost($wanted->baseOrigin());

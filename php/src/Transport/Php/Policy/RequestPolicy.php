@@ -21,6 +21,7 @@ final readonly class RequestPolicy
         private Rules $rules,
         private bool $allowHttp,
         public bool $allowEncodedSlash,
+        public Versions $versions,
         #[\SensitiveParameter] private ?string $basePath = null,
     ) {
     }
@@ -28,32 +29,34 @@ final readonly class RequestPolicy
     /**
      * Reads a policy. One without a method would allow nothing, so it counts as missing.
      *
+     * @param Versions $configured the versions of HTTP that the configuration allows
      * @throws OutboundException invalid_request.malformed, policy.missing
      */
-    public static function read(Policy $policy, bool $ofS3 = false): self
+    public static function read(Policy $policy, bool $ofS3 = false, Versions $configured = new Versions()): self
     {
         $rules = Rules::parse($policy->allowedHosts, $policy->allowedMethods, $policy->allowedPaths, $ofS3);
+        $versions = $configured->narrowed($policy);
         if ($policy->allowedMethods === []) {
             throw OutboundException::create('policy.missing', 'the policy has no allowed_methods');
         }
-        return new self($rules, $policy->allowHttp, $policy->allowEncodedSlash);
+        return new self($rules, $policy->allowHttp, $policy->allowEncodedSlash, $versions);
     }
 
     /** The same policy, with the host and port of the base URL if it names no hosts. */
     public function withDefaultHost(?Origin $base): self
     {
-        return new self($this->rules->withDefaultHost($base), $this->allowHttp, $this->allowEncodedSlash);
+        return new self($this->rules->withDefaultHost($base), $this->allowHttp, $this->allowEncodedSlash, $this->versions);
     }
 
     /** The same policy with only this host and port. */
     public function withHost(Origin $origin): self
     {
-        return new self($this->rules->withHost($origin), $this->allowHttp, $this->allowEncodedSlash);
+        return new self($this->rules->withHost($origin), $this->allowHttp, $this->allowEncodedSlash, $this->versions);
     }
 
     public function withBasePath(#[\SensitiveParameter] ?string $basePath): self
     {
-        return new self($this->rules, $this->allowHttp, $this->allowEncodedSlash, $basePath);
+        return new self($this->rules, $this->allowHttp, $this->allowEncodedSlash, $this->versions, $basePath);
     }
 
     /** @throws OutboundException policy.scheme_not_allowed */

@@ -8,6 +8,8 @@ use Netresearch\NrVault\Outbound\Exception\OutboundException;
 use Netresearch\NrVault\Transport\Php\Policy\HeaderRules;
 use Netresearch\NrVault\Transport\Php\Policy\InternalHosts;
 use Netresearch\NrVault\Transport\Php\Policy\PolicyDecision;
+use Netresearch\NrVault\Transport\Php\Policy\Versions;
+use Netresearch\NrVault\Transport\Policy;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -80,6 +82,20 @@ final class DecisionTest extends TestCase
         ])['code'];
         self::assertNull($code($bytes));
         self::assertSame('policy.request_too_large', $code($bytes - 1));
+    }
+
+    public function testAPolicyOnlyNarrowsTheVersionsOfTheConfiguration(): void
+    {
+        foreach (PolicyVectors::section('http_versions') as [$configured, $policy, $expected]) {
+            try {
+                $left = Versions::of($configured)->narrowed(Policy::fromWire(['allowed_methods' => ['GET']] + $policy));
+            } catch (OutboundException $refusal) {
+                self::assertSame('invalid_request.malformed', $refusal->errorCode());
+                $left = null;
+            }
+            $expected = $expected === null ? null : Versions::of($expected);
+            self::assertEquals($expected, $left, json_encode([$configured, $policy], JSON_THROW_ON_ERROR));
+        }
     }
 
     public function testMethodsAreUpperCaseTokens(): void

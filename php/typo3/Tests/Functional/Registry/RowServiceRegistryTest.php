@@ -37,6 +37,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'idle_timeout_ms' => 15000,
             'request_bytes' => 0,
             'response_bytes' => 1048576,
+            'http_versions' => '3,1.1',
             'breaker_failures' => 5,
             'breaker_open_ms' => 30000,
             'credential_sets' => "$key,$token",
@@ -67,6 +68,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'idle_timeout_ms' => 15000,
             'request_bytes' => 0,
             'response_bytes' => 1048576,
+            'http_versions' => ['3', '1.1'],
         ], $service->policy->toWire());
         self::assertSame([
             ['identifier' => 'crm_key', 'type' => 'secret', 'placement' => [
