@@ -85,6 +85,8 @@ impl Exchange {
     #[allow(clippy::manual_async_fn, reason = "the state of an async function has its argument a second time")]
     pub fn collect(mut self) -> impl Future<Output = Reply> + Send {
         async move {
+            // A block takes the fields that it names.
+            let _engine = self.engine;
             let idempotent = self.prepared.budget.idempotent;
             net::poll_sockets().await;
             let collected = match self.prepared.budget.idle.whole(None) {

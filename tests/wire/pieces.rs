@@ -483,3 +483,20 @@ fn a_call_that_is_collected_has_a_connection_of_its_own_with_larger_windows() {
     assert!(collected.0 > in_pieces.0, "{collected:?} and {in_pieces:?}");
     assert_eq!(host.counts().connections(), 2);
 }
+
+#[test]
+fn a_call_that_is_collected_keeps_its_engine() {
+    let host = Host::new(true, h2::over(|_| false));
+    let document = request("GET", &host.base, "/").to_string();
+    let call = Call { request: document.as_bytes(), body: RequestBody::Whole(b""), sealed: b"" };
+    let collected = host.engine.start(call, "test").map_err(code).expect("a call that is allowed").collect();
+    let Host { engine, .. } = host;
+    let engine = {
+        let weak = Arc::downgrade(&engine);
+        drop(engine);
+        weak
+    };
+    assert!(engine.upgrade().is_some(), "fetches of tokens end with it");
+    drop(collected);
+    assert!(engine.upgrade().is_none());
+}
