@@ -38,8 +38,7 @@ impl Socket {
                 SockRef::from(&self.tcp).send_vectored_with_flags(bufs, libc::MSG_NOSIGNAL)
             });
             match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 sent => return Poll::Ready(sent),
             }
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::exchanged::until;
 use super::request::{Written, encoded, post};
-use super::response::{Granted, invalid, unreachable};
+use super::response::{Granted, failed, invalid, unreachable};
 use super::xml::{NoXml, texts};
 use crate::credential::{AssumeRole, AwsKeys};
 use crate::error::{Code, Error};
@@ -58,12 +58,8 @@ pub fn request(assumes: &AssumeRole, uri: &Uri, user_agent: &HeaderValue, now: u
 
 /// What a response grants: keys as one secret.
 pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Granted, Error> {
-    match status.as_u16() {
-        200 => {}
-        408 | 429 | 500.. => return Err(unreachable("it is overloaded or out of order")),
-        400..500 => return Err(rejected(body)),
-        300..400 => return Err(invalid("it redirects, which a token request does not follow")),
-        _ => return Err(invalid("its status is not 200")),
+    if status != StatusCode::OK {
+        return Err(failed(status, || rejected(body)));
     }
     let keys = |name| ["AssumeRoleResponse", "AssumeRoleResult", "Credentials", name];
     let paths = ["AccessKeyId", "SecretAccessKey", "SessionToken", EXPIRATION].map(keys);

@@ -8,22 +8,18 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::value::RawValue;
 
-use super::response::{Granted, LONGEST, invalid, lifetime, unreachable};
+use super::response::{Granted, LONGEST, failed, invalid, lifetime};
 use crate::error::{Code, Error};
 use crate::net;
 use crate::secret::json::{Invalid, for_each_member, text};
 
 /// Reads a response whose token is the member of this name. Its end is `expires_at`, a time, or `expires_in`.
 pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8], wanted: &str) -> Result<Granted, Error> {
-    match status.as_u16() {
-        200 | 201 => {}
-        408 | 429 | 500.. => return Err(unreachable("it is overloaded or out of order")),
-        status @ 400..500 => {
-            let why = format!("the token endpoint refused the client, with status {status}");
-            return Err(Error::new(Code::TokenEndpointRejected, why));
-        }
-        300..400 => return Err(invalid("it redirects, which a token request does not follow")),
-        _ => return Err(invalid("its status is neither 200 nor 201")),
+    if ![200, 201].contains(&status.as_u16()) {
+        return Err(failed(status, || {
+            let why = format!("the token endpoint refused the client, with status {}", status.as_u16());
+            Error::new(Code::TokenEndpointRejected, why)
+        }));
     }
     let no_json = |_| invalid("it is not a JSON object");
     let mut found: [Option<&RawValue>; 3] = [None; 3];

@@ -63,10 +63,17 @@ pub fn read(status: StatusCode, body: &[u8], wanted: ExpectedToken<'_>) -> Resul
             Ok(members) => members.granted(wanted),
             Err(Invalid) => Err(invalid("it is not a JSON object")),
         },
-        408 | 429 | 500.. => Err(unreachable("it is overloaded or out of order")),
-        400..500 => Err(rejected(members.ok().and_then(|members| members.error))),
-        300..400 => Err(invalid("it redirects, which a token request does not follow")),
-        _ => Err(invalid("its status is neither 200 nor 201")),
+        _ => Err(failed(status, || rejected(members.ok().and_then(|members| members.error)))),
+    }
+}
+
+/// What a status says that grants nothing, if it is no refusal.
+pub(super) fn failed(status: StatusCode, refusal: impl FnOnce() -> Error) -> Error {
+    match status.as_u16() {
+        408 | 429 | 500.. => unreachable("it is overloaded or out of order"),
+        400..500 => refusal(),
+        300..400 => invalid("it redirects, which a token request does not follow"),
+        _ => invalid("its status does not say that a token was granted"),
     }
 }
 

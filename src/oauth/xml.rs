@@ -21,8 +21,8 @@ pub fn texts<'a, const N: usize>(document: &'a [u8], paths: [&[&str]; N]) -> Res
     };
     let mut found = [None; N];
     let mut open: Vec<&str> = Vec::new();
-    // The text since an element was opened, until another one is.
-    let mut leaf = None;
+    // Whether the text is that since an element was opened.
+    let mut leaf = false;
     loop {
         let (text, tag) = rest.split_once('<').ok_or(NoXml)?;
         // Outside of the one element there is nothing.
@@ -32,20 +32,19 @@ pub fn texts<'a, const N: usize>(document: &'a [u8], paths: [&[&str]; N]) -> Res
         let (tag, after) = tag.split_once('>').ok_or(NoXml)?;
         rest = after;
         if let Some(name) = tag.strip_prefix('/') {
-            if let Some(place) = leaf.take().and_then(|()| paths.iter().position(|path| **path == *open)) {
-                keep(found.get_mut(place), text)?;
+            if leaf {
+                keep(&mut found, paths, &open, text)?;
             }
+            leaf = false;
             if open.pop() != Some(name.trim_end()) {
                 return Err(NoXml);
             }
         } else {
             let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
             open.push(name_of(tag)?);
-            leaf = (!is_empty).then_some(());
+            leaf = !is_empty;
             if is_empty {
-                if let Some(place) = paths.iter().position(|path| **path == *open) {
-                    keep(found.get_mut(place), "")?;
-                }
+                keep(&mut found, paths, &open, "")?;
                 open.pop();
             }
         }
@@ -58,14 +57,20 @@ pub fn texts<'a, const N: usize>(document: &'a [u8], paths: [&[&str]; N]) -> Res
     }
 }
 
-/// Of two texts nobody could say which one counts.
-fn keep<'a>(place: Option<&mut Option<&'a str>>, text: &'a str) -> Result<(), NoXml> {
-    match place {
-        Some(place) if place.is_none() && !text.contains('&') => {
+/// Keeps the text of a path that is wanted. Of two nobody could say which one counts.
+fn keep<'a, const N: usize>(
+    found: &mut [Option<&'a str>; N],
+    paths: [&[&str]; N],
+    open: &[&str],
+    text: &'a str,
+) -> Result<(), NoXml> {
+    match found.iter_mut().zip(paths).find(|(_, path)| *path == open) {
+        None => Ok(()),
+        Some((place, _)) if place.is_none() && !text.contains('&') => {
             *place = Some(text);
             Ok(())
         }
-        _ => Err(NoXml),
+        Some(_) => Err(NoXml),
     }
 }
 

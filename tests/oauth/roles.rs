@@ -401,14 +401,19 @@ fn another_token_beside_them_is_refused() {
     let client =
         json!({"client_id": "a", "client_secret": "b", "token_url": site.sts.url("https", "localhost") + "/token"});
     let other = json!({"identifier": "an_id", "type": "oauth2_client_credentials"});
-    let (mut request, role) = (site.request("PUT"), sealed(&site.payload()));
+    let mut request = site.request("PUT");
     let own = request["credentials"][0].clone();
-    for (specs, envelopes) in
-        [([own.clone(), other.clone()], [role.clone(), sealed(&client)]), ([other, own], [sealed(&client), role])]
-    {
-        request["credentials"] = json!(specs);
-        let refused = send(site.engine, &request, b"", &json!(envelopes).to_string());
-        assert_eq!(refused.code(), "credential.placement_conflict", "{}", refused.head);
+    let mut in_query = site.payload();
+    in_query["in"] = json!("query");
+    in_query["unsigned_payload"] = json!(true);
+    for role in [site.payload(), in_query].map(|payload| sealed(&payload)) {
+        for (specs, envelopes) in
+            [([&own, &other], [role.clone(), sealed(&client)]), ([&other, &own], [sealed(&client), role])]
+        {
+            request["credentials"] = json!(specs);
+            let refused = send(site.engine, &request, b"", &json!(envelopes).to_string());
+            assert_eq!(refused.code(), "credential.placement_conflict", "{}", refused.head);
+        }
     }
     assert_eq!(site.counts(), (0, 0));
 }
