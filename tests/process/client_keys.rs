@@ -71,10 +71,8 @@ fn stages(name: &str, version: &'static rustls::SupportedProtocolVersion, http2:
         }
     };
     let keys = json!([{"provider": "raw", "key_base64": support::encode(&MASTER_KEY)}]);
-    let mut configuration = Value::Null;
     let change = |document: &mut Value| {
         document["master_keys"] = keys;
-        configuration = document.clone();
     };
     let client = match http2 {
         true => Client::serving(
@@ -105,7 +103,7 @@ fn stages(name: &str, version: &'static rustls::SupportedProtocolVersion, http2:
         client.request("GET", |request| request["credentials"] = json!([{"identifier": "shown", "type": "mtls"}]));
     let sealed = support::seal(payload.to_string().as_bytes(), "shown", &MASTER_KEY, Algorithm::Aes256Gcm);
     let task = json!({
-        "configuration": configuration, "request": request, "sealed": sealed, "port": port, "key": file, "chain": chain,
+        "configuration": client.configuration, "request": request, "sealed": sealed, "port": port, "key": file, "chain": chain,
     });
     alone::run("nothing_remains_of_the_key_of_a_client_certificate", &task);
     assert_eq!(client.counts().connections(), 1);

@@ -58,12 +58,10 @@ fn nothing_remains_of_keys_but_those_that_are_kept() {
     let (needles, seen) = (Arc::new(needles(&date)), Arc::new(Mutex::new(Seen::default())));
     let port = searching(&needles, &seen);
     let keys = json!([{"provider": "raw", "key_base64": support::encode(&MASTER_KEY)}]);
-    let mut configuration = Value::Null;
     let client = Client::with(
         Over::Http1,
         |document| {
             document["master_keys"] = keys;
-            configuration = document.clone();
         },
         {
             let (needles, seen) = (Arc::clone(&needles), Arc::clone(&seen));
@@ -98,8 +96,7 @@ fn nothing_remains_of_keys_but_those_that_are_kept() {
         request["credentials"] = json!([{"identifier": "signer", "type": "aws_sigv4", "service": "s3"}]);
     });
     let envelope = support::seal(payload.to_string().as_bytes(), "signer", &MASTER_KEY, Algorithm::Aes256Gcm);
-    let task =
-        json!({"configuration": configuration, "request": request, "sealed": envelope, "port": port, "date": date});
+    let task = json!({"configuration": client.configuration, "request": request, "sealed": envelope, "port": port, "date": date});
     alone::run("nothing_remains_of_keys_but_those_that_are_kept", &task);
     let seen = seen.lock().expect("no poison");
     println!("{:?}", seen.stages);

@@ -98,12 +98,10 @@ fn search(test: &str, kind: &str, mut payload: Value, needles: Needles, date: Op
     let seen = Arc::new(Mutex::new(Seen::default()));
     let port = searching(&needles, &seen);
     let keys = json!([{"provider": "raw", "key_base64": support::encode(&MASTER_KEY)}]);
-    let mut configuration = Value::Null;
     let client = Client::with(
         Over::Http1,
         |document| {
             document["master_keys"] = keys;
-            configuration = document.clone();
         },
         {
             let (needles, seen) = (Arc::clone(&needles), Arc::clone(&seen));
@@ -125,8 +123,7 @@ fn search(test: &str, kind: &str, mut payload: Value, needles: Needles, date: Op
         }
     });
     let envelope = support::seal(payload.to_string().as_bytes(), "signer", &MASTER_KEY, Algorithm::Aes256Gcm);
-    let task =
-        json!({"configuration": configuration, "request": request, "sealed": envelope, "port": port, "date": date});
+    let task = json!({"configuration": client.configuration, "request": request, "sealed": envelope, "port": port, "date": date});
     alone::run(test, &task);
     let seen = seen.lock().expect("no poison");
     println!("{:?}", seen.stages);

@@ -87,12 +87,10 @@ fn nothing_remains_of_a_signature() {
         let watched = Watched::default();
         let watch = watched.watch(between);
         let keys = json!([{"provider": "raw", "key_base64": support::encode(&MASTER_KEY)}]);
-        let mut configuration = Value::Null;
         let client = Client::with(
             Over::Http1,
             |document| {
                 document["master_keys"] = keys;
-                configuration = document.clone();
             },
             move |peer| {
                 let Some(received) = peer.read() else { return false };
@@ -106,8 +104,7 @@ fn nothing_remains_of_a_signature() {
             request["credentials"] = json!([{"identifier": "signer", "type": kind}]);
         });
         let envelope = support::seal(payload.to_string().as_bytes(), "signer", &MASTER_KEY, Algorithm::Aes256Gcm);
-        let task =
-            json!({"configuration": configuration, "request": request, "sealed": envelope, "port": watched.port()});
+        let task = json!({"configuration": client.configuration, "request": request, "sealed": envelope, "port": watched.port()});
         alone::run("nothing_remains_of_a_signature", &task);
         watched.is_gone(&format!("{kind} {between:?}"));
     }

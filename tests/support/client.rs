@@ -22,6 +22,8 @@ pub struct Client {
     pub authority: Authority,
     pub server: Server,
     pub engine: u64,
+    /// What the engine was opened with.
+    pub configuration: Value,
     base: String,
     /// Whether the server ends every connection after one response. A call then waits for that end, so that the next request
     /// does not meet it: what happens then is tested elsewhere.
@@ -68,7 +70,7 @@ impl Client {
         let (status, engine, head) = open(&document);
         assert_eq!(status, 0, "{head}");
         let base = server.url(scheme, "localhost");
-        Self { authority, server, engine, base, once: false }
+        Self { authority, server, engine, configuration: document, base, once: false }
     }
 
     /// A call with a changed request.
