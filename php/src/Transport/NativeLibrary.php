@@ -8,7 +8,7 @@ namespace Netresearch\NrVault\Transport;
  * The one class that touches \FFI: libsecure_outbound, ABI version 1, as static calls on plain strings and integers.
  *
  * It is the only class that preload.php loads, so it needs no other class of this package. A preloaded copy silently takes
- * precedence over the one in vendor/; its user therefore checks API. No FFI or CData object is returned, because any file could
+ * precedence over the one in vendor/; its user therefore checks that API is high enough. No FFI or CData object is returned, because any file could
  * call it then. Exceptions have no previous exception: the trace of an FFI exception contains the arguments. Repeated lines are
  * not moved into a closure: its arguments would be in traces and backtraces as well.
  *
@@ -19,7 +19,7 @@ namespace Netresearch\NrVault\Transport;
  */
 final class NativeLibrary
 {
-    /** Version of this class's methods. It changes with them, not with the library. */
+    /** Rises by one with each release that adds a method. A method that there is stays, with its arguments and what it returns. */
     public const API = 8;
 
     /** Version of the C functions, as secure_outbound_abi_version() returns it. */

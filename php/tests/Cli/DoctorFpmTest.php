@@ -173,18 +173,35 @@ final class DoctorFpmTest extends CommandTestCase
         self::assertArrayNotHasKey('fpm.opcache_preload', $wrong, 'it is right, and not run');
     }
 
-    public function testAPackageOfAnotherVersion(): void
+    /**
+     * @dataProvider otherClasses
+     * @param string $file what is updated while the old class stays preloaded
+     */
+    public function testAPackageOfAnotherVersion(string $file, string $pattern, string $other, string $verdict): void
     {
-        $file = $this->installation->php . '/src/Transport/NativeLibrary.php';
         $this->fpm = new Fpm($this->host->ini());
-        $source = (string) file_get_contents($file);
-        $this->host->directory->write(
-            'php/src/Transport/NativeLibrary.php',
-            (string) preg_replace('/public const API = \d+;/', 'public const API = 99;', $source),
-        );
+        $source = (string) file_get_contents($this->installation->php . '/' . $file);
+        $this->host->directory->write('php/' . $file, (string) preg_replace($pattern, $other, $source, count: $count));
+        self::assertSame(1, $count);
         $wrong = self::wrong($this->ask());
 
-        self::assertSame('critical', $wrong['fpm.package']);
+        self::assertSame($verdict, $wrong['fpm.package']);
+    }
+
+    /**
+     * @return array<string, array{string, string, string, string}>
+     */
+    public static function otherClasses(): array
+    {
+        return [
+            'with more methods' => ['src/Transport/NativeLibrary.php', '/public const API = \d+;/', 'public const API = 99;', 'warning'],
+            'that lacks methods' => [
+                'src/Transport/Rust/RustFfiTransport.php',
+                '/public const LEAST_NATIVE_API = \d+;/',
+                'public const LEAST_NATIVE_API = 99;',
+                'critical',
+            ],
+        ];
     }
 
     public function testAPackageThatWasUpdatedAndIsPreloadedAsAWhole(): void

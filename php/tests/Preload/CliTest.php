@@ -9,6 +9,7 @@ use Netresearch\NrVault\Outbound\Tests\Support\Process\Host;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Process;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Transport\NativeLibrary;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use PHPUnit\Framework\TestCase;
 
 /**
@@ -87,17 +88,28 @@ final class CliTest extends TestCase
         self::assertStringContainsString('install and load its ffi extension', $result['output']);
     }
 
-    public function testANativeLibraryOfAnotherPackageVersionIsNoticed(): void
+    public function testANativeLibraryWithMoreMethodsIsUsed(): void
     {
-        $file = $this->host->installation->php . '/src/Transport/NativeLibrary.php';
-        $source = (string) file_get_contents($file);
-        $source = str_replace('public const API = ' . NativeLibrary::API . ';', 'public const API = 99;', $source, $count);
-        self::assertSame(1, $count);
-        $this->host->directory->write('php/src/Transport/NativeLibrary.php', $source);
+        $this->numberNativeLibrary(NativeLibrary::API + 1);
+
+        self::assertSame(['code' => null, 'message' => ''], $this->script('report.php', $this->host->installation->library));
+    }
+
+    public function testANativeLibraryThatLacksMethodsIsNoticed(): void
+    {
+        $this->numberNativeLibrary(RustFfiTransport::LEAST_NATIVE_API - 1);
         $answer = $this->script('report.php', $this->host->installation->library);
 
         self::assertSame('configuration.transport_unavailable', $answer['code']);
         self::assertStringContainsString('reload PHP after an update', $answer['message']);
+    }
+
+    private function numberNativeLibrary(int $number): void
+    {
+        $source = (string) file_get_contents($this->host->installation->php . '/src/Transport/NativeLibrary.php');
+        $source = str_replace('public const API = ' . NativeLibrary::API . ';', "public const API = $number;", $source, $count);
+        self::assertSame(1, $count);
+        $this->host->directory->write('php/src/Transport/NativeLibrary.php', $source);
     }
 
     /**

@@ -40,8 +40,13 @@ use Netresearch\NrVault\Transport\Wire;
  */
 final class RustFfiTransport implements ExchangesInterface, CredentialCheck
 {
-    /** The NativeLibrary that this class is written for. */
-    private const NATIVE_API = 8;
+    /**
+     * The first NativeLibrary that has all methods which this class needs. What is preloaded may be older or newer than this class; methods
+     * are only added, and one that is newer than this number is asked for by its own number before it is called.
+     *
+     * @internal
+     */
+    public const LEAST_NATIVE_API = 8;
 
     /** Wrapped, so that neither a dump nor a trace shows key material. */
     private readonly \SensitiveParameterValue $config;
@@ -362,9 +367,9 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
      */
     public function bind(): ?string
     {
-        if (NativeLibrary::API !== self::NATIVE_API) {
+        if (NativeLibrary::API < self::LEAST_NATIVE_API) {
             throw self::unavailable(
-                'the preloaded NativeLibrary is of another version of this package: reload PHP after an update',
+                'the preloaded NativeLibrary is too old for this version of this package: reload PHP after an update',
             );
         }
         $conflict = PackageVersion::conflict();

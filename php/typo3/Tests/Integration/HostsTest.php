@@ -186,7 +186,7 @@ final class HostsTest extends TestCase
         self::$sites['3'] = new Site('releases/3', installation: self::$installation, first: self::$sites['1']);
         $file = 'vendor/netresearch/secure-outbound/src/Transport/Rust/RustFfiTransport.php';
         $source = (string) file_get_contents(self::$sites['3']->path . '/' . $file);
-        $next = (string) preg_replace_callback('/NATIVE_API = (\d+);/', static fn (array $match): string => 'NATIVE_API = ' . ($match[1] + 1) . ';', $source);
+        $next = (string) preg_replace_callback('/LEAST_NATIVE_API = (\d+);/', static fn (array $match): string => 'LEAST_NATIVE_API = ' . ($match[1] + 1) . ';', $source);
         self::assertNotSame($source, $next);
         self::$sites['3']->write($file, $next);
 

@@ -6,6 +6,7 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
 
 use Netresearch\NrVault\Transport\NativeLibrary;
 use Netresearch\NrVault\Transport\PackageVersion;
+use Netresearch\NrVault\Transport\Rust\RustFfiTransport;
 use Netresearch\NrVault\Transport\System\Quiet;
 use Netresearch\NrVault\Transport\Wire;
 
@@ -151,9 +152,13 @@ final class Worker
             $message = 'The worker has preloaded version ' . $report->package . ' of this package, and ' . PackageVersion::NUMBER
                 . ' is installed: until PHP is reloaded, each call is refused.';
             $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
-        } elseif ($report->api !== NativeLibrary::API || $report->abi !== NativeLibrary::ABI) {
-            $message = 'The worker has preloaded NativeLibrary of another version of this package.';
+        } elseif ($report->api < RustFfiTransport::LEAST_NATIVE_API || $report->abi !== NativeLibrary::ABI) {
+            $message = 'The worker has preloaded NativeLibrary of another version of this package: until PHP is reloaded, each call '
+                . 'is refused.';
             $findings[] = Finding::critical('fpm.package', $message, $remedies->reload());
+        } elseif ($report->api !== NativeLibrary::API) {
+            $message = 'The worker has preloaded NativeLibrary of another version of this package, with which calls go on.';
+            $findings[] = Finding::warning('fpm.package', $message, $remedies->reload());
         }
         array_push($findings, ...self::mapped($report->mapped, $remedies));
         if ($report->open !== null) {
