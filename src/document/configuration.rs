@@ -214,7 +214,7 @@ impl Default for Limits {
 /// An HTTP version.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum HttpVersion {
-    /// HTTP/3, which no call speaks: it is skipped beside others, for documents of later versions.
+    /// HTTP/3, which goes over UDP.
     #[serde(rename = "3")]
     Http3,
     /// HTTP/2.
@@ -226,8 +226,8 @@ pub enum HttpVersion {
 }
 
 impl HttpVersion {
-    /// Whether a list has one that is spoken.
-    pub fn any_spoken(list: &[Self]) -> bool {
+    /// Whether a list has one that goes over TCP: UDP does not get through everywhere.
+    pub fn any_over_tcp(list: &[Self]) -> bool {
         list.iter().any(|version| *version != Self::Http3)
     }
 }
@@ -283,8 +283,8 @@ impl Configuration {
         if self.http_versions.is_empty() {
             return refuse("http_versions may not be empty");
         }
-        if !HttpVersion::any_spoken(&self.http_versions) {
-            return refuse("http_versions needs 2 or 1.1 beside 3, which is not spoken yet");
+        if !HttpVersion::any_over_tcp(&self.http_versions) {
+            return refuse("http_versions needs 2 or 1.1 beside 3, which does not get through everywhere");
         }
         if http::HeaderValue::from_str(&self.user_agent).is_err() {
             return refuse("user_agent cannot be sent in a header");

@@ -19,5 +19,5 @@ pub use credential::{CredentialKind, CredentialSpec, Placement, S3};
 pub use limit::ByteLimit;
 pub use master_key::{KeySourceSpec, MasterKeySpec};
 pub use parse::parse;
-pub use request::{AlternativeSpec, BreakerSpec, CallHead, PolicySpec, Request, ServiceHead};
+pub use request::{AlternativeSpec, BreakerSpec, CallHead, Http3, PolicySpec, Request, ServiceHead};
 pub use response::{AuditRecord, CheckHead, DecisionHead, OpenHead, RecordHead, ResponseHead, StreamHead};

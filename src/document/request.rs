@@ -167,6 +167,19 @@ pub struct PolicySpec {
     /// The HTTP versions that may be spoken, of those that the configuration allows; absent is all of them.
     #[serde(default)]
     pub http_versions: Option<Vec<HttpVersion>>,
+    /// How it is known that the API has HTTP/3; without it HTTP/3 is never tried.
+    #[serde(default)]
+    pub http3: Option<Http3>,
+}
+
+/// How it is known that an API has HTTP/3.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Http3 {
+    /// The operator says so.
+    Registered,
+    /// It says so itself, by Alt-Svc (RFC 7838).
+    AltSvc,
 }
 
 /// When a service that fails gets no requests for a while.

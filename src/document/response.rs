@@ -99,7 +99,7 @@ pub struct AuditRecord {
     pub remote_address: Option<String>,
     /// `1.2` or `1.3`.
     pub tls_version: Option<&'static str>,
-    /// `1.1` or `2`.
+    /// `1.1`, `2` or `3`.
     pub http_version: Option<&'static str>,
     /// Whether no connect was needed.
     pub connection_reused: Option<bool>,
@@ -179,13 +179,20 @@ pub struct DecisionHead {
     host: Option<String>,
     port: Option<u16>,
     path_template: Option<String>,
+    http_versions: Option<Vec<&'static str>>,
     error: Option<ErrorDocument>,
     audit: Option<AuditRecord>,
 }
 
 impl DecisionHead {
-    /// The request may be sent, as far as that is known without resolving, opening and connecting.
-    pub fn allowed(method: String, url: String, origin: (String, u16), path_template: Option<String>) -> Self {
+    /// The request may be sent, by one of these versions of HTTP, as far as that is known without resolving, opening and connecting.
+    pub fn allowed(
+        method: String,
+        url: String,
+        origin: (String, u16),
+        path_template: Option<String>,
+        http_versions: Vec<&'static str>,
+    ) -> Self {
         let (host, port) = origin;
         Self {
             version: 1,
@@ -195,6 +202,7 @@ impl DecisionHead {
             host: Some(host),
             port: Some(port),
             path_template: path_template.as_deref().map(printable).map(Cow::into_owned),
+            http_versions: Some(http_versions),
             error: None,
             audit: None,
         }
@@ -204,8 +212,8 @@ impl DecisionHead {
     pub fn refused(error: &Error, audit: AuditRecord) -> Self {
         let audit = Some(audit.failed(error));
         let error = Some(ErrorDocument::new(error, false));
-        let (method, url, host, port, path_template) = (None, None, None, None, None);
-        Self { version: 1, allowed: false, method, url, host, port, path_template, error, audit }
+        let (method, url, host, port, path_template, http_versions) = (None, None, None, None, None, None);
+        Self { version: 1, allowed: false, method, url, host, port, path_template, http_versions, error, audit }
     }
 }
 

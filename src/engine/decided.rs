@@ -14,7 +14,7 @@ use super::unseal::split;
 use crate::audit::Recorder;
 use crate::document::{AuditRecord, DecisionHead};
 use crate::error::{Code, Error};
-use crate::policy::Decision;
+use crate::policy::{Decision, Policy, Target};
 
 /// An allowed call. Nothing was opened or counted for it, and dropping it ends it there. Its time runs.
 pub struct Decided {
@@ -44,13 +44,21 @@ impl Engine {
                 let target = &decision.admitted.target;
                 let origin = (target.origin().host.to_string(), target.origin().port);
                 let url = target.text(target.query());
+                let versions = self.versions_for(&decision.policy, target);
                 let template = decision.admitted.path_template.clone();
-                let allowed = DecisionHead::allowed(decision.method.to_string(), url, origin, template);
+                let allowed = DecisionHead::allowed(decision.method.to_string(), url, origin, template, versions);
                 let decided = Decided { request, decision, recorder, body_bytes };
                 (document(true, &allowed), Some(decided))
             }
             Err(error) => (document(false, &DecisionHead::refused(&error, recorder.end())), None),
         }
+    }
+
+    /// The versions of HTTP by which a request to this target may go.
+    fn versions_for(&self, policy: &Policy, target: &Target) -> Vec<&'static str> {
+        let tries_http3 = policy.http3().is_some() && self.settings.network.may_speak_http3(target);
+        let http3 = tries_http3.then_some("3");
+        http3.into_iter().chain(policy.versions().names()).collect()
     }
 
     fn decision(

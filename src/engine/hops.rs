@@ -7,6 +7,7 @@ use super::budget::Budget;
 use super::route::{Route, uri};
 use super::send::{Outgoing, send};
 use crate::audit::Recorder;
+use crate::document::Http3;
 use crate::error::{Code, Error, Sent};
 use crate::net::{Content, Network, Response, Terms, Way};
 use crate::policy::{Redirect, Target};
@@ -31,8 +32,8 @@ pub async fn follow(
             connect: budget.connect,
             beside: budget.beside,
             idle: budget.clock.as_deref(),
-            // No policy can say yet that its API has it.
-            http3: false,
+            // An operator's word counts for the origin that is called, and for none that it redirects to.
+            http3: way == Way::Called && route.policy.http3() == Some(Http3::Registered),
         };
         let sent = send(network, &hop.outgoing, terms, recorder, &mut worst).await;
         let response = sent.map_err(|error| match (error.code, redirected) {

@@ -67,8 +67,9 @@ impl Settings {
             warnings.push(Warning { code: "tls.no_roots", message: message.to_owned() });
         }
         let versions = Versions::of(&configuration.http_versions);
-        if configuration.http_versions.contains(&HttpVersion::Http3) {
-            let message = "http_versions has 3, which no call of this release speaks; they speak what else is there";
+        let http3 = Versions::has_http3(&configuration.http_versions);
+        if !http3 && configuration.http_versions.contains(&HttpVersion::Http3) {
+            let message = "http_versions has 3, and this library was built without it; calls speak what else is there";
             warnings.push(Warning { code: "http_versions.no_http3", message: message.to_owned() });
         }
         let network = NetworkOptions {
@@ -85,7 +86,7 @@ impl Settings {
         Ok(Self {
             internal_hosts,
             defaults: configuration.defaults,
-            ceiling: Ceiling { hosts: hosts?.map(Arc::new), versions },
+            ceiling: Ceiling { hosts: hosts?.map(Arc::new), versions, http3 },
             limits: configuration.limits,
             user_agent: HeaderValue::from_str(&configuration.user_agent)
                 .map_err(|_| invalid("user_agent cannot be sent in a header"))?,

@@ -29,6 +29,11 @@ pub struct NetworkOptions {
 }
 
 impl NetworkOptions {
+    /// Whether HTTP/3 may be tried there: over TLS, and past no proxy.
+    pub fn may_speak_http3(&self, target: &Target) -> bool {
+        target.origin().scheme == Scheme::Https && self.proxy_resolution(target).is_none()
+    }
+
     /// Who resolves a target's name, where the proxy serves it.
     pub fn proxy_resolution(&self, target: &Target) -> Option<&'static str> {
         let origin = target.origin();

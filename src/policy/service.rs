@@ -15,7 +15,7 @@ use super::refusal::{self, malformed, refuse};
 use super::rules::Rules;
 use super::url::{Origin, Scheme, Target};
 use super::versions::Versions;
-use crate::document::{AlternativeSpec, ByteLimit, CredentialSpec, PolicySpec, ServiceHead};
+use crate::document::{AlternativeSpec, ByteLimit, CredentialSpec, Http3, PolicySpec, ServiceHead};
 use crate::error::{Code, Error};
 
 /// Whoever wants more attempts than this needs a queue rather than a call.
@@ -44,6 +44,7 @@ pub struct Policy {
     allow_http: bool,
     pub(super) spelling: Spelling,
     versions: Versions,
+    http3: Option<Http3>,
 }
 
 /// What the configuration allows at most, whatever a policy says.
@@ -51,8 +52,10 @@ pub struct Policy {
 pub struct Ceiling {
     /// The hosts; without it all.
     pub hosts: Option<Arc<Rules>>,
-    /// The versions of HTTP.
+    /// The versions of HTTP that go over TCP.
     pub versions: Versions,
+    /// Whether HTTP/3 may be tried.
+    pub http3: bool,
 }
 
 impl Policy {
@@ -91,13 +94,19 @@ impl Policy {
             Some(Base::Foreign) | None => Vec::new(),
         });
         let base_path = base.and_then(|base| base.canonical_path(spelling).ok().flatten());
+        let http3 = Versions::http3(spec).filter(|_| ceiling.http3);
         let (host_limit, allow_http) = (ceiling.hosts.clone(), spec.allow_http);
-        Ok(Self { rules, host_limit, base_path, allow_http, spelling, versions })
+        Ok(Self { rules, host_limit, base_path, allow_http, spelling, versions, http3 })
     }
 
-    /// The versions of HTTP that its requests may speak.
+    /// The versions of HTTP that its requests may speak over TCP.
     pub fn versions(&self) -> Versions {
         self.versions
+    }
+
+    /// How its API is known to have HTTP/3, if that may be tried.
+    pub fn http3(&self) -> Option<Http3> {
+        self.http3
     }
 
     /// Judges the origin of a request that the library itself makes for this one, such as that for a token. `allowed_hosts`

@@ -153,7 +153,10 @@ fn responses_are_written_so() {
 fn decisions_are_written_so() {
     let (method, url) = ("POST".to_owned(), "https://api.stripe.com/v1/charges".to_owned());
     let origin = ("api.stripe.com".to_owned(), 443);
-    assert_written("decision", &DecisionHead::allowed(method, url, origin, Some("/v1/charges/**".to_owned())));
+    assert_written(
+        "decision",
+        &DecisionHead::allowed(method, url, origin, Some("/v1/charges/**".to_owned()), vec!["3", "2"]),
+    );
 
     let error = Error::new(Code::MethodNotAllowed, "the method is none of the policy's: GET, POST");
     let refused = AuditRecord {

@@ -17,7 +17,7 @@ fn an_allowed_request_is_shown_in_the_form_that_is_sent() {
     request["credentials"] = json!([{"identifier": "my_api_key", "type": "bearer"}]);
     let url = "https://api.invalid/v1/Kunden/%C3%BC%20b?expand%5B%5D=data";
     let expected = json!({"version": 1, "allowed": true, "method": "GET", "url": url, "host": "api.invalid", "port": 443,
-                          "path_template": "/v1/{what}/{id}", "error": null, "audit": null});
+                          "path_template": "/v1/{what}/{id}", "http_versions": ["2", "1.1"], "error": null, "audit": null});
     assert_eq!(explain(engine, &request, 0), (0, expected));
     request["base_url"] = json!("https://[2001:DB8::1]:8443/v1");
     let (_, head) = explain(engine, &request, 0);

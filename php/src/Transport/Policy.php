@@ -31,6 +31,8 @@ final readonly class Policy
      * @param int|null $idleTimeoutMs for which nothing may come while a call waits
      * @param list<string>|null $httpVersions of "3", "2" and "1.1" those that may be spoken, if the configuration allows them too; null:
      *        all of its own
+     * @param string|null $http3 how it is known that the API has HTTP/3: "registered", the operator says so; "alt-svc", it does itself;
+     *        null: HTTP/3 is not tried
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
@@ -47,6 +49,7 @@ final readonly class Policy
         public ?Breaker $breaker = null,
         public ?int $idleTimeoutMs = null,
         public ?array $httpVersions = null,
+        public ?string $http3 = null,
     ) {
         foreach ($this->toWire() as $key => $value) {
             $fault = PolicyForm::fault($key, $value);
@@ -77,6 +80,7 @@ final readonly class Policy
             'request_bytes' => $this->requestBytes,
             'response_bytes' => $this->responseBytes,
             'http_versions' => $this->httpVersions,
+            'http3' => $this->http3,
         ], static fn (mixed $value): bool => $value !== null);
     }
 
@@ -113,6 +117,7 @@ final readonly class Policy
                 },
                 $policy->intOrNull('idle_timeout_ms'),
                 $policy->stringsOrNull('http_versions'),
+                $policy->stringOrNull('http3'),
             );
         } catch (\UnexpectedValueException $flaw) {
             throw OutboundException::malformed($flaw->getMessage() . ' of the policy has the wrong type');

@@ -15,11 +15,14 @@ final class PolicyForm
 {
     public const KEYS = [
         'allowed_hosts', 'allowed_methods', 'allowed_paths', 'allow_http', 'allow_encoded_slash', 'max_redirects', 'max_attempts',
-        'breaker', 'timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes', 'http_versions',
+        'breaker', 'timeout_ms', 'idle_timeout_ms', 'request_bytes', 'response_bytes', 'http_versions', 'http3',
     ];
 
     /** The versions of HTTP that a policy and the configuration can name. */
     public const HTTP_VERSIONS = ['3', '2', '1.1'];
+
+    /** How it is known that an API has HTTP/3: the operator says so, or it does itself (RFC 7838). */
+    public const HTTP3 = ['registered', 'alt-svc'];
 
     /** The smallest and the largest integer; readers of JSON disagree about larger ones. */
     private const NUMBERS = [
@@ -49,6 +52,8 @@ final class PolicyForm
                     : 'must be {"failures", "open_ms"}: whole numbers from 1, open_ms up to a day';
             case 'http_versions':
                 return self::faultOfVersions($value);
+            case 'http3':
+                return in_array($value, self::HTTP3, true) ? null : 'must be registered or alt-svc';
         }
         if (!isset(self::NUMBERS[$key])) {
             return self::isTexts($value) ? null : 'must be a list of texts';
@@ -70,7 +75,7 @@ final class PolicyForm
         return match (true) {
             $known === null || $known !== $value => 'must be a list of 3, 2 and 1.1, as texts',
             $value === [] => 'may not be empty',
-            array_filter($known, static fn (mixed $version): bool => $version !== '3') === [] => 'needs 2 or 1.1 beside 3, which is not spoken yet',
+            array_filter($known, static fn (mixed $version): bool => $version !== '3') === [] => 'needs 2 or 1.1 beside 3, which does not get through everywhere',
             default => null,
         };
     }

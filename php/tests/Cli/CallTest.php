@@ -32,7 +32,7 @@ final class CallTest extends CommandTestCase
 
         $base = self::$upstream->url();
         self::assertSame(
-            "allowed: GET $base/echo/1%202?a%5B%5D=b%20c\npattern: /v1/echo/{id}\ncredentials: my_api_key (bearer)\n",
+            "allowed: GET $base/echo/1%202?a%5B%5D=b%20c\npattern: /v1/echo/{id}\nHTTP: 2, 1.1\ncredentials: my_api_key (bearer)\n",
             $output,
         );
     }
@@ -57,11 +57,20 @@ final class CallTest extends CommandTestCase
             'method' => 'GET',
             'url' => self::$upstream->url() . '/echo',
             'path_template' => '/v1/echo',
+            'http_versions' => ['2', '1.1'],
             'credentials' => ['my_api_key'],
             'types' => ['bearer'],
             'signed' => null,
             'client_certificate' => null,
         ], $answer);
+    }
+
+    public function testExplainSaysThatHttp3IsNotThere(): void
+    {
+        $with = $this->options(policy: ['http3' => 'registered', 'http_versions' => ['3', '1.1']]);
+        $output = self::printed(['explain', 'crm', 'GET', '/echo', ...$with]);
+
+        self::assertStringContainsString("\nHTTP: 1.1 (3 is asked for, and not spoken here)\n", $output);
     }
 
     public function testExplainNamesAClientCertificate(): void

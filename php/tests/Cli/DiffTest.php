@@ -91,6 +91,8 @@ final class DiffTest extends CommandTestCase
         yield 'size' => $limit('response_bytes', 5, 6, '5', '6');
         yield 'a version of HTTP' => $limit('http_versions', ['1.1'], ['2', '1.1'], '1.1', '2, 1.1');
         yield 'all versions of HTTP' => $limit('http_versions', ['2', '1.1'], null, '2, 1.1', 'of the configuration');
+        yield 'HTTP/3' => $limit('http3', null, 'registered', 'none', 'registered');
+        yield 'HTTP/3 by its own word' => $limit('http3', 'registered', 'alt-svc', 'registered', 'alt-svc');
         yield 'no breaker' => $limit('breaker', ['failures' => 3, 'open_ms' => 10], null, '{"failures":3,"open_ms":10}', 'none');
         yield 'a breaker that opens later' => $limit(
             'breaker',

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Netresearch\NrVault\Outbound\Tests\Cli;
 
+use Netresearch\NrVault\Outbound\Cli\Doctor\Configuration;
+use Netresearch\NrVault\Outbound\Cli\Doctor\EngineState;
+use Netresearch\NrVault\Outbound\Cli\Doctor\Finding;
 use Netresearch\NrVault\Outbound\Cli\Doctor\PhpSettings;
 use Netresearch\NrVault\Outbound\Tests\Support\Double\OtherLibrary;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
@@ -409,6 +412,20 @@ final class DoctorTest extends CommandTestCase
             ['config.http_versions.no_http3' => 'warning'],
             self::wrong($this->doctor(['config' => $this->json('config.json', $config)])),
         );
+    }
+
+    public function testHttp3IsThereWhereNothingElseIsSaid(): void
+    {
+        $codes = static fn (array $config, EngineState $state): array
+            => array_map(static fn (Finding $finding): string => $finding->code, Configuration::http3($config, $state));
+        $config = ['http_versions' => ['3', '2', '1.1']];
+        $notice = static fn (string $code): array => ['code' => $code, 'message' => ''];
+
+        self::assertSame(['config.http3'], $codes($config, new EngineState(null, [$notice('tls.no_roots')])));
+        self::assertSame([], $codes($config, new EngineState(null, [$notice('http_versions.no_http3')])));
+        self::assertSame([], $codes($config, new EngineState($notice('configuration.invalid'))));
+        self::assertSame([], $codes(['http_versions' => ['2', '1.1']], new EngineState(null)));
+        self::assertSame([], $codes([], new EngineState(null)));
     }
 
     public function testRootsThatAreNotThere(): void

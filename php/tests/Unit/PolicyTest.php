@@ -48,6 +48,7 @@ final class PolicyTest extends TestCase
             'request_bytes' => 1048576,
             'response_bytes' => 8388608,
             'http_versions' => ['3', '2', '1.1'],
+            'http3' => 'registered',
         ];
 
         self::assertSame($wire, Policy::fromWire($wire)->toWire());
@@ -105,6 +106,7 @@ final class PolicyTest extends TestCase
         foreach ([[], ['3'], ['2', '1.0'], ['2', 1.1], ['a' => '2'], '2'] as $fault => $versions) {
             yield 'versions of HTTP: ' . $fault => [['allowed_methods' => ['GET'], 'http_versions' => $versions]];
         }
+        yield 'another way to know of HTTP/3' => [['allowed_methods' => ['GET'], 'http3' => 'Registered']];
         yield 'a negative response size' => [['allowed_methods' => ['GET'], 'response_bytes' => -1]];
     }
 }

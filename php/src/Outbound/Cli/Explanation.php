@@ -65,6 +65,7 @@ final readonly class Explanation
         $signed = is_array($signed) ? implode(', ', $signed) : $signed;
         return "allowed: {$this->decision->method} {$this->decision->url}\n"
             . 'pattern: ' . ($this->decision->pathTemplate ?? 'everything below the base path') . "\n"
+            . ($this->decision->httpVersions === null ? '' : "HTTP: {$this->versions($this->decision->httpVersions)}\n")
             . 'credentials: ' . ($credentials === [] ? 'none' : implode(', ', $credentials)) . "\n"
             . ($signed === null ? '' : "signed: $signed\n")
             . ($this->certificate() === null ? '' : 'client certificate: ' . $this->certificate() . "\n")
@@ -84,6 +85,7 @@ final readonly class Explanation
             'method' => $this->decision->method,
             'url' => $this->decision->url,
             'path_template' => $this->decision->pathTemplate,
+            'http_versions' => $this->decision->httpVersions,
             'credentials' => array_column($this->service->credentials, 'identifier'),
             'types' => array_column($this->service->credentials, 'type'),
             'signed' => $this->signed(),
@@ -99,6 +101,20 @@ final readonly class Explanation
     public static function ofRefusal(OutboundException $refusal): array
     {
         return ['version' => 1, 'allowed' => false, 'refusal' => Refusal::toArray($refusal)];
+    }
+
+    /**
+     * @param list<string> $versions
+     */
+    private function versions(array $versions): string
+    {
+        $http3 = match (true) {
+            $this->service->policy->http3 === null => '',
+            !in_array('3', $versions, true) => ' (3 is asked for, and not spoken here)',
+            $this->service->policy->http3 === 'alt-svc' => ' (3 once the API says that it has it)',
+            default => '',
+        };
+        return implode(', ', $versions) . $http3;
     }
 
     /** The credential that shows a client certificate; what an OAuth client shows is under its seal. */

@@ -19,7 +19,7 @@ use Netresearch\NrVault\Transport\Text\JsonObject;
 final class CompiledEntry
 {
     /** The number changes with the form of the arrays, and with what EntryReader accepts or returns. */
-    public const FORM = 6;
+    public const FORM = 7;
 
     /**
      * @param ServiceDefinition|non-empty-list<RegistryProblem> $read

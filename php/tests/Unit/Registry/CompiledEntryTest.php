@@ -29,6 +29,7 @@ final class CompiledEntryTest extends TestCase
             'request_bytes' => 2000,
             'response_bytes' => 3000,
             'http_versions' => ['2', '1.1'],
+            'http3' => 'registered',
             'breaker' => ['failures' => 5, 'open_ms' => 600],
         ],
         'headers' => ['accept' => 'application/json', 'x-quoted' => "it's \"\\ \$x \u{1F600}"],
@@ -111,7 +112,7 @@ final class CompiledEntryTest extends TestCase
         $service = (new EntryReader('my-api'))->read(self::WHOLE);
 
         self::assertSame(
-            [6, '9ebc'],
+            [7, '495c'],
             [CompiledEntry::FORM, substr(sha1(serialize(CompiledEntry::of($service))), 0, 4)],
         );
     }

@@ -138,6 +138,7 @@ final class SchemaTest extends TestCase
             ['policy.http_versions', ['["2"]', '["1.1", "2"]', '["3", "1.1"]'], [
                 '[]', 'null', '["3"]', '"2"', '[2]', '["2.0"]', '["2", ""]', '{}',
             ]],
+            ['policy.http3', ['"registered"', '"alt-svc"'], ['""', 'null', 'true', '"alt_svc"', '["registered"]']],
             ['headers', ['{}', '{"Accept": "application/json", "x-a": ""}', '{"x": "caf\u00e9\t1"}'], [
                 '[]', 'null', '"x: y"', '{"a b": "c"}', '{"": "c"}', '{"x": 7}', '{"x": ["y"]}', '{"x": "a\nb"}',
                 '{"x": "a\u0000b"}', '{"x:": "y"}', '{"x": null}',

@@ -45,6 +45,7 @@ final class PortableEntry
         'request_bytes' => null,
         'response_bytes' => null,
         'http_versions' => null,
+        'http3' => null,
         'breaker' => null,
     ];
 

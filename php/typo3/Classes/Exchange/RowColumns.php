@@ -42,6 +42,7 @@ final class RowColumns
             'request_bytes' => $number('request_bytes'),
             'response_bytes' => $number('response_bytes'),
             'http_versions' => implode(',', $policy->strings('http_versions', [])),
+            'http3' => $policy->stringOrNull('http3') ?? 'none',
             'breaker_failures' => $breaker?->int('failures'),
             'breaker_open_ms' => $breaker?->int('open_ms'),
             'alternatives' => $entry->has('alternatives') ? self::alternatives($entry->objects('alternatives')) : '',

@@ -66,7 +66,7 @@ final readonly class RowReader
     private static function policy(array $fields): array
     {
         $methods = explode(',', Cell::text($fields, 'allowed_methods'));
-        $versions = Cell::text($fields, 'http_versions');
+        [$versions, $http3] = [Cell::text($fields, 'http_versions'), Cell::text($fields, 'http3')];
         $failures = Cell::optionalInteger($fields, 'breaker_failures');
         $pause = Cell::optionalInteger($fields, 'breaker_open_ms');
         $list = static fn (string $column): ?array
@@ -85,6 +85,7 @@ final readonly class RowReader
             'request_bytes' => Cell::optionalInteger($fields, 'request_bytes'),
             'response_bytes' => Cell::optionalInteger($fields, 'response_bytes'),
             'http_versions' => $versions === '' ? null : explode(',', $versions),
+            'http3' => in_array($http3, ['', 'none'], true) ? null : $http3,
         ], static fn (mixed $value): bool => $value !== null);
     }
 

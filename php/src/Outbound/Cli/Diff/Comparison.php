@@ -72,6 +72,7 @@ final class Comparison
         if ($was !== null) {
             $self->limits($old->policy, $new->policy);
             $self->versions($old->policy->httpVersions, $new->policy->httpVersions);
+            $self->http3($old->policy->http3, $new->policy->http3);
             $self->breaker($old->policy->breaker, $new->policy->breaker);
             $self->modes($old, $new);
             $self->technicalUser($old, $new);
@@ -126,6 +127,14 @@ final class Comparison
         if (array_diff($new ?? PolicyForm::HTTP_VERSIONS, $old ?? PolicyForm::HTTP_VERSIONS) !== []) {
             $all = ['of the configuration'];
             $this->change('policy.http_versions', implode(', ', $old ?? $all), implode(', ', $new ?? $all));
+        }
+    }
+
+    /** More is that datagrams go where none went, and that the API chooses the port among those of allowed_hosts. */
+    private function http3(?string $old, ?string $new): void
+    {
+        if ($new !== null && $new !== $old && $old !== 'alt-svc') {
+            $this->change('policy.http3', $old ?? 'none', $new);
         }
     }
 

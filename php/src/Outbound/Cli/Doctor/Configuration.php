@@ -52,6 +52,7 @@ final class Configuration
             )];
         }
         $findings = self::judge('config', $state, $remedies);
+        array_push($findings, ...self::http3($config, $state));
         if (!isset($config['master_keys']) || $config['master_keys'] === []) {
             $findings[] = Finding::warning(
                 'config.no_key',
@@ -60,6 +61,22 @@ final class Configuration
             );
         }
         return $findings;
+    }
+
+    /**
+     * Whether HTTP/3 is there, where the configuration allows it. That it is not is a warning of the engine.
+     *
+     * @param array<string, mixed> $config
+     * @return list<Finding>
+     */
+    public static function http3(array $config, EngineState $state): array
+    {
+        $isAllowed = in_array('3', (array) ($config['http_versions'] ?? []), true);
+        $isMissing = $state->error !== null || in_array('http_versions.no_http3', array_column($state->warnings, 'code'), true);
+        return !$isAllowed || $isMissing ? [] : [Finding::ok(
+            'config.http3',
+            'The library speaks HTTP/3 with services whose policy has http3.',
+        )];
     }
 
     /**

@@ -70,6 +70,7 @@ final readonly class Call
             $target->origin->host->text,
             $target->origin->port,
             $begun,
+            $admitted->policy->versions->names(),
         );
     }
 }

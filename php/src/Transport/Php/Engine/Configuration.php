@@ -326,7 +326,7 @@ final class Configuration
         if (in_array('3', (array) $versions, true)) {
             $warnings[] = [
                 'code' => 'http_versions.no_http3',
-                'message' => 'http_versions has 3, which no call of this release speaks; they speak what else is there',
+                'message' => 'http_versions has 3, and the transport in PHP does not speak it; calls speak what else is there',
             ];
         }
         return $warnings;

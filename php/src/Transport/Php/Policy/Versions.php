@@ -9,7 +9,7 @@ use Netresearch\NrVault\Transport\Policy;
 use Netresearch\NrVault\Transport\PolicyForm;
 
 /**
- * The versions of HTTP that may be used. HTTP/3 is never among them: no call speaks it.
+ * The versions of HTTP that may be used. HTTP/3 is never among them: this transport does not speak it.
  *
  * @internal
  */
@@ -39,5 +39,13 @@ final readonly class Versions
         return $left->http1 || $left->http2 ? $left : throw OutboundException::malformed(
             'http_versions of the policy has neither 2 nor 1.1 in common with http_versions of the configuration',
         );
+    }
+
+    /**
+     * @return list<string>
+     */
+    public function names(): array
+    {
+        return [...($this->http2 ? ['2'] : []), ...($this->http1 ? ['1.1'] : [])];
     }
 }

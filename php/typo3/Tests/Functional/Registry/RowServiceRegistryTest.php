@@ -38,6 +38,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'request_bytes' => 0,
             'response_bytes' => 1048576,
             'http_versions' => '3,1.1',
+            'http3' => 'alt-svc',
             'breaker_failures' => 5,
             'breaker_open_ms' => 30000,
             'credential_sets' => "$key,$token",
@@ -69,6 +70,7 @@ final class RowServiceRegistryTest extends OutboundTestCase
             'request_bytes' => 0,
             'response_bytes' => 1048576,
             'http_versions' => ['3', '1.1'],
+            'http3' => 'alt-svc',
         ], $service->policy->toWire());
         self::assertSame([
             ['identifier' => 'crm_key', 'type' => 'secret', 'placement' => [

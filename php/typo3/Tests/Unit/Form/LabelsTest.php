@@ -22,7 +22,7 @@ final class LabelsTest extends TestCase
         foreach (['tx_nrvault_service', 'tx_nrvault_credential_set'] as $table) {
             $tca = [require __DIR__ . '/../../../Configuration/TCA/' . $table . '.php'];
             array_walk_recursive($tca, static function (mixed $value) use (&$named): void {
-                preg_match_all('/LLL:EXT:nr_secure_outbound[^:]*tca\.xlf:([\w.]+)/', is_string($value) ? $value : '', $match);
+                preg_match_all('/LLL:EXT:nr_secure_outbound[^:]*tca\.xlf:([\w.-]+)/', is_string($value) ? $value : '', $match);
                 array_push($named, ...$match[1]);
             });
         }
