@@ -4,6 +4,10 @@
 mod support;
 
 mod bounds;
+mod honest;
+mod hostile;
+mod hostile_connection;
+mod servers;
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! A connection of HTTP/3, how long it may be used, and what becomes of its streams.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use h3::client::SendRequest;
 use h3::proto::frame::Frame;
-use quinn::VarInt;
+
+use tokio::sync::Notify;
 
 use super::endpoint::is_driven;
 use super::quic::{Connection as Quic, Opener};
+use super::streams::refuse;
 use crate::net::body::Leaving;
 use crate::net::connection::Facts;
 use crate::net::tasks;
@@ -47,6 +50,7 @@ pub struct Connection {
 
 #[derive(Debug)]
 struct Departure {
+    is_noted: Notify,
     /// The first stream that the server has not processed.
     goes_away_at: AtomicU64,
     is_retired: AtomicBool,
@@ -59,10 +63,14 @@ impl Connection {
         builder.max_field_section_size(head).send_grease(false);
         let (mut driven, requests) = builder.build::<_, _, Leaving>(Quic::new(quic.clone())).await.ok()?;
         let facts = Arc::new(Facts::of_quic(quic.remote_address()));
-        let state = Arc::new(Departure { goes_away_at: AtomicU64::new(OPEN), is_retired: AtomicBool::new(false) });
+        let state = Arc::new(Departure {
+            is_noted: Notify::new(),
+            goes_away_at: AtomicU64::new(OPEN),
+            is_retired: AtomicBool::new(false),
+        });
         let (told, ended, of_driver) = (Arc::clone(&state), Arc::clone(&facts), quic.clone());
         drop(tasks::spawn(async move {
-            let refuse = |code| of_driver.close(VarInt::from_u32(code), b"");
+            let refuse = |code| drop(refuse(&of_driver, code));
             poll_fn(|cx| {
                 loop {
                     match driven.inner.poll_control(cx) {
@@ -71,6 +79,7 @@ impl Connection {
                             if told.goes_away_at.fetch_min(id.into_inner(), Ordering::AcqRel) < id.into_inner() {
                                 refuse(ID_ERROR);
                             }
+                            told.is_noted.notify_waiters();
                         }
                         Poll::Ready(Ok(Frame::Goaway(_))) => refuse(ID_ERROR),
                         Poll::Ready(Ok(_)) => refuse(FRAME_UNEXPECTED),
@@ -119,6 +128,18 @@ impl Connection {
     /// Whether the server says that it has not processed a stream.
     pub fn has_left_out(&self, stream: u64) -> bool {
         self.state.goes_away_at.load(Ordering::Acquire) <= stream
+    }
+
+    /// Waits until the server says that it has not processed a stream.
+    pub async fn leaves_out(&self, stream: u64) {
+        loop {
+            let mut noted = pin!(self.state.is_noted.notified());
+            noted.as_mut().enable();
+            if self.has_left_out(stream) {
+                return;
+            }
+            noted.await;
+        }
     }
 
     /// Why it has ended.

@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::failure::cause;
 use super::pool::QuicConnections;
 use super::quic::{Both, OPENING, Opening, Send};
-use super::response::{Body, Sender};
+use super::response::{Body, Sender, is_well_formed, length};
 use crate::error::{Code, Error, Sent};
 use crate::net::body::{Content, Leaving, Witness, WitnessBody};
 use crate::net::classify::{self, Cause};
@@ -216,6 +216,7 @@ async fn answer(
     let mut sending = Box::pin(send_body(send, body));
     let mut is_sent = false;
     let mut interim = 0;
+    let mut left_out = pin!(connection.leaves_out(id));
     let response = loop {
         let mut receiving = pin!(receive.recv_response());
         let came = poll_fn(|cx| {
@@ -223,15 +224,21 @@ async fn answer(
                 is_sent = sending.as_mut().poll(cx).is_ready();
             }
             match receiving.as_mut().poll(cx) {
-                Poll::Pending if unread.is_held_back() => Poll::Ready(None),
-                came => came.map(Some),
+                Poll::Pending if unread.is_held_back() => Poll::Ready(Some(None)),
+                Poll::Pending if left_out.as_mut().poll(cx).is_ready() => Poll::Ready(None),
+                came => came.map(|came| Some(Some(came))),
             }
         })
         .await;
+        // A server that goes away may keep the connection for those streams that it still processes.
+        let Some(came) = came else { return Err(Cause { unprocessed: true, ..classify::closed().into() }) };
         let invalid = |message| Cause::from(Error::new(Code::ProtocolInvalid, message));
         let response = came
             .ok_or_else(|| invalid("the server sent a frame of HTTP/3 that is too large"))?
             .map_err(|error| cause(&error, connection, id))?;
+        if !is_well_formed(response.headers()) {
+            return Err(invalid("the server's response is not acceptable HTTP"));
+        }
         if !response.status().is_informational() || response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             break response;
         }
@@ -241,14 +248,15 @@ async fn answer(
         }
     };
     let sender = (!is_sent).then(|| Sender(tasks::spawn(sending).abort_handle()));
-    let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let missing = length.filter(|_| !is_bodiless && ![204, 304].contains(&response.status().as_u16()));
+    let missing =
+        length(response.headers()).filter(|_| !is_bodiless && ![204, 304].contains(&response.status().as_u16()));
     let body = Body {
         stream: receive,
         id,
         unread,
         connection: Arc::clone(connection),
         missing,
+        has_data: true,
         is_over: false,
         _sender: sender,
     };

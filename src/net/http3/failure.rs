@@ -25,7 +25,10 @@ pub fn cause(error: &StreamError, connection: &Connection, stream: u64) -> Cause
             let code = u64::from(closed.error_code);
             cause.alert = u8::try_from(code.wrapping_sub(0x100)).ok().map(Into::into);
         }
-        Some(quinn::ConnectionError::TransportError(_)) => cause.error = invalid(),
+        // Nobody but what finds a violation closes a connection here.
+        Some(quinn::ConnectionError::TransportError(_) | quinn::ConnectionError::LocallyClosed) => {
+            cause.error = invalid()
+        }
         _ => {}
     }
     cause.unprocessed |= stream != u64::MAX && connection.has_left_out(stream);

@@ -8,8 +8,11 @@ mod connection;
 mod endpoint;
 pub mod exchange;
 mod failure;
+mod frames;
 pub mod pool;
 mod quic;
+mod receive;
 mod response;
+mod streams;
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,15 @@
-//! QUIC as h3 sees it: h3-quinn's types, with a limit of what is read ahead, and streams that end as they should.
+//! QUIC as h3 sees it: h3-quinn's types, with streams that end as they should, and what is read judged before.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf};
 
+use super::receive::{Receive, Unread};
+use super::streams::ServerStreams;
 use crate::net::body::Witness;
-
-/// How much of one stream h3 may hold that nobody has taken. It reads a piece ahead with each frame, and gives the other side room as it
-/// reads, so no window of QUIC limits that (hyperium/h3 308).
-const UNREAD: usize = 1 << 20;
 
 /// What stops a stream whose request is given up (RFC 9114 section 8.1).
 const REQUEST_CANCELLED: u64 = 0x10c;
@@ -32,11 +29,18 @@ pub struct Opening {
 }
 
 /// A connection.
-pub struct Connection(h3_quinn::Connection);
+pub struct Connection {
+    h3: h3_quinn::Connection,
+    quic: quinn::Connection,
+    streams: ServerStreams,
+}
 
 /// What opens the streams of one.
 #[derive(Clone)]
-pub struct Opener(h3_quinn::OpenStreams);
+pub struct Opener {
+    h3: h3_quinn::OpenStreams,
+    quic: quinn::Connection,
+}
 
 /// Both halves of a stream.
 pub struct Both<B: Buf> {
@@ -51,61 +55,20 @@ pub struct Send<B: Buf> {
     is_request: bool,
 }
 
-/// The half that is read.
-pub struct Receive {
-    stream: h3_quinn::RecvStream,
-    id: StreamId,
-    unread: Arc<Unread>,
-}
-
-/// What h3 holds of a stream.
-#[derive(Debug, Default)]
-pub struct Unread {
-    bytes: AtomicUsize,
-    held_back: AtomicBool,
-}
-
-impl Unread {
-    /// Whether nothing more is read because too much is held. Where h3 then waits, it waits for the end of a frame that is too large.
-    pub fn is_held_back(&self) -> bool {
-        self.held_back.load(Ordering::Acquire)
-    }
-}
-
-/// A piece that counts until nobody has any of it.
-struct Counted(Bytes, Arc<Unread>);
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.1.bytes.fetch_sub(self.0.len(), Ordering::AcqRel);
-    }
-}
-
 impl Connection {
     /// The connection for h3.
     pub fn new(connection: quinn::Connection) -> Self {
-        Self(h3_quinn::Connection::new(connection))
+        let (quic, streams) = (connection.clone(), ServerStreams::new(connection.clone()));
+        Self { h3: h3_quinn::Connection::new(connection), quic, streams }
     }
 }
 
 impl<B: Buf> Both<B> {
-    fn of(stream: h3_quinn::BidiStream<B>) -> Self {
+    fn of(stream: h3_quinn::BidiStream<B>, connection: quinn::Connection) -> Self {
         let (send, receive) = quic::BidiStream::split(stream);
-        Self { send: Send { stream: send, is_over: false, is_request: true }, receive: Receive::of(receive) }
-    }
-}
-
-impl Receive {
-    fn of(stream: h3_quinn::RecvStream) -> Self {
-        let id = quic::RecvStream::recv_id(&stream);
         let unread = OPENING.try_with(|opening| Arc::clone(&opening.unread)).unwrap_or_default();
-        Self { stream, id, unread }
+        let receive = Receive::answer(receive, unread, connection);
+        Self { send: Send { stream: send, is_over: false, is_request: true }, receive }
     }
 }
 
@@ -128,15 +91,19 @@ impl<B: Buf> quic::Connection<B> for Connection {
     type OpenStreams = Opener;
 
     fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receive, ConnectionErrorIncoming>> {
-        quic::Connection::<B>::poll_accept_recv(&mut self.0, cx).map_ok(Receive::of)
+        while let Poll::Ready(opened) = quic::Connection::<B>::poll_accept_recv(&mut self.h3, cx) {
+            self.streams.opened(opened?)?;
+        }
+        self.streams.poll_next(cx).map_ok(Receive::own)
     }
 
     fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<B>, ConnectionErrorIncoming>> {
-        quic::Connection::<B>::poll_accept_bidi(&mut self.0, cx).map_ok(Both::of)
+        let quic = self.quic.clone();
+        quic::Connection::<B>::poll_accept_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
     }
 
     fn opener(&self) -> Opener {
-        Opener(quic::Connection::<B>::opener(&self.0))
+        Opener { h3: quic::Connection::<B>::opener(&self.h3), quic: self.quic.clone() }
     }
 }
 
@@ -147,15 +114,16 @@ macro_rules! opens_streams {
             type SendStream = Send<B>;
 
             fn poll_open_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<B>, StreamErrorIncoming>> {
-                quic::OpenStreams::<B>::poll_open_bidi(&mut self.0, cx).map_ok(Both::of)
+                let quic = self.quic.clone();
+                quic::OpenStreams::<B>::poll_open_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
             }
 
             fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<Send<B>, StreamErrorIncoming>> {
-                quic::OpenStreams::<B>::poll_open_send(&mut self.0, cx).map_ok(Send::of)
+                quic::OpenStreams::<B>::poll_open_send(&mut self.h3, cx).map_ok(Send::of)
             }
 
             fn close(&mut self, code: Code, reason: &[u8]) {
-                quic::OpenStreams::<B>::close(&mut self.0, code, reason);
+                quic::OpenStreams::<B>::close(&mut self.h3, code, reason);
             }
         }
     };
@@ -187,29 +155,6 @@ impl<B: Buf> quic::SendStream<B> for Send<B> {
 
     fn send_id(&self) -> StreamId {
         self.stream.send_id()
-    }
-}
-
-impl quic::RecvStream for Receive {
-    type Buf = Bytes;
-
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        let holds_back = self.unread.bytes.load(Ordering::Acquire) >= UNREAD;
-        self.unread.held_back.store(holds_back, Ordering::Release);
-        if holds_back {
-            return Poll::Pending;
-        }
-        let Some(bytes) = ready!(self.stream.poll_data(cx))? else { return Poll::Ready(Ok(None)) };
-        self.unread.bytes.fetch_add(bytes.len(), Ordering::AcqRel);
-        Poll::Ready(Ok(Some(Bytes::from_owner(Counted(bytes, Arc::clone(&self.unread))))))
-    }
-
-    /// h3 asks for this where it is about to drop the stream, which quinn then stops itself. h3-quinn's own panics while the stream
-    /// is being read.
-    fn stop_sending(&mut self, _: u64) {}
-
-    fn recv_id(&self) -> StreamId {
-        self.id
     }
 }
 

@@ -29,8 +29,6 @@ use crate::net::tls::Roots;
 
 /// HEADERS with `:status: 200`, which is the 25th of QPACK's table.
 const OK: &[u8] = &[1, 3, 0, 0, 0xd9];
-/// HEADERS with `:status: 103`, the 24th.
-const EARLY: &[u8] = &[1, 3, 0, 0, 0xd8];
 /// The control stream's type, and empty SETTINGS.
 const CONTROL: &[u8] = &[0, 4, 0];
 
@@ -301,29 +299,6 @@ fn a_server_that_vanishes_sees_a_request_once_and_its_connection_is_left() {
         assert_eq!((failure.error.code, failure.error.sent), (Code::TotalTimeout, Sent::Maybe));
     });
     assert_eq!(server.counts(), (1, 1, 0));
-}
-
-#[test]
-fn hostile_frames_end_in_an_error_with_little_memory() {
-    // Of both, the length says 1 GiB: a frame of a reserved type, and HEADERS.
-    const UNKNOWN: &[u8] = &[0x21, 0xc0, 0, 0, 0, 0x40, 0, 0, 0];
-    const HEADERS: &[u8] = &[1, 0xc0, 0, 0, 0, 0x40, 0, 0, 0];
-    const PIECE: &[u8] = &[0; 16384];
-    let cases = [
-        ("an unknown frame without end", Answer::Endless(UNKNOWN, PIECE)),
-        ("a head without end", Answer::Endless(HEADERS, PIECE)),
-        ("interim responses without end", Answer::Endless(EARLY, EARLY)),
-        ("DATA before a head", Answer::Bytes(&[0, 1, b'x'])),
-        ("a reference to nothing", Answer::Bytes(&[1, 4, 0, 0, 0xff, 0x7f])),
-        ("half a frame", Answer::Bytes(&[1, 9, 0, 0])),
-        ("nothing", Answer::Bytes(&[])),
-    ];
-    for (name, answer) in cases {
-        let server = Server::new(Some(answer));
-        let network = server.network();
-        let failure = driven(send(&network, server.port, "GET", "")).err().expect(name);
-        assert_eq!((failure.error.code, failure.error.sent), (Code::ProtocolInvalid, Sent::Maybe), "{name}");
-    }
 }
 
 #[test]
