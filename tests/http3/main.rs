@@ -3,11 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod bounds;
+mod forks;
+mod hole;
 mod honest;
 mod hostile;
 mod hostile_connection;
 mod servers;
+mod silence;
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;

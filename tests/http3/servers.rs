@@ -145,6 +145,7 @@ fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
 pub struct Client {
     _authority: Authority,
     pub engine: u64,
+    pub document: Value,
     pub base: String,
     pub tcp: Server,
     pub quic: Arc<Counts>,
@@ -197,7 +198,7 @@ impl Client {
         let (status, engine, head) = open(&document);
         assert_eq!(status, 0, "{head}");
         let base = tcp.url("https", "localhost");
-        Self { _authority: authority, engine, base, tcp, quic, admits_tcp, runtime: Some(runtime) }
+        Self { _authority: authority, engine, document, base, tcp, quic, admits_tcp, runtime: Some(runtime) }
     }
 
     /// A call with a changed request, for which HTTP/3 is tried.
@@ -211,6 +212,17 @@ impl Client {
         request["policy"]["http3"] = json!("registered");
         change(&mut request);
         request
+    }
+
+    /// Lets the server of HTTP/3 be gone, without a word, when so many requests have come.
+    pub fn vanishes_after(&mut self, requests: usize) -> thread::JoinHandle<()> {
+        let (counts, runtime) = (Arc::clone(&self.quic), self.runtime.take().expect("a server"));
+        thread::spawn(move || {
+            while counts.requests() < requests {
+                thread::sleep(Duration::from_millis(1));
+            }
+            runtime.shutdown_background();
+        })
     }
 
     /// How many requests have come by HTTP/3, on how many connections, and how many over TCP.

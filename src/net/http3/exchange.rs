@@ -161,10 +161,12 @@ impl QuicConnections {
             Ok(Err(cause)) => cause,
             Err(_) => Error::new(Code::TotalTimeout, "no response came within timeout_ms").into(),
         };
-        if (is_late || cause.error.code == Code::IdleTimeout) && connection.datagrams() == heard {
-            // The other side may be gone.
+        if is_late || cause.error.code == Code::IdleTimeout {
+            // The other side may be gone, even if it said before that the request had come. A new handshake tells.
             connection.retire();
-            self.broke(&origin, std::time::Instant::now());
+            if connection.datagrams() == heard {
+                self.broke(&origin, std::time::Instant::now());
+            }
         }
         if matches!(connection.end(), Some(quinn::ConnectionError::TimedOut)) {
             self.broke(&origin, std::time::Instant::now());
