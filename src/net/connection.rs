@@ -122,6 +122,12 @@ impl Facts {
         self.users.load(Ordering::Acquire) > 0
     }
 
+    /// How many exchanges go on.
+    #[cfg(feature = "http3")]
+    pub fn users(&self) -> usize {
+        self.users.load(Ordering::Acquire)
+    }
+
     /// Whether the server has asked for HTTP/1.1 on an HTTP/2 connection.
     pub fn wants_http1(&self) -> bool {
         self.wants_http1.load(Ordering::Acquire)

@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod beside;
 mod bounds;
 mod forks;
 mod hole;

@@ -85,7 +85,7 @@ fn a_server_that_vanishes_after_a_request_saw_it_once_and_gets_no_other_by_http_
     });
     let vanishes = client.vanishes_after(2);
     let reply = client.call("POST", b"x", |request| {
-        request["timeout_ms"] = json!(4000);
+        request["timeout_ms"] = json!(1500);
         request["policy"]["max_attempts"] = json!(3);
     });
     vanishes.join().expect("a thread");

@@ -2,22 +2,25 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use h3::client::SendRequest;
 use h3::proto::frame::Frame;
+use h3::quic::Connection as _;
 
+use quinn::VarInt;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::endpoint::is_driven;
-use super::quic::{Connection as Quic, Opener};
+use super::quic::{Connection as Quic, Opened, Opener};
 use super::streams::refuse;
 use crate::net::body::Leaving;
 use crate::net::connection::Facts;
+use crate::net::lanes::STREAMS;
 use crate::net::tasks;
 use crate::net::watch::Retire;
 use crate::sys::lock;
@@ -32,6 +35,7 @@ const QUIET_UNSAFE: Duration = Duration::from_secs(1);
 /// The same where a runtime keeps it alive.
 const QUIET_DRIVEN: Duration = Duration::from_secs(55);
 
+const NO_ERROR: u32 = 0x100;
 const FRAME_UNEXPECTED: u32 = 0x105;
 const ID_ERROR: u32 = 0x108;
 /// No GOAWAY has come.
@@ -43,6 +47,7 @@ pub struct Connection {
     pub facts: Arc<Facts>,
     quic: quinn::Connection,
     requests: SendRequest<Opener, Leaving>,
+    opener: Opener,
     state: Arc<Departure>,
     born: Instant,
     used: Mutex<Instant>,
@@ -61,7 +66,9 @@ impl Connection {
     pub async fn begin(quic: quinn::Connection, head: u64) -> Option<Arc<Self>> {
         let mut builder = h3::client::builder();
         builder.max_field_section_size(head).send_grease(false);
-        let (mut driven, requests) = builder.build::<_, _, Leaving>(Quic::new(quic.clone())).await.ok()?;
+        let connection = Quic::new(quic.clone());
+        let opener = connection.opener();
+        let (mut driven, requests) = builder.build::<_, _, Leaving>(connection).await.ok()?;
         let facts = Arc::new(Facts::of_quic(quic.remote_address()));
         let state = Arc::new(Departure {
             is_noted: Notify::new(),
@@ -92,12 +99,45 @@ impl Connection {
             ended.end();
         }));
         let now = Instant::now();
-        Some(Arc::new(Self { facts, quic, requests, state, born: now, used: Mutex::new(now) }))
+        let made = Arc::new(Self { facts, quic, requests, opener, state, born: now, used: Mutex::new(now) });
+        if is_driven() {
+            drop(tasks::spawn(Self::ended_when_spent(Arc::downgrade(&made))));
+        }
+        Some(made)
+    }
+
+    /// Ends one that is kept alive and that no request may use any more, which would stay until another call comes.
+    async fn ended_when_spent(kept: Weak<Self>) {
+        loop {
+            sleep(QUIET_DRIVEN).await;
+            let Some(connection) = kept.upgrade() else { return };
+            if !connection.is_spent(Instant::now()) {
+                continue;
+            }
+            // Whoever has found it usable just before uses it by now.
+            sleep(Duration::from_secs(1)).await;
+            if connection.is_spent(Instant::now()) {
+                return connection.quic.close(VarInt::from_u32(NO_ERROR), b"");
+            }
+        }
+    }
+
+    /// Whether nobody uses it, and no request may.
+    pub fn is_spent(&self, now: Instant) -> bool {
+        !self.is_kept(now) && !self.facts.is_in_use()
     }
 
     /// What sends a request on it.
     pub fn requests(&self) -> SendRequest<Opener, Leaving> {
         self.requests.clone()
+    }
+
+    /// A stream for another request, where neither side has as many as it takes at a time.
+    pub fn open(&self) -> Option<Opened> {
+        if self.facts.users() >= STREAMS as usize {
+            return None;
+        }
+        self.opener.open_at_once()
     }
 
     /// Whether a request may go out on it now. `is_safe` is one that may be processed twice.

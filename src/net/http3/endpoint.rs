@@ -15,6 +15,7 @@ use quinn::{
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::error::{Code, Error};
+use crate::net::lanes::STREAMS;
 use crate::net::tasks;
 use crate::sys::{lock, random};
 
@@ -27,7 +28,8 @@ const IDLE_DRIVEN: Duration = Duration::from_secs(60);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 const STREAM_WINDOW: u32 = 1 << 20;
-const WINDOW: u32 = 4 << 20;
+/// Room for what as many streams as go on at a time may leave unread.
+const WINDOW: u32 = STREAM_WINDOW * STREAMS;
 /// Its control stream, the two of QPACK, and what it may open beyond that to be refused.
 const STREAMS_OF_SERVER: u32 = 8;
 

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use bytes::Buf;
@@ -16,7 +16,7 @@ use super::connect::{Winner, race};
 use super::connection::Connection;
 use super::failure::cause;
 use super::pool::QuicConnections;
-use super::quic::{Both, OPENING, Opening, Send};
+use super::quic::{Both, OPENING, Opened, Opening, Send};
 use super::response::{Body, Sender, is_well_formed, length};
 use crate::error::{Code, Error, Sent};
 use crate::net::body::{Content, Leaving, Witness, WitnessBody};
@@ -53,6 +53,16 @@ pub async fn by_http3(
     connections.exchange(network, connector, request, witness, terms).await
 }
 
+/// How a request may go on its way.
+enum Way {
+    /// On a connection that there is now.
+    Kept(Arc<Connection>, Box<Opened>),
+    /// On this one.
+    Made(Winner),
+    /// By TCP, whose connections others keep.
+    Broken,
+}
+
 impl QuicConnections {
     /// Sends a request by HTTP/3, if a connection can be had. All of it is one exchange with that over TCP: one time limit, one look-up.
     async fn exchange(
@@ -72,15 +82,20 @@ impl QuicConnections {
             poll_sockets().await;
         }
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-        let kept = self.kept(&origin, std::time::Instant::now(), is_safe);
-        let connection = match kept {
-            Some(connection) => connection,
-            None => match self.connect(network, connector, target, &origin, terms).await {
-                Ok(Winner::Quic(connection)) => connection,
-                Ok(Winner::Tcp(stream)) => return ByHttp3::OverTcp(Some(connector.hold(target, *stream))),
+        let kept = || self.kept(&origin, std::time::Instant::now(), is_safe);
+        let (connection, opened) = match kept() {
+            Some((connection, opened)) => (connection, Some(opened)),
+            None => match self.connect(network, connector, target, &origin, &kept, terms).await {
+                Ok(Way::Kept(connection, opened)) => (connection, Some(*opened)),
+                Ok(Way::Made(Winner::Quic(connection))) => (connection, None),
+                Ok(Way::Made(Winner::Tcp(stream))) => {
+                    return ByHttp3::OverTcp(Some(connector.hold(target, *stream)));
+                }
+                Ok(Way::Broken) => return ByHttp3::OverTcp(None),
                 Err(error) => return ByHttp3::Sent(Box::new(Err(Failure::plain(error, Observed::default())))),
             },
         };
+        let request = (request, opened);
         ByHttp3::Sent(Box::new(self.exchange_on(&connection, network, connector, request, witness, terms).await))
     }
 
@@ -90,12 +105,20 @@ impl QuicConnections {
         connector: &Connector,
         target: &Uri,
         origin: &str,
+        kept: &impl Fn() -> Option<(Arc<Connection>, Opened)>,
         terms: Terms<'_>,
-    ) -> Result<Winner, Error> {
+    ) -> Result<Way, Error> {
         let patience = terms.connect.unwrap_or_else(|| network.connect_timeout());
         let until = (Instant::now() + patience).min(terms.deadline);
         let gate = network.gate(target);
         let _dial = timeout(patience, gate.acquire()).await.ok();
+        // Whoever was before this one may have made what it waited for, or have found that there is none.
+        if let Some((connection, opened)) = kept() {
+            return Ok(Way::Kept(connection, Box::new(opened)));
+        }
+        if self.is_broken(origin, std::time::Instant::now()) {
+            return Ok(Way::Broken);
+        }
         let dialled = timeout_at(until, async {
             let (name, addresses) = connector.resolve(target).await?;
             race(self, connector, target, &name, addresses).await
@@ -111,7 +134,7 @@ impl QuicConnections {
             // Nobody is there at all.
             Err(_) => {}
         }
-        winner
+        winner.map(Way::Made)
     }
 
     async fn exchange_on(
@@ -119,7 +142,7 @@ impl QuicConnections {
         connection: &Arc<Connection>,
         network: &Network,
         connector: &Connector,
-        request: &Request<Content>,
+        (request, opened): (&Request<Content>, Option<Opened>),
         witness: &Arc<Witness>,
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
@@ -130,7 +153,7 @@ impl QuicConnections {
         let begun = std::time::Instant::now();
         let heard = connection.datagrams();
         let answered = timeout_at(terms.deadline, async {
-            let answer = answer(connection, request, witness);
+            let answer = answer(connection, request, opened, witness);
             let mut idle: Pin<Box<dyn Future<Output = ()> + std::marker::Send + '_>> = match terms.idle {
                 Some(limit) => Box::pin(limit.exceeded_by(witness)),
                 None => Box::pin(std::future::pending()),
@@ -199,6 +222,7 @@ impl QuicConnections {
 async fn answer(
     connection: &Arc<Connection>,
     request: &Request<Content>,
+    opened: Option<Opened>,
     witness: &Arc<Witness>,
 ) -> Result<(http::Response<()>, Body), Cause> {
     let (parts, content) = request.clone().into_parts();
@@ -208,7 +232,7 @@ async fn answer(
     }
     let is_bodiless = *head.method() == Method::HEAD;
     let mut requests = connection.requests();
-    let opening = Arc::new(Opening { witness: Arc::clone(witness), ..Opening::default() });
+    let opening = Arc::new(Opening { witness: Arc::clone(witness), stream: Mutex::new(opened), ..Opening::default() });
     let opened = OPENING.scope(Arc::clone(&opening), requests.send_request(head)).await;
     let stream: RequestStream<Both<Leaving>, Leaving> = opened.map_err(|error| cause(&error, connection, u64::MAX))?;
     let id = stream.id().into_inner();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::endpoint::Endpoints;
+use super::quic::Opened;
 use crate::error::Error;
 use crate::net::identity::Identity;
 use crate::net::options::NetworkOptions;
@@ -46,12 +47,12 @@ impl QuicConnections {
         Ok(Self { endpoints: Endpoints::new(tls)?, kept: Mutex::default(), broken: Mutex::default(), head })
     }
 
-    /// A connection to this origin on which the request may go out now.
-    pub(super) fn kept(&self, origin: &str, now: Instant, is_safe: bool) -> Option<Arc<Connection>> {
+    /// A connection to this origin on which the request may go out now, and a stream of it.
+    pub(super) fn kept(&self, origin: &str, now: Instant, is_safe: bool) -> Option<(Arc<Connection>, Opened)> {
         let mut kept = lock(&self.kept);
         kept.retain(|(_, connection)| connection.is_kept(now));
         let usable = |(of, connection): &&(String, Arc<Connection>)| of == origin && connection.is_usable(now, is_safe);
-        kept.iter().rev().find(usable).map(|(_, connection)| Arc::clone(connection))
+        kept.iter().rev().filter(usable).find_map(|(_, connection)| Some((Arc::clone(connection), connection.open()?)))
     }
 
     pub(super) fn keep(&self, origin: &str, connection: &Arc<Connection>) {

@@ -1,7 +1,7 @@
 //! QUIC as h3 sees it: h3-quinn's types, with streams that end as they should, and what is read judged before.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use h3::error::Code;
@@ -9,7 +9,8 @@ use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, Wri
 
 use super::receive::{Receive, Unread};
 use super::streams::ServerStreams;
-use crate::net::body::Witness;
+use crate::net::body::{Leaving, Witness};
+use crate::sys::lock;
 
 /// What stops a stream whose request is given up (RFC 9114 section 8.1).
 const REQUEST_CANCELLED: u64 = 0x10c;
@@ -26,7 +27,12 @@ pub struct Opening {
     pub witness: Arc<Witness>,
     /// What h3 will hold of its response.
     pub unread: Arc<Unread>,
+    /// Its stream, where it has been opened already.
+    pub stream: Mutex<Option<Opened>>,
 }
+
+/// A stream that was opened and not written to.
+pub type Opened = h3_quinn::BidiStream<Leaving>;
 
 /// A connection.
 pub struct Connection {
@@ -63,6 +69,17 @@ impl Connection {
     }
 }
 
+impl Opener {
+    /// A stream, if the server takes another one now.
+    pub fn open_at_once(&self) -> Option<Opened> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match quic::OpenStreams::<Leaving>::poll_open_bidi(&mut self.h3.clone(), &mut cx) {
+            Poll::Ready(opened) => opened.ok(),
+            Poll::Pending => None,
+        }
+    }
+}
+
 impl<B: Buf> Both<B> {
     fn of(stream: h3_quinn::BidiStream<B>, connection: quinn::Connection) -> Self {
         let (send, receive) = quic::BidiStream::split(stream);
@@ -86,44 +103,47 @@ impl<B: Buf> Drop for Send<B> {
     }
 }
 
-impl<B: Buf> quic::Connection<B> for Connection {
+impl quic::Connection<Leaving> for Connection {
     type RecvStream = Receive;
     type OpenStreams = Opener;
 
     fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receive, ConnectionErrorIncoming>> {
-        while let Poll::Ready(opened) = quic::Connection::<B>::poll_accept_recv(&mut self.h3, cx) {
+        while let Poll::Ready(opened) = quic::Connection::<Leaving>::poll_accept_recv(&mut self.h3, cx) {
             self.streams.opened(opened?)?;
         }
         self.streams.poll_next(cx).map_ok(Receive::own)
     }
 
-    fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<B>, ConnectionErrorIncoming>> {
+    fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<Leaving>, ConnectionErrorIncoming>> {
         let quic = self.quic.clone();
-        quic::Connection::<B>::poll_accept_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
+        quic::Connection::<Leaving>::poll_accept_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
     }
 
     fn opener(&self) -> Opener {
-        Opener { h3: quic::Connection::<B>::opener(&self.h3), quic: self.quic.clone() }
+        Opener { h3: quic::Connection::<Leaving>::opener(&self.h3), quic: self.quic.clone() }
     }
 }
 
 macro_rules! opens_streams {
     ($type:ty) => {
-        impl<B: Buf> quic::OpenStreams<B> for $type {
-            type BidiStream = Both<B>;
-            type SendStream = Send<B>;
+        impl quic::OpenStreams<Leaving> for $type {
+            type BidiStream = Both<Leaving>;
+            type SendStream = Send<Leaving>;
 
-            fn poll_open_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<B>, StreamErrorIncoming>> {
+            fn poll_open_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both<Leaving>, StreamErrorIncoming>> {
                 let quic = self.quic.clone();
-                quic::OpenStreams::<B>::poll_open_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
+                if let Ok(Some(opened)) = OPENING.try_with(|opening| lock(&opening.stream).take()) {
+                    return Poll::Ready(Ok(Both::of(opened, quic)));
+                }
+                quic::OpenStreams::<Leaving>::poll_open_bidi(&mut self.h3, cx).map_ok(|stream| Both::of(stream, quic))
             }
 
-            fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<Send<B>, StreamErrorIncoming>> {
-                quic::OpenStreams::<B>::poll_open_send(&mut self.h3, cx).map_ok(Send::of)
+            fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<Send<Leaving>, StreamErrorIncoming>> {
+                quic::OpenStreams::<Leaving>::poll_open_send(&mut self.h3, cx).map_ok(Send::of)
             }
 
             fn close(&mut self, code: Code, reason: &[u8]) {
-                quic::OpenStreams::<B>::close(&mut self.h3, code, reason);
+                quic::OpenStreams::<Leaving>::close(&mut self.h3, code, reason);
             }
         }
     };

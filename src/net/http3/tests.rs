@@ -241,6 +241,24 @@ fn requests_go_by_http_3_and_share_a_connection() {
 }
 
 #[test]
+fn a_connection_is_spent_when_nobody_uses_it_and_no_request_may() {
+    let server = Server::new(Some(Answer::Bytes(OK)));
+    let network = server.network();
+    driven(async {
+        let response =
+            send(&network, server.port, "GET", "").await.unwrap_or_else(|failure| panic!("{}", failure.error));
+        let now = std::time::Instant::now();
+        let origin = format!("https://127.0.0.1:{}", server.port);
+        let (connections, _) = network.http3();
+        let (connection, _opened) = connections.kept(&origin, now, true).expect("a connection");
+        let later = [10, 56, 301].map(|seconds| now + Duration::from_secs(seconds));
+        assert_eq!(later.map(|at| connection.is_spent(at)), [false; 3], "it is in use");
+        whole(response).await.expect("a body");
+        assert_eq!(later.map(|at| connection.is_spent(at)), [false, true, true]);
+    });
+}
+
+#[test]
 fn where_udp_is_lost_tcp_is_used_and_udp_not_tried_again() {
     let server = Server::new(None);
     let network = server.network();
