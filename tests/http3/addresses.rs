@@ -30,18 +30,6 @@ fn datagrams(socket: &UdpSocket) -> usize {
 }
 
 #[test]
-fn no_datagram_goes_to_an_address_that_is_refused() {
-    let client = Client::with(
-        |_, document| document["internal_hosts"][0]["networks"] = json!(["127.0.0.2/32"]),
-        &control(),
-        |exchange| Box::pin(async move { while exchange.respond(b"done").await {} }),
-    );
-    let reply = client.call("POST", b"x", |_| {});
-    assert_eq!((reply.code(), reply.sent()), ("policy.address_not_allowed", "no"), "{reply:?}");
-    assert_eq!((client.counts(), client.tcp.counts.connections()), ((0, 0, 0), 0));
-}
-
-#[test]
 fn a_server_that_prefers_another_address_is_not_followed() {
     let other = elsewhere();
     let SocketAddr::V4(preferred) = other.local_addr().expect("an address") else { panic!("not of IPv4") };
