@@ -20,6 +20,7 @@ use Netresearch\NrVault\Outbound\Benches\Instructions;
 require __DIR__ . '/../php/tests/bootstrap.php';
 require __DIR__ . '/support/Api.php';
 require __DIR__ . '/support/Instructions.php';
+require __DIR__ . '/support/NativeHost.php';
 
 const FIGURES = __DIR__ . '/instructions.json';
 const TOLERANCE = 1.05;

@@ -8,8 +8,8 @@ declare(strict_types=1);
  *
  * php benches/peers.php [--turns=N] [--requests=N] [SUITE…]     as root, for php-fpm
  *
- * Suites: warm, sidecar, fpm, registry, envelope, stream; without an argument, all. --turns is for warm, sidecar and envelope, where a turn of
- * the first two has 20 calls, and for stream, which takes a twentieth of them; --requests is for fpm and registry.
+ * Suites: warm, sidecar, fpm, registry, envelope, stream, threads; without an argument, all. --turns is for warm, sidecar and envelope, where a turn of
+ * the first two has 20 calls, and for stream and threads, which take a twentieth and a tenth of them; --requests is for fpm and registry.
  */
 
 use Netresearch\NrVault\Outbound\Benches\Api;
@@ -22,6 +22,7 @@ use Netresearch\NrVault\Outbound\Benches\Samples;
 use Netresearch\NrVault\Outbound\Benches\SidecarCalls;
 use Netresearch\NrVault\Outbound\Benches\Streams;
 use Netresearch\NrVault\Outbound\Benches\StreamServer;
+use Netresearch\NrVault\Outbound\Benches\Threads;
 use Netresearch\NrVault\Outbound\Benches\WarmCalls;
 
 require __DIR__ . '/../php/tests/bootstrap.php';
@@ -36,11 +37,11 @@ foreach (array_slice($argv, 1) as $argument) {
     match (true) {
         preg_match('/^--turns=(\d+)$/', $argument, $match) === 1 => $turns = max(1, (int) $match[1]),
         preg_match('/^--requests=(\d+)$/', $argument, $match) === 1 => $requests = max(1, (int) $match[1]),
-        in_array($argument, ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream'], true) => $suites[] = $argument,
+        in_array($argument, ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads'], true) => $suites[] = $argument,
         default => exit("Not an argument of this bench: $argument\n"),
     };
 }
-$suites = $suites === [] ? ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream'] : $suites;
+$suites = $suites === [] ? ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads'] : $suites;
 
 $machine = Machine::describe();
 echo implode("\n", $machine['lines']), "\n\n";
@@ -55,6 +56,7 @@ try {
             'fpm' => (new FpmCalls($api))->measure($requests),
             'registry' => (new Registries())->measure($requests),
             'envelope' => (new Envelopes())->measure($turns),
+            'threads' => (new Threads($api))->measure(max(3, intdiv($turns, 10))),
             'stream' => (new Streams($streams))->measure(max(1, intdiv($turns, 20))),
         });
     }

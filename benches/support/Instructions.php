@@ -17,10 +17,9 @@ final class Instructions
     private const FEW = 20;
     private const MANY = 220;
 
-    private const HTTP = '2';
-    private const BODY = '{"amount":100,"currency":"eur","description":"a note of some length"}';
-
     private readonly Api $api;
+
+    private ?NativeHost $host = null;
 
     /** @var list<string> */
     private readonly array $pinned;
@@ -89,37 +88,7 @@ final class Instructions
      */
     private function host(int $calls, bool $isDecided): int
     {
-        $program = $this->api->directory->path . '/host.bin';
-        if (!is_file($program)) {
-            $root = dirname(__DIR__, 2);
-            $line = ['cc', '-std=c99', '-O2', '-Wall', '-Wextra', '-Werror', '-I', dirname(Build::header())];
-            // The loader searches for the library by the name inside it, which need not be that of its file.
-            $link = [Build::library(), '-Wl,-rpath,' . dirname(Build::library())];
-            self::succeed([...$line, $root . '/benches/instructions/host.c', ...$link, '-o', $program]);
-        }
-        $service = [
-            'version' => 1,
-            'service_id' => 'bench',
-            'base_url' => $this->api->url(self::HTTP),
-            'credentials' => [['identifier' => 'api_key', 'type' => 'bearer']],
-            'policy' => Api::POLICY,
-        ];
-        $request = [
-            'version' => 1,
-            'method' => 'POST',
-            'path' => '/charges/1',
-            'headers' => [['content-type', 'application/json']],
-        ];
-        $json = static fn (array $document): string => json_encode($document, JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR);
-        return $this->callgrind([
-            $program,
-            $json($this->api->configuration()),
-            $isDecided ? $json($service) : '',
-            $json($isDecided ? $request : $request + $service),
-            self::BODY,
-            $this->api->envelope,
-            (string) $calls,
-        ]);
+        return $this->callgrind(($this->host ??= new NativeHost($this->api))->command($calls, $isDecided));
     }
 
     private function php(string $client, int $calls): int
@@ -130,12 +99,12 @@ final class Instructions
             'client' => $client,
             'calls' => $calls,
             'host' => $this->api->host(),
-            'service' => Api::SERVICES[self::HTTP],
-            'url' => $this->api->url(self::HTTP) . '/charges/1',
+            'service' => Api::SERVICES[NativeHost::HTTP],
+            'url' => $this->api->url(NativeHost::HTTP) . '/charges/1',
             'authority' => $this->api->tls->authority,
             'token' => $this->api->token,
             'envelope' => $this->api->envelope,
-            'body' => self::BODY,
+            'body' => NativeHost::BODY,
         ];
         return $this->callgrind(
             [PHP_BINARY, '-c', $ini, dirname(__DIR__) . '/instructions/calls.php'],
@@ -152,22 +121,10 @@ final class Instructions
     {
         $file = $this->api->directory->path . '/callgrind.out';
         $tool = [...$this->pinned, 'valgrind', '--quiet', '--tool=callgrind', '--callgrind-out-file=' . $file];
-        self::succeed([...$tool, ...$command], $environment, $input);
+        NativeHost::output([...$tool, ...$command], $environment, $input);
         if (preg_match('/^totals: (\d+)/m', (string) file_get_contents($file), $match) !== 1) {
             throw new \RuntimeException('callgrind counted nothing.');
         }
         return (int) $match[1];
-    }
-
-    /**
-     * @param non-empty-list<string> $command
-     * @param array<string, string> $environment
-     */
-    private static function succeed(array $command, array $environment = [], #[\SensitiveParameter] string $input = ''): void
-    {
-        $result = Process::run($command, $environment, $input);
-        if ($result['code'] !== 0) {
-            throw new \RuntimeException(basename($command[0]) . ': ' . $result['output']);
-        }
     }
 }
