@@ -3,10 +3,14 @@
 #   docker build -f packaging/docker/php-fpm.Dockerfile -t php-fpm-secure-outbound target/packages
 #
 # Configuration, registry, key and envelopes are mounted at /etc/secure-outbound, read-only; what the workers write is a volume.
-FROM debian:12-slim
+# A release names the base with its digest.
+ARG BASE=debian:12-slim
+FROM ${BASE}
 
 COPY secure-outbound_*_amd64.deb /tmp/
-RUN apt-get update \
+# A slim Debian leaves out what packages have below /usr/share/doc. Licence texts of what is linked in, and its list, belong to the image.
+RUN printf 'path-include /usr/share/doc/secure-outbound/%s\n' licences.txt.gz sbom.cdx.json >/etc/dpkg/dpkg.cfg.d/zz-secure-outbound \
+    && apt-get update \
     && apt-get install -y --no-install-recommends php8.2-fpm php8.2-curl php8.2-intl ca-certificates /tmp/secure-outbound_*.deb \
     && rm -rf /tmp/secure-outbound_*.deb /var/lib/apt/lists/*
 
