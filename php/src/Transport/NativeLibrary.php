@@ -15,6 +15,8 @@ namespace Netresearch\NrVault\Transport;
  * The binding lasts for one PHP request (PHP clears statics between requests); all other state lives in the library. A result
  * that remains there after a fatal error or exit() is freed at the end of the request, or else by the next bind().
  *
+ * @phpstan-type Space array{result: \FFI\CData, at: \FFI\CData, number: \FFI\CData, atNumber: \FFI\CData}
+ *
  * @internal used by RustFfiTransport only
  */
 final class NativeLibrary
@@ -148,8 +150,13 @@ final class NativeLibrary
 
     private static bool $canUpload = false;
 
-    /** The type of a result. It is stored, because parsing a declaration takes a noticeable part of the time of a call. */
-    private static ?\FFI\CType $result = null;
+    /**
+     * A result and a number with their addresses, for the next native call. They are stored, because making them takes a noticeable
+     * part of the time of a call; whoever has taken them is alone with them, as a destructor may make a call within a call.
+     *
+     * @var Space|null
+     */
+    private static ?array $space = null;
 
     private function __construct()
     {
@@ -243,10 +250,10 @@ final class NativeLibrary
     public static function open(#[\SensitiveParameter] string $config): array
     {
         $ffi = self::bound();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $config): array {
-            $engine = $ffi->new('uint64_t');
-            $status = $ffi->secure_outbound_open($config, \strlen($config), \FFI::addr($engine), \FFI::addr($out));
-            return ['status' => $status, 'engine' => $engine->cdata, 'head' => self::head($out)];
+        return self::withResult($ffi, static function (array $space) use ($ffi, $config): array {
+            $space['number']->cdata = 0;
+            $status = $ffi->secure_outbound_open($config, \strlen($config), $space['atNumber'], $space['at']);
+            return ['status' => $status, 'engine' => $space['number']->cdata, 'head' => self::head($space['result'])];
         });
     }
 
@@ -267,7 +274,7 @@ final class NativeLibrary
         int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::bound();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
+        return self::withResult($ffi, static function (array $space) use (
             $ffi,
             $engine,
             $request,
@@ -283,10 +290,10 @@ final class NativeLibrary
                 \strlen($body),
                 $sealed,
                 \strlen($sealed),
-                \FFI::addr($out),
+                $space['at'],
             );
-            $body = $out->body_len > $room ? null : self::body($out);
-            return ['status' => $status, 'head' => self::head($out), 'body' => $body];
+            $body = $space['result']->body_len > $room ? null : self::body($space['result']);
+            return ['status' => $status, 'head' => self::head($space['result']), 'body' => $body];
         });
     }
 
@@ -302,10 +309,10 @@ final class NativeLibrary
     public static function explain(int $engine, #[\SensitiveParameter] string $request, int $bodyLength): array
     {
         $ffi = self::bound();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $engine, $request, $bodyLength): array {
+        return self::withResult($ffi, static function (array $space) use ($ffi, $engine, $request, $bodyLength): array {
             $length = \strlen($request);
-            $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, \FFI::addr($out));
-            return ['status' => $status, 'head' => self::head($out)];
+            $status = $ffi->secure_outbound_explain($engine, $request, $length, $bodyLength, $space['at']);
+            return ['status' => $status, 'head' => self::head($space['result'])];
         });
     }
 
@@ -332,14 +339,14 @@ final class NativeLibrary
         int $bodyLength,
     ): array {
         $ffi = self::deciding();
-        return self::withResult($ffi, static function (\FFI\CData $out) use (
+        return self::withResult($ffi, static function (array $space) use (
             $ffi,
             $engine,
             $service,
             $request,
             $bodyLength,
         ): array {
-            $call = $ffi->new('uint64_t');
+            $space['number']->cdata = 0;
             $status = $ffi->secure_outbound_decide(
                 $engine,
                 $service,
@@ -347,10 +354,10 @@ final class NativeLibrary
                 $request,
                 \strlen($request),
                 $bodyLength,
-                \FFI::addr($call),
-                \FFI::addr($out),
+                $space['atNumber'],
+                $space['at'],
             );
-            return ['status' => $status, 'call' => $call->cdata, 'head' => self::head($out)];
+            return ['status' => $status, 'call' => $space['number']->cdata, 'head' => self::head($space['result'])];
         });
     }
 
@@ -371,11 +378,11 @@ final class NativeLibrary
         int $room = \PHP_INT_MAX,
     ): array {
         $ffi = self::deciding();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $call, $body, $sealed, $room): array {
+        return self::withResult($ffi, static function (array $space) use ($ffi, $call, $body, $sealed, $room): array {
             [$length, $size] = [\strlen($body), \strlen($sealed)];
-            $status = $ffi->secure_outbound_send_decided($call, $body, $length, $sealed, $size, \FFI::addr($out));
-            $body = $out->body_len > $room ? null : self::body($out);
-            return ['status' => $status, 'head' => self::head($out), 'body' => $body];
+            $status = $ffi->secure_outbound_send_decided($call, $body, $length, $sealed, $size, $space['at']);
+            $body = $space['result']->body_len > $room ? null : self::body($space['result']);
+            return ['status' => $status, 'head' => self::head($space['result']), 'body' => $body];
         });
     }
 
@@ -410,10 +417,10 @@ final class NativeLibrary
         if (!self::$canCheck) {
             throw new \RuntimeException('the library or its header has no secure_outbound_check', self::WRONG_VERSION);
         }
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $engine, $request, $sealed): array {
+        return self::withResult($ffi, static function (array $space) use ($ffi, $engine, $request, $sealed): array {
             [$length, $size] = [\strlen($request), \strlen($sealed)];
-            $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, \FFI::addr($out));
-            return ['status' => $status, 'head' => self::head($out)];
+            $status = $ffi->secure_outbound_check($engine, $request, $length, $sealed, $size, $space['at']);
+            return ['status' => $status, 'head' => self::head($space['result'])];
         });
     }
 
@@ -603,9 +610,9 @@ final class NativeLibrary
     public static function headOf(int $exchange): array
     {
         $ffi = self::streaming();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange): array {
-            $status = $ffi->secure_outbound_head($exchange, \FFI::addr($out));
-            return ['status' => $status, 'head' => self::head($out)];
+        return self::withResult($ffi, static function (array $space) use ($ffi, $exchange): array {
+            $status = $ffi->secure_outbound_head($exchange, $space['at']);
+            return ['status' => $status, 'head' => self::head($space['result'])];
         });
     }
 
@@ -616,9 +623,9 @@ final class NativeLibrary
     public static function read(int $exchange, int $max): array
     {
         $ffi = self::streaming();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange, $max): array {
-            $status = $ffi->secure_outbound_read($exchange, $max, \FFI::addr($out));
-            return ['status' => $status, 'head' => self::head($out), 'body' => self::body($out)];
+        return self::withResult($ffi, static function (array $space) use ($ffi, $exchange, $max): array {
+            $status = $ffi->secure_outbound_read($exchange, $max, $space['at']);
+            return ['status' => $status, 'head' => self::head($space['result']), 'body' => self::body($space['result'])];
         });
     }
 
@@ -641,9 +648,9 @@ final class NativeLibrary
     public static function endOf(int $exchange): array
     {
         $ffi = self::streaming();
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $exchange): array {
-            $status = $ffi->secure_outbound_end($exchange, \FFI::addr($out));
-            return ['status' => $status, 'head' => self::head($out)];
+        return self::withResult($ffi, static function (array $space) use ($ffi, $exchange): array {
+            $status = $ffi->secure_outbound_end($exchange, $space['at']);
+            return ['status' => $status, 'head' => self::head($space['result'])];
         });
     }
 
@@ -705,10 +712,10 @@ final class NativeLibrary
      */
     private static function begun(\FFI $ffi, #[\SensitiveParameter] \Closure $start): array
     {
-        return self::withResult($ffi, static function (\FFI\CData $out) use ($ffi, $start): array {
-            $exchange = $ffi->new('uint64_t');
-            $status = $start(\FFI::addr($exchange), \FFI::addr($out));
-            return ['status' => $status, 'exchange' => $exchange->cdata, 'head' => self::head($out)];
+        return self::withResult($ffi, static function (array $space) use ($start): array {
+            $space['number']->cdata = 0;
+            $status = $start($space['atNumber'], $space['at']);
+            return ['status' => $status, 'exchange' => $space['number']->cdata, 'head' => self::head($space['result'])];
         });
     }
 
@@ -716,7 +723,7 @@ final class NativeLibrary
      * Makes a native call that gives a result, which is freed afterwards.
      *
      * @template T
-     * @param \Closure(\FFI\CData): T $native gets the result that is written to
+     * @param \Closure(Space): T $native gets the result and the number that are written to, and the addresses of both
      * @return T
      * @throws \RuntimeException CALL_FAILED
      */
@@ -725,11 +732,13 @@ final class NativeLibrary
         // Not by uninterrupted(): a closure more for each call takes a noticeable part of its time.
         $held = self::holdSignals();
         try {
-            $out = self::result($ffi);
+            $space = self::$space ?? self::space($ffi);
+            self::$space = null;
             try {
-                return $native($out);
+                return $native($space);
             } finally {
-                $ffi->secure_outbound_result_free(\FFI::addr($out));
+                $ffi->secure_outbound_result_free($space['at']);
+                self::$space = $space;
             }
         } catch (\FFI\Exception) {
             throw new \RuntimeException('the native call failed', self::CALL_FAILED);
@@ -785,10 +794,13 @@ final class NativeLibrary
         return self::$ffi ?? throw new \RuntimeException('the library is not bound', self::NOT_BOUND);
     }
 
-    private static function result(\FFI $ffi): \FFI\CData
+    /**
+     * @return Space
+     */
+    private static function space(\FFI $ffi): array
     {
-        self::$result ??= $ffi->type('secure_outbound_result');
-        return $ffi->new(self::$result);
+        [$result, $number] = [$ffi->new('secure_outbound_result'), $ffi->new('uint64_t')];
+        return ['result' => $result, 'at' => \FFI::addr($result), 'number' => $number, 'atNumber' => \FFI::addr($number)];
     }
 
     private static function deciding(): \FFI

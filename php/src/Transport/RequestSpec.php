@@ -12,11 +12,20 @@ use Netresearch\NrVault\Transport\Text\Pairs;
 /**
  * One request to a service. Only its form is checked here: the library joins, checks and encodes URLs.
  *
+ * @property-read list<SealedCredential> $credentials
+ *
  * @api
  */
-final readonly class RequestSpec
+final class RequestSpec
 {
     private const IDEMPOTENT = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
+
+    /**
+     * Not readonly, so that withCredentials() copies the object and does not make it anew, which takes ten times as long.
+     *
+     * @var list<SealedCredential>
+     */
+    private array $credentials = [];
 
     /**
      * @param string $serviceId 1 to 128 of A-Z a-z 0-9 . _ : -
@@ -39,23 +48,23 @@ final readonly class RequestSpec
      * @throws OutboundException invalid_request.malformed
      */
     public function __construct(
-        public string $serviceId,
-        public string $method,
-        public ?Policy $policy,
-        public ?string $baseUrl = null,
-        #[\SensitiveParameter] public string $path = '',
-        #[\SensitiveParameter] public array $query = [],
-        #[\SensitiveParameter] public ?string $url = null,
-        #[\SensitiveParameter] public array $headers = [],
-        #[\SensitiveParameter] public string $body = '',
-        public ?int $timeoutMs = null,
-        public ?string $correlationId = null,
-        #[\SensitiveParameter] public ?string $idempotencyKey = null,
-        public array $credentials = [],
-        public ?string $idempotencyHeader = null,
-        public array $alternatives = [],
-        public ?int $idleTimeoutMs = null,
-        public ?int $connectTimeoutMs = null,
+        public readonly string $serviceId,
+        public readonly string $method,
+        public readonly ?Policy $policy,
+        public readonly ?string $baseUrl = null,
+        #[\SensitiveParameter] public readonly string $path = '',
+        #[\SensitiveParameter] public readonly array $query = [],
+        #[\SensitiveParameter] public readonly ?string $url = null,
+        #[\SensitiveParameter] public readonly array $headers = [],
+        #[\SensitiveParameter] public readonly string $body = '',
+        public readonly ?int $timeoutMs = null,
+        public readonly ?string $correlationId = null,
+        #[\SensitiveParameter] public readonly ?string $idempotencyKey = null,
+        array $credentials = [],
+        public readonly ?string $idempotencyHeader = null,
+        public readonly array $alternatives = [],
+        public readonly ?int $idleTimeoutMs = null,
+        public readonly ?int $connectTimeoutMs = null,
     ) {
         if ($baseUrl === null && $url === null) {
             throw OutboundException::malformed('base_url or url is required');
@@ -79,6 +88,7 @@ final readonly class RequestSpec
         }
         if ($credentials !== []) {
             self::checkCredentials($credentials);
+            $this->credentials = $credentials;
         }
         if ($alternatives !== []) {
             self::checkAlternatives($alternatives);
@@ -103,19 +113,14 @@ final readonly class RequestSpec
      */
     public function withCredentials(array $credentials): self
     {
-        return $this->with($this->body, $credentials);
+        self::checkCredentials($credentials);
+        $copy = clone $this;
+        $copy->credentials = $credentials;
+        return $copy;
     }
 
     /** The same request with this body in place of its own. */
     public function withBody(#[\SensitiveParameter] string $body): self
-    {
-        return $this->with($body, $this->credentials);
-    }
-
-    /**
-     * @param list<SealedCredential> $credentials
-     */
-    private function with(#[\SensitiveParameter] string $body, array $credentials): self
     {
         return new self(
             $this->serviceId,
@@ -130,12 +135,25 @@ final readonly class RequestSpec
             $this->timeoutMs,
             $this->correlationId,
             $this->idempotencyKey,
-            $credentials,
+            $this->credentials,
             $this->idempotencyHeader,
             $this->alternatives,
             $this->idleTimeoutMs,
             $this->connectTimeoutMs,
         );
+    }
+
+    /**
+     * @return list<SealedCredential>
+     */
+    public function __get(string $name): array
+    {
+        return $name === 'credentials' ? $this->credentials : throw new \Error('a request has no property ' . $name);
+    }
+
+    public function __isset(string $name): bool
+    {
+        return $name === 'credentials';
     }
 
     /**

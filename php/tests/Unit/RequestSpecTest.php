@@ -32,6 +32,29 @@ final class RequestSpecTest extends TestCase
         }
     }
 
+    public function testCredentialsAreThoseOfACopy(): void
+    {
+        $bare = new RequestSpec('s', 'GET', null, 'https://api.example.com');
+        $sealed = [(new CredentialReference('id-1', CredentialReference::BEARER))->seal('nrv1:AA==')];
+        $request = $bare->withCredentials($sealed);
+
+        self::assertSame([], $bare->credentials);
+        self::assertSame($sealed, $request->credentials);
+        self::assertSame($sealed, $request->withBody('b')->credentials);
+        self::assertSame([], $request->withCredentials([])->credentials);
+        self::assertTrue(isset($request->credentials));
+        foreach (['credentials', 'body'] as $name) {
+            try {
+                $request->{$name} = [];
+                self::fail($name . ' was changed.');
+            } catch (\Error) {
+                self::assertSame($sealed, $request->credentials);
+            }
+        }
+        $this->expectException(RequestRefused::class);
+        $bare->withCredentials([(object) ['sealed' => 'nrv1:AA==']]);
+    }
+
     public function testTheHeadIsThatOfTheContract(): void
     {
         $request = new RequestSpec(

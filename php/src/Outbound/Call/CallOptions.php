@@ -79,7 +79,7 @@ final readonly class CallOptions
         if ($unknown !== null) {
             throw OutboundException::malformed($unknown . '; known are ' . implode(', ', self::NAMES));
         }
-        [$headers, $body] = self::body($options, HeaderPairs::read($options['headers'] ?? []));
+        [$headers, $body] = self::body($options, isset($options['headers']) ? HeaderPairs::read($options['headers']) : []);
         $key = $options['idempotencyKey'] ?? null;
         if ($key !== null && !is_string($key)) {
             throw OutboundException::malformed('the option idempotencyKey is no string');

@@ -24,14 +24,29 @@ final class Caller
 
     private const TESTS = 'Netresearch\\NrVault\\Outbound\\Tests\\';
 
+    /** So many frames are looked at first: an application's stack may have a hundred, and a call has few of its own. */
+    private const NEAR = 8;
+
     /** "Class::method" or "function", or "file.php:12" if a script calls outside of any function. */
     public static function find(): string
     {
-        $place = 'unknown';
-        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS) as $frame) {
+        $near = debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, self::NEAR);
+        return self::among($near, count($near) < self::NEAR)
+            ?? (string) self::among(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS), true);
+    }
+
+    /**
+     * @param list<array{file?: string, line?: int, class?: string, function: string, ...}> $frames
+     * @param bool $isWhole whether the stack has no others
+     * @return string|null null if another frame has to tell
+     */
+    private static function among(array $frames, bool $isWhole): ?string
+    {
+        $script = [];
+        foreach ($frames as $frame) {
             $class = $frame['class'] ?? '';
             if (self::isOwn($class)) {
-                $place = isset($frame['file']) ? basename($frame['file']) . ':' . ($frame['line'] ?? 0) : $place;
+                $script = isset($frame['file']) ? $frame : $script;
                 continue;
             }
             if ($class !== '') {
@@ -39,9 +54,17 @@ final class Caller
                 return strtok($class, "\0") . '::' . $frame['function'];
             }
             $isScript = in_array($frame['function'], ['include', 'include_once', 'require', 'require_once'], true);
-            return $isScript ? $place : $frame['function'];
+            return $isScript ? self::place($script) : $frame['function'];
         }
-        return $place;
+        return $isWhole ? self::place($script) : null;
+    }
+
+    /**
+     * @param array{file?: string, line?: int, ...} $frame
+     */
+    private static function place(array $frame): string
+    {
+        return isset($frame['file']) ? basename($frame['file']) . ':' . ($frame['line'] ?? 0) : 'unknown';
     }
 
     private static function isOwn(string $class): bool

@@ -367,6 +367,10 @@ final class RustFfiTransport implements ExchangesInterface, CredentialCheck
      */
     public function bind(): ?string
     {
+        // An engine of this PHP request was opened by a library that is bound.
+        if ($this->engine !== null) {
+            return null;
+        }
         if (NativeLibrary::API < self::LEAST_NATIVE_API) {
             throw self::unavailable(
                 'the preloaded NativeLibrary is too old for this version of this package: reload PHP after an update',

@@ -26,7 +26,8 @@ final class Quiet
      */
     public static function call(#[\SensitiveParameter] \Closure $work, ?string &$warnings = null): mixed
     {
-        [$before, self::$said] = [self::$said, ''];
+        $before = self::$said;
+        self::$said = '';
         set_error_handler(self::$hear ??= static function (int $level, string $message): bool {
             self::$said .= (self::$said === '' ? '' : "\n") . $message;
             return true;

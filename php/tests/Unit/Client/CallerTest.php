@@ -22,7 +22,7 @@ final class CallerTest extends TestCase
             'base_url' => 'https://api.example.com', 'policy' => ['allowed_methods' => ['GET']],
         ]]);
         $audit = new MemoryAuditSink();
-        $transport = (new FakeTransport())->respond()->respond()->respond()->respond();
+        $transport = (new FakeTransport())->respond()->respond()->respond()->respond()->respond();
         $calls = new Netresearch\NrVault\Outbound\Call\ServiceCalls($registry, new FakeCredentialProvider(), $transport, $audit);
         $client = new Netresearch\NrVault\Service\SecureHttpClient($calls);
         $client->request('my-api', 'GET', '/');
@@ -31,6 +31,11 @@ final class CallerTest extends TestCase
         final class InAClass { function method($client) { $client->request('my-api', 'GET', '/'); } }
         (new InAClass())->method($client);
         (new class { function method($client) { $client->request('my-api', 'GET', '/'); } })->method($client);
+        // More frames of the library than are looked at first.
+        eval('namespace Netresearch\NrVault\Outbound; final class Deep { static function call($client, $more) {
+            $more > 0 ? self::call($client, $more - 1) : $client->request("my-api", "GET", "/"); } }');
+        function behind_many_frames($client) { Netresearch\NrVault\Outbound\Deep::call($client, 20); }
+        behind_many_frames($client);
         echo json_encode(array_column($audit->entries(), 'caller'));
         PHP;
 
@@ -42,7 +47,7 @@ final class CallerTest extends TestCase
         $directory->remove();
 
         self::assertSame(
-            ['script.php:11', 'in_a_function', 'InAClass::method', 'class@anonymous::method'],
+            ['script.php:11', 'in_a_function', 'InAClass::method', 'class@anonymous::method', 'behind_many_frames'],
             json_decode($result['output'], true),
             $result['output'],
         );
