@@ -12,6 +12,7 @@ use super::configuration::invalid;
 use super::files;
 use super::metrics::Metrics;
 use super::notify;
+use super::pulse::Pulse;
 use super::records::{Ended, Records};
 use super::rights::Rights;
 use crate::error::Error;
@@ -28,6 +29,7 @@ pub struct Daemon {
     records: Records,
     metrics: Option<Metrics>,
     stop: watch::Sender<bool>,
+    pulse: Pulse,
 }
 
 impl Daemon {
@@ -46,6 +48,7 @@ impl Daemon {
             records,
             metrics,
             stop: watch::channel(false).0,
+            pulse: Pulse::default(),
         }))
     }
 
@@ -84,6 +87,11 @@ impl Daemon {
     /// The daemon's records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Notes a call before it sets any timer.
+    pub fn beat(&self) {
+        self.pulse.beat();
     }
 
     /// Has every session take nothing more.

@@ -68,6 +68,7 @@ impl Session {
 
     /// Decides about a call, and tells it.
     fn decide(&mut self, id: u64, document: &[u8]) {
+        self.daemon.beat();
         let read = CallDocument::parse(document);
         let beginning = read.as_ref().map_or_else(|_| CallBeginning::default(), CallBeginning::from);
         let decided =

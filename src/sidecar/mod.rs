@@ -5,7 +5,7 @@
 //! and writes; `asking` is the document of a call while it arrives, about which `deciding` decides; `pending` is a call that waits for its
 //! body, `call` its way, and `running` what can be done to it meanwhile; `account` counts what each has; `records` keeps what was asked;
 //! `metrics` counts what operators read, which `openmetrics` writes and `scrape` hands out; `places` is where the sockets are, which `listen`
-//! opens; `daemon` has them all, `accept` takes connections, and `run` is the program.
+//! opens; `pulse` keeps calls from waking who waits for the sockets; `daemon` has them all, `accept` takes connections, and `run` is the program.
 
 mod accept;
 mod account;
@@ -25,6 +25,7 @@ mod openmetrics;
 mod peer;
 mod pending;
 mod places;
+mod pulse;
 mod records;
 mod rights;
 mod run;

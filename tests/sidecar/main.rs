@@ -8,6 +8,7 @@ mod attacks;
 mod beside;
 mod bodies;
 mod calls;
+mod closings;
 mod configurations;
 mod ends;
 mod frames;
