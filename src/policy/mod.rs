@@ -29,6 +29,7 @@ mod headers;
 mod host;
 mod internal;
 mod path;
+mod patterns;
 mod redirect;
 mod refusal;
 mod rules;

@@ -11,7 +11,6 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     text: String,
-    /// What every path that matches begins with. Of a thousand patterns nearly all are told from a path by it.
     prefix: String,
     segments: Vec<Segment>,
     /// Whether a placeholder or the rest may match a segment with an encoded slash in it.
@@ -52,6 +51,11 @@ impl PathPattern {
         Ok(Self { spans_encoded_slash: false, ..Self::parse(text, spelling)? })
     }
 
+    /// What every path that matches begins with: all of the pattern, or the literals before its first placeholder, with their slashes.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -59,9 +63,6 @@ impl PathPattern {
 
     /// Whether this canonical path fulfils the pattern.
     pub fn matches(&self, path: &str) -> bool {
-        if !path.starts_with(&self.prefix) {
-            return false;
-        }
         let Some(relative) = path.strip_prefix('/') else { return false };
         let mut found = relative.split('/');
         for wanted in &self.segments {

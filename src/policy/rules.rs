@@ -6,6 +6,7 @@ use super::canonical::Spelling;
 use super::headers::parse_method;
 use super::host::HostRule;
 use super::path::PathPattern;
+use super::patterns::Patterns;
 use super::refusal::refuse;
 use super::url::{Origin, Scheme, Target};
 use crate::error::{Code, Error};
@@ -18,7 +19,7 @@ pub struct Rules {
     /// The methods.
     pub methods: Option<Vec<Method>>,
     /// The path patterns; the first that matches counts.
-    pub paths: Option<Vec<PathPattern>>,
+    pub paths: Option<Patterns>,
 }
 
 impl Rules {
@@ -32,7 +33,7 @@ impl Rules {
         Ok(Self {
             hosts: parse_named("allowed_hosts", hosts, HostRule::parse)?,
             methods: parse_named("allowed_methods", methods, parse_method)?,
-            paths: parse_named("allowed_paths", paths, |path| PathPattern::parse(path, spelling))?,
+            paths: parse_named("allowed_paths", paths, |path| PathPattern::parse(path, spelling))?.map(Patterns::from),
         })
     }
 
@@ -53,7 +54,7 @@ impl Rules {
         Ok(Self {
             hosts: parse_list(hosts, HostRule::parse_sealed)?,
             methods: parse_list(methods, parse_method)?,
-            paths: parse_list(paths, |path| PathPattern::parse_sealed(path, spelling))?,
+            paths: parse_list(paths, |path| PathPattern::parse_sealed(path, spelling))?.map(Patterns::from),
         })
     }
 
@@ -96,7 +97,7 @@ impl Rules {
 
     pub(super) fn allows_path(&self, path: &str) -> Result<Option<&PathPattern>, Error> {
         let Some(patterns) = &self.paths else { return Ok(None) };
-        match patterns.iter().find(|pattern| pattern.matches(path)) {
+        match patterns.first(path) {
             None => refuse(Code::PathNotAllowed, "the path matches no allowed pattern"),
             found => Ok(found),
         }

@@ -10,7 +10,6 @@ use super::destination::{Base, check_below};
 use super::headers;
 use super::host::HostRule;
 use super::internal::InternalHosts;
-use super::path::PathPattern;
 use super::refusal::{self, malformed, refuse};
 use super::rules::Rules;
 use super::url::{Origin, Scheme, Target};
@@ -164,11 +163,9 @@ impl Policy {
 
     pub(super) fn admit(&self, target: Target) -> Result<Admitted, Error> {
         let matched = self.rules.allows_path(target.path()).map_err(|error| match &self.rules.paths {
-            Some(patterns) => refusal::listing(
-                error.code,
-                "the path matches no pattern of allowed_paths",
-                patterns.iter().map(PathPattern::as_str),
-            ),
+            Some(patterns) => {
+                refusal::listing(error.code, "the path matches no pattern of allowed_paths", patterns.as_written())
+            }
             None => error,
         });
         let template = matched?.map(|pattern| pattern.as_str().to_owned());
