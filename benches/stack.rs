@@ -27,7 +27,7 @@ async fn exchange(network: &Network, url: &str) {
     *request.uri_mut() = url.parse().expect("a URL");
     let deadline = Instant::now() + Duration::from_secs(10);
     tokio::task::yield_now().await;
-    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: false };
+    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: None };
     let exchanged = network.exchange(request, Arc::default(), terms).await;
     let response = exchanged.unwrap_or_else(|failure| panic!("{}", failure.error));
     response.collect(ByteLimit { bytes: 1 << 20, of: "the bench" }, deadline, None, &mut 0).await.expect("a body");

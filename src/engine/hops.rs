@@ -7,6 +7,7 @@ use super::budget::Budget;
 use super::route::{Route, uri};
 use super::send::{Outgoing, send};
 use crate::audit::Recorder;
+#[cfg(feature = "http3")]
 use crate::document::Http3;
 use crate::error::{Code, Error, Sent};
 use crate::net::{Content, Network, Response, Terms, Way};
@@ -32,8 +33,7 @@ pub async fn follow(
             connect: budget.connect,
             beside: budget.beside,
             idle: budget.clock.as_deref(),
-            // An operator's word counts for the origin that is called, and for none that it redirects to.
-            http3: way == Way::Called && route.policy.http3() == Some(Http3::Registered),
+            http3: http3_port(network, route, &hop, way),
         };
         let sent = send(network, &hop.outgoing, terms, recorder, &mut worst).await;
         let response = sent.map_err(|error| match (error.code, redirected) {
@@ -41,6 +41,7 @@ pub async fn follow(
             _ => error,
         })?;
         worst = Sent::Yes;
+        note_advertised(network, route, &hop, way, &response);
         let status = response.status();
         let of_response = |error: Error| error.with_status(status.as_u16());
         let location = match route.max_redirects {
@@ -62,6 +63,31 @@ pub async fn follow(
         }
     }
 }
+
+/// The port at which HTTP/3 is tried. What is said of an API counts for the origin that is called, and for none that it redirects to.
+#[cfg(feature = "http3")]
+fn http3_port(network: &Network, route: &Route, hop: &Hop, way: Way) -> Option<u16> {
+    let Hop { target, outgoing } = hop;
+    match route.policy.http3().filter(|_| way == Way::Called)? {
+        Http3::Registered => Some(target.origin().port),
+        Http3::AltSvc => network.advertised(&outgoing.uri, |port| route.allows_port(target, &outgoing.method, port)),
+    }
+}
+
+#[cfg(not(feature = "http3"))]
+fn http3_port(_: &Network, _: &Route, _: &Hop, _: Way) -> Option<u16> {
+    None
+}
+
+#[cfg(feature = "http3")]
+fn note_advertised(network: &Network, route: &Route, hop: &Hop, way: Way, response: &Response) {
+    if way == Way::Called && route.policy.http3() == Some(Http3::AltSvc) {
+        network.note_advertised(&hop.outgoing.uri, response);
+    }
+}
+
+#[cfg(not(feature = "http3"))]
+fn note_advertised(_: &Network, _: &Route, _: &Hop, _: Way, _: &Response) {}
 
 struct Hop {
     target: Target,

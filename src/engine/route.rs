@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::Uri;
 
 use crate::error::{Code, Error};
+#[cfg(feature = "http3")]
+use crate::policy::Origin;
 use crate::policy::{Bound, InternalHosts, Policy, Target};
 
 /// The way of a call: where it begins, and what every redirect has to pass.
@@ -25,6 +27,17 @@ pub struct Route {
     pub is_signed: bool,
     /// How many redirects are followed.
     pub max_redirects: u32,
+}
+
+#[cfg(feature = "http3")]
+impl Route {
+    /// Whether a request with this method may go to another port of its target's host: by the policy, and by what its credentials are
+    /// bound to.
+    pub fn allows_port(&self, target: &Target, method: &http::Method, port: u16) -> bool {
+        let origin = Origin { port, ..target.origin().clone() };
+        self.policy.allows_alternative(&origin, &self.internal_hosts)
+            && self.bounds.iter().all(|bound| bound.allows_service(&origin, method).is_ok())
+    }
 }
 
 /// The URL to send, its parts in memory of their own: the pool keeps an origin as long as connections to it, and would keep

@@ -134,6 +134,12 @@ impl Connector {
     }
 }
 
+/// The port of an https origin.
+#[cfg(feature = "http3")]
+pub fn port(target: &Uri) -> u16 {
+    target.port_u16().unwrap_or(443)
+}
+
 /// Why no connection is waited for any longer.
 pub fn late() -> Error {
     Error::new(Code::ConnectTimeout, "no connection was made within connect_timeout_ms")

@@ -38,8 +38,8 @@ impl Network {
         // A connection that is made beside them is held until the request has one, which is this where hyper's client has no other.
         #[cfg(feature = "http3")]
         let _held = match terms.http3 {
-            false => None,
-            true => match Box::pin(by_http3(self, &request, &witness, terms)).await {
+            None => None,
+            Some(_) => match Box::pin(by_http3(self, &request, &witness, terms)).await {
                 ByHttp3::Sent(ended) => return *ended,
                 ByHttp3::OverTcp(held) => held,
             },

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "http3")]
+use http::StatusCode;
 use http::Uri;
 use tokio::sync::Semaphore;
 
@@ -11,12 +13,16 @@ use super::client::{self, HttpClient, Tasks};
 use super::connector::Connector;
 use super::http1::origin;
 #[cfg(feature = "http3")]
+use super::http3::alt_svc::{AltSvc, Alternatives};
+#[cfg(feature = "http3")]
 use super::http3::pool::QuicConnections;
 use super::identity::Identity;
 use super::lanes::{self, LanePlace, Lanes};
 use super::options::NetworkOptions;
 use super::pool::Pool;
 use super::resolve::Lookups;
+#[cfg(feature = "http3")]
+use super::response::Response;
 use crate::error::Error;
 use crate::policy::Versions;
 use crate::sign::ClientCertificate;
@@ -59,12 +65,20 @@ pub struct Network {
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
     #[cfg(feature = "http3")]
     http3: QuicConnections,
+    shared: Shared,
+}
+
+/// What the networks of one engine share.
+#[derive(Clone, Default)]
+struct Shared {
+    #[cfg(feature = "http3")]
+    alternatives: Arc<Alternatives>,
 }
 
 impl Network {
     /// Prepares connections. Nothing is opened yet.
     pub fn new(options: NetworkOptions, lookups: Arc<Lookups>) -> Result<Self, Error> {
-        Self::with(options, lookups, None)
+        Self::with(options, lookups, None, Shared::default())
     }
 
     /// The connections of whoever may speak these versions. They are apart from those of others, who might have agreed on one that
@@ -108,10 +122,15 @@ impl Network {
 
     fn beside(&self, versions: Versions, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
         let options = NetworkOptions { versions, ..self.options.clone() };
-        Self::with(options, Arc::clone(&self.lookups), identity)
+        Self::with(options, Arc::clone(&self.lookups), identity, self.shared.clone())
     }
 
-    fn with(options: NetworkOptions, lookups: Arc<Lookups>, identity: Option<Arc<Identity>>) -> Result<Self, Error> {
+    fn with(
+        options: NetworkOptions,
+        lookups: Arc<Lookups>,
+        identity: Option<Arc<Identity>>,
+        shared: Shared,
+    ) -> Result<Self, Error> {
         #[cfg(feature = "http3")]
         let http3 = QuicConnections::new(&options, identity.as_ref())?;
         let connector = Connector::new(&options, Arc::clone(&lookups), identity.as_ref())?;
@@ -129,6 +148,7 @@ impl Network {
             gates: Mutex::default(),
             #[cfg(feature = "http3")]
             http3,
+            shared,
         })
     }
 
@@ -141,6 +161,25 @@ impl Network {
     #[cfg(feature = "http3")]
     pub(super) fn http3(&self) -> (&QuicConnections, &Connector) {
         (&self.http3, &self.connector)
+    }
+
+    /// The port at which the origin of a target has said that it has HTTP/3, among those that are allowed.
+    #[cfg(feature = "http3")]
+    pub fn advertised(&self, target: &Uri, is_allowed: impl Fn(u16) -> bool) -> Option<u16> {
+        self.shared.alternatives.port(&origin(target), Instant::now(), is_allowed)
+    }
+
+    /// Takes note of where the origin of a target says that it has HTTP/3, by a response that came over TLS from itself. 421 says that
+    /// it is not where it was looked for.
+    #[cfg(feature = "http3")]
+    pub fn note_advertised(&self, target: &Uri, response: &Response) {
+        let said = match response.status() {
+            StatusCode::MISDIRECTED_REQUEST => Some(AltSvc::Clear),
+            _ => AltSvc::of(response.headers(), target.host().unwrap_or_default()),
+        };
+        if let Some(said) = said.filter(|_| self.connector.may_speak_http3(target)) {
+            self.shared.alternatives.note(&origin(target), said, Instant::now());
+        }
     }
 
     /// Limit of making one connection.

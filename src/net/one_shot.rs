@@ -31,7 +31,7 @@ impl Network {
         let request = request.map(Content::Whole);
         let (client, tasks) = self.one_shot_client();
         let mut tasks = AbortOnDrop(tasks);
-        let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: false };
+        let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: None };
         let gate = Semaphore::new(1);
         let mut exchanged = self.exchange_by(Some(&client), &gate, request.clone(), Arc::default(), terms).await;
         if exchanged.as_ref().is_err_and(|failure| failure.unprocessed && failure.http1_next) {

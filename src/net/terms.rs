@@ -43,8 +43,8 @@ pub struct Terms<'a> {
     pub beside: bool,
     /// How long nothing may come of it, where anybody looks at that.
     pub idle: Option<&'a IdleLimit>,
-    /// Whether its origin is known to have HTTP/3.
-    pub http3: bool,
+    /// The port at which its origin is known to have HTTP/3.
+    pub http3: Option<u16>,
 }
 
 /// Why an exchange ended of which nothing came.

@@ -151,6 +151,11 @@ impl Policy {
         }
     }
 
+    /// Whether what goes to an origin may go to this one in its place, by the rules for its host and port alone.
+    pub fn allows_alternative(&self, origin: &Origin, internal_hosts: &InternalHosts) -> bool {
+        self.check_host(origin, internal_hosts).is_ok()
+    }
+
     pub(super) fn check_method(&self, method: &Method) -> Result<(), Error> {
         headers::check_method(method)?;
         self.rules.allows_method(method).map_err(|error| match &self.rules.methods {

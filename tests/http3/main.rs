@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod alt_svc;
 mod beside;
 mod bounds;
 mod forks;

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::pool::QuicConnections;
 use crate::error::Error;
 use crate::net::connection::Stream;
-use crate::net::connector::Connector;
+use crate::net::connector::{self, Connector};
 
 /// When TCP begins where not one datagram has come, and where QUIC is only slow.
 const SILENT: Duration = Duration::from_millis(100);
@@ -28,17 +28,18 @@ pub enum Winner {
     Tcp(Box<Stream>),
 }
 
-/// Races to the origin of this target, at these addresses. Without a winner there is the error of TCP.
+/// Races to the origin of this target, at these addresses, and for QUIC at this port. Without a winner there is the error of TCP.
 pub async fn race(
     http3: &QuicConnections,
     connector: &Connector,
     target: &Uri,
+    port: Option<u16>,
     name: &str,
     addresses: Vec<IpAddr>,
 ) -> Result<Winner, Error> {
     let has_heard = AtomicBool::new(false);
     let begin = Notify::new();
-    let port = target.port_u16().unwrap_or(443);
+    let port = port.unwrap_or_else(|| connector::port(target));
     let mut quic = pin!(handshake(http3, &addresses, port, name, &has_heard));
     let mut tcp = pin!(async {
         tokio::select! {

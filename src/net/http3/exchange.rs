@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Sent};
 use crate::net::body::{Content, Leaving, Witness, WitnessBody};
 use crate::net::classify::{self, Cause};
 use crate::net::connection::InUse;
-use crate::net::connector::{Connector, HeldConnection, late};
+use crate::net::connector::{self, Connector, HeldConnection, late};
 use crate::net::frames::INTERIM_RESPONSES;
 use crate::net::head::{self, InterimLimit};
 use crate::net::http1::origin as origin_of;
@@ -73,7 +73,7 @@ impl QuicConnections {
         witness: &Arc<Witness>,
         terms: Terms<'_>,
     ) -> ByHttp3 {
-        let (target, origin) = (request.uri(), origin_of(request.uri()));
+        let (target, origin) = (request.uri(), path_of(request.uri(), terms));
         if !connector.may_speak_http3(target) || self.is_broken(&origin, std::time::Instant::now()) {
             return ByHttp3::OverTcp(None);
         }
@@ -121,7 +121,7 @@ impl QuicConnections {
         }
         let dialled = timeout_at(until, async {
             let (name, addresses) = connector.resolve(target).await?;
-            race(self, connector, target, &name, addresses).await
+            race(self, connector, target, terms.http3, &name, addresses).await
         });
         let winner = match dialled.await {
             Ok(winner) => winner,
@@ -146,7 +146,7 @@ impl QuicConnections {
         witness: &Arc<Witness>,
         terms: Terms<'_>,
     ) -> Result<Response, Box<Failure>> {
-        let origin = origin_of(request.uri());
+        let origin = path_of(request.uri(), terms);
         let reused = connection.facts.use_once();
         let used = InUse::new(Arc::clone(&connection.facts));
         let observed = Observed { connection: Some(used), reused };
@@ -202,7 +202,7 @@ impl QuicConnections {
             cause.error = tls::client_refused(alert);
         }
         if cause.wants_http1 {
-            connector.wants_http1(&origin);
+            connector.wants_http1(&origin_of(request.uri()));
             connection.retire();
             cause.error = classify::wants_http1(network.http1());
         }
@@ -215,6 +215,15 @@ impl QuicConnections {
             http1_next: cause.wants_http1 && network.http1(),
             observed,
         }))
+    }
+}
+
+/// What connections and marks are kept by: the origin, and the port where it has HTTP/3 if that is another one.
+fn path_of(target: &Uri, terms: Terms<'_>) -> String {
+    let origin = origin_of(target);
+    match terms.http3.filter(|port| *port != connector::port(target)) {
+        Some(port) => format!("{origin} {port}"),
+        None => origin,
     }
 }
 

@@ -209,7 +209,7 @@ async fn send(network: &Network, port: u16, method: &str, body: &'static str) ->
     let content = Content::Whole(Bytes::from_static(body.as_bytes()));
     let request = http::Request::builder().method(method).uri(uri).body(content).expect("a request");
     let deadline = Instant::now() + Duration::from_secs(10);
-    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: true };
+    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: Some(port) };
     network.exchange(request, Arc::<Witness>::default(), terms).await
 }
 
@@ -312,7 +312,8 @@ fn a_server_that_vanishes_sees_a_request_once_and_its_connection_is_left() {
         let uri = format!("https://127.0.0.1:{}/", server.port);
         let request = http::Request::post(uri).body(Content::Whole(Bytes::from_static(b"x"))).expect("a request");
         let deadline = Instant::now() + Duration::from_millis(500);
-        let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: true };
+        let terms =
+            Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: Some(server.port) };
         let failure = network.exchange(request, Arc::default(), terms).await.err().expect("a failure");
         assert_eq!((failure.error.code, failure.error.sent), (Code::TotalTimeout, Sent::Maybe));
     });
