@@ -36,6 +36,8 @@ final class ImporterTest extends OutboundTestCase
             'idle_timeout_ms' => 1,
             'request_bytes' => 0,
             'response_bytes' => 1,
+            'http_versions' => ['3', '1.1'],
+            'http3' => 'alt-svc',
             'breaker' => ['failures' => 5, 'open_ms' => 60000],
         ],
         'headers' => ['Accept' => 'application/json', 'X-Tenant' => '  zwölf: "a" ', 'X-Empty' => ''],
