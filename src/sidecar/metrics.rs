@@ -28,6 +28,9 @@ pub const BUCKETS: [Duration; 12] = [
     Duration::from_secs(30),
 ];
 
+/// The versions of HTTP.
+pub const VERSIONS: [&str; 3] = ["1.1", "2", "3"];
+
 /// Services that can be told apart. More than that, over all configurations that the process has read, are counted as one.
 const MOST_SERVICES: usize = 2000;
 
@@ -47,6 +50,8 @@ pub struct ServiceCounts {
     pub token_requests: u64,
     /// Calls that needed a new connection to a server.
     pub opened: u64,
+    /// Calls that had a connection, in the order of `VERSIONS`.
+    pub versions: [u64; VERSIONS.len()],
     /// Bytes of bodies that were sent.
     pub bytes_out: u64,
     /// Bytes of bodies that were received.
@@ -85,6 +90,8 @@ struct CountedRecord<'a> {
     error_code: Option<Cow<'a, str>>,
     token_requests: u64,
     connection_reused: Option<bool>,
+    #[serde(borrow)]
+    http_version: Option<Cow<'a, str>>,
     bytes_out: u64,
     bytes_in: u64,
 }
@@ -130,6 +137,10 @@ impl Metrics {
         }
         counts.token_requests += record.token_requests;
         counts.opened += u64::from(record.connection_reused == Some(false));
+        if let Some(version) = record.http_version {
+            let counted = VERSIONS.iter().zip(&mut counts.versions).filter(|(name, _)| **name == version);
+            counted.for_each(|(_, count)| *count += 1);
+        }
         counts.bytes_out += record.bytes_out;
         counts.bytes_in += record.bytes_in;
     }

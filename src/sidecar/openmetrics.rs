@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::account::{LIMITS, Subject};
 use super::daemon::Daemon;
-use super::metrics::{BUCKETS, Metrics, ServiceCounts};
+use super::metrics::{BUCKETS, Metrics, ServiceCounts, VERSIONS};
 use super::records::OUTCOMES;
 use crate::text::printable;
 
@@ -156,6 +156,12 @@ fn services(text: &mut Exposition, metrics: &Metrics) {
         }
         text.sample("call_duration_seconds_sum", &[("service", service)], counts.durations.sum.as_secs_f64());
         text.sample("call_duration_seconds_count", &[("service", service)], all);
+    }
+    text.family("calls_by_version", Type::Counter, None, "Calls that had a connection, by its version of HTTP.");
+    for (service, counts) in &services {
+        for (version, count) in VERSIONS.iter().zip(counts.versions) {
+            text.sample("calls_by_version_total", &[("service", service), ("version", version)], count);
+        }
     }
     let counters: [ServiceCounter; 4] = [
         ("token_requests", None, "Token requests that were made or tried.", |counts| counts.token_requests),

@@ -97,6 +97,8 @@ fn what_happens_is_counted() {
         (r#"call_duration_seconds_count{service="shop"}"#, "3"),
         (r#"call_duration_seconds_bucket{service="shop",le="+Inf"}"#, "3"),
         (r#"opened_connections_total{service="shop"}"#, "2"),
+        (r#"calls_by_version_total{service="shop",version="1.1"}"#, "3"),
+        (r#"calls_by_version_total{service="shop",version="3"}"#, "0"),
         (r#"sent_bytes_total{service="shop"}"#, "28"),
         (r#"received_bytes_total{service="shop"}"#, "28"),
         (r#"token_requests_total{service="shop"}"#, "0"),
