@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod aioquic;
 mod alt_svc;
 mod beside;
 mod bounds;
@@ -12,6 +13,8 @@ mod hole;
 mod honest;
 mod hostile;
 mod hostile_connection;
+mod mixture;
+mod nginx;
 mod servers;
 mod silence;
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::servers::{CONTROL, Client, SETTINGS, frame, number};
+use crate::servers::{CONTROL, Client, SETTINGS, frame, number, ports};
+use crate::support::library::{close, open, send};
+use crate::support::server::{Authority, configuration, request};
 
 /// How long the servers here wait without a datagram. It is longer than a connection is used again for.
 const IDLE: Duration = Duration::from_secs(3);
@@ -95,6 +97,26 @@ fn a_server_that_vanishes_after_a_request_saw_it_once_and_gets_no_other_by_http_
     let reply = client.call("POST", b"x", |_| {});
     assert_eq!((&reply.head["http_version"], reply.body.as_slice()), (&json!("1.1"), &b"over TCP"[..]), "{reply:?}");
     assert_eq!(client.counts(), (2, 1, 1));
+}
+
+#[test]
+fn where_nobody_is_the_error_is_that_of_tcp() {
+    let authority = Authority::new();
+    let (tcp, udp) = ports();
+    let port = tcp.local_addr().expect("an address").port();
+    drop(tcp);
+    let mut document = configuration(&authority, &["localhost"], &[port]);
+    document["http_versions"] = json!(["3", "2", "1.1"]);
+    let (status, engine, head) = open(&document);
+    assert_eq!(status, 0, "{head}");
+    let mut request = request("POST", &format!("https://localhost:{port}"), "/");
+    request["policy"]["http3"] = json!("registered");
+    // Less than QUIC waits for an answer.
+    request["timeout_ms"] = json!(10_000);
+    let reply = send(engine, &request, b"x", "");
+    assert_eq!((reply.code(), reply.sent()), ("connect.refused", "no"), "{reply:?}");
+    assert!(udp.recv(&mut [0; 2048]).is_ok_and(|length| length > 0), "HTTP/3 was tried");
+    close(engine);
 }
 
 #[test]

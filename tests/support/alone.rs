@@ -22,9 +22,15 @@ pub fn task() -> Option<Value> {
 
 /// The arguments with which this binary runs only one test of the caller's file, whose name is that of its module.
 #[track_caller]
-fn only(test: &str) -> [String; 4] {
+fn only(test: &str) -> [String; 5] {
     let module = Path::new(Location::caller().file()).file_stem().expect("a file").to_string_lossy();
-    [format!("{module}::{test}"), "--exact".to_owned(), "--nocapture".to_owned(), "--test-threads=1".to_owned()]
+    [
+        format!("{module}::{test}"),
+        "--exact".to_owned(),
+        "--include-ignored".to_owned(),
+        "--nocapture".to_owned(),
+        "--test-threads=1".to_owned(),
+    ]
 }
 
 /// Runs one test of the caller's file in a process of its own, in which `task` returns this value.

@@ -97,7 +97,15 @@ abstract class ContractTestCase extends TestCase
             'internal_hosts' => self::internal(self::$server->ports()),
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],
-        ];
+        ] + (self::triesHttp3() ? ['http_versions' => ['3', '2', '1.1']] : []);
+    }
+
+    /**
+     * Whether the cases run with HTTP/3 tried, which no server here has, by a library that was built with it. Nothing may come out otherwise.
+     */
+    private static function triesHttp3(): bool
+    {
+        return getenv('SECURE_OUTBOUND_TRY_HTTP3') === '1';
     }
 
     /**
@@ -130,7 +138,8 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function policy(mixed ...$more): Policy
     {
-        return new Policy(...$more + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
+        $http3 = self::triesHttp3() ? ['http3' => 'registered'] : [];
+        return new Policy(...$more + $http3 + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
     }
 
     /**

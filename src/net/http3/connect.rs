@@ -1,5 +1,6 @@
 //! Two handshakes with one origin: QUIC begins, TCP follows, and the first to be complete is used. No request is ever raced.
 
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::net::connector::{self, Connector};
 /// When TCP begins where not one datagram has come, and where QUIC is only slow.
 const SILENT: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_millis(200);
+/// How much longer a datagram is waited for where TCP has failed and not one has come.
+const DOUBTFUL: Duration = Duration::from_millis(300);
 
 /// Which handshake was complete first.
 pub enum Winner {
@@ -54,6 +57,14 @@ pub async fn race(
         }
         connector.dial_over_tcp(target, addresses.clone()).await
     });
+    let refused = Notify::new();
+    let mut nobody = pin!(async {
+        refused.notified().await;
+        sleep(DOUBTFUL).await;
+        if has_heard.load(Ordering::Relaxed) {
+            pending().await
+        }
+    });
     let (mut quic_is_over, mut refusal) = (false, None);
     loop {
         tokio::select! {
@@ -67,8 +78,13 @@ pub async fn race(
             }
             stream = &mut tcp, if refusal.is_none() => match stream {
                 Ok(stream) => return Ok(Winner::Tcp(Box::new(stream))),
-                Err(error) => refusal = Some(error),
+                Err(error) => {
+                    refusal = Some(error);
+                    refused.notify_one();
+                }
             },
+            // QUIC would wait much longer for an answer that does not come.
+            () = &mut nobody => quic_is_over = true,
         }
         if let Some(error) = refusal.take_if(|_| quic_is_over) {
             return Err(error);
