@@ -12,9 +12,9 @@ use crate::servers::{
 use crate::support::alone;
 use crate::support::peak;
 
-/// Memory for the limits of a head and of a body of 64 KiB, with the windows and the buffers of the connection and of the
-/// server here.
-const ROOM: u64 = 12 << 10;
+/// Memory for the limits of a head and of a body of 64 KiB, with the windows and the buffers of the connection, and 10 MiB that the server
+/// here, which is in this process, keeps of what it sends.
+const ROOM: u64 = 24 << 10;
 
 /// The deadline that ends attacks which have no end of their own. The others end before any deadline.
 pub const SOON: u64 = 600;

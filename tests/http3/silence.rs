@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::servers::{CONTROL, Client, SETTINGS, frame, number, ports};
 use crate::support::library::{close, open, send};
-use crate::support::server::{Authority, configuration, request};
+use crate::support::server::{Authority, Server, configuration, request};
 
 /// How long the servers here wait without a datagram. It is longer than a connection is used again for.
 const IDLE: Duration = Duration::from_secs(3);
@@ -116,6 +116,25 @@ fn where_nobody_is_the_error_is_that_of_tcp() {
     let reply = send(engine, &request, b"x", "");
     assert_eq!((reply.code(), reply.sent()), ("connect.refused", "no"), "{reply:?}");
     assert!(udp.recv(&mut [0; 2048]).is_ok_and(|length| length > 0), "HTTP/3 was tried");
+    close(engine);
+}
+
+#[test]
+fn tcp_begins_however_little_time_there_is() {
+    let authority = Authority::new();
+    let (tcp, _udp) = ports();
+    let server = Server::listen(tcp, None, |peer| peer.take(1).is_some());
+    let mut document = configuration(&authority, &["localhost"], &[server.address.port()]);
+    document["http_versions"] = json!(["3", "2", "1.1"]);
+    let (status, engine, head) = open(&document);
+    assert_eq!(status, 0, "{head}");
+    let mut request = request("POST", &server.url("https", "localhost"), "/");
+    request["policy"]["http3"] = json!("registered");
+    // QUIC, to which nobody answers, has a start of as much elsewhere.
+    request["connect_timeout_ms"] = json!(100);
+    let reply = send(engine, &request, b"x", "");
+    assert_eq!(reply.sent(), "no", "{reply:?}");
+    assert_eq!(server.counts.connections(), 1, "{reply:?}");
     close(engine);
 }
 

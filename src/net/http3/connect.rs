@@ -39,7 +39,10 @@ pub async fn race(
     port: Option<u16>,
     name: &str,
     addresses: Vec<IpAddr>,
+    patience: Duration,
 ) -> Result<Winner, Error> {
+    // Where there is less time, TCP has most of it.
+    let (silent, slow) = (SILENT.min(patience / 4), SLOW.min(patience / 2));
     let has_heard = AtomicBool::new(false);
     let begin = Notify::new();
     let port = port.unwrap_or_else(|| connector::port(target));
@@ -49,9 +52,9 @@ pub async fn race(
             biased;
             () = begin.notified() => {}
             () = async {
-                sleep(SILENT).await;
+                sleep(silent).await;
                 if has_heard.load(Ordering::Relaxed) {
-                    sleep(SLOW - SILENT).await;
+                    sleep(slow - silent).await;
                 }
             } => {}
         }

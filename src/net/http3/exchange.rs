@@ -121,7 +121,8 @@ impl QuicConnections {
         }
         let dialled = timeout_at(until, async {
             let (name, addresses) = connector.resolve(target).await?;
-            race(self, connector, target, terms.http3, &name, addresses).await
+            let patience = until.saturating_duration_since(Instant::now());
+            race(self, connector, target, terms.http3, &name, addresses, patience).await
         });
         let winner = match dialled.await {
             Ok(winner) => winner,
