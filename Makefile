@@ -76,6 +76,8 @@ packages:
 test-packages: packages
 	@CARGO="$(CARGO)" .ci/test-archive
 	@CARGO="$(CARGO)" .ci/test-packages
+	@CARGO="$(CARGO)" .ci/other-versions
+	@.ci/test-versions
 	@if [ -n "$$(find target/packages -name 'secure-outbound_*_arm64.deb' 2>/dev/null)" ]; then CARGO="$(CARGO)" .ci/test-arm64; \
 	 else echo "left out: packages for arm64, none were made"; fi
 	@.ci/test-images
