@@ -162,9 +162,9 @@ impl<'a> Reader<'a> {
 
 /// What origins have said, in memory alone.
 #[derive(Default)]
-pub struct Alternatives(Mutex<VecDeque<Known>>);
+pub struct Alternatives(Mutex<VecDeque<Advertised>>);
 
-struct Known {
+struct Advertised {
     origin: String,
     ports: Vec<(u16, Instant)>,
 }
@@ -182,7 +182,7 @@ impl Alternatives {
         if known.len() >= ORIGINS {
             known.pop_front();
         }
-        known.push_back(Known { origin: origin.to_owned(), ports });
+        known.push_back(Advertised { origin: origin.to_owned(), ports });
     }
 
     /// The first port that counts now, among those that are allowed.
