@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use super::body::WitnessBody;
 use super::body_task::Endable;
 use super::connector::Connector;
+use super::family::Spawner;
 use super::options::NetworkOptions;
-use super::tasks::{Spawner, Task, spawn};
+use super::tasks::{Task, spawn};
 use super::upload::AHEAD;
 use crate::sys::lock;
 

@@ -1,7 +1,7 @@
 //! One request and the head of its response.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Request;
@@ -14,6 +14,7 @@ use super::body_task::{BodyTask, BodyTaskEnd};
 use super::classify;
 use super::client::HttpClient;
 use super::connector;
+use super::family;
 use super::head::{self, InterimLimit};
 #[cfg(feature = "http3")]
 use super::http3::exchange::{ByHttp3, by_http3};
@@ -96,7 +97,8 @@ impl Network {
                     &*of_lane
                 }
             };
-            let mut response = pin!(client.request(request));
+            let mut response = client.request(request);
+            let mut response = poll_fn(|cx| family::together(|| Pin::new(&mut response).poll(cx)));
             let mut noted = false;
             let mut idle: Waited<'_> = terms.idle.map(|limit| Box::pin(limit.exceeded_by(&witness)) as Pin<Box<_>>);
             let mut settling: Waited<'_> = None;

@@ -21,6 +21,7 @@ mod date;
 mod decode;
 mod dial;
 mod exchange;
+mod family;
 mod frames;
 mod guard;
 mod head;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use hyper::rt::Executor;
 use tokio::task::JoinHandle;
 
 /// Of all runtimes of a process. Who asks only does something for nothing where another one's task was woken.
@@ -57,15 +56,5 @@ impl Wake for Telling {
     fn wake_by_ref(self: &Arc<Self>) {
         WOKEN.store(true, Ordering::Release);
         self.0.wake_by_ref();
-    }
-}
-
-/// Runs the tasks of hyper's connections.
-#[derive(Clone)]
-pub struct Spawner;
-
-impl Executor<Task> for Spawner {
-    fn execute(&self, task: Task) {
-        drop(spawn(task));
     }
 }
