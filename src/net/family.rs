@@ -162,6 +162,7 @@ impl Drop for Collecting {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
     use std::sync::Mutex;
 
     use tokio::runtime::{Builder, Runtime};
@@ -253,10 +254,16 @@ mod tests {
                 for (place, go) in waited.into_iter().enumerate() {
                     let polls = Arc::clone(&counted);
                     Spawner.execute(Box::pin(async move {
-                        loop {
+                        let mut waiting = Box::pin(async {
+                            loop {
+                                go.notified().await;
+                            }
+                        });
+                        poll_fn(|cx| {
                             lock(&polls)[place] += 1;
-                            go.notified().await;
-                        }
+                            waiting.as_mut().poll(cx)
+                        })
+                        .await
                     }));
                 }
             }));
