@@ -1,5 +1,6 @@
 //! The attempts of one call, and what happens between two of them.
 
+use std::future::pending;
 use std::time::Instant as Clock;
 
 use jiff::Timestamp;
@@ -34,6 +35,10 @@ pub async fn make(prepared: &mut Prepared, recorder: &mut Recorder) -> Result<Re
         made += 1;
         recorder.attempt();
         let mut ended = hops::follow(network, route, budget, outgoing, recorder).await;
+        if ended.is_err() && request.body.has_failed() {
+            // Its host is told why, by who waits for that. The connection's end came of it, and says nothing of the server.
+            pending::<()>().await;
+        }
         let outcome = outcome(&ended);
         recorder.attempt_ended(outcome);
         let is_left = retry::body_is_left(&request.body, outcome);

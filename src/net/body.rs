@@ -76,6 +76,14 @@ impl Content {
         }
     }
 
+    /// Whether it is in pieces, and a connection has come to what makes it unfit to be sent.
+    pub fn has_failed(&self) -> bool {
+        match self {
+            Self::Whole(_) => false,
+            Self::InPieces(upload) => upload.failure().is_some(),
+        }
+    }
+
     /// Whether it is in pieces of which some have left: it cannot be sent again.
     pub fn has_begun(&self) -> bool {
         match self {

@@ -154,7 +154,8 @@ impl Upload {
         }
     }
 
-    fn failure(&self) -> Option<Error> {
+    /// What makes the body unfit to be sent, once the connection has come to it.
+    pub(super) fn failure(&self) -> Option<Error> {
         let state = self.state();
         state.end.clone().filter(|_| state.has_failed)?.err()
     }
