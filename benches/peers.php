@@ -8,14 +8,15 @@ declare(strict_types=1);
  *
  * php benches/peers.php [--turns=N] [--requests=N] [SUITE…]     as root, for php-fpm
  *
- * Suites: warm, sidecar, fpm, registry, envelope, stream, threads; without an argument, all. --turns is for warm, sidecar and envelope, where a turn of
- * the first two has 20 calls, and for stream and threads, which take a twentieth and a tenth of them; --requests is for fpm and registry.
+ * Suites: warm, sidecar, fpm, registry, envelope, stream, threads, http3; without an argument, all. --turns is for warm, sidecar and envelope, where a turn of
+ * the first two has 20 calls, and for stream and http3, which take a twentieth of them, and threads, which takes a tenth; --requests is for fpm and registry.
  */
 
 use Netresearch\NrVault\Outbound\Benches\Api;
 use Netresearch\NrVault\Outbound\Benches\Chart;
 use Netresearch\NrVault\Outbound\Benches\Envelopes;
 use Netresearch\NrVault\Outbound\Benches\FpmCalls;
+use Netresearch\NrVault\Outbound\Benches\Http3Calls;
 use Netresearch\NrVault\Outbound\Benches\Machine;
 use Netresearch\NrVault\Outbound\Benches\Registries;
 use Netresearch\NrVault\Outbound\Benches\Samples;
@@ -37,11 +38,11 @@ foreach (array_slice($argv, 1) as $argument) {
     match (true) {
         preg_match('/^--turns=(\d+)$/', $argument, $match) === 1 => $turns = max(1, (int) $match[1]),
         preg_match('/^--requests=(\d+)$/', $argument, $match) === 1 => $requests = max(1, (int) $match[1]),
-        in_array($argument, ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads'], true) => $suites[] = $argument,
+        in_array($argument, ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads', 'http3'], true) => $suites[] = $argument,
         default => exit("Not an argument of this bench: $argument\n"),
     };
 }
-$suites = $suites === [] ? ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads'] : $suites;
+$suites = $suites === [] ? ['warm', 'sidecar', 'fpm', 'registry', 'envelope', 'stream', 'threads', 'http3'] : $suites;
 
 $machine = Machine::describe();
 echo implode("\n", $machine['lines']), "\n\n";
@@ -57,6 +58,7 @@ try {
             'registry' => (new Registries())->measure($requests),
             'envelope' => (new Envelopes())->measure($turns),
             'threads' => (new Threads($api))->measure(max(3, intdiv($turns, 10))),
+            'http3' => (new Http3Calls($api))->measure(max(1, intdiv($turns, 20))),
             'stream' => (new Streams($streams))->measure(max(1, intdiv($turns, 20))),
         });
     }

@@ -1,9 +1,9 @@
 """Two networks and a wire of a certain length between them.
 
-    delay.py MILLISECONDS SERVER CLIENT HOSTS
+    delay.py MILLISECONDS SERVER CLIENT HOSTS LOSS
 
 Makes two network namespaces, each with a tun device that has one of the two addresses, and carries packets between them so that a round
-trip takes so long. In the second, names are those of the file HOSTS. Prints the process ids by which nsenter finds them, and goes on until
+trip takes so long, but for LOSS per cent of them, which are lost. In the second, names are those of the file HOSTS. Prints the process ids by which nsenter finds them, and goes on until
 it is ended.
 """
 
@@ -11,6 +11,7 @@ import collections
 import ctypes
 import fcntl
 import os
+import random
 import select
 import signal
 import socket
@@ -46,8 +47,9 @@ def end(address, hosts, to_wire):
     signal.pause()
 
 
-def carry(devices, seconds):
-    """Reads packets from each device and writes them to the other one when their time has come."""
+def carry(devices, seconds, loss):
+    """Reads packets from each device and writes them to the other one when their time has come. Which are lost is the same in each run."""
+    chance = random.Random(1)
     queues = {device: collections.deque() for device in devices}
     other = dict(zip(devices, reversed(devices)))
     while True:
@@ -60,7 +62,8 @@ def carry(devices, seconds):
                     packet = os.read(device, LONGEST)
                 except BlockingIOError:
                     break
-                queues[other[device]].append((time.monotonic() + seconds, packet))
+                if chance.random() >= loss:
+                    queues[other[device]].append((time.monotonic() + seconds, packet))
         now = time.monotonic()
         for device, queue in queues.items():
             while queue and queue[0][0] <= now:
@@ -68,12 +71,12 @@ def carry(devices, seconds):
 
 
 def main():
-    milliseconds, server, client, hosts = sys.argv[1:]
+    milliseconds, server, client, hosts, loss = sys.argv[1:]
     here, there = socket.socketpair()
     processes = [end(server, None, there), end(client, hosts, there)]
     devices = [socket.recv_fds(here, 6, 1)[1][0] for _ in processes]
     print(*processes, flush=True)
-    carry(devices, float(milliseconds) / 2000)
+    carry(devices, float(milliseconds) / 2000, float(loss) / 100)
 
 
 main()

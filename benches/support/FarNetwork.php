@@ -23,13 +23,17 @@ final class FarNetwork
     /** @var array{server: string, client: string} process IDs */
     private readonly array $ends;
 
-    public function __construct(TempDir $directory, int $milliseconds)
+    /**
+     * @param int $milliseconds of a round trip
+     * @param int $loss per cent of the packets, in each direction
+     */
+    public function __construct(TempDir $directory, int $milliseconds, int $loss = 0)
     {
         $hosts = $directory->write('hosts', self::SERVER . " localhost\n");
         $script = dirname(__DIR__) . '/stream/delay.py';
         $this->wire = new Process(
-            ['python3', '-B', $script, (string) $milliseconds, self::SERVER, self::CLIENT, $hosts],
-            $directory->path . '/delay.out',
+            ['python3', '-B', $script, (string) $milliseconds, self::SERVER, self::CLIENT, $hosts, (string) $loss],
+            "$directory->path/delay-$milliseconds-$loss.out",
         );
         $this->wire->waitUntil(fn (): bool => preg_match('/^\d+ \d+$/m', $this->wire->log()) === 1, 'the wire');
         [$server, $client] = explode(' ', trim($this->wire->log()));
