@@ -9,9 +9,9 @@ pub const INTERIM_RESPONSES: u32 = 100;
 /// Interim responses, and the final one. Trailers end their stream and are not counted.
 const HEADS: u32 = INTERIM_RESPONSES + 1;
 
-/// Frames that belong to no request or response, in a row. A server that sends them without end would keep the runtime, which
+/// Frames that belong to no request or response, in a row, on any HTTP version. A server that sends them without end would keep the runtime, which
 /// all connections share, from everything else, long after the call that it was for.
-const IDLE_FRAMES: u32 = 4096;
+pub const IDLE_FRAMES: u32 = 4096;
 /// A server may open its windows as often as it likes for what it is sent.
 const PER_DATA_SENT: u32 = 8;
 

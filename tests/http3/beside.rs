@@ -26,6 +26,19 @@ fn wait_for(exchange: u64) {
     while wait(&[exchange], 100) != (OK, vec![1]) {}
 }
 
+/// Hands over a whole body, as there is room.
+pub fn write_all(exchange: u64, body: &[u8]) {
+    let mut left = body;
+    while !left.is_empty() {
+        let (status, taken) = write(exchange, left, 1);
+        assert!([OK, PENDING].contains(&status), "{status}");
+        left = &left[taken..];
+        if !left.is_empty() {
+            wait(&[exchange], 100);
+        }
+    }
+}
+
 /// How many bytes of it are still to come.
 fn rest(exchange: u64) -> usize {
     let mut all = 0;
@@ -167,15 +180,7 @@ fn a_body_is_sent_while_it_is_written() {
         let (status, exchange, refusal) = start_upload(client.engine, &request, length, "", 0);
         assert_eq!((status, refusal), (OK, Value::Null));
         let body = vec![b'a'; 3 << 20];
-        let mut left = body.as_slice();
-        while !left.is_empty() {
-            let (status, taken) = write(exchange, left, 1);
-            assert!([OK, PENDING].contains(&status), "{status}");
-            left = &left[taken..];
-            if !left.is_empty() {
-                wait(&[exchange], 100);
-            }
-        }
+        write_all(exchange, &body);
         assert_eq!(rest(exchange), 4);
         let record = end(exchange).1;
         assert_eq!((&record["bytes_out"], &record["http_version"]), (&json!(3 << 20), &json!("3")), "{record}");

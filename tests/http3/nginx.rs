@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::beside::write_all;
 use crate::servers::ports;
-use crate::support::library::{Reply, close, end, open, read, send, start, start_upload, wait, write};
+use crate::support::library::{Reply, close, end, open, read, send, start, start_upload, wait};
 use crate::support::server::{Authority, configuration, request};
 
 const OK: i32 = 0;
@@ -141,15 +142,7 @@ fn read_all(exchange: u64) -> (usize, usize) {
 fn upload(engine: u64, request: &Value, length: Option<i64>, body: &[u8]) -> Value {
     let (status, exchange, refusal) = start_upload(engine, request, length, "", 0);
     assert_eq!((status, refusal), (OK, Value::Null));
-    let mut left = body;
-    while !left.is_empty() {
-        let (status, taken) = write(exchange, left, 1);
-        assert!([OK, PENDING].contains(&status), "{status}");
-        left = &left[taken..];
-        if !left.is_empty() {
-            wait(&[exchange], 100);
-        }
-    }
+    write_all(exchange, body);
     read_all(exchange);
     end(exchange).1
 }

@@ -2,9 +2,9 @@
 
 use bytes::{Buf, Bytes};
 
-/// Frames that carry nothing, in a row; as for HTTP/2, DATA makes room for more.
-const IDLE_FRAMES: u32 = 4096;
-/// And the bytes that such frames may have, on one stream.
+use crate::net::frames::IDLE_FRAMES;
+
+/// How many bytes the frames that carry nothing may have, on one stream. Their number is HTTP/2's, and DATA makes room for more as there.
 const IDLE_BYTES: u64 = 1 << 20;
 
 const DATA: u64 = 0;
