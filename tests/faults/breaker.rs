@@ -217,10 +217,14 @@ fn a_cancelled_call_counts_nothing_and_gives_its_probe_back() {
         Over::Plain,
         |_| {},
         |peer| {
-            peer.read().is_some_and(|received| match received.line().contains("broken") {
-                true => peer.write("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n"),
-                false => peer.take(1).is_none(),
-            })
+            while let Some(received) = peer.read() {
+                if received.line().contains("broken") {
+                    peer.write("HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n");
+                } else {
+                    return peer.take(1).is_none();
+                }
+            }
+            true
         },
     );
     let cancelled = |failures, open_ms| {

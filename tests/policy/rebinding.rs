@@ -62,6 +62,7 @@ fn what_was_judged_is_what_is_dialled() {
         // There was one lookup, so the call cannot have connected to an address of a second answer.
         assert_eq!(world.dns.questions(NAME), (1, 1));
         assert_eq!((public.counts.requests(), loopback.counts.connections()), (1, 0));
+        assert!(public.counts.wait_ended(1));
 
         let reply = world.get(NAME);
         assert_eq!((reply.code(), reply.sent()), ("policy.address_not_allowed", "no"), "{reply:?}");
