@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::classify;
 use super::coding::{Coding, Source};
-use super::connection::Facts;
+use super::facts::Facts;
 use super::idle::IdleLimit;
 use super::lookahead::Lookahead;
 use super::paced::{Paced, read_buffered};

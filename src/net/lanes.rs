@@ -7,7 +7,7 @@ use std::time::Instant;
 use http::Uri;
 
 use super::client::HttpClient;
-use super::connection::Facts;
+use super::facts::Facts;
 use super::http1::origin;
 use super::pool::Pool;
 use crate::sys::lock;

@@ -21,6 +21,7 @@ mod date;
 mod decode;
 mod dial;
 mod exchange;
+mod facts;
 mod family;
 mod frames;
 mod guard;

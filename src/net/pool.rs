@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::client::HttpClient;
-use super::connection::Facts;
+use super::facts::Facts;
 use crate::sys::lock;
 
 /// The guard judges at connect only, so no connection outlives this.

@@ -6,7 +6,7 @@ use hyper_util::client::legacy::connect::CaptureConnection;
 use rustls::AlertDescription;
 
 use super::body::Witness;
-use super::connection::{Facts, InUse, reads};
+use super::facts::{Facts, InUse, reads};
 use crate::error::{Code, Error, Sent};
 
 /// What was seen of one exchange, for the audit record.

@@ -19,7 +19,7 @@ use super::endpoint::is_driven;
 use super::quic::{Connection as Quic, Opened, Opener};
 use super::streams::refuse;
 use crate::net::body::Leaving;
-use crate::net::connection::Facts;
+use crate::net::facts::Facts;
 use crate::net::lanes::STREAMS;
 use crate::net::tasks;
 use crate::net::watch::Retire;
