@@ -44,7 +44,7 @@ final readonly class HostDirectory
     public function configuration(): array
     {
         $file = $this->directory . '/transport.json';
-        $json = LocalFile::read($file) ?? throw $this->missing(
+        $json = LocalFile::readItself($file) ?? LocalFile::read($file) ?? throw $this->missing(
             $file,
             '; or write {"version": 1, "master_keys": [{"provider": "file", "path": "' . $this->directory . '/vault.key"}]} into it',
         );
@@ -87,17 +87,22 @@ final readonly class HostDirectory
         $file = $this->auditLog;
         $directory = dirname($file);
         LocalFile::forget();
-        $user = self::user() ?? 'USER';
         if (!self::holds(static fn (): bool => is_dir($directory))) {
             throw $this->missing($directory);
         }
         if (!self::holds(static fn (): bool => is_writable($directory))) {
-            throw self::invalid("$directory cannot be written by " . self::process() . "; give it to it: chown -h $user $directory");
+            throw self::unwritable($directory);
         }
         if (self::holds(static fn (): bool => file_exists($file) && !is_writable($file))) {
-            throw self::invalid("$file cannot be written by " . self::process() . "; give it to it: chown -h $user $file");
+            throw self::unwritable($file);
         }
         return new JsonLinesAuditSink(RootUser::isCurrent() ? self::rootsAlone($directory) . '/' . basename($file) : $file);
+    }
+
+    private static function unwritable(string $path): OutboundException
+    {
+        $user = self::user() ?? 'USER';
+        return self::invalid("$path cannot be written by " . self::process() . "; give it to it: chown -h $user $path");
     }
 
     /**

@@ -71,8 +71,9 @@ final class LocalFile
      * name as its own target, PHP gives the system this name, and the system opens what has it now.
      *
      * @param string $path absolute
+     * @param int|null $most as for read()
      */
-    public static function readItself(string $path, int $most): ?string
+    public static function readItself(string $path, ?int $most = null): ?string
     {
         // In a thread-safe PHP, filetype() uses that cache as well.
         if ((bool) PHP_ZTS || str_contains($path, "\0")) {
@@ -86,7 +87,7 @@ final class LocalFile
             stream_set_read_buffer($file, 0);
             clearstatcache();
             // Of a link it is "link".
-            $contents = filetype($path) === 'file' ? stream_get_contents($file, min($most, self::SMALL) + 1) : false;
+            $contents = filetype($path) === 'file' ? stream_get_contents($file, min($most ?? self::SMALL, self::SMALL) + 1) : false;
             if ($contents !== false && strlen($contents) > self::SMALL) {
                 $contents = self::contents($file, $most, 0);
             }
@@ -103,7 +104,7 @@ final class LocalFile
     private static function contents(mixed $file, ?int $most, int $offset = -1): string|false
     {
         if ($most === null) {
-            return stream_get_contents($file);
+            return stream_get_contents($file, null, $offset);
         }
         // PHP allocates as many bytes as are requested. Some file systems report no size.
         $size = fstat($file)['size'] ?? 0;

@@ -13,6 +13,9 @@ final class OwnDirectory
 {
     private const DIRECTORY = 0040000;
 
+    /** Without ext-posix, PHP cannot change it. */
+    private static ?int $user = null;
+
     /**
      * Why the directory is not safe, and the path that causes it. A directory above it may be sticky: the next part of the path
      * belongs to this user or root, and nobody else can move it.
@@ -56,8 +59,9 @@ final class OwnDirectory
         if (function_exists('posix_geteuid')) {
             return posix_geteuid();
         }
-        $status = (string) LocalFile::read('/proc/self/status');
         // -1, which is no user, if the system does not tell it.
-        return preg_match('/^Uid:\s+\d+\s+(\d+)\s/m', $status, $match) === 1 ? (int) $match[1] : -1;
+        return self::$user ??= preg_match('/^Uid:\s+\d+\s+(\d+)\s/m', (string) LocalFile::read('/proc/self/status'), $match) === 1
+            ? (int) $match[1]
+            : -1;
     }
 }
