@@ -39,7 +39,7 @@ final class FpmCalls
         $fpms = [];
         try {
             foreach (['preload.php', 'preload-all.php'] as $script) {
-                $fpms[$script] = new Fpm($host->ini(script: $script), extensions: ['curl']);
+                $fpms[$script] = new Fpm($host->ini(script: $script), extensions: ['curl', 'posix']);
             }
             $inputs = [$this->input($host, false), $this->input($host, true)];
             // opcache keeps no file, and no registry is compiled, that was written less than two seconds ago.
