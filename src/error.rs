@@ -67,7 +67,7 @@ codes! {
     AddressNotAllowed = "policy.address_not_allowed";
     /// The caller set a header that is not the caller's to set.
     HeaderNotAllowed = "policy.header_not_allowed";
-    /// The body is larger than allowed.
+    /// The body is larger than allowed, or the head than the server takes.
     RequestTooLarge = "policy.request_too_large";
     /// A redirect leads where none may.
     RedirectNotAllowed = "policy.redirect_not_allowed";

@@ -10,7 +10,7 @@ use crate::audit::Recorder;
 #[cfg(feature = "http3")]
 use crate::document::Http3;
 use crate::error::{Code, Error, Sent};
-use crate::net::{Content, Network, Response, Terms, Way};
+use crate::net::{Content, Network, QuicPort, Response, Terms, Way};
 use crate::policy::{Redirect, Target};
 
 /// Sends a request and follows its redirects. A failure's `sent` is the worst of the hops.
@@ -66,16 +66,18 @@ pub async fn follow(
 
 /// The port at which HTTP/3 is tried. What is said of an API counts for the origin that is called, and for none that it redirects to.
 #[cfg(feature = "http3")]
-fn http3_port(network: &Network, route: &Route, hop: &Hop, way: Way) -> Option<u16> {
+fn http3_port(network: &Network, route: &Route, hop: &Hop, way: Way) -> Option<QuicPort> {
     let Hop { target, outgoing } = hop;
-    match route.policy.http3().filter(|_| way == Way::Called)? {
-        Http3::Registered => Some(target.origin().port),
-        Http3::AltSvc => network.advertised(&outgoing.uri, |port| route.allows_port(target, &outgoing.method, port)),
-    }
+    let registered = route.policy.http3().filter(|_| way == Way::Called)?;
+    let number = match registered {
+        Http3::Registered => target.origin().port,
+        Http3::AltSvc => network.advertised(&outgoing.uri, |port| route.allows_port(target, &outgoing.method, port))?,
+    };
+    Some(QuicPort { number, is_alternative: registered == Http3::AltSvc })
 }
 
 #[cfg(not(feature = "http3"))]
-fn http3_port(_: &Network, _: &Route, _: &Hop, _: Way) -> Option<u16> {
+fn http3_port(_: &Network, _: &Route, _: &Hop, _: Way) -> Option<QuicPort> {
     None
 }
 

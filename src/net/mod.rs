@@ -67,7 +67,7 @@ pub use response::{Collected, Response};
 pub use tasks::spawn;
 #[cfg(feature = "ffi")]
 pub use tasks::{any_woken, forget_woken, noticed};
-pub use terms::{Failure, Terms, idle_error};
+pub use terms::{Failure, QuicPort, Terms, idle_error};
 pub use tls::Roots;
 pub use upload::{Rest, Upload};
 pub use watch::Observed;

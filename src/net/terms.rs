@@ -43,8 +43,17 @@ pub struct Terms<'a> {
     pub beside: bool,
     /// How long nothing may come of it, where anybody looks at that.
     pub idle: Option<&'a IdleLimit>,
-    /// The port at which its origin is known to have HTTP/3.
-    pub http3: Option<u16>,
+    /// Where its origin is known to have HTTP/3.
+    pub http3: Option<QuicPort>,
+}
+
+/// A port of the origin's own host.
+#[derive(Clone, Copy)]
+pub struct QuicPort {
+    /// Its number.
+    pub number: u16,
+    /// Whether the origin itself has said so (RFC 7838), and not the operator.
+    pub is_alternative: bool,
 }
 
 /// Why an exchange ended of which nothing came.

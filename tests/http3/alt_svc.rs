@@ -68,6 +68,8 @@ fn an_api_is_called_where_it_says_that_it_has_http_3() {
         let reply = send(engine, &trusting(&base, &[own, port]), b"x", "");
         assert_eq!((version(&reply), &reply.head["audit"]["connection_reused"]), (expected, &json!(reused)));
         assert_eq!(reply.head["audit"]["port"], own, "the origin is the same");
+        let used = json!([["alt-used", format!("localhost:{port}")]]);
+        assert_eq!(reply.head["headers"] == used, expected == "3", "{reply:?}");
     }
     // The memory is the engine's, and each policy has its own ports and its own word.
     let mut registered = trusting(&base, &[own, port]);
@@ -141,13 +143,14 @@ fn nothing_else_is_called_by_an_apis_word() {
     let proxy = Tinyproxy::start(&authority, "", None);
     let (udp, port) = silent();
     let none: Change = |_, _, _| {};
-    let cases: [(&str, bool, String, Change); 14] = [
+    let cases: [(&str, bool, String, Change); 15] = [
         ("said in order", true, format!("h3=\":{port}\""), none),
         ("another host", true, format!("h3=\"other.example:{port}\""), none),
         ("the address of the same host", true, format!("h3=\"127.0.0.1:{port}\""), none),
         ("over http", false, format!("h3=\":{port}\""), none),
         ("another protocol", true, format!("h3-29=\":{port}\", hq=\":{port}\""), none),
         ("no longer", true, format!("h3=\":{port}\"; ma=0"), none),
+        ("as old as its time", true, format!("h3=\":{port}\"; ma=60\r\nage: 60"), none),
         ("cleared with it", true, format!("h3=\":{port}\", clear"), none),
         ("no form", true, format!("h3=:{port}"), none),
         ("a long field", true, format!("h3=\":{port}\"; x=\"{}\"", "x".repeat(5000)), none),

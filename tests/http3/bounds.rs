@@ -10,6 +10,7 @@ use secure_outbound::envelope::aead::Algorithm;
 use serde_json::{Value, json};
 
 use super::Both;
+use super::servers::{CONTROL, Client, SETTINGS, frame, number};
 use crate::support;
 use crate::support::library::{Reply, close, explain, open, send};
 use crate::support::server::{Authority, Server, configuration, request};
@@ -212,4 +213,42 @@ fn a_client_certificate_is_shown_on_connections_of_its_own() {
     }
     assert_eq!(server.requests(), 2);
     close(engine);
+}
+
+/// RFC 9114 section 7.2.4.2: what the server's settings forbid is not sent.
+#[test]
+fn a_head_that_the_servers_settings_forbid_is_not_sent() {
+    const MAX_FIELD_SECTION_SIZE: u64 = 6;
+    let settings = frame(SETTINGS, &[number(MAX_FIELD_SECTION_SIZE), number(1000)].concat());
+    let client = Client::with(
+        |_, _| {},
+        &[number(CONTROL), settings].concat(),
+        |exchange| {
+            Box::pin(async move {
+                exchange.read().await;
+                exchange.respond(b"ok").await;
+            })
+        },
+    );
+    let with = |bytes: usize| {
+        client.call("POST", b"x", |request| {
+            request["headers"] = json!([["x-note", "n".repeat(bytes)]]);
+            request["policy"]["max_attempts"] = json!(3);
+        })
+    };
+    assert_eq!(version(&with(1)), "3", "which waits for the settings");
+    let reply = with(1000);
+    assert_eq!((reply.code(), reply.sent()), ("policy.request_too_large", "no"), "{reply:?}");
+    let message = reply.head["error"]["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("larger than the 1000 bytes") && message.contains("SETTINGS_MAX_FIELD_SECTION_SIZE"),
+        "{message}"
+    );
+    assert_eq!(
+        (&reply.head["audit"]["attempts"], &reply.head["audit"]["bytes_out"]),
+        (&json!(1), &json!(0)),
+        "{reply:?}"
+    );
+    assert_eq!(version(&with(1)), "3");
+    assert_eq!(client.counts(), (2, 1, 0), "the connection serves others");
 }

@@ -86,7 +86,9 @@ impl Both {
     }
 }
 
-/// Responds to each request with its method and body.
+const ALT_USED: http::HeaderName = http::HeaderName::from_static("alt-used");
+
+/// Responds to each request with its method and body, and with its field `alt-used`.
 async fn serve(incoming: Incoming, requests: Arc<AtomicUsize>) -> Option<()> {
     let quic = h3_quinn::Connection::new(incoming.await.ok()?);
     let mut connection = h3::server::Connection::<_, Bytes>::new(quic).await.ok()?;
@@ -97,7 +99,9 @@ async fn serve(incoming: Incoming, requests: Arc<AtomicUsize>) -> Option<()> {
         while let Ok(Some(mut piece)) = stream.recv_data().await {
             body.extend_from_slice(&piece.copy_to_bytes(piece.remaining()));
         }
-        stream.send_response(http::Response::new(())).await.ok()?;
+        let mut response = http::Response::new(());
+        response.headers_mut().extend(request.headers().get("alt-used").map(|used| (ALT_USED, used.clone())));
+        stream.send_response(response).await.ok()?;
         stream.send_data(Bytes::from(body)).await.ok()?;
         stream.finish().await.ok()?;
     }
@@ -131,6 +135,7 @@ fn http_3_is_spoken_where_the_operator_says_that_the_api_has_it() {
         assert_eq!((&audit["http_version"], &audit["tls_version"]), (&json!("3"), &json!("1.3")), "{reply:?}");
         assert_eq!((&audit["connection_reused"], &audit["sent"]), (&json!(reused), &json!("yes")), "{reply:?}");
         assert_eq!(audit["bytes_out"], body.len(), "{reply:?}");
+        assert!(reply.head["headers"].as_array().is_some_and(Vec::is_empty), "no alt-used: {reply:?}");
     }
     assert_eq!((server.requests(), server.tcp.counts.requests()), (3, 0));
     for policy in [

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use http::header::{ALT_SVC, HeaderMap};
+use http::header::{AGE, ALT_SVC, HeaderMap};
 
 use crate::sys::lock;
 
@@ -37,10 +37,10 @@ impl AltSvc {
             field.extend_from_slice(value.as_bytes());
             field.push(b',');
         }
-        Self::parse(&field, host)
+        Self::parse(&field, host, age(headers))
     }
 
-    fn parse(field: &[u8], host: &str) -> Option<Self> {
+    fn parse(field: &[u8], host: &str, old: Duration) -> Option<Self> {
         let mut reader = Reader(field);
         let mut is_clear = false;
         let mut is_empty = true;
@@ -57,9 +57,9 @@ impl AltSvc {
                     }
                 } else {
                     let (port, is_own) = place(&reader.quoted()?, host)?;
-                    let age = reader.max_age()?;
+                    let lifetime = reader.max_age()?;
                     if protocol == b"h3" && is_own && found.len() < ALTERNATIVES {
-                        found.push((port, age.min(LONGEST)));
+                        found.push((port, lifetime.saturating_sub(old).min(LONGEST)));
                     }
                 }
                 reader.skip_space();
@@ -77,6 +77,19 @@ impl AltSvc {
             (false, false) => Some(Self::At(found)),
         }
     }
+}
+
+/// How long ago a response was made that a cache has kept (RFC 9111 section 5.1). What is no number says nothing.
+fn age(headers: &HeaderMap) -> Duration {
+    let first = headers.get(AGE).map(|value| value.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default());
+    first.and_then(|first| seconds(first.trim_ascii())).unwrap_or_default()
+}
+
+/// A number of seconds; more than a number can hold is the longest time.
+fn seconds(digits: &[u8]) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let number = str::from_utf8(digits).ok().filter(|_| is_number)?.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(number))
 }
 
 /// The port of an alternative, and whether its host is this one.
@@ -150,11 +163,7 @@ impl<'a> Reader<'a> {
                 _ => self.token()?.to_vec(),
             };
             if name.eq_ignore_ascii_case(b"ma") {
-                if !value.iter().all(u8::is_ascii_digit) {
-                    return None;
-                }
-                // More than a number can hold is more than the longest time, too.
-                age = str::from_utf8(&value).ok()?.parse().map_or(LONGEST, Duration::from_secs);
+                age = seconds(&value)?;
             }
         }
     }
@@ -204,7 +213,7 @@ mod tests {
     const HOST: &str = "api.example";
 
     fn of(field: &str) -> Option<AltSvc> {
-        AltSvc::parse(field.as_bytes(), HOST)
+        AltSvc::parse(field.as_bytes(), HOST, Duration::ZERO)
     }
 
     fn at(ports: &[(u16, u64)]) -> Option<AltSvc> {
@@ -235,7 +244,7 @@ mod tests {
         ] {
             assert_eq!(of(field), expected, "{field}");
         }
-        assert_eq!(AltSvc::parse(br#"h3="[::1]:8443""#, "[::1]"), at(&[(8443, DAY)]));
+        assert_eq!(AltSvc::parse(br#"h3="[::1]:8443""#, "[::1]", Duration::ZERO), at(&[(8443, DAY)]));
     }
 
     #[test]
@@ -288,13 +297,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_cache_has_kept_counts_for_the_rest_of_its_time() {
+        for (lifetime, age, expected) in [
+            ("; ma=60", &["20"][..], Some(40)),
+            ("; ma=60", &["60"], Some(0)),
+            ("; ma=60", &["61"], Some(0)),
+            ("; ma=60", &["99999999999999999999999"], Some(0)),
+            ("", &["86399"], Some(1)),
+            ("; ma=100000", &["10000"], Some(86400)),
+            ("; ma=99999999999999999999999", &["86400"], Some(86400)),
+            // The first one counts, and what has not the form does not.
+            ("; ma=60", &["20", "30"], Some(40)),
+            ("; ma=60", &[" 20 , 30"], Some(40)),
+            ("; ma=60", &["-20"], Some(60)),
+            ("; ma=60", &["20s"], Some(60)),
+            ("; ma=60", &[""], Some(60)),
+            (r#"; ma="""#, &[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            let field = format!(r#"h3=":443"{lifetime}"#);
+            headers.append(ALT_SVC, HeaderValue::from_str(&field).expect("a value"));
+            for age in age {
+                headers.append(AGE, HeaderValue::from_str(age).expect("a value"));
+            }
+            let expected = expected.and_then(|seconds| at(&[(443, seconds)]));
+            assert_eq!(AltSvc::of(&headers, HOST), expected, "{field} {age:?}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7838), ..ProptestConfig::default() })]
 
         #[test]
         fn nothing_makes_it_panic_or_grow(field in proptest::collection::vec(any::<u8>(), 0..200), pieces in r#"(h3|clear|=|":443"|,|;| |ma|[0-9]|\\|"|:){0,40}"#) {
             for field in [&field[..], pieces.as_bytes()] {
-                if let Some(AltSvc::At(ports)) = AltSvc::parse(field, HOST) {
+                if let Some(AltSvc::At(ports)) = AltSvc::parse(field, HOST, Duration::ZERO) {
                     prop_assert!(ports.len() <= ALTERNATIVES && ports.iter().all(|(port, age)| *port > 0 && *age <= LONGEST));
                 }
             }

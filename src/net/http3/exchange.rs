@@ -7,14 +7,14 @@ use std::task::Poll;
 
 use bytes::Buf;
 use h3::client::RequestStream;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HeaderName};
 use http::{HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::{Winner, race};
 use super::connection::Connection;
-use super::failure::cause;
+use super::failure::{cause, unsent};
 use super::pool::QuicConnections;
 use super::quic::{Both, OPENING, Opened, Opening, Send};
 use super::response::{Body, Sender, is_well_formed, length};
@@ -30,9 +30,11 @@ use crate::net::lookahead::Incoming;
 use crate::net::network::Network;
 use crate::net::poll::poll_sockets;
 use crate::net::response::Response;
-use crate::net::terms::{Failure, Terms, idle_error};
+use crate::net::terms::{Failure, QuicPort, Terms, idle_error};
 use crate::net::watch::{Line, Observed, Retire};
 use crate::net::{tasks, tls};
+
+const ALT_USED: HeaderName = HeaderName::from_static("alt-used");
 
 /// What became of a request for which HTTP/3 was tried.
 pub enum ByHttp3 {
@@ -122,7 +124,7 @@ impl QuicConnections {
         let dialled = timeout_at(until, async {
             let (name, addresses) = connector.resolve(target).await?;
             let patience = until.saturating_duration_since(Instant::now());
-            race(self, connector, target, terms.http3, &name, addresses, patience).await
+            race(self, connector, target, terms.http3.map(|port| port.number), &name, addresses, patience).await
         });
         let winner = match dialled.await {
             Ok(winner) => winner,
@@ -154,7 +156,7 @@ impl QuicConnections {
         let begun = std::time::Instant::now();
         let heard = connection.datagrams();
         let answered = timeout_at(terms.deadline, async {
-            let answer = answer(connection, request, opened, witness);
+            let answer = answer(connection, request, opened, witness, terms.http3);
             let mut idle: Pin<Box<dyn Future<Output = ()> + std::marker::Send + '_>> = match terms.idle {
                 Some(limit) => Box::pin(limit.exceeded_by(witness)),
                 None => Box::pin(std::future::pending()),
@@ -222,7 +224,7 @@ impl QuicConnections {
 /// What connections and marks are kept by: the origin, and the port where it has HTTP/3 if that is another one.
 fn path_of(target: &Uri, terms: Terms<'_>) -> String {
     let origin = origin_of(target);
-    match terms.http3.filter(|port| *port != connector::port(target)) {
+    match terms.http3.map(|port| port.number).filter(|port| *port != connector::port(target)) {
         Some(port) => format!("{origin} {port}"),
         None => origin,
     }
@@ -234,17 +236,21 @@ async fn answer(
     request: &Request<Content>,
     opened: Option<Opened>,
     witness: &Arc<Witness>,
+    port: Option<QuicPort>,
 ) -> Result<(http::Response<()>, Body), Cause> {
     let (parts, content) = request.clone().into_parts();
     let mut head = Request::from_parts(parts, ());
     if let Some(length) = content.length().filter(|length| *length > 0 || has_content(head.method())) {
         head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
+    if let Some(place) = port.filter(|port| port.is_alternative).and_then(|port| alt_used(head.uri(), port.number)) {
+        head.headers_mut().insert(ALT_USED, place);
+    }
     let is_bodiless = *head.method() == Method::HEAD;
     let mut requests = connection.requests();
     let opening = Arc::new(Opening { witness: Arc::clone(witness), stream: Mutex::new(opened), ..Opening::default() });
     let opened = OPENING.scope(Arc::clone(&opening), requests.send_request(head)).await;
-    let stream: RequestStream<Both<Leaving>, Leaving> = opened.map_err(|error| cause(&error, connection, u64::MAX))?;
+    let stream: RequestStream<Both<Leaving>, Leaving> = opened.map_err(|error| unsent(&error, connection))?;
     let id = stream.id().into_inner();
     let (send, mut receive) = stream.split();
     let unread = Arc::clone(&opening.unread);
@@ -297,6 +303,13 @@ async fn answer(
         _sender: sender,
     };
     Ok((response, body))
+}
+
+/// The alternative in use, as the server is told (RFC 7838 section 5).
+fn alt_used(target: &Uri, port: u16) -> Option<HeaderValue> {
+    let host = target.host()?;
+    let place = if port == 443 { host.to_owned() } else { format!("{host}:{port}") };
+    HeaderValue::from_str(&place).ok()
 }
 
 fn has_content(method: &Method) -> bool {

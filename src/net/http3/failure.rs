@@ -6,6 +6,21 @@ use super::connection::Connection;
 use crate::error::{Code, Error};
 use crate::net::classify::{self, Cause};
 
+/// What it means that a request's head was not sent.
+pub fn unsent(error: &StreamError, connection: &Connection) -> Cause {
+    match error {
+        StreamError::HeaderTooBig { max_size, .. } => {
+            // How large it is would tell the length of a credential.
+            let message = format!(
+                "the request's head is larger than the {max_size} bytes that the server takes over HTTP/3 \
+                 (SETTINGS_MAX_FIELD_SECTION_SIZE)"
+            );
+            Error::new(Code::RequestTooLarge, message).into()
+        }
+        error => cause(error, connection, u64::MAX),
+    }
+}
+
 /// What a failure on a stream means.
 pub fn cause(error: &StreamError, connection: &Connection, stream: u64) -> Cause {
     let invalid = || Error::new(Code::ProtocolInvalid, "the server's response is not acceptable HTTP");

@@ -24,7 +24,7 @@ use crate::net::network::tests::options;
 use crate::net::network::{Network, Way};
 use crate::net::options::NetworkOptions;
 use crate::net::response::{Collected, Response};
-use crate::net::terms::{Failure, Terms};
+use crate::net::terms::{Failure, QuicPort, Terms};
 use crate::net::tls::Roots;
 
 /// HEADERS with `:status: 200`, which is the 25th of QPACK's table.
@@ -209,12 +209,16 @@ async fn send(network: &Network, port: u16, method: &str, body: &'static str) ->
     let content = Content::Whole(Bytes::from_static(body.as_bytes()));
     let request = http::Request::builder().method(method).uri(uri).body(content).expect("a request");
     let deadline = Instant::now() + Duration::from_secs(10);
-    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: Some(port) };
+    let terms = Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: registered(port) };
     network.exchange(request, Arc::<Witness>::default(), terms).await
 }
 
 async fn whole(response: Response) -> Result<Collected, crate::error::Error> {
     response.collect(CAP, Instant::now() + Duration::from_secs(10), None, &mut 0).await
+}
+
+fn registered(number: u16) -> Option<QuicPort> {
+    Some(QuicPort { number, is_alternative: false })
 }
 
 fn driven<F: Future>(work: F) -> F::Output {
@@ -312,8 +316,14 @@ fn a_server_that_vanishes_sees_a_request_once_and_its_connection_is_left() {
         let uri = format!("https://127.0.0.1:{}/", server.port);
         let request = http::Request::post(uri).body(Content::Whole(Bytes::from_static(b"x"))).expect("a request");
         let deadline = Instant::now() + Duration::from_millis(500);
-        let terms =
-            Terms { way: Way::Called, deadline, connect: None, beside: false, idle: None, http3: Some(server.port) };
+        let terms = Terms {
+            way: Way::Called,
+            deadline,
+            connect: None,
+            beside: false,
+            idle: None,
+            http3: registered(server.port),
+        };
         let failure = network.exchange(request, Arc::default(), terms).await.err().expect("a failure");
         assert_eq!((failure.error.code, failure.error.sent), (Code::TotalTimeout, Sent::Maybe));
     });

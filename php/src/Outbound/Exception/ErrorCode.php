@@ -108,8 +108,9 @@ enum ErrorCode: string
             self::PolicyHeaderNotAllowed =>
                 'the request sets a header that is not the caller\'s; the message names it',
             self::PolicyRequestTooLarge =>
-                'the body is above `request_bytes`, or the files of a form do not fit into PHP\'s `memory_limit`; the '
-                    . 'message says which limit and how much it allows',
+                'the body is above `request_bytes`, or the files of a form do not fit into PHP\'s `memory_limit`, or '
+                    . 'the head is larger than the server takes over HTTP/3; the message says which limit and how much it '
+                    . 'allows',
             self::PolicyRedirectNotAllowed =>
                 'a redirect leads where none may',
             self::PolicyBindingViolated =>
