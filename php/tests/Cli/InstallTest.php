@@ -100,6 +100,89 @@ final class InstallTest extends CommandTestCase
         self::assertSame('make install PREFIX=' . $this->prefix, $found['remedy']);
     }
 
+    public function testARequestThatHasBegunEndsWithTheClassesThatItBeganWith(): void
+    {
+        $script = <<<'PHP'
+            $php = $argv[1];
+            require $php . '/autoload.php';
+            $classes = glob($php . '/[0-9]*')[0];
+            rename($classes, $classes . '.kept');
+            foreach (['Service\\SecureHttpClient', 'Outbound\\Call\\Caller', 'Outbound\\NoSuchClass'] as $name) {
+                $name = 'Netresearch\\NrVault\\' . $name;
+                echo class_exists($name) ? strtr((new ReflectionClass($name))->getFileName(), [$classes => 'CLASSES']) : 'none', "\n";
+            }
+            rename($classes . '.kept', $classes . '-away');
+            try {
+                class_exists('Netresearch\\NrVault\\Transport\\Wire');
+            } catch (Error $error) {
+                echo strtr($error->getMessage(), [$classes => 'CLASSES']), "\n";
+            }
+            PHP;
+        $result = Process::run([PHP_BINARY, '-r', $script, $this->prefix . '/share/secure-outbound/php']);
+
+        self::assertSame([
+            'CLASSES.kept/src/Service/SecureHttpClient.php',
+            'CLASSES.kept/src/Outbound/Call/Caller.php',
+            'none',
+            'CLASSES is not there any more, since the package was updated more than once, or removed, while this process ran: '
+                . 'start it again (php-fpm: reload it)',
+            '',
+        ], explode("\n", $result['output']));
+    }
+
+    public function testAnUpdateLeavesTheClassesOfTheVersionBefore(): void
+    {
+        $php = $this->prefix . '/share/secure-outbound/php';
+        [$classes] = glob($php . '/[0-9]*') ?: [];
+        self::assertIsString($classes);
+        $autoload = (string) file_get_contents($php . '/autoload.php');
+        rename($classes, $php . '/0.0.2-0123456789ab');
+        file_put_contents($php . '/autoload.php', strtr($autoload, [basename($classes) => '0.0.2-0123456789ab']));
+        mkdir($php . '/0.0.1-0123456789ab');
+        touch($php . '/0.0.1-0123456789ab/version.php');
+        touch($php . '/of-no-version.php');
+        $this->make('install');
+
+        self::assertSame([$php . '/0.0.2-0123456789ab', $classes], glob($php . '/[0-9]*'));
+        self::assertFileExists($php . '/0.0.2-0123456789ab/src/Transport/Wire.php');
+        self::assertFileDoesNotExist($php . '/of-no-version.php');
+        self::assertSame($autoload, file_get_contents($php . '/autoload.php'));
+    }
+
+    public function testWhatThePackagesKeepIsThatOfTheLastThreeVersions(): void
+    {
+        $php = $this->directory->path . '/packaged';
+        mkdir($php);
+        $keep = (string) preg_replace('/^php=.*$/m', 'php=' . $php, (string) file_get_contents(dirname(Build::php()) . '/packaging/keep'), 1, $count);
+        self::assertSame(1, $count);
+        foreach (['1.0.0-a', '1.1.0-b', '1.2.0-c', '1.3.0-d'] as $number => $version) {
+            mkdir($php . '/' . $version);
+            file_put_contents($php . '/' . $version . '/version.php', $version);
+            // What an update that was ended has left.
+            mkdir($php . '/' . $version . '.new');
+            $result = Process::run(['sh', '-euc', $keep]);
+            self::assertSame([0, ''], [$result['code'], $result['output']]);
+            self::assertStringEqualsFile($php . '/' . $version . '.kept/version.php', $version);
+            touch($php . '/' . $version . '.kept', time() - 100 + $number);
+            unlink($php . '/' . $version . '/version.php');
+            rmdir($php . '/' . $version);
+        }
+        $kept = array_map(basename(...), glob($php . '/*') ?: []);
+        self::assertSame(['1.1.0-b.kept', '1.2.0-c.kept', '1.3.0-d.kept'], $kept);
+    }
+
+    /** Composer takes the classes by the installed autoload.php, and not by a map of files that the next update replaces. */
+    public function testComposerLoadsTheInstalledClassesByTheSameFile(): void
+    {
+        $composer = json_decode((string) file_get_contents($this->prefix . '/share/secure-outbound/php/composer.json'), true);
+        $own = json_decode((string) file_get_contents(Build::php() . '/composer.json'), true);
+
+        self::assertIsArray($composer);
+        self::assertIsArray($own);
+        self::assertSame(['files' => ['autoload.php']], $composer['autoload']);
+        self::assertSame(array_diff_key($own, ['autoload' => 0]), array_diff_key($composer, ['autoload' => 0]));
+    }
+
     public function testWhatMendsNameIsInstalled(): void
     {
         unlink($this->prefix . '/include/secure_outbound.h');

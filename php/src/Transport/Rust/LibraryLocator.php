@@ -38,7 +38,7 @@ final class LibraryLocator
     /** Of a package or of `make install`, which put both below one PREFIX: the loader's cache need not know the directory. */
     private static function besideThisPackage(): ?string
     {
-        if (preg_match('~^(.*)/share/secure-outbound/php/src/Transport/Rust$~D', __DIR__, $match) !== 1) {
+        if (preg_match('~^(.*)/share/secure-outbound/php(?:/[^/]+)?/src/Transport/Rust$~D', __DIR__, $match) !== 1) {
             return null;
         }
         foreach (['/lib/secure-outbound/', '/lib/'] as $directory) {

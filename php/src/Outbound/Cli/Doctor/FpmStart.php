@@ -60,7 +60,7 @@ final readonly class FpmStart
 
     private function judge(string $output): Finding
     {
-        $own = dirname(__DIR__, 4) . '/preload.php';
+        $own = Installation::directory() . '/preload.php';
         $restart = $this->remedies->restart();
         return match (true) {
             // The messages of PHP 8.2 and of 8.4.

@@ -11,10 +11,17 @@ namespace Netresearch\NrVault\Outbound\Cli\Doctor;
  */
 final class Installation
 {
+    /** The directory with preload.php, autoload.php and the like. Where they are installed, those of one version of the classes are in one below it. */
+    public static function directory(): string
+    {
+        $package = dirname(__DIR__, 4);
+        return is_file($package . '/preload.php') || !is_file(dirname($package) . '/preload.php') ? $package : dirname($package);
+    }
+
     /** Installs the library: with its package, below the prefix of this command, or from the source directory in which it runs. */
     public static function install(): string
     {
-        $package = dirname(__DIR__, 4);
+        $package = self::directory();
         if (self::isOfDpkg()) {
             return 'apt-get install --reinstall ./secure-outbound_*.deb';
         }
@@ -37,7 +44,7 @@ final class Installation
     /** The path of a page of docs/ on this host. */
     public static function page(string $name): string
     {
-        $package = dirname(__DIR__, 4);
+        $package = self::directory();
         foreach ([dirname($package, 2) . '/doc/secure-outbound/docs/', dirname($package) . '/docs/'] as $directory) {
             if (is_file($directory . $name)) {
                 return $directory . $name;
@@ -59,6 +66,6 @@ final class Installation
 
     private static function isWherePackagesAre(): bool
     {
-        return dirname(__DIR__, 4) === '/usr/share/secure-outbound/php';
+        return self::directory() === '/usr/share/secure-outbound/php';
     }
 }

@@ -25,7 +25,7 @@ final class InstalledFiles
      */
     public static function examine(): array
     {
-        $list = LocalFile::read(dirname(__DIR__, 5) . self::LIST);
+        $list = LocalFile::read(dirname(Installation::directory()) . self::LIST);
         if ($list === null) {
             return [];
         }

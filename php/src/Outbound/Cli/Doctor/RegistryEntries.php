@@ -280,7 +280,7 @@ final class RegistryEntries
 
     private static function schema(): string
     {
-        return dirname(__DIR__, 4) . '/schema/services.schema.json';
+        return Installation::directory() . '/schema/services.schema.json';
     }
 
     /**

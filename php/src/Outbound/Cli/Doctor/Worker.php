@@ -69,7 +69,7 @@ final class Worker
      */
     private function ask(string $socket, ?array $config, array $files): WorkerReport|Finding
     {
-        $script = dirname(__DIR__, 4) . '/diagnose.php';
+        $script = Installation::directory() . '/diagnose.php';
         $body = Wire::encode(['config' => $config, 'files' => $files]);
         try {
             $response = (new FastCgiClient($socket))->run($script, ['SECURE_OUTBOUND_DOCTOR' => '1'], $body);
@@ -190,7 +190,7 @@ final class Worker
     private static function preload(WorkerReport $report, Remedies $remedies): array
     {
         $ini = $report->ini;
-        $own = dirname(__DIR__, 4) . '/preload.php';
+        $own = Installation::directory() . '/preload.php';
         $findings = [];
         if (PhpSettings::isOff($ini['opcache_enable'])) {
             $message = 'opcache.enable is off, so nothing is preloaded.';
