@@ -2,10 +2,10 @@
 
 /**
  * Makes GETs through SecureHttpClient one after the other, and reports what each took, in microseconds, and how many went by which version of
- * HTTP: {"times": [], "versions": {}}. One call before is not measured.
+ * HTTP: {"times": [], "versions": {}}. The first call is not measured.
  *
- * Input: {"configuration": document, "services": entries, "service", "envelope", "log": a file for audit records, "calls",
- *   "new": whether each call makes a connection}
+ * Input: {"configuration": document, "services": entries, "called": service IDs in their order, "envelope", "log": a file for audit records,
+ *   "new": whether each call has an engine of its own}
  */
 
 declare(strict_types=1);
@@ -29,10 +29,10 @@ $client = static fn (int $number): SecureHttpClient => new SecureHttpClient(new 
 ));
 $kept = $client(0);
 $times = $versions = [];
-for ($i = 0; $i <= $input['calls']; ++$i) {
+foreach ($input['called'] as $i => $service) {
     $of = $input['new'] ? $client($i) : $kept;
     $begun = hrtime(true);
-    $response = $of->request($input['service'], 'GET', '/charges/1');
+    $response = $of->request($service, 'GET', '/charges/1');
     $taken = (hrtime(true) - $begun) / 1000;
     $response->isOk() || throw new RuntimeException('A call came to ' . $response->statusCode() . '.');
     if ($i > 0) {

@@ -1,10 +1,10 @@
 """Two networks and a wire of a certain length between them.
 
-    delay.py MILLISECONDS SERVER CLIENT HOSTS LOSS
+    delay.py MILLISECONDS SERVER CLIENT HOSTS LOSS [no-udp]
 
 Makes two network namespaces, each with a tun device that has one of the two addresses, and carries packets between them so that a round
-trip takes so long, but for LOSS per cent of them, which are lost. In the second, names are those of the file HOSTS. Prints the process ids by which nsenter finds them, and goes on until
-it is ended.
+trip takes so long, but for LOSS per cent of them, which are lost, and for UDP if that is not to come through. In the second, names are those
+of the file HOSTS. Prints the process ids by which nsenter finds them, and goes on until it is ended.
 """
 
 import collections
@@ -24,6 +24,8 @@ TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 PR_SET_PDEATHSIG = 1
 LONGEST = 1 << 16
+# Where the header of IPv4 tells the protocol, and that of UDP.
+PROTOCOL, UDP = 9, 17
 
 
 def end(address, hosts, to_wire):
@@ -47,7 +49,7 @@ def end(address, hosts, to_wire):
     signal.pause()
 
 
-def carry(devices, seconds, loss):
+def carry(devices, seconds, loss, has_udp):
     """Reads packets from each device and writes them to the other one when their time has come. Which are lost is the same in each run."""
     chance = random.Random(1)
     queues = {device: collections.deque() for device in devices}
@@ -62,7 +64,7 @@ def carry(devices, seconds, loss):
                     packet = os.read(device, LONGEST)
                 except BlockingIOError:
                     break
-                if chance.random() >= loss:
+                if chance.random() >= loss and (has_udp or packet[PROTOCOL] != UDP):
                     queues[other[device]].append((time.monotonic() + seconds, packet))
         now = time.monotonic()
         for device, queue in queues.items():
@@ -71,12 +73,12 @@ def carry(devices, seconds, loss):
 
 
 def main():
-    milliseconds, server, client, hosts, loss = sys.argv[1:]
+    milliseconds, server, client, hosts, loss, *lacks = sys.argv[1:]
     here, there = socket.socketpair()
     processes = [end(server, None, there), end(client, hosts, there)]
     devices = [socket.recv_fds(here, 6, 1)[1][0] for _ in processes]
     print(*processes, flush=True)
-    carry(devices, float(milliseconds) / 2000, float(loss) / 100)
+    carry(devices, float(milliseconds) / 2000, float(loss) / 100, lacks != ['no-udp'])
 
 
 main()

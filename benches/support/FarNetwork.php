@@ -26,14 +26,15 @@ final class FarNetwork
     /**
      * @param int $milliseconds of a round trip
      * @param int $loss per cent of the packets, in each direction
+     * @param bool $hasUdp whether datagrams of UDP come through; otherwise they vanish without a word
      */
-    public function __construct(TempDir $directory, int $milliseconds, int $loss = 0)
+    public function __construct(TempDir $directory, int $milliseconds, int $loss = 0, bool $hasUdp = true)
     {
         $hosts = $directory->write('hosts', self::SERVER . " localhost\n");
         $script = dirname(__DIR__) . '/stream/delay.py';
         $this->wire = new Process(
-            ['python3', '-B', $script, (string) $milliseconds, self::SERVER, self::CLIENT, $hosts, (string) $loss],
-            "$directory->path/delay-$milliseconds-$loss.out",
+            ['python3', '-B', $script, (string) $milliseconds, self::SERVER, self::CLIENT, $hosts, (string) $loss, ...($hasUdp ? [] : ['no-udp'])],
+            "$directory->path/delay-$milliseconds-$loss-" . (int) $hasUdp . '.out',
         );
         $this->wire->waitUntil(fn (): bool => preg_match('/^\d+ \d+$/m', $this->wire->log()) === 1, 'the wire');
         [$server, $client] = explode(' ', trim($this->wire->log()));

@@ -35,6 +35,7 @@ final class Sidecar
      * @param array<string, mixed> $services as its configuration has them
      * @param array<string, mixed> $more keys of its configuration
      * @param array<string, string> $environment of the daemon
+     * @param list<string> $runner a command that runs it, such as nsenter with its arguments
      * @throws OutboundException what the sidecar says of a configuration that it does not take
      */
     public function __construct(
@@ -42,6 +43,7 @@ final class Sidecar
         private array $services,
         private readonly array $more = [],
         private readonly array $environment = [],
+        private readonly array $runner = [],
     ) {
         $this->outbound = new \SensitiveParameterValue($outbound);
         $this->directory = new TempDir('sidecar');
@@ -78,7 +80,7 @@ final class Sidecar
     public function launch(): void
     {
         $this->process = new Process(
-            [Build::sidecar(), '--config', $this->directory->path . '/sidecar.json', '--listen', $this->socket, '--mode', '0666'],
+            [...$this->runner, Build::sidecar(), '--config', $this->directory->path . '/sidecar.json', '--listen', $this->socket, '--mode', '0666'],
             $this->directory->path . '/sidecar.log',
             $this->environment,
         );
