@@ -9,7 +9,7 @@ declare(strict_types=1);
 final class Crates
 {
     /** What is built, with the features that it is built with, as packaging/build names them. */
-    private const FEATURES = ['library' => [], 'sidecar' => ['--no-default-features', '--features', 'sidecar']];
+    private const FEATURES = ['library' => [], 'sidecar' => ['--no-default-features', '--features', 'sidecar,http3']];
 
     /** @var array<string, array{name: string, version: string, licence: string, source: string, linked: bool, needs: list<string>}> by "name version", sorted */
     public readonly array $all;
@@ -76,7 +76,7 @@ final class Crates
     /** @return array<string, string> the directories of the crates' sources, by "name version" */
     private function places(string $target): array
     {
-        $metadata = json_decode($this->cargo(['metadata', '--locked', '--format-version', '1', '--filter-platform', $target]), true);
+        $metadata = json_decode($this->cargo(['metadata', '--locked', ...self::FEATURES[$this->what], '--format-version', '1', '--filter-platform', $target]), true);
         $places = [];
         foreach ($metadata['packages'] as $package) {
             $places[$package['name'] . ' ' . $package['version']] = dirname($package['manifest_path']);

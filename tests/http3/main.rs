@@ -8,9 +8,15 @@ mod aioquic;
 mod alt_svc;
 mod beside;
 mod bounds;
+#[cfg(feature = "sidecar")]
+mod daemon;
 mod forks;
 mod hole;
 mod honest;
+#[cfg(feature = "sidecar")]
+#[allow(dead_code, reason = "the daemon's own tests use the rest")]
+#[path = "../sidecar/host.rs"]
+mod host;
 mod hostile;
 mod hostile_connection;
 mod mixture;

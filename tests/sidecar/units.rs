@@ -46,6 +46,10 @@ fn the_units_name_what_the_daemon_has() {
         assert!(service.lines().any(|line| line == name), "{name}");
     }
     assert!(!service.lines().any(|line| line.starts_with("PrivateUsers=")), "every caller would be the same");
+    assert!(service.contains("\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n"), "TCP, and UDP for HTTP/3");
+    for closed in ["SocketBindDeny=", "RestrictNetworkInterfaces=", "PrivateNetwork="] {
+        assert!(!service.contains(closed), "{closed} would leave HTTP/3 no socket");
+    }
 }
 
 #[test]

@@ -35,6 +35,9 @@ const QUIET_UNSAFE: Duration = Duration::from_secs(1);
 /// The same where a runtime keeps it alive.
 const QUIET_DRIVEN: Duration = Duration::from_secs(55);
 
+/// How long after that, or after whoever still uses it, is looked again.
+const LOOK: Duration = Duration::from_secs(1);
+
 const NO_ERROR: u32 = 0x100;
 const FRAME_UNEXPECTED: u32 = 0x105;
 const ID_ERROR: u32 = 0x108;
@@ -108,14 +111,18 @@ impl Connection {
 
     /// Ends one that is kept alive and that no request may use any more, which would stay until another call comes.
     async fn ended_when_spent(kept: Weak<Self>) {
+        let mut rest = QUIET_DRIVEN;
         loop {
-            sleep(QUIET_DRIVEN).await;
+            sleep(rest).await;
             let Some(connection) = kept.upgrade() else { return };
-            if !connection.is_spent(Instant::now()) {
+            let now = Instant::now();
+            if !connection.is_spent(now) {
+                let quiet = now.saturating_duration_since(*lock(&connection.used));
+                rest = QUIET_DRIVEN.saturating_sub(quiet).max(LOOK);
                 continue;
             }
             // Whoever has found it usable just before uses it by now.
-            sleep(Duration::from_secs(1)).await;
+            sleep(LOOK).await;
             if connection.is_spent(Instant::now()) {
                 return connection.quic.close(VarInt::from_u32(NO_ERROR), b"");
             }
