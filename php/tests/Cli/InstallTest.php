@@ -130,6 +130,34 @@ final class InstallTest extends CommandTestCase
         ], explode("\n", $result['output']));
     }
 
+    public function testAfterAnUpdateThePreloadedPackageIsToldOfTheOtherVersion(): void
+    {
+        $php = $this->prefix . '/share/secure-outbound/php';
+        $ini = ['-d', 'opcache.enable_cli=1', '-d', 'opcache.preload=' . $php . '/preload-all.php', '-d', 'opcache.preload_user=root'];
+        $script = $this->directory->write('told.php', <<<'PHP'
+            <?php
+            [, $php, $version] = $argv;
+            [$classes] = glob($php . '/[0-9]*');
+            if ($version !== '') {
+                $other = $php . '/' . $version . '-0123456789ab';
+                rename($classes, $other);
+                foreach ([$other . '/version.php', $php . '/autoload.php'] as $file) {
+                    $code = (string) file_get_contents($file);
+                    file_put_contents($file, preg_replace(["/meet\('[0-9.]+'\)/", '~/[0-9.]+-[0-9a-f]{12}~'], ["meet('$version')", '/' . basename($other)], $code));
+                }
+            }
+            require $php . '/autoload.php';
+            echo class_exists('Netresearch\\NrVault\\Service\\SecureHttpClient', false) ? 'preloaded' : '', ' ';
+            echo Netresearch\NrVault\Transport\PackageVersion::conflict();
+            PHP);
+        $same = Process::run([PHP_BINARY, ...$ini, $script, $php, '']);
+        $other = Process::run([PHP_BINARY, ...$ini, $script, $php, '9.9.9']);
+
+        self::assertSame('preloaded ', $same['output']);
+        self::assertStringStartsWith('preloaded version ', $other['output']);
+        self::assertStringEndsWith('version 9.9.9 is installed: reload PHP after an update', $other['output']);
+    }
+
     public function testAnUpdateLeavesTheClassesOfTheVersionBefore(): void
     {
         $php = $this->prefix . '/share/secure-outbound/php';
