@@ -193,6 +193,19 @@ final class SidecarTest extends TestCase
         self::assertStringContainsString('none.sock does not exist: start secure-outbound-sidecar', $failure->reason());
     }
 
+    /** As at the socket of systemd, while the daemon that it starts again ends the calls that it has. */
+    public function testAtASocketWhereNobodyGreetsItWaitsUntilItsLimit(): void
+    {
+        $socket = $this->directory->path . '/nobody.sock';
+        $nobody = stream_socket_server('unix://' . $socket);
+        $transport = new SidecarTransport(['sidecar' => ['socket' => $socket], 'defaults' => ['connect_timeout_ms' => 50]]);
+        $failure = $this->failure(static fn () => $transport->send(self::request('GET')));
+
+        self::assertSame(['configuration.transport_unavailable', 'no'], [$failure->errorCode(), $failure->sent()]);
+        self::assertStringContainsString('has not greeted within connect_timeout_ms', $failure->getMessage());
+        self::assertIsResource($nobody);
+    }
+
     public function testItWaitsForADaemonThatStarts(): void
     {
         $this->server->answers('api', [FaultServer::answer(body: 'there')]);

@@ -30,8 +30,6 @@ final class ConnectionOpener
     /** How often a connection may end before it has greeted. */
     private const TRIES = 20;
 
-    private const GREETING_NS = 5_000_000_000;
-
     /** @var array<string, Connection> what this PHP request has */
     private static array $open = [];
 
@@ -65,9 +63,13 @@ final class ConnectionOpener
             $connection = new Connection($stream);
             if ($isNew) {
                 stream_set_chunk_size($stream, Frames::PAYLOAD_BYTES + Frames::HEAD_BYTES);
-                $greeting = self::greet($connection, $socket, min($until, (int) hrtime(true) + self::GREETING_NS));
+                $greeting = self::greet($connection, $socket, $until);
                 if ($greeting->lost !== null) {
-                    if ($greeting->lost->isLate || $tries >= self::TRIES) {
+                    if ($greeting->lost->isLate) {
+                        throw self::unavailable($socket, 'has not greeted within connect_timeout_ms: it stands still, or is about to be '
+                            . 'restarted and waits for the calls that it has');
+                    }
+                    if ($tries >= self::TRIES) {
                         throw self::unavailable($socket, 'does not greet: this user is none of its callers, or has all its connections');
                     }
                     self::pause();
