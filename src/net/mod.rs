@@ -57,6 +57,8 @@ pub use client::WAITING;
 pub use date::{date, http_date};
 pub use decode::Taker;
 pub use guard::Guard;
+#[cfg(feature = "http3")]
+pub use http3::alt_svc::AltSvc;
 pub use idle::{IdleLimit, IdleWait};
 pub use network::{Network, Way};
 pub use options::NetworkOptions;
