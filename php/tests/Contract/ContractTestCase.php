@@ -46,12 +46,18 @@ abstract class ContractTestCase extends TestCase
         self::$tls = new Certificates(self::$directory);
         self::$masterKey = new \SensitiveParameterValue(random_bytes(32));
         self::$server = new FaultServer(self::$directory);
+        static::listen();
+        self::$transport = self::make();
+    }
+
+    /** Opens the listeners that all cases share. */
+    protected static function listen(): void
+    {
         $tls = ['certificate' => self::$tls->certificate, 'key' => self::$tls->key];
         self::$server->listen('plain');
         self::$server->listen('tls', $tls + ['alpn' => ['http/1.1']]);
         self::$server->listen('h2', $tls + ['alpn' => ['h2', 'http/1.1']]);
         self::$server->listen('other', $tls + ['alpn' => ['http/1.1']]);
-        self::$transport = self::make();
     }
 
     public static function tearDownAfterClass(): void
@@ -85,7 +91,7 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function make(#[\SensitiveParameter] array $more = []): TransportInterface
     {
-        return Transports::make(static::transportName(), $more + self::configuration());
+        return Transports::make(static::transportName(), $more + static::configuration());
     }
 
     /**
@@ -97,13 +103,13 @@ abstract class ContractTestCase extends TestCase
             'internal_hosts' => self::internal(self::$server->ports()),
             'tls' => ['roots' => 'file', 'ca_file' => self::$tls->authority],
             'master_keys' => [['provider' => 'raw', 'key_base64' => self::masterKey()]],
-        ] + (self::triesHttp3() ? ['http_versions' => ['3', '2', '1.1']] : []);
+        ] + (static::triesHttp3() ? ['http_versions' => ['3', '2', '1.1']] : []);
     }
 
     /**
      * Whether the cases run with HTTP/3 tried, which no server here has, by a library that was built with it. Nothing may come out otherwise.
      */
-    private static function triesHttp3(): bool
+    protected static function triesHttp3(): bool
     {
         return getenv('SECURE_OUTBOUND_TRY_HTTP3') === '1';
     }
@@ -126,11 +132,15 @@ abstract class ContractTestCase extends TestCase
         return base64_encode(self::$masterKey->getValue());
     }
 
+    protected static function scheme(string $listener): string
+    {
+        return $listener === 'plain' ? 'http' : 'https';
+    }
+
     /** The base URL of a listener, "https://localhost:PORT/v1". */
     protected static function url(string $listener, string $host = 'localhost'): string
     {
-        $scheme = $listener === 'plain' ? 'http' : 'https';
-        return $scheme . '://' . $host . ':' . self::$server->port($listener) . '/v1';
+        return static::scheme($listener) . '://' . $host . ':' . self::$server->port($listener) . '/v1';
     }
 
     /**
@@ -138,7 +148,7 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function policy(mixed ...$more): Policy
     {
-        $http3 = self::triesHttp3() ? ['http3' => 'registered'] : [];
+        $http3 = static::triesHttp3() ? ['http3' => 'registered'] : [];
         return new Policy(...$more + $http3 + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
     }
 

@@ -133,7 +133,7 @@ trait DeadlineCases
      */
     public function testADeadlineInABody(string $listener): void
     {
-        $steps = self::httpVersion($listener) === '2'
+        $steps = static::httpVersion($listener) === '2'
             ? [['h2-head', [[':status', '201']], false], ['h2-data', base64_encode('part'), false]]
             : [FaultServer::write("HTTP/1.1 201 Created\r\ncontent-length: 9\r\n\r\npart")];
         $outcome = self::patiently('timeout.total yes', static function (int $deadline) use ($listener, $steps): Outcome {

@@ -314,7 +314,7 @@ trait Http2Cases
     }
 
     /** The HTTP version that the transport speaks with a listener; the listener "h2" offers both. */
-    private static function httpVersion(string $listener): string
+    protected static function httpVersion(string $listener): string
     {
         return $listener === 'h2' && self::offersHttp2() ? '2' : '1.1';
     }

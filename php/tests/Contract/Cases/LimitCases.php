@@ -67,7 +67,7 @@ trait LimitCases
      */
     public function testAnAnnouncedLengthAboveTheCapIsRefusedBeforeTheBody(string $listener): void
     {
-        $head = self::httpVersion($listener) === '2'
+        $head = static::httpVersion($listener) === '2'
             ? ['h2-head', [[':status', '201'], ['content-length', '5']], false]
             : FaultServer::write("HTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\n");
         // No byte of the body is sent: only the length can have been the reason.
@@ -116,7 +116,7 @@ trait LimitCases
                     self::assertSame('200', $outcome->brief(), $why);
                     self::assertCount($count + 1, $outcome->headers);
                 } else {
-                    $untold = self::httpVersion($listener) === '2' && $bytes === 200_000 && self::deviates('http2-violation');
+                    $untold = static::httpVersion($listener) === '2' && $bytes === 200_000 && self::deviates('http2-violation');
                     self::assertContains($outcome->code, ['protocol.invalid', ...($untold ? ['protocol.closed_early'] : [])], $why);
                     self::assertNotSame('no', $outcome->sent, $why);
                     self::assertSame(1, self::requests($listener), $why);
@@ -139,7 +139,7 @@ trait LimitCases
     {
         foreach (['plain', 'h2'] as $listener) {
             foreach ([0 => '200', 100 => '200', 101 => 'protocol.invalid', 10_000 => 'protocol.invalid'] as $count => $expected) {
-                $interim = self::httpVersion($listener) === '2'
+                $interim = static::httpVersion($listener) === '2'
                     ? array_fill(0, $count, ['h2-head', [[':status', '103'], ['link', '</a>']], false])
                     : [['repeat', base64_encode("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"), $count]];
                 self::$server->answers($listener, [...$interim, FaultServer::answer(200, [], 'ok')]);
@@ -167,7 +167,7 @@ trait LimitCases
             'chunked' => ['tls', [FaultServer::write($chunked)]],
             'until close_notify' => ['tls', [FaultServer::write($start . "\r\n" . $body)]],
             'until closed, without TLS' => ['plain', [FaultServer::write($start . "\r\n" . $body)]],
-            'both versions' => ['h2', self::httpVersion('h2') === '1.1' ? [FaultServer::answer(201, [], $body)] : [
+            'both versions' => ['h2', static::httpVersion('h2') === '1.1' ? [FaultServer::answer(201, [], $body)] : [
                 ['h2-head', [[':status', '201']], false],
                 ['h2-data', base64_encode($body), false],
                 ['h2-data', '', true],

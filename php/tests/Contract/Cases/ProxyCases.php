@@ -44,7 +44,7 @@ trait ProxyCases
         $outcome = self::call(self::request('h2'), self::make(['proxy' => ['url' => $proxy->url()]]));
         $proxy->stop();
 
-        self::assertSame(self::httpVersion('h2'), $outcome->httpVersion, $outcome->message());
+        self::assertSame(static::httpVersion('h2'), $outcome->httpVersion, $outcome->message());
     }
 
     public function testATunnelThatIsCreated(): void

@@ -67,7 +67,7 @@ trait ReceivedCases
         ));
         self::assertSame('200', $outcome->brief(), $outcome->message());
         self::assertSame(strlen($body), $outcome->audit['bytes_out']);
-        self::assertSame(self::httpVersion($listener), $outcome->httpVersion);
+        self::assertSame(static::httpVersion($listener), $outcome->httpVersion);
         self::assertSame($outcome->httpVersion, $outcome->audit['http_version']);
         self::assertSame(
             ['test', 'c-1', 'POST', 'localhost', self::$server->port($listener), '127.0.0.1', 1],

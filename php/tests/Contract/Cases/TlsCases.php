@@ -280,7 +280,7 @@ trait TlsCases
         $only = static fn (string $version): TransportInterface => self::make(['http_versions' => [$version]]);
 
         self::assertSame('1.1', self::call(self::request('h2'), $only('1.1'))->httpVersion);
-        self::assertSame(self::httpVersion('h2'), self::call(self::request('h2'))->httpVersion);
+        self::assertSame(static::httpVersion('h2'), self::call(self::request('h2'))->httpVersion);
         self::assertSame('1.1', self::call(self::request('tls'))->httpVersion);
         self::$server->answers('tls', [FaultServer::answer()]);
         $outcome = self::call(self::request('tls'), $only('2'));
@@ -300,7 +300,7 @@ trait TlsCases
         $transport = self::make(['http_versions' => ['3', '2', '1.1']]);
         $call = static fn (string $listener, ?array $versions, ?TransportInterface $by = null): Outcome
             => self::call(self::request($listener, policy: self::policy(httpVersions: $versions)), $by ?? $transport);
-        foreach ([[null, self::httpVersion('h2')], [['1.1'], '1.1'], [['3', '1.1'], '1.1'], [null, self::httpVersion('h2')]] as $case) {
+        foreach ([[null, static::httpVersion('h2')], [['1.1'], '1.1'], [['3', '1.1'], '1.1'], [null, static::httpVersion('h2')]] as $case) {
             self::assertSame($case[1], $call('h2', $case[0])->httpVersion, json_encode($case, JSON_THROW_ON_ERROR));
         }
         self::redirecting(307, ['/v1/to'], 'h2');

@@ -47,6 +47,12 @@ final class FaultServer
         return $this->ports[$name] = $this->order($order + ['tls' => $tls])['port'];
     }
 
+    /** Lets a listener be asked by what is in front of it. */
+    public function isBehind(string $name, int $port): void
+    {
+        $this->ports[$name] = $port;
+    }
+
     public function port(string $name): int
     {
         return $this->ports[$name];
