@@ -114,6 +114,12 @@ abstract class ContractTestCase extends TestCase
         return getenv('SECURE_OUTBOUND_TRY_HTTP3') === '1';
     }
 
+    /** The version of HTTP in the records of what a listener without HTTP/2 serves. */
+    protected static function recordedVersion(): string
+    {
+        return '1.1';
+    }
+
     /**
      * Entries of internal_hosts for loopback.
      *
@@ -150,6 +156,18 @@ abstract class ContractTestCase extends TestCase
     {
         $http3 = static::triesHttp3() ? ['http3' => 'registered'] : [];
         return new Policy(...$more + $http3 + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
+    }
+
+    /**
+     * The policy of a registry's entry, for POST alone.
+     *
+     * @param array<string, mixed> $more
+     * @return array<string, mixed>
+     */
+    protected static function policyOfEntry(array $more = []): array
+    {
+        $http3 = static::triesHttp3() ? ['http3' => 'registered'] : [];
+        return $more + $http3 + ['allowed_methods' => ['POST'], 'allow_http' => true];
     }
 
     /**

@@ -30,6 +30,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const STREAM_WINDOW: u32 = 1 << 20;
 /// Room for what as many streams as go on at a time may leave unread.
 const WINDOW: u32 = STREAM_WINDOW * STREAMS;
+/// What is held of the bodies that a connection sends, until the other side has it. quinn would hold 10 MB of them.
+const HELD: u64 = 2 << 20;
 /// Its control stream, the two of QPACK, and what it may open beyond that to be refused.
 const STREAMS_OF_SERVER: u32 = 8;
 
@@ -75,6 +77,7 @@ fn transport() -> TransportConfig {
         .keep_alive_interval(Some(KEEP_ALIVE))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(WINDOW))
+        .send_window(HELD)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(STREAMS_OF_SERVER))
         .datagram_receive_buffer_size(None);

@@ -101,7 +101,7 @@ trait InterruptionCases
         };
         $registry = new ArrayServiceRegistry(['interrupted' => [
             'base_url' => self::url('plain'),
-            'policy' => ['allowed_methods' => ['POST'], 'allow_http' => true],
+            'policy' => self::policyOfEntry(),
         ]]);
         return new SecureHttpClient(new ServiceCalls($registry, new ArrayCredentialProvider([]), $selector, $sink));
     }

@@ -355,7 +355,7 @@ trait StreamCases
             };
             $registry = new Netresearch\NrVault\Outbound\Registry\ArrayServiceRegistry(["left" => [
                 "base_url" => ' . var_export(self::url('plain'), true) . ',
-                "policy" => ["allowed_methods" => ["POST"], "allow_http" => true, "response_bytes" => 1 << 30],
+                "policy" => ' . var_export(self::policyOfEntry(['response_bytes' => 1 << 30]), true) . ',
             ]]);
             $client = new Netresearch\NrVault\Service\SecureHttpClient(new Netresearch\NrVault\Outbound\Call\ServiceCalls(
                 $registry,
@@ -390,7 +390,7 @@ trait StreamCases
         $reference = $credential?->reference;
         $registry = new ArrayServiceRegistry(['streamed' => [
             'base_url' => self::url($listener),
-            'policy' => $policy + ['allowed_methods' => ['POST'], 'allow_http' => true],
+            'policy' => self::policyOfEntry($policy),
             'credentials' => $reference === null ? [] : [['identifier' => $reference->identifier, 'type' => $reference->type]],
         ]]);
         $credentials = new ArrayCredentialProvider($credential === null ? [] : [$credential->reference->identifier => $credential->sealed]);
