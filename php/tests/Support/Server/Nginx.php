@@ -59,7 +59,21 @@ final class Nginx
 
         CONF;
 
+    private const NEXT = <<<'CONF'
+            server {
+                listen 127.0.0.1:%d;
+                location / {
+                    access_log off;
+                    return 204;
+                }
+            }
+
+        CONF;
+
     private readonly Process $process;
+
+    /** Of a server whose requests are not among the others'. */
+    private readonly int $next;
 
     /** @var array<string, int> by HTTP version and TLS version, such as "2/1.3" */
     private array $ports = [];
@@ -81,7 +95,8 @@ final class Nginx
                 $configuration .= sprintf(self::SERVER, $port, $http2, $version, $backend, $silent, $second);
             }
         }
-        $file = $directory->write('nginx.conf', $configuration . "}\n");
+        $this->next = Port::free();
+        $file = $directory->write('nginx.conf', $configuration . sprintf(self::NEXT, $this->next) . "}\n");
         $this->process = new Process(
             ['nginx', '-c', $file, '-p', $directory->path, '-e', $directory->path . '/error.log'],
             $directory->path . '/nginx.out',
@@ -104,13 +119,13 @@ final class Nginx
     }
 
     /**
-     * The requests to which nginx has responded, as "METHOD URI". nginx may write a line only a moment after the response.
+     * The requests to which nginx has responded, as "METHOD URI".
      *
      * @return list<string>
      */
     public function seen(): array
     {
-        return file($this->directory->path . '/access.log', FILE_IGNORE_NEW_LINES) ?: [];
+        return $this->lines('access.log');
     }
 
     /**
@@ -120,8 +135,25 @@ final class Nginx
      */
     public function received(): array
     {
-        $lines = file($this->directory->path . '/received.log', FILE_IGNORE_NEW_LINES) ?: [];
-        return array_map(static fn (string $line): array => json_decode($line, true, 8, JSON_THROW_ON_ERROR), $lines);
+        $parsed = static fn (string $line): array => json_decode($line, true, 8, JSON_THROW_ON_ERROR);
+        return array_map($parsed, $this->lines('received.log'));
+    }
+
+    /**
+     * nginx writes a line behind the response. It is one process, so whatever it has responded to before has its line when it responds again.
+     *
+     * @return list<string>
+     */
+    private function lines(string $log): array
+    {
+        // One that was stopped has written all.
+        $stream = @stream_socket_client('tcp://127.0.0.1:' . $this->next);
+        if ($stream !== false) {
+            fwrite($stream, "GET / HTTP/1.0\r\n\r\n");
+            stream_get_contents($stream);
+            fclose($stream);
+        }
+        return file($this->directory->path . '/' . $log, FILE_IGNORE_NEW_LINES) ?: [];
     }
 
     public function stop(): void
