@@ -62,10 +62,8 @@ final class Nginx
     private const NEXT = <<<'CONF'
             server {
                 listen 127.0.0.1:%d;
-                location / {
-                    access_log off;
-                    return 204;
-                }
+                access_log off;
+                return 204;
             }
 
         CONF;
