@@ -116,14 +116,16 @@ impl AsyncRead for Stream {
         self.facts.read(arrived.len());
         let this = &mut *self;
         let Some(frames) = &mut this.frames else { return polled };
-        let acceptable = frames.arrived(arrived);
+        if !frames.arrived(arrived) {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         this.facts.note(frames);
         if frames.wants_http1()
             && let Some((origins, origin)) = this.http1.take()
         {
             origins.insert(&origin);
         }
-        if acceptable { polled } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }
+        polled
     }
 }
 
