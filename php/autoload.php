@@ -15,7 +15,7 @@ declare(strict_types=1);
     // Between is_file() and the opening, an update may remove the file from the first directory; by then it is in the second one. PHP
     // warns of it, and "@" does not suffice, see Quiet.
     $hear = static fn (int $level, string $message): bool => str_starts_with($message, 'include(');
-    $find = static function (string $file) use ($places, $hear): bool {
+    $load = static function (string $file) use ($places, $hear): void {
         foreach ($places as $place) {
             if (!is_file($place . $file)) {
                 continue;
@@ -27,14 +27,8 @@ declare(strict_types=1);
                 restore_error_handler();
             }
             if ($loaded !== false) {
-                return true;
+                return;
             }
-        }
-        return false;
-    };
-    $load = static function (string $file) use ($places, $find): void {
-        if ($find($file)) {
-            return;
         }
         // A class that this version does not have is no fault, as it is none for any other autoloader.
         foreach ($places as $place) {

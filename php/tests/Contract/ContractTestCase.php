@@ -154,8 +154,7 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function policy(mixed ...$more): Policy
     {
-        $http3 = static::triesHttp3() ? ['http3' => 'registered'] : [];
-        return new Policy(...$more + $http3 + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
+        return new Policy(...$more + self::http3OfPolicy() + ['allowedMethods' => self::METHODS, 'allowHttp' => true]);
     }
 
     /**
@@ -166,8 +165,15 @@ abstract class ContractTestCase extends TestCase
      */
     protected static function policyOfEntry(array $more = []): array
     {
-        $http3 = static::triesHttp3() ? ['http3' => 'registered'] : [];
-        return $more + $http3 + ['allowed_methods' => ['POST'], 'allow_http' => true];
+        return $more + self::http3OfPolicy() + ['allowed_methods' => ['POST'], 'allow_http' => true];
+    }
+
+    /**
+     * @return array{http3?: string} an argument of Policy and a key of an entry alike
+     */
+    private static function http3OfPolicy(): array
+    {
+        return static::triesHttp3() ? ['http3' => 'registered'] : [];
     }
 
     /**

@@ -8,7 +8,6 @@ use Netresearch\NrSecureOutbound\Tests\Support\Load;
 use Netresearch\NrSecureOutbound\Tests\Support\Site;
 use Netresearch\NrSecureOutbound\Tests\Support\SiteWorkers;
 use Netresearch\NrVault\Outbound\Tests\Support\Process\Installation;
-use Netresearch\NrVault\Outbound\Tests\Support\Process\Poll;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\MariaDb;
 use Netresearch\NrVault\Outbound\Tests\Support\Server\Upstream;
 use Netresearch\NrVault\Outbound\Tests\Support\TempDir;
@@ -261,7 +260,6 @@ final class PoolTest extends TestCase
         foreach (self::$answered as $name => $count) {
             $expected["/v1/$name/bytes/3 Bearer token-of-$name"] = $count;
         }
-        Poll::until(static fn (): bool => count(self::$upstream->nginx->seen()) >= array_sum($expected), "nginx's last lines");
         $received = array_count_values(array_map(
             static fn (array $request): string => $request['uri'] . ' ' . $request['authorization'],
             self::$upstream->nginx->received(),
